@@ -1,0 +1,1 @@
+"""Views become answers: plans, templates, fan-out, the conductor, shapes."""

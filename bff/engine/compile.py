@@ -1,0 +1,147 @@
+"""A declared call with every text in it compiled: the planner orders it, the conductor runs it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import orjson
+
+from bff.engine.expression import Expression
+from bff.engine.reads import Paths, Reads, reads, together
+from bff.engine.template import PathTemplate, Template, compile_tree, templates_in
+from bff.errors import ConfigError, Problem
+from bff.model.service import HeaderTemplates, Service
+from bff.model.view import Batch, Call
+
+ACCEPT: Final = ("accept", "application/json")
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """How a batch folds items into requests.
+
+    Args:
+        ids: the one template of the call that names the item.
+        key: where in an element of the reply its id is.
+        elements: where in the reply the elements are; None is the reply itself.
+    """
+
+    batch: Batch
+    ids: Template
+    key: Expression
+    elements: Expression | None
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledCall:
+    """A call ready to be filled.
+
+    Args:
+        bound: what the names of its `each` stand for, as paths below earlier calls.
+        selects: what the `each` selects its items from.
+        fallback: its fallback as JSON, decoded afresh for each request.
+        statuses: likewise, the values of its `status`.
+    """
+
+    call: Call
+    service: Service
+    path: PathTemplate
+    query: tuple[tuple[str, Any], ...]
+    headers: tuple[tuple[str, Template], ...]
+    json: Any
+    when: Expression | None
+    each: tuple[tuple[str, Expression], ...]
+    bound: dict[str, Paths]
+    selects: Reads
+    fold: Fold | None
+    select: Expression | None
+    fallback: bytes
+    statuses: dict[int, bytes]
+    forward: frozenset[str] = field(default_factory=frozenset)
+    respond: frozenset[str] = field(default_factory=frozenset)
+
+    @property
+    def name(self) -> str:
+        """The name under which the view knows its value."""
+        return self.call.name
+
+    @property
+    def timeout(self) -> float:
+        """Seconds that one of its requests may take."""
+        return self.call.timeout or self.service.timeout
+
+    @property
+    def templates(self) -> Iterator[Template]:
+        """Every template that goes into its request."""
+        yield self.path
+        yield from (template for _, template in self.headers)
+        yield from templates_in([value for _, value in self.query])
+        yield from templates_in(self.json)
+
+    @property
+    def reads(self) -> Reads:
+        """What its requests and its `when` are made of; without what its `each` selects."""
+        found = together(template.reads(self.bound) for template in self.templates)
+        return found | reads(self.when) if self.when else found
+
+
+def compile_call(call: Call, service: Service) -> CompiledCall:
+    """Compile one call.
+
+    Raises:
+        ConfigError: a text does not compile, or a batch is not about one id of its items.
+    """
+    each = tuple((name, Expression(source)) for name, source in call.each.over) if call.each else ()
+    bound, selects = _bind(each)
+    query = tuple((name, compile_tree(value)) for name, value in call.query)
+    json = compile_tree(call.json)
+    return CompiledCall(
+        call=call,
+        service=service,
+        path=PathTemplate(call.path),
+        query=query,
+        headers=_headers(service.headers, call.headers),
+        json=json,
+        when=Expression(call.when) if call.when else None,
+        each=each,
+        bound=bound,
+        selects=selects,
+        fold=_fold(call, call.batch, bound, [query, json]) if call.batch else None,
+        select=Expression(call.select) if call.select else None,
+        fallback=orjson.dumps(call.fallback),
+        statuses={status: orjson.dumps(value) for status, value in call.statuses.items()},
+        forward=service.forward | call.forward,
+        respond=service.respond | call.respond,
+    )
+
+
+def _bind(each: tuple[tuple[str, Expression], ...]) -> tuple[dict[str, Paths], Reads]:
+    bound: dict[str, Paths] = {}
+    selects = Reads()
+    for name, expression in each:
+        selected = reads(expression, bound)
+        bound[name] = selected.result
+        selects |= selected
+    return bound, selects
+
+
+def _headers(
+    of_service: HeaderTemplates, of_call: HeaderTemplates
+) -> tuple[tuple[str, Template], ...]:
+    merged = {name: Template(source) for name, source in (*of_service, *of_call)}
+    return tuple(merged.items())
+
+
+def _fold(call: Call, batch: Batch, bound: dict[str, Paths], trees: list[Any]) -> Fold:
+    def names_item(template: Template) -> bool:
+        return any(root in bound for each in template.expressions for root in reads(each).roots)
+
+    flat = [value for _, value in trees[0]]
+    found = [each for each in templates_in([flat, trees[1]]) if names_item(each)]
+    if len(found) == 1:
+        elements = Expression(batch.items) if batch.items else None
+        return Fold(batch, found[0], Expression(batch.key), elements)
+    names = " or ".join(f"`{name}`" for name in bound)
+    message = f"the batch `{call.name}` names {names} in {len(found)} places of its query and json"
+    hint = 'exactly one must hold the id: `query: {ids: "{item.id}"}`'
+    raise ConfigError([Problem(call.place, message, hint)])

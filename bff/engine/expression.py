@@ -1,0 +1,113 @@
+"""JMESPath expressions, compiled once, checked at load, evaluated over a request's values."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+
+import jmespath
+import jmespath.exceptions
+import jmespath.functions
+import jmespath.visitor
+
+from bff.errors import ConfigError, Problem, Unfillable, did_you_mean
+from bff.model.source import Source
+
+Ast = dict[str, Any]
+Scope = Mapping[str, Any]
+
+_FUNCTIONS: Final = jmespath.functions.Functions()
+_INTERPRETER: Final = jmespath.visitor.TreeInterpreter(
+    jmespath.Options(custom_functions=_FUNCTIONS)
+)
+
+
+class Expression:
+    """One compiled expression; `value` may be called from any number of threads."""
+
+    __slots__ = ("_compute", "ast", "source")
+
+    def __init__(self, source: Source) -> None:
+        """Compile `source`.
+
+        Raises:
+            ConfigError: the text is not JMESPath, or calls a function that does not exist.
+        """
+        self.source = source
+        try:
+            self.ast: Ast = jmespath.compile(source.text).parsed
+        except (jmespath.exceptions.JMESPathError, ValueError) as error:
+            reason = str(error).splitlines()[0] if str(error) else "it is empty"
+            raise _wrong(
+                source, f"`{source.text}` is not a JMESPath expression: {reason}"
+            ) from None
+        for node in walk(self.ast):
+            if node["type"] == "function_expression":
+                _check_function(source, node)
+        self._compute = _plain_path(self.ast) or self._interpret
+
+    def value(self, scope: Scope) -> Any:
+        """What the expression selects or computes from `scope`; null where it finds nothing.
+
+        Raises:
+            Unfillable: it cannot be computed with these values (a function's argument is null).
+        """
+        try:
+            return self._compute(scope)
+        except Exception as error:  # a function may raise anything over foreign data
+            raise Unfillable(f"`{self.source.text}`: {error}") from error
+
+    def _interpret(self, scope: Scope) -> Any:
+        return _INTERPRETER.visit(self.ast, scope)
+
+
+def truthy(value: Any) -> bool:
+    """Whether JMESPath counts a value as true: 0 is, an empty list is not."""
+    return not (value is None or value is False or value in ("", [], {}))
+
+
+def walk(node: Ast) -> Iterator[Ast]:
+    """Every node of a syntax tree, the root first."""
+    yield node
+    for child in node["children"]:
+        if isinstance(child, dict):
+            yield from walk(child)
+
+
+def _plain_path(ast: Ast) -> Callable[[Scope], Any] | None:
+    """A direct look-up for `user` and `user.name.first`, the most frequent expressions."""
+    names = _names(ast)
+    if names is None:
+        return None
+
+    def look_up(scope: Scope) -> Any:
+        value: Any = scope
+        for name in names:
+            value = value.get(name) if isinstance(value, dict) else None
+        return value
+
+    return look_up
+
+
+def _names(ast: Ast) -> list[str] | None:
+    if ast["type"] == "field":
+        return [ast["value"]]
+    if ast["type"] == "subexpression":
+        parts = [_names(child) for child in ast["children"]]
+        if all(part is not None for part in parts):
+            return [name for part in parts for name in part or ()]
+    return None
+
+
+def _check_function(source: Source, node: Ast) -> None:
+    known: Mapping[str, Any] = _FUNCTIONS.FUNCTION_TABLE
+    name, given = node["value"], len(node["children"])
+    if name not in known:
+        raise _wrong(source, f"there is no function `{name}()`", did_you_mean(name, known))
+    signature = known[name]["signature"]
+    variadic = bool(signature) and signature[-1].get("variadic", False)
+    if given < len(signature) or (given > len(signature) and not variadic):
+        wanted = f"at least {len(signature)}" if variadic else str(len(signature))
+        raise _wrong(source, f"`{name}()` takes {wanted} argument(s), {given} given")
+
+
+def _wrong(source: Source, message: str, hint: str = "") -> ConfigError:
+    return ConfigError([Problem(source.place, message, hint)])

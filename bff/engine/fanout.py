@@ -1,0 +1,248 @@
+"""One call becomes requests, and their replies one value: alone, per item, or in batches."""
+
+from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from bff.engine.compile import ACCEPT, CompiledCall, Fold
+from bff.engine.expression import Scope
+from bff.engine.template import as_text, encode_query, fill_tree, header_value
+from bff.errors import BadReply, BffError, TooMany, Unfillable
+from bff.model.exchange import Headers, Request
+
+# What one request came to: the value of its reply, or why there is none.
+Result = Any
+
+
+@dataclass(slots=True)
+class Unit:
+    """One request of a call, and the positions of the items that it is for."""
+
+    request: Request
+    items: list[int] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class FanOut:
+    """The requests of one call.
+
+    Args:
+        units: what is to be sent; identical requests are one.
+        items: the items of the innermost `each`; empty for a lone call.
+        nest: how many items each outer item has, for lists of lists; empty where there is one.
+        ids: in a batch, the id of each item as text, None for an item without one.
+        failed: items whose request cannot be made, and why.
+    """
+
+    units: list[Unit]
+    items: list[Any] = field(default_factory=list)
+    nest: list[Any] = field(default_factory=list)
+    ids: list[str | None] = field(default_factory=list)
+    failed: dict[int, BffError] = field(default_factory=dict)
+
+
+def fan_out(call: CompiledCall, scope: Scope, extra: Headers) -> FanOut:
+    """The requests of `call` for the values of `scope`.
+
+    Args:
+        extra: headers that are not templates: forwarded ones and credentials.
+
+    Raises:
+        Unfillable: a lone request cannot be made, or the `each` cannot be computed.
+        BadReply: what the `each` selects is not a list.
+        TooMany: it selects more than its `max`.
+    """
+    if not call.each:
+        return FanOut([Unit(_request(call, scope, extra))])
+    scopes, nest = _items(call, scope)
+    innermost = call.each[-1][0]
+    items = [each[innermost] for each in scopes]
+    if call.fold:
+        return _batches(call, call.fold, scope, scopes, FanOut([], items, nest), extra)
+    fan = FanOut([], items, nest)
+    unique: dict[Request, Unit] = {}
+    for position, own in enumerate(scopes):
+        try:
+            request = _request(call, own, extra)
+        except Unfillable as fault:
+            fan.failed[position] = fault
+            continue
+        unit = unique.setdefault(request, Unit(request))
+        unit.items.append(position)
+    fan.units = list(unique.values())
+    return fan
+
+
+def _items(call: CompiledCall, scope: Scope) -> tuple[list[dict[str, Any]], list[Any]]:
+    """The scope of every innermost item, and the counts by which results are nested again."""
+    scopes: list[dict[str, Any]] = [dict(scope)]
+    nest: list[list[int]] = []
+    for name, expression in call.each:
+        counts, deeper = [], []
+        for outer in scopes:
+            selected = expression.value(outer)
+            if selected is not None and not isinstance(selected, list):
+                raise BadReply(f"`{expression.source.text}` is not a list")
+            found = selected or []
+            counts.append(len(found))
+            deeper += [{**outer, name: item} for item in found]
+        scopes = deeper
+        nest.append(counts)
+    each = call.call.each
+    if each and len(scopes) > each.max:
+        if not each.truncate:
+            raise TooMany(f"{len(scopes)} items, the call allows {each.max}")
+        scopes = scopes[: each.max]
+    return scopes, nest[1:]
+
+
+def _batches(
+    call: CompiledCall,
+    fold: Fold,
+    scope: Scope,
+    scopes: Sequence[Scope],
+    fan: FanOut,
+    extra: Headers,
+) -> FanOut:
+    batch = fold.batch
+    typed: dict[str, Any] = {}  # the same id as text and as number is one id
+    for position, own in enumerate(scopes):
+        try:
+            value = fold.ids.value(own)
+            key = _id(fold, value)
+        except Unfillable as fault:
+            fan.failed[position], key, value = fault, None, None
+        fan.ids.append(key)
+        if key is not None:
+            typed.setdefault(key, value)
+    keys = list(typed)
+    for start in range(0, len(keys), batch.size):
+        chunk = keys[start : start + batch.size]
+        ids = [typed[key] for key in chunk]
+        given = (fold.ids, batch.join.join(chunk) if batch.join else ids)
+        wanted = frozenset(chunk)
+        positions = [at for at, key in enumerate(fan.ids) if key in wanted]
+        fan.units.append(Unit(_request(call, scope, extra, given), positions))
+    return fan
+
+
+def _id(fold: Fold, value: Any) -> str | None:
+    if value is None:
+        return None
+    key = as_text(value, fold.ids.source.text)
+    if fold.batch.join and fold.batch.join in key:
+        raise Unfillable(f"an id holds `{fold.batch.join}`, which stands between ids")
+    return key
+
+
+def _request(
+    call: CompiledCall, scope: Scope, extra: Headers, given: tuple[Any, Any] | None = None
+) -> Request:
+    query = encode_query([(name, fill_tree(value, scope, given)) for name, value in call.query])
+    path = call.path.fill(scope)
+    headers = dict([ACCEPT, *extra])
+    for name, template in call.headers:
+        value = template.value(scope)
+        if value is not None:
+            headers[name] = header_value(value, name)
+    body = b""
+    if call.call.has_json:
+        body = orjson.dumps(fill_tree(call.json, scope, given))
+        headers.setdefault("content-type", "application/json")
+    return Request(
+        service=call.service.name,
+        method=call.call.method,
+        target=f"{path}?{query}" if query else path,
+        headers=tuple(headers.items()),
+        body=body,
+        max_reply=call.service.max_reply,
+    )
+
+
+def join(
+    call: CompiledCall, fan: FanOut, results: Sequence[Result], missing: Callable[[], Any]
+) -> Any:
+    """The value of a fanned-out call; with `into`, also attaches it to the items.
+
+    Args:
+        results: for each unit the value of its reply, or the exception that stands for it.
+        missing: makes the value that an item gets whose request failed.
+
+    Raises:
+        BadReply: the replies cannot be joined, or an item cannot take what is attached.
+    """
+    if not call.each:
+        return results[0]
+    per_item: list[Any] = [missing() if at in fan.failed else None for at in range(len(fan.items))]
+    for unit, result in zip(fan.units, results, strict=True):
+        _deal(call, fan, unit, result, per_item, missing)
+    if call.fold and call.fold.batch.many:
+        per_item = [[] if value is None else value for value in per_item]
+    if call.call.into:
+        _attach(fan.items, per_item, call.call.into, replace=call.call.replace)
+        return per_item
+    return _nested(per_item, fan.nest)
+
+
+def _deal(
+    call: CompiledCall,
+    fan: FanOut,
+    unit: Unit,
+    result: Result,
+    per_item: list[Any],
+    missing: Callable[[], Any],
+) -> None:
+    if isinstance(result, BffError):
+        for position in unit.items:
+            per_item[position] = missing()
+        return
+    found = _by_key(call.fold, result) if call.fold else None
+    dealt: set[Any] = set()
+    for position in unit.items:
+        key = fan.ids[position] if found is not None else None
+        value = found.get(key) if found is not None and key is not None else result
+        per_item[position] = deepcopy(value) if key in dealt else value
+        dealt.add(key)
+
+
+def _by_key(fold: Fold, reply: Any) -> Mapping[str, Any]:
+    """The elements of a batched reply by their key, compared as text."""
+    elements = fold.elements.value({} if reply is None else reply) if fold.elements else reply
+    if not isinstance(elements, list):
+        raise BadReply("the reply to a batch holds no list")
+    found: dict[str, Any] = {}
+    for element in elements:
+        value = fold.key.value(element) if isinstance(element, dict) else None
+        if not isinstance(value, str | int | float):
+            raise BadReply(f"an element of a batch has no `{fold.key.source.text}`")
+        name = as_text(value, fold.key.source.text)
+        if fold.batch.many:
+            found.setdefault(name, []).append(element)
+        elif name in found:
+            raise BadReply("a batch brought two elements for one id")
+        else:
+            found[name] = element
+    return found
+
+
+def _attach(items: Sequence[Any], values: Sequence[Any], into: str, *, replace: bool) -> None:
+    seen: set[int] = set()
+    for item in items:
+        if not isinstance(item, dict) or (into in item and not replace) or id(item) in seen:
+            raise BadReply(f"an item cannot take `{into}`: it is no object, or has one already")
+        seen.add(id(item))
+    for item, value in zip(items, values, strict=True):
+        item[into] = value
+
+
+def _nested(values: list[Any], nest: Sequence[Sequence[int]]) -> list[Any]:
+    for counts in reversed(nest):
+        at, lists = 0, []
+        for count in counts:
+            lists.append(values[at : at + count])
+            at += count
+        values = lists
+    return values

@@ -1,0 +1,90 @@
+"""The root names that expressions may use, and what is wrong where one uses another."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from bff.engine.compile import CompiledCall
+from bff.engine.expression import Expression
+from bff.engine.reads import Path, reads
+from bff.engine.shape import Shape
+from bff.errors import Problem, did_you_mean
+from bff.model.source import Place
+from bff.model.view import View
+
+RESERVED: Final = frozenset(
+    {"params", "body", "session", "frontend", "locale", "headers", "services"}
+)
+_SESSION: Final = frozenset({"sub", "claims", "signed_in"})
+
+
+class Names:
+    """What is in scope in one view."""
+
+    def __init__(
+        self, view: View, compiled: Mapping[str, CompiledCall], services: Mapping[str, Any]
+    ) -> None:
+        self.calls = frozenset(call.name for call in view.calls)
+        self._below = {
+            "params": frozenset(param.name for param in view.params),
+            "session": _SESSION,
+            "services": frozenset(services),
+            "headers": frozenset[str]().union(*(call.forward for call in compiled.values())),
+        }
+
+    def problems_of_call(self, call: CompiledCall) -> Iterator[Problem]:
+        """What the texts of a call use that is not there."""
+        earlier: dict[str, Any] = {}
+        for name, expression in call.each:
+            yield from self._problems(expression, earlier, call.name)
+            earlier[name] = True
+        for template in call.templates:
+            for expression in template.expressions:
+                yield from self._problems(expression, call.bound, call.name)
+        if call.when:
+            yield from self._problems(call.when, {}, call.name)
+        for source in call.call.after:
+            if source.text not in self.calls or source.text == call.name:
+                hint = did_you_mean(source.text, self.calls - {call.name})
+                yield Problem(source.place, f"`after` names no other call: `{source.text}`", hint)
+
+    def problems_of_shape(self, shape: Shape) -> Iterator[Problem]:
+        """What the leaves of a shape use that is not there."""
+        for _, leaf in shape.leaves:
+            yield from self._problems(leaf, {})
+
+    def _problems(
+        self, expression: Expression, bound: Mapping[str, Any], own: str = ""
+    ) -> Iterator[Problem]:
+        for path in sorted(reads(expression).all):
+            problem = self._problem(path, bound, own, expression.source.place)
+            if problem:
+                yield problem
+
+    def _problem(
+        self, path: Path, bound: Mapping[str, Any], own: str, place: Place
+    ) -> Problem | None:
+        if not path:
+            return Problem(place, "`@` alone would be everything there is", "name what is needed")
+        root = path[0]
+        if root in bound:
+            return None
+        if root == own:
+            return Problem(place, f"the call `{own}` uses its own value")
+        if root in self.calls:
+            return None
+        if root in RESERVED:
+            return self._problem_below(path, place)
+        hint = did_you_mean(root, self.calls | RESERVED | bound.keys())
+        if root == "item":
+            hint = "`item` exists only in a call with `each`"
+        return Problem(place, f"nothing is called `{root}` here", hint)
+
+    def _problem_below(self, path: Path, place: Place) -> Problem | None:
+        root, below = path[0], path[1:2]
+        known = self._below.get(root)
+        if known is None or not below or below[0] in known:
+            return None
+        hint = did_you_mean(below[0], known)
+        if root == "headers":
+            hint = f"only what the view's calls forward: `forward: [{below[0]}]`"
+        return Problem(place, f"there is no `{root}.{below[0]}`", hint)

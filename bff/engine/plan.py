@@ -1,0 +1,224 @@
+"""A view checked and ordered into a DAG of calls, once per frontend, at load."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from graphlib import CycleError, TopologicalSorter
+from itertools import pairwise
+
+from bff.engine.compile import CompiledCall, compile_call
+from bff.engine.names import Names
+from bff.engine.reads import Path, Paths, Reads, reads, together
+from bff.engine.shape import Shape
+from bff.errors import ConfigError, Problem, did_you_mean
+from bff.model.service import Service
+from bff.model.source import Source
+from bff.model.view import Call, View
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A call and what it waits for.
+
+    Args:
+        needs: calls whose values it uses, and where: skipped or failed, they matter to it.
+        follows: calls that must have ended before it starts, whatever became of them, and why.
+    """
+
+    compiled: CompiledCall
+    needs: Mapping[str, str] = field(default_factory=dict)
+    follows: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The call's name."""
+        return self.compiled.name
+
+    @property
+    def waits_for(self) -> frozenset[str]:
+        """The names of all calls that end before it starts."""
+        return frozenset(self.needs) | frozenset(self.follows)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the conductor runs for one view of one frontend.
+
+    Args:
+        nodes: the calls that this frontend needs, by name, in the order declared.
+        dependents: for each call the calls that wait for it.
+        credentials: services whose credentials must be had before they are called.
+        forward: names of the client's headers that any of the calls passes on.
+        pruned: names of the calls that only other frontends need.
+    """
+
+    view: View
+    frontend: str
+    nodes: Mapping[str, Node]
+    dependents: Mapping[str, tuple[str, ...]]
+    shape: Shape
+    credentials: frozenset[str]
+    forward: frozenset[str]
+    pruned: tuple[str, ...] = ()
+
+
+def plan(view: View, services: Mapping[str, Service]) -> dict[str, Plan]:
+    """The plans of a view, by frontend.
+
+    Raises:
+        ConfigError: with everything wrong in it: expressions, names, cycles.
+    """
+    compiled, problems = _compile(view, services)
+    shapes, more = _shapes(view)
+    names = Names(view, compiled, services)
+    problems += more
+    problems += [each for call in compiled.values() for each in names.problems_of_call(call)]
+    problems += [each for shape in shapes.values() for each in names.problems_of_shape(shape)]
+    if problems:
+        raise ConfigError(list(dict.fromkeys(problems)))
+    nodes = _order(view, compiled)
+    _refuse_cycles(view, nodes)
+    return {name: _plan_for(view, name, nodes, shapes[name]) for name in view.frontends}
+
+
+def _compile(
+    view: View, services: Mapping[str, Service]
+) -> tuple[dict[str, CompiledCall], list[Problem]]:
+    compiled: dict[str, CompiledCall] = {}
+    problems: list[Problem] = []
+    for call in view.calls:
+        service = services.get(call.service)
+        if service is None:
+            hint = did_you_mean(call.service, services)
+            problems.append(Problem(call.path.place, f"no service `{call.service}`", hint))
+            continue
+        try:
+            compiled[call.name] = compile_call(call, service)
+        except ConfigError as error:
+            problems += error.problems
+    return compiled, problems
+
+
+def _shapes(view: View) -> tuple[dict[str, Shape], list[Problem]]:
+    shapes: dict[str, Shape] = {}
+    problems: list[Problem] = []
+    for frontend in view.frontends:
+        try:
+            shapes[frontend] = Shape(_shape_tree(view, frontend))
+        except ConfigError as error:
+            problems += error.problems
+    return shapes, problems
+
+
+def _order(view: View, compiled: Mapping[str, CompiledCall]) -> dict[str, Node]:
+    """Infer what each call waits for, from the names it uses and from what it is declared after."""
+    nodes = {}
+    unsafe: str | None = None
+    for call in view.calls:
+        own = compiled[call.name]
+        used = own.reads | Reads(decides=own.selects.decides)
+        needs = {
+            root: f"reads {_shown(path)}"
+            for path in sorted((used | own.selects).all)
+            if (root := path[0]) in compiled and root != call.name
+        }
+        follows = {source.text: "after" for source in call.after}
+        for name, by_name in attached(used.all, compiled, skip=call.name).items():
+            (needs if by_name else follows).setdefault(name, f"reads what `{name}` attaches")
+        if unsafe:
+            follows.setdefault(unsafe, f"written after the {compiled[unsafe].call.method}")
+        if not call.safe:
+            unsafe = call.name
+        nodes[call.name] = Node(own, needs, {k: v for k, v in follows.items() if k not in needs})
+    return nodes
+
+
+def attached(paths: Paths, compiled: Mapping[str, CompiledCall], skip: str = "") -> dict[str, bool]:
+    """Calls that attach (`into`) something to what `paths` read.
+
+    Returns:
+        Their names; true where a path names what is attached, false where it may hold it because
+        the items are read whole.
+    """
+    found: dict[str, bool] = {}
+    for name, call in compiled.items():
+        into = call.call.into
+        if into is None or name == skip:
+            continue
+        for target in next(reversed(call.bound.values())):
+            for path in paths:
+                if path[:1] == target[:1]:
+                    by_name = into in path[1:]
+                    if by_name or path == target[: len(path)]:
+                        found[name] = found.get(name, False) or by_name
+    return found
+
+
+def _refuse_cycles(view: View, nodes: Mapping[str, Node]) -> None:
+    graph = {name: sorted(node.waits_for & nodes.keys()) for name, node in nodes.items()}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        circle = list(reversed(error.args[1]))
+        steps = [
+            f"`{a}` waits for `{b}` ({nodes[a].needs.get(b) or nodes[a].follows[b]})"
+            for a, b in pairwise(circle)
+        ]
+        place = nodes[circle[0]].compiled.call.place
+        message = f"the calls of `{view.name}` wait for each other: {'; '.join(steps)}"
+        raise ConfigError([Problem(place, message)]) from None
+
+
+def _plan_for(view: View, frontend: str, nodes: Mapping[str, Node], shape: Shape) -> Plan:
+    kept = _kept(shape, nodes)
+    own = {
+        name: Node(node.compiled, node.needs, {k: v for k, v in node.follows.items() if k in kept})
+        for name, node in nodes.items()
+        if name in kept
+    }
+    dependents: dict[str, list[str]] = {name: [] for name in own}
+    for name, node in own.items():
+        for awaited in node.waits_for:
+            dependents[awaited].append(name)
+    return Plan(
+        view=view,
+        frontend=frontend,
+        nodes=own,
+        dependents={name: tuple(names) for name, names in dependents.items()},
+        shape=shape,
+        credentials=frozenset(
+            node.compiled.service.name
+            for node in own.values()
+            if node.compiled.service.credentials != "none"
+        ),
+        forward=frozenset().union(*(node.compiled.forward for node in own.values())),
+        pruned=tuple(name for name in nodes if name not in kept),
+    )
+
+
+def _shape_tree(view: View, frontend: str) -> object:
+    tree = view.shapes.get(frontend, view.shape)
+    if tree is not None:
+        return tree
+    answering: Sequence[Call] = [call for call in view.calls if not call.guard]
+    if len(answering) == 1:
+        return Source(answering[0].name, answering[0].place)
+    message = f"the view `{view.name}` has {len(answering)} calls and no shape for `{frontend}`"
+    raise ConfigError([Problem(view.place, message, "say what the answer looks like in `shape`")])
+
+
+def _kept(shape: Shape, nodes: Mapping[str, Node]) -> set[str]:
+    """The calls that a shape uses, the guards, the writes, and whatever those need."""
+    compiled = {name: node.compiled for name, node in nodes.items()}
+    used = together(reads(leaf) for _, leaf in shape.leaves)
+    wanted = {name for name in used.roots if name in nodes} | set(attached(used.all, compiled))
+    wanted |= {name for name, call in compiled.items() if call.call.guard or not call.call.safe}
+    kept: set[str] = set()
+    while wanted:
+        name = wanted.pop()
+        kept.add(name)
+        wanted |= nodes[name].needs.keys() - kept
+    return kept
+
+
+def _shown(path: Path) -> str:
+    return f"`{'.'.join(path)}`"

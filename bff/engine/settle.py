@@ -1,0 +1,81 @@
+"""What the results of a call come to: a value and an outcome, by the call's own failure rule."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from bff.engine.compile import CompiledCall
+from bff.engine.fanout import FanOut, join
+from bff.errors import BffError
+from bff.model.exchange import Outcome, OutcomeKind
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """When a call started, in seconds after the view did (None: never), and how long it took."""
+
+    started: float | None = None
+    took: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """How a call ended.
+
+    Args:
+        error: what failed it, where that fails the view as well.
+    """
+
+    value: Any
+    outcome: Outcome
+    error: BffError | None = None
+
+
+def settle(call: CompiledCall, fan: FanOut, results: Sequence[Any], timing: Timing) -> Settled:
+    """All requests of a call have ended: join them, or take the call's rung.
+
+    Args:
+        results: for each unit of `fan` the value of its reply, or the error in its place.
+    """
+    errors = [each for each in results if isinstance(each, BffError)]
+    errors += fan.failed.values()
+    of = len(fan.units) + len(fan.failed) if call.each else 0
+    failed = len(errors) if of else 0
+    if errors and (not call.each or call.call.rung == "required"):
+        return give_up(call, errors[0], timing, failed, of)
+    try:
+        value = join(call, fan, results, lambda: orjson.loads(call.fallback))
+    except BffError as error:
+        return give_up(call, error, timing)
+    if errors:  # some items have it, the others got null or the fallback
+        return Settled(value, _outcome(call, errors[0], timing, failed, of))
+    return Settled(value, Outcome("ok", started=timing.started, took=timing.took))
+
+
+def give_up(
+    call: CompiledCall, error: BffError, timing: Timing, failed: int = 0, of: int = 0
+) -> Settled:
+    """The whole call has failed: the view does too, or a fallback or null takes its place."""
+    outcome = _outcome(call, error, timing, failed, of)
+    if call.call.rung == "required":
+        return Settled(None, outcome, error)
+    if call.call.rung == "fallback":
+        # the fallback of an `each` is what one item gets, and there are no items
+        return Settled([] if call.each else orjson.loads(call.fallback), outcome)
+    return Settled(None, outcome)
+
+
+def _outcome(call: CompiledCall, error: BffError, timing: Timing, failed: int, of: int) -> Outcome:
+    kind: OutcomeKind = "fallback" if call.call.rung == "fallback" else "failed"
+    return Outcome(
+        kind,
+        reason=error.reason,
+        status=getattr(error, "upstream_status", None),
+        failed=failed,
+        of=of,
+        started=timing.started,
+        took=timing.took,
+        detail=str(error),
+    )

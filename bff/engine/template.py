@@ -1,0 +1,265 @@
+"""Templates: text with `{expressions}`, filled so that no value can leave its place.
+
+A value in a path is one segment (RFC 3986, section 3.3), in a query one value (section 3.4), in a
+header one field value (RFC 9110, section 5.5). What cannot be written there is refused.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Final
+from urllib.parse import quote
+
+from bff.engine.expression import Expression, Scope
+from bff.engine.reads import Paths, Reads, reads, together
+from bff.errors import ConfigError, Problem, Unfillable
+from bff.model.source import Source, Tree
+
+_UNRESERVED: Final = "-._~"  # letters and digits are quote()'s own
+_LITERAL_PATH: Final = _UNRESERVED + "!$&'()*+,;=:@/%"
+_DOTS: Final = frozenset({".", ".."})
+_QUOTES: Final = frozenset("'\"`")
+
+Part = str | Expression
+
+
+def parse(source: Source) -> tuple[Part, ...]:
+    """Take a template apart into literal text and expressions.
+
+    Raises:
+        ConfigError: a brace without its partner, or an expression that does not compile.
+    """
+    parts: list[Part] = []
+    text, at = source.text, 0
+    while at < len(text):
+        start = text.find("{", at)
+        literal = text[at:] if start < 0 else text[at:start]
+        if "}" in literal:
+            raise _wrong(source, f"`{text}` has a `}}` without a `{{` before it")
+        if literal:
+            parts.append(literal)
+        if start < 0:
+            break
+        end = _closing_brace(source, start)
+        parts.append(Expression(Source(text[start + 1 : end].strip(), source.place)))
+        at = end + 1
+    return tuple(parts)
+
+
+def _closing_brace(source: Source, start: int) -> int:
+    depth, quoted, at, text = 0, "", start, source.text
+    while at < len(text):
+        char = text[at]
+        if quoted:
+            if char == "\\":
+                at += 1
+            elif char == quoted:
+                quoted = ""
+        elif char in _QUOTES:
+            quoted = char
+        elif char in "{}":
+            depth += 1 if char == "{" else -1
+            if depth == 0:
+                return at
+        at += 1
+    raise _wrong(source, f"`{text}` has a `{{` without its `}}`")
+
+
+class Template:
+    """Text with expressions in it; one expression alone keeps the type of its value."""
+
+    __slots__ = ("expressions", "parts", "source")
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.parts = parse(source)
+        self.expressions = tuple(part for part in self.parts if isinstance(part, Expression))
+
+    def value(self, scope: Scope) -> Any:
+        """The value of a lone expression, else the text with every expression filled in.
+
+        Raises:
+            Unfillable: an expression cannot be computed, or what it gives is not text inside text.
+        """
+        if len(self.parts) == 1:
+            only = self.parts[0]
+            return only if isinstance(only, str) else only.value(scope)
+        return "".join(
+            part if isinstance(part, str) else self._text(part, scope) for part in self.parts
+        )
+
+    def reads(self, bound: dict[str, Paths] | None = None) -> Reads:
+        """What the template reads."""
+        return together(reads(each, bound) for each in self.expressions)
+
+    def _text(self, part: Expression, scope: Scope) -> str:
+        return as_text(part.value(scope), part.source.text)
+
+
+class PathTemplate(Template):
+    """The path of a request: each expression is confined to the segment it stands in."""
+
+    __slots__ = ("_segments",)
+
+    def __init__(self, source: Source) -> None:
+        super().__init__(source)
+        for part in self.parts:
+            if isinstance(part, str):
+                _check_literal_path(source, part)
+        self._segments = tuple(self._split())
+        if any(isinstance(each, str) and _is_dots(each[1:]) for each in self._segments):
+            raise _wrong(source, f"the path `{source.text}` has a dot segment")
+
+    def fill(self, scope: Scope) -> str:
+        """The encoded path.
+
+        Raises:
+            Unfillable: a value is null, empty, a list or an object, or makes a dot segment.
+        """
+        return "".join(
+            segment if isinstance(segment, str) else "/" + self._segment(segment, scope)
+            for segment in self._segments
+        )
+
+    def _segment(self, parts: tuple[Part, ...], scope: Scope) -> str:
+        texts = []
+        for part in parts:
+            if isinstance(part, str):
+                texts.append(part)
+                continue
+            text = self._text(part, scope)
+            if not text:
+                raise Unfillable(f"`{{{part.source.text}}}` is empty, in a path")
+            texts.append(_encoded(text))
+        segment = "".join(texts)
+        if _is_dots(segment):  # %2E%2E means the same to many servers: there is no safe spelling
+            raise Unfillable(f"`{self.source.text}` would have the segment `{segment}`")
+        return segment
+
+    def _split(self) -> Iterator[str | tuple[Part, ...]]:
+        """Segments: those without expressions as finished text, the others as their parts."""
+        segment: list[Part] = []
+        for part in self.parts:
+            if isinstance(part, Expression):
+                segment.append(part)
+                continue
+            first, *others = part.split("/")
+            segment += [first] if first else []
+            for other in others:
+                yield from _finished(segment)
+                segment = [""] if not other else [other]
+        yield from _finished(segment)
+
+
+def _is_dots(segment: str) -> bool:
+    return segment.lower().replace("%2e", ".") in _DOTS
+
+
+def _finished(segment: list[Part]) -> Iterator[str | tuple[Part, ...]]:
+    if segment and all(isinstance(part, str) for part in segment):
+        yield "/" + "".join(str(part) for part in segment)
+    elif segment:
+        yield tuple(part for part in segment if part)
+
+
+def _check_literal_path(source: Source, text: str) -> None:
+    if "?" in text or "#" in text:
+        raise _wrong(
+            source,
+            f"the path `{source.text}` has a query",
+            'write `query: {name: "value"}` instead',
+        )
+    if quote(text, safe=_LITERAL_PATH) != text:
+        raise _wrong(source, f"the path `{source.text}` has characters that must be encoded")
+
+
+def encode_query(pairs: list[tuple[str, Any]]) -> str:
+    """The query of a request: null drops a pair, a list repeats it, empty text is sent.
+
+    Raises:
+        Unfillable: a value is an object or a list within a list.
+    """
+    encoded = []
+    for name, value in pairs:
+        values = value if isinstance(value, list) else [value]
+        texts = [as_text(each, name) for each in values if each is not None]
+        encoded += [f"{_encoded(name)}={_encoded(text)}" for text in texts]
+    return "&".join(encoded)
+
+
+def header_value(value: Any, name: str) -> str:
+    """A header's value.
+
+    Raises:
+        Unfillable: a list, an object, or text with control characters.
+    """
+    text = as_text(value, name).strip()
+    if any(char < " " or char == "\x7f" for char in text):
+        raise Unfillable(f"the header {name} would have control characters")
+    return text
+
+
+def as_text(value: Any, name: str) -> str:
+    """A scalar as it is written in a URL or a header; `name` is for the message.
+
+    Raises:
+        Unfillable: null, a list or an object.
+    """
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return str(value)
+    kind = "a list" if isinstance(value, list) else "an object" if value else "null"
+    raise Unfillable(f"`{name}` is {kind}, where a single value is needed")
+
+
+def fill_tree(tree: Tree, scope: Scope, given: tuple[Template, Any] | None = None) -> Any:
+    """A copy of `tree` with every template in it filled.
+
+    Args:
+        given: a template of the tree whose value is known already.
+
+    Raises:
+        Unfillable: see `Template.value`.
+    """
+    if isinstance(tree, Template):
+        return given[1] if given and tree is given[0] else tree.value(scope)
+    if isinstance(tree, dict):
+        return {key: fill_tree(value, scope, given) for key, value in tree.items()}
+    if isinstance(tree, list):
+        return [fill_tree(value, scope, given) for value in tree]
+    return tree
+
+
+def compile_tree(tree: Tree) -> Tree:
+    """The same tree with every Source compiled to a Template."""
+    if isinstance(tree, Source):
+        return Template(tree)
+    if isinstance(tree, dict):
+        return {key: compile_tree(value) for key, value in tree.items()}
+    if isinstance(tree, list):
+        return [compile_tree(value) for value in tree]
+    return tree
+
+
+def templates_in(tree: Tree) -> Iterator[Template]:
+    """Every template of a compiled tree."""
+    if isinstance(tree, Template):
+        yield tree
+    elif isinstance(tree, dict):
+        for value in tree.values():
+            yield from templates_in(value)
+    elif isinstance(tree, list):
+        for value in tree:
+            yield from templates_in(value)
+
+
+def _encoded(text: str) -> str:
+    try:
+        return quote(text, safe=_UNRESERVED)
+    except UnicodeEncodeError:
+        raise Unfillable("a value has half of a surrogate pair") from None
+
+
+def _wrong(source: Source, message: str, hint: str = "") -> ConfigError:
+    return ConfigError([Problem(source.place, message, hint)])

@@ -1,0 +1,133 @@
+"""Every exception of ours, and the status with which each reaches a client.
+
+BffError
+├── ConfigError              all problems of a configuration at once
+├── AuthError
+│   └── LoginRequired        401
+├── UpstreamError            a call that failed; its `reason` is what the client may know
+│   ├── TimedOut             504
+│   ├── Unreachable          502
+│   ├── BadReply             502
+│   ├── BadStatus            502, or the upstream's own where the call says `pass`
+│   ├── TooMany              502
+│   └── Cancelled            502
+└── Unfillable               502  an expression or template without the values it needs
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Final
+
+from bff.model.source import Place
+
+
+class BffError(Exception):
+    """Whatever this program raises on purpose.
+
+    `status` is what a client is answered, `reason` the one token it may know of a failed call.
+    """
+
+    status = 500
+    reason = "error"
+
+
+_FEW: Final = 12  # words that are worth listing in a hint
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with a configuration, where it is, and what may mend it."""
+
+    place: Place
+    message: str
+    hint: str = ""
+    warning: bool = False
+
+    def __str__(self) -> str:
+        kind = "warning" if self.warning else "error"
+        hint = f"\n    hint: {self.hint}" if self.hint else ""
+        return f"{self.place}: {kind}: {self.message}{hint}"
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A hint that names the known word nearest to `name`, or lists a few; empty without any."""
+    words = sorted(known)
+    near = get_close_matches(name, words, n=1, cutoff=0.6)
+    if near:
+        return f"did you mean `{near[0]}`?"
+    return f"known: {', '.join(words)}" if 0 < len(words) <= _FEW else ""
+
+
+class ConfigError(BffError):
+    """A configuration that cannot be served, with every problem that was found."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class AuthError(BffError):
+    """A request that may not be answered for who asks."""
+
+    status = 401
+
+
+class LoginRequired(AuthError):
+    """Nobody is signed in, and the view is for those who are."""
+
+
+class UpstreamError(BffError):
+    """A call that brought no usable reply.
+
+    The message is for the log: it may name addresses, and never reaches a client.
+    """
+
+    status = 502
+    reason = "unreachable"
+
+
+class TimedOut(UpstreamError):
+    """The call's time, or the view's, was over before the reply was whole."""
+
+    status = 504
+    reason = "timeout"
+
+
+class Unreachable(UpstreamError):
+    """No connection, or one that broke before the reply was whole."""
+
+
+class BadReply(UpstreamError):
+    """A reply that is not what was asked for: its form, its size, its encoding."""
+
+    reason = "bad_reply"
+
+
+class BadStatus(UpstreamError):
+    """A complete reply whose status says that it failed."""
+
+    reason = "status"
+
+    def __init__(self, upstream_status: int) -> None:
+        super().__init__(f"the upstream answered {upstream_status}")
+        self.upstream_status = upstream_status
+
+
+class TooMany(UpstreamError):
+    """More items, requests or bytes than the view allows."""
+
+    reason = "too_many"
+
+
+class Cancelled(UpstreamError):
+    """The view has failed already, so that nobody waits for this call."""
+
+    reason = "cancelled"
+
+
+class Unfillable(BffError):
+    """An expression cannot be computed, or a template filled, with the values that are there."""
+
+    status = 502
+    reason = "unfillable"

@@ -1,0 +1,71 @@
+"""What goes to a service, what comes back, and how a call ended."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Headers = tuple[tuple[str, str], ...]
+OutcomeKind = Literal["ok", "stale", "fallback", "skipped", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request to one service, ready to send.
+
+    Args:
+        target: the encoded path and query below the service's address (RFC 9112, section 3.2).
+        max_reply: bytes that the decoded reply body may have.
+    """
+
+    service: str
+    method: str
+    target: str
+    headers: Headers = ()
+    body: bytes = b""
+    max_reply: int = 8 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A complete reply: header names in lower case, the body already decompressed."""
+
+    status: int
+    headers: Headers
+    body: bytes
+
+    def header(self, name: str) -> str | None:
+        """The first value of a header, by its lower-case name."""
+        return next((value for key, value in self.headers if key == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """A moment on a clock, in seconds, after which nothing may run."""
+
+    at: float
+
+    def left(self, now: float) -> float:
+        """Seconds until the deadline; never negative."""
+        return max(0.0, self.at - now)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one call ended.
+
+    Args:
+        reason: why it is not `ok`, as one token; empty when it is.
+        status: the upstream's status where that was the reason.
+        failed: how many of the `of` requests of a fan-out failed.
+        started: seconds from the view's start to this call's, None if it never started.
+        took: seconds it took.
+        detail: for the log, never for the client.
+    """
+
+    kind: OutcomeKind
+    reason: str = ""
+    status: int | None = None
+    failed: int = 0
+    of: int = 0
+    started: float | None = None
+    took: float = 0.0
+    detail: str = ""

@@ -1,0 +1,159 @@
+"""Frontends, views and calls as declared: frozen once loaded, with no trace of YAML."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from bff.model.service import HeaderTemplates, Service
+from bff.model.source import Place, Source, Tree
+
+Access = Literal["signed_in", "optional", "public"]
+Rung = Literal["required", "optional", "fallback"]
+
+
+@dataclass(frozen=True, slots=True)
+class Frontend:
+    """One client application; its name is its URL prefix.
+
+    Args:
+        access: the ways to sign in that it accepts; empty for none.
+        origins: exact origins of its pages.
+        languages: language tags it speaks (RFC 5646), the first is the default.
+    """
+
+    name: str
+    place: Place
+    access: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    """One parameter, in the words of JSON Schema 2020-12 (validation, section 6)."""
+
+    name: str
+    place: Place
+    where: Literal["path", "query"] = "query"
+    type: Literal["string", "integer", "number", "boolean", "array"] = "string"
+    required: bool = True
+    default: Any = None
+    enum: tuple[Any, ...] = ()
+    minimum: float | None = None
+    maximum: float | None = None
+    multiple_of: float | None = None
+    min_length: int | None = None
+    max_length: int | None = None
+    pattern: str | None = None
+    format: str | None = None
+    items: "Param | None" = None
+    min_items: int | None = None
+    max_items: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Each:
+    """What a call is repeated over: names bound to selections, the outermost first."""
+
+    over: tuple[tuple[str, Source], ...]
+    max: int = 100
+    truncate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """How the items of an `each` are folded into few requests and taken apart again.
+
+    Args:
+        key: where in an element of the reply its id is.
+        many: whether several elements belong to one id.
+        size: ids in one request.
+        join: what stands between ids in one query value; None repeats the value.
+        items: where in the reply the list of elements is; None is the reply itself.
+    """
+
+    key: Source
+    many: bool = False
+    size: int = 100
+    join: str | None = None
+    items: Source | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One upstream request of a view, as a template, with its own failure rule.
+
+    Args:
+        query: templates of the query, in order; a value is a Source or a constant.
+        json: the tree of the request body; `has_json` tells null from nothing.
+        select: the part of the reply that counts (`path` in the files).
+        statuses: values that stand for replies of these statuses.
+        rung: what a failure means: the view fails, null, or `fallback`.
+        passes: statuses that a failed required call hands to the client.
+        timeout: seconds; None is the service's.
+    """
+
+    name: str
+    place: Place
+    service: str
+    method: str
+    path: Source
+    query: tuple[tuple[str, Any], ...] = ()
+    headers: HeaderTemplates = ()
+    forward: frozenset[str] = field(default_factory=frozenset)
+    respond: frozenset[str] = field(default_factory=frozenset)
+    json: Tree = None
+    has_json: bool = False
+    when: Source | None = None
+    after: tuple[Source, ...] = ()
+    each: Each | None = None
+    batch: Batch | None = None
+    into: str | None = None
+    replace: bool = False
+    select: Source | None = None
+    statuses: Mapping[int, Any] = field(default_factory=dict)
+    rung: Rung = "required"
+    fallback: Any = None
+    passes: frozenset[int] = field(default_factory=frozenset)
+    guard: bool = False
+    safe: bool = True
+    timeout: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One declared endpoint of one or more frontends.
+
+    Args:
+        path: the route below the frontend's prefix, as written: `/orders/{id}`.
+        shape: the tree of the answer; None passes the only call's value on.
+        shapes: what replaces it for a frontend.
+        timeout: seconds that the whole answer may take.
+        max_calls: requests that one answer may cost.
+        max_bytes: bytes that all its replies together may have.
+        strict: whether undeclared query parameters are refused.
+    """
+
+    name: str
+    place: Place
+    path: str
+    frontends: tuple[str, ...]
+    calls: tuple[Call, ...]
+    params: tuple[Param, ...] = ()
+    access: Access = "signed_in"
+    shape: Tree = None
+    shapes: Mapping[str, Tree] = field(default_factory=dict)
+    timeout: float = 5.0
+    max_calls: int = 200
+    max_bytes: int = 32 * 1024 * 1024
+    strict: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything declared: what a worker needs to answer requests, and nothing that moves."""
+
+    hosts: tuple[str, ...]
+    frontends: Mapping[str, Frontend]
+    services: Mapping[str, Service]
+    views: tuple[View, ...]

@@ -1,0 +1,69 @@
+"""Reply bodies: read and decompressed within a bound, however well they were compressed.
+
+Content codings: RFC 9110, section 8.4.1. A few kilobytes of gzip can hold gigabytes of zeros.
+"""
+
+import zlib
+from collections.abc import Iterable
+from typing import Final
+
+from bff.errors import BadReply, TooMany
+
+ACCEPT_ENCODING: Final = "gzip, deflate"
+_GZIP: Final = zlib.MAX_WBITS | 16
+_STEP: Final = 256 * 1024
+
+
+def read_body(chunks: Iterable[bytes], coding: str, limit: int) -> bytes:
+    """The whole body, decoded.
+
+    Args:
+        coding: the value of Content-Encoding; empty for none.
+        limit: bytes that it may have, before and after decoding.
+
+    Raises:
+        TooMany: it has more.
+        BadReply: it is cut off, or coded in a way that was not accepted.
+    """
+    coding = coding.strip().lower()
+    if coding in {"", "identity"}:
+        return _gather(chunks, limit)
+    if coding in {"gzip", "x-gzip"}:
+        return _inflate(_gather(chunks, limit), _GZIP, limit)
+    if coding == "deflate":
+        raw = _gather(chunks, limit)
+        try:
+            return _inflate(raw, zlib.MAX_WBITS, limit)
+        except BadReply:  # some servers leave the zlib wrapper out
+            return _inflate(raw, -zlib.MAX_WBITS, limit)
+    raise BadReply(f"the reply is coded as {coding}, which was not accepted")
+
+
+def _gather(chunks: Iterable[bytes], limit: int) -> bytes:
+    parts, size = [], 0
+    for chunk in chunks:
+        size += len(chunk)
+        if size > limit:
+            raise TooMany(f"the reply has more than {limit} bytes")
+        parts.append(chunk)
+    return b"".join(parts)
+
+
+def _inflate(raw: bytes, window: int, limit: int) -> bytes:
+    parts, size = [], 0
+    while raw:  # a gzip body may have several members (RFC 1952, section 2.2)
+        decoder = zlib.decompressobj(window)
+        while not decoder.eof:
+            try:
+                part = decoder.decompress(raw, min(_STEP, limit - size + 1))
+            except zlib.error as error:
+                raise BadReply(f"the reply cannot be decompressed: {error}") from None
+            if not part and not decoder.eof and not decoder.unconsumed_tail:
+                raise BadReply("the compressed reply is cut off")
+            parts.append(part)
+            size += len(part)
+            if size > limit:
+                raise TooMany(f"the decompressed reply has more than {limit} bytes")
+            raw = decoder.unconsumed_tail
+        raw = decoder.unused_data
+    return b"".join(parts)

@@ -1,0 +1,120 @@
+"""The seams of the engine: what carries requests, what carries other effects, and what time it is.
+
+Both carriers have the same two verbs, `start` and `cancel`, and neither ever blocks the caller:
+a completion arrives in the mailbox that was given, with the number of its attempt.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from time import monotonic
+from typing import Any, Protocol
+
+from bff.errors import BffError
+from bff.model.exchange import Deadline, Headers, Reply, Request
+from bff.model.principal import Principal
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """How one attempt ended: a reply, an effect's result, or the error in its place."""
+
+    attempt: int
+    result: Reply | Headers | BffError
+
+
+class Mailbox(Protocol):
+    """Where completions arrive; any thread puts, one conductor gets."""
+
+    def put(self, completion: Completion) -> None:
+        """Leave a completion; never blocks."""
+
+    def get(self, timeout: float) -> Completion | None:
+        """The next completion, or None once `timeout` seconds have passed without one."""
+
+
+class Clock(Protocol):
+    """Time, and waiting: the two things that a simulation replaces."""
+
+    def now(self) -> float:
+        """Seconds on a clock that never goes back."""
+
+    def mailbox(self) -> Mailbox:
+        """A new mailbox whose waiting is measured on this clock."""
+
+
+class Exchange(Protocol):
+    """Carries requests to services and brings replies back; knows nothing of views."""
+
+    def start(self, request: Request, deadline: Deadline, attempt: int, mailbox: Mailbox) -> Any:
+        """Send `request`; exactly one completion will be put, unless it is cancelled before.
+
+        Returns:
+            A ticket for `cancel`.
+        """
+
+    def cancel(self, ticket: Any) -> None:
+        """Give up an attempt; what it holds is released soon."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """The effect of obtaining the headers with which a service is called for somebody."""
+
+    service: str
+    principal: Principal
+
+
+class Effects(Protocol):
+    """Carries whatever else may block: credentials; later shared stores and locks."""
+
+    def start(self, effect: Credentials, deadline: Deadline, attempt: int, mailbox: Mailbox) -> Any:
+        """Begin `effect`; exactly one completion will be put, unless it is cancelled before."""
+
+    def cancel(self, ticket: Any) -> None:
+        """Give up an effect."""
+
+
+class InlineEffects:
+    """Effects that can be had at once, from memory."""
+
+    def __init__(self, credentials: Callable[[Credentials], Headers]) -> None:
+        self._credentials = credentials
+
+    def start(
+        self, effect: Credentials, deadline: Deadline, attempt: int, mailbox: Mailbox
+    ) -> None:
+        """Answer within this call."""
+        del deadline  # nothing here takes time
+        try:
+            result: Headers | BffError = self._credentials(effect)
+        except BffError as error:
+            result = error
+        mailbox.put(Completion(attempt, result))
+
+    def cancel(self, ticket: Any) -> None:
+        """Nothing is ever under way."""
+
+
+class _QueueMailbox:
+    def __init__(self) -> None:
+        self._queue: SimpleQueue[Completion] = SimpleQueue()
+        self.put = self._queue.put
+
+    def get(self, timeout: float) -> Completion | None:
+        try:
+            return self._queue.get(timeout=timeout)
+        except Empty:
+            return None
+
+
+class SystemClock:
+    """Real time."""
+
+    def now(self) -> float:
+        """Seconds of the system's monotonic clock."""
+        return monotonic()
+
+    def mailbox(self) -> Mailbox:
+        """A mailbox that blocks its thread."""
+        return _QueueMailbox()

@@ -1,0 +1,171 @@
+"""The exchange that is always there: httpx's transport on a bounded pool of threads.
+
+Only the transport: an httpx.Client would keep cookies between people, follow redirects, read
+proxies from the environment and log whole URLs. None of that code is run here.
+"""
+
+import ssl
+from collections import deque
+from collections.abc import Callable, Mapping
+from threading import Lock
+from typing import Any, Final
+
+import httpcore
+import httpx
+
+from bff.errors import BadReply, BffError, TimedOut, Unreachable
+from bff.model.exchange import Deadline, Reply, Request
+from bff.model.service import Service
+from bff.upstream.body import ACCEPT_ENCODING, read_body
+from bff.upstream.exchange import Completion, Mailbox
+from bff.upstream.network import Backend, carrying
+from bff.upstream.ticket import Ticket
+from bff.upstream.workers import Workers
+
+_STATIC: Final = [(b"user-agent", b"bff"), (b"accept-encoding", ACCEPT_ENCODING.encode())]
+_KEEPALIVE: Final = 30.0
+_RESOLVERS: Final = 4
+_NEVER_SENT: Final = (httpx.LocalProtocolError, httpx.UnsupportedProtocol, httpx.InvalidURL)
+
+
+class PoolExchange:
+    """Requests in flight, at most one per thread and a share of them per service.
+
+    Args:
+        services: where requests may go; nothing else is ever contacted.
+        size: threads, and so requests in flight.
+        transport: makes the transport for a service; tests hand in their own.
+
+    Threads start with the first request, so one may be made before a fork.
+    """
+
+    def __init__(
+        self,
+        services: Mapping[str, Service],
+        size: int,
+        transport: Callable[[Service], httpx.BaseTransport] | None = None,
+    ) -> None:
+        self._workers = Workers(size, "bff-upstream")
+        self._resolvers = Workers(_RESOLVERS, "bff-resolver")
+        secure = any(service.url.startswith("https:") for service in services.values())
+        self._tls = _tls_context(secure=secure)
+        make = transport or self._transport
+        self._lanes = {
+            name: _Lane(make(service), service.url, service.limit or max(1, size // 2))
+            for name, service in services.items()
+        }
+
+    def start(self, request: Request, deadline: Deadline, attempt: int, mailbox: Mailbox) -> Ticket:
+        """Send `request` as soon as its service has a place and a thread is free."""
+        ticket = Ticket(request, deadline, attempt, mailbox)
+        lane = self._lanes[request.service]
+        if lane.enter(ticket):
+            self._workers.submit(lambda: self._work(lane, ticket))
+        return ticket
+
+    def cancel(self, ticket: Ticket) -> None:
+        """Break the connection of an attempt, or forget it if it was not sent yet."""
+        ticket.cancel()
+
+    def close(self) -> None:
+        """End the threads and close the connections."""
+        self._workers.close()
+        self._resolvers.close()
+        for lane in self._lanes.values():
+            lane.transport.close()
+
+    def _transport(self, service: Service) -> httpx.BaseTransport:
+        transport = httpx.HTTPTransport(verify=self._tls, trust_env=False)
+        transport._pool = httpcore.ConnectionPool(  # noqa: SLF001  (httpx has no seam for this)
+            ssl_context=self._tls,
+            max_connections=None,
+            max_keepalive_connections=None,
+            keepalive_expiry=_KEEPALIVE,
+            network_backend=Backend(self._resolvers),
+        )
+        return transport
+
+    def _work(self, lane: "_Lane", ticket: Ticket) -> None:
+        """Carry a ticket; then hand the place in the lane to the next one that waits."""
+        try:
+            result: Reply | BffError = _send(lane, ticket)
+        except BffError as error:
+            result = error
+        except Exception as error:  # noqa: BLE001  (whatever a transport raises is an outcome)
+            result = _mapped(error)
+        following = lane.leave()
+        if following:
+            self._workers.submit(lambda: self._work(lane, following))
+        ticket.mailbox.put(Completion(ticket.attempt, result))
+
+
+class _Lane:
+    """What leads to one service: its transport, and how many may use it at once."""
+
+    def __init__(self, transport: httpx.BaseTransport, url: str, limit: int) -> None:
+        self.transport = transport
+        self.url = url
+        self._limit = limit
+        self._lock = Lock()
+        self._in_flight = 0
+        self._waiting: deque[Ticket] = deque()
+
+    def enter(self, ticket: Ticket) -> bool:
+        """Take a place if there is one; else wait in line."""
+        with self._lock:
+            if self._in_flight >= self._limit:
+                self._waiting.append(ticket)
+                return False
+            self._in_flight += 1
+            return True
+
+    def leave(self) -> Ticket | None:
+        """Give the place back, or on to the next that waits and is still wanted."""
+        with self._lock:
+            while self._waiting:
+                ticket = self._waiting.popleft()
+                if not ticket.cancelled:
+                    return ticket
+            self._in_flight -= 1
+            return None
+
+
+def _send(lane: _Lane, ticket: Ticket) -> Reply:
+    request = ticket.request
+    ticket.left()  # one whose time is over, or that nobody wants, is not sent at all
+    outgoing = httpx.Request(
+        request.method,
+        lane.url + request.target,
+        headers=_STATIC + [(name.encode(), value.encode()) for name, value in request.headers],
+        content=request.body or None,
+    )
+    with carrying(ticket):
+        response = lane.transport.handle_request(outgoing)
+        try:
+            coding = response.headers.get("content-encoding", "")
+            stream: Any = response.stream
+            body = read_body(stream, coding, request.max_reply)
+        finally:
+            response.close()
+    headers = tuple(
+        (name.decode("latin-1").lower(), value.decode("latin-1"))
+        for name, value in response.headers.raw
+    )
+    return Reply(response.status_code, headers, body)
+
+
+def _tls_context(*, secure: bool) -> ssl.SSLContext:
+    """One for all services; loading the authorities takes a while, so only where it is needed."""
+    if secure:
+        return httpx.create_ssl_context(trust_env=False)
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # trusts nobody
+
+
+def _mapped(error: Exception) -> BffError:
+    """Our word for a foreign error; every exception has one."""
+    text = f"{type(error).__name__}: {error}"
+    if isinstance(error, httpx.TimeoutException | TimeoutError):
+        return TimedOut(text)
+    if isinstance(error, httpx.RemoteProtocolError | httpx.DecodingError | _NEVER_SENT):
+        return BadReply(text)
+    return Unreachable(text)

@@ -1,0 +1,40 @@
+"""Threads that run what they are handed, and never hold up the end of the process."""
+
+from collections.abc import Callable
+from queue import SimpleQueue
+from threading import Lock, Thread
+
+
+class Workers:
+    """At most `size` daemon threads, started as they are needed."""
+
+    def __init__(self, size: int, name: str) -> None:
+        self._size, self._name = size, name
+        self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._lock = Lock()
+        self._threads: list[Thread] = []
+        self._idle = 0
+
+    def submit(self, job: Callable[[], None]) -> None:
+        """Have `job` run by the next free thread; it must not raise."""
+        with self._lock:
+            if self._idle:
+                self._idle -= 1
+            elif len(self._threads) < self._size:
+                thread = Thread(
+                    target=self._work, name=f"{self._name}-{len(self._threads)}", daemon=True
+                )
+                self._threads.append(thread)
+                thread.start()
+        self._jobs.put(job)
+
+    def close(self) -> None:
+        """Let the threads end after what they are doing; waits for none of them."""
+        for _ in self._threads:
+            self._jobs.put(None)
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            job()
+            with self._lock:
+                self._idle += 1
