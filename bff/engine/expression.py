@@ -52,8 +52,8 @@ class Expression:
         """
         try:
             return self._compute(scope)
-        except Exception as error:  # a function may raise anything over foreign data
-            raise Unfillable(f"`{self.source.text}`: {error}") from error
+        except Exception as error:  # noqa: BLE001  (functions meet foreign data)
+            raise Unfillable(f"`{self.source.text}`: {_without_data(error)}") from None
 
     def _interpret(self, scope: Scope) -> Any:
         return _INTERPRETER.visit(self.ast, scope)
@@ -70,6 +70,13 @@ def walk(node: Ast) -> Iterator[Ast]:
     for child in node["children"]:
         if isinstance(child, dict):
             yield from walk(child)
+
+
+def _without_data(error: Exception) -> str:
+    """What went wrong, without the value it went wrong with: that may be somebody's."""
+    if isinstance(error, jmespath.exceptions.JMESPathTypeError):
+        return f"{error.function_name}() cannot take a value of type {error.actual_type}"
+    return type(error).__name__
 
 
 def _plain_path(ast: Ast) -> Callable[[Scope], Any] | None:

@@ -126,6 +126,7 @@ class View:
 
     Args:
         path: the route below the frontend's prefix, as written: `/orders/{id}`.
+        access: who may ask; None is whoever is signed in, where the frontend has a way to.
         shape: the tree of the answer; None passes the only call's value on.
         shapes: what replaces it for a frontend.
         timeout: seconds that the whole answer may take.
@@ -140,13 +141,17 @@ class View:
     frontends: tuple[str, ...]
     calls: tuple[Call, ...]
     params: tuple[Param, ...] = ()
-    access: Access = "signed_in"
+    access: Access | None = None
     shape: Tree = None
     shapes: Mapping[str, Tree] = field(default_factory=dict)
     timeout: float = 5.0
     max_calls: int = 200
     max_bytes: int = 32 * 1024 * 1024
     strict: bool = False
+
+    def access_at(self, frontend: Frontend) -> Access:
+        """Who may ask for this view at one of its frontends."""
+        return self.access or ("signed_in" if frontend.access else "public")
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,9 @@ class Exchange(Protocol):
     def cancel(self, ticket: Any) -> None:
         """Give up an attempt; what it holds is released soon."""
 
+    def unready(self) -> str:
+        """Why it can carry no more just now; empty if it can."""
+
 
 @dataclass(frozen=True, slots=True)
 class Credentials:

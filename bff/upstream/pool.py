@@ -45,6 +45,7 @@ class PoolExchange:
         size: int,
         transport: Callable[[Service], httpx.BaseTransport] | None = None,
     ) -> None:
+        self._size = size
         self._workers = Workers(size, "bff-upstream")
         self._resolvers = Workers(_RESOLVERS, "bff-resolver")
         secure = any(service.url.startswith("https:") for service in services.values())
@@ -67,6 +68,11 @@ class PoolExchange:
         """Break the connection of an attempt, or forget it if it was not sent yet."""
         ticket.cancel()
 
+    def unready(self) -> str:
+        """Whether more requests wait for a thread than there are threads."""
+        waiting = self._workers.waiting
+        return f"{waiting} requests wait for a thread" if waiting >= self._size else ""
+
     def close(self) -> None:
         """End the threads and close the connections."""
         self._workers.close()
@@ -74,7 +80,7 @@ class PoolExchange:
         for lane in self._lanes.values():
             lane.transport.close()
 
-    def _transport(self, service: Service) -> httpx.BaseTransport:
+    def _transport(self, _service: Service) -> httpx.BaseTransport:
         transport = httpx.HTTPTransport(verify=self._tls, trust_env=False)
         transport._pool = httpcore.ConnectionPool(  # noqa: SLF001  (httpx has no seam for this)
             ssl_context=self._tls,

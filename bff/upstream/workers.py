@@ -28,6 +28,11 @@ class Workers:
                 thread.start()
         self._jobs.put(job)
 
+    @property
+    def waiting(self) -> int:
+        """Jobs that no thread has taken yet."""
+        return self._jobs.qsize()
+
     def close(self) -> None:
         """Let the threads end after what they are doing; waits for none of them."""
         for _ in self._threads:

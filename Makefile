@@ -1,0 +1,44 @@
+# Every target sets up what it needs, by .ci/bootstrap, and does so once.
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-all check lock clean packages
+
+PORT ?= 8080
+PYTHON ?=
+export PYTHON
+
+help: ## Say what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# make hands SIGTERM to the process it started: `exec`, so that this is bff and not a shell.
+demo: .venv/.run ## Serve the shop on http://127.0.0.1:8080 (PORT=... for another port)
+	@exec .venv/bin/bff demo --port $(PORT)
+
+test: .venv/.dev packages ## Run the tests
+	.venv/bin/python -m pytest -n auto -m "not large"
+
+test-all: .venv/.dev packages ## Run the tests, the large ones too
+	.venv/bin/python -m pytest -n auto
+
+check: .venv/.dev ## Lint, format, types, layers, known vulnerabilities
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+	.venv/bin/python .ci/audit.py
+
+lock: ## Resolve the dependencies again (UPGRADE=1 takes the newest)
+	@.ci/bootstrap venv
+	UPGRADE=$(UPGRADE) .ci/lock
+
+clean: ## Remove what the targets have made
+	rm -rf .venv build dist .hypothesis .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+packages:
+	@.ci/bootstrap packages
+
+.venv/.run: lock/run.txt lock/build.txt pyproject.toml
+	@.ci/bootstrap run
+
+.venv/.dev: lock/dev.txt lock/build.txt pyproject.toml
+	@.ci/bootstrap dev

@@ -1,0 +1,80 @@
+"""The whole product on one screen: what is declared, wired to what runs it."""
+
+from collections.abc import Callable
+
+from flask import Flask, Request
+
+from bff.declare import snapshot
+from bff.declare.check import Checked
+from bff.declare.settings import Settings
+from bff.model.exchange import Headers
+from bff.model.principal import NOBODY, Principal
+from bff.observe.events import Listener
+from bff.observe.log import log_answers
+from bff.upstream.exchange import Clock, Credentials, Effects, Exchange, InlineEffects, SystemClock
+from bff.upstream.pool import PoolExchange
+from bff.web.gate import guard
+from bff.web.health import Management, health_routes
+from bff.web.problem import handle_errors
+from bff.web.views import Engine, view_routes
+
+
+def create_app(
+    checked: Checked | None = None,
+    settings: Settings | None = None,
+    *,
+    exchange: Exchange | None = None,
+    effects: Effects | None = None,
+    clock: Clock | None = None,
+    authenticate: Callable[[Request], Principal] | None = None,
+    listener: Listener = log_answers,
+    timing: bool = False,
+) -> Flask:
+    """Wire everything together; starts no thread and opens no socket.
+
+    Args:
+        checked: the configuration; the last good one of `settings.config` if not given.
+        settings: how the process runs; from the environment if not given.
+        authenticate: says who asks; nobody is signed in if not given.
+        timing: whether answers carry Server-Timing, for development.
+
+    Raises:
+        ConfigError: the configuration or the settings cannot be served.
+    """
+    settings = settings or Settings.from_env()
+    checked = checked or snapshot.current(settings.config)
+    config = checked.config
+    exchange = exchange or PoolExchange(config.services, settings.pool)
+    engine = Engine(
+        exchange=exchange,
+        effects=effects or InlineEffects(_no_credentials),
+        clock=clock or SystemClock(),
+        authenticate=authenticate or _nobody,
+        services=config.services,
+        listener=listener,
+        timing=timing,
+    )
+    checks = {"upstream": exchange.unready}
+    notes = {"configuration": snapshot.refused}
+
+    app = Flask(__name__, static_folder=None)
+    app.url_map.merge_slashes = False
+    guard(app, config.hosts)
+    handle_errors(app)
+    health_routes(app, checks)
+    view_routes(app, checked.plans, config.frontends, engine)
+    port = _port(settings.management_bind)
+    app.wsgi_app = Management(app.wsgi_app, port, checks, notes)  # type: ignore[method-assign]
+    return app
+
+
+def _nobody(_request: Request) -> Principal:
+    return NOBODY
+
+
+def _no_credentials(_effect: Credentials) -> Headers:
+    return ()
+
+
+def _port(bind: str | None) -> int | None:
+    return int(bind.rpartition(":")[2]) if bind else None

@@ -1,0 +1,51 @@
+"""`bff serve`: production, always."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bff.cli.configured import config_option
+
+
+@click.command(name="serve")
+@config_option
+@click.option("--bind", metavar="HOST:PORT", help="Where clients are answered.")
+@click.option("--management-bind", metavar="HOST:PORT", help="Where operators are; '' for nowhere.")
+@click.option("--workers", type=click.IntRange(1, 256), help="Processes.")
+@click.option("--threads", type=click.IntRange(1, 1024), help="Requests at once in each process.")
+@click.option(
+    "--gunicorn-config",
+    type=click.Path(path_type=Path),
+    help="gunicorn's own settings; gunicorn.conf.py beside bff.yaml if not said.",
+)
+def command(config: Path, gunicorn_config: Path | None, **given: Any) -> None:
+    """Serve a configuration with gunicorn.
+
+    Each option overrides its environment variable: BFF_CONFIG, BFF_BIND, BFF_MANAGEMENT_BIND,
+    BFF_WORKERS, BFF_THREADS. SIGHUP reads the files again, and keeps the old ones if the new are
+    wrong. Ends with 2 where the configuration or a setting cannot be served.
+
+    \b
+    Examples:
+      bff serve
+      bff serve --config /etc/shop --bind 0.0.0.0:8000 --workers 4
+    """  # noqa: D301 - \b is click's: keep these lines as they are
+    os.environ["BFF_CONFIG"] = str(config)
+    for name, value in given.items():
+        if value is not None:
+            os.environ[f"BFF_{name.upper()}"] = str(value)
+    if os.environ.get("BFF_DEV_PRINCIPAL"):
+        click.echo("bff serve: BFF_DEV_PRINCIPAL is set: everybody would be one person.", err=True)
+        click.echo("    hint: it is for `bff demo`; unset it", err=True)
+        sys.exit(2)
+    path = gunicorn_config or config / "gunicorn.conf.py"
+    if not path.is_file():
+        click.echo(f"bff serve: there is no {path}; `--gunicorn-config` names another", err=True)
+        sys.exit(2)
+
+    from bff.cli.gunicorn import Server
+
+    Server(path).run()

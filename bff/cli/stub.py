@@ -1,0 +1,121 @@
+"""`bff stub`: stand in for every recorded service until told to stop."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from bff.dev.stub import StubServices
+
+
+@click.command(name="stub", no_args_is_help=False)
+@click.option(
+    "--recordings",
+    type=click.Path(path_type=Path),
+    default=Path("config/recordings"),
+    show_default=True,
+    help="Where the {service}.har files are.",
+)
+@click.option(
+    "--port", "ports", multiple=True, metavar="SERVICE=N", help="A fixed port; else a free one."
+)
+@click.option(
+    "--latency",
+    default="recorded",
+    show_default=True,
+    metavar="recorded|50ms|20ms-80ms",
+    help="How long replies take.",
+)
+@click.option(
+    "--control-port",
+    type=click.IntRange(0, 65535),
+    help="Serve the control API here; 0 takes a free port.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON, for a program.")
+def command(
+    recordings: Path,
+    ports: tuple[str, ...],
+    latency: str,
+    control_port: int | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Answer for the services from recordings, on loopback ports.
+
+    \b
+    Examples:
+      bff stub
+      bff stub --port users=9001 --port orders=9002 --latency 20ms-80ms
+      bff stub --control-port 9000
+      curl -X PUT http://127.0.0.1:9000/services/orders -d '{"state": "down"}'
+    """  # noqa: D301 - \b is click's: keep these lines as they are
+    from random import Random
+
+    from bff.dev.recording import RecordingError
+    from bff.dev.stub import StubServices
+    from bff.dev.stub_replay import read_latency, replay_all
+
+    stopped = threading.Event()
+    before = {
+        number: signal.signal(number, lambda *_: stopped.set())
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        answerers = replay_all(recordings, read_latency(latency, Random()))  # noqa: S311
+        services = StubServices(answerers, _read_ports(ports), control_port=control_port)
+        with services:
+            _announce(services, as_json=as_json)
+            stopped.wait()
+    except (RecordingError, ValueError) as error:
+        click.echo(f"bff stub: {error}", err=True)
+        sys.exit(2)
+    except OSError as error:
+        click.echo(f"bff stub: {error.strerror}", err=True)
+        sys.exit(1)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _read_ports(texts: tuple[str, ...]) -> dict[str, int]:
+    ports = {}
+    for text in texts:
+        service, _, number = text.partition("=")
+        if not service or not number.isdecimal() or int(number) > 65535:  # noqa: PLR2004 - TCP's own
+            raise ValueError(f"--port {text}: should read as --port users=9001")
+        ports[service] = int(number)
+    return ports
+
+
+def _announce(services: StubServices, *, as_json: bool) -> None:
+    if as_json:
+        import orjson
+
+        places = {
+            name: {"port": port, "url": services.urls[name]}
+            for name, port in services.ports.items()
+        }
+        line = orjson.dumps({"services": places, "control": services.control_url}).decode()
+        print(line, flush=True)  # noqa: T201 - flushed, for the parent process that reads it
+        return
+    _print_table(services)
+
+
+def _print_table(services: StubServices) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("service", "address", title="Services, from recordings", title_justify="left")
+    for name, url in services.urls.items():
+        table.add_row(name, url)
+    console = Console()
+    console.print(table)
+    if services.control_url:
+        console.print(f"Control: {services.control_url}/services")
+    console.print("Ctrl-C stops them.")

@@ -1,0 +1,1 @@
+"""Files become views: loading, strict decoding, checking."""

@@ -1,0 +1,219 @@
+"""Calls, as views and `calls/*.yaml` declare them."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from bff.declare.load import Node
+from bff.declare.read import (
+    CONSTANT,
+    DURATION,
+    FLAG,
+    TREE,
+    Key,
+    Reader,
+    integer,
+    list_of,
+    map_of,
+    one_of,
+    source,
+    table,
+    wrong,
+)
+from bff.declare.words import HEADERS, NAME, REPLY_HEADER, REQUEST_HEADER
+from bff.errors import did_you_mean
+from bff.model.source import Place, Source
+from bff.model.view import Batch, Call, Each
+
+METHODS: Final = ("get", "head", "post", "put", "patch", "delete")
+_SAFE: Final = frozenset({"get", "head"})
+_RUNGS: Final = ("required", "optional", "fallback")
+_ITEM: Final = "item"
+_TARGET: Final = re.compile(r"([a-z][a-z0-9_]*):(/.*)", re.DOTALL)
+
+
+def _target(node: Node) -> tuple[str, Source]:
+    written: Source = source("a target").read(node)
+    found = _TARGET.fullmatch(written.text)
+    if not found:
+        hint = "a service and a path on it: `users:/users/{session.sub}`"
+        raise wrong(node.place, f"`{written.text}` is no target", hint)
+    return found[1], Source(found[2], written.place)
+
+
+def _query(node: Node) -> tuple[tuple[str, Any], ...]:
+    if isinstance(node.value, list):  # names of parameters, passed on as they are
+        names = list_of(NAME).read(node)
+        places = [each.place for each in node.value]
+        pairs = zip(names, places, strict=True)
+        return tuple((name, Source(f"{{params.{name}}}", place)) for name, place in pairs)
+    read: dict[str, Any] = map_of(TREE).read(node)
+    for name, value in read.items():
+        if isinstance(value, dict):
+            raise wrong(node.value[name].place, f"the query value `{name}` is a mapping")
+    return tuple(read.items())
+
+
+def _each(node: Node) -> tuple[tuple[str, Source], ...]:
+    if isinstance(node.value, dict):
+        return tuple(map_of(source(), NAME).read(node).items())
+    return ((_ITEM, source().read(node)),)
+
+
+TARGET: Final = Reader(_target, {"type": "string"})
+QUERY: Final = Reader(_query, {"type": ["object", "array"]})
+EACH: Final = Reader(_each, {"type": ["string", "object"]})
+_STATUS: Final = integer(200, 599)
+
+_REQUEST_KEYS: Final = {
+    **{
+        method: Key(TARGET, f"Sends {method.upper()} to `service:/path`, a template.")
+        for method in METHODS
+    },
+    "query": Key(QUERY, "Templates of query values, or names of parameters passed on.", ()),
+    "headers": Key(HEADERS, "Templates of headers of the request.", ()),
+    "json": Key(TREE, "The request body: a tree of templates."),
+}
+BATCH_KEYS: Final = {
+    **_REQUEST_KEYS,
+    "key": Key(source(), "Where in an element of the reply its id is.", required=True),
+    "many": Key(FLAG, "Whether several elements belong to one id.", default=False),
+    "size": Key(integer(1, 10_000), "Ids in one request; 100 if not said.", 100),
+    "join": Key(source("a separator"), "What stands between ids; without it the value repeats."),
+    "items": Key(source(), "Where in the reply the list of elements is."),
+}
+CALL_KEYS: Final = {
+    **_REQUEST_KEYS,
+    "forward": Key(list_of(REQUEST_HEADER), "Headers of the client that are passed on.", ()),
+    "respond": Key(list_of(REPLY_HEADER), "Reply headers that are passed to the client.", ()),
+    "when": Key(source(), "The call is skipped where this is not true."),
+    "after": Key(list_of(source("a call's name"), or_one=True), "Calls that end before it.", ()),
+    "each": Key(EACH, "A list, or names bound to lists: the call runs once per item."),
+    "max": Key(integer(1, 10_000), "Items that `each` may select; 100 if not said.", 100),
+    "over": Key(one_of("error", "truncate"), "What more items than `max` are.", "error"),
+    "batch": Key(
+        table(lambda place, values: (place, values), BATCH_KEYS, "a batch"),
+        "Folds the items of `each` into few requests.",
+    ),
+    "into": Key(NAME, "The field of each item that its result is attached as."),
+    "replace": Key(FLAG, "Whether `into` may replace a field of the item.", default=False),
+    "path": Key(source(), "The part of the reply that counts."),
+    "status": Key(map_of(CONSTANT, _STATUS), "Values that stand for replies of a status.", {}),
+    "required": Key(FLAG, "A failure fails the view; so it is if nothing else is said."),
+    "optional": Key(FLAG, "A failure is null."),
+    "fallback": Key(Reader(lambda node: (node.plain,)), "The value that stands for a failure."),
+    "pass": Key(list_of(integer(400, 599)), "Statuses of a failure that the client gets.", ()),
+    "guard": Key(FLAG, "Whether the call is made even where no shape uses it.", default=False),
+    "safe": Key(FLAG, "Whether it changes nothing; GET and HEAD are safe."),
+    "timeout": Key(DURATION, "How long one request may take; the service's if not said."),
+}
+
+
+def _request(place: Place, values: dict[str, Any], what: str) -> tuple[str, str, Source]:
+    methods = [method for method in METHODS if method in values]
+    if len(methods) != 1:
+        hint = "one of get, post, put, patch, delete, head: `get: users:/users`"
+        raise wrong(place, f"{what} has {len(methods) or 'no'} targets", hint)
+    service, path = values[methods[0]]
+    return methods[0], service, path
+
+
+def _rung(place: Place, values: dict[str, Any]) -> dict[str, Any]:
+    given = [rung for rung in _RUNGS if rung in values]
+    if len(given) > 1:
+        raise wrong(place, f"a call is {' or '.join(given)}, not both")
+    if not given:
+        return {"rung": "required"}
+    if given[0] == "fallback":
+        return {"rung": "fallback", "fallback": values["fallback"][0]}
+    if values[given[0]] is not True:
+        raise wrong(place, f"`{given[0]}: false` says nothing", f"one of {', '.join(_RUNGS)}")
+    return {"rung": given[0]}
+
+
+def _repeated(place: Place, values: dict[str, Any]) -> Each | None:
+    if "each" not in values:
+        for name in ("into", "batch", "replace"):
+            if values.get(name):
+                raise wrong(place, f"`{name}` needs `each`", "say what it is repeated over")
+        return None
+    return Each(values["each"], values["max"], truncate=values["over"] == "truncate")
+
+
+def _call(place: Place, values: dict[str, Any]) -> Call:
+    each = _repeated(place, values)
+    asked, batch = values, None
+    if "batch" in values:
+        batch_place, asked = values["batch"]
+        if any(name in values for name in METHODS):
+            raise wrong(place, "a call with `batch` has its target in the batch")
+        batch = Batch(
+            asked["key"],
+            asked["many"],
+            asked["size"],
+            asked["join"].text if "join" in asked else None,
+            asked.get("items"),
+        )
+        place_of_request = batch_place
+    else:
+        place_of_request = place
+    method, service, path = _request(place_of_request, asked, "a batch" if batch else "a call")
+    return Call(
+        name="",
+        place=place,
+        service=service,
+        method=method.upper(),
+        path=path,
+        query=asked["query"],
+        headers=asked["headers"],
+        forward=frozenset(values["forward"]),
+        respond=frozenset(values["respond"]),
+        json=asked.get("json"),
+        has_json="json" in asked,
+        when=values.get("when"),
+        after=values["after"],
+        each=each,
+        batch=batch,
+        into=values.get("into"),
+        replace=values["replace"],
+        select=values.get("path"),
+        statuses=values["status"],
+        passes=frozenset(values["pass"]),
+        guard=values["guard"],
+        safe=values.get("safe", method in _SAFE),
+        timeout=values.get("timeout"),
+        **_rung(place, values),
+    )
+
+
+_CALL: Final = table(_call, CALL_KEYS, "a call")
+
+
+def call_reader(shared: Mapping[str, Node]) -> Reader:
+    """How calls are read where `use` may name those of `shared`."""
+
+    def read(node: Node) -> Call:
+        call: Call = _CALL.read(_merged(node, shared))
+        return call
+
+    use = {**NAME.schema, "description": "A call of `calls/`; keys here replace its own."}
+    schema = {**_CALL.schema, "properties": {**_CALL.schema["properties"], "use": use}}
+    return Reader(read, schema)
+
+
+def _merged(node: Node, shared: Mapping[str, Node]) -> Node:
+    """A call with what it uses filled in; its own keys stand instead of those that they exclude."""
+    if not isinstance(node.value, dict) or "use" not in node.value:
+        return node
+    used = NAME.read(node.value["use"])
+    if used not in shared:
+        hint = did_you_mean(used, shared)
+        raise wrong(node.value["use"].place, f"no call `{used}` in calls/", hint)
+    base = shared[used]
+    own = {name: each for name, each in node.value.items() if name != "use"}
+    gone = set(own)
+    for exclusive in (_RUNGS, (*METHODS, "batch")):
+        if gone & set(exclusive):
+            gone |= set(exclusive)
+    kept = {name: each for name, each in base.value.items() if name not in gone}
+    return Node({**kept, **own}, node.place, {**(base.keys or {}), **(node.keys or {})})

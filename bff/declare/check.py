@@ -1,0 +1,189 @@
+"""Everything that is wrong with a configuration, or doubtful in it, found in one run."""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+from bff.declare.config import read_config
+from bff.engine.expression import Expression
+from bff.engine.plan import Plan, attached, plan
+from bff.engine.reads import reads
+from bff.engine.template import Template
+from bff.errors import ConfigError, Problem, Unfillable
+from bff.model.view import Call, Config, View
+
+_EVERYWHERE: Final = frozenset({"session", "frontend", "locale", "headers", "services"})
+Plans = Mapping[str, Mapping[str, Plan]]  # by view, then by frontend
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A configuration that can be served.
+
+    Args:
+        plans: for each view's name its plans, by frontend.
+        warnings: what is allowed, and still doubtful.
+    """
+
+    config: Config
+    plans: Plans
+    warnings: tuple[Problem, ...]
+
+
+def check(folder: Path, environ: Mapping[str, str] = os.environ) -> Checked:
+    """Read, plan and check a folder.
+
+    Raises:
+        ConfigError: with every problem, warnings among them.
+    """
+    return check_config(read_config(folder, environ))
+
+
+def check_config(config: Config) -> Checked:
+    """Plan and check what was read; see `check`."""
+    problems = list(_service_headers(config))
+    plans: dict[str, dict[str, Plan]] = {}
+    for view in config.views:
+        try:
+            plans[view.name] = plan(view, config.services)
+        except ConfigError as error:
+            problems += error.problems
+            continue
+        problems += _unresolvable(view, plans[view.name])
+        problems += _unused(view, plans[view.name])
+        for each in plans[view.name].values():
+            problems += _shape_on_rungs(each)
+    problems = list(dict.fromkeys(problems))
+    if any(not problem.warning for problem in problems):
+        raise ConfigError(problems)
+    return Checked(config, plans, tuple(problems))
+
+
+def _service_headers(config: Config) -> Iterator[Problem]:
+    """A service's own headers are the same in every view, so they know no view's calls."""
+    for service in config.services.values():
+        for name, source in service.headers:
+            try:
+                template = Template(source)
+            except ConfigError as error:
+                yield from error.problems
+                continue
+            for root in sorted(template.reads().roots - _EVERYWHERE):
+                message = f"the header {name} of a service cannot use `{root}`"
+                hint = f"only {', '.join(sorted(_EVERYWHERE))}"
+                yield Problem(source.place, message, hint)
+
+
+def _unresolvable(view: View, plans: Mapping[str, Plan]) -> Iterator[Problem]:
+    """Paths that no request can ever fill."""
+    params = {param.name: param for param in view.params}
+    nodes = {name: node for each in plans.values() for name, node in each.nodes.items()}
+    for node in nodes.values():
+        for expression in node.compiled.path.expressions:
+            place, text = expression.source.place, expression.source.text
+            found = reads(expression)
+            if not found.all and _constant(expression) is None:
+                yield Problem(place, f"`{{{text}}}` is always null: the path is never filled")
+            for path in found.result:
+                param = params.get(path[1]) if path[0] == "params" and len(path) == 2 else None  # noqa: PLR2004
+                if param and text == ".".join(path) and param.type == "array":
+                    yield Problem(place, f"`{{{text}}}` is a list: the path is never filled")
+                elif (
+                    param
+                    and text == ".".join(path)
+                    and not param.required
+                    and param.default is None
+                ):
+                    message = f"`{{{text}}}` may be missing, and the call then fails"
+                    yield Problem(place, message, "give it a default, or `when`", warning=True)
+
+
+def _constant(expression: Expression) -> Any:
+    try:
+        value = expression.value({})
+    except Unfillable:
+        return None
+    return None if isinstance(value, list | dict) or value == "" else value
+
+
+def _unused(view: View, plans: Mapping[str, Plan]) -> Iterator[Problem]:
+    kept = {name for each in plans.values() for name in each.nodes}
+    for call in view.calls:
+        if call.name not in kept:
+            hint = "use its value in a shape, or say `guard: true`"
+            message = f"the call `{call.name}` is never made: no shape uses it"
+            yield Problem(call.place, message, hint, warning=True)
+
+
+def _shape_on_rungs(each: Plan) -> Iterator[Problem]:
+    """Hold every leaf of the shape against null and against every value a failure may leave."""
+    compiled = {name: node.compiled for name, node in each.nodes.items()}
+    for pointer, leaf in each.shape.leaves:
+        found = reads(leaf)
+        roots = (found.roots & each.nodes.keys()) | attached(found.all, compiled).keys()
+        calls = [each.nodes[name].compiled.call for name in sorted(roots)]
+        yield from _with_nulls(each, pointer, leaf, calls)
+        for call in calls:
+            yield from _with_values(each, pointer, leaf, call, alone=len(calls) == 1)
+
+
+def _with_nulls(each: Plan, pointer: str, leaf: Expression, calls: list[Call]) -> Iterator[Problem]:
+    may_be_null = [call for call in calls if call.rung == "optional" or call.when]
+    if not may_be_null:
+        return
+    try:
+        leaf.value(_scope(each))
+    except Unfillable as fault:
+        certain = len(may_be_null) == len(calls)
+        names = ", ".join(f"`{call.name}`" for call in may_be_null)
+        message = f"the leaf {pointer or '/'} cannot be computed where {names} is null: {fault}"
+        yield Problem(leaf.source.place, message, "`x || `[]`` stands for a null", not certain)
+
+
+def _with_values(
+    each: Plan, pointer: str, leaf: Expression, call: Call, *, alone: bool
+) -> Iterator[Problem]:
+    """Fallbacks and `status` values: what raises is an error, what is silently null a warning."""
+    if call.each:
+        return  # they are what single items get; the list itself is always there
+    values = [(f"status {status}", value) for status, value in call.statuses.items()]
+    if call.rung == "fallback":
+        values.append(("its fallback", call.fallback))
+    for what, value in values:
+        if value is None:
+            continue
+        copy = orjson.loads(orjson.dumps(value))
+        try:
+            result = leaf.value({**_scope(each), call.name: copy})
+        except Unfillable as fault:
+            message = f"the leaf {pointer or '/'} cannot be computed with {what} of `{call.name}`"
+            yield Problem(leaf.source.place, f"{message}: {fault}", warning=not alone)
+        else:
+            if result is None and alone and not _says_null(leaf, call, copy):
+                message = f"the leaf {pointer or '/'} is null with {what} of `{call.name}`"
+                yield Problem(leaf.source.place, message, warning=True)
+
+
+def _says_null(leaf: Expression, call: Call, value: Any) -> bool:
+    """Whether the leaf is null because the value has a null in it, not because it lacks a field."""
+    try:
+        return leaf.value({call.name: _without_nulls(value)}) is not None
+    except Unfillable:
+        return True
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nulls(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_without_nulls(each) for each in value]
+    return "" if value is None else value
+
+
+def _scope(each: Plan) -> dict[str, Any]:
+    scope: dict[str, Any] = dict.fromkeys(each.nodes)
+    return scope | {"params": {}, "session": {"claims": {}}, "headers": {}, "services": {}}

@@ -1,0 +1,156 @@
+"""A folder of files becomes one Config, or the list of everything wrong with it."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+from bff.declare.load import Node, files, load
+from bff.declare.read import Key, integer, list_of, map_of, table, text, wrong
+from bff.declare.services import FRONTEND, SERVICE
+from bff.declare.views import path_variables, view_reader
+from bff.declare.words import FRONTEND_NAME, NAME
+from bff.errors import ConfigError, Problem, did_you_mean
+from bff.model.source import Place
+from bff.model.view import Config, View
+
+_LOOPBACK: Final = ("localhost", "127.0.0.1", "[::1]")
+_HOST: Final = text(
+    r"[a-z0-9.-]+|\[[0-9a-f:]+\]", "a host name", "without a port, in small letters"
+)
+_RESERVED_PREFIXES: Final = frozenset({"auth", "livez", "readyz"})
+
+ROOT_KEYS: Final = {
+    "version": Key(integer(1, 1), "The version of this language: 1.", required=True),
+    "hosts": Key(list_of(_HOST), "Host names it answers to; loopback if not said.", _LOOPBACK),
+    "frontends": Key(map_of(FRONTEND, FRONTEND_NAME), "Who asks.", required=True),
+    "services": Key(map_of(SERVICE, NAME), "Who is asked.", required=True),
+}
+
+
+def _root(place: Place, values: dict[str, Any]) -> Config:
+    frontends = {name: replace(each, name=name) for name, each in values["frontends"].items()}
+    services = {name: replace(each, name=name) for name, each in values["services"].items()}
+    if not frontends:
+        raise wrong(place, "without a frontend there is nobody to answer")
+    for name in _RESERVED_PREFIXES & frontends.keys():
+        raise wrong(frontends[name].place, f"a frontend cannot be called `{name}`: it is taken")
+    return Config(values["hosts"], frontends, services, ())
+
+
+ROOT: Final = table(_root, ROOT_KEYS, "bff.yaml")
+
+
+def read_config(folder: Path, environ: Mapping[str, str] = os.environ) -> Config:
+    """Read `bff.yaml`, `views/*.yaml` and `calls/*.yaml` of a folder.
+
+    Args:
+        environ: what `${NAME}` refers to.
+
+    Raises:
+        ConfigError: with every problem of every file.
+    """
+    if not (folder / "bff.yaml").is_file():
+        hint = "`--config` names the folder that holds bff.yaml"
+        raise wrong(Place(str(folder)), "there is no bff.yaml here", hint)
+    return assemble(
+        _load(folder / "bff.yaml", environ),
+        _load_folder(folder / "views", environ),
+        _load_folder(folder / "calls", environ),
+    )
+
+
+Loaded = Node | ConfigError
+
+
+def assemble(root: Loaded, views: Mapping[str, Loaded], shared: Mapping[str, Loaded]) -> Config:
+    """A Config from loaded files; one that could not be loaded is an error among the others.
+
+    Raises:
+        ConfigError: with every problem of every file.
+    """
+    calls = {name: node for name, node in shared.items() if isinstance(node, Node)}
+    broken = [
+        each for each in (root, *views.values(), *shared.values()) if not isinstance(each, Node)
+    ]
+    problems = [problem for error in broken for problem in error.problems]
+    config = Config((), {}, {}, ())
+    if isinstance(root, Node):
+        try:
+            config = ROOT.read(root)
+        except ConfigError as error:
+            problems += error.problems
+    read = view_reader(calls, config.frontends)
+    declared: list[View] = []
+    for name, node in views.items():
+        if isinstance(node, Node):
+            try:
+                declared.append(read(name, node))
+            except ConfigError as error:
+                problems += error.problems
+    if config.frontends:
+        problems += _crossing(config, declared)
+    problems += _unused(calls, views)
+    if any(not problem.warning for problem in problems):
+        raise ConfigError(list(dict.fromkeys(problems)))
+    return replace(config, views=tuple(declared))
+
+
+def _load(path: Path, environ: Mapping[str, str]) -> Loaded:
+    shown = os.path.relpath(path)
+    try:
+        return load(path, shown if not shown.startswith("..") else str(path), environ)
+    except ConfigError as error:
+        return error
+
+
+def _load_folder(folder: Path, environ: Mapping[str, str]) -> dict[str, Loaded]:
+    loaded: dict[str, Loaded] = {}
+    for path in files(folder):
+        node = _load(path, environ)
+        if not path.stem.isidentifier():
+            node = wrong(Place(str(path)), f"`{path.stem}` is no name", "small letters and `_`")
+        loaded[path.stem] = node
+    return loaded
+
+
+def _crossing(config: Config, views: list[View]) -> list[Problem]:
+    """What is wrong between views, frontends and services."""
+    problems: list[Problem] = []
+    routes: dict[tuple[str, str], View] = {}
+    for view in views:
+        for frontend in (*view.frontends, *view.shapes):
+            if frontend not in config.frontends:
+                hint = did_you_mean(frontend, config.frontends)
+                problems.append(Problem(view.place, f"no frontend `{frontend}`", hint))
+            elif view.access == "signed_in" and not config.frontends[frontend].access:
+                message = f"nobody can sign in at `{frontend}`, and the view is for those who are"
+                hint = f"see `access` of {config.frontends[frontend].place}"
+                problems.append(Problem(view.place, message, hint))
+        pattern = view.path
+        for variable in path_variables(view.path):
+            pattern = pattern.replace(f"{{{variable}}}", "{}")
+        for frontend in view.frontends:
+            other = routes.setdefault((frontend, pattern), view)
+            if other is not view:
+                message = f"the route /{frontend}{view.path} is {other.name}'s already"
+                problems.append(Problem(view.place, message, f"see {other.place}"))
+    return problems
+
+
+def _unused(calls: Mapping[str, Node], views: Mapping[str, Loaded]) -> list[Problem]:
+    used = {name for node in views.values() if isinstance(node, Node) for name in _uses(node)}
+    return [
+        Problem(node.place, f"no view uses the call `{name}`", warning=True)
+        for name, node in calls.items()
+        if name not in used
+    ]
+
+
+def _uses(view: Node) -> set[str]:
+    calls = view.value.get("calls") if isinstance(view.value, dict) else None
+    lone = view.value.get("call") if isinstance(view.value, dict) else None
+    nodes = [*(calls.value.values() if calls and isinstance(calls.value, dict) else ()), lone]
+    uses = [each.value.get("use") for each in nodes if each and isinstance(each.value, dict)]
+    return {str(use.plain) for use in uses if use}

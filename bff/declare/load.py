@@ -1,0 +1,196 @@
+"""YAML files become nodes that know their file, line and column.
+
+Scalars are read by YAML 1.2's core schema (section 10.3), so that `NO` and `1:30` are text.
+Aliases and tags are refused: what several views share stands in `calls/`.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from bff.errors import ConfigError, Problem
+from bff.model.source import Place
+
+_PARSER: Final[Any] = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
+_MAX_BYTES: Final = 1_000_000
+_INTEGER: Final = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
+_FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_WORDS: Final[Mapping[str, Any]] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
+_REFERENCE: Final = re.compile(r"\$\{([^}]*)\}")
+_NAME: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?", re.DOTALL)
+_BROKEN_BRACE: Final = re.compile(r"[^\s\"'\[{,:-]\{|:\s+\{[^\"']*\}.*\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A value of a file and its place; a mapping's keys are nodes of their own in `keys`."""
+
+    value: Any
+    place: Place
+    keys: Mapping[str, "Node"] | None = None
+
+    @property
+    def plain(self) -> Any:
+        """The value without places: what a constant of the configuration is."""
+        if isinstance(self.value, dict):
+            return {key: node.plain for key, node in self.value.items()}
+        if isinstance(self.value, list):
+            return [node.plain for node in self.value]
+        return self.value
+
+
+def load(path: Path, shown: str, environ: Mapping[str, str]) -> Node:
+    """Read one file.
+
+    Args:
+        shown: the file's name in messages.
+        environ: what `${NAME}` is looked up in.
+
+    Raises:
+        ConfigError: it cannot be read, is not YAML, or refers to what does not exist.
+    """
+    start = Place(shown)
+    try:
+        raw = path.read_bytes()
+        if len(raw) > _MAX_BYTES:
+            raise _wrong(start, f"the file has more than {_MAX_BYTES} bytes")
+        text = raw.decode()
+    except OSError as error:
+        raise _wrong(start, f"the file cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise _wrong(start, "the file is not UTF-8") from None
+    return parse(text, shown, environ)
+
+
+def parse(text: str, shown: str, environ: Mapping[str, str]) -> Node:
+    """The node of a text; see `load`."""
+    try:
+        root = yaml.compose(text, Loader=_PARSER)
+    except yaml.MarkedYAMLError as error:
+        raise _broken(text, shown, error) from None
+    except (yaml.YAMLError, ValueError) as error:
+        raise _wrong(Place(shown), f"this is not YAML: {str(error).splitlines()[0]}") from None
+    except RecursionError:
+        raise _wrong(Place(shown), "this is nested too deeply") from None
+    if root is None:
+        raise _wrong(Place(shown), "the file is empty")
+    converter = _Converter(shown, environ)
+    try:
+        node = converter.node(root)
+    except RecursionError:
+        raise _wrong(Place(shown), "this is nested too deeply") from None
+    if converter.problems:
+        raise ConfigError(converter.problems)
+    return node
+
+
+def _broken(text: str, shown: str, error: yaml.MarkedYAMLError) -> ConfigError:
+    mark = error.problem_mark or error.context_mark
+    line, column = (mark.line, mark.column) if mark else (0, 0)
+    lines = text.splitlines()
+    shown_line = lines[line] if line < len(lines) else ""
+    hint = ""
+    if _BROKEN_BRACE.search(shown_line):
+        hint = 'a text with braces needs quotes, all of it: `get: "users:/users/{id}"`'
+    return _wrong(Place(shown, line + 1, column + 1), f"this is not YAML: {error.problem}", hint)
+
+
+class _Converter:
+    """Turns a composed YAML document into nodes, gathering what is wrong with it."""
+
+    def __init__(self, shown: str, environ: Mapping[str, str]) -> None:
+        self.problems: list[Problem] = []
+        self._shown, self._environ = shown, environ
+        self._seen: set[int] = set()
+
+    def node(self, node: yaml.Node) -> Node:
+        place = Place(self._shown, node.start_mark.line + 1, node.start_mark.column + 1)
+        if id(node) in self._seen:
+            self._problem(place, "an alias (`*name`) is not part of this language", "use `calls/`")
+            return Node(None, place)
+        self._seen.add(id(node))
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, place)
+        if isinstance(node, yaml.SequenceNode):
+            return Node([self.node(each) for each in node.value], place)
+        return Node(self._scalar(node, place), place)
+
+    def _mapping(self, node: yaml.MappingNode, place: Place) -> Node:
+        values: dict[str, Node] = {}
+        keys: dict[str, Node] = {}
+        for key_node, value_node in node.value:
+            key = self.node(key_node)
+            name = str(key_node.value) if isinstance(key_node, yaml.ScalarNode) else None
+            if name is None:
+                hint = 'a text with braces needs quotes: "{…}"'
+                self._problem(key.place, "a key must be a text", hint)
+            elif name in values:
+                self._problem(key.place, f"the key `{name}` stands twice")
+            else:
+                keys[name], values[name] = key, self.node(value_node)
+        return Node(values, place, keys)
+
+    def _scalar(self, node: yaml.Node, place: Place) -> Any:
+        if node.tag and not node.tag.startswith("tag:yaml.org,2002:"):
+            self._problem(place, f"the tag `{node.tag}` is not part of this language")
+        text: str = node.value
+        if "${" in text:
+            whole = _REFERENCE.fullmatch(text)
+            text = self._resolved(text, place)
+            return core_scalar(text) if whole else text
+        quoted = getattr(node, "style", None)
+        return text if quoted else core_scalar(text)
+
+    def _resolved(self, text: str, place: Place) -> str:
+        return _REFERENCE.sub(lambda found: self._lookup(found[1], place), text)
+
+    def _lookup(self, reference: str, place: Place) -> str:
+        if reference.startswith("file:"):
+            try:
+                return Path(reference.removeprefix("file:")).read_text().strip()
+            except (OSError, UnicodeDecodeError) as error:
+                reason = getattr(error, "strerror", None) or "it is not text"
+                self._problem(place, f"`${{{reference}}}` cannot be read: {reason}")
+                return ""
+        found = _NAME.fullmatch(reference)
+        if not found:
+            hint = "`${NAME}`, `${NAME:-default}` or `${file:/path}`"
+            self._problem(place, f"`${{{reference}}}` is no reference", hint)
+            return ""
+        name, default = found.groups()
+        value = self._environ.get(name) or default
+        if value is None:
+            hint = f"set it, or give a default: `${{{name}:-…}}`"
+            self._problem(place, f"the environment has no {name}", hint)
+            return ""
+        return value
+
+    def _problem(self, place: Place, message: str, hint: str = "") -> None:
+        self.problems.append(Problem(place, message, hint))
+
+
+def core_scalar(text: str) -> Any:
+    """What a plain scalar is by YAML 1.2's core schema."""
+    if text in _WORDS:
+        return _WORDS[text]
+    if _INTEGER.fullmatch(text):
+        base = {"0o": 8, "0x": 16}.get(text[:2], 10)
+        return int(text, base)
+    return float(text) if _FLOAT.fullmatch(text) else text
+
+
+def files(folder: Path) -> Iterator[Path]:
+    """The YAML files of a folder, in the order of their names."""
+    yield from sorted(folder.glob("*.yaml"))
+
+
+def _wrong(place: Place, message: str, hint: str = "") -> ConfigError:
+    return ConfigError([Problem(place, message, hint)])

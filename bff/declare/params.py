@@ -1,0 +1,92 @@
+"""Parameters of views, in JSON Schema's words."""
+
+import re
+from typing import Any, Final
+
+from bff.declare.load import Node
+from bff.declare.read import (
+    CONSTANT,
+    FLAG,
+    NUMBER,
+    Key,
+    Reader,
+    integer,
+    list_of,
+    one_of,
+    source,
+    table,
+    wrong,
+)
+from bff.engine.params import BadValue, validate
+from bff.model.source import Place, Source
+from bff.model.view import Param
+
+_COUNT: Final = integer(0, 1_000_000)
+_SCALARS: Final = ("string", "integer", "number", "boolean")
+
+
+def _pattern(node: Node) -> str:
+    value: Source = source("a regular expression").read(node)
+    try:
+        re.compile(value.text)
+    except re.error as error:
+        raise wrong(node.place, f"`{value.text}` is no regular expression: {error}") from None
+    return value.text
+
+
+_KEYS: Final = {
+    "type": Key(one_of(*_SCALARS), "What it is; string if not said.", "string"),
+    "enum": Key(list_of(CONSTANT), "The only values it may have.", ()),
+    "minimum": Key(NUMBER, "The least number it may be."),
+    "maximum": Key(NUMBER, "The greatest number it may be."),
+    "multipleOf": Key(NUMBER, "What it is a multiple of."),
+    "minLength": Key(_COUNT, "Characters it has at least."),
+    "maxLength": Key(_COUNT, "Characters it has at most."),
+    "pattern": Key(Reader(_pattern, {"type": "string"}), "An expression that is found in it."),
+    "format": Key(one_of("date", "date-time", "email", "uuid"), "A form it must have."),
+}
+_FIELDS: Final = {
+    "multipleOf": "multiple_of",
+    "minLength": "min_length",
+    "maxLength": "max_length",
+    "minItems": "min_items",
+    "maxItems": "max_items",
+}
+
+
+def _param(place: Place, values: dict[str, Any]) -> Param:
+    fields = {_FIELDS.get(name, name): value for name, value in values.items()}
+    return Param(name="", place=place, **fields)
+
+
+_ITEMS: Final = table(_param, _KEYS, "the items of a parameter")
+PARAM_KEYS: Final = {
+    **_KEYS,
+    "type": Key(one_of(*_SCALARS, "array"), "What it is; string if not said.", "string"),
+    "required": Key(FLAG, "Whether a request must have it; so it is unless it has a default."),
+    "default": Key(CONSTANT, "What it is if a request does not have it."),
+    "items": Key(_ITEMS, "What each value of an array is."),
+    "minItems": Key(_COUNT, "Values an array has at least."),
+    "maxItems": Key(_COUNT, "Values an array has at most."),
+}
+
+
+def _whole_param(place: Place, values: dict[str, Any]) -> Param:
+    default = values.get("default")
+    if values.get("required") and default is not None:
+        raise wrong(place, "a parameter with a default is never required")
+    values.setdefault("required", default is None)
+    if values["type"] != "array":
+        for name in ("items", "minItems", "maxItems"):
+            if name in values:
+                raise wrong(place, f"`{name}` is for arrays", "add `type: array`")
+    param = _param(place, values)
+    if default is not None:
+        try:
+            validate(param, default)
+        except BadValue as error:
+            raise wrong(place, f"the default {default!r} is not allowed: {error}") from None
+    return param
+
+
+PARAM: Final = table(_whole_param, PARAM_KEYS, "a parameter")

@@ -1,0 +1,234 @@
+"""Strict decoding: readers turn nodes into values, and know the JSON Schema of what they take.
+
+A reader raises ConfigError; those that hold others gather what all of them raise, so that one run
+reports everything. A key of the language is one line of a `Table`.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Final
+
+from bff.declare.load import Node
+from bff.errors import ConfigError, Problem, did_you_mean
+from bff.model.source import Place, Source
+
+Schema = dict[str, Any]
+_KINDS: Final[Mapping[type, str]] = {
+    dict: "a mapping",
+    list: "a list",
+    str: "a text",
+    bool: "true or false",
+    int: "a number",
+    float: "a number",
+    type(None): "nothing",
+}
+_DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
+_SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_SIZE: Final = re.compile(r"(\d+)(B|KB|MB)")
+_BYTES: Final = {"B": 1, "KB": 1024, "MB": 1024 * 1024}
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """How one kind of value is read, and its JSON Schema (draft-07)."""
+
+    read: Callable[[Node], Any]
+    schema: Schema = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key of a table: how it is read, what it is if absent, and what it is for."""
+
+    reader: Reader
+    about: str
+    default: Any = None
+    required: bool = False
+
+
+def wrong(place: Place, message: str, hint: str = "") -> ConfigError:
+    """The error of one problem."""
+    return ConfigError([Problem(place, message, hint)])
+
+
+def gather(tasks: Sequence[Callable[[], Any]]) -> list[Any]:
+    """Do all of `tasks`, and raise what they raise as one.
+
+    Raises:
+        ConfigError: with the problems of all that failed.
+    """
+    problems: list[Problem] = []
+    done = []
+    for task in tasks:
+        try:
+            done.append(task())
+        except ConfigError as error:
+            problems += error.problems
+    if problems:
+        raise ConfigError(problems)
+    return done
+
+
+def _expect(node: Node, kinds: tuple[type, ...], what: str) -> Any:
+    value = node.value
+    if isinstance(value, kinds) and not (isinstance(value, bool) and bool not in kinds):
+        return value
+    hint = ""
+    if isinstance(value, dict) and str in kinds:
+        inner = ", ".join(value)
+        hint = f'a text with braces needs quotes: "{{{inner}}}"'
+    raise wrong(node.place, f"{what} is wanted here, this is {_KINDS[type(value)]}", hint)
+
+
+def text(pattern: str = "", what: str = "a text", hint: str = "") -> Reader:
+    """A text, of a certain form."""
+    form = re.compile(pattern)
+
+    def read(node: Node) -> str:
+        value: str = _expect(node, (str,), what)
+        if pattern and not form.fullmatch(value):
+            raise wrong(node.place, f"`{value}` is not {what}", hint)
+        return value
+
+    schema: Schema = {"type": "string"}
+    return Reader(read, schema | {"pattern": f"^(?:{pattern})$"} if pattern else schema)
+
+
+def source(what: str = "an expression") -> Reader:
+    """A text that keeps its place: an expression or a template."""
+
+    def read(node: Node) -> Source:
+        return Source(_expect(node, (str,), what), node.place)
+
+    return Reader(read, {"type": "string"})
+
+
+def one_of(*words: str) -> Reader:
+    """One of a few words."""
+
+    def read(node: Node) -> str:
+        value: str = _expect(node, (str,), f"one of {', '.join(words)}")
+        if value not in words:
+            raise wrong(node.place, f"`{value}` is not known here", did_you_mean(value, words))
+        return value
+
+    return Reader(read, {"enum": list(words)})
+
+
+def integer(minimum: int, maximum: int) -> Reader:
+    """A whole number within bounds."""
+
+    def read(node: Node) -> int:
+        value: int = _expect(node, (int,), "a whole number")
+        if not minimum <= value <= maximum:
+            raise wrong(node.place, f"{value} is not between {minimum} and {maximum}")
+        return value
+
+    return Reader(read, {"type": "integer", "minimum": minimum, "maximum": maximum})
+
+
+def _measure(form: re.Pattern[str], units: Mapping[str, float], what: str) -> Reader:
+    def read(node: Node) -> float:
+        value = str(_expect(node, (str, int, float), what))
+        found = form.fullmatch(value)
+        if not found:
+            raise wrong(node.place, f"`{value}` is not {what}", f"units: {', '.join(units)}")
+        measure = float(found[1]) * units[found[2]]
+        if measure <= 0:
+            raise wrong(node.place, f"`{value}` is nothing at all")
+        return measure
+
+    return Reader(read, {"type": "string", "pattern": f"^{form.pattern}$"})
+
+
+def _plain(what: str, *kinds: type) -> Reader:
+    schema: Schema = {"type": "boolean" if bool in kinds else "number"}
+    return Reader(lambda node: _expect(node, kinds, what), schema)
+
+
+FLAG: Final = _plain("true or false", bool)
+NUMBER: Final = _plain("a number", int, float)
+DURATION: Final = _measure(_DURATION, _SECONDS, "a duration such as 800ms or 2s")
+_SIZE_READER: Final = _measure(_SIZE, _BYTES, "a size such as 64KB or 8MB")
+SIZE: Final = Reader(lambda node: int(_SIZE_READER.read(node)), _SIZE_READER.schema)
+CONSTANT: Final = Reader(lambda node: node.plain, {})
+
+
+def _tree(node: Node) -> Any:
+    if isinstance(node.value, dict):
+        return {key: _tree(each) for key, each in node.value.items()}
+    if isinstance(node.value, list):
+        return [_tree(each) for each in node.value]
+    return Source(node.value, node.place) if isinstance(node.value, str) else node.value
+
+
+TREE: Final = Reader(_tree, {})  # its text leaves are Source
+
+
+def list_of(element: Reader, *, or_one: bool = False) -> Reader:
+    """A list; with `or_one` a lone element counts as a list of it."""
+
+    def read(node: Node) -> tuple[Any, ...]:
+        if or_one and not isinstance(node.value, list):
+            return (element.read(node),)
+        nodes = _expect(node, (list,), "a list")
+        return tuple(gather([partial(element.read, each) for each in nodes]))
+
+    schema: Schema = {"type": "array", "items": element.schema}
+    return Reader(read, {"anyOf": [element.schema, schema]} if or_one else schema)
+
+
+def map_of(value: Reader, key: Reader | None = None) -> Reader:
+    """A mapping whose keys are names; gives pairs of the key (as read) and the value."""
+
+    def pair(name: Node, node: Node) -> tuple[Any, Any]:
+        return (key.read(name) if key else str(name.plain)), value.read(node)
+
+    def read(node: Node) -> dict[Any, Any]:
+        nodes = _expect(node, (dict,), "a mapping")
+        keys = node.keys or {}
+        return dict(gather([partial(pair, keys[name], each) for name, each in nodes.items()]))
+
+    return Reader(read, {"type": "object", "additionalProperties": value.schema})
+
+
+def table(
+    make: Callable[[Place, dict[str, Any]], Any],
+    keys: Mapping[str, Key],
+    what: str,
+) -> Reader:
+    """A mapping with known keys.
+
+    Args:
+        make: makes the value from the place and the keys' values; may raise ConfigError.
+        what: what the mapping declares, for messages.
+    """
+    properties = {
+        name: {**key.reader.schema, "description": key.about} for name, key in keys.items()
+    }
+    required = [name for name, key in keys.items() if key.required]
+    schema: Schema = {"type": "object", "properties": properties, "additionalProperties": False}
+
+    def value(name: str, key: Key, nodes: Mapping[str, Node], place: Place) -> tuple[str, Any]:
+        if name in nodes:
+            return name, key.reader.read(nodes[name])
+        if key.required:
+            raise wrong(place, f"{what} needs `{name}`", key.about)
+        return name, key.default
+
+    def unknown(name: str, place: Place) -> None:
+        raise wrong(place, f"{what} has no key `{name}`", did_you_mean(name, keys))
+
+    def read(node: Node) -> Any:
+        nodes = _expect(node, (dict,), f"{what}, a mapping,")
+        places = node.keys or {}
+        strangers = [
+            partial(unknown, name, places[name].place) for name in nodes if name not in keys
+        ]
+        known = [partial(value, name, key, nodes, node.place) for name, key in keys.items()]
+        pairs = gather([*strangers, *known])
+        return make(node.place, {name: given for name, given in pairs if given is not None})
+
+    return Reader(read, schema | ({"required": required} if required else {}))

@@ -1,0 +1,63 @@
+"""Settings of the process, read from the environment: the names are the documentation."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from bff.errors import ConfigError, Problem
+from bff.model.source import Place
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How this process runs; what it serves is in the configuration.
+
+    Args:
+        config: BFF_CONFIG, the folder that holds bff.yaml.
+        bind: BFF_BIND, where clients are answered.
+        management_bind: BFF_MANAGEMENT_BIND, where operators are; empty for nowhere.
+        workers: BFF_WORKERS, processes.
+        threads: BFF_THREADS, requests answered at once in each process.
+        pool: BFF_POOL, upstream requests in flight at once in each process.
+        principal: BFF_DEV_PRINCIPAL, a person that everybody is taken for; development only.
+    """
+
+    config: Path = Path("config")
+    bind: str = "127.0.0.1:8000"
+    management_bind: str | None = "127.0.0.1:9090"
+    workers: int = 2
+    threads: int = 16
+    pool: int = 64
+    principal: str | None = None
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] = os.environ) -> Self:
+        """Read them.
+
+        Raises:
+            ConfigError: a number is none.
+        """
+        problems: list[Problem] = []
+
+        def number(name: str, default: int, most: int) -> int:
+            text = environ.get(name, str(default))
+            if text.isascii() and text.isdigit() and 1 <= int(text) <= most:
+                return int(text)
+            message = f"{name}={text!r} is not a number from 1 to {most}"
+            problems.append(Problem(Place("environment"), message))
+            return default
+
+        settings = cls(
+            config=Path(environ.get("BFF_CONFIG", "config")),
+            bind=environ.get("BFF_BIND", "127.0.0.1:8000"),
+            management_bind=environ.get("BFF_MANAGEMENT_BIND", "127.0.0.1:9090") or None,
+            workers=number("BFF_WORKERS", 2, 256),
+            threads=number("BFF_THREADS", 16, 1024),
+            pool=number("BFF_POOL", 64, 4096),
+            principal=environ.get("BFF_DEV_PRINCIPAL") or None,
+        )
+        if problems:
+            raise ConfigError(problems)
+        return settings

@@ -1,0 +1,44 @@
+"""The last good configuration: taken before workers are forked, inherited by them, never changed.
+
+A worker that starts while somebody edits the files, or after a bad edit, serves what was last good.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from bff.declare.check import Checked, check
+from bff.errors import ConfigError
+
+
+@dataclass(slots=True)
+class _Kept:
+    checked: Checked | None = None
+    refused: str = ""
+
+
+_kept = _Kept()
+
+
+def take(folder: Path) -> Checked:
+    """Check the files of `folder`, and keep them if they are good.
+
+    Raises:
+        ConfigError: they are not; what was kept before stays.
+    """
+    try:
+        _kept.checked = check(folder)
+    except ConfigError as error:
+        _kept.refused = str(error)
+        raise
+    _kept.refused = ""
+    return _kept.checked
+
+
+def current(folder: Path) -> Checked:
+    """What was taken last; `folder` is taken now if nothing was."""
+    return _kept.checked or take(folder)
+
+
+def refused() -> str:
+    """The problems of the last files that were not kept; empty if the last ones were."""
+    return _kept.refused

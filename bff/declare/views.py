@@ -1,0 +1,145 @@
+"""Views, one a file."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from bff.declare.calls import call_reader
+from bff.declare.load import Node
+from bff.declare.params import PARAM
+from bff.declare.read import (
+    DURATION,
+    FLAG,
+    SIZE,
+    TREE,
+    Key,
+    Reader,
+    integer,
+    list_of,
+    map_of,
+    one_of,
+    source,
+    table,
+    wrong,
+)
+from bff.declare.words import FRONTEND_NAME, NAME
+from bff.engine.names import RESERVED
+from bff.model.source import Place, Source
+from bff.model.view import Call, Param, View
+
+_LONE: Final = "call"
+_SEGMENT: Final = re.compile(r"\{([a-z][a-z0-9_]*)\}|[A-Za-z0-9._~-]+")
+_TAKEN: Final = RESERVED | {"shape", "item", "total"}
+_TIMEOUT: Final = 5.0
+_MAX_CALLS: Final = 200
+_MAX_BYTES: Final = 32 * 1024 * 1024
+
+
+def _route(node: Node) -> Source:
+    written: Source = source("a route").read(node)
+    segments = written.text.removeprefix("/").split("/")
+    if not written.text.startswith("/") or not all(map(_SEGMENT.fullmatch, segments)):
+        hint = "such as `/orders/{id}`: each segment is text or one name in braces"
+        raise wrong(node.place, f"`{written.text}` is no route", hint)
+    if {".", ".."} & set(segments):
+        raise wrong(node.place, f"the route `{written.text}` has a dot segment")
+    variables = path_variables(written.text)
+    if len(set(variables)) < len(variables):
+        raise wrong(node.place, f"the route `{written.text}` names a variable twice")
+    return written
+
+
+def path_variables(route: str) -> list[str]:
+    """The names in braces of a route, in order."""
+    return [
+        found[1] for each in route.split("/") if (found := _SEGMENT.fullmatch(each)) and found[1]
+    ]
+
+
+ROUTE: Final = Reader(_route, {"type": "string"})
+
+
+def view_keys(shared: Mapping[str, Node]) -> dict[str, Key]:
+    """The keys of a view, where `use` may name the calls of `shared`."""
+    call = call_reader(shared)
+    return {
+        "get": Key(ROUTE, "The route below the frontend's prefix.", required=True),
+        "frontends": Key(list_of(FRONTEND_NAME), "Who has it; every frontend if not said."),
+        "access": Key(
+            one_of("signed_in", "optional", "public"),
+            "Who may ask; signed_in if the frontend has a way to sign in.",
+        ),
+        "timeout": Key(DURATION, "How long the answer may take; 5s if not said.", _TIMEOUT),
+        "params": Key(map_of(PARAM, NAME), "Parameters of path and query.", {}),
+        "strict": Key(FLAG, "Whether undeclared query parameters are refused.", default=False),
+        "calls": Key(map_of(call, NAME), "What it asks of services, by name."),
+        "call": Key(call, "The only call, where there is one."),
+        "shape": Key(TREE, "The answer: a tree of expressions."),
+        "shapes": Key(map_of(TREE, FRONTEND_NAME), "What replaces `shape`, by frontend.", {}),
+        "max_calls": Key(integer(1, 10_000), "Requests that one answer may cost; 200.", _MAX_CALLS),
+        "max_bytes": Key(SIZE, "How large all replies together may be; 32MB.", _MAX_BYTES),
+    }
+
+
+def view_reader(shared: Mapping[str, Node], frontends: Mapping[str, Any]) -> Callable[..., View]:
+    """A function of a view's name and node."""
+
+    def read(name: str, node: Node) -> View:
+        def make(place: Place, values: dict[str, Any]) -> View:
+            return _view(name, place, values, frontends)
+
+        view: View = table(make, view_keys(shared), "a view").read(node)
+        return view
+
+    return read
+
+
+def _view(name: str, place: Place, values: dict[str, Any], frontends: Mapping[str, Any]) -> View:
+    own = values.get("frontends") or tuple(frontends)
+    route: Source = values["get"]
+    return View(
+        name=name,
+        place=place,
+        path=route.text,
+        frontends=own,
+        calls=_calls(place, values),
+        params=_params(route, values["params"]),
+        access=values.get("access"),
+        shape=values.get("shape"),
+        shapes=values["shapes"],
+        timeout=values["timeout"],
+        max_calls=values["max_calls"],
+        max_bytes=values["max_bytes"],
+        strict=values["strict"],
+    )
+
+
+def _calls(place: Place, values: dict[str, Any]) -> tuple[Call, ...]:
+    if ("calls" in values) == ("call" in values):
+        raise wrong(place, "a view has either `calls` or a lone `call`")
+    if "call" in values:
+        return (replace(values["call"], name=_LONE),)
+    calls: dict[str, Call] = values["calls"]
+    if not calls:
+        raise wrong(place, "a view without a call has nothing to answer")
+    for name, call in calls.items():
+        if name in _TAKEN:
+            raise wrong(call.place, f"a call cannot be called `{name}`: the name has a meaning")
+        for item, over in call.each.over if call.each else ():
+            if item in calls or (item in _TAKEN and item != "item"):
+                raise wrong(over.place, f"an item cannot be called `{item}`: it is taken")
+    return tuple(replace(call, name=name) for name, call in calls.items())
+
+
+def _params(route: Source, declared: dict[str, Param]) -> tuple[Param, ...]:
+    variables = path_variables(route.text)
+    params = {name: Param(name, route.place, "path") for name in variables}
+    for name, param in declared.items():
+        if name not in params:
+            params[name] = replace(param, name=name)
+        elif param.type == "array" or param.default is not None:
+            raise wrong(param.place, f"`{name}` stands in the path: it is one value, always there")
+        else:
+            params[name] = replace(param, name=name, where="path", required=True)
+    return tuple(params.values())

@@ -1,0 +1,71 @@
+"""The readers of words that several tables use: names, headers, addresses."""
+
+import re
+from typing import Final
+from urllib.parse import urlsplit
+
+from bff.declare.load import Node
+from bff.declare.read import Reader, map_of, source, text, wrong
+
+NAME: Final = text("[a-z][a-z0-9_]*", "a name", "small letters, digits and `_`, a letter first")
+FRONTEND_NAME: Final = text("[a-z][a-z0-9-]*", "a frontend's name", "it is a URL prefix: `web`")
+_TOKEN: Final = "[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105  (RFC 9110, section 5.6.2)
+
+HOP_BY_HOP: Final = frozenset(  # RFC 9110, section 7.6.1, and its predecessors
+    {
+        "connection",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
+_FRAMING: Final = frozenset({"host", "content-length", "content-encoding", "expect"})
+# what the answer itself decides; an upstream's word on it would be wrong
+_OURS: Final = frozenset(
+    {"content-type", "bff-calls", "server-timing", "x-request-id", "date", "server"}
+)
+
+
+def _header(refused: frozenset[str], why: str) -> Reader:
+    form = text(_TOKEN, "a header's name")
+
+    def read(node: Node) -> str:
+        name: str = form.read(node).lower()
+        if name in refused:
+            raise wrong(node.place, f"the header `{name}` {why}")
+        return name
+
+    return Reader(read, form.schema)
+
+
+REQUEST_HEADER: Final = _header(HOP_BY_HOP | _FRAMING, "belongs to one connection: it cannot cross")
+REPLY_HEADER: Final = _header(HOP_BY_HOP | _FRAMING | _OURS, "is the answer's own: it cannot cross")
+_TEMPLATES: Final = map_of(source("a template"), REQUEST_HEADER)
+HEADERS: Final = Reader(lambda node: tuple(_TEMPLATES.read(node).items()), _TEMPLATES.schema)
+
+
+def _address(node: Node) -> str:
+    value = str(node.plain)
+    hint = 'such as "http://users.internal:8000"'
+    try:
+        parts = urlsplit(value)
+        port = parts.port
+    except ValueError:
+        raise wrong(node.place, f"`{value}` is no address", hint) from None
+    if parts.scheme not in {"http", "https"} or not parts.hostname or port == 0:
+        raise wrong(node.place, f"`{value}` is no http address", hint)
+    if parts.username or parts.password or "@" in parts.netloc:
+        raise wrong(node.place, "an address carries no password", "use `credentials`")
+    if parts.query or parts.fragment or "?" in value or "#" in value:
+        raise wrong(node.place, f"the address `{value}` has a query or a fragment", hint)
+    if re.search(r"[\s\\]|/\.{1,2}(/|$)|[^\x21-\x7e]", value):
+        raise wrong(node.place, f"`{value}` is no address", hint)
+    return value.rstrip("/")
+
+
+ADDRESS: Final = Reader(_address, {"type": "string", "format": "uri"})

@@ -1,0 +1,163 @@
+"""Reads recorded upstream exchanges: HAR 1.2 files, one for each service."""
+
+import base64
+import binascii
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+import orjson
+
+Json = dict[str, object]
+Pairs = tuple[tuple[str, str], ...]
+T = TypeVar("T")
+
+
+class RecordingError(ValueError):
+    """A file that cannot be read as HAR 1.2; the message names the file and the place in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One recorded exchange. `number` counts from 0, as `log.entries` does; `time` is in ms."""
+
+    number: int
+    method: str
+    path: str
+    query: Pairs
+    body: bytes
+    status: int
+    headers: Pairs
+    content: bytes
+    time: float
+
+    @property
+    def target(self) -> str:
+        """The path and query, for people to read."""
+        return self.path + ("?" + urlencode(self.query, safe=",/:") if self.query else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """Everything that is recorded of one service."""
+
+    service: str
+    file: Path
+    entries: tuple[Entry, ...]
+
+
+def read_recording(file: Path) -> Recording:
+    """Read one HAR file; the service is named by the file's stem.
+
+    Hosts are not kept: a recording of production answers for a stub on loopback. Custom fields
+    (HAR 1.2 has them begin with `_`) are ignored.
+
+    Raises RecordingError where the file is missing, is not JSON or is not HAR.
+    """
+    try:
+        document = orjson.loads(file.read_bytes())
+    except OSError as error:
+        raise RecordingError(f"{file}: cannot be read: {error.strerror}") from error
+    except orjson.JSONDecodeError as error:
+        raise RecordingError(f"{file}: is not JSON, perhaps cut short: {error}") from error
+    try:
+        return Recording(file.stem, file, tuple(_entries(document)))
+    except _Wrong as wrong:
+        raise RecordingError(f"{file}: {wrong}") from None
+
+
+def read_recordings(directory: Path) -> dict[str, Recording]:
+    """Read every `{service}.har` of a directory, by service, in alphabetical order.
+
+    Raises RecordingError where there is none, or one of them cannot be read.
+    """
+    files = sorted(directory.glob("*.har"))
+    if not files:
+        raise RecordingError(f"{directory}: there is no .har file here")
+    return {file.stem: read_recording(file) for file in files}
+
+
+class _Wrong(Exception):
+    """Where in the file, and what is wrong there."""
+
+
+def _entries(document: object) -> Iterator[Entry]:
+    log = _field(_typed(document, dict, "the file"), "log", dict, "")
+    for number, entry in enumerate(_field(log, "entries", list, "log.")):
+        where = f"log.entries[{number}]"
+        yield _entry(number, _typed(entry, dict, where), where + ".")
+
+
+def _entry(number: int, entry: Json, where: str) -> Entry:
+    request = _field(entry, "request", dict, where)
+    response = _field(entry, "response", dict, where)
+    url = urlsplit(_field(request, "url", str, where + "request."))
+    return Entry(
+        number=number,
+        method=_field(request, "method", str, where + "request.").upper(),
+        path=url.path or "/",
+        query=_query(url.query, request, where + "request."),
+        body=_posted(request, where + "request."),
+        status=_field(response, "status", int, where + "response."),
+        headers=_pairs(response, "headers", where + "response."),
+        content=_content(response, where + "response."),
+        time=max(0.0, float(_typed(entry.get("time", 0), (int, float), where + "time"))),
+    )
+
+
+def _query(in_url: str, request: Json, where: str) -> Pairs:
+    # Both places hold the query. Some writers leave it out of one, and the URL is what was sent.
+    if in_url or not request.get("queryString"):
+        return tuple(parse_qsl(in_url, keep_blank_values=True))
+    return _pairs(request, "queryString", where)
+
+
+def _posted(request: Json, where: str) -> bytes:
+    if request.get("postData") is None:
+        return b""
+    data = _field(request, "postData", dict, where)
+    text = _typed(data.get("text", ""), str, where + "postData.text")
+    if not text and data.get("params"):
+        text = urlencode(_pairs(data, "params", where + "postData."))
+    return text.encode()
+
+
+def _content(response: Json, where: str) -> bytes:
+    content = _field(response, "content", dict, where)
+    text = _typed(content.get("text", ""), str, where + "content.text")
+    if content.get("encoding") != "base64":
+        return text.encode()
+    try:
+        return base64.b64decode(text, validate=True)
+    except binascii.Error as error:
+        raise _Wrong(f"{where}content.text: is not base64: {error}") from None
+
+
+def _pairs(holder: Json, name: str, where: str) -> Pairs:
+    pairs = []
+    for index, pair in enumerate(_typed(holder.get(name, []), list, where + name)):
+        at = f"{where}{name}[{index}]"
+        named = _typed(pair, dict, at)
+        value = _typed(named.get("value", ""), str, at + ".value")
+        pairs.append((_field(named, "name", str, at + "."), value))
+    return tuple(pairs)
+
+
+def _field(holder: Json, name: str, kind: type[T], where: str) -> T:
+    if name not in holder:
+        raise _Wrong(f"{where}{name}: is missing")
+    return _typed(holder[name], kind, where + name)
+
+
+_WORDS = {dict: "an object", list: "a list", str: "a text", int: "a whole number"}
+
+
+def _typed(value: object, kind: type[T] | tuple[type[T], ...], where: str) -> T:
+    if isinstance(value, bool) or not isinstance(value, kind):
+        word = "a number" if isinstance(kind, tuple) else _WORDS[kind]
+        raise _Wrong(
+            f"{where}: should be {word}, is {str(orjson.dumps(value)[:40], 'utf-8', 'replace')}"
+        )
+    return value

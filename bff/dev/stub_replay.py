@@ -1,0 +1,100 @@
+"""Answers from recordings: the recorded reply, or a 501 that says what came nearest."""
+
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+
+from bff.dev.match import Asked, Index, Near
+from bff.dev.recording import Entry, Recording, read_recordings
+from bff.dev.stub_message import Answerer, StubReply, StubRequest
+
+# HAR keeps bodies decoded and whole, so these no longer hold (RFC 9110, 7.6.1; RFC 9112, 6.1).
+_NOT_REPLAYED = {
+    "connection",
+    "content-encoding",
+    "content-length",
+    "keep-alive",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+}
+_NEAREST = 3
+
+Latency = Callable[[Entry], float]
+"""How long the reply of an entry takes, in seconds."""
+
+
+def replay_all(directory: Path, latency: Latency) -> dict[str, Answerer]:
+    """An answerer for each `{service}.har` of a directory. Raises RecordingError."""
+    recordings = read_recordings(directory)
+    return {service: replay(recording, latency) for service, recording in recordings.items()}
+
+
+def replay(recording: Recording, latency: Latency) -> Answerer:
+    """Answer what is recorded; what is not, with 501 and a line on stderr."""
+    index = Index(recording.entries)
+
+    def answer(request: StubRequest) -> StubReply:
+        target = request.path + ("?" + request.query if request.query else "")
+        asked = Asked.target(request.method, target, request.body)
+        entry = index.find(asked)
+        if entry is None:
+            return _unmatched(request, recording, index.nearest(asked, _NEAREST))
+        kept = [(name, value) for name, value in entry.headers if _replayed(name)]
+        return StubReply(entry.status, kept, entry.content, latency(entry))
+
+    return answer
+
+
+def read_latency(text: str, random: Random) -> Latency:
+    """Read `recorded`, `50ms` or `20ms-80ms` (evenly spread). Raises ValueError."""
+    if text == "recorded":
+        return lambda entry: entry.time / 1000
+    found = re.fullmatch(r"(\d{1,6})ms(?:-(\d{1,6})ms)?", text)
+    if found is None:
+        raise ValueError(f"{text!r} should be recorded, or as 50ms, or as 20ms-80ms")
+    least = int(found[1]) / 1000
+    most = int(found[2]) / 1000 if found[2] else least
+    if most < least:
+        raise ValueError(f"{text!r} should name the shorter time first")
+    return (lambda _: least) if least == most else (lambda _: random.uniform(least, most))
+
+
+def _replayed(name: str) -> bool:
+    # HTTP/2 recordings carry pseudo-headers such as `:status`.
+    return name.lower() not in _NOT_REPLAYED and not name.startswith(":")
+
+
+def _unmatched(request: StubRequest, recording: Recording, nearest: list[Near]) -> StubReply:
+    asked = f"{request.method} {request.target}"
+    print(  # noqa: T201 - for the developer who watches the stub
+        f"{recording.file}: nothing is recorded for {asked}{_hint(nearest)}",
+        file=sys.stderr,
+        flush=True,
+    )
+    return StubReply.problem(
+        501,
+        "Nothing is recorded for this request",
+        detail=f"{recording.file} has no entry for {asked}.",
+        service=recording.service,
+        method=request.method,
+        target=request.target,
+        recording=str(recording.file),
+        nearest=[
+            {
+                "entry": f"log.entries[{near.entry.number}]",
+                "request": f"{near.entry.method} {near.entry.target}",
+                "differs": list(near.differences),
+            }
+            for near in nearest
+        ],
+    )
+
+
+def _hint(nearest: list[Near]) -> str:
+    if not nearest:
+        return ", nor for any other request"
+    first = nearest[0]
+    return f"; nearest is log.entries[{first.entry.number}]: {'; '.join(first.differences)}"

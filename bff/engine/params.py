@@ -1,0 +1,131 @@
+"""Parameters of a request: text becomes typed values, within the bounds declared."""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import Any, Final
+from uuid import UUID
+
+from bff.model.view import Param
+
+_INTEGER: Final = re.compile(r"-?\d{1,18}", re.ASCII)
+_NUMBER: Final = re.compile(r"-?\d{1,18}(\.\d{1,18})?([eE][-+]?\d{1,2})?", re.ASCII)
+_EMAIL: Final = re.compile(r"[^@\s]{1,64}@[^@\s.]+(\.[^@\s.]+)+")
+_MAX_ITEMS: Final = 100
+
+
+class BadValue(ValueError):
+    """What is wrong with one parameter, in words for the client."""
+
+
+def decode(param: Param, texts: Sequence[str]) -> Any:
+    """The value of a parameter.
+
+    Args:
+        texts: every value that the request has for it, in order.
+
+    Raises:
+        BadValue: it is missing, given too often, or not what was declared.
+    """
+    if not texts:
+        if param.required:
+            raise BadValue("is required")
+        return param.default
+    if param.type == "array":
+        items = param.items or param
+        kind = items.type if param.items else "string"
+        value: Any = [_scalar(kind, text) for text in texts]
+    elif len(texts) > 1:
+        raise BadValue("is given more than once")
+    else:
+        value = _scalar(param.type, texts[0])
+    validate(param, value)
+    return value
+
+
+def validate(param: Param, value: Any) -> None:
+    """Hold a typed value against the declaration.
+
+    Raises:
+        BadValue: it is outside of it.
+    """
+    if param.type == "array":
+        _validate_array(param, value)
+        return
+    if not _is(param.type, value):
+        raise BadValue(f"is not of type {param.type}")
+    if param.enum and value not in param.enum:
+        raise BadValue(f"is not one of {', '.join(str(each) for each in param.enum)}")
+    if isinstance(value, str):
+        _validate_text(param, value)
+    elif not isinstance(value, bool):
+        _validate_number(param, value)
+
+
+def _scalar(kind: str, text: str) -> Any:
+    if kind == "integer" and _INTEGER.fullmatch(text):
+        return int(text)
+    if kind == "number" and _NUMBER.fullmatch(text):
+        return float(text)
+    if kind == "boolean" and text in {"true", "false"}:
+        return text == "true"
+    if kind == "string":
+        return text
+    raise BadValue(f"is not of type {kind}")
+
+
+def _is(kind: str, value: Any) -> bool:
+    if kind == "boolean" or isinstance(value, bool):
+        return kind == "boolean" and isinstance(value, bool)
+    types: Mapping[str, tuple[type, ...]] = {
+        "string": (str,),
+        "integer": (int,),
+        "number": (int, float),
+    }
+    return isinstance(value, types[kind])
+
+
+def _validate_array(param: Param, value: Any) -> None:
+    if not isinstance(value, list):
+        raise BadValue("is not an array")
+    most = param.max_items if param.max_items is not None else _MAX_ITEMS
+    if len(value) > most:
+        raise BadValue(f"has more than {most} values")
+    if param.min_items is not None and len(value) < param.min_items:
+        raise BadValue(f"has fewer than {param.min_items} values")
+    if param.enum and any(each not in param.enum for each in value):
+        raise BadValue(f"holds a value that is not one of {', '.join(map(str, param.enum))}")
+    for each in value:
+        if param.items:
+            validate(param.items, each)
+
+
+def _validate_number(param: Param, value: float) -> None:
+    if param.minimum is not None and value < param.minimum:
+        raise BadValue(f"is less than {param.minimum:g}")
+    if param.maximum is not None and value > param.maximum:
+        raise BadValue(f"is greater than {param.maximum:g}")
+    if param.multiple_of is not None and abs(value / param.multiple_of % 1) > 0:
+        raise BadValue(f"is not a multiple of {param.multiple_of:g}")
+
+
+def _validate_text(param: Param, value: str) -> None:
+    if param.min_length is not None and len(value) < param.min_length:
+        raise BadValue(f"has fewer than {param.min_length} characters")
+    if param.max_length is not None and len(value) > param.max_length:
+        raise BadValue(f"has more than {param.max_length} characters")
+    if param.pattern is not None and not re.search(param.pattern, value):
+        raise BadValue("does not have the form declared")
+    if param.format and not _has_format(param.format, value):
+        raise BadValue(f"is no {param.format}")
+
+
+def _has_format(form: str, value: str) -> bool:
+    if form == "email":
+        return bool(_EMAIL.fullmatch(value))
+    parse: Any = {"date": date.fromisoformat, "date-time": datetime.fromisoformat, "uuid": UUID}
+    try:
+        parse[form](value)
+    except ValueError:
+        return False
+    return True

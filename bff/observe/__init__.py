@@ -1,0 +1,1 @@
+"""Seeing what happens: observers hear frozen records and answer none."""

@@ -1,0 +1,73 @@
+"""The log: one JSON object a line, with names, outcomes and times, and nobody's data."""
+
+import logging
+import sys
+from collections.abc import Mapping
+from typing import Any, Final
+
+import orjson
+
+from bff.model.exchange import Outcome
+from bff.observe.events import Answered
+
+logger: Final = logging.getLogger("bff")
+_OWN: Final = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime"}
+
+
+class JsonFormatter(logging.Formatter):
+    """A record and its extra fields as one JSON object."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line of a record."""
+        content: dict[str, Any] = {
+            "timestamp": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
+            "level": record.levelname.lower(),
+            "message": record.getMessage(),
+        }
+        content |= {name: each for name, each in record.__dict__.items() if name not in _OWN}
+        if record.exc_info and record.exc_info[0]:
+            # where it happened; not the message, which may hold what it happened to
+            content["error"] = record.exc_info[0].__name__
+            content["where"] = _frames(record.exc_info[2])
+        return orjson.dumps(content, default=str).decode()
+
+
+def log_answers(answered: Answered) -> None:
+    """Listen, and log each answer; calls that were not simply well, with their reasons."""
+    logger.info(
+        "answered",
+        extra={
+            "id": answered.id,
+            "frontend": answered.frontend,
+            "view": answered.view,
+            "status": answered.status,
+            "ms": round(answered.took * 1000, 1),
+            "calls": {name: _outcome(each) for name, each in answered.outcomes.items()},
+        },
+    )
+
+
+def log_to_stderr(level: int = logging.INFO) -> None:
+    """Have the log written to standard error; httpx's own, which tells URLs, is silenced."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonFormatter())
+    logger.handlers[:] = [handler]
+    logger.setLevel(level)
+    logger.propagate = False
+    for noisy in ("httpx", "httpcore"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def _outcome(outcome: Outcome) -> Mapping[str, Any]:
+    told: dict[str, Any] = {"outcome": outcome.kind, "ms": round(outcome.took * 1000, 1)}
+    told |= {"reason": outcome.reason} if outcome.reason else {}
+    return told | ({"detail": outcome.detail} if outcome.detail else {})
+
+
+def _frames(trace: Any) -> list[str]:
+    frames = []
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        frames.append(f"{code.co_filename}:{trace.tb_lineno} {code.co_name}")
+        trace = trace.tb_next
+    return frames

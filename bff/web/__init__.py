@@ -1,0 +1,1 @@
+"""Flask ends here: requests come in, answers go out."""

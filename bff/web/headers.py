@@ -1,0 +1,65 @@
+"""What crosses between client and services by header, and what every answer carries."""
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from werkzeug.datastructures import Headers as IncomingHeaders
+
+from bff.model.exchange import Headers, Outcome
+
+# RFC 9651: keys and tokens of ours are plain, so that serialising (section 4.1) is joining.
+_SEPARATOR: Final = ", "
+
+
+def forwardable(headers: IncomingHeaders, names: Iterable[str]) -> dict[str, str]:
+    """The client's headers that a plan passes on.
+
+    A header that the client's `Connection` names belongs to that connection (RFC 9110, section
+    7.6.1), and is left out whatever is declared.
+    """
+    bound = {
+        token.strip().lower()
+        for value in headers.getlist("Connection")
+        for token in value.split(",")
+    }
+    found = {}
+    for name in names:
+        values = headers.getlist(name)
+        if values and name not in bound:
+            found[name] = ", ".join(values)
+    return found
+
+
+def respondable(headers: Headers) -> Headers:
+    """The reply headers that go on to the client: those without a line break in them."""
+    return tuple((name, value) for name, value in headers if value.isprintable())
+
+
+def calls_header(outcomes: Mapping[str, Outcome]) -> str:
+    """The value of BFF-Calls: a dictionary (RFC 9651, section 3.2) of each call's outcome."""
+    return _SEPARATOR.join(f"{name}={_outcome(each)}" for name, each in outcomes.items())
+
+
+def _outcome(outcome: Outcome) -> str:
+    text: str = outcome.kind
+    if outcome.reason:
+        text += f";reason={outcome.reason}"
+    if outcome.status is not None:
+        text += f";status={outcome.status}"
+    if outcome.failed:
+        text += f";failed={outcome.failed};of={outcome.of}"
+    return text
+
+
+def timing_header(outcomes: Mapping[str, Outcome], total: float) -> str:
+    """The value of Server-Timing (W3C): durations in milliseconds, and when each call started.
+
+    Args:
+        total: seconds that the whole answer took.
+    """
+    entries = [
+        f'{name};dur={each.took * 1000:.1f};desc="{each.kind} {each.started * 1000:.1f}"'
+        for name, each in outcomes.items()
+        if each.started is not None
+    ]
+    return _SEPARATOR.join([*entries, f"total;dur={total * 1000:.1f}"])

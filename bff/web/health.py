@@ -1,0 +1,82 @@
+"""Health: a word for load balancers in public, the reasons on the management listener."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+import orjson
+from flask import Flask, Response
+
+Check = Callable[[], str]  # a reason against, or an empty text
+_READY: Final = 200
+_NOT_READY: Final = 503
+
+
+def health_routes(app: Flask, checks: Mapping[str, Check]) -> None:
+    """`/livez` and `/readyz`: a status and one word, nothing about the inside."""
+
+    def livez() -> Response:
+        return _word("live", _READY)
+
+    def readyz() -> Response:
+        ready = not any(check() for check in checks.values())
+        return _word("ready", _READY) if ready else _word("not ready", _NOT_READY)
+
+    app.add_url_rule("/livez", view_func=livez)
+    app.add_url_rule("/readyz", view_func=readyz)
+
+
+def _word(word: str, status: int) -> Response:
+    response = Response(f"{word}\n", status, mimetype="text/plain")
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+class Management:
+    """The listener of operators, in front of the app: requests on its socket are its own.
+
+    Args:
+        public: the app that answers on every other socket.
+        port: the port of the management socket; None for no such listener.
+        notes: reasons that operators should know and that do not make the process unready.
+    """
+
+    def __init__(
+        self, public: Any, port: int | None, checks: Mapping[str, Check], notes: Mapping[str, Check]
+    ) -> None:
+        self._public, self._port = public, port
+        self._checks, self._notes = checks, notes
+
+    def __call__(
+        self, environ: dict[str, Any], start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
+        """Answer by the socket that the request came in on; no header can say otherwise."""
+        if self._port is None or _port(environ) != self._port:
+            answer: Iterable[bytes] = self._public(environ, start_response)
+            return answer
+        return self._respond(environ)(environ, start_response)
+
+    def _respond(self, environ: Mapping[str, Any]) -> Response:
+        path = environ.get("PATH_INFO", "")
+        if path == "/livez":
+            return _word("live", _READY)
+        if path != "/readyz":
+            return _word("not here", 404)
+        reasons = {name: check() for name, check in self._checks.items()}
+        notes = {name: check() for name, check in self._notes.items()}
+        ready = not any(reasons.values())
+        content = {
+            "ready": ready,
+            "reasons": {name: reason for name, reason in reasons.items() if reason},
+            "notes": {name: note for name, note in notes.items() if note},
+        }
+        status = _READY if ready else _NOT_READY
+        return Response(orjson.dumps(content), status, mimetype="application/json")
+
+
+def _port(environ: Mapping[str, Any]) -> int | None:
+    """The port of the listening socket, as the server that accepted the connection knows it."""
+    sock = environ.get("gunicorn.socket")
+    if sock is None:
+        return None
+    name = sock.getsockname()
+    return name[1] if isinstance(name, tuple) else None

@@ -1,0 +1,60 @@
+"""Every error answer, as RFC 9457 problem details; nothing of an upstream's inside is in one."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, Final
+
+import orjson
+from flask import Flask, Response, g
+from werkzeug.exceptions import HTTPException
+
+from bff.errors import BffError, LoginRequired
+from bff.observe.log import logger
+
+MEDIA_TYPE: Final = "application/problem+json"
+
+
+def problem(status: int, detail: str = "", **members: Any) -> Response:
+    """An error answer.
+
+    Args:
+        detail: a sentence for the developer of the frontend.
+        members: further members (RFC 9457, section 3.2).
+    """
+    content: Mapping[str, Any] = {
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        **({"detail": detail} if detail else {}),
+        "id": g.request_id,
+        **members,
+    }
+    response = Response(orjson.dumps(content), status, mimetype=MEDIA_TYPE)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def handle_errors(app: Flask) -> None:
+    """Answer whatever is raised while a request is handled with a problem."""
+
+    def ours(error: BffError) -> Response:
+        if isinstance(error, LoginRequired):
+            return problem(error.status, "sign in first")
+        return unforeseen(error)
+
+    def werkzeugs(error: HTTPException) -> Response:
+        response = problem(error.code or 500)
+        for name, value in error.get_headers():
+            if name == "Allow":
+                response.headers[name] = value
+        return response
+
+    def unforeseen(error: Exception) -> Response:
+        # the traceback names lines of code; the message may hold somebody's data
+        logger.error(
+            "unforeseen %s", type(error).__name__, extra={"id": g.request_id}, exc_info=error
+        )
+        return problem(500)
+
+    app.register_error_handler(BffError, ours)
+    app.register_error_handler(HTTPException, werkzeugs)
+    app.register_error_handler(Exception, unforeseen)

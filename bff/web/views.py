@@ -1,0 +1,190 @@
+"""Views as routes: a request becomes values for a plan, the conductor's answer a response."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from flask import Flask, Request, Response, g, request
+
+from bff.engine.answer import Answer, Asked, Failure
+from bff.engine.conduct import conduct
+from bff.engine.params import BadValue, decode
+from bff.engine.plan import Plan
+from bff.errors import BadStatus, LoginRequired
+from bff.model.exchange import Deadline
+from bff.model.principal import NOBODY, Principal
+from bff.model.service import Service
+from bff.model.view import Frontend, View
+from bff.observe.events import Answered, Listener
+from bff.upstream.exchange import Clock, Effects, Exchange
+from bff.web.headers import calls_header, forwardable, respondable, timing_header
+from bff.web.problem import problem
+
+Authenticate = Callable[[Request], Principal]
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """What views run on.
+
+    Args:
+        authenticate: says who asks, from the request.
+        services: what expressions may know of services.
+        timing: whether answers carry Server-Timing; for development, it tells of the inside.
+    """
+
+    exchange: Exchange
+    effects: Effects
+    clock: Clock
+    authenticate: Authenticate
+    services: Mapping[str, Service]
+    listener: Listener
+    timing: bool = False
+
+
+def view_routes(
+    app: Flask,
+    plans: Mapping[str, Mapping[str, Plan]],
+    frontends: Mapping[str, Frontend],
+    engine: Engine,
+) -> None:
+    """One route for each view of each frontend."""
+    services = {name: {"url": each.url} for name, each in engine.services.items()}
+    for name, by_frontend in plans.items():
+        for frontend, plan in by_frontend.items():
+            handler = _Handler(plan, frontends[frontend], engine, services)
+            route = plan.view.path.replace("{", "<").replace("}", ">")
+            app.add_url_rule(
+                f"/{frontend}{route}",
+                endpoint=f"{frontend}.{name}",
+                view_func=handler,
+                methods=["GET"],
+                provide_automatic_options=False,
+            )
+
+
+class _BadRequest(Exception):
+    """Parameters that are not as declared: an entry for each."""
+
+    def __init__(self, errors: list[dict[str, str]]) -> None:
+        super().__init__()
+        self.errors = errors
+
+
+class _Handler:
+    """Answers one view of one frontend."""
+
+    def __init__(
+        self, plan: Plan, frontend: Frontend, engine: Engine, services: Mapping[str, Any]
+    ) -> None:
+        self._plan, self._frontend, self._engine = plan, frontend, engine
+        self._access = plan.view.access_at(frontend)
+        self._services = services
+
+    def __call__(self, **variables: str) -> Response:
+        clock = self._engine.clock
+        begun = clock.now()
+        principal = self._principal()
+        try:
+            params = _params(self._plan.view, variables)
+        except _BadRequest as bad:
+            names = ", ".join(error["parameter"] for error in bad.errors)
+            return problem(400, f"parameters are not as declared: {names}", errors=bad.errors)
+        answer = conduct(
+            self._plan,
+            self._asked(params, principal),
+            Deadline(begun + self._plan.view.timeout),
+            self._engine.exchange,
+            self._engine.effects,
+            clock,
+        )
+        response = _failed(answer.failure) if answer.failure else _answered(answer)
+        response.headers["BFF-Calls"] = calls_header(answer.outcomes)
+        took = clock.now() - begun
+        if self._engine.timing:
+            response.headers["Server-Timing"] = timing_header(answer.outcomes, took)
+        self._engine.listener(
+            Answered(
+                id=g.request_id,
+                frontend=self._frontend.name,
+                view=self._plan.view.name,
+                status=response.status_code,
+                took=took,
+                outcomes=answer.outcomes,
+            )
+        )
+        return response
+
+    def _principal(self) -> Principal:
+        """Who asks; for a public view credentials are not even looked at.
+
+        Raises:
+            LoginRequired: nobody, and the view is for somebody.
+        """
+        if self._access == "public":
+            return NOBODY
+        principal = self._engine.authenticate(request)
+        if self._access == "signed_in" and not principal.signed_in:
+            raise LoginRequired("nobody is signed in")
+        return principal
+
+    def _asked(self, params: Mapping[str, Any], principal: Principal) -> Asked:
+        headers = forwardable(request.headers, self._plan.forward)
+        languages = self._frontend.languages
+        scope = {
+            "params": params,
+            "session": {
+                "sub": principal.subject or None,
+                "claims": dict(principal.claims),
+                "signed_in": principal.signed_in,
+            },
+            "frontend": self._frontend.name,
+            "locale": request.accept_languages.best_match(languages, languages[0])
+            if languages
+            else None,
+            "headers": headers,
+            "services": self._services,
+        }
+        return Asked(scope, headers, principal)
+
+
+def _params(view: View, variables: Mapping[str, str]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    errors = []
+    for param in view.params:
+        in_path = param.where == "path"
+        given = [variables[param.name]] if in_path else request.args.getlist(param.name)
+        try:
+            values[param.name] = decode(param, given)
+        except BadValue as bad:
+            errors.append({"parameter": param.name, "in": param.where, "detail": str(bad)})
+    if view.strict:
+        known = {param.name for param in view.params if param.where == "query"}
+        errors += [
+            {"parameter": name, "in": "query", "detail": "is not declared"}
+            for name in request.args
+            if name not in known
+        ]
+    if errors:
+        raise _BadRequest(errors)
+    return values
+
+
+def _answered(answer: Answer) -> Response:
+    response = Response(orjson.dumps(answer.value), 200, mimetype="application/json")
+    for name, value in respondable(answer.respond):
+        response.headers.add(name, value)
+    partial = any(each.kind in {"failed", "fallback"} for each in answer.outcomes.values())
+    response.headers["Cache-Control"] = "no-store" if partial else "private, no-cache"
+    return response
+
+
+def _failed(failure: Failure) -> Response:
+    """The problem of a view whose required call failed: its name, not its upstream's words."""
+    error, outcome = failure.error, failure.outcome
+    status = error.status
+    if isinstance(error, BadStatus) and error.upstream_status in failure.call.call.passes:
+        status = error.upstream_status
+    detail = f"the call `{failure.call.name}` failed, and the view cannot do without it"
+    return problem(status, detail, call=failure.call.name, reason=outcome.reason)

@@ -1,0 +1,121 @@
+"""How gunicorn serves the app: read in its master, again on every SIGHUP.
+
+The configuration is read and checked here, before any fork; workers inherit the checked values
+and never read a file. On SIGHUP the new one is rehearsed first: what cannot be loaded, or cannot
+become an app, is reported and dropped, and the workers go on with the last good one. The code is
+imported here too, so that replacing it on disk changes nothing before a restart.
+"""
+# ruff: noqa: INP001 - gunicorn reads this file by its path, it is in no package
+
+import math
+import os
+import signal
+import sys
+import traceback
+from pathlib import Path
+
+from gunicorn.arbiter import Arbiter
+
+from bff.app import create_app
+from bff.declare import snapshot
+from bff.declare.settings import Settings
+from bff.errors import ConfigError
+
+try:
+    _settings = Settings.from_env()
+except ConfigError as error:
+    sys.stderr.write(f"{error}\n")
+    sys.exit(2)
+_SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - the heartbeat file, which gunicorn unlinks at once
+
+wsgi_app = "bff.app:create_app()"
+proc_name = "bff"
+# The app tells the public from the management listener by the socket a request came in on.
+bind = [address for address in (_settings.bind, _settings.management_bind) if address]
+
+# Threads, clients and sockets start in the worker, after the fork: never preload.
+preload_app = False
+worker_class = "gthread"
+workers = _settings.workers
+threads = _settings.threads
+# Idle kept-alive connections count too, so this must be far more than can work at once.
+worker_connections = max(1000, 8 * threads)
+# Longer than nginx keeps an idle connection (60 s), so that it is nginx that closes it: otherwise
+# it sends a request into a connection that is just going away.
+keepalive = 75
+# A view ends by its own deadline; this is for a worker that is stuck altogether.
+timeout = 30
+
+# What nginx sends on; what is longer it has refused.
+limit_request_line = 8190
+limit_request_field_size = 8190
+# Who may say that the client came by https: nginx on this host, unless declared.
+forwarded_allow_ips = os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1,::1")
+# Only the one header that nginx overwrites, and nobody sets WSGI's own variables.
+secure_scheme_headers = {"X-FORWARDED-PROTO": "https"}
+forwarder_headers = ""
+
+control_socket_disable = True
+accesslog = None  # the app logs requests itself, without their queries
+# A heartbeat on a slow or read-only disk would look like a stuck worker.
+worker_tmp_dir = str(_SHARED_MEMORY) if os.access(_SHARED_MEMORY, os.W_OK) else None
+
+
+def on_starting(server: Arbiter) -> None:
+    """Read the configuration before a socket is opened; a bad one ends the start with 2."""
+    try:
+        _take(server)
+    except ConfigError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(2)
+
+
+def on_reload(server: Arbiter) -> None:
+    """Take the new configuration if it is good, keep the old one if it is not."""
+    if not _rehearsed():
+        server.log.error("the new configuration is not taken: serving the last good one")
+        _allow_for_deadlines(server)
+        return
+    try:
+        _take(server)
+    except Exception:  # an exception here would end gunicorn, and the service with it
+        server.log.exception("the new configuration changed while it was read and is not taken")
+        _allow_for_deadlines(server)
+    else:
+        server.log.info("the new configuration is taken")
+
+
+def _take(server: Arbiter) -> None:
+    snapshot.take(_settings.config)
+    _allow_for_deadlines(server)
+
+
+def _allow_for_deadlines(server: Arbiter) -> None:
+    """Let a stopping worker finish the slowest view: gunicorn's own default knows none of them."""
+    longest = max(
+        (view.timeout for view in snapshot.current(_settings.config).config.views), default=0.0
+    )
+    server.cfg.set("graceful_timeout", math.ceil(longest) + 5)
+
+
+def _rehearsed() -> bool:
+    """Whether a child can load the configuration and build the app of it.
+
+    gunicorn ends the whole service when a worker cannot boot, so that is tried first where it
+    can do no harm: in a child, which also leaves nothing half loaded behind in the master.
+    """
+    child = os.fork()
+    if child:
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    signal.alarm(60)  # a load that hangs must not hold the master, which tends the workers
+    try:
+        snapshot.take(_settings.config)
+        create_app()
+    except ConfigError as error:
+        sys.stderr.write(f"{error}\n")
+    except BaseException:  # noqa: BLE001 - whatever it is, this child must end here
+        traceback.print_exc()
+    else:
+        os._exit(0)
+    sys.stderr.flush()
+    os._exit(1)

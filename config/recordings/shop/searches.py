@@ -1,0 +1,47 @@
+"""The searches that are recorded: every one that a visitor of the demo is likely to try."""
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
+
+from shop.har import Recorder
+from shop.products import search, slug
+from shop.vocabulary import BRANDS, SEARCHES
+
+Json = dict[str, Any]
+
+SORTS = ["relevance", "price", "-price", "rating", "newest"]
+PRICES = [
+    {"max_price": 5000},
+    {"min_price": 5000, "max_price": 15000},
+    {"min_price": 15000},
+    {"max_price": 9000},
+]
+
+
+def record_searches(products: list[Json], categories: dict[str, Json], to: Recorder) -> None:
+    """Record each search, with its parameters in any order: the stub does not mind."""
+    for asked in _searches(categories):
+        full = {"q": "", "sort": "relevance", "page": 1, **asked}
+        to.get("/search", full, body=search(products, categories, full))
+
+
+def _searches(categories: dict[str, Json]) -> Iterator[Json]:
+    words = ["", *SEARCHES]
+    brands = [slug(brand) for made in BRANDS.values() for brand in made]
+    yield from ({"q": word, "sort": sort} for word in words for sort in SORTS)
+    yield from ({"q": word, "page": page} for word in words for page in (2, 3))
+    yield from ({"page": page} for page in range(4, 7))
+    yield from ({"brand": [brand]} for brand in brands)
+    yield from ({"brand": list(pair)} for pair in pairwise(brands))
+    yield from ({"q": "lamp", "brand": brand} for brand in _LAMP_BRANDS)
+    yield from ({"q": "lamp", "brand": ["lumen", "halo"], **price} for price in PRICES)
+    yield from (
+        {"q": "lamp", "brand": ["lumen", "halo"], "sort": sort, "max_price": 9000} for sort in SORTS
+    )
+    yield from ({"category": category} for category in categories)
+    yield from ({"q": word, **price} for word in ("", "lamp", "desk") for price in PRICES)
+    yield {"q": "nothing of the kind"}
+
+
+_LAMP_BRANDS = [["lumen"], ["halo"], ["nordlys"], ["lumen", "halo"]]

@@ -1,0 +1,132 @@
+"""Reading HAR 1.2, and the shop's own recordings."""
+
+import base64
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bff.dev.recording import RecordingError, read_recording, read_recordings
+
+RECORDINGS = Path(__file__).parents[2] / "config" / "recordings"
+
+
+def exchange(url="http://users.internal/users/7?a=1&a=2", **changes):
+    request = {"method": "get", "url": url, "headers": [], "queryString": []}
+    response = {
+        "status": 200,
+        "headers": [{"name": "Content-Type", "value": "application/json"}],
+        "content": {"text": '{"id": 7}', "mimeType": "application/json"},
+    }
+    entry = {"startedDateTime": "2026-11-02T09:00:00Z", "time": 12.5, "_mine": "ignored"}
+    return {
+        **entry,
+        "request": {**request, **changes.get("request", {})},
+        "response": {**response, **changes.get("response", {})},
+    }
+
+
+@pytest.fixture
+def save(tmp_path):
+    def write(*entries):
+        file = tmp_path / "users.har"
+        file.write_text(json.dumps({"log": {"version": "1.2", "entries": entries}}))
+        return file
+
+    return write
+
+
+def test_an_entry_keeps_what_counts_and_not_the_host(save):
+    recording = read_recording(save(exchange()))
+    (entry,) = recording.entries
+    assert recording.service == "users"
+    assert (entry.method, entry.path, entry.query) == ("GET", "/users/7", (("a", "1"), ("a", "2")))
+    assert (entry.status, entry.content, entry.time) == (200, b'{"id": 7}', 12.5)
+    assert entry.headers == (("Content-Type", "application/json"),)
+    assert entry.target == "/users/7?a=1&a=2"
+
+
+def test_the_query_may_stand_in_query_string_alone(save):
+    asked = {"queryString": [{"name": "q", "value": "a b"}]}
+    (entry,) = read_recording(save(exchange("http://users/x", request=asked))).entries
+    assert entry.query == (("q", "a b"),)
+
+
+def test_a_base64_body_is_decoded(save):
+    content = {"text": base64.b64encode(b"\x00\xff").decode(), "encoding": "base64"}
+    (entry,) = read_recording(save(exchange(response={"content": content}))).entries
+    assert entry.content == b"\x00\xff"
+
+
+def test_a_posted_body_is_text_or_form_fields(save):
+    text = exchange(request={"postData": {"mimeType": "application/json", "text": "[1]"}})
+    form = exchange(request={"postData": {"params": [{"name": "a", "value": "ä"}]}})
+    bodies = [entry.body for entry in read_recording(save(text, form)).entries]
+    assert bodies == [b"[1]", b"a=%C3%A4"]
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ("", "is not JSON"),
+        ('{"log": {"entries": [', "perhaps cut short"),
+        ("[]", "the file: should be an object, is []"),
+        ("{}", "log: is missing"),
+        ('{"log": {}}', "log.entries: is missing"),
+        ('{"log": {"entries": [7]}}', "log.entries[0]: should be an object, is 7"),
+        ('{"log": {"entries": [{}]}}', "log.entries[0].request: is missing"),
+    ],
+)
+def test_what_is_not_har_is_refused_by_file_and_place(tmp_path, content, complaint):
+    file = tmp_path / "users.har"
+    file.write_text(content)
+    with pytest.raises(RecordingError) as refused:
+        read_recording(file)
+    assert str(refused.value).startswith(str(file))
+    assert complaint in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"response": {"status": "200"}}, "response.status: should be a whole number"),
+        ({"response": {"status": True}}, "response.status: should be a whole number"),
+        ({"response": {"content": {"text": "?", "encoding": "base64"}}}, "is not base64"),
+        ({"response": {"headers": [{}]}}, "response.headers[0].name: is missing"),
+        ({"request": {"url": None}}, "request.url: should be a text, is null"),
+    ],
+)
+def test_a_wrong_field_is_named(save, changes, complaint):
+    with pytest.raises(RecordingError) as refused:
+        read_recording(save(exchange(), exchange(**changes)))
+    assert "log.entries[1]." in str(refused.value)
+    assert complaint in str(refused.value)
+
+
+def test_a_missing_file_and_an_empty_directory_are_refused(tmp_path):
+    with pytest.raises(RecordingError, match="cannot be read"):
+        read_recording(tmp_path / "users.har")
+    with pytest.raises(RecordingError, match=r"no \.har file"):
+        read_recordings(tmp_path)
+
+
+def test_the_shop_has_a_recording_of_each_service():
+    recordings = read_recordings(RECORDINGS)
+    assert list(recordings) == [
+        "catalog",
+        "notifications",
+        "orders",
+        "recommendations",
+        "reviews",
+        "users",
+    ]
+    assert all(recording.entries for recording in recordings.values())
+
+
+def test_the_shops_recordings_are_what_generate_writes(tmp_path):
+    script = str(RECORDINGS / "generate.py")
+    subprocess.run([sys.executable, script, str(tmp_path)], check=True)  # noqa: S603 - ours
+    for file in RECORDINGS.glob("*.har"):
+        assert (tmp_path / file.name).read_bytes() == file.read_bytes(), f"{file}: run generate.py"

@@ -1,0 +1,94 @@
+"""Stubs that answer from recordings, and the command that runs them."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from random import Random
+
+import httpx
+import pytest
+
+from bff.dev.match import Asked
+from bff.dev.recording import Entry, Recording
+from bff.dev.stub import StubReply, StubRequest
+from bff.dev.stub_replay import read_latency, replay
+
+ROOT = Path(__file__).parents[2]
+HOLD = 20.0
+
+HEADERS = (("Content-Type", "text/plain"), ("Content-Encoding", "gzip"), (":status", "200"))
+ENTRY = Entry(0, "GET", "/a", Asked.target("GET", "/a?x=1").query, b"", 200, HEADERS, b"hi", 7.0)
+
+
+def test_a_recording_answers_without_the_headers_that_no_longer_hold():
+    answer = replay(
+        Recording("users", Path("users.har"), (ENTRY,)), read_latency("recorded", Random())
+    )
+    reply = answer(StubRequest("users", "GET", "/a?x=1", "/a", "x=1"))
+    assert reply == StubReply(200, [("Content-Type", "text/plain")], b"hi", 0.007)
+
+
+def test_what_is_not_recorded_is_501_with_the_nearest(capsys):
+    answer = replay(Recording("users", Path("users.har"), (ENTRY,)), read_latency("0ms", Random()))
+    reply = answer(StubRequest("users", "GET", "/a?x=2", "/a", "x=2"))
+    problem = json.loads(reply.body)
+    assert reply.status == 501
+    assert problem["target"] == "/a?x=2"
+    assert problem["nearest"] == [
+        {
+            "entry": "log.entries[0]",
+            "request": "GET /a?x=1",
+            "differs": ["query: asked x=2, recorded x=1"],
+        }
+    ]
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("users.har: nothing is recorded for GET /a?x=2; nearest is")
+
+
+def test_latencies_are_read():
+    assert read_latency("recorded", Random())(ENTRY) == 0.007
+    assert read_latency("50ms", Random())(ENTRY) == 0.05
+    assert 0.02 <= read_latency("20ms-80ms", Random(1))(ENTRY) <= 0.08
+    for wrong in ("", "50", "fast", "80ms-20ms", "-5ms"):
+        with pytest.raises(ValueError, match="should"):
+            read_latency(wrong, Random())
+
+
+RUN = "import sys; from bff.cli.stub import command; command(sys.argv[1:])"
+
+
+def run_command(*arguments):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.Popen(  # noqa: S603 - our own command
+        [sys.executable, "-W", "error", "-c", RUN, *arguments],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_command_serves_the_shop_until_it_is_told_to_stop(number):
+    with run_command("--json", "--latency", "0ms", "--control-port", "0") as process:
+        told = json.loads(process.stdout.readline())
+        users = told["services"]["users"]["url"] + "/users/ada"
+        assert httpx.get(users).json()["name"] == "Ada Lovelace"
+        assert httpx.get(told["control"] + "/services").json()["users"]["state"] == "up"
+        process.send_signal(number)
+        assert process.wait(HOLD) == 0
+        assert process.stderr.read() == ""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--recordings", "tests"], ["--port", "users"], ["--port", "ghost=1"], ["--latency", "slow"]],
+)
+def test_the_command_refuses_what_it_cannot_do(arguments):
+    with run_command(*arguments) as process:
+        assert process.wait(HOLD) == 2
+        assert process.stderr.read().startswith("bff stub: ")

@@ -1,0 +1,129 @@
+"""The shipped gunicorn configuration, in the real gunicorn: no bad edit takes the service down."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from http.client import HTTPConnection
+from pathlib import Path
+
+import pytest
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def until(what: str, happens: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 20
+    while not happens():
+        assert time.monotonic() < deadline, f"in vain: {what}"
+        time.sleep(0.02)
+
+
+@dataclass
+class Service:
+    folder: Path
+    port: int
+    management: int
+    log: Path
+    process: subprocess.Popen[bytes]
+
+    def alive(self) -> bool:
+        assert self.process.poll() is None, self.log.read_text()
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=5)
+        try:
+            connection.request("GET", "/livez", headers={"Connection": "close"})
+            return connection.getresponse().status == 200
+        except OSError:
+            return False
+        finally:
+            connection.close()
+
+    def workers(self) -> set[int]:
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        return set(map(int, children.read_text().split()))
+
+    def reload(self, text: str) -> None:
+        """Write bff.yaml, send SIGHUP, and wait until every worker is a new one."""
+        (self.folder / "bff.yaml").write_text(text)
+        old = self.workers()
+        self.process.send_signal(signal.SIGHUP)
+        until("new workers", lambda: self.workers() and not self.workers() & old)
+        until("an answer", self.alive)
+
+
+@pytest.fixture
+def start(root: Path, tmp_path: Path) -> Iterator[Callable[[], Service]]:
+    folder, started = tmp_path / "config", []
+    shutil.copytree(root / "config", folder)
+
+    def run() -> Service:
+        port, management = free_port(), free_port()
+        environment = os.environ | {
+            "BFF_CONFIG": str(folder / "bff.yaml"),
+            "BFF_BIND": f"127.0.0.1:{port}",
+            "BFF_MANAGEMENT_BIND": f"127.0.0.1:{management}",
+            "BFF_WORKERS": "2",
+            "BFF_THREADS": "2",
+        }
+        log = tmp_path / "log"
+        command = [sys.executable, "-m", "gunicorn", "-c", str(folder / "gunicorn.conf.py")]
+        with log.open("wb") as output:
+            process = subprocess.Popen(  # noqa: S603
+                command, cwd=root, env=environment, stdout=output, stderr=subprocess.STDOUT
+            )
+        started.append(process)
+        return Service(folder, port, management, log, process)
+
+    yield run
+    for process in started:
+        process.terminate()
+        process.wait(20)
+
+
+def test_a_bad_configuration_is_not_started(start: Callable[[], Service], tmp_path: Path) -> None:
+    (tmp_path / "config/bff.yaml").write_text("frontends: {web\n")
+    service = start()
+    assert service.process.wait(20) == 2
+    log = service.log.read_text()
+    assert "bff.yaml" in log
+    assert "Traceback" not in log
+
+
+def test_a_bad_edit_is_reported_and_the_last_good_configuration_serves(
+    start: Callable[[], Service],
+) -> None:
+    service = start()
+    until("an answer", service.alive)
+    good = (service.folder / "bff.yaml").read_text()
+
+    service.reload("frontends: {web\n")
+    assert "the new configuration is not taken" in service.log.read_text()
+    assert "Traceback" not in service.log.read_text()
+
+    # A worker that dies now comes back from what the master holds, not from the broken file.
+    lost = service.workers()
+    for worker in lost:
+        os.kill(worker, signal.SIGKILL)
+    until("new workers", lambda: len(service.workers() - lost) == 2)
+    until("an answer", service.alive)
+
+    service.reload(good)
+    assert "the new configuration is taken" in service.log.read_text()
+
+
+def test_it_listens_where_it_is_told_and_ends_on_sigterm(start: Callable[[], Service]) -> None:
+    service = start()
+    until("an answer", service.alive)
+    socket.create_connection(("127.0.0.1", service.management), timeout=5).close()
+    workers = service.workers()
+    service.process.terminate()
+    assert service.process.wait(20) == 0
+    assert not [worker for worker in workers if Path(f"/proc/{worker}").exists()]

@@ -1,0 +1,258 @@
+"""The front proxy as shipped, in the real nginx, before a backend that tells what it was asked."""
+
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPResponse
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+NGINX = shutil.which("nginx", path=os.environ["PATH"] + ":/usr/local/sbin:/usr/sbin:/sbin")
+
+
+class Teller(BaseHTTPRequestHandler):
+    """Answers with what it was asked, and with headers that an app may send."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        length = int(self.headers.get("Content-Length", "0"))
+        told = {
+            "line": self.requestline,
+            "version": self.request_version,
+            "headers": [[name.lower(), value] for name, value in self.headers.items()],
+            "body": self.rfile.read(length).decode(),
+            "connection": self.client_address[1],
+        }
+        body = json.dumps(told).encode()
+        self.send_response(404 if "missing" in self.path else 200)
+        for name, value in (
+            ("BFF-Calls", "user=ok"),
+            ("Set-Cookie", "a=1"),
+            ("Set-Cookie", "b=2"),
+            ("X-Accel-Redirect", "/secret"),
+            ("Content-Length", str(len(body))),
+        ):
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_POST = do_GET  # noqa: N815 - the name http.server looks for
+
+    def log_message(self, *_: object) -> None:
+        """Keep the tests' output clean."""
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def render(root: Path, into: Path, **values: object) -> Path:
+    """Write the shipped files to `into` as the official image would, for a user without rights."""
+    defaults = (root / "nginx/defaults.env").read_text().splitlines()
+    known = dict(line.split("=", 1) for line in defaults if not line.startswith("#"))
+    known |= {name: str(value) for name, value in values.items()}
+    (into / "conf.d").mkdir(parents=True)
+    for template in (root / "nginx/templates").glob("*.conf.template"):
+        text = re.sub(r"\$\{(BFF_\w+)\}", lambda match: known[match[1]], template.read_text())
+        text = text.replace("/dev/stdout", str(into / "access.log"))
+        (into / "conf.d" / template.stem).write_text(text)
+    temporary = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    lines = [f"{name}_temp_path {into}/{name};\n" for name in temporary]
+    (into / "conf.d/temporary.conf").write_text("".join(lines))
+    shutil.copy(root / "nginx/nginx.conf", into)
+    return into
+
+
+def command(folder: Path, *words: str) -> list[str]:
+    assert NGINX, "nginx is not installed: `make test` does that, or apt-get install nginx"
+    only_here = f"pid {folder}/pid; daemon off;" + ("user root;" if os.geteuid() == 0 else "")
+    return [NGINX, "-p", str(folder), "-c", str(folder / "nginx.conf"), "-g", only_here, *words]
+
+
+@dataclass
+class Proxy:
+    port: int
+    folder: Path
+    errors: Path
+
+    def ask(self, path: str, method: str = "GET", body: bytes = b"", **headers: str) -> "Answer":
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=10)
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        connection.request(method, path, body=body or None, headers=named)
+        reply = connection.getresponse()
+        answer = Answer(reply, reply.read())
+        connection.close()
+        return answer
+
+
+@dataclass
+class Answer:
+    reply: HTTPResponse
+    body: bytes
+
+    @property
+    def told(self) -> dict[str, list[str]]:
+        """The headers that the backend saw."""
+        seen: dict[str, list[str]] = {}
+        for name, value in json.loads(self.body)["headers"]:
+            seen.setdefault(name, []).append(value)
+        return seen
+
+
+@pytest.fixture(scope="module")
+def backend() -> Iterator[ThreadingHTTPServer]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Teller) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def proxy(
+    root: Path, backend: ThreadingHTTPServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Proxy]:
+    port = free_port()
+    folder = tmp_path_factory.mktemp("nginx")
+    render(
+        root,
+        folder / "etc",
+        BFF_NGINX_LISTEN=f"127.0.0.1:{port}",
+        BFF_NGINX_UPSTREAM=f"127.0.0.1:{backend.server_port}",
+    )
+    yield from running(Proxy(port, folder / "etc", folder / "errors.log"))
+
+
+def running(proxy: Proxy) -> Iterator[Proxy]:
+    with (
+        proxy.errors.open("w") as errors,
+        subprocess.Popen(command(proxy.folder), stderr=errors) as process,  # noqa: S603
+    ):
+        deadline = time.monotonic() + 10
+        while not listening(proxy.port):
+            assert process.poll() is None, proxy.errors.read_text()
+            assert time.monotonic() < deadline, "nginx does not listen"
+            time.sleep(0.01)
+        yield proxy
+        process.terminate()
+        assert process.wait(10) == 0
+
+
+def listening(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_the_shipped_defaults_are_a_valid_configuration(root: Path, tmp_path: Path) -> None:
+    folder = render(root, tmp_path / "etc", BFF_NGINX_LISTEN=f"127.0.0.1:{free_port()}")
+    test = command(folder, "-t")
+    done = subprocess.run(test, capture_output=True, text=True, check=False)  # noqa: S603
+    assert done.returncode == 0, done.stderr
+    assert "warn" not in done.stderr
+
+
+def test_every_value_of_the_templates_has_a_default(root: Path) -> None:
+    templates = (root / "nginx/templates").glob("*.template")
+    used = {name for file in templates for name in re.findall(r"\$\{(\w+)\}", file.read_text())}
+    set_ = re.findall(r"^(\w+)=", (root / "nginx/defaults.env").read_text(), re.MULTILINE)
+    assert used == set(set_)
+
+
+def test_what_a_client_says_of_itself_is_overwritten(proxy: Proxy) -> None:
+    told = proxy.ask(
+        "/web/home",
+        Host="shop.example:8080",
+        X_Forwarded_For="6.6.6.6",
+        X_Forwarded_Proto="https",
+        X_Forwarded_Host="evil.example",
+        X_Forwarded_Port="1",
+        X_Forwarded_Ssl="on",
+        X_Forwarded_Prefix="/evil",
+        X_Real_IP="6.6.6.6",
+        Forwarded="for=6.6.6.6",
+        X_Request_Id="evil",
+    ).told
+    assert told["x-forwarded-for"] == ["127.0.0.1"]
+    assert told["x-real-ip"] == ["127.0.0.1"]
+    assert told["x-forwarded-proto"] == ["http"]
+    assert told["x-forwarded-host"] == told["host"] == ["shop.example:8080"]
+    assert told["x-forwarded-port"] == [str(proxy.port)]
+    assert re.fullmatch("[0-9a-f]{32}", "".join(told["x-request-id"]))
+    assert not told.keys() & {"forwarded", "x-forwarded-ssl", "x-forwarded-prefix"}
+
+
+def test_hop_by_hop_headers_end_here(proxy: Proxy) -> None:
+    hop = {"Keep_Alive": "timeout=9", "TE": "trailers", "Upgrade": "h2c", "Trailer": "x"}
+    told = proxy.ask(
+        "/", Proxy_Connection="x", Proxy_Authorization="x", Proxy="http://evil", **hop
+    ).told
+    ended = {"keep-alive", "te", "upgrade", "trailer", "connection"}
+    ended |= {"proxy-connection", "proxy-authorization", "proxy"}
+    assert not told.keys() & ended
+
+
+def test_everything_else_goes_through_as_it_is(proxy: Proxy) -> None:
+    path = "/web//orders/a%2Fb%20c/../d?tag=1&tag=2&q=%7B%7D"
+    answer = proxy.ask(path, Cookie="s=1", Authorization="Bearer t", X_Unknown="kept")
+    assert json.loads(answer.body)["line"] == f"GET {path} HTTP/1.1"
+    assert answer.told["cookie"] == ["s=1"]
+    assert answer.told["authorization"] == ["Bearer t"]
+    assert answer.told["x-unknown"] == ["kept"]
+    assert answer.reply.getheader("BFF-Calls") == "user=ok"
+    assert answer.reply.headers.get_all("Set-Cookie") == ["a=1", "b=2"]
+    assert json.loads(proxy.ask("/", "POST", b'{"a": 1}').body)["body"] == '{"a": 1}'
+
+
+def test_an_answer_of_the_app_is_never_replaced(proxy: Proxy) -> None:
+    answer = proxy.ask("/missing")
+    assert answer.reply.status == 404
+    assert json.loads(answer.body)["line"] == "GET /missing HTTP/1.1"
+
+
+def test_connections_to_the_app_are_kept(proxy: Proxy) -> None:
+    ports = {json.loads(proxy.ask("/").body)["connection"] for _ in range(8)}
+    # Each of nginx's processes keeps its own, and no request needs a second one.
+    assert len(ports) <= (os.cpu_count() or 1)
+
+
+@pytest.mark.parametrize("path", ["/livez", "/readyz"])
+def test_health_is_passed_on_and_not_logged(proxy: Proxy, path: str) -> None:
+    assert json.loads(proxy.ask(path).body)["line"] == f"GET {path} HTTP/1.1"
+    assert path not in (proxy.folder / "access.log").read_text()
+
+
+def test_too_large_a_body_is_refused_as_a_problem(proxy: Proxy) -> None:
+    answer = proxy.ask("/", "POST", b"x" * 1_100_000)
+    problem = json.loads(answer.body)
+    assert answer.reply.status == problem["status"] == 413
+    assert answer.reply.getheader("Content-Type") == "application/problem+json"
+    assert problem["title"] == "Content Too Large"
+
+
+def test_an_app_that_is_away_is_a_problem_and_no_log_has_a_query(
+    root: Path, tmp_path: Path
+) -> None:
+    port = free_port()
+    listen, upstream = f"127.0.0.1:{port}", f"127.0.0.1:{free_port()}"
+    render(root, tmp_path / "etc", BFF_NGINX_LISTEN=listen, BFF_NGINX_UPSTREAM=upstream)
+    alone = Proxy(port, tmp_path / "etc", tmp_path / "errors.log")
+    for proxy in running(alone):
+        answer = proxy.ask("/web/search?q=secret", Referer="http://shop.example/?q=secret")
+    problem = json.loads(answer.body)
+    assert answer.reply.status == problem["status"] == 502
+    assert problem["id"] == answer.reply.getheader("X-Request-Id")
+    assert "secret" not in alone.errors.read_text()
+    logged = json.loads((alone.folder / "access.log").read_text())
+    assert (logged["path"], logged["status"], logged["id"]) == ("/web/search", 502, problem["id"])
