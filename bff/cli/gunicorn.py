@@ -1,12 +1,15 @@
 """gunicorn, started by us: its settings file cannot take the service down on a reload."""
 
 from pathlib import Path
+from typing import Any
 
 from gunicorn.app.wsgiapp import WSGIApplication
 
 
 class Server(WSGIApplication):  # type: ignore[misc] # gunicorn has no types
     """gunicorn with the settings of one file, and an app that may be another than the file's."""
+
+    cfg: Any
 
     def __init__(self, settings: Path, app_uri: str = "") -> None:
         self._settings, self._app_uri = str(settings), app_uri

@@ -30,8 +30,8 @@ def _searches(categories: dict[str, Json]) -> Iterator[Json]:
     words = ["", *SEARCHES]
     brands = [slug(brand) for made in BRANDS.values() for brand in made]
     yield from ({"q": word, "sort": sort} for word in words for sort in SORTS)
-    yield from ({"q": word, "page": page} for word in words for page in (2, 3))
-    yield from ({"page": page} for page in range(4, 7))
+    yield from ({"q": word, "page": 2} for word in words)
+    yield from ({"page": page} for page in range(3, 7))
     yield from ({"brand": [brand]} for brand in brands)
     yield from ({"brand": list(pair)} for pair in pairwise(brands))
     yield from ({"q": "lamp", "brand": brand} for brand in _LAMP_BRANDS)

@@ -1,0 +1,182 @@
+"""`bff explain`: the plan of a view as a tree: what waits for what, and why."""
+
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from bff.cli.configured import checked, config_option
+from bff.errors import did_you_mean
+
+if TYPE_CHECKING:
+    from bff.declare.check import Checked
+    from bff.declare.scope import Scope
+    from bff.engine.plan import Node, Plan
+
+_WIDE: Final = 200
+_SHARED: Final = {
+    "everyone": "everyone",
+    "claims": "people with equal claims",
+    "person": "one person",
+}
+
+
+@click.command(name="explain")
+@click.argument("view")
+@click.option("--frontend", help="Only for this frontend; else for each that has the view.")
+@config_option
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for a program.")
+def command(view: str, frontend: str | None, config: Path, *, as_json: bool) -> None:
+    """Print what a view does: each call, what it waits for and why, and what its failure means.
+
+    A call stands below the one that it waits for; below several, it stands at the last of them
+    and names the others. Calls on the same level run at the same time.
+
+    \b
+    Examples:
+      bff explain home
+      bff explain home --frontend mobile --json
+    """  # noqa: D301 - \b is click's: keep these lines as they are
+    found = checked(config)
+    if view not in found.plans:
+        _refuse(f"there is no view `{view}`", did_you_mean(view, found.plans))
+    plans = found.plans[view]
+    if frontend and frontend not in plans:
+        _refuse(f"`{view}` is not a view of `{frontend}`", did_you_mean(frontend, plans))
+    chosen = [plan for name, plan in plans.items() if frontend in {None, name}]
+    told = [_told(plan, found) for plan in chosen]
+    if as_json:
+        import orjson
+
+        click.echo(orjson.dumps(told, option=orjson.OPT_INDENT_2).decode())
+        return
+    for plan, about in zip(chosen, told, strict=True):
+        _print(plan, about)
+
+
+def _refuse(message: str, hint: str) -> None:
+    click.echo(f"bff explain: {message}" + (f"\n    hint: {hint}" if hint else ""), err=True)
+    sys.exit(2)
+
+
+def _told(plan: "Plan", found: "Checked") -> dict[str, Any]:
+    """A plan in words and numbers."""
+    from bff.declare.scope import scope_of
+
+    view = plan.view
+    return {
+        "view": view.name,
+        "frontend": plan.frontend,
+        "route": f"GET /{plan.frontend}{view.path}",
+        "file": str(view.place),
+        "access": view.access_at(found.config.frontends[plan.frontend]),
+        "timeout": view.timeout,
+        "max_calls": view.max_calls,
+        "scope": _scope(scope_of(plan)),
+        "calls": {name: _call(node, plan) for name, node in plan.nodes.items()},
+        "left_out": list(plan.pruned),
+    }
+
+
+def _call(node: "Node", plan: "Plan") -> dict[str, Any]:
+    from bff.declare.scope import scope_of_call
+
+    compiled = node.compiled
+    call = compiled.call
+    return {
+        "request": f"{call.method} {call.service}:{call.path.text}",
+        "file": str(call.place),
+        "waits_for": {**node.needs, **node.follows},
+        "repeats": _repeats(node),
+        "when": call.when.text if call.when else None,
+        "on_failure": _on_failure(node),
+        "timeout": min(compiled.timeout, plan.view.timeout),
+        "limit": compiled.service.limit or "half the pool",
+        "scope": _scope(scope_of_call(plan, node.name)),
+        "guard": call.guard,
+    }
+
+
+def _scope(scope: "Scope") -> dict[str, Any]:
+    return {"shared_by": scope.shared_by, "because_of": list(scope.inputs)}
+
+
+def _shared(scope: Mapping[str, Any]) -> str:
+    because = ", ".join(scope["because_of"])
+    return f"scope: {_SHARED[scope['shared_by']]}" + (f", from {because}" if because else "")
+
+
+def _repeats(node: "Node") -> str | None:
+    call = node.compiled.call
+    if not call.each:
+        return None
+    over = ", ".join(f"{name} of {source.text}" for name, source in call.each.over)
+    how = f"in batches of {call.batch.size}" if call.batch else "one request each"
+    more = "the rest left out" if call.each.truncate else "more fail"
+    return f"{over}: {how}, at most {call.each.max}, {more}"
+
+
+def _on_failure(node: "Node") -> str:
+    call = node.compiled.call
+    rungs = {"required": "the view fails", "optional": "null", "fallback": "its fallback"}
+    text = rungs[call.rung]
+    if call.passes and call.rung == "required":
+        text += f", with the status itself for {', '.join(map(str, sorted(call.passes)))}"
+    if call.statuses:
+        text += f"; {', '.join(map(str, sorted(call.statuses)))} is a value"
+    return text
+
+
+def _print(plan: "Plan", about: Mapping[str, Any]) -> None:
+    from rich.console import Console
+    from rich.tree import Tree
+
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=_WIDE)  # for a file or a pipe: nothing is cut
+    tree = Tree(f"[bold]{about['route']}[/]  {about['access']}, {about['timeout']:g}s")
+    tree.add(f"[dim]{_shared(about['scope'])}[/]")
+    branches: dict[str, Tree] = {}
+    for name in _in_order(plan):
+        node = plan.nodes[name]
+        waits = [each for each in branches if each in node.waits_for]
+        parent = branches[waits[-1]] if waits else tree
+        branches[name] = parent.add(_line(name, about["calls"][name], waits))
+        for line in _details(about["calls"][name], waits):
+            branches[name].add(f"[dim]{line}[/]")
+    if about["left_out"]:
+        tree.add(f"[dim]not made here: {', '.join(about['left_out'])}[/]")
+    console.print(tree)
+
+
+def _in_order(plan: "Plan") -> Iterator[str]:
+    """The calls so that each comes after all that it waits for."""
+    from graphlib import TopologicalSorter
+
+    return (
+        TopologicalSorter({name: sorted(node.waits_for) for name, node in plan.nodes.items()})
+        .static_order()
+        .__iter__()
+    )
+
+
+def _line(name: str, call: Mapping[str, Any], waits: list[str]) -> str:
+    also = f"  [dim]also after {', '.join(waits[:-1])}[/]" if waits[:-1] else ""
+    guard = "  [dim]guard[/]" if call["guard"] else ""
+    return f"[bold]{name}[/]  {call['request'].replace('[', chr(92) + '[')}{guard}{also}"
+
+
+def _details(call: Mapping[str, Any], waits: list[str]) -> Iterator[str]:
+    from rich.markup import escape
+
+    if waits:
+        why = "; ".join(f"{each}: {reason}" for each, reason in call["waits_for"].items())
+        yield escape(f"after {why}")
+    if call["repeats"]:
+        yield escape(f"for each {call['repeats']}")
+    if call["when"]:
+        yield escape(f"when {call['when']}")
+    yield escape(f"{call['timeout']:g}s; if it fails: {call['on_failure']}")
+    yield escape(_shared(call["scope"]))
