@@ -5,19 +5,16 @@ from typing import Any, Final
 
 import jmespath
 import jmespath.exceptions
-import jmespath.functions
 import jmespath.visitor
 
+from bff.engine.functions import FUNCTIONS
 from bff.errors import ConfigError, Problem, Unfillable, did_you_mean
 from bff.model.source import Source
 
 Ast = dict[str, Any]
 Scope = Mapping[str, Any]
 
-_FUNCTIONS: Final = jmespath.functions.Functions()
-_INTERPRETER: Final = jmespath.visitor.TreeInterpreter(
-    jmespath.Options(custom_functions=_FUNCTIONS)
-)
+_INTERPRETER: Final = jmespath.visitor.TreeInterpreter(jmespath.Options(custom_functions=FUNCTIONS))
 
 
 class Expression:
@@ -105,7 +102,7 @@ def _names(ast: Ast) -> list[str] | None:
 
 
 def _check_function(source: Source, node: Ast) -> None:
-    known: Mapping[str, Any] = _FUNCTIONS.FUNCTION_TABLE
+    known: Mapping[str, Any] = FUNCTIONS.FUNCTION_TABLE
     name, given = node["value"], len(node["children"])
     if name not in known:
         raise _wrong(source, f"there is no function `{name}()`", did_you_mean(name, known))

@@ -25,7 +25,13 @@ from bff.upstream.workers import Workers
 _STATIC: Final = [(b"user-agent", b"bff"), (b"accept-encoding", ACCEPT_ENCODING.encode())]
 _KEEPALIVE: Final = 30.0
 _RESOLVERS: Final = 4
-_NEVER_SENT: Final = (httpx.LocalProtocolError, httpx.UnsupportedProtocol, httpx.InvalidURL)
+_NOT_HTTP: Final = (
+    httpx.RemoteProtocolError,
+    httpx.LocalProtocolError,
+    httpx.UnsupportedProtocol,
+    httpx.DecodingError,
+    httpx.InvalidURL,
+)
 
 
 class PoolExchange:
@@ -172,6 +178,6 @@ def _mapped(error: Exception) -> BffError:
     text = f"{type(error).__name__}: {error}"
     if isinstance(error, httpx.TimeoutException | TimeoutError):
         return TimedOut(text)
-    if isinstance(error, httpx.RemoteProtocolError | httpx.DecodingError | _NEVER_SENT):
+    if isinstance(error, _NOT_HTTP):
         return BadReply(text)
     return Unreachable(text)
