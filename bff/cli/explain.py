@@ -69,7 +69,7 @@ def _told(plan: "Plan", found: "Checked") -> dict[str, Any]:
     return {
         "view": view.name,
         "frontend": plan.frontend,
-        "route": f"GET /{plan.frontend}{view.path}",
+        "route": f"{view.method} /{plan.frontend}{view.route}",
         "file": str(view.place),
         "access": view.access_at(found.config.frontends[plan.frontend]),
         "timeout": view.timeout,

@@ -21,8 +21,8 @@ def command(config: Path, *, as_json: bool) -> None:
     found = checked(config)
     rows = [
         {
-            "method": "GET",
-            "path": f"/{frontend}{plan.view.path}",
+            "method": plan.view.method,
+            "path": f"/{frontend}{plan.view.route}",
             "view": plan.view.name,
             "access": plan.view.access_at(found.config.frontends[frontend]),
             "calls": list(plan.nodes),
@@ -43,5 +43,5 @@ def command(config: Path, *, as_json: bool) -> None:
     table = Table("route", "view", "access", "calls", box=None, header_style="bold")
     for row in rows:
         calls = ", ".join(row["calls"])
-        table.add_row(f"GET {row['path']}", str(row["view"]), str(row["access"]), calls)
+        table.add_row(f"{row['method']} {row['path']}", str(row["view"]), str(row["access"]), calls)
     Console().print(table)

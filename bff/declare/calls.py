@@ -27,6 +27,9 @@ from bff.model.view import Batch, Call, Each
 
 METHODS: Final = ("get", "head", "post", "put", "patch", "delete")
 _SAFE: Final = frozenset({"get", "head"})
+_BODIES: Final = ("json", "form", "multipart", "json_with")
+_KEEP: Final = "reply"
+_FOLLOW: Final = re.compile(r"([a-z][a-z0-9_]*):\s*(.+)", re.DOTALL)
 _RUNGS: Final = ("required", "optional", "fallback")
 _ITEM: Final = "item"
 _TARGET: Final = re.compile(r"([a-z][a-z0-9_]*):(/.*)", re.DOTALL)
@@ -72,7 +75,10 @@ _REQUEST_KEYS: Final = {
     },
     "query": Key(QUERY, "Templates of query values, or names of parameters passed on.", ()),
     "headers": Key(HEADERS, "Templates of headers of the request.", ()),
-    "json": Key(TREE, "The request body: a tree of templates."),
+    "json": Key(TREE, "The request body as JSON: a tree of templates."),
+    "form": Key(TREE, "The request body as a form (application/x-www-form-urlencoded)."),
+    "multipart": Key(TREE, "The request body as multipart/form-data: texts and files."),
+    "json_with": Key(source("a function"), "`package.module:function` that makes the body."),
 }
 BATCH_KEYS: Final = {
     **_REQUEST_KEYS,
@@ -84,6 +90,11 @@ BATCH_KEYS: Final = {
 }
 CALL_KEYS: Final = {
     **_REQUEST_KEYS,
+    "follow": Key(
+        source(), "`service: expression`, a link of an earlier reply, instead of a path."
+    ),
+    "reply": Key(one_of("value", "full"), "`full` gives {status, headers, body}.", "value"),
+    "decode": Key(one_of("json", "text", "xml", "bytes", "none"), "What a body is.", "json"),
     "forward": Key(list_of(REQUEST_HEADER), "Headers of the client that are passed on.", ()),
     "respond": Key(list_of(REPLY_HEADER), "Reply headers that are passed to the client.", ()),
     "when": Key(source(), "The call is skipped where this is not true."),
@@ -107,6 +118,21 @@ CALL_KEYS: Final = {
     "safe": Key(FLAG, "Whether it changes nothing; GET and HEAD are safe."),
     "timeout": Key(DURATION, "How long one request may take; the service's if not said."),
 }
+
+
+def _follow(written: Source) -> tuple[str, Source]:
+    found = _FOLLOW.fullmatch(written.text)
+    if not found:
+        hint = "a service and an expression: `users: customer._links.addresses.href`"
+        raise wrong(written.place, f"`{written.text}` is nothing to follow", hint)
+    return found[1], Source(found[2], written.place)
+
+
+def _body(place: Place, values: dict[str, Any]) -> dict[str, Any]:
+    given = [kind for kind in _BODIES if kind in values]
+    if len(given) > 1:
+        raise wrong(place, f"a request has one body: {' or '.join(given)}")
+    return {"body_kind": given[0], "body": values[given[0]]} if given else {}
 
 
 def _request(place: Place, values: dict[str, Any], what: str) -> tuple[str, str, Source]:
@@ -157,7 +183,16 @@ def _call(place: Place, values: dict[str, Any]) -> Call:
         place_of_request = batch_place
     else:
         place_of_request = place
-    method, service, path = _request(place_of_request, asked, "a batch" if batch else "a call")
+    follow = None
+    if "follow" in values:
+        if batch or any(name in values for name in METHODS):
+            raise wrong(place, "a call has a target or follows a link, not both")
+        service, follow = _follow(values["follow"])
+        method, path = "get", Source("/", follow.place)
+    else:
+        what = "a batch" if batch else "a call"
+        method, service, path = _request(place_of_request, asked, what)
+    statuses = values["status"]
     return Call(
         name="",
         place=place,
@@ -168,8 +203,10 @@ def _call(place: Place, values: dict[str, Any]) -> Call:
         headers=asked["headers"],
         forward=frozenset(values["forward"]),
         respond=frozenset(values["respond"]),
-        json=asked.get("json"),
-        has_json="json" in asked,
+        follow=follow,
+        decode=values["decode"],
+        full=values["reply"] == "full",
+        keeps=frozenset(status for status, value in statuses.items() if value == _KEEP),
         when=values.get("when"),
         after=values["after"],
         each=each,
@@ -177,11 +214,12 @@ def _call(place: Place, values: dict[str, Any]) -> Call:
         into=values.get("into"),
         replace=values["replace"],
         select=values.get("path"),
-        statuses=values["status"],
+        statuses={status: value for status, value in statuses.items() if value != _KEEP},
         passes=frozenset(values["pass"]),
         guard=values["guard"],
         safe=values.get("safe", method in _SAFE),
         timeout=values.get("timeout"),
+        **_body(place_of_request, asked),
         **_rung(place, values),
     )
 
@@ -212,7 +250,7 @@ def _merged(node: Node, shared: Mapping[str, Node]) -> Node:
     base = shared[used]
     own = {name: each for name, each in node.value.items() if name != "use"}
     gone = set(own)
-    for exclusive in (_RUNGS, (*METHODS, "batch")):
+    for exclusive in (_RUNGS, (*METHODS, "batch", "follow"), _BODIES):
         if gone & set(exclusive):
             gone |= set(exclusive)
     kept = {name: each for name, each in base.value.items() if name not in gone}

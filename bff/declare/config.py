@@ -128,13 +128,13 @@ def _crossing(config: Config, views: list[View]) -> list[Problem]:
                 message = f"nobody can sign in at `{frontend}`, and the view is for those who are"
                 hint = f"see `access` of {config.frontends[frontend].place}"
                 problems.append(Problem(view.place, message, hint))
-        pattern = view.path
+        pattern = f"{view.method} {view.route}"
         for variable in path_variables(view.path):
             pattern = pattern.replace(f"{{{variable}}}", "{}")
         for frontend in view.frontends:
             other = routes.setdefault((frontend, pattern), view)
             if other is not view:
-                message = f"the route /{frontend}{view.path} is {other.name}'s already"
+                message = f"the route /{frontend}{view.route} is {other.name}'s already"
                 problems.append(Problem(view.place, message, f"see {other.place}"))
     return problems
 

@@ -31,11 +31,17 @@ _BROKEN_BRACE: Final = re.compile(r"[^\s\"'\[{,:-]\{|:\s+\{[^\"']*\}.*\}")
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A value of a file and its place; a mapping's keys are nodes of their own in `keys`."""
+    """A value of a file and its place.
+
+    Args:
+        keys: a mapping's keys, as nodes of their own.
+        raw: a scalar's text, references resolved, before it was taken for a number.
+    """
 
     value: Any
     place: Place
     keys: Mapping[str, "Node"] | None = None
+    raw: str = ""
 
     @property
     def plain(self) -> Any:
@@ -121,7 +127,8 @@ class _Converter:
             return self._mapping(node, place)
         if isinstance(node, yaml.SequenceNode):
             return Node([self.node(each) for each in node.value], place)
-        return Node(self._scalar(node, place), place)
+        value, raw = self._scalar(node, place)
+        return Node(value, place, raw=raw)
 
     def _mapping(self, node: yaml.MappingNode, place: Place) -> Node:
         values: dict[str, Node] = {}
@@ -138,16 +145,16 @@ class _Converter:
                 keys[name], values[name] = key, self.node(value_node)
         return Node(values, place, keys)
 
-    def _scalar(self, node: yaml.Node, place: Place) -> Any:
+    def _scalar(self, node: yaml.Node, place: Place) -> tuple[Any, str]:
         if node.tag and not node.tag.startswith("tag:yaml.org,2002:"):
             self._problem(place, f"the tag `{node.tag}` is not part of this language")
         text: str = node.value
         if "${" in text:
             whole = _REFERENCE.fullmatch(text)
             text = self._resolved(text, place)
-            return core_scalar(text) if whole else text
+            return (core_scalar(text) if whole else text), text
         quoted = getattr(node, "style", None)
-        return text if quoted else core_scalar(text)
+        return (text if quoted else core_scalar(text)), text
 
     def _resolved(self, text: str, place: Place) -> str:
         return _REFERENCE.sub(lambda found: self._lookup(found[1], place), text)

@@ -2,14 +2,46 @@
 
 from typing import Any, Final
 
-from bff.declare.read import DURATION, SIZE, Key, integer, list_of, one_of, table, text, wrong
+from bff.declare.credentials import CREDENTIALS
+from bff.declare.read import (
+    DURATION,
+    SIZE,
+    Key,
+    integer,
+    list_of,
+    one_of,
+    table,
+    text,
+    wrong,
+)
 from bff.declare.words import ADDRESS, HEADERS, REPLY_HEADER, REQUEST_HEADER
-from bff.model.service import Service
+from bff.model.service import Links, Service, Tls
 from bff.model.source import Place
 from bff.model.view import Frontend
 
 _TIMEOUT: Final = 2.0
 _MAX_REPLY: Final = 8 * 1024 * 1024
+
+_ORIGIN: Final = text(
+    r"https?://[a-z0-9.-]+(:\d+)?", "an exact origin", 'such as "https://shop.example"'
+)
+TLS: Final = table(
+    lambda _, values: Tls(**values),
+    {
+        "ca": Key(text(), "A PEM file of the authorities that are trusted."),
+        "cert": Key(text(), "A PEM file of our certificate."),
+        "key": Key(text(), "A PEM file of its key."),
+    },
+    "tls",
+)
+LINKS: Final = table(
+    lambda _, values: Links(**values),
+    {
+        "origins": Key(list_of(_ORIGIN), "Origins that stand for the service in its links.", ()),
+        "under": Key(text(r"/[A-Za-z0-9._~/-]*", "a path"), "What links are at or below.", "/"),
+    },
+    "links",
+)
 
 SERVICE_KEYS: Final = {
     "url": Key(ADDRESS, "The address all its paths stand under.", required=True),
@@ -18,7 +50,12 @@ SERVICE_KEYS: Final = {
     "max_reply": Key(
         SIZE, "How large one reply may be, decompressed; 8MB if not said.", _MAX_REPLY
     ),
-    "credentials": Key(one_of("none", "session"), "Whose credentials its requests carry.", "none"),
+    "credentials": Key(CREDENTIALS, "Whose credentials its requests carry.", "none"),
+    "tls": Key(TLS, "A private authority, and a certificate of our own."),
+    "links": Key(LINKS, "Where links of its replies may lead."),
+    "redirects": Key(
+        one_of("refuse", "follow"), "What a redirect is; refused if not said.", "refuse"
+    ),
     "headers": Key(HEADERS, "Templates of headers sent with every request.", ()),
     "forward": Key(list_of(REQUEST_HEADER), "Headers of the client that are passed on.", ()),
     "respond": Key(list_of(REPLY_HEADER), "Reply headers that are passed to the client.", ()),
@@ -26,6 +63,11 @@ SERVICE_KEYS: Final = {
 
 
 def _service(place: Place, values: dict[str, Any]) -> Service:
+    if isinstance(values["credentials"], tuple):
+        values |= {"credentials": "static", "secret": (values["credentials"],)}
+    if values["redirects"] == "follow" and "links" not in values:
+        raise wrong(place, "redirects are followed only within `links`", "say where they may lead")
+    values["redirects"] = values["redirects"] == "follow"
     values["forward"] = frozenset(values["forward"])
     values["respond"] = frozenset(values["respond"])
     return Service(name="", place=place, **values)
@@ -36,9 +78,6 @@ SERVICE: Final = table(_service, SERVICE_KEYS, "a service")
 _WAYS: Final = one_of("session", "bearer", "none")
 _LANGUAGE: Final = text(
     "[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*", "a language tag", "such as en or de-CH"
-)
-_ORIGIN: Final = text(
-    r"https?://[a-z0-9.-]+(:\d+)?", "an exact origin", 'such as "https://shop.example"'
 )
 
 FRONTEND_KEYS: Final = {

@@ -1,9 +1,13 @@
 """Views, one a file."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from datetime import UTC, date, datetime
 from typing import Any, Final
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import SchemaError
 
 from bff.declare.calls import call_reader
 from bff.declare.load import Node
@@ -21,16 +25,19 @@ from bff.declare.read import (
     one_of,
     source,
     table,
+    text,
     wrong,
 )
 from bff.declare.words import FRONTEND_NAME, NAME
 from bff.engine.names import RESERVED
 from bff.model.source import Place, Source
-from bff.model.view import Call, Param, View
+from bff.model.view import Call, Param, Refusal, View
 
+_METHODS: Final = ("get", "post", "put", "patch", "delete")
+_MAX_BODY: Final = 1024 * 1024
 _LONE: Final = "call"
 _SEGMENT: Final = re.compile(r"\{([a-z][a-z0-9_]*)\}|[A-Za-z0-9._~-]+")
-_TAKEN: Final = RESERVED | {"shape", "item", "total"}
+_TAKEN: Final = RESERVED | {"shape", "item", "total", "null", "true", "false"}
 _TIMEOUT: Final = 5.0
 _MAX_CALLS: Final = 200
 _MAX_BYTES: Final = 32 * 1024 * 1024
@@ -60,11 +67,77 @@ def path_variables(route: str) -> list[str]:
 ROUTE: Final = Reader(_route, {"type": "string"})
 
 
+def _day(node: Node) -> int:
+    try:
+        day = date.fromisoformat(str(node.raw))
+    except ValueError:
+        raise wrong(node.place, f"`{node.raw}` is no date", "such as 2027-01-31") from None
+    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
+
+
+def _schema(node: Node) -> Mapping[str, Any]:
+    schema = node.plain
+    try:
+        Draft202012Validator.check_schema(schema)
+    except SchemaError as error:
+        where = "/".join(str(each) for each in error.absolute_path)
+        raise wrong(node.place, f"this is no JSON Schema, at /{where}: {error.message}") from None
+    for reference in _references(schema):
+        if not reference.startswith("#"):
+            raise wrong(node.place, f"the schema refers to `{reference}`, which is elsewhere")
+    found: Mapping[str, Any] = schema
+    return found
+
+
+def _references(schema: Any) -> Iterator[str]:
+    if isinstance(schema, dict):
+        if isinstance(schema.get("$ref"), str):
+            yield schema["$ref"]
+        for each in schema.values():
+            yield from _references(each)
+    elif isinstance(schema, list):
+        for each in schema:
+            yield from _references(each)
+
+
+def _answer(node: Node) -> int | str:
+    reader = integer(200, 299) if isinstance(node.value, int) else NAME
+    status: int | str = reader.read(node)
+    return status
+
+
+DAY: Final = Reader(_day, {"type": "string", "format": "date"})
+SCHEMA: Final = Reader(_schema, {"type": ["object", "boolean"]})
+ANSWER: Final = Reader(_answer, {"type": ["integer", "string"]})
+REFUSAL: Final = table(
+    lambda _, values: Refusal(**values),
+    {
+        "when": Key(source(), "The view is refused where this is true.", required=True),
+        "status": Key(integer(400, 499), "The status of the refusal.", required=True),
+        "title": Key(text(), "What the client is told.", required=True),
+    },
+    "a refusal",
+)
+
+
 def view_keys(shared: Mapping[str, Node]) -> dict[str, Key]:
     """The keys of a view, where `use` may name the calls of `shared`."""
     call = call_reader(shared)
     return {
-        "get": Key(ROUTE, "The route below the frontend's prefix.", required=True),
+        **{
+            method: Key(ROUTE, f"Answers {method.upper()} at this route below each prefix.")
+            for method in _METHODS
+        },
+        "version": Key(integer(1, 99), "Above 1 it is a segment of the route: /v2.", 1),
+        "deprecated": Key(DAY, "Since when clients should use another (RFC 9745)."),
+        "sunset": Key(DAY, "When it will be gone (RFC 8594)."),
+        "body": Key(SCHEMA, "The JSON Schema (2020-12) of the request body."),
+        "max_body": Key(SIZE, "How large a request body may be; 1MB if not said.", _MAX_BODY),
+        "answer": Key(ANSWER, "The status of the answer, or the call whose status it is.", 200),
+        "refuse": Key(list_of(REFUSAL), "Errors of the view's own.", ()),
+        "require_any": Key(list_of(source()), "Calls of which at least one must come.", ()),
+        "omit_null": Key(FLAG, "Whether nulls in objects are left out.", default=False),
+        "shape_with": Key(source(), "`package.module:function` that makes the answer."),
         "frontends": Key(list_of(FRONTEND_NAME), "Who has it; every frontend if not said."),
         "access": Key(
             one_of("signed_in", "optional", "public"),
@@ -97,7 +170,15 @@ def view_reader(shared: Mapping[str, Node], frontends: Mapping[str, Any]) -> Cal
 
 def _view(name: str, place: Place, values: dict[str, Any], frontends: Mapping[str, Any]) -> View:
     own = values.get("frontends") or tuple(frontends)
-    route: Source = values["get"]
+    methods = [method for method in _METHODS if method in values]
+    if len(methods) != 1:
+        hint = "one of get, post, put, patch, delete: `get: /home`"
+        raise wrong(place, f"a view has one route, this has {len(methods) or 'none'}", hint)
+    route: Source = values[methods[0]]
+    if "body" in values and methods[0] in {"get", "delete"}:
+        raise wrong(place, f"a {methods[0]} has no body", "use post, put or patch")
+    if "shape_with" in values and ("shape" in values or values["shapes"]):
+        raise wrong(place, "an answer has a shape or is made by `shape_with`, not both")
     return View(
         name=name,
         place=place,
@@ -112,6 +193,17 @@ def _view(name: str, place: Place, values: dict[str, Any], frontends: Mapping[st
         max_calls=values["max_calls"],
         max_bytes=values["max_bytes"],
         strict=values["strict"],
+        method=methods[0].upper(),
+        version=values["version"],
+        deprecated=values.get("deprecated"),
+        sunset=values.get("sunset"),
+        body=values.get("body"),
+        max_body=values["max_body"],
+        answer=values["answer"],
+        shape_with=values.get("shape_with"),
+        omit_null=values["omit_null"],
+        require_any=values["require_any"],
+        refuse=values["refuse"],
     )
 
 

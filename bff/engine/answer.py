@@ -1,13 +1,17 @@
 """What goes into the conductor, and what comes out of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 from bff.engine.compile import CompiledCall
-from bff.errors import BffError
+from bff.engine.expression import Scope
+from bff.engine.plan import Plan
+from bff.errors import BadStatus, BffError, TimedOut, UpstreamError
 from bff.model.exchange import Headers, Outcome
 from bff.model.principal import Principal
+
+_OK: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,19 +30,77 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a view has no answer: the required call that failed."""
+    """Why a view has no answer: a required call that failed, or a refusal of the view's own.
 
-    call: CompiledCall
-    error: BffError
-    outcome: Outcome
+    Args:
+        status: what the client is answered.
+        title: the refusal's words; empty for a call.
+        reason: the call's, as in its outcome.
+    """
+
+    status: int
+    title: str = ""
+    call: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Replied:
+    """What of a call's first reply may go on: its status, and the headers it lets through."""
+
+    status: int
+    respond: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What became of a request: a value or a failure, and every call's outcome."""
+    """What became of a request: a value or a failure, and every call's outcome.
+
+    Args:
+        respond: headers of replies that go on to the client.
+    """
 
     value: Any
     outcomes: Mapping[str, Outcome]
+    status: int = 200
     respond: Headers = ()
     failure: Failure | None = None
-    faults: tuple[str, ...] = ()
+
+
+def failure_of(call: CompiledCall, error: BffError, reason: str) -> Failure:
+    """The failure that a required call's error is for the view."""
+    status = error.status
+    if isinstance(error, BadStatus) and error.upstream_status in call.call.passes:
+        status = error.upstream_status
+    return Failure(status, call=call.name, reason=reason)
+
+
+def answer_of(
+    plan: Plan, scope: Scope, outcomes: Mapping[str, Outcome], replies: Mapping[str, Replied]
+) -> Answer:
+    """Shape what came, in the order declared; where none came of those required, a failure."""
+    failure = _none_came(plan, outcomes)
+    if failure:
+        return Answer(None, outcomes, failure=failure)
+    told = dict(outcomes)
+    value, faults = plan.shape.fill(scope)
+    if faults:
+        of, detail = len(plan.shape.leaves), "; ".join(faults)
+        told["shape"] = Outcome("failed", "shape", failed=len(faults), of=of, detail=detail)
+    respond: dict[str, str] = {}
+    for name in plan.nodes:
+        if name in replies:
+            respond = {**replies[name].respond, **respond}
+    declared = plan.view.answer
+    if isinstance(declared, str):
+        declared = replies[declared].status if declared in replies else _OK
+    return Answer(value, told, declared, tuple(respond.items()))
+
+
+def _none_came(plan: Plan, outcomes: Mapping[str, Outcome]) -> Failure | None:
+    wanted = plan.require_any
+    if not wanted or any(outcomes[name].kind in {"ok", "stale"} for name in wanted):
+        return None
+    reason = outcomes[wanted[0]].reason
+    error = TimedOut if reason == TimedOut.reason else UpstreamError
+    return Failure(error.status, call=wanted[0], reason=reason)

@@ -7,6 +7,7 @@ from typing import Any, Final
 import orjson
 
 from bff.engine.expression import Expression
+from bff.engine.functional import Function
 from bff.engine.reads import Paths, Reads, reads, together
 from bff.engine.template import PathTemplate, Template, compile_tree, templates_in
 from bff.errors import ConfigError, Problem
@@ -48,7 +49,8 @@ class CompiledCall:
     path: PathTemplate
     query: tuple[tuple[str, Any], ...]
     headers: tuple[tuple[str, Template], ...]
-    json: Any
+    body: Any
+    follow: Expression | None
     when: Expression | None
     each: tuple[tuple[str, Expression], ...]
     bound: dict[str, Paths]
@@ -76,13 +78,14 @@ class CompiledCall:
         yield self.path
         yield from (template for _, template in self.headers)
         yield from templates_in([value for _, value in self.query])
-        yield from templates_in(self.json)
+        yield from templates_in(self.body)
 
     @property
     def reads(self) -> Reads:
         """What its requests and its `when` are made of; without what its `each` selects."""
         found = together(template.reads(self.bound) for template in self.templates)
-        return found | reads(self.when) if self.when else found
+        found |= together(reads(each, self.bound) for each in (self.when, self.follow) if each)
+        return found | self.body.reads if isinstance(self.body, Function) else found
 
 
 def compile_call(call: Call, service: Service) -> CompiledCall:
@@ -94,19 +97,21 @@ def compile_call(call: Call, service: Service) -> CompiledCall:
     each = tuple((name, Expression(source)) for name, source in call.each.over) if call.each else ()
     bound, selects = _bind(each)
     query = tuple((name, compile_tree(value)) for name, value in call.query)
-    json = compile_tree(call.json)
+    is_function = call.body_kind == "json_with"
+    body = Function(call.body) if is_function else compile_tree(call.body)
     return CompiledCall(
         call=call,
         service=service,
         path=PathTemplate(call.path),
         query=query,
         headers=_headers(service.headers, call.headers),
-        json=json,
+        body=body,
+        follow=Expression(call.follow) if call.follow else None,
         when=Expression(call.when) if call.when else None,
         each=each,
         bound=bound,
         selects=selects,
-        fold=_fold(call, call.batch, bound, [query, json]) if call.batch else None,
+        fold=_fold(call, call.batch, bound, [query, body]) if call.batch else None,
         select=Expression(call.select) if call.select else None,
         fallback=orjson.dumps(call.fallback),
         statuses={status: orjson.dumps(value) for status, value in call.statuses.items()},

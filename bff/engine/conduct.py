@@ -3,20 +3,23 @@
 `Run` holds the decisions and never waits; `conduct` is the loop that does.
 """
 
-from dataclasses import dataclass, field
-from heapq import heappop, heappush
+from dataclasses import dataclass
 from typing import Any
 
-from bff.engine.answer import Answer, Asked, Failure
+from bff.engine.answer import Answer, Asked, Failure, Replied, answer_of, failure_of
+from bff.engine.attempts import Attempts
 from bff.engine.compile import CompiledCall
 from bff.engine.expression import truthy
 from bff.engine.fanout import FanOut, fan_out
+from bff.engine.links import redirected
 from bff.engine.plan import Node, Plan
 from bff.engine.reading import read_reply
 from bff.engine.settle import Settled, Timing, give_up, settle
 from bff.errors import BffError, Cancelled, TimedOut, TooMany, Unfillable
 from bff.model.exchange import Deadline, Headers, Outcome, OutcomeKind, Reply
 from bff.upstream.exchange import Clock, Completion, Credentials, Effects, Exchange, Mailbox
+
+_MAX_HOPS = 3
 
 
 @dataclass(slots=True)
@@ -28,17 +31,12 @@ class _Running:
     results: list[Any]
     left: int
     started: float
-    respond: dict[str, str] = field(default_factory=dict)
+    ends: Deadline
+    hops: int = 0
 
 
-@dataclass(slots=True)
-class _Attempt:
-    """Something under way: one request of a call, or (without a call) a service's credentials."""
-
-    ticket: Any
-    call: _Running | None = None
-    unit: int = 0
-    service: str = ""
+# One request of a call by its index, or a service's credentials by its name.
+_Owner = tuple[_Running, int] | str
 
 
 def conduct(
@@ -75,22 +73,20 @@ class Run:
         self.deadline = deadline
         self.outcomes: dict[str, Outcome] = {}
         self.failure: Failure | None = None
-        self._exchange, self._effects = exchange, effects
-        self._clock, self._mailbox = clock, mailbox
+        self._attempts: Attempts[_Owner] = Attempts(exchange, effects, clock, mailbox)
+        self._clock = clock
         self._begun = clock.now()
         self._scope = dict(asked.scope)
         self._awaited = {
             name: len(node.waits_for) + (node.compiled.service.name in plan.credentials)
             for name, node in plan.nodes.items()
         }
+        self._refusals = list(plan.refusals)
         self._credentials: dict[str, Headers | BffError] = {}
         self._harmless: set[str] = set()  # skipped by a `when`, their own or an earlier one
-        self._attempts: dict[int, _Attempt] = {}
-        self._timers: list[tuple[float, int]] = []
-        self._numbers = 0
         self._requests = 0
         self._bytes = 0
-        self._respond: dict[str, dict[str, str]] = {}
+        self._replies: dict[str, Replied] = {}
 
     @property
     def done(self) -> bool:
@@ -99,59 +95,38 @@ class Run:
 
     @property
     def next_timer(self) -> float:
-        """The moment of the next timer."""
-        while self._timers and self._timers[0][1] not in self._attempts:
-            heappop(self._timers)
-        return self._timers[0][0] if self._timers else self.deadline.at
+        """The moment at which `tick` has something to do."""
+        due = self._attempts.next_timer()
+        return self.deadline.at if due is None else due
 
     def begin(self) -> None:
         """Start what waits for nothing."""
+        self._judge()
+        if self.failure:
+            return
         for service in sorted(self.plan.credentials):
-            number = self._number(self.deadline.at)
-            attempt = self._attempts[number] = _Attempt(None, service=service)
             effect = Credentials(service, self.asked.principal)
-            attempt.ticket = self._effects.start(effect, self.deadline, number, self._mailbox)
+            self._attempts.obtain(effect, self.deadline, service)
         for name in [name for name, awaited in self._awaited.items() if awaited == 0]:
             self._start(self.plan.nodes[name])
 
     def receive(self, completion: Completion) -> None:
         """Take in how an attempt ended; one that nobody waits for any more is ignored."""
-        attempt = self._attempts.pop(completion.attempt, None)
-        if attempt is None:
-            return
-        if attempt.call is None:
-            self._received_credentials(attempt.service, completion.result)
-        else:
-            self._received_reply(attempt.call, attempt.unit, completion.result)
+        owner = self._attempts.take(completion.attempt)
+        if owner is not None:
+            self._received(owner, completion.result)
 
     def tick(self) -> None:
         """Act on the timers that are due: whatever is still out then has timed out."""
-        now = self._clock.now()
-        while self._timers and self._timers[0][0] <= now:
-            number = heappop(self._timers)[1]
-            attempt = self._attempts.get(number)
-            if attempt is not None:
-                self._cancel(attempt)
-                self.receive(Completion(number, TimedOut("no reply in time")))
+        while (owner := self._attempts.take_overdue()) is not None:
+            self._received(owner, TimedOut("no reply in time"))
 
     def answer(self) -> Answer:
         """The shaped answer, or the failure."""
-        ordered = {name: self.outcomes[name] for name in self.plan.nodes}
+        outcomes = {name: self.outcomes[name] for name in self.plan.nodes}
         if self.failure:
-            return Answer(None, ordered, failure=self.failure)
-        value, faults = self.plan.shape.fill(self._scope)
-        if faults:
-            kind: OutcomeKind = "failed"
-            count, detail = len(faults), "; ".join(faults)
-            of = len(self.plan.shape.leaves)
-            ordered["shape"] = Outcome(kind, "shape", failed=count, of=of, detail=detail)
-        respond: dict[str, str] = {}
-        for name in self.plan.nodes:
-            for header, text in self._respond.get(name, {}).items():
-                respond.setdefault(header, text)
-        return Answer(value, ordered, tuple(respond.items()), faults=tuple(faults))
-
-    # -- one call -------------------------------------------------------------------------
+            return Answer(None, outcomes, failure=self.failure)
+        return answer_of(self.plan, self._scope, outcomes, self._replies)
 
     def _start(self, node: Node) -> None:
         if self.failure:
@@ -173,15 +148,12 @@ class Run:
             self._end(node, give_up(node.compiled, error, Timing()))
             return
         now = self._clock.now()
-        call = _Running(node, fan, [None] * len(fan.units), len(fan.units), now)
+        ends = Deadline(min(now + node.compiled.timeout, self.deadline.at))
+        call = _Running(node, fan, [None] * len(fan.units), len(fan.units), now, ends)
         if not fan.units:
             self._finish(call)
-            return
-        ends = Deadline(min(now + node.compiled.timeout, self.deadline.at))
         for index, unit in enumerate(fan.units):
-            number = self._number(ends.at)
-            attempt = self._attempts[number] = _Attempt(None, call, index)
-            attempt.ticket = self._exchange.start(unit.request, ends, number, self._mailbox)
+            self._attempts.send(unit.request, ends, (call, index))
 
     def _skips(self, node: Node) -> bool:
         """Whether the call is not made; what stands in its way may also be an error.
@@ -209,25 +181,24 @@ class Run:
         credentials = self._credentials.get(call.service.name, ())
         if isinstance(credentials, BffError):
             raise credentials
-        return forwarded + credentials
+        return forwarded + call.service.secret + credentials
 
-    def _received_credentials(self, service: str, result: Any) -> None:
-        self._credentials[service] = result
-        for name, node in self.plan.nodes.items():
-            if node.compiled.service.name == service:
-                self._release(name)
-
-    def _received_reply(self, call: _Running, index: int, result: Any) -> None:
+    def _received(self, owner: _Owner, result: Any) -> None:
+        if isinstance(owner, str):
+            self._credentials[owner] = result
+            for name, node in self.plan.nodes.items():
+                if node.compiled.service.name == owner:
+                    self._release(name)
+            return
+        call, index = owner
         if isinstance(result, Reply):
-            self._bytes += len(result.body)
             try:
+                self._bytes += len(result.body)
                 if self._bytes > self.plan.view.max_bytes:
                     raise TooMany("the replies are larger than the view allows")
-                for name in call.node.compiled.respond:
-                    value = result.header(name)
-                    if value is not None:
-                        call.respond.setdefault(name, value)
-                result = read_reply(call.node.compiled, result)
+                if self._redirects(call, index, result):
+                    return
+                result = self._read(call, result)
             except BffError as error:
                 result = error
         call.results[index] = result
@@ -235,10 +206,35 @@ class Run:
         if call.left == 0:
             self._finish(call)
 
+    def _redirects(self, call: _Running, index: int, reply: Reply) -> bool:
+        """Whether a reply sends the request elsewhere, where that may be followed."""
+        unit = call.fan.units[index]
+        request = redirected(unit.request, reply, call.node.compiled.service)
+        if request is None:
+            return False
+        call.hops += 1
+        self._requests += 1
+        if call.hops > _MAX_HOPS * len(call.fan.units):
+            raise TooMany("redirected too often")
+        unit.request = request
+        self._attempts.send(request, call.ends, (call, index))
+        return True
+
+    def _read(self, call: _Running, reply: Reply) -> Any:
+        compiled = call.node.compiled
+        replied = self._replies.setdefault(compiled.name, Replied(reply.status))
+        value = read_reply(compiled, reply)
+        for name in compiled.respond:
+            header = reply.header(name)
+            if header is not None:
+                replied.respond.setdefault(name, header)
+        return value
+
     def _finish(self, call: _Running) -> None:
-        settled = settle(call.node.compiled, call.fan, call.results, self._timing(call.started))
-        if settled.outcome.kind == "ok":
-            self._respond[call.node.name] = call.respond
+        compiled = call.node.compiled
+        settled = settle(compiled, call.fan, call.results, self._timing(call.started))
+        if settled.outcome.kind != "ok":
+            self._replies.pop(compiled.name, None)
         self._end(call.node, settled)
 
     def _skip(self, node: Node, reason: str, missing: Unfillable | None) -> None:
@@ -253,24 +249,37 @@ class Run:
         self._scope[node.name] = settled.value
         self.outcomes[node.name] = settled.outcome
         if settled.error:
-            self.failure = Failure(node.compiled, settled.error, settled.outcome)
-            self._abandon()
+            self._fail(failure_of(node.compiled, settled.error, settled.outcome.reason))
+        else:
+            self._judge()
         for name in self.plan.dependents[node.name]:
             self._release(name)
+
+    def _judge(self) -> None:
+        """Refuse the view where it says so, as soon as what that depends on is there."""
+        for refusal in [each for each in self._refusals if each.needs <= self.outcomes.keys()]:
+            self._refusals.remove(refusal)
+            try:
+                if truthy(refusal.when.value(self._scope)):
+                    self._fail(Failure(refusal.status, refusal.title))
+            except Unfillable as fault:
+                self._fail(Failure(fault.status, reason=fault.reason))
+            if self.failure:
+                return
 
     def _release(self, name: str) -> None:
         self._awaited[name] -= 1
         if self._awaited[name] == 0:
             self._start(self.plan.nodes[name])
 
-    def _abandon(self) -> None:
+    def _fail(self, failure: Failure) -> None:
         """The view has failed: give up what is out, and never start the rest."""
-        attempts, self._attempts = self._attempts, {}
-        out = {}
-        for attempt in attempts.values():
-            self._cancel(attempt)
-            if attempt.call:
-                out[attempt.call.node.name] = attempt.call.started
+        self.failure = failure
+        out = {
+            owner[0].node.name: owner[0].started
+            for owner in self._attempts.give_up()
+            if not isinstance(owner, str)
+        }
         for name in self.plan.nodes:
             if name not in self.outcomes:
                 kind: OutcomeKind = "failed" if name in out else "skipped"
@@ -278,17 +287,6 @@ class Run:
                 self.outcomes[name] = Outcome(
                     kind, Cancelled.reason, started=timing.started, took=timing.took
                 )
-
-    # -- small things ---------------------------------------------------------------------
-
-    def _number(self, at: float) -> int:
-        self._numbers += 1
-        heappush(self._timers, (at, self._numbers))
-        return self._numbers
-
-    def _cancel(self, attempt: _Attempt) -> None:
-        carrier = self._exchange if attempt.call else self._effects
-        carrier.cancel(attempt.ticket)
 
     def _timing(self, started: float | None) -> Timing:
         if started is None:

@@ -5,10 +5,10 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
-
+from bff.engine.bodies import ENCODERS
 from bff.engine.compile import ACCEPT, CompiledCall, Fold
 from bff.engine.expression import Scope
+from bff.engine.links import target_of
 from bff.engine.template import as_text, encode_query, fill_tree, header_value
 from bff.errors import BadReply, BffError, TooMany, Unfillable
 from bff.model.exchange import Headers, Request
@@ -142,20 +142,26 @@ def _request(
     call: CompiledCall, scope: Scope, extra: Headers, given: tuple[Any, Any] | None = None
 ) -> Request:
     query = encode_query([(name, fill_tree(value, scope, given)) for name, value in call.query])
-    path = call.path.fill(scope)
+    target = call.path.fill(scope)
+    if call.follow:
+        target = target_of(call.follow.value(scope), call.service)
     headers = dict([ACCEPT, *extra])
     for name, template in call.headers:
         value = template.value(scope)
         if value is not None:
             headers[name] = header_value(value, name)
     body = b""
-    if call.call.has_json:
-        body = orjson.dumps(fill_tree(call.json, scope, given))
-        headers.setdefault("content-type", "application/json")
+    kind = call.call.body_kind
+    if kind != "none":
+        tree = call.body
+        value = tree.value(scope) if kind == "json_with" else fill_tree(tree, scope, given)
+        headers["content-type"], body = ENCODERS[kind](value)
+    if query:
+        target += ("&" if "?" in target else "?") + query
     return Request(
         service=call.service.name,
         method=call.call.method,
-        target=f"{path}?{query}" if query else path,
+        target=target,
         headers=tuple(headers.items()),
         body=body,
         max_reply=call.service.max_reply,

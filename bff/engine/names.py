@@ -5,8 +5,9 @@ from typing import Any, Final
 
 from bff.engine.compile import CompiledCall
 from bff.engine.expression import Expression
-from bff.engine.reads import Path, reads
-from bff.engine.shape import Shape
+from bff.engine.functional import Function
+from bff.engine.reads import Path, Reads, reads
+from bff.engine.shape import MadeShape, Shape
 from bff.errors import Problem, did_you_mean
 from bff.model.source import Place
 from bff.model.view import View
@@ -14,6 +15,8 @@ from bff.model.view import View
 RESERVED: Final = frozenset(
     {"params", "body", "session", "frontend", "locale", "headers", "services"}
 )
+_NULL: Final = ("null",)  # a name that nothing has, and so null: `owner == null` reads well
+_LITERALS: Final = frozenset({"true", "false"})
 _SESSION: Final = frozenset({"sub", "claims", "signed_in"})
 
 
@@ -24,6 +27,7 @@ class Names:
         self, view: View, compiled: Mapping[str, CompiledCall], services: Mapping[str, Any]
     ) -> None:
         self.calls = frozenset(call.name for call in view.calls)
+        self._has_body = view.body is not None
         self._below = {
             "params": frozenset(param.name for param in view.params),
             "session": _SESSION,
@@ -40,8 +44,11 @@ class Names:
         for template in call.templates:
             for expression in template.expressions:
                 yield from self._problems(expression, call.bound, call.name)
-        if call.when:
-            yield from self._problems(call.when, {}, call.name)
+        for expression in (each for each in (call.when, call.follow) if each):
+            bound = call.bound if expression is call.follow else {}
+            yield from self._problems(expression, bound, call.name)
+        if isinstance(call.body, Function):
+            yield from self.problems_of_reads(call.body.reads, call.body.source.place, call.name)
         for source in call.call.after:
             if source.text not in self.calls or source.text == call.name:
                 hint = did_you_mean(source.text, self.calls - {call.name})
@@ -51,6 +58,19 @@ class Names:
         """What the leaves of a shape use that is not there."""
         for _, leaf in shape.leaves:
             yield from self._problems(leaf, {})
+        if isinstance(shape, MadeShape):
+            yield from self.problems_of_reads(shape.reads, shape.place)
+
+    def problems_of_refusal(self, when: Expression) -> Iterator[Problem]:
+        """What the condition of a refusal uses that is not there."""
+        yield from self._problems(when, {})
+
+    def problems_of_reads(self, reads: Reads, place: Place, own: str = "") -> Iterator[Problem]:
+        """What reads that are declared, not inferred, name that is not there."""
+        for path in sorted(reads.all):
+            problem = self._problem(path, {}, own, place)
+            if problem:
+                yield problem
 
     def _problems(
         self, expression: Expression, bound: Mapping[str, Any], own: str = ""
@@ -66,21 +86,24 @@ class Names:
         if not path:
             return Problem(place, "`@` alone would be everything there is", "name what is needed")
         root = path[0]
-        if root in bound:
-            return None
-        if root == own:
-            return Problem(place, f"the call `{own}` uses its own value")
-        if root in self.calls:
+        if root in bound or path == _NULL or (root in self.calls and root != own):
             return None
         if root in RESERVED:
             return self._problem_below(path, place)
+        if root == own:
+            return Problem(place, f"the call `{own}` uses its own value")
         hint = did_you_mean(root, self.calls | RESERVED | bound.keys())
         if root == "item":
             hint = "`item` exists only in a call with `each`"
+        if root in _LITERALS:
+            hint = f"a literal stands in backticks: `{root}`"
         return Problem(place, f"nothing is called `{root}` here", hint)
 
     def _problem_below(self, path: Path, place: Place) -> Problem | None:
         root, below = path[0], path[1:2]
+        if root == "body" and not self._has_body:
+            hint = "`body:` with a JSON Schema, in a post, put or patch"
+            return Problem(place, "the view declares no body", hint)
         known = self._below.get(root)
         if known is None or not below or below[0] in known:
             return None

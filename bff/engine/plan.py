@@ -1,18 +1,23 @@
 """A view checked and ordered into a DAG of calls, once per frontend, at load."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
+from typing import Final
 
 from bff.engine.compile import CompiledCall, compile_call
-from bff.engine.names import Names
-from bff.engine.reads import Path, Paths, Reads, reads, together
-from bff.engine.shape import Shape
+from bff.engine.expression import Expression
+from bff.engine.functional import Function
+from bff.engine.names import RESERVED, Names
+from bff.engine.reads import Path, Paths, Reads, reads
+from bff.engine.shape import MadeShape, Shape
 from bff.errors import ConfigError, Problem, did_you_mean
 from bff.model.service import Service
 from bff.model.source import Source
 from bff.model.view import Call, View
+
+_NO_CONTENT: Final = 204
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,16 @@ class Node:
 
 
 @dataclass(frozen=True, slots=True)
+class Judgement:
+    """A refusal, compiled, with the calls that must have ended before it can be judged."""
+
+    when: Expression
+    status: int
+    title: str
+    needs: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What the conductor runs for one view of one frontend.
 
@@ -48,6 +63,8 @@ class Plan:
         dependents: for each call the calls that wait for it.
         credentials: services whose credentials must be had before they are called.
         forward: names of the client's headers that any of the calls passes on.
+        refusals: errors of the view's own, to be judged as soon as they can be.
+        require_any: calls of which at least one must come.
         pruned: names of the calls that only other frontends need.
     """
 
@@ -58,6 +75,8 @@ class Plan:
     shape: Shape
     credentials: frozenset[str]
     forward: frozenset[str]
+    refusals: tuple[Judgement, ...] = ()
+    require_any: tuple[str, ...] = ()
     pruned: tuple[str, ...] = ()
 
 
@@ -73,11 +92,38 @@ def plan(view: View, services: Mapping[str, Service]) -> dict[str, Plan]:
     problems += more
     problems += [each for call in compiled.values() for each in names.problems_of_call(call)]
     problems += [each for shape in shapes.values() for each in names.problems_of_shape(shape)]
+    refusals, more = _refusals(view, names)
+    problems += more + list(_unknown_calls(view, names))
     if problems:
         raise ConfigError(list(dict.fromkeys(problems)))
-    nodes = _order(view, compiled)
+    nodes = _order(view, compiled, refusals)
     _refuse_cycles(view, nodes)
-    return {name: _plan_for(view, name, nodes, shapes[name]) for name in view.frontends}
+    return {name: _plan_for(view, name, nodes, shapes[name], refusals) for name in view.frontends}
+
+
+def _refusals(view: View, names: Names) -> tuple[tuple[Judgement, ...], list[Problem]]:
+    judgements: list[Judgement] = []
+    problems: list[Problem] = []
+    for refusal in view.refuse:
+        try:
+            when = Expression(refusal.when)
+        except ConfigError as error:
+            problems += error.problems
+            continue
+        problems += names.problems_of_refusal(when)
+        needs = reads(when).roots & names.calls
+        judgements.append(Judgement(when, refusal.status, refusal.title, needs))
+    return tuple(judgements), problems
+
+
+def _unknown_calls(view: View, names: Names) -> Iterator[Problem]:
+    for source in view.require_any:
+        if source.text not in names.calls:
+            hint = did_you_mean(source.text, names.calls)
+            yield Problem(source.place, f"`require_any` names no call: `{source.text}`", hint)
+    if isinstance(view.answer, str) and view.answer not in names.calls:
+        hint = did_you_mean(view.answer, names.calls)
+        yield Problem(view.place, f"`answer` names no call: `{view.answer}`", hint)
 
 
 def _compile(
@@ -103,13 +149,15 @@ def _shapes(view: View) -> tuple[dict[str, Shape], list[Problem]]:
     problems: list[Problem] = []
     for frontend in view.frontends:
         try:
-            shapes[frontend] = Shape(_shape_tree(view, frontend))
+            shapes[frontend] = _shape(view, frontend)
         except ConfigError as error:
             problems += error.problems
     return shapes, problems
 
 
-def _order(view: View, compiled: Mapping[str, CompiledCall]) -> dict[str, Node]:
+def _order(
+    view: View, compiled: Mapping[str, CompiledCall], refusals: Sequence[Judgement]
+) -> dict[str, Node]:
     """Infer what each call waits for, from the names it uses and from what it is declared after."""
     nodes = {}
     unsafe: str | None = None
@@ -128,6 +176,8 @@ def _order(view: View, compiled: Mapping[str, CompiledCall]) -> dict[str, Node]:
             follows.setdefault(unsafe, f"written after the {compiled[unsafe].call.method}")
         if not call.safe:
             unsafe = call.name
+            for name in frozenset().union(*(each.needs for each in refusals)) - {call.name}:
+                follows.setdefault(name, "a refusal is judged before anything is written")
         nodes[call.name] = Node(own, needs, {k: v for k, v in follows.items() if k not in needs})
     return nodes
 
@@ -168,8 +218,17 @@ def _refuse_cycles(view: View, nodes: Mapping[str, Node]) -> None:
         raise ConfigError([Problem(place, message)]) from None
 
 
-def _plan_for(view: View, frontend: str, nodes: Mapping[str, Node], shape: Shape) -> Plan:
-    kept = _kept(shape, nodes)
+def _plan_for(
+    view: View,
+    frontend: str,
+    nodes: Mapping[str, Node],
+    shape: Shape,
+    refusals: tuple[Judgement, ...],
+) -> Plan:
+    wanted = {source.text for source in view.require_any}
+    wanted |= frozenset().union(*(each.needs for each in refusals))
+    wanted |= {view.answer} if isinstance(view.answer, str) else set()
+    kept = _kept(shape, nodes, wanted)
     own = {
         name: Node(node.compiled, node.needs, {k: v for k, v in node.follows.items() if k in kept})
         for name, node in nodes.items()
@@ -191,13 +250,23 @@ def _plan_for(view: View, frontend: str, nodes: Mapping[str, Node], shape: Shape
             if node.compiled.service.credentials != "none"
         ),
         forward=frozenset().union(*(node.compiled.forward for node in own.values())),
+        refusals=refusals,
+        require_any=tuple(source.text for source in view.require_any),
         pruned=tuple(name for name in nodes if name not in kept),
     )
 
 
+def _shape(view: View, frontend: str) -> Shape:
+    if view.shape_with:
+        everything = (*(call.name for call in view.calls), *RESERVED)
+        function = Function(view.shape_with, otherwise=everything)
+        return MadeShape(function, omit_null=view.omit_null)
+    return Shape(_shape_tree(view, frontend), omit_null=view.omit_null)
+
+
 def _shape_tree(view: View, frontend: str) -> object:
     tree = view.shapes.get(frontend, view.shape)
-    if tree is not None:
+    if tree is not None or view.answer == _NO_CONTENT:
         return tree
     answering: Sequence[Call] = [call for call in view.calls if not call.guard]
     if len(answering) == 1:
@@ -206,11 +275,11 @@ def _shape_tree(view: View, frontend: str) -> object:
     raise ConfigError([Problem(view.place, message, "say what the answer looks like in `shape`")])
 
 
-def _kept(shape: Shape, nodes: Mapping[str, Node]) -> set[str]:
+def _kept(shape: Shape, nodes: Mapping[str, Node], wanted: set[str]) -> set[str]:
     """The calls that a shape uses, the guards, the writes, and whatever those need."""
     compiled = {name: node.compiled for name, node in nodes.items()}
-    used = together(reads(leaf) for _, leaf in shape.leaves)
-    wanted = {name for name in used.roots if name in nodes} | set(attached(used.all, compiled))
+    used = shape.reads
+    wanted |= {name for name in used.roots if name in nodes} | set(attached(used.all, compiled))
     wanted |= {name for name, call in compiled.items() if call.call.guard or not call.call.safe}
     kept: set[str] = set()
     while wanted:

@@ -1,15 +1,20 @@
 """What a reply means to the call that asked for it: its value, or why it has none."""
 
+import base64
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import orjson
+import xmltodict
 
 from bff.engine.compile import CompiledCall
 from bff.errors import BadReply, BadStatus
 from bff.model.exchange import Reply
 
-_FIRST_FAILURE: Final = 300  # a redirect is one too: nothing of ours follows it
+_FIRST_FAILURE: Final = 300  # a redirect is one too, unless the service follows it
 _OK: Final = 200
+_NEVER_A_VALUE: Final = frozenset({"set-cookie", "set-cookie2"})
+_XML: Final = frozenset({"application/xml", "text/xml"})
 
 
 def read_reply(call: CompiledCall, reply: Reply) -> Any:
@@ -17,19 +22,78 @@ def read_reply(call: CompiledCall, reply: Reply) -> Any:
 
     Raises:
         BadStatus: the status is a failure and the call has no value for it.
-        BadReply: the body is not JSON, or says that it is something else.
+        BadReply: the body is not what the call says it is.
+        Unfillable: the part that counts cannot be computed.
     """
     if reply.status in call.statuses:
         return orjson.loads(call.statuses[reply.status])
+    if reply.status in call.call.keeps:
+        return _full(reply, _lenient(call, reply))
     if not _OK <= reply.status < _FIRST_FAILURE:
         raise BadStatus(reply.status)
-    if not reply.body:
+    value = _decoded(call, reply)
+    if call.call.full:
+        value = _full(reply, value)
+    return call.select.value(value) if call.select else value
+
+
+def _full(reply: Reply, body: Any) -> dict[str, Any]:
+    headers: dict[str, str] = {}
+    for name, value in reply.headers:
+        if name not in _NEVER_A_VALUE:
+            headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return {"status": reply.status, "headers": headers, "body": body}
+
+
+def _lenient(call: CompiledCall, reply: Reply) -> Any:
+    """The body of a failure, which may be anything: null where it cannot be read."""
+    try:
+        return _decoded(call, reply)
+    except BadReply:
         return None
-    media_type = (reply.header("content-type") or "application/json").split(";")[0].strip().lower()
+
+
+def _decoded(call: CompiledCall, reply: Reply) -> Any:
+    return _DECODERS[call.call.decode](reply) if reply.body else None
+
+
+def _media_type(reply: Reply, default: str) -> str:
+    return (reply.header("content-type") or default).split(";")[0].strip().lower()
+
+
+def _json(reply: Reply) -> Any:
+    media_type = _media_type(reply, "application/json")
     if media_type != "application/json" and not media_type.endswith("+json"):
         raise BadReply(f"the reply is {media_type or 'of no type'}, not JSON")
     try:
-        value = orjson.loads(reply.body)
+        return orjson.loads(reply.body)
     except orjson.JSONDecodeError as error:
         raise BadReply(f"the reply is not JSON: {error}") from None
-    return call.select.value(value) if call.select else value
+
+
+def _text(reply: Reply) -> str:
+    _, _, charset = (reply.header("content-type") or "").lower().partition("charset=")
+    try:
+        return reply.body.decode(charset.split(";")[0].strip().strip('"') or "utf-8")
+    except (LookupError, ValueError):
+        raise BadReply("the reply is not the text that it says it is") from None
+
+
+def _xml(reply: Reply) -> Any:
+    """Elements as xmltodict maps them; a document with entities of its own is refused."""
+    media_type = _media_type(reply, "application/xml")
+    if media_type not in _XML and not media_type.endswith("+xml"):
+        raise BadReply(f"the reply is {media_type or 'of no type'}, not XML")
+    try:
+        return xmltodict.parse(reply.body, disable_entities=True)
+    except Exception as error:  # noqa: BLE001  (expat's, xmltodict's and Python's own)
+        raise BadReply(f"the reply is not XML: {type(error).__name__}") from None
+
+
+_DECODERS: Final[Mapping[str, Callable[[Reply], Any]]] = {
+    "json": _json,
+    "text": _text,
+    "xml": _xml,
+    "bytes": lambda reply: base64.b64encode(reply.body).decode(),
+    "none": lambda _: None,
+}

@@ -4,30 +4,71 @@ from collections.abc import Iterator
 from typing import Any
 
 from bff.engine.expression import Expression, Scope
+from bff.engine.functional import Function
+from bff.engine.reads import Reads, reads, together
 from bff.errors import Unfillable
-from bff.model.source import Source, Tree
+from bff.model.source import Place, Source, Tree
 
 Leaf = tuple[str, Expression]  # a JSON Pointer (RFC 6901) into the shape, and what stands there
 
 
 class Shape:
-    """A compiled shape."""
+    """A compiled shape.
 
-    __slots__ = ("_tree", "leaves")
+    Args:
+        omit_null: whether nulls in objects are left out of what it gives.
+    """
 
-    def __init__(self, tree: Tree) -> None:
+    __slots__ = ("_omit_null", "_tree", "leaves")
+
+    def __init__(self, tree: Tree, *, omit_null: bool = False) -> None:
         """Compile `tree`, whose text leaves are Source.
 
         Raises:
             ConfigError: a leaf is not an expression.
         """
         self._tree = _compile(tree)
+        self._omit_null = omit_null
         self.leaves: tuple[Leaf, ...] = tuple(_leaves(self._tree, ""))
 
     def fill(self, scope: Scope) -> tuple[Any, list[str]]:
         """The shaped value, and what could not be computed and is null in it."""
         faults: list[str] = []
-        return _fill(self._tree, scope, faults), faults
+        value = _fill(self._tree, scope, faults)
+        return (_without_nulls(value) if self._omit_null else value), faults
+
+    @property
+    def reads(self) -> Reads:
+        """What all leaves read."""
+        return together(reads(leaf) for _, leaf in self.leaves)
+
+
+class MadeShape(Shape):
+    """An answer that a function makes of what it reads."""
+
+    __slots__ = ("_function",)
+
+    def __init__(self, function: Function, *, omit_null: bool = False) -> None:
+        super().__init__(None, omit_null=omit_null)
+        self._function = function
+
+    def fill(self, scope: Scope) -> tuple[Any, list[str]]:
+        """What the function makes; null if it raised."""
+        try:
+            value = self._function.value(scope)
+        except Unfillable as fault:
+            return None, [str(fault)]
+        return (_without_nulls(value) if self._omit_null else value), []
+
+    @property
+    def place(self) -> Place:
+        """Where the function is named."""
+        return self._function.source.place
+
+    @property
+    def reads(self) -> Reads:
+        """What the function says that it reads."""
+        return self._function.reads
 
 
 def _compile(tree: Tree) -> Tree:
@@ -49,6 +90,14 @@ def _leaves(tree: Tree, pointer: str) -> Iterator[Leaf]:
     elif isinstance(tree, list):
         for index, value in enumerate(tree):
             yield from _leaves(value, f"{pointer}/{index}")
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nulls(each) for key, each in value.items() if each is not None}
+    if isinstance(value, list):
+        return [_without_nulls(each) for each in value]
+    return value
 
 
 def _fill(tree: Tree, scope: Scope, faults: list[str]) -> Any:

@@ -8,6 +8,28 @@ HeaderTemplates = tuple[tuple[str, Source], ...]
 
 
 @dataclass(frozen=True, slots=True)
+class Links:
+    """Where a link or redirect of a service may lead: to its own addresses, below these paths.
+
+    Args:
+        origins: `scheme://host[:port]` that stand for the service in its links.
+        under: the path, from the origin, that a link must be at or below.
+    """
+
+    origins: tuple[str, ...] = ()
+    under: str = "/"
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """How a service's certificate is checked, and ours is shown; paths of PEM files."""
+
+    ca: str | None = None
+    cert: str | None = None
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Service:
     """One internal HTTP service.
 
@@ -16,7 +38,9 @@ class Service:
         timeout: seconds that one request to it may take, unless the call says less.
         limit: requests in flight at once per process; None is half the pool.
         max_reply: bytes of one decoded reply body.
-        credentials: whose credentials its requests carry: `none` or `session`.
+        credentials: whose credentials its requests carry: `none`, `session`, or our own (`static`).
+        secret: the header of our own credentials; never shown.
+        redirects: whether a redirect is followed, within `links`.
         headers: templates of headers sent with every request.
         forward: names of the client's headers that are passed on, in lower case.
         respond: names of reply headers that are passed to the client, in lower case.
@@ -29,6 +53,10 @@ class Service:
     max_reply: int
     limit: int | None = None
     credentials: str = "none"
+    secret: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    tls: Tls | None = None
+    links: Links | None = None
+    redirects: bool = False
     headers: HeaderTemplates = ()
     forward: frozenset[str] = field(default_factory=frozenset)
     respond: frozenset[str] = field(default_factory=frozenset)

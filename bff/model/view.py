@@ -9,6 +9,8 @@ from bff.model.source import Place, Source, Tree
 
 Access = Literal["signed_in", "optional", "public"]
 Rung = Literal["required", "optional", "fallback"]
+BodyKind = Literal["none", "json", "form", "multipart", "json_with"]
+Decode = Literal["json", "text", "xml", "bytes", "none"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,10 @@ class Call:
 
     Args:
         query: templates of the query, in order; a value is a Source or a constant.
-        json: the tree of the request body; `has_json` tells null from nothing.
+        follow: an expression that gives the target instead of `path`, a link of an earlier reply.
+        body: the tree of the request body, or for `json_with` the function's name.
+        full: whether the value is the whole reply: status, headers and body.
+        keeps: failures that are values too, in the form of a full reply.
         select: the part of the reply that counts (`path` in the files).
         statuses: values that stand for replies of these statuses.
         rung: what a failure means: the view fails, null, or `fallback`.
@@ -102,8 +107,12 @@ class Call:
     headers: HeaderTemplates = ()
     forward: frozenset[str] = field(default_factory=frozenset)
     respond: frozenset[str] = field(default_factory=frozenset)
-    json: Tree = None
-    has_json: bool = False
+    follow: Source | None = None
+    body: Tree = None
+    body_kind: BodyKind = "none"
+    decode: Decode = "json"
+    full: bool = False
+    keeps: frozenset[int] = field(default_factory=frozenset)
     when: Source | None = None
     after: tuple[Source, ...] = ()
     each: Each | None = None
@@ -121,11 +130,29 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
+class Refusal:
+    """An error of the view's own, where `when` is true."""
+
+    when: Source
+    status: int
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
 class View:
     """One declared endpoint of one or more frontends.
 
     Args:
         path: the route below the frontend's prefix, as written: `/orders/{id}`.
+        version: above 1 it is a segment of the route: `/mobile/v2/home`.
+        deprecated: since when, in seconds since 1970 (RFC 9745).
+        sunset: when it will go, likewise (RFC 8594).
+        body: the JSON Schema (2020-12) of the request body; None reads none.
+        max_body: bytes of a request body.
+        answer: the status of the answer, or the name of the call whose status it is.
+        shape_with: the name of a function that makes the answer instead of `shape`.
+        omit_null: whether nulls in objects are left out.
+        require_any: calls of which at least one must come.
         access: who may ask; None is whoever is signed in, where the frontend has a way to.
         shape: the tree of the answer; None passes the only call's value on.
         shapes: what replaces it for a frontend.
@@ -148,6 +175,22 @@ class View:
     max_calls: int = 200
     max_bytes: int = 32 * 1024 * 1024
     strict: bool = False
+    method: str = "GET"
+    version: int = 1
+    deprecated: int | None = None
+    sunset: int | None = None
+    body: Mapping[str, Any] | None = None
+    max_body: int = 1024 * 1024
+    answer: int | str = 200
+    shape_with: Source | None = None
+    omit_null: bool = False
+    require_any: tuple[Source, ...] = ()
+    refuse: tuple[Refusal, ...] = ()
+
+    @property
+    def route(self) -> str:
+        """The path below the frontend's prefix, with the version."""
+        return self.path if self.version == 1 else f"/v{self.version}{self.path}"
 
     def access_at(self, frontend: Frontend) -> Access:
         """Who may ask for this view at one of its frontends."""

@@ -4,7 +4,6 @@ Only the transport: an httpx.Client would keep cookies between people, follow re
 proxies from the environment and log whole URLs. None of that code is run here.
 """
 
-import ssl
 from collections import deque
 from collections.abc import Callable, Mapping
 from threading import Lock
@@ -20,6 +19,7 @@ from bff.upstream.body import ACCEPT_ENCODING, read_body
 from bff.upstream.exchange import Completion, Mailbox
 from bff.upstream.network import Backend, carrying
 from bff.upstream.ticket import Ticket
+from bff.upstream.tls import TlsContexts
 from bff.upstream.workers import Workers
 
 _STATIC: Final = [(b"user-agent", b"bff"), (b"accept-encoding", ACCEPT_ENCODING.encode())]
@@ -54,8 +54,7 @@ class PoolExchange:
         self._size = size
         self._workers = Workers(size, "bff-upstream")
         self._resolvers = Workers(_RESOLVERS, "bff-resolver")
-        secure = any(service.url.startswith("https:") for service in services.values())
-        self._tls = _tls_context(secure=secure)
+        self._tls = TlsContexts()
         make = transport or self._transport
         self._lanes = {
             name: _Lane(make(service), service.url, service.limit or max(1, size // 2))
@@ -86,10 +85,11 @@ class PoolExchange:
         for lane in self._lanes.values():
             lane.transport.close()
 
-    def _transport(self, _service: Service) -> httpx.BaseTransport:
-        transport = httpx.HTTPTransport(verify=self._tls, trust_env=False)
+    def _transport(self, service: Service) -> httpx.BaseTransport:
+        context = self._tls.of(service)
+        transport = httpx.HTTPTransport(verify=context, trust_env=False)
         transport._pool = httpcore.ConnectionPool(  # noqa: SLF001  (httpx has no seam for this)
-            ssl_context=self._tls,
+            ssl_context=context,
             max_connections=None,
             max_keepalive_connections=None,
             keepalive_expiry=_KEEPALIVE,
@@ -164,13 +164,6 @@ def _send(lane: _Lane, ticket: Ticket) -> Reply:
         for name, value in response.headers.raw
     )
     return Reply(response.status_code, headers, body)
-
-
-def _tls_context(*, secure: bool) -> ssl.SSLContext:
-    """One for all services; loading the authorities takes a while, so only where it is needed."""
-    if secure:
-        return httpx.create_ssl_context(trust_env=False)
-    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # trusts nobody
 
 
 def _mapped(error: Exception) -> BffError:

@@ -4,8 +4,10 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from werkzeug.datastructures import Headers as IncomingHeaders
+from werkzeug.http import http_date
 
 from bff.model.exchange import Headers, Outcome
+from bff.model.view import View
 
 # RFC 9651: keys and tokens of ours are plain, so that serialising (section 4.1) is joining.
 _SEPARATOR: Final = ", "
@@ -38,6 +40,16 @@ def respondable(headers: Headers) -> Headers:
 def calls_header(outcomes: Mapping[str, Outcome]) -> str:
     """The value of BFF-Calls: a dictionary (RFC 9651, section 3.2) of each call's outcome."""
     return _SEPARATOR.join(f"{name}={_outcome(each)}" for name, each in outcomes.items())
+
+
+def lifecycle_headers(view: View) -> dict[str, str]:
+    """Deprecation (RFC 9745) and Sunset (RFC 8594) of a version that is on its way out."""
+    headers = {}
+    if view.deprecated is not None:
+        headers["Deprecation"] = f"@{view.deprecated}"
+    if view.sunset is not None:
+        headers["Sunset"] = http_date(view.sunset)
+    return headers
 
 
 def _outcome(outcome: Outcome) -> str:

@@ -14,15 +14,16 @@ from bff.observe.log import logger
 MEDIA_TYPE: Final = "application/problem+json"
 
 
-def problem(status: int, detail: str = "", **members: Any) -> Response:
+def problem(status: int, detail: str = "", *, title: str = "", **members: Any) -> Response:
     """An error answer.
 
     Args:
         detail: a sentence for the developer of the frontend.
+        title: what the status is called here; its standard phrase if not given.
         members: further members (RFC 9457, section 3.2).
     """
     content: Mapping[str, Any] = {
-        "title": HTTPStatus(status).phrase,
+        "title": title or HTTPStatus(status).phrase,
         "status": status,
         **({"detail": detail} if detail else {}),
         "id": g.request_id,

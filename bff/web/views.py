@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import orjson
 from flask import Flask, Request, Response, g, request
@@ -11,16 +11,24 @@ from bff.engine.answer import Answer, Asked, Failure
 from bff.engine.conduct import conduct
 from bff.engine.params import BadValue, decode
 from bff.engine.plan import Plan
-from bff.errors import BadStatus, LoginRequired
+from bff.errors import LoginRequired
 from bff.model.exchange import Deadline
 from bff.model.principal import NOBODY, Principal
 from bff.model.service import Service
 from bff.model.view import Frontend, View
 from bff.observe.events import Answered, Listener
 from bff.upstream.exchange import Clock, Effects, Exchange
-from bff.web.headers import calls_header, forwardable, respondable, timing_header
+from bff.web.body import BadBody, BodyReader
+from bff.web.headers import (
+    calls_header,
+    forwardable,
+    lifecycle_headers,
+    respondable,
+    timing_header,
+)
 from bff.web.problem import problem
 
+_NO_CONTENT: Final = 204
 Authenticate = Callable[[Request], Principal]
 
 
@@ -54,13 +62,12 @@ def view_routes(
     for name, by_frontend in plans.items():
         for frontend, plan in by_frontend.items():
             handler = _Handler(plan, frontends[frontend], engine, services)
-            route = plan.view.path.replace("{", "<").replace("}", ">")
+            route = plan.view.route.replace("{", "<").replace("}", ">")
             app.add_url_rule(
                 f"/{frontend}{route}",
                 endpoint=f"{frontend}.{name}",
                 view_func=handler,
-                methods=["GET"],
-                provide_automatic_options=False,
+                methods=[plan.view.method],  # HEAD comes with GET, OPTIONS by itself
             )
 
 
@@ -79,21 +86,26 @@ class _Handler:
         self, plan: Plan, frontend: Frontend, engine: Engine, services: Mapping[str, Any]
     ) -> None:
         self._plan, self._frontend, self._engine = plan, frontend, engine
-        self._access = plan.view.access_at(frontend)
+        view = plan.view
+        self._access = view.access_at(frontend)
         self._services = services
+        self._body = BodyReader(view.body, view.max_body) if view.body is not None else None
+        self._lifecycle = lifecycle_headers(view)
 
     def __call__(self, **variables: str) -> Response:
         clock = self._engine.clock
         begun = clock.now()
         principal = self._principal()
         try:
-            params = _params(self._plan.view, variables)
+            scope = self._scope(variables, principal)
         except _BadRequest as bad:
             names = ", ".join(error["parameter"] for error in bad.errors)
             return problem(400, f"parameters are not as declared: {names}", errors=bad.errors)
+        except BadBody as bad_body:
+            return problem(bad_body.status, bad_body.detail, errors=bad_body.errors)
         answer = conduct(
             self._plan,
-            self._asked(params, principal),
+            Asked(scope, scope["headers"], principal),
             Deadline(begun + self._plan.view.timeout),
             self._engine.exchange,
             self._engine.effects,
@@ -101,6 +113,10 @@ class _Handler:
         )
         response = _failed(answer.failure) if answer.failure else _answered(answer)
         response.headers["BFF-Calls"] = calls_header(answer.outcomes)
+        response.headers.extend(self._lifecycle)
+        if scope["locale"]:
+            response.headers["Content-Language"] = scope["locale"]
+            response.vary.add("Accept-Language")
         took = clock.now() - begun
         if self._engine.timing:
             response.headers["Server-Timing"] = timing_header(answer.outcomes, took)
@@ -129,11 +145,11 @@ class _Handler:
             raise LoginRequired("nobody is signed in")
         return principal
 
-    def _asked(self, params: Mapping[str, Any], principal: Principal) -> Asked:
-        headers = forwardable(request.headers, self._plan.forward)
+    def _scope(self, variables: Mapping[str, str], principal: Principal) -> dict[str, Any]:
+        """The values of the root names; raises what is wrong with the request."""
         languages = self._frontend.languages
         scope = {
-            "params": params,
+            "params": _params(self._plan.view, variables),
             "session": {
                 "sub": principal.subject or None,
                 "claims": dict(principal.claims),
@@ -143,10 +159,10 @@ class _Handler:
             "locale": request.accept_languages.best_match(languages, languages[0])
             if languages
             else None,
-            "headers": headers,
+            "headers": forwardable(request.headers, self._plan.forward),
             "services": self._services,
         }
-        return Asked(scope, headers, principal)
+        return scope | {"body": self._body.read(request)} if self._body else scope
 
 
 def _params(view: View, variables: Mapping[str, str]) -> dict[str, Any]:
@@ -172,7 +188,9 @@ def _params(view: View, variables: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _answered(answer: Answer) -> Response:
-    response = Response(orjson.dumps(answer.value), 200, mimetype="application/json")
+    empty = answer.status == _NO_CONTENT
+    body = b"" if empty else orjson.dumps(answer.value)
+    response = Response(body, answer.status, mimetype=None if empty else "application/json")
     for name, value in respondable(answer.respond):
         response.headers.add(name, value)
     partial = any(each.kind in {"failed", "fallback"} for each in answer.outcomes.values())
@@ -181,10 +199,8 @@ def _answered(answer: Answer) -> Response:
 
 
 def _failed(failure: Failure) -> Response:
-    """The problem of a view whose required call failed: its name, not its upstream's words."""
-    error, outcome = failure.error, failure.outcome
-    status = error.status
-    if isinstance(error, BadStatus) and error.upstream_status in failure.call.call.passes:
-        status = error.upstream_status
-    detail = f"the call `{failure.call.name}` failed, and the view cannot do without it"
-    return problem(status, detail, call=failure.call.name, reason=outcome.reason)
+    """The problem of a view without an answer: a call's name, not its upstream's words."""
+    if not failure.call:
+        return problem(failure.status, title=failure.title)
+    detail = f"the call `{failure.call}` failed, and the view cannot do without it"
+    return problem(failure.status, detail, call=failure.call, reason=failure.reason)
