@@ -19,6 +19,7 @@ from bff.declare.read import (
     TREE,
     Key,
     Reader,
+    Schema,
     integer,
     list_of,
     map_of,
@@ -33,7 +34,7 @@ from bff.engine.names import RESERVED
 from bff.model.source import Place, Source
 from bff.model.view import Call, Param, Refusal, View
 
-_METHODS: Final = ("get", "post", "put", "patch", "delete")
+VIEW_METHODS: Final = ("get", "post", "put", "patch", "delete")
 _MAX_BODY: Final = 1024 * 1024
 _LONE: Final = "call"
 _SEGMENT: Final = re.compile(r"\{([a-z][a-z0-9_]*)\}|[A-Za-z0-9._~-]+")
@@ -126,7 +127,7 @@ def view_keys(shared: Mapping[str, Node]) -> dict[str, Key]:
     return {
         **{
             method: Key(ROUTE, f"Answers {method.upper()} at this route below each prefix.")
-            for method in _METHODS
+            for method in VIEW_METHODS
         },
         "version": Key(integer(1, 99), "Above 1 it is a segment of the route: /v2.", 1),
         "deprecated": Key(DAY, "Since when clients should use another (RFC 9745)."),
@@ -168,9 +169,15 @@ def view_reader(shared: Mapping[str, Node], frontends: Mapping[str, Any]) -> Cal
     return read
 
 
+def view_schema() -> Schema:
+    """The JSON Schema of a view."""
+    schema: Schema = table(lambda _, values: values, view_keys({}), "a view").schema
+    return schema
+
+
 def _view(name: str, place: Place, values: dict[str, Any], frontends: Mapping[str, Any]) -> View:
     own = values.get("frontends") or tuple(frontends)
-    methods = [method for method in _METHODS if method in values]
+    methods = [method for method in VIEW_METHODS if method in values]
     if len(methods) != 1:
         hint = "one of get, post, put, patch, delete: `get: /home`"
         raise wrong(place, f"a view has one route, this has {len(methods) or 'none'}", hint)
