@@ -1,4 +1,4 @@
-"""The JSON Schema (draft-07) of the configuration's files, for editors: made of the readers' own."""
+"""The JSON Schema (draft-07) of the configuration's files, made of the readers' own."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -52,8 +52,8 @@ def _with_references(schema: Any) -> Any:
         else value
         for key, value in schema.items()
     }
-    is_scalar = schema.get("type") in {"integer", "number", "boolean"} or "enum" in schema
-    if is_scalar or ("pattern" in schema and schema.get("type") == "string"):
+    kind = schema.get("type")
+    if kind in ("integer", "number", "boolean") or "enum" in schema or "pattern" in schema:
         about = {"description": inner.pop("description")} if "description" in inner else {}
         return {"anyOf": [inner, _REFERENCE], **about}
     return inner
