@@ -5,5 +5,6 @@ The app is `bff.app.create_app`; importing this package alone imports no web fra
 
 from bff.errors import BffError, ConfigError
 from bff.model.principal import NOBODY, Principal
+from bff.model.python import reads, view
 
-__all__ = ["NOBODY", "BffError", "ConfigError", "Principal"]
+__all__ = ["NOBODY", "BffError", "ConfigError", "Principal", "reads", "view"]

@@ -11,6 +11,7 @@ BffError
 │   ├── BadStatus            502, or the upstream's own where the call says `pass`
 │   ├── TooMany              502
 │   └── Cancelled            502
+├── ViewFailed               ends a view in Python; the failure behind it has the status
 └── Unfillable               502  an expression or template without the values it needs
 """
 
@@ -124,6 +125,10 @@ class Cancelled(UpstreamError):
     """The view has failed already, so that nobody waits for this call."""
 
     reason = "cancelled"
+
+
+class ViewFailed(BffError):
+    """Ends the function of a view in Python once its answer is decided."""
 
 
 class Unfillable(BffError):

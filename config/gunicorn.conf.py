@@ -20,6 +20,7 @@ from bff.app import create_app
 from bff.declare import snapshot
 from bff.declare.settings import Settings
 from bff.errors import ConfigError
+from bff.observe.log import log_to_stderr
 
 try:
     _settings = Settings.from_env()
@@ -68,6 +69,11 @@ def on_starting(server: Arbiter) -> None:
     except ConfigError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(2)
+
+
+def post_fork(_server: Arbiter, _worker: object) -> None:
+    """Have the worker log as JSON."""
+    log_to_stderr()
 
 
 def on_reload(server: Arbiter) -> None:

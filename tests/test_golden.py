@@ -1,9 +1,9 @@
 """Runs each golden file twice: in simulated time, and over real sockets."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from http.client import HTTPConnection
 from pathlib import Path
 from threading import Lock, Thread
@@ -18,14 +18,13 @@ from bff.app import create_app
 from bff.declare.check import check
 from bff.declare.settings import Settings
 from bff.dev.stub import StubReply, StubRequest, StubServices
-from bff.errors import BffError, ConfigError, Unreachable
+from bff.errors import BffError, ConfigError, Problem, Unreachable
 from bff.model.exchange import Reply, Request
 from bff.observe.events import Answered
 from bff.upstream.body import read_body
 from bff.upstream.pool import PoolExchange
-
-from .golden_case import Asked, Case, SentRequest, like, measure, read_case
-from .simulation import Played, SimulatedClock, SimulatedEffects, SimulatedExchange
+from tests.golden_case import Asked, Case, SentRequest, like, measure, read_case
+from tests.simulation import Played, SimulatedClock, SimulatedEffects, SimulatedExchange
 
 FILES = sorted((Path(__file__).parent / "golden").glob("*.yaml"))
 NOISE = 1.5  # seconds by which a busy machine may be late
@@ -63,20 +62,32 @@ class Services:
         return StubReply.problem(501, found)
 
 
-def cases() -> list[Any]:
-    return [pytest.param(path, id=path.stem) for path in FILES]
+def _refused(path: Path) -> bool:
+    """Whether the file is about a configuration that cannot be served."""
+    return "\n  problems:" in path.read_text(encoding="utf-8")
+
+
+def _named(files: list[Path]) -> list[Any]:
+    return [pytest.param(path, id=path.stem) for path in files]
+
+
+@pytest.mark.parametrize("path", _named([path for path in FILES if _refused(path)]))
+def test_load_error(path: Path, tmp_path: Path):
+    case = read_case(path)
+    case.write(tmp_path)
+    environ = {f"{name.upper()}_URL": "http://127.0.0.1:1" for name in case.services}
+    with pytest.raises(ConfigError) as caught:
+        check(tmp_path, environ | dict(case.environ))
+    found, wanted = _shown(caught.value.problems, tmp_path), case.expect["problems"]
+    if len(found) != len(wanted) or not all(map(like, wanted, found)):
+        pytest.fail("\n".join([case.about, "found:", *found, "wanted:", *wanted]), pytrace=False)
 
 
 @pytest.mark.parametrize("way", ["simulated", "http"])
-@pytest.mark.parametrize("path", cases())
+@pytest.mark.parametrize("path", _named([path for path in FILES if not _refused(path)]))
 def test_golden(path: Path, way: str, tmp_path: Path):
     case = read_case(path)
     case.write(tmp_path)
-    if "problems" in case.expect:
-        if way == "http":
-            pytest.skip("a load error is the same over HTTP")
-        _check_problems(case, tmp_path)
-        return
     services = Services(case)
     if way == "simulated":
         ran = _simulated(case, services, tmp_path)
@@ -85,8 +96,7 @@ def test_golden(path: Path, way: str, tmp_path: Path):
     else:
         ran = _over_http(case, services, tmp_path)
         tolerance = NOISE
-    assert services.strange == []
-    _check_answer(case, ran)
+    _check_answer(case, ran, services.strange)
     if "within" in case.expect:
         assert ran.took <= measure(case.expect["within"]) + tolerance
     _check_sent(case, services)
@@ -219,22 +229,15 @@ def _asked_of(case: Case) -> Asked:
     return case.asked
 
 
-def _shown(problems: Any, folder: Path) -> list[str]:
-    lines = "\n".join(str(problem) for problem in problems).splitlines()
+def _shown(problems: Iterable[Problem], folder: Path) -> list[str]:
+    """The lines of problems in the order of their places, with paths below `folder`."""
+    ordered = sorted(problems, key=lambda problem: astuple(problem.place))
+    lines = "\n".join(map(str, ordered)).splitlines()
     return [line.replace(f"{folder}/", "").strip() for line in lines]
 
 
-def _check_problems(case: Case, folder: Path) -> None:
-    environ = {f"{name.upper()}_URL": "http://127.0.0.1:1" for name in case.services}
-    with pytest.raises(ConfigError) as caught:
-        check(folder, environ | dict(case.environ))
-    lines = _shown(caught.value.problems, folder)
-    wanted = case.expect["problems"]
-    assert len(lines) == len(wanted) and all(map(like, wanted, lines)), "\n".join(lines)  # noqa: PT018
-
-
-def _check_answer(case: Case, ran: Ran) -> None:
-    wrong = []
+def _check_answer(case: Case, ran: Ran, strange: list[str]) -> None:
+    wrong = list(strange)
     wanted = case.expect.get("status", 200)
     if ran.status != wanted:
         wrong.append(f"status: {ran.status}, not {wanted}")

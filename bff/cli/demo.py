@@ -109,6 +109,7 @@ def _start_app(
 def app() -> "Flask":
     """The app of the demo: one fixed person, Server-Timing, and the page."""
     from bff.app import create_app
+    from bff.declare import snapshot
     from bff.declare.settings import Settings
     from bff.dev.page import page_routes
     from bff.model.principal import Principal
@@ -117,8 +118,9 @@ def app() -> "Flask":
     person = settings.principal or "ada"
     claims = {"name": person.title(), "plan": "pro", "tenant": "acme"}
     principal = Principal("https://demo.invalid", person, "demo", "bff", claims=claims)
-    made = create_app(settings=settings, authenticate=lambda _: principal, timing=True)
-    page_routes(made)
+    checked = snapshot.current(settings.config)
+    made = create_app(checked, settings, authenticate=lambda _: principal, timing=True)
+    page_routes(made, checked, os.environ.get("BFF_STUB"))
     return made
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bff.declare.load import Node, files, load
+from bff.declare.python import PythonView, load_python
 from bff.declare.read import Key, integer, list_of, map_of, table, text, wrong
 from bff.declare.services import FRONTEND, SERVICE
 from bff.declare.views import path_variables, view_reader
@@ -54,27 +55,39 @@ def read_config(folder: Path, environ: Mapping[str, str] = os.environ) -> Config
     if not (folder / "bff.yaml").is_file():
         hint = "`--config` names the folder that holds bff.yaml"
         raise wrong(Place(str(folder)), "there is no bff.yaml here", hint)
+    python, broken = _load_python(folder / "views")
+    nodes = {name: each.node for name, each in python.items()}
     return assemble(
         _load(folder / "bff.yaml", environ),
-        _load_folder(folder / "views", environ),
+        _load_folder(folder / "views", environ) | broken | nodes,
         _load_folder(folder / "calls", environ),
+        python,
     )
 
 
 Loaded = Node | ConfigError
 
 
-def assemble(root: Loaded, views: Mapping[str, Loaded], shared: Mapping[str, Loaded]) -> Config:
+def assemble(
+    root: Loaded,
+    views: Mapping[str, Loaded],
+    shared: Mapping[str, Loaded],
+    python: Mapping[str, PythonView] | None = None,
+) -> Config:
     """A Config from loaded files; one that could not be loaded is an error among the others.
+
+    Args:
+        python: the functions of those views that are written in Python.
 
     Raises:
         ConfigError: with every problem of every file.
     """
+    python = python or {}
     calls = {name: node for name, node in shared.items() if isinstance(node, Node)}
-    broken = [
-        each for each in (root, *views.values(), *shared.values()) if not isinstance(each, Node)
+    loaded = (root, *views.values(), *shared.values())
+    problems = [
+        problem for each in loaded if isinstance(each, ConfigError) for problem in each.problems
     ]
-    problems = [problem for error in broken for problem in error.problems]
     config = Config((), {}, {}, ())
     if isinstance(root, Node):
         try:
@@ -86,7 +99,8 @@ def assemble(root: Loaded, views: Mapping[str, Loaded], shared: Mapping[str, Loa
     for name, node in views.items():
         if isinstance(node, Node):
             try:
-                declared.append(read(name, node))
+                view = read(name, node)
+                declared.append(python[name].complete(view) if name in python else view)
             except ConfigError as error:
                 problems += error.problems
     if config.frontends:
@@ -113,6 +127,18 @@ def _load_folder(folder: Path, environ: Mapping[str, str]) -> dict[str, Loaded]:
             node = wrong(Place(str(path)), f"`{path.stem}` is no name", "small letters and `_`")
         loaded[path.stem] = node
     return loaded
+
+
+def _load_python(folder: Path) -> tuple[dict[str, PythonView], dict[str, Loaded]]:
+    """The views in Python, and what is wrong with those that could not be loaded."""
+    found: dict[str, PythonView] = {}
+    broken: dict[str, Loaded] = {}
+    for path in sorted(folder.glob("*.py")):
+        try:
+            found[path.stem] = load_python(path, os.path.relpath(path))
+        except ConfigError as error:
+            broken[path.stem] = error
+    return found, broken
 
 
 def _crossing(config: Config, views: list[View]) -> list[Problem]:

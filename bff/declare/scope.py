@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from bff.engine.plan import Plan
-from bff.engine.reads import Path, reads
+from bff.engine.reads import Path
 
 _CLAIMS: Final = ("session", "claims")
 
@@ -45,7 +45,9 @@ def scope_of_call(plan: Plan, name: str) -> Scope:
 
 def scope_of(plan: Plan) -> Scope:
     """What a whole answer depends on."""
-    found = _named(path for _, leaf in plan.shape.leaves for path in reads(leaf).all)
+    found = _named(plan.shape.reads.all)
+    if plan.view.function:
+        found |= _named(plan.view.reads) if plan.view.reads is not None else {"session"}
     for name in plan.nodes:
         found |= _inputs(plan, name)
     return Scope(tuple(sorted(found)))

@@ -1,6 +1,6 @@
 """What goes into the conductor, and what comes out of it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -87,14 +87,19 @@ def answer_of(
     if faults:
         of, detail = len(plan.shape.leaves), "; ".join(faults)
         told["shape"] = Outcome("failed", "shape", failed=len(faults), of=of, detail=detail)
-    respond: dict[str, str] = {}
-    for name in plan.nodes:
-        if name in replies:
-            respond = {**replies[name].respond, **respond}
     declared = plan.view.answer
     if isinstance(declared, str):
         declared = replies[declared].status if declared in replies else _OK
-    return Answer(value, told, declared, tuple(respond.items()))
+    return Answer(value, told, declared, headers_of(plan.nodes, replies))
+
+
+def headers_of(names: Iterable[str], replies: Mapping[str, Replied]) -> Headers:
+    """The headers that go on to the client; of two calls that have one, the first's."""
+    respond: dict[str, str] = {}
+    for name in names:
+        if name in replies:
+            respond = {**replies[name].respond, **respond}
+    return tuple(respond.items())
 
 
 def _none_came(plan: Plan, outcomes: Mapping[str, Outcome]) -> Failure | None:

@@ -1,42 +1,29 @@
-"""The conductor: runs one plan for one request, on one thread, blocking on nothing but its mailbox.
+"""The conductor: runs one plan for one request on one thread, which blocks only on its mailbox.
 
 `Run` holds the decisions and never waits; `conduct` is the loop that does.
 """
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from bff.engine.answer import Answer, Asked, Failure, Replied, answer_of, failure_of
 from bff.engine.attempts import Attempts
 from bff.engine.compile import CompiledCall
 from bff.engine.expression import truthy
-from bff.engine.fanout import FanOut, fan_out
+from bff.engine.fanout import fan_out
 from bff.engine.links import redirected
 from bff.engine.plan import Node, Plan
 from bff.engine.reading import read_reply
-from bff.engine.settle import Settled, Timing, give_up, settle
+from bff.engine.settle import Running, Settled, Timing, give_up, settle
 from bff.errors import BffError, Cancelled, TimedOut, TooMany, Unfillable
 from bff.model.exchange import Deadline, Headers, Outcome, OutcomeKind, Reply
 from bff.upstream.exchange import Clock, Completion, Credentials, Effects, Exchange, Mailbox
 
-_MAX_HOPS = 3
+_MAX_HOPS: Final = 3
 
 
-@dataclass(slots=True)
-class _Running:
-    """A call whose requests are out."""
-
-    node: Node
-    fan: FanOut
-    results: list[Any]
-    left: int
-    started: float
-    ends: Deadline
-    hops: int = 0
-
-
-# One request of a call by its index, or a service's credentials by its name.
-_Owner = tuple[_Running, int] | str
+# One request of a call by its index, or credentials by the name of their hidden node.
+_Owner = tuple[Running, int] | str
 
 
 def conduct(
@@ -71,27 +58,26 @@ class Run:
         self.plan = plan
         self.asked = asked
         self.deadline = deadline
+        self.nodes: dict[str, Node] = dict(plan.nodes)
+        self.values = dict(asked.scope)
         self.outcomes: dict[str, Outcome] = {}
+        self.replies: dict[str, Replied] = {}
         self.failure: Failure | None = None
         self._attempts: Attempts[_Owner] = Attempts(exchange, effects, clock, mailbox)
         self._clock = clock
         self._begun = clock.now()
-        self._scope = dict(asked.scope)
-        self._awaited = {
-            name: len(node.waits_for) + (node.compiled.service.name in plan.credentials)
-            for name, node in plan.nodes.items()
-        }
+        self._awaited = {name: len(awaited) for name, awaited in plan.awaits.items()}
+        self.waiting: Mapping[str, Sequence[str]] = plan.dependents
         self._refusals = list(plan.refusals)
         self._credentials: dict[str, Headers | BffError] = {}
         self._harmless: set[str] = set()  # skipped by a `when`, their own or an earlier one
         self._requests = 0
         self._bytes = 0
-        self._replies: dict[str, Replied] = {}
 
     @property
     def done(self) -> bool:
         """Whether every call has its outcome."""
-        return len(self.outcomes) == len(self.plan.nodes)
+        return len(self.outcomes) == len(self.nodes)
 
     @property
     def next_timer(self) -> float:
@@ -104,11 +90,11 @@ class Run:
         self._judge()
         if self.failure:
             return
-        for service in sorted(self.plan.credentials):
-            effect = Credentials(service, self.asked.principal)
-            self._attempts.obtain(effect, self.deadline, service)
+        for name in self.plan.credentials:
+            effect = Credentials(name.removeprefix("@"), self.asked.principal)
+            self._attempts.obtain(effect, self.deadline, name)
         for name in [name for name, awaited in self._awaited.items() if awaited == 0]:
-            self._start(self.plan.nodes[name])
+            self._start(self.nodes[name])
 
     def receive(self, completion: Completion) -> None:
         """Take in how an attempt ended; one that nobody waits for any more is ignored."""
@@ -121,12 +107,37 @@ class Run:
         while (owner := self._attempts.take_overdue()) is not None:
             self._received(owner, TimedOut("no reply in time"))
 
+    def fail(self, failure: Failure) -> None:
+        """The view has failed: give up what is out, and never start the rest."""
+        self.failure = failure
+        self.give_up()
+
+    def give_up(self) -> None:
+        """Nobody waits for what has not ended."""
+        out = {
+            owner[0].node.name: owner[0].started
+            for owner in self._attempts.give_up()
+            if not isinstance(owner, str)
+        }
+        for name in self.nodes:
+            if name not in self.outcomes:
+                kind: OutcomeKind = "failed" if name in out else "skipped"
+                timing = self._timing(out.get(name))
+                self.outcomes[name] = Outcome(
+                    kind, Cancelled.reason, started=timing.started, took=timing.took
+                )
+
     def answer(self) -> Answer:
         """The shaped answer, or the failure."""
-        outcomes = {name: self.outcomes[name] for name in self.plan.nodes}
+        outcomes = {name: self.outcomes[name] for name in self.nodes}
         if self.failure:
             return Answer(None, outcomes, failure=self.failure)
-        return answer_of(self.plan, self._scope, outcomes, self._replies)
+        return answer_of(self.plan, self.values, outcomes, self.replies)
+
+    def scope(self, node: Node) -> Mapping[str, Any]:
+        """The values that a call is filled with."""
+        del node  # the same for all; a view in Python gives some calls more
+        return self.values
 
     def _start(self, node: Node) -> None:
         if self.failure:
@@ -134,7 +145,7 @@ class Run:
         try:
             if self._skips(node):
                 return
-            fan = fan_out(node.compiled, self._scope, self._headers(node.compiled))
+            fan = fan_out(node.compiled, self.scope(node), self._headers(node.compiled))
             self._requests += len(fan.units)
             if self._requests > self.plan.view.max_calls:
                 raise TooMany(f"the view allows {self.plan.view.max_calls} calls")
@@ -149,7 +160,7 @@ class Run:
             return
         now = self._clock.now()
         ends = Deadline(min(now + node.compiled.timeout, self.deadline.at))
-        call = _Running(node, fan, [None] * len(fan.units), len(fan.units), now, ends)
+        call = Running(node, fan, [None] * len(fan.units), len(fan.units), now, ends)
         if not fan.units:
             self._finish(call)
         for index, unit in enumerate(fan.units):
@@ -169,7 +180,7 @@ class Run:
         if self.deadline.left(self._clock.now()) <= 0:
             raise TimedOut("the view's deadline came before it could start")
         when = node.compiled.when
-        if when and not truthy(when.value(self._scope)):
+        if when and not truthy(when.value(self.scope(node))):
             self._skip(node, "when", None)
             return True
         return False
@@ -178,7 +189,7 @@ class Run:
         forwarded = tuple(
             (name, self.asked.headers[name]) for name in call.forward if name in self.asked.headers
         )
-        credentials = self._credentials.get(call.service.name, ())
+        credentials = self._credentials.get(f"@{call.service.name}", ())
         if isinstance(credentials, BffError):
             raise credentials
         return forwarded + call.service.secret + credentials
@@ -186,9 +197,7 @@ class Run:
     def _received(self, owner: _Owner, result: Any) -> None:
         if isinstance(owner, str):
             self._credentials[owner] = result
-            for name, node in self.plan.nodes.items():
-                if node.compiled.service.name == owner:
-                    self._release(name)
+            self._release(owner)
             return
         call, index = owner
         if isinstance(result, Reply):
@@ -206,7 +215,7 @@ class Run:
         if call.left == 0:
             self._finish(call)
 
-    def _redirects(self, call: _Running, index: int, reply: Reply) -> bool:
+    def _redirects(self, call: Running, index: int, reply: Reply) -> bool:
         """Whether a reply sends the request elsewhere, where that may be followed."""
         unit = call.fan.units[index]
         request = redirected(unit.request, reply, call.node.compiled.service)
@@ -220,9 +229,9 @@ class Run:
         self._attempts.send(request, call.ends, (call, index))
         return True
 
-    def _read(self, call: _Running, reply: Reply) -> Any:
+    def _read(self, call: Running, reply: Reply) -> Any:
         compiled = call.node.compiled
-        replied = self._replies.setdefault(compiled.name, Replied(reply.status))
+        replied = self.replies.setdefault(compiled.name, Replied(reply.status))
         value = read_reply(compiled, reply)
         for name in compiled.respond:
             header = reply.header(name)
@@ -230,11 +239,11 @@ class Run:
                 replied.respond.setdefault(name, header)
         return value
 
-    def _finish(self, call: _Running) -> None:
+    def _finish(self, call: Running) -> None:
         compiled = call.node.compiled
         settled = settle(compiled, call.fan, call.results, self._timing(call.started))
         if settled.outcome.kind != "ok":
-            self._replies.pop(compiled.name, None)
+            self.replies.pop(compiled.name, None)
         self._end(call.node, settled)
 
     def _skip(self, node: Node, reason: str, missing: Unfillable | None) -> None:
@@ -246,47 +255,32 @@ class Run:
         self._end(node, Settled(None, outcome, fatal))
 
     def _end(self, node: Node, settled: Settled) -> None:
-        self._scope[node.name] = settled.value
+        self.values[node.name] = settled.value
         self.outcomes[node.name] = settled.outcome
         if settled.error:
-            self._fail(failure_of(node.compiled, settled.error, settled.outcome.reason))
+            self.fail(failure_of(node.compiled, settled.error, settled.outcome.reason))
         else:
             self._judge()
-        for name in self.plan.dependents[node.name]:
-            self._release(name)
+        self._release(node.name)
 
     def _judge(self) -> None:
         """Refuse the view where it says so, as soon as what that depends on is there."""
         for refusal in [each for each in self._refusals if each.needs <= self.outcomes.keys()]:
             self._refusals.remove(refusal)
             try:
-                if truthy(refusal.when.value(self._scope)):
-                    self._fail(Failure(refusal.status, refusal.title))
+                if truthy(refusal.when.value(self.values)):
+                    self.fail(Failure(refusal.status, refusal.title))
             except Unfillable as fault:
-                self._fail(Failure(fault.status, reason=fault.reason))
+                self.fail(Failure(fault.status, reason=fault.reason))
             if self.failure:
                 return
 
     def _release(self, name: str) -> None:
-        self._awaited[name] -= 1
-        if self._awaited[name] == 0:
-            self._start(self.plan.nodes[name])
-
-    def _fail(self, failure: Failure) -> None:
-        """The view has failed: give up what is out, and never start the rest."""
-        self.failure = failure
-        out = {
-            owner[0].node.name: owner[0].started
-            for owner in self._attempts.give_up()
-            if not isinstance(owner, str)
-        }
-        for name in self.plan.nodes:
-            if name not in self.outcomes:
-                kind: OutcomeKind = "failed" if name in out else "skipped"
-                timing = self._timing(out.get(name))
-                self.outcomes[name] = Outcome(
-                    kind, Cancelled.reason, started=timing.started, took=timing.took
-                )
+        """Count down for what waits for a call or for credentials that are now there."""
+        for waiting in self.waiting.get(name, ()):
+            self._awaited[waiting] -= 1
+            if self._awaited[waiting] == 0:
+                self._start(self.nodes[waiting])
 
     def _timing(self, started: float | None) -> Timing:
         if started is None:

@@ -6,25 +6,13 @@ touching anything else raises.
 
 from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
-from typing import Any, Final, TypeVar
+from typing import Any
 
 from bff.engine.expression import Scope
 from bff.engine.reads import Path, Reads
 from bff.errors import ConfigError, Problem, Unfillable
+from bff.model.python import READS
 from bff.model.source import Source
-
-_MARK: Final = "__bff_reads__"
-_Made = TypeVar("_Made", bound=Callable[..., Any])
-
-
-def reads(*paths: str) -> Callable[[_Made], _Made]:
-    """Say what a function reads: `reads("user", "orders", "session.sub")`."""
-
-    def mark(function: _Made) -> _Made:
-        setattr(function, _MARK, tuple(tuple(path.split(".")) for path in paths))
-        return function
-
-    return mark
 
 
 class Function:
@@ -43,11 +31,11 @@ class Function:
         """
         self.source = source
         self._function = _find(source)
-        declared = getattr(self._function, _MARK, None)
+        declared = getattr(self._function, READS, None)
         if declared is None and otherwise is not None:
             declared = tuple((name,) for name in otherwise)
         if declared is None:
-            hint = 'from bff.engine.functional import reads; @reads("user", "params.limit")'
+            hint = 'from bff import reads; @reads("user", "params.limit")'
             message = f"`{source.text}` does not say what it reads"
             raise ConfigError([Problem(source.place, message, hint)])
         self.reads = Reads(frozenset(declared))
@@ -58,11 +46,8 @@ class Function:
         Raises:
             Unfillable: it raised; the log says what, and nothing of the values.
         """
-        own: dict[str, Any] = {}
-        for path in sorted(self.reads.result):
-            _copy(path, scope, own)
         try:
-            return self._function(_Given(own))
+            return self._function(given_only(self.reads.result, scope))
         except Exception as error:  # noqa: BLE001  (it is somebody else's code)
             raise Unfillable(f"`{self.source.text}` raised {type(error).__name__}") from None
 
@@ -72,6 +57,14 @@ class _Given(dict[str, Any]):
 
     def __missing__(self, name: str) -> Any:
         raise LookupError(f"`{name}` is not among what this function says it reads")
+
+
+def given_only(paths: Iterable[Path], scope: Scope) -> dict[str, Any]:
+    """What of a scope somebody says that they read; looking anything else up raises LookupError."""
+    own = _Given()
+    for path in sorted(paths):
+        _copy(path, scope, own)
+    return own
 
 
 def _find(source: Source) -> Callable[..., Any]:

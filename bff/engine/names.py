@@ -28,6 +28,7 @@ class Names:
     ) -> None:
         self.calls = frozenset(call.name for call in view.calls)
         self._has_body = view.body is not None
+        self._given = view.given
         self._below = {
             "params": frozenset(param.name for param in view.params),
             "session": _SESSION,
@@ -86,13 +87,18 @@ class Names:
         if not path:
             return Problem(place, "`@` alone would be everything there is", "name what is needed")
         root = path[0]
-        if root in bound or path == _NULL or (root in self.calls and root != own):
+        if (
+            root in bound
+            or root in self._given
+            or path == _NULL
+            or (root in self.calls and root != own)
+        ):
             return None
         if root in RESERVED:
             return self._problem_below(path, place)
         if root == own:
             return Problem(place, f"the call `{own}` uses its own value")
-        hint = did_you_mean(root, self.calls | RESERVED | bound.keys())
+        hint = did_you_mean(root, self.calls | RESERVED | self._given | bound.keys())
         if root == "item":
             hint = "`item` exists only in a call with `each`"
         if root in _LITERALS:

@@ -7,10 +7,10 @@ from itertools import pairwise
 from typing import Final
 
 from bff.engine.compile import CompiledCall, compile_call
-from bff.engine.expression import Expression
 from bff.engine.functional import Function
 from bff.engine.names import RESERVED, Names
-from bff.engine.reads import Path, Paths, Reads, reads
+from bff.engine.reads import Path, Paths, Reads
+from bff.engine.refuse import Judgement, judgements
 from bff.engine.shape import MadeShape, Shape
 from bff.errors import ConfigError, Problem, did_you_mean
 from bff.model.service import Service
@@ -27,16 +27,18 @@ class Node:
     Args:
         needs: calls whose values it uses, and where: skipped or failed, they matter to it.
         follows: calls that must have ended before it starts, whatever became of them, and why.
+        alias: its name where one call is started several times, by a view in Python.
     """
 
     compiled: CompiledCall
     needs: Mapping[str, str] = field(default_factory=dict)
     follows: Mapping[str, str] = field(default_factory=dict)
+    alias: str = ""
 
     @property
     def name(self) -> str:
-        """The call's name."""
-        return self.compiled.name
+        """The name under which its value and outcome stand."""
+        return self.alias or self.compiled.name
 
     @property
     def waits_for(self) -> frozenset[str]:
@@ -45,22 +47,14 @@ class Node:
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
-    """A refusal, compiled, with the calls that must have ended before it can be judged."""
-
-    when: Expression
-    status: int
-    title: str
-    needs: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
 class Plan:
     """What the conductor runs for one view of one frontend.
 
     Args:
         nodes: the calls that this frontend needs, by name, in the order declared.
-        dependents: for each call the calls that wait for it.
+        awaits: for each call what must be there before it starts: calls, and credentials, which
+            are hidden nodes called `@service`.
+        dependents: the same the other way round.
         credentials: services whose credentials must be had before they are called.
         forward: names of the client's headers that any of the calls passes on.
         refusals: errors of the view's own, to be judged as soon as they can be.
@@ -71,9 +65,10 @@ class Plan:
     view: View
     frontend: str
     nodes: Mapping[str, Node]
+    awaits: Mapping[str, frozenset[str]]
     dependents: Mapping[str, tuple[str, ...]]
     shape: Shape
-    credentials: frozenset[str]
+    credentials: tuple[str, ...]
     forward: frozenset[str]
     refusals: tuple[Judgement, ...] = ()
     require_any: tuple[str, ...] = ()
@@ -92,28 +87,13 @@ def plan(view: View, services: Mapping[str, Service]) -> dict[str, Plan]:
     problems += more
     problems += [each for call in compiled.values() for each in names.problems_of_call(call)]
     problems += [each for shape in shapes.values() for each in names.problems_of_shape(shape)]
-    refusals, more = _refusals(view, names)
+    refusals, more = judgements(view, names)
     problems += more + list(_unknown_calls(view, names))
     if problems:
         raise ConfigError(list(dict.fromkeys(problems)))
     nodes = _order(view, compiled, refusals)
     _refuse_cycles(view, nodes)
     return {name: _plan_for(view, name, nodes, shapes[name], refusals) for name in view.frontends}
-
-
-def _refusals(view: View, names: Names) -> tuple[tuple[Judgement, ...], list[Problem]]:
-    judgements: list[Judgement] = []
-    problems: list[Problem] = []
-    for refusal in view.refuse:
-        try:
-            when = Expression(refusal.when)
-        except ConfigError as error:
-            problems += error.problems
-            continue
-        problems += names.problems_of_refusal(when)
-        needs = reads(when).roots & names.calls
-        judgements.append(Judgement(when, refusal.status, refusal.title, needs))
-    return tuple(judgements), problems
 
 
 def _unknown_calls(view: View, names: Names) -> Iterator[Problem]:
@@ -226,6 +206,7 @@ def _plan_for(
     refusals: tuple[Judgement, ...],
 ) -> Plan:
     wanted = {source.text for source in view.require_any}
+    wanted |= set(nodes) if view.function else set()
     wanted |= frozenset().union(*(each.needs for each in refusals))
     wanted |= {view.answer} if isinstance(view.answer, str) else set()
     kept = _kept(shape, nodes, wanted)
@@ -234,26 +215,30 @@ def _plan_for(
         for name, node in nodes.items()
         if name in kept
     }
+    awaits = {name: node.waits_for | _hidden(node) for name, node in own.items()}
     dependents: dict[str, list[str]] = {name: [] for name in own}
-    for name, node in own.items():
-        for awaited in node.waits_for:
-            dependents[awaited].append(name)
+    for name, all_awaited in awaits.items():
+        for awaited in sorted(all_awaited):
+            dependents.setdefault(awaited, []).append(name)
     return Plan(
         view=view,
         frontend=frontend,
         nodes=own,
+        awaits=awaits,
         dependents={name: tuple(names) for name, names in dependents.items()},
         shape=shape,
-        credentials=frozenset(
-            node.compiled.service.name
-            for node in own.values()
-            if node.compiled.service.credentials != "none"
-        ),
+        credentials=tuple(sorted(frozenset().union(*map(_hidden, own.values())))),
         forward=frozenset().union(*(node.compiled.forward for node in own.values())),
         refusals=refusals,
         require_any=tuple(source.text for source in view.require_any),
         pruned=tuple(name for name in nodes if name not in kept),
     )
+
+
+def _hidden(node: Node) -> frozenset[str]:
+    """The hidden node of the credentials that a call needs, if it needs any that must be had."""
+    service = node.compiled.service
+    return frozenset({f"@{service.name}"} if service.credentials == "session" else ())
 
 
 def _shape(view: View, frontend: str) -> Shape:
@@ -266,7 +251,7 @@ def _shape(view: View, frontend: str) -> Shape:
 
 def _shape_tree(view: View, frontend: str) -> object:
     tree = view.shapes.get(frontend, view.shape)
-    if tree is not None or view.answer == _NO_CONTENT:
+    if tree is not None or view.answer == _NO_CONTENT or view.function:
         return tree
     answering: Sequence[Call] = [call for call in view.calls if not call.guard]
     if len(answering) == 1:

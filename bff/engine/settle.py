@@ -8,8 +8,9 @@ import orjson
 
 from bff.engine.compile import CompiledCall
 from bff.engine.fanout import FanOut, join
+from bff.engine.plan import Node
 from bff.errors import BffError
-from bff.model.exchange import Outcome, OutcomeKind
+from bff.model.exchange import Deadline, Outcome, OutcomeKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,27 @@ class Timing:
 
     started: float | None = None
     took: float = 0.0
+
+
+@dataclass(slots=True)
+class Running:
+    """A call whose requests are out.
+
+    Args:
+        results: for each request its value or its error, as they come.
+        left: how many have not come.
+        started: when, on the conductor's clock.
+        ends: when they must have ended.
+        hops: redirects followed so far.
+    """
+
+    node: Node
+    fan: FanOut
+    results: list[Any]
+    left: int
+    started: float
+    ends: Deadline
+    hops: int = 0
 
 
 @dataclass(frozen=True, slots=True)

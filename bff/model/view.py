@@ -1,6 +1,6 @@
 """Frontends, views and calls as declared: frozen once loaded, with no trace of YAML."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -153,6 +153,7 @@ class View:
         shape_with: the name of a function that makes the answer instead of `shape`.
         omit_null: whether nulls in objects are left out.
         require_any: calls of which at least one must come.
+        function: what answers a view in Python, with what it reads and gives to its calls.
         access: who may ask; None is whoever is signed in, where the frontend has a way to.
         shape: the tree of the answer; None passes the only call's value on.
         shapes: what replaces it for a frontend.
@@ -186,6 +187,9 @@ class View:
     omit_null: bool = False
     require_any: tuple[Source, ...] = ()
     refuse: tuple[Refusal, ...] = ()
+    function: Callable[[Any], Any] | None = None
+    reads: tuple[tuple[str, ...], ...] | None = None
+    given: frozenset[str] = field(default_factory=frozenset)
 
     @property
     def route(self) -> str:

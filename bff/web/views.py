@@ -9,6 +9,7 @@ from flask import Flask, Request, Response, g, request
 
 from bff.engine.answer import Answer, Asked, Failure
 from bff.engine.conduct import conduct
+from bff.engine.converse import converse
 from bff.engine.params import BadValue, decode
 from bff.engine.plan import Plan
 from bff.errors import LoginRequired
@@ -89,6 +90,7 @@ class _Handler:
         view = plan.view
         self._access = view.access_at(frontend)
         self._services = services
+        self._answer = converse if view.function else conduct
         self._body = BodyReader(view.body, view.max_body) if view.body is not None else None
         self._lifecycle = lifecycle_headers(view)
 
@@ -103,7 +105,7 @@ class _Handler:
             return problem(400, f"parameters are not as declared: {names}", errors=bad.errors)
         except BadBody as bad_body:
             return problem(bad_body.status, bad_body.detail, errors=bad_body.errors)
-        answer = conduct(
+        answer = self._answer(
             self._plan,
             Asked(scope, scope["headers"], principal),
             Deadline(begun + self._plan.view.timeout),

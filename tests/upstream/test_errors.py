@@ -93,9 +93,10 @@ def comes_to(asking, transport):
     """The one completion of a request over `transport`; the next request must succeed."""
     made = asking(s="http://h", transport=lambda _: transport, size=1)
     made.start("/")
-    completion = made.next()
+    completion = made.next(2)
     assert completion.attempt == 1
-    assert made.ask("/again").status == 200, "the place was given back"
+    made.start("/again")
+    assert made.next(2).result.status == 200, "the place was given back"
     assert made.mailbox.get(0) is None, "one completion each"
     return completion.result
 

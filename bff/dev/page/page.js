@@ -1,3 +1,148 @@
-for (const name of ["web", "mobile"]) {
-  fetch(`/${name}/home`).then(r => r.json()).then(j => { document.getElementById(name).textContent = JSON.stringify(j, null, 2); });
+// The page: asks `home` for both frontends, shows both answers, and asks again when a service changes.
+
+import { ask } from "./answer.js";
+import { declaration } from "./declared.js";
+import { bytes, el, fold, milliseconds, replace } from "./dom.js";
+import { Explorer } from "./explorer.js";
+import { tree } from "./json.js";
+import { Services } from "./services.js";
+import { mobile, web } from "./shop.js";
+import { past, sentence, statusLine } from "./status.js";
+import { axis, waterfall } from "./waterfall.js";
+
+const PERIOD = 1000;
+const FRONTENDS = [
+  { name: "web", title: "Web", draw: web },
+  { name: "mobile", title: "Mobile", draw: mobile },
+];
+const $ = (id) => document.getElementById(id);
+
+class Home {
+  constructor(told) {
+    this.told = told;
+    this.asked = null;
+    this.sides = FRONTENDS.flatMap((frontend) => {
+      const plan = told.views.find((view) => view.name === "home" && view.frontend === frontend.name);
+      return plan ? [{ ...frontend, plan, past: past(), article: this.article(frontend, plan) }] : [];
+    });
+    $("answers").append(...this.sides.map((side) => side.article));
+    const declared = declaration(told.declared.home, "home");
+    if (declared) $("home-declared").append(declared);
+    $("home").hidden = !this.sides.length;
+  }
+
+  article({ name, title }, plan) {
+    return el("article", { class: `side side-${name}`, "aria-labelledby": `title-${name}`, "aria-busy": "true" },
+      el("div", { class: "side-head" },
+        el("h3", { id: `title-${name}` }, title, " ", el("a", { href: plan.route }, `GET ${plan.route}`)),
+        el("span", { class: "hint" }, `deadline ${milliseconds(plan.timeout_ms)}`)),
+      ...["frame", "line", "calls", "body"].map((part) => el("div", { class: `side-${part}` })));
+  }
+
+  // Asks both sides at once; each is shown when it comes. Resolves with the answers.
+  async ask() {
+    this.asked?.abort();
+    const asked = this.asked = new AbortController();
+    const answers = await Promise.all(this.sides.map(async (side) => {
+      side.article.setAttribute("aria-busy", "true");
+      const answer = await ask(side.plan.route, asked.signal);
+      side.answer = answer;
+      side.past.add(answer);
+      this.show(side);
+      side.article.removeAttribute("aria-busy");
+      return answer;
+    }));
+    this.announce();
+    return answers;
+  }
+
+  show(side) {
+    const { name, answer, plan, article } = side;
+    const key = `${name}-home`;
+    replace(article.querySelector(".side-frame"), side.draw(answer, plan));
+    replace(article.querySelector(".side-line"), statusLine(answer), side.past.draw());
+    this.showCalls();
+    replace(article.querySelector(".side-body"), fold(`${key}-json`, true,
+      [el("b", {}, answer.type || "no body"), ` ${bytes(answer.size)}`],
+      () => el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `The ${name} answer as JSON`, "data-scroll": `${key}-json`, "data-key": `${key}-json-scroll` },
+        tree(answer.value, key)), { class: "block" }));
+  }
+
+  // Both waterfalls have one time axis, so that their lengths can be compared.
+  showCalls() {
+    const scale = axis(Math.max(...this.sides.map((side) => side.answer?.total ?? 0)));
+    for (const { name, answer, plan, article } of this.sides) {
+      if (!answer) continue;
+      replace(article.querySelector(".side-calls"),
+        waterfall(answer, plan, scale, `${name}-home-calls`, (call) => this.point(article, call)));
+    }
+  }
+
+  // Marks the parts of the rendered page that a call feeds.
+  point(article, call) {
+    for (const part of article.querySelectorAll("[data-calls]")) {
+      part.classList.toggle("is-pointed", call !== null && part.dataset.calls.split(" ").includes(call));
+    }
+  }
+
+  announce() {
+    const news = this.sides.map((side) => sentence(side.title, side.answer, side.plan));
+    if ($("news").textContent !== news.join("")) replace($("news"), news.map((each) => el("span", {}, each)));
+  }
 }
+
+function links(explorer, web) {
+  const order = web?.orders?.[0]?.id;
+  const product = web?.more?.[0]?.id ?? web?.orders?.[0]?.lines?.[0]?.id;
+  if (order) explorer.examples.order ??= order;
+  if (product) explorer.examples.product ??= product;
+  const wanted = ["/web/orders", order && `/web/orders/${order}`, product && `/web/products/${product}`, "/web/search?q=lamp", order && `/mobile/orders/${order}`];
+  const known = wanted.filter((each) => each && explorer.views.some((view) => each.split("?")[0].startsWith(view.route.split("/{")[0])));
+  replace($("links"), known.map((each) => el("a", { href: each, "data-view": each }, each)));
+}
+
+// Links to views open in the panel, unless somebody wants them in a tab of their own.
+function openInPanel(explorer) {
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest?.("a[data-view]");
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
+    if (explorer.open(link.dataset.view)) event.preventDefault();
+  });
+}
+
+async function begin() {
+  const told = await (await fetch("/demo/views")).json();
+  const home = new Home(told);
+  const explorer = new Explorer($("explorer"), told);
+  const askAll = () => Promise.all([home.ask(), explorer.again()]).catch((error) => {
+    if (error.name !== "AbortError") throw error; // a newer question has taken its place
+  });
+  const services = new Services($("services"), told.services, askAll);
+
+  $("curl").textContent = `curl -i ${location.origin}${home.sides[0]?.plan.route ?? told.views[0]?.route ?? "/"}`;
+  $("again").addEventListener("click", () => { services.refresh(); askAll(); });
+  keepAsking(() => Promise.all([services.refresh(), askAll()]));
+  openInPanel(explorer);
+
+  services.refresh();
+  const answers = await home.ask().catch(() => []);
+  links(explorer, answers[0]?.value);
+  const example = explorer.examples.order ? `/web/orders/${explorer.examples.order}` : explorer.views[0]?.route;
+  if (example && !explorer.url) explorer.open(example, { focus: false });
+}
+
+// Asks once a second while the box is ticked and the page is seen; never twice at a time.
+function keepAsking(askOnce) {
+  let timer = null;
+  const turn = async () => {
+    const begun = performance.now();
+    if (!document.hidden) await askOnce();
+    if ($("keep").checked) timer = setTimeout(turn, Math.max(0, PERIOD - (performance.now() - begun)));
+  };
+  $("keep").addEventListener("change", () => {
+    clearTimeout(timer);
+    if ($("keep").checked) turn();
+  });
+}
+
+begin();

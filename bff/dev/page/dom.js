@@ -1,0 +1,69 @@
+// Elements from data: text goes in as text, never as markup.
+
+const SVG = "http://www.w3.org/2000/svg";
+
+export function el(name, attributes = {}, ...children) {
+  return fill(document.createElement(name), attributes, children);
+}
+
+export function svg(name, attributes = {}, ...children) {
+  return fill(document.createElementNS(SVG, name), attributes, children);
+}
+
+function fill(node, attributes, children) {
+  for (const [key, value] of Object.entries(attributes)) {
+    if (value === undefined || value === null || value === false) continue;
+    if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
+    else node.setAttribute(key, value === true ? "" : value);
+  }
+  node.append(...children.flat(3).filter((child) => child || child === 0));
+  return node;
+}
+
+// Puts new content into a container; whoever was in there with the keyboard stays where they were.
+export function replace(container, ...content) {
+  const focused = container.contains(document.activeElement) ? document.activeElement : null;
+  const key = focused?.closest("[data-key]")?.dataset.key;
+  const scrolled = new Map();
+  for (const each of container.querySelectorAll("[data-scroll]")) {
+    scrolled.set(each.dataset.scroll, [each.scrollLeft, each.scrollTop]);
+  }
+  container.replaceChildren(...content.flat(3).filter(Boolean));
+  for (const each of container.querySelectorAll("[data-scroll]")) {
+    const [left, top] = scrolled.get(each.dataset.scroll) ?? [0, 0];
+    each.scrollLeft = left;
+    each.scrollTop = top;
+  }
+  if (key) container.querySelector(`[data-key="${CSS.escape(key)}"]`)?.focus({ preventScroll: true });
+}
+
+// A <details> that is as open as the person left it, although it is made anew with every answer.
+export function fold(key, openAtFirst, summary, content, attributes = {}) {
+  const node = el("details", attributes, el("summary", { "data-key": key }, summary));
+  const build = typeof content === "function" ? content : () => content;
+  let built = false;
+  const show = () => {
+    if (node.open && !built) {
+      built = true;
+      node.append(...[build()].flat(3).filter(Boolean));
+    }
+  };
+  node.open = folds.get(key) ?? openAtFirst;
+  show();
+  node.addEventListener("toggle", () => {
+    if (node.isConnected) folds.set(key, node.open);
+    show();
+  });
+  return node;
+}
+
+const folds = new Map();
+
+export function milliseconds(value) {
+  if (value >= 1000) return `${(value / 1000).toFixed(value % 1000 ? 2 : 0)} s`.replace(/0 s$/, " s").replace(". ", " ");
+  return value >= 10 ? `${Math.round(value)} ms` : `${Math.round(value * 10) / 10} ms`;
+}
+
+export function bytes(value) {
+  return `${value.toLocaleString("en")} bytes`;
+}

@@ -1,0 +1,92 @@
+// The calls of one answer as a waterfall: when each started, how long it took, how it ended.
+
+import { because, outcomeWords } from "./answer.js";
+import { el, fold, milliseconds } from "./dom.js";
+
+const STEPS = [5, 10, 20, 25, 50, 100, 200, 250, 500, 1000, 2000, 5000, 10000];
+
+// A round length of the time axis, and where its ticks are. All in milliseconds.
+export function axis(longest) {
+  const step = STEPS.find((each) => longest / each <= 5) ?? STEPS.at(-1);
+  const end = Math.max(step, Math.ceil(longest / step) * step);
+  return { end, ticks: Array.from({ length: Math.round(end / step) + 1 }, (_, index) => index * step) };
+}
+
+// `plan` is what was declared of the view, and may be missing; `point` hears which call is pointed
+// at, or null.
+export function waterfall(answer, plan, { end, ticks }, key, point = () => {}) {
+  const rows = answer.calls.map((call) => row(call, plan?.calls[call.name], end, `${key}/${call.name}`, point));
+  return el("div", { class: "waterfall" },
+    el("div", { class: "w-axis", "aria-hidden": "true" }, el("div", { class: "w-track" }, ticks.map((tick) => {
+      const label = el("span", {}, tick === end ? milliseconds(tick) : tick >= 1000 ? `${tick / 1000} s` : String(tick));
+      label.style.left = `${(tick / end) * 100}%`;
+      return label;
+    }))),
+    el("ol", {}, rows));
+}
+
+function row(call, declared, end, key, point) {
+  const track = el("span", { class: "w-track" });
+  const made = call.start !== null && call.dur !== null;
+  if (made) {
+    const bar = el("span", { class: "w-bar" });
+    bar.style.left = `${(call.start / end) * 100}%`;
+    bar.style.width = `${(call.dur / end) * 100}%`;
+    track.append(bar, timeLabel(call, end));
+    const limit = declared ? call.start + declared.timeout_ms : Infinity;
+    if (limit <= end) {
+      const mark = el("span", { class: "w-limit" });
+      mark.style.left = `${(limit / end) * 100}%`;
+      track.append(mark);
+    }
+  } else {
+    track.append(el("span", { class: "w-none" }, "not made"));
+  }
+  const item = el("li", {
+    class: `w-row is-${call.outcome}`,
+    onpointerenter: () => point(call.name),
+    onpointerleave: () => point(null),
+    onfocusin: () => point(call.name),
+    onfocusout: () => point(null),
+  }, fold(key, false, [
+    el("span", { class: "w-name" }, el("b", {}, call.name), " ", declared && el("span", {}, declared.service)),
+    track,
+    el("span", { class: "w-outcome" }, el("span", { class: "dot", "aria-hidden": "true" }), outcomeWords(call), several(call)),
+  ], () => about(call, declared)));
+  return item;
+}
+
+function timeLabel(call, end) {
+  const label = el("span", { class: "w-time" }, el("span", { class: "unseen" }, "took "), milliseconds(call.dur),
+    el("span", { class: "unseen" }, `, started after ${milliseconds(call.start)}`));
+  const ends = (call.start + call.dur) / end;
+  if (ends > 0.72) {
+    label.classList.add("inside");
+    label.style.right = `${(1 - ends) * 100}%`;
+  } else {
+    label.style.left = `${ends * 100}%`;
+  }
+  return label;
+}
+
+const several = (call) => call.of && Number(call.of) > 1 ? ` · ${call.failed} of ${call.of}` : "";
+
+const MANY = { each: "one request for each item", batch: "items folded into few requests" };
+const RUNGS = {
+  required: "the view fails: it is required",
+  optional: "its value is null",
+};
+
+function about(call, declared) {
+  const facts = [];
+  if (call.start !== null) facts.push(["ran", `from ${milliseconds(call.start)} for ${milliseconds(call.dur)}`]);
+  if (call.reason) facts.push([call.outcome, because(call, declared?.service)]);
+  if (declared) {
+    facts.unshift(["request", el("code", {}, declared.request)]);
+    if (declared.many) facts.push(["fan-out", MANY[declared.many]]);
+    facts.push(["waits for", declared.waits_for.join(", ") || "nothing"]);
+    facts.push(["time-out", milliseconds(declared.timeout_ms)]);
+    facts.push(["on failure", RUNGS[declared.on_failure] ?? ["its fallback ", el("code", {}, JSON.stringify(declared.fallback))]]);
+  }
+  return el("dl", { class: "facts" }, facts.map(([term, value]) => [el("dt", {}, term), el("dd", {}, value)]));
+}

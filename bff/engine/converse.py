@@ -1,0 +1,199 @@
+"""Views written in Python: ordinary code that starts calls and waits for some of them.
+
+It runs on the conductor's thread; calls, deadlines, rungs and outcomes are those of any view. The
+conductor acts while the code waits: a timer that comes due during a long computation acts after it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from bff.engine.answer import Answer, Asked, Failure, headers_of
+from bff.engine.conduct import Run
+from bff.engine.functional import given_only
+from bff.engine.plan import Node, Plan
+from bff.errors import ViewFailed
+from bff.model.exchange import Deadline, Outcome
+from bff.upstream.exchange import Clock, Effects, Exchange, Mailbox
+
+_WORST: Final = ("failed", "fallback", "stale", "skipped", "ok")
+
+
+class Pending:
+    """A call that was started."""
+
+    def __init__(self, ask: "Ask", name: str) -> None:
+        self._ask, self._name = ask, name
+
+    @property
+    def value(self) -> Any:
+        """Its value; waits for it, no longer than the deadline.
+
+        Raises:
+            ViewFailed: it was required and failed, or another required call did: let it pass.
+        """
+        self._ask.wait(self)
+        return self._ask.value_of(self._name)
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """How it ended; None while it has not."""
+        return self._ask.outcome_of(self._name)
+
+
+class OnDemand(Run):
+    """A run in which only what somebody asks for is started."""
+
+    def begin(self) -> None:
+        """Have credentials on their way; no call starts by itself."""
+        self._waiting: dict[str, list[str]] = {name: [] for name in self.plan.dependents}
+        self.waiting = self._waiting
+        self._awaited = {}
+        self._given: dict[str, Mapping[str, Any]] = {}
+        self.nodes.clear()
+        super().begin()
+
+    def demand(self, name: str, given: Mapping[str, Any]) -> str:
+        """Want a call, and what it needs; the name under which its outcome will stand.
+
+        Args:
+            given: values that this one start of the call has besides; it then is one of its own.
+
+        Raises:
+            LookupError: there is no such call, or the view gives no such name.
+        """
+        node = self.plan.nodes[name]
+        if unknown := sorted(given.keys() - self.plan.view.given):
+            raise LookupError(f"the view does not say that it gives `{unknown[0]}`")
+        if given:
+            node = replace(node, alias=f"{name}#{len(self.nodes)}")
+            self._given[node.name] = given
+        if node.name in self.nodes:
+            return name
+        for needed in sorted(node.waits_for):
+            self.demand(needed, {})
+        self.nodes[node.name] = node
+        awaited = self.plan.awaits[name] - self.outcomes.keys() - self._credentials.keys()
+        self._awaited[node.name] = len(awaited)
+        for each in awaited:
+            self._waiting[each].append(node.name)
+        if not awaited:
+            self._start(node)
+        return node.name
+
+    def scope(self, node: Node) -> Mapping[str, Any]:
+        """The values that a call is filled with, and those that only this start of it has."""
+        return {**self.values, **self._given.get(node.name, {})}
+
+
+class Ask:
+    """What a view in Python is given: the request's values, and its calls."""
+
+    def __init__(
+        self, run: OnDemand, mailbox: Mailbox, clock: Clock, values: Mapping[str, Any]
+    ) -> None:
+        self._run, self._mailbox, self._clock = run, mailbox, clock
+        self._values = values
+
+    def __getitem__(self, name: str) -> Any:
+        """A root name's value: `ask["params"]["limit"]`; only what the view says it reads.
+
+        Raises:
+            LookupError: it does not say so.
+        """
+        return self._values[name]
+
+    def start(self, name: str, **given: Any) -> Pending:
+        """Start a call; what it needs is started too, and it begins when that is there.
+
+        Args:
+            name: the call, as declared.
+            given: values of the names that the view declares as `given`; each start of a call
+                with some of them is a call of its own.
+
+        Raises:
+            LookupError: there is no such call, or a name was not declared.
+        """
+        return Pending(self, self._run.demand(name, given))
+
+    def wait(self, *pending: Pending) -> None:
+        """Wait until all of these have ended; by the deadline they have.
+
+        Raises:
+            ViewFailed: a required call failed.
+        """
+        names = [each._name for each in pending]  # noqa: SLF001  (it is ours)
+        while not self._run.failure and any(self.outcome_of(name) is None for name in names):
+            completion = self._mailbox.get(max(0.0, self._run.next_timer - self._clock.now()))
+            if completion is None:
+                self._run.tick()
+            else:
+                self._run.receive(completion)
+        if self._run.failure:
+            raise ViewFailed("a required call failed")
+
+    def refuse(self, status: int, title: str) -> None:
+        """Answer an error of the view's own.
+
+        Args:
+            status: 400 to 499.
+
+        Raises:
+            ViewFailed: always; let it pass.
+        """
+        self._run.fail(Failure(status, title))
+        raise ViewFailed(title)
+
+    def value_of(self, name: str) -> Any:
+        """The value of a call that has ended."""
+        return self._run.values[name]
+
+    def outcome_of(self, name: str) -> Outcome | None:
+        """How a call ended; None while it has not."""
+        return self._run.outcomes.get(name)
+
+
+def converse(
+    plan: Plan, asked: Asked, deadline: Deadline, exchange: Exchange, effects: Effects, clock: Clock
+) -> Answer:
+    """Run a view's function; calls that it did not wait for are given up when it returns."""
+    mailbox = clock.mailbox()
+    run = OnDemand(plan, asked, deadline, exchange, effects, clock, mailbox)
+    run.begin()
+    function, reads = plan.view.function, plan.view.reads
+    values = dict(asked.scope) if reads is None else given_only(reads, asked.scope)
+    value = None
+    if function is not None and not run.failure:
+        try:
+            value = function(Ask(run, mailbox, clock, values))
+        except ViewFailed:
+            if not run.failure:
+                raise
+        finally:
+            run.give_up()
+    outcomes = _together(run.outcomes)
+    if run.failure:
+        return Answer(None, outcomes, failure=run.failure)
+    status = plan.view.answer if isinstance(plan.view.answer, int) else 200
+    return Answer(value, outcomes, status, headers_of(outcomes, run.replies))
+
+
+def _together(outcomes: Mapping[str, Outcome]) -> dict[str, Outcome]:
+    """The outcomes by the names declared: several starts of one call count as one fan-out."""
+    groups: dict[str, list[Outcome]] = {}
+    for name, outcome in outcomes.items():
+        groups.setdefault(name.partition("#")[0], []).append(outcome)
+    return {name: _one(group) for name, group in groups.items()}
+
+
+def _one(group: list[Outcome]) -> Outcome:
+    if len(group) == 1:
+        return group[0]
+    worst = min(group, key=lambda each: _WORST.index(each.kind))
+    failed = sum(each.kind in {"failed", "fallback"} for each in group)
+    starts = [each.started for each in group if each.started is not None]
+    begun = min(starts, default=None)
+    ends = max((each.started + each.took for each in group if each.started is not None), default=0)
+    took = ends - begun if begun is not None else 0.0
+    of = len(group) if failed else 0
+    return replace(worst, failed=failed, of=of, started=begun, took=took)

@@ -1,0 +1,350 @@
+"""What is wrong with a configuration: all of it in one run, each with its place and a hint."""
+
+import pytest
+
+from bff.declare.check import check
+from bff.errors import ConfigError
+
+VIEW = "get: /home\naccess: public\ncalls:\n"
+
+
+def told(problems):
+    return "\n".join(map(str, problems))
+
+
+def one(problems):
+    assert len(problems) == 1, told(problems)
+    return problems[0]
+
+
+def test_the_shop_is_good(shop):
+    found = check(shop, {})
+    assert set(found.plans) == {"home", "order", "orders", "product", "search"}
+    assert all(set(each) == {"web", "mobile"} for each in found.plans.values())
+    assert told(found.warnings) == ""
+
+
+def test_a_small_configuration_is_good(folder):
+    found = folder.check()
+    assert found.warnings == ()
+    assert list(found.plans["home"]) == ["web", "mobile"]
+    assert found.config.services["users"].url == "http://127.0.0.1:9001"
+
+
+def test_every_problem_of_every_file_is_told_in_one_run(folder):
+    problems = folder.problems(
+        bff="""\
+version: 2
+frontends:
+  web: {access: sesion}
+  mobile: {access: none, colour: red}
+services:
+  users: {url: "ftp://x", timeout: 5 minutes}
+""",
+        home="get: home\ncals: {}\n",
+        other="a: [\n",
+        third=VIEW + "  a: {get: users, optional: maybe, each: 7}\nshape: a\n",
+        calls_broken="a: *x\n",
+    )
+    text = told(problems)
+    for part in [
+        "bff.yaml:1:10: error: 2 is not between 1 and 1",
+        "bff.yaml:3:17: error: `sesion` is not known here\n    hint: did you mean `session`?",
+        "bff.yaml:4:26: error: a frontend has no key `colour`",
+        "bff.yaml:6:16: error: `ftp://x` is no http address",
+        "bff.yaml:6:36: error: `5 minutes` is not a duration",
+        "views/home.yaml:1:6: error: `home` is no route",
+        "views/home.yaml:2:1: error: a view has no key `cals`\n    hint: did you mean `calls`?",
+        "views/other.yaml:2:1: error: this is not YAML",
+        "views/third.yaml:4:12: error: `users` is no target",
+        "views/third.yaml:4:29: error: true or false is wanted here, this is a text",
+        "views/third.yaml:4:42: error: an expression is wanted here, this is a number",
+        "calls/broken.yaml:1:4: error: this is not YAML",
+    ]:
+        assert part in text, f"{part}\n\nis not in\n\n{text}"
+    assert len(problems) == len(set(problems))
+
+
+@pytest.mark.parametrize(
+    ("more", "message", "hint"),
+    [
+        ("timout: 2s", "no key `timout`", "did you mean `timeout`?"),
+        ("timeout: 2", "`2` is not a duration", "ms, s, m, h"),
+        ("timeout: 0s", "nothing at all", ""),
+        ("timeout: -1s", "is not a duration", ""),
+        ("max_calls: 0", "not between 1 and", ""),
+        ("max_calls: '7'", "a whole number is wanted", ""),
+        ("max_calls: true", "a whole number is wanted", ""),
+        ("max_bytes: 8 MB", "is not a size", "B, KB, MB"),
+        ("frontends: [web, moble]", "no frontend `moble`", "did you mean `mobile`?"),
+        ("frontends: web", "a list is wanted", ""),
+        ("shapes: {moble: user}", "no frontend `moble`", "did you mean `mobile`?"),
+        ("strict: NO", "true or false is wanted", ""),
+        ("params: {x: {type: int}}", "`int` is not known here", ""),
+        ("params: {x: {minimum: a}}", "a number is wanted", ""),
+        ("params: {x: {pattern: '('}}", "is no regular expression", ""),
+        ("params: {x: {type: integer, default: a}}", "is not allowed", ""),
+        ("params: {x: {type: integer, maximum: 3, default: 4}}", "greater than 3", ""),
+        ("params: {x: {enum: [a], default: b}}", "not one of a", ""),
+        ("params: {x: {required: true, default: b}}", "never required", ""),
+        ("params: {x: {minItems: 1}}", "is for arrays", "type: array"),
+        ("params: {X: {}}", "`X` is not a name", ""),
+        ("params: {x: {type: integer, multipleOf: 0}}", "multipleOf", ""),
+        ("params: {x: {type: integer, multipleOf: 0, default: 3}}", "multipleOf", ""),
+        ("params: {x: {type: integer, enum: [a, b]}}", "enum", ""),
+        ("shape: user.nam[", "not a JMESPath", ""),
+        ("shape: {a: {b: usr.x}}", "nothing is called `usr`", "did you mean `user`?"),
+        ("call: {get: users:/x}", "either `calls` or a lone `call`", ""),
+    ],
+)
+def test_what_is_wrong_with_a_view(folder, more, message, hint):
+    shape = "" if more.startswith("shape:") else "shape: user\n"
+    home = f"{VIEW}  user: {{get: users:/users/1}}\n{shape}{more}\n"
+    problem = one([each for each in folder.problems(home=home) if not each.warning])
+    assert message in problem.message
+    assert hint in problem.hint
+    assert problem.place.file == "views/home.yaml"
+
+
+@pytest.mark.parametrize(
+    ("call", "message", "hint"),
+    [
+        ("{}", "no targets", "users:/users"),
+        ("{get: users:/x, post: users:/x}", "has 2 targets", ""),
+        ("{get: users}", "`users` is no target", "users:/users/"),
+        ("{get: 'users:x'}", "is no target", ""),
+        ("{get: usrs:/x}", "no service `usrs`", "did you mean `users`?"),
+        ("{get: users:/x, whn: a}", "no key `whn`", "did you mean `when`?"),
+        ("{get: users:/x, optional: true, fallback: 1}", "not both", ""),
+        ("{get: users:/x, optional: false}", "says nothing", ""),
+        ("{get: users:/x, into: y}", "needs `each`", ""),
+        ("{get: users:/x, batch: {get: users:/x, key: id}}", "needs `each`", ""),
+        ("{get: users:/x, pass: [200]}", "not between 400 and 599", ""),
+        ("{get: users:/x, status: {OK: 1}}", "a whole number is wanted", ""),
+        ("{get: users:/x, status: {99: 1}}", "not between 200 and 599", ""),
+        ("{get: users:/x, forward: [Connection]}", "cannot cross", ""),
+        ("{get: users:/x, forward: [Transfer-Encoding]}", "cannot cross", ""),
+        ("{get: users:/x, forward: [Host]}", "cannot cross", ""),
+        ("{get: users:/x, forward: [Accept-Encoding]}", "cannot cross", ""),
+        ("{get: users:/x, forward: ['a b']}", "is not a header's name", ""),
+        ("{get: users:/x, headers: {Content-Length: '1'}}", "cannot cross", ""),
+        ("{get: users:/x, headers: {X-A: a, x-a: b}}", "twice", ""),
+        ("{get: users:/x, respond: [Content-Type]}", "cannot cross", ""),
+        ("{get: users:/x, respond: [BFF-Calls]}", "cannot cross", ""),
+        ("{get: users:/x, query: {a: {b: c}}}", "is a mapping", ""),
+        ("{get: users:/x, query: {true: {b: c}}}", "is a mapping", ""),
+        ("{get: users:/x, query: [page]}", "no `params.page`", ""),
+        ("{get: {users:/x: null}}", "is wanted here, this is a mapping", "needs quotes"),
+        ("{get: 'users:/x?a=b'}", "has a query", "query:"),
+        ("{get: 'users:/{usr}'}", "nothing is called `usr`", ""),
+        ("{get: 'users:/{user.id}'}", "uses its own value", ""),
+        ("{get: 'users:/{``}'}", "", ""),
+        ("{get: 'users:/{`null`}'}", "is always null", ""),
+        ("{get: \"users:/{''}\"}", "is always null", ""),
+        ("{use: usr}", "no call `usr` in calls/", ""),
+        ("{get: users:/x, when: 'lenght(a)'}", "no function `lenght", "did you mean `length`"),
+        ("7", "a mapping, is wanted", ""),
+        ("null", "a mapping, is wanted", ""),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:deprecated string literal:PendingDeprecationWarning")
+def test_what_is_wrong_with_a_call(folder, call, message, hint):
+    problems = folder.problems(home=f"{VIEW}  user: {call}\nshape: user\n")
+    assert any(message in each.message and hint in each.hint for each in problems), told(problems)
+    assert all(each.place.line == 4 for each in problems if not each.warning), told(problems)
+
+
+@pytest.mark.parametrize(
+    ("service", "message"),
+    [
+        ("{}", "needs `url`"),
+        ("{url: users}", "no http address"),
+        ('{url: "http://h/?a=b"}', "query or a fragment"),
+        ('{url: "http://ada:secret@h/"}', "no password"),
+        ('{url: "http://h/a/../b"}', "is no address"),
+        ('{url: "http://h:0"}', "no http address"),
+        ('{url: "http://h:99999"}', "is no address"),
+        ('{url: "http://é.example"}', "is no address"),
+        ('{url: "http://users..internal"}', "is no"),
+        ('{url: "http://[::1"}', "is no address"),
+        ('{url: "http://h", limit: 0}', "not between"),
+        ('{url: "http://h", credentials: all}', "not known here"),
+        ('{url: "http://h", headers: {X-A: "{params.x}"}}', "cannot use `params`"),
+        ('{url: "http://h", headers: {X-A: "{user.id}"}}', "cannot use `user`"),
+        ('{url: "http://h", headers: {X-A: "{session.sub"}}', "without its `}`"),
+        ('{url: "http://h", headers: {X-A: "{session.subb}"}}', "no `session.subb`"),
+    ],
+)
+def test_what_is_wrong_with_a_service(folder, service, message):
+    bff = "version: 1\nfrontends: {web: {access: none}}\nservices:\n  users: " + service + "\n"
+    problems = folder.problems(bff=bff)
+    assert any(message in each.message for each in problems), told(problems)
+    assert "secret" not in told(problems)
+
+
+def test_a_secret_is_never_printed(folder):
+    (folder.path / "key").write_text("S3CRET{\n")
+    bff = f"""\
+version: 1
+frontends: {{web: {{access: none}}}}
+services:
+  users:
+    url: "http://127.0.0.1:1"
+    headers: {{X-Key: "${{file:{folder.path}/key}}", X-Other: "${{KEY}}"}}
+"""
+    assert "S3CRET" not in told(folder.problems(bff=bff, environ={"KEY": "}S3CRET"}))
+
+
+def test_a_secret_is_sent_as_it_is_and_is_no_template(folder):
+    bff = """\
+version: 1
+frontends: {web: {access: none}}
+services:
+  users: {url: "http://127.0.0.1:1", headers: {X-Key: "${KEY}"}}
+"""
+    assert folder.problems(bff=bff, environ={"KEY": "a{b}c"}) == ()
+
+
+@pytest.mark.parametrize(
+    ("files", "message", "where"),
+    [
+        ({"bff": None}, "there is no bff.yaml", ""),
+        ({"bff": "version: 1\nfrontends: {}\nservices: {}\n"}, "nobody to answer", "bff.yaml"),
+        ({"other": "get: /home\ncall: {get: users:/x}\n"}, "is home's already", "views/other.yaml"),
+        ({"Home2": "get: /x\ncall: {get: users:/x}\n"}, "is no name", "Home2.yaml"),
+        ({"a-b": "get: /x\ncall: {get: users:/x}\n"}, "is no name", "a-b.yaml"),
+        ({"calls_user": "'users:/x'\n", "home": VIEW + "  user: {use: user}\nshape: user\n"}, "", ""),
+        ({"calls_user": "[a]\n", "home": VIEW + "  user: {use: user}\nshape: user\n"}, "", ""),
+        ({"calls_user": "{use: user}\n", "home": VIEW + "  user: {use: user}\nshape: user\n"}, "", ""),
+        ({"home": "get: /a\naccess: signed_in\ncall: {get: users:/x}\n"}, "nobody can sign in", "home"),
+        ({"home": VIEW + "  shape: {get: users:/x}\nshape: a\n"}, "the name has a meaning", "home"),
+        ({"home": VIEW + "  params: {get: users:/x}\nshape: a\n"}, "the name has a meaning", "home"),
+        ({"home": "get: /{a}/{a}\ncall: {get: users:/x}\n"}, "a variable twice", "home"),
+        ({"home": "get: /a/../b\ncall: {get: users:/x}\n"}, "dot segment", "home"),
+        ({"home": "get: /a/\ncall: {get: users:/x}\n"}, "is no route", "home"),
+        ({"home": "get: /a b\ncall: {get: users:/x}\n"}, "is no route", "home"),
+        ({"home": "get: /<a>\ncall: {get: users:/x}\n"}, "is no route", "home"),
+        ({"home": b"\xff\xfe"}, "not UTF-8", "home"),
+        ({"home": ""}, "the file is empty", "home"),
+    ],
+)
+def test_what_is_wrong_between_files(folder, files, message, where):
+    problems = [each for each in folder.problems(**files) if not each.warning]
+    assert any(message in each.message and where in each.place.file for each in problems)
+
+
+def test_routes_that_differ_in_their_variables_names_alone_are_one_route(folder):
+    other = "get: /orders/{a}\ncall: {get: users:/x}\naccess: public\n"
+    problems = folder.problems(one=other, two=other.replace("{a}", "{b}"))
+    assert "is one's already" in one(problems).message
+
+
+@pytest.mark.parametrize("name", ["views/more.yml", "views/deep/more.yaml", "calls/x.yml", "view/a.yaml"])
+def test_a_file_that_looks_like_configuration_and_is_not_read_is_told(folder, name):
+    folder.write()
+    path = folder.path / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("get: /x\n")
+    assert name in told(check(folder.path, {}).warnings)
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ("  extra: {get: users:/x}\n", "the call `extra` is never made"),
+        ("", "no view uses the call `lonely`"),
+    ],
+)
+def test_what_is_not_used_is_a_warning(folder, more, message):
+    home = f"{VIEW}  user: {{get: users:/x}}\n{more}shape: user\n"
+    shared = None if more else "get: users:/x\n"
+    problem = one(folder.problems(home=home, calls_lonely=shared))
+    assert problem.warning
+    assert message in problem.message
+
+
+SHAPED = VIEW + "  a: {{get: users:/a{rung}}}\n  b: {{get: users:/b}}\nshape: {{x: '{leaf}', y: b}}\n"
+
+
+@pytest.mark.parametrize(
+    ("rung", "leaf", "level", "message"),
+    [
+        (", optional: true", "a.x", None, ""),
+        (", optional: true", "length(a)", "error", "where `a` is null"),
+        (", optional: true", "length(a || `[]`)", None, ""),
+        (", optional: true", "join(b.c, a.d)", "warning", "where `a` is null"),
+        (", when: 'b.x'", "length(a)", "error", "where `a` is null"),
+        (", fallback: []", "length(a)", None, ""),
+        (", fallback: 0", "length(a)", "error", "cannot be computed with its fallback"),
+        (", fallback: []", "a.items", "warning", "is null with its fallback"),
+        (", fallback: {items: []}", "a.items", None, ""),
+        (", fallback: {items: null}", "a.items", None, ""),
+        (", fallback: null", "a.items", None, ""),
+        (", status: {404: {}}", "a.items", "warning", "is null with status 404"),
+        (", status: {404: 7}", "length(a)", "error", "cannot be computed with status 404"),
+        ("", "length(a)", None, ""),
+    ],
+)
+def test_shapes_are_held_against_null_and_fallbacks(folder, rung, leaf, level, message):
+    problems = folder.problems(home=SHAPED.format(rung=rung, leaf=leaf))
+    if level is None:
+        assert told(problems) == ""
+        return
+    problem = one(problems)
+    assert problem.warning is (level == "warning")
+    assert message in problem.message
+    assert "/x" in problem.message
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "user: {get: users:/x, fallback: 99999999999999999999999}",
+        "user: {get: users:/x, status: {404: 99999999999999999999999}}",
+        'user: {get: users:/x, fallback: "\\uD800"}',
+        "user: {get: users:/x, fallback: " + "[" * 300 + "]" * 300 + "}",
+        "user: {post: users:/x, json: 99999999999999999999999}",
+    ],
+)
+def test_a_constant_that_json_cannot_hold_is_a_problem(folder, line):
+    home = f"{VIEW}  {line}\nshape: user\n"
+    with pytest.raises(ConfigError):
+        folder.check(home=home)
+
+
+@pytest.mark.parametrize("leaf", ["99999999999999999999999", "[1, 99999999999999999999999]"])
+def test_a_shape_that_json_cannot_hold_is_a_problem(folder, leaf):
+    home = f"{VIEW}  user: {{get: users:/x, guard: true}}\nshape: {{x: {leaf}}}\n"
+    with pytest.raises(ConfigError):
+        folder.check(home=home)
+
+
+def test_the_names_of_a_query_are_as_they_are_written(folder):
+    home = f"{VIEW}  user: {{get: users:/x, query: {{true: a, NO: b, 0x10: c, null: d}}}}\nshape: user\n"
+    call = folder.check(home=home).config.views[0].calls[0]
+    assert [name for name, _ in call.query] == ["true", "NO", "0x10", "null"]
+
+
+def test_a_shared_call_is_overridden_in_place(folder):
+    shared = "get: users:/shared\ntimeout: 1s\nfallback: []\nquery: {a: b}\n"
+    home = f"{VIEW}  user: {{use: user, optional: true, timeout: 2s}}\nshape: user\n"
+    call = folder.check(home=home, calls_user=shared).config.views[0].calls[0]
+    assert (call.rung, call.timeout, call.path.text) == ("optional", 2.0, "/shared")
+    assert call.query[0][0] == "a"
+
+
+def test_what_is_wrong_in_a_shared_call_is_told_where_it_stands(folder):
+    home = f"{VIEW}  user: {{use: user}}\nshape: user\n"
+    problem = one(folder.problems(home=home, calls_user="get: users:/x\ntimout: 1s\n"))
+    assert str(problem.place) == "calls/user.yaml:2:1"
+
+
+def test_services_read_their_addresses_from_the_environment(folder):
+    bff = """\
+version: 1
+frontends: {web: {access: none}}
+services: {users: {url: "${USERS_URL:-http://127.0.0.1:9001}"}}
+"""
+    assert folder.check(bff=bff).config.services["users"].url.endswith(":9001")
+    found = folder.check(bff=bff, environ={"USERS_URL": "http://other:1/"})
+    assert found.config.services["users"].url == "http://other:1"

@@ -1,0 +1,315 @@
+"""The conductor as a state machine: whatever arrives, in whatever order, it keeps its promises."""
+
+import os
+from typing import Any
+
+import orjson
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from bff.declare.check import check_config
+from bff.declare.config import assemble
+from bff.declare.load import parse
+from bff.engine.answer import Answer, Asked
+from bff.engine.conduct import Run, conduct
+from bff.engine.plan import Plan
+from bff.errors import BadReply, TimedOut, Unreachable
+from bff.model.exchange import Deadline, Reply, Request
+from bff.model.principal import NOBODY
+from bff.upstream.exchange import Completion
+from tests.simulation import Played, SimulatedClock, SimulatedEffects, SimulatedExchange, Started
+
+DEADLINE = 1.0
+QUICK = settings(
+    max_examples=120,
+    stateful_step_count=25,
+    deadline=None,
+    derandomize=bool(os.environ.get("CI")),
+    suppress_health_check=[HealthCheck.too_slow],
+)
+ROOT = {
+    "version": 1,
+    "frontends": {"web": {"access": "none"}},
+    "services": {
+        "plain": {"url": "http://plain.test", "timeout": "400ms"},
+        "slow": {"url": "http://slow.test", "timeout": "5s"},
+        "secured": {"url": "http://secured.test", "timeout": "400ms", "credentials": "session"},
+    },
+}
+VALUE = {"id": 1, "flag": True, "items": [{"id": 1}, {"id": 2}, {"id": 1}]}
+FAILURES = (TimedOut("late"), Unreachable("gone"), BadReply("html"))
+
+
+# -- random plans ----------------------------------------------------------------------------
+
+
+@st.composite
+def calls(draw: st.DrawFn) -> dict[str, Any]:
+    """A random DAG of calls, as a view file has them."""
+    declared: dict[str, Any] = {}
+    for number in range(draw(st.integers(1, 6))):
+        earlier = sorted(declared)
+        declared[f"c{number}"] = draw(_call(f"c{number}", earlier))
+    return declared
+
+
+@st.composite
+def _call(draw: st.DrawFn, name: str, earlier: list[str]) -> dict[str, Any]:
+    service = draw(st.sampled_from(sorted(ROOT["services"])))
+    call: dict[str, Any] = {}
+    query: dict[str, Any] = {}
+    path = f"{service}:/{name}"
+    used = st.sampled_from(earlier) if earlier else st.nothing()
+    if earlier:
+        for use in draw(st.sets(st.sampled_from(["path", "query", "when", "after"]))):
+            other = draw(used)
+            if use == "path":
+                path += f"/{{{other}.id}}"
+            elif use == "query":
+                query["q"] = f"{{{other}.id}}"
+            elif use == "when":
+                call["when"] = f"{other}.flag"
+            else:
+                call["after"] = [other]
+    if earlier and draw(st.booleans()):
+        call["each"] = f"{draw(used)}.items"
+        if draw(st.booleans()):
+            call["into"] = f"of_{name}"
+        if draw(st.booleans()):
+            batch = {"get": path, "query": {**query, "ids": "{item.id}"}, "key": "id", "size": 1}
+            return call | {"batch": batch} | draw(_rung())
+        path += "/{item.id}"
+    return call | {"get": path, "query": query} | draw(_rung())
+
+
+def _rung() -> st.SearchStrategy[dict[str, Any]]:
+    fallback = {"id": 0, "flag": False, "items": [{"id": 9}]}
+    return st.sampled_from(
+        [{}, {"required": True}, {"optional": True}, {"fallback": fallback}, {"fallback": None}]
+    )
+
+
+def planned(declared: dict[str, Any]) -> Plan:
+    """The plan of a view that answers with everything its calls bring."""
+    view = {
+        "get": "/all",
+        "timeout": "1s",
+        "calls": declared,
+        "shape": {name: name for name in declared},
+    }
+    nodes = [parse(orjson.dumps(each).decode(), "made.yaml", {}) for each in (ROOT, view)]
+    checked = check_config(assemble(nodes[0], {"all": nodes[1]}, {}))
+    return checked.plans["all"]["web"]
+
+
+def asked() -> Asked:
+    scope = {"params": {}, "session": {"claims": {}}, "headers": {}, "services": {}}
+    return Asked(scope, {}, NOBODY)
+
+
+def reply(value: Any, status: int = 200) -> Reply:
+    body = b"" if value is None else orjson.dumps(value)
+    return Reply(status, (("content-type", "application/json"),), body)
+
+
+def value_for(request: Request) -> Any:
+    """What an upstream answers to a request; a batch gets a list."""
+    return [VALUE] if "ids=" in request.target else VALUE
+
+
+# -- any interleaving ------------------------------------------------------------------------
+
+
+class Conductor(RuleBasedStateMachine):
+    """A run whose every completion and every moment hypothesis chooses."""
+
+    @initialize(declared=calls())
+    def begin(self, declared: dict[str, Any]) -> None:
+        self.plan = planned(declared)
+        self.clock = SimulatedClock()
+        self.exchange = SimulatedExchange(self.clock)
+        self.effects = SimulatedEffects(self.clock, latency=None)
+        self.completed: set[int] = set()
+        self.seen: dict[str, Any] = {}
+        self.run = Run(
+            self.plan,
+            asked(),
+            Deadline(DEADLINE),
+            self.exchange,
+            self.effects,
+            self.clock,
+            self.clock.mailbox(),
+        )
+        self.run.begin()
+
+    @property
+    def started(self) -> list[Started]:
+        return [*self.exchange.started, *self.effects.started]
+
+    @property
+    def out(self) -> list[Started]:
+        over = self.completed
+        return [
+            each for each in self.started if each.cancelled is None and each.attempt not in over
+        ]
+
+    def complete(self, data: st.DataObject, result_of: Any) -> None:
+        if not self.out:
+            return
+        ticket = data.draw(st.sampled_from(self.out), label="which")
+        self.completed.add(ticket.attempt)
+        what = ticket.what
+        is_request = isinstance(what, Request)
+        result = result_of(what) if is_request else (("authorization", "secret"),)
+        self.run.receive(Completion(ticket.attempt, result))
+
+    @precondition(lambda self: not self.run.done)
+    @rule(data=st.data())
+    def answer_well(self, data: st.DataObject) -> None:
+        self.complete(data, lambda request: reply(value_for(request)))
+
+    @precondition(lambda self: not self.run.done)
+    @rule(data=st.data())
+    def answer_null(self, data: st.DataObject) -> None:
+        self.complete(data, lambda _: reply(None))
+
+    @precondition(lambda self: not self.run.done)
+    @rule(data=st.data(), status=st.sampled_from([302, 404, 500, 503]))
+    def answer_with_status(self, data: st.DataObject, status: int) -> None:
+        self.complete(data, lambda _: reply({"error": 1}, status))
+
+    @precondition(lambda self: not self.run.done)
+    @rule(data=st.data(), error=st.sampled_from(FAILURES))
+    def fail(self, data: st.DataObject, error: Exception) -> None:
+        self.complete(data, lambda _: error)
+
+    @precondition(lambda self: not self.run.done)
+    @rule(error=st.sampled_from(FAILURES), data=st.data())
+    def refuse_credentials(self, error: Any, data: st.DataObject) -> None:
+        waiting = [each for each in self.out if each in self.effects.started]
+        if waiting:
+            ticket = data.draw(st.sampled_from(waiting), label="whose")
+            self.completed.add(ticket.attempt)
+            self.run.receive(Completion(ticket.attempt, error))
+
+    @precondition(lambda self: self.started)
+    @rule(data=st.data())
+    def arrive_late_or_twice(self, data: st.DataObject) -> None:
+        over = [each for each in self.started if each not in self.out]
+        if over:
+            before = dict(self.run.outcomes)
+            ticket = data.draw(st.sampled_from(over), label="which")
+            self.run.receive(Completion(ticket.attempt, reply(VALUE)))
+            assert self.run.outcomes == before
+
+    @precondition(lambda self: not self.run.done)
+    @rule(share=st.floats(0.01, 1.0))
+    def pass_time(self, share: float) -> None:
+        """Never past the next timer: the loop would have woken for it."""
+        now = self.clock.now()
+        self.clock.advance(now + (self.run.next_timer - now) * share)
+        self.run.tick()
+
+    @invariant()
+    def outcomes_never_change(self) -> None:
+        if hasattr(self, "run"):
+            assert self.seen.items() <= self.run.outcomes.items()
+            self.seen = dict(self.run.outcomes)
+            assert self.seen.keys() <= self.plan.nodes.keys()
+
+    @invariant()
+    def nothing_is_past_its_time(self) -> None:
+        if hasattr(self, "run"):
+            assert all(each.at < DEADLINE for each in self.started)
+            assert all(each.deadline.at <= DEADLINE for each in self.started)
+            assert self.run.done or self.run.next_timer <= DEADLINE
+            assert not [each for each in self.out if each.deadline.at < self.clock.now()]
+
+    @invariant()
+    def nothing_waits_for_nothing(self) -> None:
+        if hasattr(self, "run"):
+            assert self.run.done or self.out
+
+    @invariant()
+    def a_required_failure_ends_it(self) -> None:
+        if not hasattr(self, "run"):
+            return
+        fatal = [name for name in self.run.outcomes if self._fatal(name)]
+        assert bool(self.run.failure) == bool(fatal)
+        if self.run.failure:
+            assert self.run.done
+            assert not self.out
+
+    def _fatal(self, name: str) -> bool:
+        outcome, call = self.run.outcomes[name], self.plan.nodes[name].compiled.call
+        missed = outcome.kind == "skipped" and outcome.reason == "dependency" and outcome.detail
+        failed = outcome.kind == "failed" and outcome.reason != "cancelled"
+        return call.rung == "required" and bool(failed or missed)
+
+    def teardown(self) -> None:
+        if not hasattr(self, "run"):
+            return
+        while not self.run.done:
+            self.clock.advance(self.run.next_timer)
+            assert self.clock.now() <= DEADLINE
+            self.run.tick()
+        assert not self.out
+        answer = self.run.answer()
+        assert list(answer.outcomes) == list(self.plan.nodes)
+        assert all(outcome.took <= DEADLINE for outcome in answer.outcomes.values())
+        orjson.dumps(answer.value)
+
+
+TestConductor = Conductor.TestCase
+TestConductor.settings = QUICK
+
+
+# -- the order of arrival ----------------------------------------------------------------------
+
+
+def answered(plan: Plan, latencies: list[float], broken: set[str]) -> Answer:
+    """Run a plan; the n-th request started takes the n-th latency."""
+    clock = SimulatedClock()
+    numbers = iter(range(10_000))
+
+    def script(request: Request) -> Played:
+        after = latencies[next(numbers) % len(latencies)]
+        name = request.target.split("/")[1].split("?")[0]
+        if name in broken:
+            return Played(after, reply(None, 500))
+        return Played(after, reply(value_for(request)))
+
+    exchange = SimulatedExchange(clock, script)
+    effects = SimulatedEffects(clock, latencies[-1])
+    answer = conduct(plan, asked(), Deadline(DEADLINE), exchange, effects, clock)
+    assert clock.now() <= DEADLINE
+    return answer
+
+
+LATENCIES = st.lists(st.floats(0, 0.05), min_size=1, max_size=8)
+
+
+@given(calls(), LATENCIES, LATENCIES, st.sets(st.sampled_from([f"c{n}" for n in range(6)])))
+@settings(QUICK, max_examples=200)
+def test_the_order_of_arrival_changes_nothing(
+    declared: dict[str, Any], one: list[float], other: list[float], broken: set[str]
+):
+    plan = planned(declared)
+    first, second = answered(plan, one, broken), answered(plan, other, broken)
+    assert bool(first.failure) == bool(second.failure)
+    if not first.failure:  # of several failures, the first to come decides
+        assert first.value == second.value
+        kinds = [
+            {name: (each.kind, each.reason, each.failed) for name, each in answer.outcomes.items()}
+            for answer in (first, second)
+        ]
+        assert kinds[0] == kinds[1]
+
+
+@given(calls(), st.lists(st.floats(0, 3), min_size=1, max_size=8))
+@settings(QUICK, max_examples=200)
+def test_the_deadline_holds_whatever_services_take(declared: dict[str, Any], late: list[float]):
+    plan = planned(declared)
+    answer = answered(plan, late, set())
+    assert list(answer.outcomes) == list(plan.nodes)
