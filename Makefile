@@ -1,9 +1,10 @@
 # Every target sets up what it needs, by .ci/bootstrap, and does so once.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all check lock clean packages
+.PHONY: help demo test test-all check bench lock clean packages
 
 PORT ?= 8080
 PYTHON ?=
+ROUNDS ?= 5
 export PYTHON
 
 help: ## Say what can be made
@@ -25,6 +26,10 @@ check: .venv/.dev ## Lint, format, types, layers, known vulnerabilities
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 	.venv/bin/python .ci/audit.py
+
+bench: ## Compare with hand-written pages under load (ROUNDS=5, JSON=1)
+	@.ci/bootstrap bench
+	@exec .venv/bin/python -m bench --rounds $(ROUNDS) $(if $(JSON),--json)
 
 lock: ## Resolve the dependencies again (UPGRADE=1 takes the newest)
 	@.ci/bootstrap venv

@@ -79,6 +79,7 @@ class Upstream:
     target: str
     headers: Mapping[str, str | None]
     json: Any
+    text: str | None
     reply: StubReply
 
     def unlike(self, asked: "SentRequest") -> list[str]:
@@ -89,6 +90,8 @@ class Upstream:
             if not like(wanted, asked.headers.get(name.lower()))
         ]
         if self.json is not ... and (not asked.body or json.loads(asked.body) != self.json):
+            wrong.append(f"its body is {asked.body!r}")
+        if self.text is not None and not like(self.text, asked.body.decode()):
             wrong.append(f"its body is {asked.body!r}")
         return wrong
 
@@ -114,6 +117,7 @@ class Asked:
     method: str
     target: str
     headers: list[tuple[str, str]]
+    body: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +140,8 @@ class Case:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
 
-    def reply_to(self, asked: SentRequest) -> StubReply | str:
-        """The reply to a request, or why the file has none for it."""
+    def upstream_of(self, asked: SentRequest) -> Upstream | str:
+        """The upstream that answers a request, or why the file has none for it."""
         reasons = []
         for each in self.upstreams:
             if (each.method, each.service, each.target) == (
@@ -147,7 +151,7 @@ class Case:
             ):
                 unlike = each.unlike(asked)
                 if not unlike:
-                    return each.reply
+                    return each
                 reasons += unlike
         return f"no upstream for {asked}" + "".join(f"; {reason}" for reason in reasons)
 
@@ -167,6 +171,7 @@ def read_case(path: Path) -> Case:
     given = _plain(root)
     nodes = {key.value: value for key, value in root.value}
     _known(given, KEYS, path.name)
+    assert given["about"].endswith("."), "`about` is a sentence"
     expect = given["expect"]
     _known(expect, EXPECT_KEYS, "expect")
     assert not [name for name in expect.get("headers", {}) if "=" in name], "a value needs quotes"
@@ -199,7 +204,9 @@ def _known(given: Mapping[str, Any], keys: set[str], what: str) -> None:
 def _plain(node: yaml.Node) -> Any:
     """A value, its scalars read by the same rules as the language's own."""
     if isinstance(node, yaml.MappingNode):
-        return {str(key.value): _plain(value) for key, value in node.value}
+        content = {str(key.value): _plain(value) for key, value in node.value}
+        assert len(content) == len(node.value), f"a key stands twice in {node.start_mark}"
+        return content
     if isinstance(node, yaml.SequenceNode):
         return [_plain(each) for each in node.value]
     return node.value if node.style else core_scalar(node.value)
@@ -243,11 +250,12 @@ def _principal(session: Mapping[str, Any] | None) -> Principal:
 
 def _upstream(given: Mapping[str, Any]) -> Upstream:
     method = next(key for key in given if key in METHODS)
-    _known(given, {method, "headers", "json", "reply"}, "an upstream")
+    _known(given, {method, "headers", "json", "text", "reply"}, "an upstream")
     service, _, target = given[method].partition(":")
     wanted = given.get("json", ...)
     reply = _reply(given["reply"])
-    return Upstream(method.upper(), service, target, given.get("headers", {}), wanted, reply)
+    headers, text = given.get("headers", {}), given.get("text")
+    return Upstream(method.upper(), service, target, headers, wanted, text, reply)
 
 
 def _reply(given: Mapping[str, Any]) -> StubReply:
@@ -276,5 +284,9 @@ def _asked(given: Any) -> Asked:
         method, target = given.split(" ", 1)
         return Asked(method, target, [])
     method = next(key for key in given if key in (*METHODS, "options"))
-    _known(given, {method, "headers"}, "a request")
-    return Asked(method.upper(), given[method], list(given.get("headers", {}).items()))
+    _known(given, {method, "headers", "json", "text"}, "a request")
+    text = json.dumps(given["json"]) if "json" in given else given.get("text", "")
+    headers = {"Content-Type": "application/json"} if text else {}
+    headers |= given.get("headers", {})
+    named = [(name, value) for name, value in headers.items() if value is not None]
+    return Asked(method.upper(), given[method], named, text.encode())

@@ -23,7 +23,7 @@ from bff.model.exchange import Reply, Request
 from bff.observe.events import Answered
 from bff.upstream.body import read_body
 from bff.upstream.pool import PoolExchange
-from tests.golden_case import Asked, Case, SentRequest, like, measure, read_case
+from tests.golden_case import Asked, Case, SentRequest, Upstream, like, measure, read_case
 from tests.simulation import Played, SimulatedClock, SimulatedEffects, SimulatedExchange
 
 FILES = sorted((Path(__file__).parent / "golden").glob("*.yaml"))
@@ -49,15 +49,17 @@ class Services:
 
     case: Case
     sent: list[SentRequest] = field(default_factory=list)
+    used: list[Upstream] = field(default_factory=list)
     strange: list[str] = field(default_factory=list)
     _lock: Any = field(default_factory=Lock)
 
     def answer(self, asked: SentRequest) -> StubReply:
-        found = self.case.reply_to(asked)
+        found = self.case.upstream_of(asked)
         with self._lock:
             self.sent.append(asked)
-            if isinstance(found, StubReply):
-                return found
+            if isinstance(found, Upstream):
+                self.used.append(found)
+                return found.reply
             self.strange.append(found)
         return StubReply.problem(501, found)
 
@@ -89,17 +91,14 @@ def test_golden(path: Path, way: str, tmp_path: Path):
     case = read_case(path)
     case.write(tmp_path)
     services = Services(case)
-    if way == "simulated":
-        ran = _simulated(case, services, tmp_path)
-        _check_times(case, ran)
-        tolerance = 1e-6
-    else:
-        ran = _over_http(case, services, tmp_path)
-        tolerance = NOISE
+    ran = (_simulated if way == "simulated" else _over_http)(case, services, tmp_path)
     _check_answer(case, ran, services.strange)
-    if "within" in case.expect:
-        assert ran.took <= measure(case.expect["within"]) + tolerance
-    _check_sent(case, services)
+    _check_sent(case, services, cut_short="cancelled" in ran.headers.get("bff-calls", ""))
+    if way == "simulated":
+        _check_times(case, ran)
+        assert all(each in services.used for each in case.upstreams), "an upstream is never asked"
+    elif "within" in case.expect:
+        assert ran.took <= measure(case.expect["within"]) + NOISE
 
 
 # -- two ways to run a case ------------------------------------------------------------------
@@ -265,11 +264,15 @@ def _check_times(case: Case, ran: Ran) -> None:
         outcome = ran.answered[0].outcomes[name]
         at = None if wanted is None else pytest.approx(measure(wanted), abs=1e-6)
         assert outcome.started == at, name
+    if "within" in case.expect:
+        assert ran.took <= measure(case.expect["within"]) + 1e-6
 
 
-def _check_sent(case: Case, services: Services) -> None:
+def _check_sent(case: Case, services: Services, *, cut_short: bool) -> None:
+    """What was sent; a call that was given up may not have got as far, on a busy machine."""
     sent = [str(asked) for asked in services.sent]
     if "sent_in_order" in case.expect:
         assert sent == case.expect["sent_in_order"]
     if "sent" in case.expect:
-        assert sorted(sent) == sorted(case.expect["sent"])
+        wanted = case.expect["sent"]
+        assert sorted(sent) == sorted(wanted) or (cut_short and set(sent) <= set(wanted)), sent

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from bff.declare.load import Node
@@ -40,8 +41,12 @@ def _target(node: Node) -> tuple[str, Source]:
     found = _TARGET.fullmatch(written.text)
     if not found:
         hint = "a service and a path on it: `users:/users/{session.sub}`"
-        raise wrong(node.place, f"`{written.text}` is no target", hint)
-    return found[1], Source(found[2], written.place)
+        raise wrong(node.place, f"`{written.shown}` is no target", hint)
+    return found[1], replace(written, text=found[2], written=_after_service(written))
+
+
+def _after_service(written: Source) -> str:
+    return written.shown.partition(":")[2].strip()
 
 
 def _query(node: Node) -> tuple[tuple[str, Any], ...]:
@@ -53,7 +58,9 @@ def _query(node: Node) -> tuple[tuple[str, Any], ...]:
     read: dict[str, Any] = map_of(TREE).read(node)
     for name, value in read.items():
         if isinstance(value, dict):
-            raise wrong(node.value[name].place, f"the query value `{name}` is a mapping")
+            hint = 'a template needs quotes: "{params.id}"'
+            place = node.value[name].place
+            raise wrong(place, f"the query value `{name}` is a mapping", hint)
     return tuple(read.items())
 
 
@@ -64,6 +71,7 @@ def _each(node: Node) -> tuple[tuple[str, Source], ...]:
 
 
 TARGET: Final = Reader(_target, {"type": "string"})
+JSON_BODY: Final = Reader(lambda node: (TREE.read(node),))  # null is a body too
 QUERY: Final = Reader(_query, {"type": ["object", "array"]})
 EACH: Final = Reader(_each, {"type": ["string", "object"]})
 _STATUS: Final = integer(200, 599)
@@ -75,7 +83,7 @@ _REQUEST_KEYS: Final = {
     },
     "query": Key(QUERY, "Templates of query values, or names of parameters passed on.", ()),
     "headers": Key(HEADERS, "Templates of headers of the request.", ()),
-    "json": Key(TREE, "The request body as JSON: a tree of templates."),
+    "json": Key(JSON_BODY, "The request body as JSON: a tree of templates."),
     "form": Key(TREE, "The request body as a form (application/x-www-form-urlencoded)."),
     "multipart": Key(TREE, "The request body as multipart/form-data: texts and files."),
     "json_with": Key(source("a function"), "`package.module:function` that makes the body."),
@@ -124,15 +132,18 @@ def _follow(written: Source) -> tuple[str, Source]:
     found = _FOLLOW.fullmatch(written.text)
     if not found:
         hint = "a service and an expression: `users: customer._links.addresses.href`"
-        raise wrong(written.place, f"`{written.text}` is nothing to follow", hint)
-    return found[1], Source(found[2], written.place)
+        raise wrong(written.place, f"`{written.shown}` is nothing to follow", hint)
+    return found[1], replace(written, text=found[2], written=_after_service(written))
 
 
 def _body(place: Place, values: dict[str, Any]) -> dict[str, Any]:
     given = [kind for kind in _BODIES if kind in values]
     if len(given) > 1:
         raise wrong(place, f"a request has one body: {' or '.join(given)}")
-    return {"body_kind": given[0], "body": values[given[0]]} if given else {}
+    if not given:
+        return {}
+    body = values[given[0]]
+    return {"body_kind": given[0], "body": body[0] if given[0] == "json" else body}
 
 
 def _request(place: Place, values: dict[str, Any], what: str) -> tuple[str, str, Source]:
@@ -248,6 +259,8 @@ def _merged(node: Node, shared: Mapping[str, Node]) -> Node:
         hint = did_you_mean(used, shared)
         raise wrong(node.value["use"].place, f"no call `{used}` in calls/", hint)
     base = shared[used]
+    if not isinstance(base.value, dict):
+        raise wrong(base.place, "a shared call is a mapping, as in a view")
     own = {name: each for name, each in node.value.items() if name != "use"}
     gone = set(own)
     for exclusive in (_RUNGS, (*METHODS, "batch", "follow"), _BODIES):

@@ -1,7 +1,7 @@
 """Everything that is wrong with a configuration, or doubtful in it, found in one run."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -40,12 +40,13 @@ def check(folder: Path, environ: Mapping[str, str] = os.environ) -> Checked:
     Raises:
         ConfigError: with every problem, warnings among them.
     """
-    return check_config(read_config(folder, environ))
+    config, doubts = read_config(folder, environ)
+    return check_config(config, doubts)
 
 
-def check_config(config: Config) -> Checked:
+def check_config(config: Config, doubts: Sequence[Problem] = ()) -> Checked:
     """Plan and check what was read; see `check`."""
-    problems = list(_service_headers(config))
+    problems = [*doubts, *_service_headers(config)]
     plans: dict[str, dict[str, Plan]] = {}
     for view in config.views:
         try:

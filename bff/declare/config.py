@@ -1,7 +1,8 @@
 """A folder of files becomes one Config, or the list of everything wrong with it."""
 
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +21,8 @@ _LOOPBACK: Final = ("localhost", "127.0.0.1", "[::1]")
 _HOST: Final = text(
     r"[a-z0-9.-]+|\[[0-9a-f:]+\]", "a host name", "without a port, in small letters"
 )
+_STEM: Final = re.compile("[a-z][a-z0-9_]*")
+_NOT_READ: Final = "only views/NAME.yaml, views/NAME.py and calls/NAME.yaml are"
 _RESERVED_PREFIXES: Final = frozenset({"auth", "livez", "readyz"})
 
 ROOT_KEYS: Final = {
@@ -43,8 +46,13 @@ def _root(place: Place, values: dict[str, Any]) -> Config:
 ROOT: Final = table(_root, ROOT_KEYS, "bff.yaml")
 
 
-def read_config(folder: Path, environ: Mapping[str, str] = os.environ) -> Config:
-    """Read `bff.yaml`, `views/*.yaml` and `calls/*.yaml` of a folder.
+def read_config(
+    folder: Path, environ: Mapping[str, str] = os.environ
+) -> tuple[Config, list[Problem]]:
+    """Read `bff.yaml`, `views/*.yaml`, `views/*.py` and `calls/*.yaml` of a folder.
+
+    Returns:
+        What they declare, and what in them is doubtful.
 
     Args:
         environ: what `${NAME}` refers to.
@@ -57,12 +65,13 @@ def read_config(folder: Path, environ: Mapping[str, str] = os.environ) -> Config
         raise wrong(Place(str(folder)), "there is no bff.yaml here", hint)
     python, broken = _load_python(folder / "views")
     nodes = {name: each.node for name, each in python.items()}
-    return assemble(
-        _load(folder / "bff.yaml", environ),
-        _load_folder(folder / "views", environ) | broken | nodes,
-        _load_folder(folder / "calls", environ),
-        python,
-    )
+    views = _load_folder(folder / "views", environ) | broken | nodes
+    shared = _load_folder(folder / "calls", environ)
+    config = assemble(_load(folder / "bff.yaml", environ), views, shared, python)
+    return config, _unused(shared, views) + [
+        Problem(Place(_shown(path)), "this file is not read", _NOT_READ, warning=True)
+        for path in _strangers(folder)
+    ]
 
 
 Loaded = Node | ConfigError
@@ -105,26 +114,38 @@ def assemble(
                 problems += error.problems
     if config.frontends:
         problems += _crossing(config, declared)
-    problems += _unused(calls, views)
-    if any(not problem.warning for problem in problems):
+    if problems:
         raise ConfigError(list(dict.fromkeys(problems)))
     return replace(config, views=tuple(declared))
 
 
 def _load(path: Path, environ: Mapping[str, str]) -> Loaded:
-    shown = os.path.relpath(path)
     try:
-        return load(path, shown if not shown.startswith("..") else str(path), environ)
+        return load(path, _shown(path), environ)
     except ConfigError as error:
         return error
+
+
+def _shown(path: Path) -> str:
+    """A path as messages name it: from here, if it is below here."""
+    shown = os.path.relpath(path)
+    return str(path) if shown.startswith("..") else shown
+
+
+def _strangers(folder: Path) -> Iterator[Path]:
+    """Files that look like configuration, and stand where nothing is read."""
+    for name in ("views", "calls"):
+        yield from sorted(folder.glob(f"{name}/**/*.yml"))
+        yield from sorted(path for path in folder.glob(f"{name}/*/**/*.yaml") if path.is_file())
 
 
 def _load_folder(folder: Path, environ: Mapping[str, str]) -> dict[str, Loaded]:
     loaded: dict[str, Loaded] = {}
     for path in files(folder):
         node = _load(path, environ)
-        if not path.stem.isidentifier():
-            node = wrong(Place(str(path)), f"`{path.stem}` is no name", "small letters and `_`")
+        if not _STEM.fullmatch(path.stem):
+            hint = "small letters, digits and `_`"
+            node = wrong(Place(_shown(path)), f"`{path.stem}` is no name", hint)
         loaded[path.stem] = node
     return loaded
 
@@ -135,7 +156,7 @@ def _load_python(folder: Path) -> tuple[dict[str, PythonView], dict[str, Loaded]
     broken: dict[str, Loaded] = {}
     for path in sorted(folder.glob("*.py")):
         try:
-            found[path.stem] = load_python(path, os.path.relpath(path))
+            found[path.stem] = load_python(path, _shown(path))
         except ConfigError as error:
             broken[path.stem] = error
     return found, broken
@@ -165,12 +186,12 @@ def _crossing(config: Config, views: list[View]) -> list[Problem]:
     return problems
 
 
-def _unused(calls: Mapping[str, Node], views: Mapping[str, Loaded]) -> list[Problem]:
+def _unused(calls: Mapping[str, Loaded], views: Mapping[str, Loaded]) -> list[Problem]:
     used = {name for node in views.values() if isinstance(node, Node) for name in _uses(node)}
     return [
         Problem(node.place, f"no view uses the call `{name}`", warning=True)
         for name, node in calls.items()
-        if name not in used
+        if name not in used and isinstance(node, Node)
     ]
 
 

@@ -4,6 +4,7 @@ Scalars are read by YAML 1.2's core schema (section 10.3), so that `NO` and `1:3
 Aliases and tags are refused: what several views share stands in `calls/`.
 """
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from typing import Any, Final
 import yaml
 
 from bff.errors import ConfigError, Problem
-from bff.model.source import Place
+from bff.model.source import CLOSE, OPEN, Place, braces_back
 
 _PARSER: Final[Any] = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 _MAX_BYTES: Final = 1_000_000
@@ -24,6 +25,10 @@ _WORDS: Final[Mapping[str, Any]] = {
     **dict.fromkeys(("true", "True", "TRUE"), True),
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
+_DIGITS: Final = 30  # what is longer is too large for an integer, and costs time to find out
+_LEAST, _MOST = -(2**63), 2**64 - 1
+_DEEP: Final = 100
+_BRACES_APART: Final = str.maketrans("{}", OPEN + CLOSE)
 _REFERENCE: Final = re.compile(r"\$\{([^}]*)\}")
 _NAME: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?", re.DOTALL)
 _BROKEN_BRACE: Final = re.compile(r"[^\s\"'\[{,:-]\{|:\s+\{[^\"']*\}.*\}")
@@ -36,12 +41,16 @@ class Node:
     Args:
         keys: a mapping's keys, as nodes of their own.
         raw: a scalar's text, references resolved, before it was taken for a number.
+        written: the text as it stands in the file: messages show this, and so no secret.
+        template: the text with the braces of what was referred to set apart (`OPEN`, `CLOSE`).
     """
 
     value: Any
     place: Place
     keys: Mapping[str, "Node"] | None = None
     raw: str = ""
+    written: str = ""
+    template: str = ""
 
     @property
     def plain(self) -> Any:
@@ -79,23 +88,47 @@ def load(path: Path, shown: str, environ: Mapping[str, str]) -> Node:
 def parse(text: str, shown: str, environ: Mapping[str, str]) -> Node:
     """The node of a text; see `load`."""
     try:
+        _refuse_odd(text, shown)
         root = yaml.compose(text, Loader=_PARSER)
     except yaml.MarkedYAMLError as error:
         raise _broken(text, shown, error) from None
     except (yaml.YAMLError, ValueError) as error:
         raise _wrong(Place(shown), f"this is not YAML: {str(error).splitlines()[0]}") from None
-    except RecursionError:
-        raise _wrong(Place(shown), "this is nested too deeply") from None
     if root is None:
         raise _wrong(Place(shown), "the file is empty")
     converter = _Converter(shown, environ)
-    try:
-        node = converter.node(root)
-    except RecursionError:
-        raise _wrong(Place(shown), "this is nested too deeply") from None
+    node = converter.node(root)
     if converter.problems:
         raise ConfigError(converter.problems)
     return node
+
+
+def _refuse_odd(text: str, shown: str) -> None:
+    """Refuse what composing would not show, or not survive: aliases, tags, and deep nesting.
+
+    Only texts that have the characters for it are gone through, as that takes a while.
+
+    Raises:
+        ConfigError: at the first of them.
+    """
+    nests = text.count("[") + text.count("{") + text.count("- -") > _DEEP or " " * _DEEP in text
+    if not nests and not re.search(r"[*!&]", text):
+        return
+    depth = 0
+    for event in yaml.parse(text, Loader=_PARSER):
+        mark: Any = event.start_mark
+        place = Place(shown, mark.line + 1, mark.column + 1)
+        if isinstance(event, yaml.AliasEvent):
+            hint = "what several views share stands in `calls/`; a text with `*` needs quotes"
+            raise _wrong(place, "an alias (`*name`) is not part of this language", hint)
+        tag = getattr(event, "tag", None)
+        if tag not in {None, "!"}:
+            hint = "a text with `!` needs quotes"
+            raise _wrong(place, f"the tag `{tag}` is not part of this language", hint)
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEP:
+            raise _wrong(place, f"this is nested more than {_DEEP} deep")
 
 
 def _broken(text: str, shown: str, error: yaml.MarkedYAMLError) -> ConfigError:
@@ -115,20 +148,14 @@ class _Converter:
     def __init__(self, shown: str, environ: Mapping[str, str]) -> None:
         self.problems: list[Problem] = []
         self._shown, self._environ = shown, environ
-        self._seen: set[int] = set()
 
     def node(self, node: yaml.Node) -> Node:
         place = Place(self._shown, node.start_mark.line + 1, node.start_mark.column + 1)
-        if id(node) in self._seen:
-            self._problem(place, "an alias (`*name`) is not part of this language", "use `calls/`")
-            return Node(None, place)
-        self._seen.add(id(node))
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, place)
         if isinstance(node, yaml.SequenceNode):
             return Node([self.node(each) for each in node.value], place)
-        value, raw = self._scalar(node, place)
-        return Node(value, place, raw=raw)
+        return self._scalar(node, place)
 
     def _mapping(self, node: yaml.MappingNode, place: Place) -> Node:
         values: dict[str, Node] = {}
@@ -145,25 +172,35 @@ class _Converter:
                 keys[name], values[name] = key, self.node(value_node)
         return Node(values, place, keys)
 
-    def _scalar(self, node: yaml.Node, place: Place) -> tuple[Any, str]:
-        if node.tag and not node.tag.startswith("tag:yaml.org,2002:"):
-            self._problem(place, f"the tag `{node.tag}` is not part of this language")
-        text: str = node.value
-        if "${" in text:
-            whole = _REFERENCE.fullmatch(text)
-            text = self._resolved(text, place)
-            return (core_scalar(text) if whole else text), text
-        quoted = getattr(node, "style", None)
-        return (text if quoted else core_scalar(text)), text
+    def _scalar(self, node: yaml.Node, place: Place) -> Node:
+        written: str = node.value
+        template = written
+        if "${" in written:
+            template = _REFERENCE.sub(lambda found: self._lookup(found[1], place), written)
+        raw = braces_back(template)
+        value: Any = raw
+        if not getattr(node, "style", None) and (raw == written or _REFERENCE.fullmatch(written)):
+            value = self._core(raw, place)
+        return Node(value, place, None, raw, written, template)
 
-    def _resolved(self, text: str, place: Place) -> str:
-        return _REFERENCE.sub(lambda found: self._lookup(found[1], place), text)
+    def _core(self, text: str, place: Place) -> Any:
+        """What a plain scalar is, where JSON can hold it (RFC 8259, section 6)."""
+        value = core_scalar(text)
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if is_number and not (math.isfinite(value) and _LEAST <= value <= _MOST):
+            self._problem(place, "a number beyond 64 bits", "write it in quotes")
+            return 0
+        return value
 
     def _lookup(self, reference: str, place: Place) -> str:
+        """What a reference stands for, its braces set apart: it is no template."""
+        return self._found(reference, place).translate(_BRACES_APART)
+
+    def _found(self, reference: str, place: Place) -> str:
         if reference.startswith("file:"):
             try:
                 return Path(reference.removeprefix("file:")).read_text().strip()
-            except (OSError, UnicodeDecodeError) as error:
+            except (OSError, ValueError) as error:
                 reason = getattr(error, "strerror", None) or "it is not text"
                 self._problem(place, f"`${{{reference}}}` cannot be read: {reason}")
                 return ""
@@ -188,7 +225,7 @@ def core_scalar(text: str) -> Any:
     """What a plain scalar is by YAML 1.2's core schema."""
     if text in _WORDS:
         return _WORDS[text]
-    if _INTEGER.fullmatch(text):
+    if len(text) <= _DIGITS and _INTEGER.fullmatch(text):
         base = {"0o": 8, "0x": 16}.get(text[:2], 10)
         return int(text, base)
     return float(text) if _FLOAT.fullmatch(text) else text

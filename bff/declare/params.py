@@ -1,6 +1,7 @@
 """Parameters of views, in JSON Schema's words."""
 
 import re
+from dataclasses import replace
 from typing import Any, Final
 
 from bff.declare.load import Node
@@ -34,12 +35,20 @@ def _pattern(node: Node) -> str:
     return value.text
 
 
+def _multiple(node: Node) -> float:
+    value: float = NUMBER.read(node)
+    if value <= 0:
+        raise wrong(node.place, f"`multipleOf` is greater than 0, and not {node.written}")
+    return value
+
+
+_MULTIPLE: Final = Reader(_multiple, {"type": "number", "exclusiveMinimum": 0})
 _KEYS: Final = {
     "type": Key(one_of(*_SCALARS), "What it is; string if not said.", "string"),
     "enum": Key(list_of(CONSTANT), "The only values it may have.", ()),
     "minimum": Key(NUMBER, "The least number it may be."),
     "maximum": Key(NUMBER, "The greatest number it may be."),
-    "multipleOf": Key(NUMBER, "What it is a multiple of."),
+    "multipleOf": Key(_MULTIPLE, "What it is a multiple of."),
     "minLength": Key(_COUNT, "Characters it has at least."),
     "maxLength": Key(_COUNT, "Characters it has at most."),
     "pattern": Key(Reader(_pattern, {"type": "string"}), "An expression that is found in it."),
@@ -56,7 +65,14 @@ _FIELDS: Final = {
 
 def _param(place: Place, values: dict[str, Any]) -> Param:
     fields = {_FIELDS.get(name, name): value for name, value in values.items()}
-    return Param(name="", place=place, **fields)
+    param = Param(name="", place=place, **fields)
+    own = replace(param, enum=())
+    for value in param.enum:
+        try:
+            validate(own, [value] if own.type == "array" else value)
+        except BadValue as error:
+            raise wrong(place, f"the `enum` has {value!r}, which {error}") from None
+    return param
 
 
 _ITEMS: Final = table(_param, _KEYS, "the items of a parameter")

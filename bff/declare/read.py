@@ -89,7 +89,7 @@ def text(pattern: str = "", what: str = "a text", hint: str = "") -> Reader:
     def read(node: Node) -> str:
         value: str = _expect(node, (str,), what)
         if pattern and not form.fullmatch(value):
-            raise wrong(node.place, f"`{value}` is not {what}", hint)
+            raise wrong(node.place, f"`{node.written}` is not {what}", hint)
         return value
 
     schema: Schema = {"type": "string"}
@@ -100,9 +100,13 @@ def source(what: str = "an expression") -> Reader:
     """A text that keeps its place: an expression or a template."""
 
     def read(node: Node) -> Source:
-        return Source(_expect(node, (str,), what), node.place)
+        return _source(node, _expect(node, (str,), what))
 
     return Reader(read, {"type": "string"})
+
+
+def _source(node: Node, text: str) -> Source:
+    return Source(node.template or text, node.place, node.written)
 
 
 def one_of(*words: str) -> Reader:
@@ -111,7 +115,8 @@ def one_of(*words: str) -> Reader:
     def read(node: Node) -> str:
         value: str = _expect(node, (str,), f"one of {', '.join(words)}")
         if value not in words:
-            raise wrong(node.place, f"`{value}` is not known here", did_you_mean(value, words))
+            hint = did_you_mean(value, words) if value == node.written else ""
+            raise wrong(node.place, f"`{node.written}` is not known here", hint)
         return value
 
     return Reader(read, {"enum": list(words)})
@@ -131,13 +136,14 @@ def integer(minimum: int, maximum: int) -> Reader:
 
 def _measure(form: re.Pattern[str], units: Mapping[str, float], what: str) -> Reader:
     def read(node: Node) -> float:
-        value = str(_expect(node, (str, int, float), what))
-        found = form.fullmatch(value)
+        _expect(node, (str, int, float), what)
+        found = form.fullmatch(node.raw)
         if not found:
-            raise wrong(node.place, f"`{value}` is not {what}", f"units: {', '.join(units)}")
+            hint = f"units: {', '.join(units)}"
+            raise wrong(node.place, f"`{node.written}` is not {what}", hint)
         measure = float(found[1]) * units[found[2]]
         if measure <= 0:
-            raise wrong(node.place, f"`{value}` is nothing at all")
+            raise wrong(node.place, f"`{node.written}` is nothing at all")
         return measure
 
     return Reader(read, {"type": "string", "pattern": f"^{form.pattern}$"})
@@ -161,7 +167,7 @@ def _tree(node: Node) -> Any:
         return {key: _tree(each) for key, each in node.value.items()}
     if isinstance(node.value, list):
         return [_tree(each) for each in node.value]
-    return Source(node.value, node.place) if isinstance(node.value, str) else node.value
+    return _source(node, node.value) if isinstance(node.value, str) else node.value
 
 
 TREE: Final = Reader(_tree, {})  # its text leaves are Source
@@ -183,13 +189,17 @@ def list_of(element: Reader, *, or_one: bool = False) -> Reader:
 def map_of(value: Reader, key: Reader | None = None) -> Reader:
     """A mapping whose keys are names; gives pairs of the key (as read) and the value."""
 
-    def pair(name: Node, node: Node) -> tuple[Any, Any]:
-        return (key.read(name) if key else str(name.plain)), value.read(node)
+    def pair(seen: set[Any], name: Node, node: Node) -> tuple[Any, Any]:
+        own = key.read(name) if key else name.raw
+        if own in seen:
+            raise wrong(name.place, f"`{own}` stands twice")
+        seen.add(own)
+        return own, value.read(node)
 
     def read(node: Node) -> dict[Any, Any]:
         nodes = _expect(node, (dict,), "a mapping")
-        keys = node.keys or {}
-        return dict(gather([partial(pair, keys[name], each) for name, each in nodes.items()]))
+        keys, seen = node.keys or {}, set[Any]()
+        return dict(gather([partial(pair, seen, keys[name], each) for name, each in nodes.items()]))
 
     return Reader(read, {"type": "object", "additionalProperties": value.schema})
 

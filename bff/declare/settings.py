@@ -4,10 +4,12 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
 from bff.errors import ConfigError, Problem
 from bff.model.source import Place
+
+_MOST_PORT: Final = 65535
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +51,20 @@ class Settings:
             problems.append(Problem(Place("environment"), message))
             return default
 
+        def address(name: str, default: str) -> str:
+            text = environ.get(name, default)
+            port = text.rpartition(":")[2]
+            if ":" in text and port.isascii() and port.isdigit() and 0 < int(port) <= _MOST_PORT:
+                return text
+            if text:
+                message = f"{name}={text!r} is not an address such as {default}"
+                problems.append(Problem(Place("environment"), message))
+            return text
+
         settings = cls(
             config=Path(environ.get("BFF_CONFIG", "config")),
-            bind=environ.get("BFF_BIND", "127.0.0.1:8000"),
-            management_bind=environ.get("BFF_MANAGEMENT_BIND", "127.0.0.1:9090") or None,
+            bind=address("BFF_BIND", "127.0.0.1:8000"),
+            management_bind=address("BFF_MANAGEMENT_BIND", "127.0.0.1:9090") or None,
             workers=number("BFF_WORKERS", 2, 256),
             threads=number("BFF_THREADS", 16, 1024),
             pool=number("BFF_POOL", 64, 4096),

@@ -24,7 +24,9 @@ HOP_BY_HOP: Final = frozenset(  # RFC 9110, section 7.6.1, and its predecessors
         "upgrade",
     }
 )
-_FRAMING: Final = frozenset({"host", "content-length", "content-encoding", "expect"})
+_FRAMING: Final = frozenset(
+    {"host", "content-length", "content-encoding", "expect", "accept-encoding"}
+)
 # what the answer itself decides; an upstream's word on it would be wrong
 _OURS: Final = frozenset(
     {"content-type", "bff-calls", "server-timing", "x-request-id", "date", "server"}
@@ -49,22 +51,27 @@ _TEMPLATES: Final = map_of(source("a template"), REQUEST_HEADER)
 HEADERS: Final = Reader(lambda node: tuple(_TEMPLATES.read(node).items()), _TEMPLATES.schema)
 
 
+_HOST: Final = re.compile(r"(?:[a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}\.?|[0-9a-f:.]+", re.IGNORECASE)
+
+
 def _address(node: Node) -> str:
-    value = str(node.plain)
+    value, shown = node.raw, node.written
     hint = 'such as "http://users.internal:8000"'
     try:
         parts = urlsplit(value)
         port = parts.port
     except ValueError:
-        raise wrong(node.place, f"`{value}` is no address", hint) from None
+        raise wrong(node.place, f"`{shown}` is no address", hint) from None
     if parts.scheme not in {"http", "https"} or not parts.hostname or port == 0:
-        raise wrong(node.place, f"`{value}` is no http address", hint)
+        raise wrong(node.place, f"`{shown}` is no address", hint)
     if parts.username or parts.password or "@" in parts.netloc:
         raise wrong(node.place, "an address carries no password", "use `credentials`")
     if parts.query or parts.fragment or "?" in value or "#" in value:
-        raise wrong(node.place, f"the address `{value}` has a query or a fragment", hint)
-    if re.search(r"[\s\\]|/\.{1,2}(/|$)|[^\x21-\x7e]", value):
-        raise wrong(node.place, f"`{value}` is no address", hint)
+        raise wrong(node.place, f"the address `{shown}` has a query or a fragment", hint)
+    if not _HOST.fullmatch(parts.hostname) or re.search(
+        r"[\s\\]|/\.{1,2}(/|$)|[^\x21-\x7e]", value
+    ):
+        raise wrong(node.place, f"`{shown}` is no address", hint)
     return value.rstrip("/")
 
 

@@ -113,8 +113,7 @@ def _change() -> bytes:
     """The change that is asked for, and nothing else of the request; a 4xx where it is not one."""
     if request.mimetype != "application/json":
         abort(415)
-    if request.content_length is None or request.content_length > _MOST_BYTES:
-        abort(413)
+    request.max_content_length = _MOST_BYTES
     try:
         body = orjson.loads(request.get_data())
     except orjson.JSONDecodeError:
@@ -179,6 +178,7 @@ def _view(plan: Plan) -> dict[str, Any]:
         "timeout_ms": round(view.timeout * 1000),
         "params": [_param(each) for each in view.params],
         "calls": {name: _call(node) for name, node in plan.nodes.items()},
+        "left_out": list(plan.pruned),
     }
 
 

@@ -13,8 +13,15 @@ Encoded = tuple[str, bytes]  # a media type, and the body
 
 
 def encode_json(value: Any) -> Encoded:
-    """A value as JSON (RFC 8259)."""
-    return "application/json", orjson.dumps(value)
+    """A value as JSON (RFC 8259).
+
+    Raises:
+        Unfillable: it has a number beyond 64 bits, half of a surrogate pair, or no bottom.
+    """
+    try:
+        return "application/json", orjson.dumps(value)
+    except TypeError as error:
+        raise Unfillable(f"the body is no JSON: {error}") from None
 
 
 def encode_form(value: Any) -> Encoded:

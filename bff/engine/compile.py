@@ -141,12 +141,15 @@ def _fold(call: Call, batch: Batch, bound: dict[str, Paths], trees: list[Any]) -
     def names_item(template: Template) -> bool:
         return any(root in bound for each in template.expressions for root in reads(each).roots)
 
+    path = PathTemplate(call.path)
+    elsewhere = [path, *(template for _, template in _headers((), call.headers))]
     flat = [value for _, value in trees[0]]
     found = [each for each in templates_in([flat, trees[1]]) if names_item(each)]
-    if len(found) == 1:
+    found += [each for each in elsewhere if names_item(each)]
+    if len(found) == 1 and found[0] not in elsewhere:
         elements = Expression(batch.items) if batch.items else None
         return Fold(batch, found[0], Expression(batch.key), elements)
     names = " or ".join(f"`{name}`" for name in bound)
-    message = f"the batch `{call.name}` names {names} in {len(found)} places of its query and json"
-    hint = 'exactly one must hold the id: `query: {ids: "{item.id}"}`'
+    message = f"the batch `{call.name}` names {names} in {len(found)} places"
+    hint = 'exactly one place of its query or json holds the id: `query: {ids: "{item.id}"}`'
     raise ConfigError([Problem(call.place, message, hint)])

@@ -10,11 +10,12 @@ from bff.engine.answer import Answer, Asked, Failure, Replied, answer_of, failur
 from bff.engine.attempts import Attempts
 from bff.engine.compile import CompiledCall
 from bff.engine.expression import truthy
-from bff.engine.fanout import fan_out
+from bff.engine.fanout import by_key, fan_out
 from bff.engine.links import redirected
 from bff.engine.plan import Node, Plan
-from bff.engine.reading import read_reply
-from bff.engine.settle import Running, Settled, Timing, give_up, settle
+from bff.engine.reading import Stood, connection_names, read_reply
+from bff.engine.settle import Running, Settled, Timing, give_up_items, settle
+from bff.engine.template import header_value
 from bff.errors import BffError, Cancelled, TimedOut, TooMany, Unfillable
 from bff.model.exchange import Deadline, Headers, Outcome, OutcomeKind, Reply
 from bff.upstream.exchange import Clock, Completion, Credentials, Effects, Exchange, Mailbox
@@ -146,17 +147,15 @@ class Run:
             if self._skips(node):
                 return
             fan = fan_out(node.compiled, self.scope(node), self._headers(node.compiled))
-            self._requests += len(fan.units)
-            if self._requests > self.plan.view.max_calls:
-                raise TooMany(f"the view allows {self.plan.view.max_calls} calls")
+            self._count(len(fan.units))
         except Unfillable as fault:
             if any(self.outcomes[name].kind == "failed" for name in node.needs):
                 self._skip(node, "dependency", fault)
             else:
-                self._end(node, give_up(node.compiled, fault, Timing()))
+                self._end(node, give_up_items(node.compiled, self.scope(node), fault))
             return
         except BffError as error:
-            self._end(node, give_up(node.compiled, error, Timing()))
+            self._end(node, give_up_items(node.compiled, self.scope(node), error))
             return
         now = self._clock.now()
         ends = Deadline(min(now + node.compiled.timeout, self.deadline.at))
@@ -187,7 +186,9 @@ class Run:
 
     def _headers(self, call: CompiledCall) -> Headers:
         forwarded = tuple(
-            (name, self.asked.headers[name]) for name in call.forward if name in self.asked.headers
+            (name, header_value(self.asked.headers[name], name))
+            for name in sorted(call.forward)
+            if name in self.asked.headers
         )
         credentials = self._credentials.get(f"@{call.service.name}", ())
         if isinstance(credentials, BffError):
@@ -215,14 +216,22 @@ class Run:
         if call.left == 0:
             self._finish(call)
 
+    def _count(self, requests: int) -> None:
+        """Hold what is about to be sent against what one answer may cost."""
+        if self._requests + requests > self.plan.view.max_calls:
+            raise TooMany(f"the view allows {self.plan.view.max_calls} calls")
+        self._requests += requests
+
     def _redirects(self, call: Running, index: int, reply: Reply) -> bool:
         """Whether a reply sends the request elsewhere, where that may be followed."""
+        if self._clock.now() >= call.ends.at:
+            raise TimedOut("redirected when its time was over")
         unit = call.fan.units[index]
         request = redirected(unit.request, reply, call.node.compiled.service)
         if request is None:
             return False
+        self._count(1)
         call.hops += 1
-        self._requests += 1
         if call.hops > _MAX_HOPS * len(call.fan.units):
             raise TooMany("redirected too often")
         unit.request = request
@@ -233,9 +242,11 @@ class Run:
         compiled = call.node.compiled
         replied = self.replies.setdefault(compiled.name, Replied(reply.status))
         value = read_reply(compiled, reply)
+        if compiled.fold and not isinstance(value, Stood):
+            value = by_key(compiled.fold, value)
         for name in compiled.respond:
             header = reply.header(name)
-            if header is not None:
+            if header is not None and name not in connection_names(reply):
                 replied.respond.setdefault(name, header)
         return value
 

@@ -9,7 +9,7 @@ import jmespath.visitor
 
 from bff.engine.functions import FUNCTIONS
 from bff.errors import ConfigError, Problem, Unfillable, did_you_mean
-from bff.model.source import Source
+from bff.model.source import Source, braces_back
 
 Ast = dict[str, Any]
 Scope = Mapping[str, Any]
@@ -30,11 +30,11 @@ class Expression:
         """
         self.source = source
         try:
-            self.ast: Ast = jmespath.compile(source.text).parsed
+            self.ast: Ast = jmespath.compile(braces_back(source.text)).parsed
         except (jmespath.exceptions.JMESPathError, ValueError) as error:
             reason = str(error).splitlines()[0] if str(error) else "it is empty"
             raise _wrong(
-                source, f"`{source.text}` is not a JMESPath expression: {reason}"
+                source, f"`{source.shown}` is not a JMESPath expression: {reason}"
             ) from None
         for node in walk(self.ast):
             if node["type"] == "function_expression":

@@ -9,6 +9,7 @@ from bff.engine.bodies import ENCODERS
 from bff.engine.compile import ACCEPT, CompiledCall, Fold
 from bff.engine.expression import Scope
 from bff.engine.links import target_of
+from bff.engine.reading import Stood
 from bff.engine.template import as_text, encode_query, fill_tree, header_value
 from bff.errors import BadReply, BffError, TooMany, Unfillable
 from bff.model.exchange import Headers, Request
@@ -57,9 +58,8 @@ def fan_out(call: CompiledCall, scope: Scope, extra: Headers) -> FanOut:
     """
     if not call.each:
         return FanOut([Unit(_request(call, scope, extra))])
-    scopes, nest = _items(call, scope)
-    innermost = call.each[-1][0]
-    items = [each[innermost] for each in scopes]
+    scopes, nest = _bounded(call, *_items(call, scope))
+    items = [each[call.each[-1][0]] for each in scopes]
     if call.fold:
         return _batches(call, call.fold, scope, scopes, FanOut([], items, nest), extra)
     fan = FanOut([], items, nest)
@@ -91,12 +91,28 @@ def _items(call: CompiledCall, scope: Scope) -> tuple[list[dict[str, Any]], list
             deeper += [{**outer, name: item} for item in found]
         scopes = deeper
         nest.append(counts)
+    return scopes, nest[1:]
+
+
+def _bounded(
+    call: CompiledCall, scopes: list[dict[str, Any]], nest: list[Any]
+) -> tuple[list[dict[str, Any]], list[Any]]:
     each = call.call.each
     if each and len(scopes) > each.max:
         if not each.truncate:
             raise TooMany(f"{len(scopes)} items, the call allows {each.max}")
         scopes = scopes[: each.max]
-    return scopes, nest[1:]
+    return scopes, nest
+
+
+def not_fanned_out(call: CompiledCall, scope: Scope, why: BffError) -> FanOut:
+    """The items of a call that is given up as a whole: each gets what a failure leaves."""
+    try:
+        scopes, nest = _items(call, scope)
+    except BffError:
+        scopes, nest = [], []
+    items = [each[call.each[-1][0]] for each in scopes]
+    return FanOut([], items, nest, failed=dict.fromkeys(range(len(items)), why))
 
 
 def _batches(
@@ -181,12 +197,11 @@ def join(
         BadReply: the replies cannot be joined, or an item cannot take what is attached.
     """
     if not call.each:
-        return results[0]
-    per_item: list[Any] = [missing() if at in fan.failed else None for at in range(len(fan.items))]
+        return results[0].value if isinstance(results[0], Stood) else results[0]
+    nothing = _nothing(call)
+    per_item = [missing() if at in fan.failed else nothing() for at in range(len(fan.items))]
     for unit, result in zip(fan.units, results, strict=True):
         _deal(call, fan, unit, result, per_item, missing)
-    if call.fold and call.fold.batch.many:
-        per_item = [[] if value is None else value for value in per_item]
     if call.call.into:
         _attach(fan.items, per_item, call.call.into, replace=call.call.replace)
         return per_item
@@ -205,17 +220,33 @@ def _deal(
         for position in unit.items:
             per_item[position] = missing()
         return
-    found = _by_key(call.fold, result) if call.fold else None
+    if isinstance(result, Stood):
+        for position in unit.items:
+            per_item[position] = deepcopy(result.value)
+        return
+    nothing = _nothing(call)
     dealt: set[Any] = set()
     for position in unit.items:
-        key = fan.ids[position] if found is not None else None
-        value = found.get(key) if found is not None and key is not None else result
+        key = fan.ids[position] if call.fold else None
+        value = result if key is None else result.get(key)
+        if value is None and call.fold:
+            value = nothing()
         per_item[position] = deepcopy(value) if key in dealt else value
         dealt.add(key)
 
 
-def _by_key(fold: Fold, reply: Any) -> Mapping[str, Any]:
-    """The elements of a batched reply by their key, compared as text."""
+def _nothing(call: CompiledCall) -> Callable[[], Any]:
+    """Makes what an item has of which there is nothing: null, or no elements."""
+    return list if call.fold and call.fold.batch.many else lambda: None
+
+
+def by_key(fold: Fold, reply: Any) -> Mapping[str, Any]:
+    """The elements of a batched reply by their key, compared as text.
+
+    Raises:
+        BadReply: it is no list of elements with a key each, or has two for one id.
+        Unfillable: where they are cannot be computed.
+    """
     elements = fold.elements.value({} if reply is None else reply) if fold.elements else reply
     if not isinstance(elements, list):
         raise BadReply("the reply to a batch holds no list")

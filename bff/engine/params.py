@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from bff.model.view import Param
 
 _INTEGER: Final = re.compile(r"-?\d{1,18}", re.ASCII)
 _NUMBER: Final = re.compile(r"-?\d{1,18}(\.\d{1,18})?([eE][-+]?\d{1,2})?", re.ASCII)
+_DATE_TIME: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt].*([Zz]|[-+]\d\d:\d\d)$", re.ASCII)
 _EMAIL: Final = re.compile(r"[^@\s]{1,64}@[^@\s.]+(\.[^@\s.]+)+")
 _MAX_ITEMS: Final = 100
 
@@ -66,7 +68,7 @@ def _scalar(kind: str, text: str) -> Any:
     if kind == "integer" and _INTEGER.fullmatch(text):
         return int(text)
     if kind == "number" and _NUMBER.fullmatch(text):
-        return float(text)
+        return int(text) if _INTEGER.fullmatch(text) else float(text)
     if kind == "boolean" and text in {"true", "false"}:
         return text == "true"
     if kind == "string":
@@ -105,7 +107,7 @@ def _validate_number(param: Param, value: float) -> None:
         raise BadValue(f"is less than {param.minimum:g}")
     if param.maximum is not None and value > param.maximum:
         raise BadValue(f"is greater than {param.maximum:g}")
-    if param.multiple_of is not None and abs(value / param.multiple_of % 1) > 0:
+    if param.multiple_of is not None and Decimal(str(value)) % Decimal(str(param.multiple_of)):
         raise BadValue(f"is not a multiple of {param.multiple_of:g}")
 
 
@@ -124,6 +126,8 @@ def _has_format(form: str, value: str) -> bool:
     if form == "email":
         return bool(_EMAIL.fullmatch(value))
     parse: Any = {"date": date.fromisoformat, "date-time": datetime.fromisoformat, "uuid": UUID}
+    if form == "date-time" and not _DATE_TIME.match(value):
+        return False
     try:
         parse[form](value)
     except ValueError:

@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
@@ -17,8 +18,15 @@ _NEVER_A_VALUE: Final = frozenset({"set-cookie", "set-cookie2"})
 _XML: Final = frozenset({"application/xml", "text/xml"})
 
 
+@dataclass(frozen=True, slots=True)
+class Stood:
+    """A value that stands for a status: in a fan-out, what each item of the request gets."""
+
+    value: Any
+
+
 def read_reply(call: CompiledCall, reply: Reply) -> Any:
-    """The value of a reply, decoded afresh.
+    """The value of a reply, decoded afresh; `Stood` where it stands for a status.
 
     Raises:
         BadStatus: the status is a failure and the call has no value for it.
@@ -26,7 +34,7 @@ def read_reply(call: CompiledCall, reply: Reply) -> Any:
         Unfillable: the part that counts cannot be computed.
     """
     if reply.status in call.statuses:
-        return orjson.loads(call.statuses[reply.status])
+        return Stood(orjson.loads(call.statuses[reply.status]))
     if reply.status in call.call.keeps:
         return _full(reply, _lenient(call, reply))
     if not _OK <= reply.status < _FIRST_FAILURE:
@@ -35,6 +43,12 @@ def read_reply(call: CompiledCall, reply: Reply) -> Any:
     if call.call.full:
         value = _full(reply, value)
     return call.select.value(value) if call.select else value
+
+
+def connection_names(reply: Reply) -> frozenset[str]:
+    """The headers that a reply's `Connection` names: they cross no further (RFC 9110, 7.6.1)."""
+    named = reply.header("connection") or ""
+    return frozenset(token.strip().lower() for token in named.split(","))
 
 
 def _full(reply: Reply, body: Any) -> dict[str, Any]:
@@ -64,7 +78,7 @@ def _media_type(reply: Reply, default: str) -> str:
 def _json(reply: Reply) -> Any:
     media_type = _media_type(reply, "application/json")
     if media_type != "application/json" and not media_type.endswith("+json"):
-        raise BadReply(f"the reply is {media_type or 'of no type'}, not JSON")
+        raise BadReply("the reply is not JSON by its content type")
     try:
         return orjson.loads(reply.body)
     except orjson.JSONDecodeError as error:
@@ -83,7 +97,7 @@ def _xml(reply: Reply) -> Any:
     """Elements as xmltodict maps them; a document with entities of its own is refused."""
     media_type = _media_type(reply, "application/xml")
     if media_type not in _XML and not media_type.endswith("+xml"):
-        raise BadReply(f"the reply is {media_type or 'of no type'}, not XML")
+        raise BadReply("the reply is not XML by its content type")
     try:
         return xmltodict.parse(reply.body, disable_entities=True)
     except Exception as error:  # noqa: BLE001  (expat's, xmltodict's and Python's own)

@@ -1,15 +1,16 @@
 """What the results of a call come to: a value and an outcome, by the call's own failure rule."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
 
 from bff.engine.compile import CompiledCall
-from bff.engine.fanout import FanOut, join
+from bff.engine.expression import Scope
+from bff.engine.fanout import FanOut, join, not_fanned_out
 from bff.engine.plan import Node
-from bff.errors import BffError
+from bff.errors import BadReply, BffError
 from bff.model.exchange import Deadline, Outcome, OutcomeKind
 
 
@@ -62,18 +63,29 @@ def settle(call: CompiledCall, fan: FanOut, results: Sequence[Any], timing: Timi
         results: for each unit of `fan` the value of its reply, or the error in its place.
     """
     errors = [each for each in results if isinstance(each, BffError)]
-    errors += fan.failed.values()
+    errors += dict.fromkeys(fan.failed.values())
     of = len(fan.units) + len(fan.failed) if call.each else 0
-    failed = len(errors) if of else 0
+    failed = sum(isinstance(each, BffError) for each in results) + len(fan.failed) if of else 0
     if errors and (not call.each or call.call.rung == "required"):
         return give_up(call, errors[0], timing, failed, of)
     try:
         value = join(call, fan, results, lambda: orjson.loads(call.fallback))
     except BffError as error:
         return give_up(call, error, timing)
+    except RecursionError:
+        return give_up(call, BadReply("the replies are nested too deeply"), timing)
     if errors:  # some items have it, the others got null or the fallback
         return Settled(value, _outcome(call, errors[0], timing, failed, of))
     return Settled(value, Outcome("ok", started=timing.started, took=timing.took))
+
+
+def give_up_items(call: CompiledCall, scope: Scope, error: BffError) -> Settled:
+    """A call that was never sent has failed; of a repeated one, each item gets its rung."""
+    if not call.each or call.call.rung == "required":
+        return give_up(call, error, Timing())
+    settled = settle(call, not_fanned_out(call, scope, error), (), Timing())
+    outcome = _outcome(call, error, Timing(), 0, 0)
+    return replace(settled, outcome=outcome)
 
 
 def give_up(
@@ -83,10 +95,9 @@ def give_up(
     outcome = _outcome(call, error, timing, failed, of)
     if call.call.rung == "required":
         return Settled(None, outcome, error)
-    if call.call.rung == "fallback":
-        # the fallback of an `each` is what one item gets, and there are no items
-        return Settled([] if call.each else orjson.loads(call.fallback), outcome)
-    return Settled(None, outcome)
+    if call.call.rung == "fallback" and not call.each:
+        return Settled(orjson.loads(call.fallback), outcome)
+    return Settled([] if call.call.rung == "fallback" else None, outcome)
 
 
 def _outcome(call: CompiledCall, error: BffError, timing: Timing, failed: int, of: int) -> Outcome:

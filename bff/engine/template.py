@@ -4,6 +4,7 @@ A value in a path is one segment (RFC 3986, section 3.3), in a query one value (
 header one field value (RFC 9110, section 5.5). What cannot be written there is refused.
 """
 
+import re
 from collections.abc import Iterator
 from typing import Any, Final
 from urllib.parse import quote
@@ -11,10 +12,11 @@ from urllib.parse import quote
 from bff.engine.expression import Expression, Scope
 from bff.engine.reads import Paths, Reads, reads, together
 from bff.errors import ConfigError, Problem, Unfillable
-from bff.model.source import Source, Tree
+from bff.model.source import Source, Tree, braces_back
 
 _UNRESERVED: Final = "-._~"  # letters and digits are quote()'s own
 _LITERAL_PATH: Final = _UNRESERVED + "!$&'()*+,;=:@/%"
+_BARE_PERCENT: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _DOTS: Final = frozenset({".", ".."})
 _QUOTES: Final = frozenset("'\"`")
 
@@ -33,9 +35,9 @@ def parse(source: Source) -> tuple[Part, ...]:
         start = text.find("{", at)
         literal = text[at:] if start < 0 else text[at:start]
         if "}" in literal:
-            raise _wrong(source, f"`{text}` has a `}}` without a `{{` before it")
+            raise _wrong(source, f"`{source.shown}` has a `}}` without a `{{` before it")
         if literal:
-            parts.append(literal)
+            parts.append(braces_back(literal))
         if start < 0:
             break
         end = _closing_brace(source, start)
@@ -60,7 +62,7 @@ def _closing_brace(source: Source, start: int) -> int:
             if depth == 0:
                 return at
         at += 1
-    raise _wrong(source, f"`{text}` has a `{{` without its `}}`")
+    raise _wrong(source, f"`{source.shown}` has a `{{` without its `}}`")
 
 
 class Template:
@@ -106,7 +108,7 @@ class PathTemplate(Template):
                 _check_literal_path(source, part)
         self._segments = tuple(self._split())
         if any(isinstance(each, str) and _is_dots(each[1:]) for each in self._segments):
-            raise _wrong(source, f"the path `{source.text}` has a dot segment")
+            raise _wrong(source, f"the path `{source.shown}` has a dot segment")
 
     def fill(self, scope: Scope) -> str:
         """The encoded path.
@@ -131,7 +133,7 @@ class PathTemplate(Template):
             texts.append(_encoded(text))
         segment = "".join(texts)
         if _is_dots(segment):  # %2E%2E means the same to many servers: there is no safe spelling
-            raise Unfillable(f"`{self.source.text}` would have the segment `{segment}`")
+            raise Unfillable(f"`{self.source.shown}` would have the segment `{segment}`")
         return segment
 
     def _split(self) -> Iterator[str | tuple[Part, ...]]:
@@ -164,11 +166,11 @@ def _check_literal_path(source: Source, text: str) -> None:
     if "?" in text or "#" in text:
         raise _wrong(
             source,
-            f"the path `{source.text}` has a query",
+            f"the path `{source.shown}` has a query",
             'write `query: {name: "value"}` instead',
         )
-    if quote(text, safe=_LITERAL_PATH) != text:
-        raise _wrong(source, f"the path `{source.text}` has characters that must be encoded")
+    if quote(text, safe=_LITERAL_PATH) != text or _BARE_PERCENT.search(text):
+        raise _wrong(source, f"the path `{source.shown}` has characters that must be encoded")
 
 
 def encode_query(pairs: list[tuple[str, Any]]) -> str:
@@ -191,9 +193,13 @@ def header_value(value: Any, name: str) -> str:
     Raises:
         Unfillable: a list, an object, or text with control characters.
     """
-    text = as_text(value, name).strip()
+    text = as_text(value, name).strip(" \t")
     if any(char < " " or char == "\x7f" for char in text):
         raise Unfillable(f"the header {name} would have control characters")
+    try:
+        text.encode("utf-8", "surrogateescape")  # bytes of a client that are no UTF-8 stay so
+    except UnicodeEncodeError:
+        raise Unfillable(f"the header {name} has half of a surrogate pair") from None
     return text
 
 

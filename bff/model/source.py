@@ -1,7 +1,12 @@
 """Where a piece of configuration stands, so that whatever is wrong with it can be found."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
+
+# Characters of nobody's alphabet, in place of braces that came out of a reference: a secret that
+# has a brace in it is no template.
+OPEN, CLOSE = "\ue000", "\ue001"
+_BACK: Final = str.maketrans(OPEN + CLOSE, "{}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,10 +23,25 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A text of the configuration (an expression, a template) and its place."""
+    """A text of the configuration (an expression, a template) and its place.
+
+    Args:
+        written: the text as it stands in the file, references unresolved: messages show this.
+    """
 
     text: str
     place: Place
+    written: str = ""
+
+    @property
+    def shown(self) -> str:
+        """The text for messages and plans, without what a reference stands for."""
+        return self.written or self.text
+
+
+def braces_back(text: str) -> str:
+    """A text with the braces that came out of references in their places again."""
+    return text.translate(_BACK)
 
 
 # A tree of lists and mappings whose text leaves are Source; other leaves stand for themselves.

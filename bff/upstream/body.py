@@ -36,7 +36,7 @@ def read_body(chunks: Iterable[bytes], coding: str, limit: int) -> bytes:
             return _inflate(raw, zlib.MAX_WBITS, limit)
         except BadReply:  # some servers leave the zlib wrapper out
             return _inflate(raw, -zlib.MAX_WBITS, limit)
-    raise BadReply(f"the reply is coded as {coding}, which was not accepted")
+    raise BadReply("the reply is coded in a way that was not accepted")
 
 
 def _gather(chunks: Iterable[bytes], limit: int) -> bytes:

@@ -8,15 +8,15 @@ import select
 import socket
 import ssl
 from collections.abc import Iterable
-from contextlib import contextmanager
-from queue import Empty, SimpleQueue
+from contextlib import contextmanager, suppress
+from functools import partial
 from threading import local
 from typing import Any, Final
 
 import httpcore
 
+from bff.upstream.resolve import Resolver
 from bff.upstream.ticket import Ticket
-from bff.upstream.workers import Workers
 
 _current = local()
 _CHUNK: Final = 64 * 1024
@@ -38,13 +38,10 @@ def _ticket() -> Ticket:
 
 
 class Backend(httpcore.NetworkBackend):
-    """Opens the connections of a pool; look-ups of names run on threads of their own.
+    """Opens the connections of a pool."""
 
-    Nothing can interrupt getaddrinfo(3), so a look-up that hangs holds only one of these.
-    """
-
-    def __init__(self, resolvers: Workers) -> None:
-        self._resolvers = resolvers
+    def __init__(self, resolver: Resolver) -> None:
+        self._resolver = resolver
 
     def connect_tcp(
         self,
@@ -61,7 +58,7 @@ class Backend(httpcore.NetworkBackend):
             httpcore.ConnectError: no address does.
         """
         failure: Exception | None = None
-        for family, address in self._resolve(host, port):
+        for family, address in self._resolver.resolve(host, port, _ticket()):
             sock = socket.socket(family, socket.SOCK_STREAM)
             try:
                 _connect(sock, address)
@@ -76,34 +73,18 @@ class Backend(httpcore.NetworkBackend):
                 return Stream(sock)
         raise httpcore.ConnectError(str(failure or "the name has no address"))
 
-    def _resolve(self, host: str, port: int) -> list[tuple[int, Any]]:
-        answers: SimpleQueue[Any] = SimpleQueue()
 
-        def look_up() -> None:
-            try:
-                answers.put(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
-            except OSError as error:
-                answers.put(error)
-
-        try:
-            socket.inet_aton(host)
-        except OSError:
-            self._resolvers.submit(look_up)
-        else:
-            look_up()  # an address: nothing to wait for
-        try:
-            found = answers.get(timeout=_ticket().left())
-        except Empty:
-            raise httpcore.ConnectTimeout("the name was not found in time") from None
-        if isinstance(found, OSError):
-            raise httpcore.ConnectError(str(found))
-        return [(family, address) for family, _, _, _, address in found]
+def _break(sock: socket.socket) -> None:
+    """Wake whoever is blocked on a socket."""
+    with suppress(OSError):  # it may be closed already, which is as good
+        # SSLSocket.shutdown() would take its TLS state away under the other thread
+        socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
 
 def _connect(sock: socket.socket, address: Any) -> None:
     ticket = _ticket()
     try:
-        sock.settimeout(ticket.block_on(sock))
+        sock.settimeout(ticket.block_on(partial(_break, sock)))
         sock.connect(address)
     except TimeoutError as error:
         raise httpcore.ConnectTimeout(str(error)) from None
@@ -116,13 +97,16 @@ class Stream(httpcore.NetworkStream):
 
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
+        self._break = partial(_break, sock)
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002
         """Read what is there, for as long as the attempt may take."""
         ticket = _ticket()
         try:
-            self._socket.settimeout(ticket.block_on(self._socket))
-            return self._socket.recv(max_bytes)
+            self._socket.settimeout(ticket.block_on(self._break))
+            received = self._socket.recv(max_bytes)
+            ticket.hung_up = not received
+            return received
         except TimeoutError as error:
             raise httpcore.ReadTimeout(str(error)) from None
         except OSError as error:
@@ -136,7 +120,7 @@ class Stream(httpcore.NetworkStream):
         rest = memoryview(buffer)
         try:
             while rest:
-                self._socket.settimeout(ticket.block_on(self._socket))
+                self._socket.settimeout(ticket.block_on(self._break))
                 rest = rest[self._socket.send(rest[:_CHUNK]) :]
         except TimeoutError as error:
             raise httpcore.WriteTimeout(str(error)) from None
@@ -158,7 +142,7 @@ class Stream(httpcore.NetworkStream):
         """Begin TLS; CPython bounds the whole handshake by the socket's time-out."""
         ticket = _ticket()
         try:
-            self._socket.settimeout(ticket.block_on(self._socket))
+            self._socket.settimeout(ticket.block_on(self._break))
             secured = ssl_context.wrap_socket(self._socket, server_hostname=server_hostname)
         except OSError as error:
             self.close()

@@ -18,13 +18,13 @@ from bff.model.service import Service
 from bff.upstream.body import ACCEPT_ENCODING, read_body
 from bff.upstream.exchange import Completion, Mailbox
 from bff.upstream.network import Backend, carrying
+from bff.upstream.resolve import Resolver
 from bff.upstream.ticket import Ticket
 from bff.upstream.tls import TlsContexts
 from bff.upstream.workers import Workers
 
-_STATIC: Final = [(b"user-agent", b"bff"), (b"accept-encoding", ACCEPT_ENCODING.encode())]
+_STATIC: Final = {b"user-agent": b"bff", b"accept-encoding": ACCEPT_ENCODING.encode()}
 _KEEPALIVE: Final = 30.0
-_RESOLVERS: Final = 4
 _NOT_HTTP: Final = (
     httpx.RemoteProtocolError,
     httpx.LocalProtocolError,
@@ -53,7 +53,7 @@ class PoolExchange:
     ) -> None:
         self._size = size
         self._workers = Workers(size, "bff-upstream")
-        self._resolvers = Workers(_RESOLVERS, "bff-resolver")
+        self._resolver = Resolver()
         self._tls = TlsContexts()
         make = transport or self._transport
         self._lanes = {
@@ -81,7 +81,7 @@ class PoolExchange:
     def close(self) -> None:
         """End the threads and close the connections."""
         self._workers.close()
-        self._resolvers.close()
+        self._resolver.close()
         for lane in self._lanes.values():
             lane.transport.close()
 
@@ -93,7 +93,7 @@ class PoolExchange:
             max_connections=None,
             max_keepalive_connections=None,
             keepalive_expiry=_KEEPALIVE,
-            network_backend=Backend(self._resolvers),
+            network_backend=Backend(self._resolver),
         )
         return transport
 
@@ -103,8 +103,8 @@ class PoolExchange:
             result: Reply | BffError = _send(lane, ticket)
         except BffError as error:
             result = error
-        except Exception as error:  # noqa: BLE001  (whatever a transport raises is an outcome)
-            result = _mapped(error)
+        except BaseException as error:  # noqa: BLE001  (whatever a transport raises is an outcome)
+            result = _mapped(error, hung_up=ticket.hung_up)
         following = lane.leave()
         if following:
             self._workers.submit(lambda: self._work(lane, following))
@@ -148,7 +148,7 @@ def _send(lane: _Lane, ticket: Ticket) -> Reply:
     outgoing = httpx.Request(
         request.method,
         lane.url + request.target,
-        headers=_STATIC + [(name.encode(), value.encode()) for name, value in request.headers],
+        headers=_headers(request),
         content=request.body or None,
     )
     with carrying(ticket):
@@ -166,11 +166,20 @@ def _send(lane: _Lane, ticket: Ticket) -> Reply:
     return Reply(response.status_code, headers, body)
 
 
-def _mapped(error: Exception) -> BffError:
+def _headers(request: Request) -> list[tuple[bytes, bytes]]:
+    """The headers as they are sent; one that is declared takes the place of ours."""
+    sent = dict(_STATIC)
+    for name, value in request.headers:
+        sent[name.encode()] = value.encode("utf-8", "surrogateescape")
+    return list(sent.items())
+
+
+def _mapped(error: BaseException, *, hung_up: bool = False) -> BffError:
     """Our word for a foreign error; every exception has one."""
-    text = f"{type(error).__name__}: {error}"
+    kind = type(error).__name__
+    text = f"{kind}: {error}"
     if isinstance(error, httpx.TimeoutException | TimeoutError):
         return TimedOut(text)
-    if isinstance(error, _NOT_HTTP):
-        return BadReply(text)
+    if isinstance(error, _NOT_HTTP) and not hung_up:
+        return BadReply(kind)  # the text would quote what the upstream sent
     return Unreachable(text)

@@ -1,7 +1,6 @@
-"""One attempt on its way: its deadline, and what must be broken to cancel it."""
+"""One attempt on its way: its deadline, and how to wake the thread that carries it."""
 
-import socket
-from contextlib import suppress
+from collections.abc import Callable
 from threading import Lock
 from time import monotonic
 
@@ -13,7 +12,16 @@ from bff.upstream.exchange import Mailbox
 class Ticket:
     """An attempt, shared by the thread that carries it and the one that may cancel it."""
 
-    __slots__ = ("_cancelled", "_lock", "_socket", "attempt", "deadline", "mailbox", "request")
+    __slots__ = (
+        "_cancelled",
+        "_lock",
+        "_wake",
+        "attempt",
+        "deadline",
+        "hung_up",
+        "mailbox",
+        "request",
+    )
 
     def __init__(
         self, request: Request, deadline: Deadline, attempt: int, mailbox: Mailbox
@@ -23,8 +31,9 @@ class Ticket:
         self.attempt = attempt
         self.mailbox = mailbox
         self._lock = Lock()
-        self._socket: socket.socket | None = None
+        self._wake: Callable[[], None] | None = None
         self._cancelled = False
+        self.hung_up = False  # the upstream closed the connection while it was read
 
     @property
     def cancelled(self) -> bool:
@@ -45,23 +54,21 @@ class Ticket:
             raise TimedOut("the time is over")
         return left
 
-    def block_on(self, sock: socket.socket) -> float:
-        """Say which socket the attempt is about to block on; seconds it may."""
+    def block_on(self, wake: Callable[[], None]) -> float:
+        """Say how to wake the thread that is about to block; seconds for which it may."""
         with self._lock:
             left = self.left()
-            self._socket = sock
+            self._wake = wake
             return left
 
     def unblock(self) -> None:
-        """The socket is not this attempt's any more: it may serve another next."""
+        """What the thread blocked on is not this attempt's any more: it may serve another next."""
         with self._lock:
-            self._socket = None
+            self._wake = None
 
     def cancel(self) -> None:
         """Give up, and wake the thread that is blocked."""
         with self._lock:
             self._cancelled = True
-            if self._socket is not None:
-                with suppress(OSError):  # it may be closed already, which is as good
-                    # SSLSocket.shutdown() would take its TLS state away under the other thread
-                    socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+            if self._wake is not None:
+                self._wake()

@@ -28,7 +28,9 @@ def forwardable(headers: IncomingHeaders, names: Iterable[str]) -> dict[str, str
     for name in names:
         values = headers.getlist(name)
         if values and name not in bound:
-            found[name] = ", ".join(values)
+            # WSGI hands bytes on as Latin-1 (PEP 3333); what is no UTF-8 stays the bytes it was
+            raw = ", ".join(values).encode("latin-1", "replace")
+            found[name] = raw.decode("utf-8", "surrogateescape")
     return found
 
 

@@ -1,7 +1,7 @@
 """Every error answer, as RFC 9457 problem details; nothing of an upstream's inside is in one."""
 
 from collections.abc import Mapping
-from http import HTTPStatus
+from http.client import responses
 from typing import Any, Final
 
 import orjson
@@ -23,7 +23,7 @@ def problem(status: int, detail: str = "", *, title: str = "", **members: Any) -
         members: further members (RFC 9457, section 3.2).
     """
     content: Mapping[str, Any] = {
-        "title": title or HTTPStatus(status).phrase,
+        "title": title or responses.get(status, "Error"),
         "status": status,
         **({"detail": detail} if detail else {}),
         "id": g.request_id,

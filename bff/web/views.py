@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-import orjson
 from flask import Flask, Request, Response, g, request
 
 from bff.engine.answer import Answer, Asked, Failure
@@ -20,6 +19,7 @@ from bff.model.view import Frontend, View
 from bff.observe.events import Answered, Listener
 from bff.upstream.exchange import Clock, Effects, Exchange
 from bff.web.body import BadBody, BodyReader
+from bff.web.encode import encode
 from bff.web.headers import (
     calls_header,
     forwardable,
@@ -191,7 +191,10 @@ def _params(view: View, variables: Mapping[str, str]) -> dict[str, Any]:
 
 def _answered(answer: Answer) -> Response:
     empty = answer.status == _NO_CONTENT
-    body = b"" if empty else orjson.dumps(answer.value)
+    try:
+        body = b"" if empty else encode(answer.value)
+    except ValueError:
+        return problem(502, "the answer is no JSON: it is nested too deeply, or not finite")
     response = Response(body, answer.status, mimetype=None if empty else "application/json")
     for name, value in respondable(answer.respond):
         response.headers.add(name, value)

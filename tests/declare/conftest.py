@@ -60,8 +60,9 @@ class Folder:
         try:
             return self.check(environ, **files).warnings
         except ConfigError as error:
-            assert any(not each.warning for each in error.problems)
-            return error.problems
+            problems = error.problems
+            assert any(not each.warning for each in problems)
+            return problems
 
 
 @pytest.fixture

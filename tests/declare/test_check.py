@@ -51,7 +51,7 @@ services:
         "bff.yaml:1:10: error: 2 is not between 1 and 1",
         "bff.yaml:3:17: error: `sesion` is not known here\n    hint: did you mean `session`?",
         "bff.yaml:4:26: error: a frontend has no key `colour`",
-        "bff.yaml:6:16: error: `ftp://x` is no http address",
+        "bff.yaml:6:16: error: `ftp://x` is no address",
         "bff.yaml:6:36: error: `5 minutes` is not a duration",
         "views/home.yaml:1:6: error: `home` is no route",
         "views/home.yaml:2:1: error: a view has no key `cals`\n    hint: did you mean `calls`?",
@@ -59,7 +59,7 @@ services:
         "views/third.yaml:4:12: error: `users` is no target",
         "views/third.yaml:4:29: error: true or false is wanted here, this is a text",
         "views/third.yaml:4:42: error: an expression is wanted here, this is a number",
-        "calls/broken.yaml:1:4: error: this is not YAML",
+        "calls/broken.yaml:1:4: error: an alias",
     ]:
         assert part in text, f"{part}\n\nis not in\n\n{text}"
     assert len(problems) == len(set(problems))
@@ -158,11 +158,11 @@ def test_what_is_wrong_with_a_call(folder, call, message, hint):
     ("service", "message"),
     [
         ("{}", "needs `url`"),
-        ("{url: users}", "no http address"),
+        ("{url: users}", "is no address"),
         ('{url: "http://h/?a=b"}', "query or a fragment"),
         ('{url: "http://ada:secret@h/"}', "no password"),
         ('{url: "http://h/a/../b"}', "is no address"),
-        ('{url: "http://h:0"}', "no http address"),
+        ('{url: "http://h:0"}', "is no address"),
         ('{url: "http://h:99999"}', "is no address"),
         ('{url: "http://é.example"}', "is no address"),
         ('{url: "http://users..internal"}', "is no"),
@@ -213,12 +213,28 @@ services:
         ({"other": "get: /home\ncall: {get: users:/x}\n"}, "is home's already", "views/other.yaml"),
         ({"Home2": "get: /x\ncall: {get: users:/x}\n"}, "is no name", "Home2.yaml"),
         ({"a-b": "get: /x\ncall: {get: users:/x}\n"}, "is no name", "a-b.yaml"),
-        ({"calls_user": "'users:/x'\n", "home": VIEW + "  user: {use: user}\nshape: user\n"}, "", ""),
+        (
+            {"calls_user": "'users:/x'\n", "home": VIEW + "  user: {use: user}\nshape: user\n"},
+            "",
+            "",
+        ),
         ({"calls_user": "[a]\n", "home": VIEW + "  user: {use: user}\nshape: user\n"}, "", ""),
-        ({"calls_user": "{use: user}\n", "home": VIEW + "  user: {use: user}\nshape: user\n"}, "", ""),
-        ({"home": "get: /a\naccess: signed_in\ncall: {get: users:/x}\n"}, "nobody can sign in", "home"),
+        (
+            {"calls_user": "{use: user}\n", "home": VIEW + "  user: {use: user}\nshape: user\n"},
+            "",
+            "",
+        ),
+        (
+            {"home": "get: /a\naccess: signed_in\ncall: {get: users:/x}\n"},
+            "nobody can sign in",
+            "home",
+        ),
         ({"home": VIEW + "  shape: {get: users:/x}\nshape: a\n"}, "the name has a meaning", "home"),
-        ({"home": VIEW + "  params: {get: users:/x}\nshape: a\n"}, "the name has a meaning", "home"),
+        (
+            {"home": VIEW + "  params: {get: users:/x}\nshape: a\n"},
+            "the name has a meaning",
+            "home",
+        ),
         ({"home": "get: /{a}/{a}\ncall: {get: users:/x}\n"}, "a variable twice", "home"),
         ({"home": "get: /a/../b\ncall: {get: users:/x}\n"}, "dot segment", "home"),
         ({"home": "get: /a/\ncall: {get: users:/x}\n"}, "is no route", "home"),
@@ -236,10 +252,11 @@ def test_what_is_wrong_between_files(folder, files, message, where):
 def test_routes_that_differ_in_their_variables_names_alone_are_one_route(folder):
     other = "get: /orders/{a}\ncall: {get: users:/x}\naccess: public\n"
     problems = folder.problems(one=other, two=other.replace("{a}", "{b}"))
-    assert "is one's already" in one(problems).message
+    assert problems
+    assert all("is one's already" in each.message for each in problems)
 
 
-@pytest.mark.parametrize("name", ["views/more.yml", "views/deep/more.yaml", "calls/x.yml", "view/a.yaml"])
+@pytest.mark.parametrize("name", ["views/more.yml", "views/deep/more.yaml", "calls/x.yml"])
 def test_a_file_that_looks_like_configuration_and_is_not_read_is_told(folder, name):
     folder.write()
     path = folder.path / name
@@ -263,7 +280,9 @@ def test_what_is_not_used_is_a_warning(folder, more, message):
     assert message in problem.message
 
 
-SHAPED = VIEW + "  a: {{get: users:/a{rung}}}\n  b: {{get: users:/b}}\nshape: {{x: '{leaf}', y: b}}\n"
+SHAPED = (
+    VIEW + "  a: {{get: users:/a{rung}}}\n  b: {{get: users:/b}}\nshape: {{x: '{leaf}', y: b}}\n"
+)
 
 
 @pytest.mark.parametrize(
@@ -320,7 +339,8 @@ def test_a_shape_that_json_cannot_hold_is_a_problem(folder, leaf):
 
 
 def test_the_names_of_a_query_are_as_they_are_written(folder):
-    home = f"{VIEW}  user: {{get: users:/x, query: {{true: a, NO: b, 0x10: c, null: d}}}}\nshape: user\n"
+    query = "{true: a, NO: b, 0x10: c, null: d}"
+    home = f"{VIEW}  user: {{get: users:/x, query: {query}}}\nshape: user\n"
     call = folder.check(home=home).config.views[0].calls[0]
     assert [name for name, _ in call.query] == ["true", "NO", "0x10", "null"]
 

@@ -15,12 +15,60 @@ from bff.errors import ConfigError
 SHOP = Path(__file__).parents[2] / "config"
 FILES = sorted(str(path.relative_to(SHOP)) for path in SHOP.rglob("*.yaml"))
 TEXTS = {name: (SHOP / name).read_text() for name in FILES}
-PIECES = ["{", "}", "[", "]", ":", ": ", ",", '"', "'", "|", "&a ", "*a", "!t ", "~", "\t", "`", "\0"]
-PIECES += ["#", "\n", "\n  ", "null", "true", "NO", "1e999", "9" * 30, "é", "\\", "${", "${X}", "- "]
-PIECES += ["each: ", "use: user", "{item}", "{@}", "@", "!", "0", "-1", "..", "%", "get: ", "[]", "{}"]
+PIECES = [
+    "{",
+    "}",
+    "[",
+    "]",
+    ":",
+    ": ",
+    ",",
+    '"',
+    "'",
+    "|",
+    "&a ",
+    "*a",
+    "!t ",
+    "~",
+    "\t",
+    "`",
+    "\0",
+]
+PIECES += [
+    "#",
+    "\n",
+    "\n  ",
+    "null",
+    "true",
+    "NO",
+    "1e999",
+    "9" * 30,
+    "é",
+    "\\",
+    "${",
+    "${X}",
+    "- ",
+]
+PIECES += [
+    "each: ",
+    "use: user",
+    "{item}",
+    "{@}",
+    "@",
+    "!",
+    "0",
+    "-1",
+    "..",
+    "%",
+    "get: ",
+    "[]",
+    "{}",
+]
 LINES = [line for text in TEXTS.values() for line in text.splitlines()]
 EDIT = st.tuples(
-    st.sampled_from(["drop", "double", "swap", "indent", "insert", "cut", "replace", "take", "word"]),
+    st.sampled_from(
+        ["drop", "double", "swap", "indent", "insert", "cut", "replace", "take", "word"]
+    ),
     st.integers(0, 10_000),
     st.sampled_from(PIECES),
     st.sampled_from(LINES),
@@ -69,9 +117,10 @@ def test_any_edit_of_the_shop_is_good_or_a_config_error(name, edits):
         try:
             check(Path(folder), {})
         except ConfigError as error:
-            assert error.problems
-            assert all(each.place.line >= 1 and each.place.column >= 1 for each in error.problems)
-            assert all(each.message for each in error.problems)
+            problems = error.problems
+            assert problems
+            assert all(each.place.line >= 1 and each.place.column >= 1 for each in problems)
+            assert all(each.message for each in problems)
 
 
 @pytest.mark.filterwarnings("ignore:deprecated string literal:PendingDeprecationWarning")
@@ -79,17 +128,50 @@ def test_any_edit_of_the_shop_is_good_or_a_config_error(name, edits):
 @given(
     st.sampled_from(["root", "view", "call"]),
     st.recursive(
-        st.sampled_from(["a", "users:/x", "7", "~", "true", "'{a}'", "get", "1s", "NO", "[]", "{}"]),
-        lambda inner: st.lists(inner, max_size=2).map(lambda each: f"[{', '.join(each)}]")
-        | st.dictionaries(
-            st.sampled_from(
-                ["get", "call", "calls", "a", "shape", "each", "batch", "use", "query", "status"]
-                + ["params", "x", "key", "json", "headers", "frontends", "services", "version", "404"]
-                + ["url", "access", "when", "after", "fallback", "path", "into", "true", "~"]
-            ),
-            inner,
-            max_size=4,
-        ).map(lambda each: "{" + ", ".join(f"{key}: {value}" for key, value in each.items()) + "}"),
+        st.sampled_from(
+            ["a", "users:/x", "7", "~", "true", "'{a}'", "get", "1s", "NO", "[]", "{}"]
+        ),
+        lambda inner: (
+            st.lists(inner, max_size=2).map(lambda each: f"[{', '.join(each)}]")
+            | st.dictionaries(
+                st.sampled_from(
+                    [
+                        "get",
+                        "call",
+                        "calls",
+                        "a",
+                        "shape",
+                        "each",
+                        "batch",
+                        "use",
+                        "query",
+                        "status",
+                        "params",
+                        "x",
+                        "key",
+                        "json",
+                        "headers",
+                        "frontends",
+                        "services",
+                        "version",
+                        "404",
+                        "url",
+                        "access",
+                        "when",
+                        "after",
+                        "fallback",
+                        "path",
+                        "into",
+                        "true",
+                        "~",
+                    ]
+                ),
+                inner,
+                max_size=4,
+            ).map(
+                lambda each: "{" + ", ".join(f"{key}: {value}" for key, value in each.items()) + "}"
+            )
+        ),
         max_leaves=10,
     ),
 )
@@ -101,4 +183,5 @@ def test_any_tree_of_known_words_is_good_or_a_config_error(where, text):
         loaded = {name: parse(each, f"{name}.yaml", {}) for name, each in texts.items()}
         assemble(loaded["root"], {"home": loaded["view"]}, {"shared": loaded["call"]})
     except ConfigError as error:
-        assert error.problems
+        problems = error.problems
+        assert problems

@@ -30,7 +30,7 @@ def test_each_variable_is_read():
         assert f"{name}," in (Settings.__doc__ or "")
 
 
-@pytest.mark.parametrize("text", ["0", "-1", "x", "", "1.5", "99999", "١", " 1", "1 ", "+1"])
+@pytest.mark.parametrize("text", ["0", "-1", "x", "", "1.5", "99999", "\u0661", " 1", "1 ", "+1"])
 @pytest.mark.parametrize("name", ["BFF_WORKERS", "BFF_THREADS", "BFF_POOL"])
 def test_a_number_that_is_none_is_a_problem(name, text):
     with pytest.raises(ConfigError, match=name):

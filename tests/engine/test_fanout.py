@@ -62,7 +62,10 @@ def test_a_header_that_is_null_is_not_sent():
 @pytest.mark.parametrize(
     ("json", "body"),
     [
-        ('{a: "{x}", b: ["{x.n}", 1, null], c: "n={x.n}"}', b'{"a":{"n":7},"b":[7,1,null],"c":"n=7"}'),
+        (
+            '{a: "{x}", b: ["{x.n}", 1, null], c: "n={x.n}"}',
+            b'{"a":{"n":7},"b":[7,1,null],"c":"n=7"}',
+        ),
         ('"{x}"', b'{"n":7}'),
         ("[]", b"[]"),
         ("null", b"null"),

@@ -22,8 +22,36 @@ PLACE = Place("t.yaml")
 ANY = st.text(st.characters(codec=None), max_size=12)
 NASTY = st.lists(
     st.sampled_from(
-        ["..", ".", "/", "\\", "%2e", "%2F", "%", ";", "?", "#", "&", "=", "+", " ", "\r\n"]
-        + ["\0", "\x7f", "\x85", "é", "\u2028", "\ud800", "\udfff", "😀", "{", "}", "a", ":", "@"]
+        [
+            "..",
+            ".",
+            "/",
+            "\\",
+            "%2e",
+            "%2F",
+            "%",
+            ";",
+            "?",
+            "#",
+            "&",
+            "=",
+            "+",
+            " ",
+            "\r\n",
+            "\x00",
+            "\x7f",
+            "\x85",
+            "é",
+            "\u2028",
+            "�",
+            "�",
+            "😀",
+            "{",
+            "}",
+            "a",
+            ":",
+            "@",
+        ]
     ),
     max_size=6,
 ).map("".join)
@@ -224,7 +252,7 @@ def test_what_is_no_header_value_is_never_sent(value):
         ("{n}{n}", "77"),
         ("{x[1].{k: a}}", {"k": None}),
         ("{'}'}", "}"),
-        ("{n > `5`} {`{\"a\": 1}`.a}", "true 1"),
+        ('{n > `5`} {`{"a": 1}`.a}', "true 1"),
     ],
 )
 def test_a_lone_expression_keeps_its_type(text, value):

@@ -3,6 +3,7 @@
 import gzip
 import tracemalloc
 import zlib
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -19,6 +20,11 @@ TEXT = b'{"a": "b"}' * 20
 def raw_deflate(data):
     packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
     return packer.compress(data) + packer.flush()
+
+
+def named(value):
+    """Ids of tests that are the same in every process: gzip holds the time."""
+    return value.strip() if isinstance(value, str) else "body"
 
 
 def pieces(data, size=7):
@@ -39,6 +45,7 @@ def pieces(data, size=7):
         ("deflate", zlib.compress(TEXT)),
         ("deflate", raw_deflate(TEXT)),
     ],
+    ids=named,
 )
 def test_codings(coding, coded):
     assert read_body(pieces(coded), coding, LIMIT) == TEXT
@@ -69,6 +76,7 @@ def test_a_coding_that_was_not_accepted_is_a_bad_reply(coding):
         ("deflate", zlib.compress(TEXT)[:-1]),
         ("deflate", raw_deflate(TEXT)[:-1]),
     ],
+    ids=named,
 )
 def test_what_is_cut_or_broken_is_a_bad_reply(coding, coded):
     with pytest.raises(BadReply):
@@ -97,10 +105,8 @@ def test_a_reply_that_is_too_large_is_not_read_to_its_end():
 @given(st.binary(max_size=200), st.integers(1, 50))
 def test_any_bytes_are_read_or_refused(data, size):
     for coding in ("gzip", "deflate", "", "x"):
-        try:
+        with suppress(BadReply, TooMany):
             assert len(read_body(pieces(data, size), coding, LIMIT)) <= LIMIT
-        except (BadReply, TooMany):
-            pass
     assert read_body(pieces(gzip.compress(data), size), "gzip", LIMIT) == data
     assert read_body(pieces(raw_deflate(data), size), "deflate", LIMIT) == data
 
@@ -108,10 +114,14 @@ def test_any_bytes_are_read_or_refused(data, size):
 BOMB = gzip.compress(b"\0" * 96 * 1024 * 1024, compresslevel=9)
 
 
-@pytest.mark.parametrize("bomb", [BOMB, gzip.compress(BOMB), BOMB[: len(BOMB) // 2]])
+@pytest.mark.parametrize(
+    "bomb", [BOMB, gzip.compress(BOMB), BOMB[: len(BOMB) // 2]], ids=["whole", "twice", "half"]
+)
 def test_a_bomb_is_refused_within_bounds(serving, asking, bomb):
     assert len(bomb) < 100_000
-    server = serving(lambda wire: wire.head() and wire.reply(bomb, headers=[b"Content-Encoding: gzip"]))
+    server = serving(
+        lambda wire: wire.head() and wire.reply(bomb, headers=[b"Content-Encoding: gzip"])
+    )
     made = asking(s=server.url)
     tracemalloc.start()
     try:
@@ -119,7 +129,7 @@ def test_a_bomb_is_refused_within_bounds(serving, asking, bomb):
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    if bomb is BOMB or len(bomb) > 1000:
+    if len(bomb) > 1000:  # compressed twice it is small, once it is unpacked
         assert isinstance(result, TooMany)
     assert peak < 8 * 1024 * 1024
 
@@ -131,7 +141,8 @@ def test_many_empty_members_take_no_endless_time():
 
 REPLIES = {
     "/length": b"Content-Length: 4\r\n\r\n1234",
-    "/chunked": b"Transfer-Encoding: chunked\r\n\r\n2\r\n12\r\n2;x=y\r\n34\r\n0\r\nX-Trailer: 1\r\n\r\n",
+    "/chunked": b"Transfer-Encoding: chunked\r\n\r\n"
+    b"2\r\n12\r\n2;x=y\r\n34\r\n0\r\nX-Trailer: 1\r\n\r\n",
     "/closed": b"Connection: close\r\n\r\n1234",
     "/short": b"Content-Length: 9\r\n\r\n1234",
     "/badchunk": b"Transfer-Encoding: chunked\r\n\r\nzz\r\n12\r\n0\r\n\r\n",

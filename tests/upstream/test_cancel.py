@@ -86,7 +86,7 @@ def test_an_attempt_that_is_connecting_is_woken(asking, until):
         pending = [socket.socket() for _ in range(4)]
         try:
             for sock in pending:
-                sock.setblocking(False)
+                sock.settimeout(0)
                 sock.connect_ex(("127.0.0.1", port))
             made = asking(s=f"http://127.0.0.1:{port}")
             ticket = made.start("/")

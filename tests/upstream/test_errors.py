@@ -25,7 +25,12 @@ def raised(kind):
     if issubclass(kind, httpx.HTTPStatusError):
         request = httpx.Request("GET", "http://h")
         return kind("SECRET", request=request, response=httpx.Response(500, request=request))
-    if kind in {httpx.StreamConsumed, httpx.ResponseNotRead, httpx.RequestNotRead, httpx.StreamClosed}:
+    if kind in {
+        httpx.StreamConsumed,
+        httpx.ResponseNotRead,
+        httpx.RequestNotRead,
+        httpx.StreamClosed,
+    }:
         return kind()
     return kind("SECRET")
 
@@ -82,9 +87,19 @@ def over_httpcore(error):
 
 
 OTHERS = [
-    *(OSError("SECRET"), ConnectionResetError("SECRET"), TimeoutError("SECRET"), ValueError("SECRET")),
+    *(
+        OSError("SECRET"),
+        ConnectionResetError("SECRET"),
+        TimeoutError("SECRET"),
+        ValueError("SECRET"),
+    ),
     *(RuntimeError("SECRET"), RecursionError("SECRET"), MemoryError("SECRET"), KeyError("SECRET")),
-    *(ssl.SSLError("SECRET"), socket.gaierror(-2, "SECRET"), UnicodeError("SECRET"), StopIteration()),
+    *(
+        ssl.SSLError("SECRET"),
+        socket.gaierror(-2, "SECRET"),
+        UnicodeError("SECRET"),
+        StopIteration(),
+    ),
     *(AssertionError(), AttributeError(), EOFError(), BufferError(), TypeError("SECRET")),
 ]
 

@@ -58,7 +58,9 @@ def test_connections_are_kept(echo, asking):
     assert len(echo.connections) == 1
 
 
-@pytest.mark.parametrize(("target", "status"), [("/redirect", 302), ("/alien", 301), ("/auth", 401)])
+@pytest.mark.parametrize(
+    ("target", "status"), [("/redirect", 302), ("/alien", 301), ("/auth", 401)]
+)
 def test_redirects_and_challenges_are_replies_like_any_other(echo, asking, heads, target, status):
     reply = asking(s=echo.url).ask(target)
     assert reply.status == status
@@ -149,7 +151,7 @@ def test_unready_says_when_requests_wait_for_threads(serving, asking, ends, unti
 def test_no_thread_starts_before_the_first_request(asking):
     before = set(threading.enumerate())
     asking(s="http://127.0.0.1:1", t="https://127.0.0.1:1")
-    assert set(threading.enumerate()) == before
+    assert set(threading.enumerate()) <= before
 
 
 def test_close_ends_the_threads(echo, asking, until):

@@ -74,7 +74,7 @@ export function because(call, service) {
   const words = {
     timeout: `${who} took too long`,
     unreachable: `${who} is unreachable`,
-    status: `${who} answered ${call.status}`,
+    status: call.status === "501" ? `${who} has no recording of that request (501)` : `${who} answered ${call.status}`,
     bad_reply: `${who} sent a bad reply`,
     unfillable: "its request could not be filled in",
     when: "its condition was not met",

@@ -60,8 +60,8 @@ export function fold(key, openAtFirst, summary, content, attributes = {}) {
 const folds = new Map();
 
 export function milliseconds(value) {
-  if (value >= 1000) return `${(value / 1000).toFixed(value % 1000 ? 2 : 0)} s`.replace(/0 s$/, " s").replace(". ", " ");
-  return value >= 10 ? `${Math.round(value)} ms` : `${Math.round(value * 10) / 10} ms`;
+  if (value >= 1000) return `${Number((value / 1000).toFixed(2))} s`;
+  return `${Number(value.toFixed(value >= 10 ? 0 : 1))} ms`;
 }
 
 export function bytes(value) {

@@ -1,7 +1,7 @@
 // Any view of any frontend: choose it, fill in its parameters, see its answer and its calls.
 
 import { ask, isProblem } from "./answer.js";
-import { bytes, el, fold, milliseconds, replace } from "./dom.js";
+import { bytes, el, fold, replace } from "./dom.js";
 import { tree } from "./json.js";
 import { problemFacts } from "./shop.js";
 import { sentence, statusLine } from "./status.js";
@@ -119,7 +119,6 @@ export class Explorer {
         statusLine(answer),
         isProblem(answer) && problemFacts(told),
         answer.calls.length > 0 && waterfall(answer, view, axis(answer.total), `x${view.route}`),
-        el("p", { class: "hint" }, `The view's deadline is ${milliseconds(view.timeout_ms)}.`),
         declaration(this.declared[view.name], "x")),
       el("div", { class: "column" }, fold("x-json", true,
         [el("b", {}, answer.type || "no body"), ` ${bytes(answer.size)}`],

@@ -2,7 +2,7 @@
 
 import { ask } from "./answer.js";
 import { declaration } from "./declared.js";
-import { bytes, el, fold, milliseconds, replace } from "./dom.js";
+import { bytes, el, fold, replace } from "./dom.js";
 import { Explorer } from "./explorer.js";
 import { tree } from "./json.js";
 import { Services } from "./services.js";
@@ -35,7 +35,7 @@ class Home {
     return el("article", { class: `side side-${name}`, "aria-labelledby": `title-${name}`, "aria-busy": "true" },
       el("div", { class: "side-head" },
         el("h3", { id: `title-${name}` }, title, " ", el("a", { href: plan.route }, `GET ${plan.route}`)),
-        el("span", { class: "hint" }, `deadline ${milliseconds(plan.timeout_ms)}`)),
+        el("div", { class: "side-past" })),
       ...["frame", "line", "calls", "body"].map((part) => el("div", { class: `side-${part}` })));
   }
 
@@ -60,7 +60,8 @@ class Home {
     const { name, answer, plan, article } = side;
     const key = `${name}-home`;
     replace(article.querySelector(".side-frame"), side.draw(answer, plan));
-    replace(article.querySelector(".side-line"), statusLine(answer), side.past.draw());
+    replace(article.querySelector(".side-line"), statusLine(answer));
+    replace(article.querySelector(".side-past"), side.past.draw());
     this.showCalls();
     replace(article.querySelector(".side-body"), fold(`${key}-json`, true,
       [el("b", {}, answer.type || "no body"), ` ${bytes(answer.size)}`],

@@ -6,7 +6,7 @@ import { el } from "./dom.js";
 import { picture, stars } from "./pictures.js";
 
 const euros = (cents) => (cents / 100).toLocaleString("en-IE", { style: "currency", currency: "EUR" });
-const day = (text) => new Date(text).toLocaleDateString("en-GB", { day: "numeric", month: "long", timeZone: "UTC" });
+const day = (text) => new Date(text).toLocaleDateString("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
 
 // What a part of the page is made of: the calls are to blame for it, in this order.
 function blamed(answer, names) {
@@ -32,7 +32,7 @@ const state = (status) => el("span", { class: `state state-${status}` }, status)
 // -- web -----------------------------------------------------------------------------------------
 
 export function web(answer, plan) {
-  const page = isProblem(answer) ? [problem(answer, plan)] : webHome(answer, plan);
+  const page = isProblem(answer) ? problem(answer, plan) : webHome(answer, plan);
   return el("div", { class: "browser" },
     el("div", { class: "bar", "aria-hidden": "true" },
       el("span", { class: "lights" }, el("i"), el("i"), el("i")), el("span", { class: "address" }, "shop.example")),
@@ -48,8 +48,7 @@ function webHome(answer, plan) {
       inbox(answer, unread), el("span", { class: "avatar", "aria-hidden": "true" }, initials(user?.name))),
     el("p", { class: "greeting" }, `Good to see you, ${first(user?.name)}.`),
     inboxNote(answer, plan),
-    webOrders(answer, plan, orders),
-    webMore(answer, plan, more),
+    el("div", { class: "halves" }, webOrders(answer, plan, orders), webMore(answer, plan, more)),
   ];
 }
 
@@ -62,11 +61,10 @@ function webOrders(answer, plan, orders) {
     lines && note(lines, plan, "Titles and pictures are missing"),
     call && el("p", { class: "sorry" }, "Your orders will be back in a moment."),
     el("ul", { class: "orders" }, orders.map((order) => el("li", {}, link("web", `/orders/${order.id}`, order.id,
-      el("span", { class: "thumbs" }, order.lines.slice(0, 3).map((line) => picture(line.id, line.title))),
+      el("span", { class: "thumbs" }, order.lines.slice(0, 2).map((line) => picture(line.id, line.title))),
       el("span", { class: "order-what" },
         el("b", {}, order.lines[0]?.title ?? `Order ${order.id}`),
-        el("span", {}, others(order.lines), `ordered ${day(order.placed)}`)),
-      state(order.status),
+        el("span", {}, others(order.lines), day(order.placed)), state(order.status)),
       el("span", { class: "price" }, euros(order.total)))))));
 }
 
@@ -79,7 +77,7 @@ function webMore(answer, plan, more) {
     el("h4", {}, "Picked for you"),
     call && note(call, plan, "Nothing can be recommended"),
     rated && note(rated, plan, "There are no stars"),
-    call && el("div", { class: "grid ghosts", "aria-hidden": "true" }, [1, 2, 3, 4].map(() => el("i"))),
+    call && el("div", { class: "grid ghosts", "aria-hidden": "true" }, [1, 2, 3, 4, 5, 6].map(() => el("i"))),
     el("ul", { class: "grid" }, more.map((product) => el("li", {}, link("web", `/products/${product.id}`, product.id,
       picture(product.id, product.title),
       el("span", { class: "product-title" }, product.title),
@@ -133,11 +131,11 @@ function inboxNote(answer, plan) {
 function problem(answer, plan) {
   const told = answer.value && typeof answer.value === "object" ? answer.value : {};
   const call = answer.calls.find((each) => each.name === told.call);
-  return el("div", { class: "part oops", "data-calls": told.call ?? "" },
+  return [el("div", { class: "masthead" }, el("span", { class: "brand" }, "The Shop")), el("div", { class: "part oops", "data-calls": told.call ?? "" },
     el("h4", {}, "We will be right back"),
     el("p", {}, "Your page cannot be shown just now. Nothing is lost; please try again in a moment."),
     call && note(call, plan, "It is required, so there is no page"),
-    problemFacts(told));
+    answer.type && el("div", { class: "told" }, el("p", {}, answer.type), problemFacts(told)))];
 }
 
 // problem+json (RFC 9457), member by member.

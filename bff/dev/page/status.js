@@ -7,7 +7,7 @@ const NAMES = {
   0: "no answer", 200: "OK", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found",
   500: "Internal Server Error", 502: "Bad Gateway", 503: "Service Unavailable", 504: "Gateway Timeout",
 };
-const MOST = 48;
+const MOST = 40;
 
 export function statusLine(answer) {
   const how = verdict(answer);
@@ -54,11 +54,11 @@ export function sentence(name, answer, plan) {
   if (isProblem(answer)) {
     const call = answer.calls.find((each) => each.name === answer.value?.call);
     const why = call ? `${call.name} is required and failed: ${because(call, service(call))}` : answer.value?.detail ?? "";
-    return `${name}: ${answer.status} ${NAMES[answer.status] ?? ""}. ${why}.`;
+    return `${name}, ${answer.status} ${NAMES[answer.status] ?? ""}: ${why}.`;
   }
   const bad = degraded(answer);
   if (!bad.length) return `${name}: complete.`;
   const each = bad.map((call) =>
     `${call.name} ${call.outcome === "fallback" ? "is on its fallback" : "failed and is left out"}, because ${because(call, service(call))}`);
-  return `${name}: partial. ${each.join("; ")}.`;
+  return `${name}, partial: ${each.join("; ")}.`;
 }

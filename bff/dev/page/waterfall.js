@@ -15,14 +15,22 @@ export function axis(longest) {
 // `plan` is what was declared of the view, and may be missing; `point` hears which call is pointed
 // at, or null.
 export function waterfall(answer, plan, { end, ticks }, key, point = () => {}) {
+  const limited = answer.calls.some((call) => limit(call, plan?.calls[call.name]) <= end);
   const rows = answer.calls.map((call) => row(call, plan?.calls[call.name], end, `${key}/${call.name}`, point));
   return el("div", { class: "waterfall" },
-    el("div", { class: "w-axis", "aria-hidden": "true" }, el("div", { class: "w-track" }, ticks.map((tick) => {
-      const label = el("span", {}, tick === end ? milliseconds(tick) : tick >= 1000 ? `${tick / 1000} s` : String(tick));
-      label.style.left = `${(tick / end) * 100}%`;
-      return label;
-    }))),
-    el("ol", {}, rows));
+    el("div", { class: "w-axis" },
+      plan && el("span", { class: "w-deadline" }, `deadline ${milliseconds(plan.timeout_ms)}`),
+      el("div", { class: "w-track", "aria-hidden": "true" }, ticks.map((tick) => tickLabel(tick, end))),
+      limited && el("span", { class: "w-legend" }, el("i"), "time-out")),
+    el("ol", {}, rows),
+    plan?.left_out.length > 0 && el("p", { class: "w-left-out" },
+      "Not made, as nothing of them is in this shape: ", el("b", {}, plan.left_out.join(", "))));
+}
+
+function tickLabel(tick, end) {
+  const label = el("span", {}, tick === end || tick >= 1000 ? milliseconds(tick) : String(tick));
+  label.style.left = `${(tick / end) * 100}%`;
+  return label;
 }
 
 function row(call, declared, end, key, point) {
@@ -32,18 +40,18 @@ function row(call, declared, end, key, point) {
     const bar = el("span", { class: "w-bar" });
     bar.style.left = `${(call.start / end) * 100}%`;
     bar.style.width = `${(call.dur / end) * 100}%`;
-    track.append(bar, timeLabel(call, end));
-    const limit = declared ? call.start + declared.timeout_ms : Infinity;
-    if (limit <= end) {
+    track.append(bar, timeLabel(call, end, declared));
+    const at = limit(call, declared);
+    if (at <= end) {
       const mark = el("span", { class: "w-limit" });
-      mark.style.left = `${(limit / end) * 100}%`;
+      mark.style.left = `${(at / end) * 100}%`;
       track.append(mark);
     }
   } else {
     track.append(el("span", { class: "w-none" }, "not made"));
   }
   const item = el("li", {
-    class: `w-row is-${call.outcome}`,
+    class: `w-row is-${call.reason === "cancelled" ? "skipped" : call.outcome}`,
     onpointerenter: () => point(call.name),
     onpointerleave: () => point(null),
     onfocusin: () => point(call.name),
@@ -56,15 +64,22 @@ function row(call, declared, end, key, point) {
   return item;
 }
 
-function timeLabel(call, end) {
-  const label = el("span", { class: "w-time" }, el("span", { class: "unseen" }, "took "), milliseconds(call.dur),
+// When the call's time-out would end it, in milliseconds after the view's start.
+const limit = (call, declared) => declared && call.start !== null ? call.start + declared.timeout_ms : Infinity;
+
+function timeLabel(call, end, declared) {
+  const took = call.dur === 0 && declared?.many ? "no items" : milliseconds(call.dur);
+  const label = el("span", { class: "w-time" }, el("span", { class: "unseen" }, "took "), took,
     el("span", { class: "unseen" }, `, started after ${milliseconds(call.start)}`));
   const ends = (call.start + call.dur) / end;
-  if (ends > 0.72) {
-    label.classList.add("inside");
-    label.style.right = `${(1 - ends) * 100}%`;
-  } else {
+  const begins = call.start / end;
+  if (ends <= 0.75) {
     label.style.left = `${ends * 100}%`;
+  } else if (begins >= 0.25) {
+    label.style.right = `${(1 - begins) * 100}%`;
+  } else {
+    label.classList.add("inside"); // a bar from one end to the other
+    label.style.left = `${begins * 100}%`;
   }
   return label;
 }

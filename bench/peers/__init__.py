@@ -1,0 +1,1 @@
+"""The same page as people write it by hand."""

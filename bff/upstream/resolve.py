@@ -1,0 +1,90 @@
+"""Look-ups of names, on threads of their own: nothing can interrupt getaddrinfo(3).
+
+Everybody who asks for a name that is being looked up waits for that one look-up, so that a name
+that hangs holds one thread, whoever asks for it.
+"""
+
+import socket
+from queue import Empty, SimpleQueue
+from threading import Lock
+from typing import Any, Final
+
+import httpcore
+
+from bff.upstream.ticket import Ticket
+from bff.upstream.workers import Workers
+
+Addresses = list[tuple[int, Any]]  # address family, socket address
+_Found = list[Any] | BaseException
+_Name = tuple[str, int]
+_THREADS: Final = 16
+
+
+class Resolver:
+    """Finds the addresses of names; starts no thread before it is asked."""
+
+    def __init__(self) -> None:
+        self._workers = Workers(_THREADS, "bff-resolver")
+        self._lock = Lock()
+        self._waiting: dict[_Name, list[SimpleQueue[_Found]]] = {}
+
+    def resolve(self, host: str, port: int, ticket: Ticket) -> Addresses:
+        """The addresses of a name, by the deadline of `ticket`.
+
+        Raises:
+            Cancelled: the attempt was given up while it waited.
+            httpcore.ConnectTimeout: not in time.
+            httpcore.ConnectError: it has none.
+        """
+        mine: SimpleQueue[_Found] = SimpleQueue()
+        if _is_address(host):
+            mine.put(_look_up(host, port))  # nothing to wait for
+        else:
+            self._ask((host, port), mine)
+        try:
+            found = mine.get(timeout=ticket.block_on(lambda: mine.put([])))
+        except Empty:
+            raise httpcore.ConnectTimeout("the name was not found in time") from None
+        finally:
+            ticket.unblock()
+        ticket.left()
+        if isinstance(found, BaseException):
+            raise httpcore.ConnectError(str(found))
+        return [(family, address) for family, _, _, _, address in found]
+
+    def close(self) -> None:
+        """End the threads that can be ended."""
+        self._workers.close()
+
+    def _ask(self, name: _Name, mine: SimpleQueue[_Found]) -> None:
+        with self._lock:
+            waiting = self._waiting.get(name)
+            if waiting is not None:
+                waiting.append(mine)
+                return
+            self._waiting[name] = [mine]
+        self._workers.submit(lambda: self._answer(name))
+
+    def _answer(self, name: _Name) -> None:
+        found = _look_up(*name)
+        with self._lock:
+            waiting = self._waiting.pop(name)
+        for each in waiting:
+            each.put(found)
+
+
+def _look_up(host: str, port: int) -> _Found:
+    try:
+        return list(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+    except Exception as error:  # noqa: BLE001  (a name may be no name at all: UnicodeError)
+        return error
+
+
+def _is_address(host: str) -> bool:
+    for family in (socket.AF_INET, socket.AF_INET6):
+        try:
+            socket.inet_pton(family, host)
+        except (OSError, ValueError):
+            continue
+        return True
+    return False

@@ -1,0 +1,25 @@
+"""Answers as JSON: by orjson, and what it cannot write by the standard library."""
+
+import json
+from typing import Any
+
+import orjson
+
+
+def encode(value: Any) -> bytes:
+    """A value as JSON (RFC 8259).
+
+    Integers beyond 64 bits and halves of surrogate pairs, which a service may well send, are
+    written as they are; orjson does not.
+
+    Raises:
+        ValueError: it is nested too deeply, or holds a number that is not finite.
+    """
+    try:
+        return orjson.dumps(value)
+    except TypeError:
+        pass
+    try:
+        return json.dumps(value, allow_nan=False, separators=(",", ":")).encode()
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None

@@ -1,0 +1,326 @@
+"""What commands print, and how they end."""
+
+import json
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from http.client import HTTPConnection
+
+import pytest
+
+import bff as package
+from bff.cli import COMMANDS
+
+BROKEN = "version: 1\nfrontends: {web: {access: none}}\nservices: {users: {ur: 'http://h'}}\n"
+
+
+@pytest.fixture
+def broken(tmp_path):
+    (tmp_path / "bff.yaml").write_text(BROKEN)
+    (tmp_path / "views").mkdir(exist_ok=True)
+    (tmp_path / "views/home.yaml").write_text("get: /home\ncall: {get: usrs:/x}\n")
+    return tmp_path
+
+
+@pytest.fixture
+def doubtful(tmp_path):
+    (tmp_path / "bff.yaml").write_text(BROKEN.replace("ur:", "url:"))
+    (tmp_path / "views").mkdir(exist_ok=True)
+    calls = "calls:\n  a: {get: users:/x}\n  b: {get: users:/x}\nshape: a\n"
+    (tmp_path / "views/home.yaml").write_text(f"get: /home\n{calls}")
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_an_example_in_its_help(bff, name):
+    done = bff(name, "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = [line.strip() for line in done.stdout.splitlines()]
+    assert f"bff {name}" in "\n".join(lines[lines.index("Examples:") :])
+
+
+def test_help_lists_every_command_with_what_it_does(bff):
+    done = bff("--help")
+    assert done.returncode == 0
+    for name in COMMANDS:
+        assert re.search(rf"^  {name}\s+\S+", done.stdout, re.MULTILINE), name
+
+
+def test_help_is_quick_because_it_loads_little(environ):
+    script = (
+        "import sys, bff.cli\n"
+        "try: bff.cli.main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "print(sorted({'flask', 'httpx', 'yaml', 'rich', 'gunicorn'} & sys.modules.keys()))"
+    )
+    done = subprocess.run(  # noqa: S603
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, env=environ
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize(
+    "arguments", [["nonsense"], ["check", "--nonsense"], ["demo", "--port", "x"]]
+)
+def test_wrong_usage_is_2(bff, arguments):
+    done = bff(*arguments)
+    assert done.returncode == 2
+    assert "Usage:" in done.stderr
+
+
+def test_check_finds_the_shop_good(bff):
+    done = bff("check")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "5 views are good\n", "")
+
+
+def test_check_of_a_broken_folder_is_2_and_names_every_place(bff, broken):
+    done = bff("check", cwd=broken, BFF_CONFIG=".")
+    assert done.returncode == 2
+    assert "bff.yaml:3:20: error: a service has no key `ur`" in done.stderr
+    assert "did you mean `url`?" in done.stderr
+    assert done.stdout == "2 error(s)\n"
+    assert "Traceback" not in done.stderr
+
+
+def test_check_speaks_json(bff):
+    good = json.loads(bff("check", "--json").stdout)
+    assert good == {"good": True, "problems": []}
+
+
+def test_check_tells_a_program_every_problem(bff, broken):
+    done = bff("check", "--json", "--config", str(broken))
+    content = json.loads(done.stdout)
+    assert (done.returncode, done.stderr, content["good"]) == (2, "", False)
+    assert {"line", "column", "file", "severity", "message", "hint"} == set(content["problems"][0])
+    assert content["problems"][0]["line"] == 3
+
+
+def test_warnings_are_errors_if_strict(bff, doubtful):
+    assert bff("check", "--config", str(doubtful)).returncode == 0
+    assert bff("check", "--config", str(doubtful), "--strict").returncode == 2
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["check"], ["routes"], ["routes", "--json"], ["explain", "home"], ["demo"], ["serve"]],
+)
+def test_a_folder_without_a_configuration_is_2(bff, tmp_path, arguments):
+    done = bff(*arguments, "--config", str(tmp_path))
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [["routes"], ["explain", "home"], ["demo", "--port", "0"]])
+def test_a_broken_configuration_is_2_for_every_command(bff, broken, arguments):
+    done = bff(*arguments, "--config", str(broken))
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+
+
+def test_demo_of_a_broken_configuration_is_2_and_starts_nothing(bff, broken, repository, port):
+    (broken / "recordings").symlink_to(repository / "config/recordings")
+    done = bff("demo", "--config", str(broken), "--port", str(port))
+    assert done.returncode == 2, done.stderr
+    assert "bff.yaml:3:20" in done.stderr
+
+
+def test_routes_lists_every_route(bff):
+    done = bff("routes")
+    assert done.returncode == 0
+    for path in ("/web/home", "/mobile/home", "/web/orders/{id}", "/mobile/search"):
+        assert path in done.stdout
+    rows = json.loads(bff("routes", "--json").stdout)
+    assert len(rows) == 10
+    home = next(row for row in rows if row["path"] == "/mobile/home")
+    assert home["calls"] == ["user", "unread", "orders"]
+    assert (home["method"], home["view"], home["access"]) == ("GET", "home", "signed_in")
+
+
+def test_serve_refuses_a_principal_for_everybody(bff, port):
+    done = bff("serve", "--bind", f"127.0.0.1:{port}", BFF_DEV_PRINCIPAL="ada")
+    assert done.returncode == 2
+    assert "BFF_DEV_PRINCIPAL" in done.stderr
+
+
+def test_serve_tells_of_every_answer_on_standard_error(environ, repository, port, tmp_path):
+    command = [sys.executable, "-m", "bff.cli", "serve", "--workers", "1"]
+    command += ["--bind", f"127.0.0.1:{port}", "--management-bind", ""]
+    log = tmp_path / "log"
+    with (
+        log.open("wb") as out,
+        subprocess.Popen(command, cwd=repository, env=environ, stdout=out, stderr=out) as process,  # noqa: S603
+    ):
+        try:
+            end = time.monotonic() + 20
+            while not _answers(port, "/livez"):
+                assert time.monotonic() < end, log.read_text()
+                time.sleep(0.02)
+            _answers(port, "/web/products/S3CRET?q=S3CRET")
+        finally:
+            process.terminate()
+            process.wait(20)
+    lines = [line for line in log.read_text().splitlines() if '"answered"' in line]
+    (told,) = map(json.loads, lines)
+    assert (told["view"], told["frontend"], told["status"]) == ("product", "web", 502)
+    assert "S3CRET" not in log.read_text()
+
+
+def _answers(port, path):
+    connection = HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status
+    except OSError:
+        return None
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "told"),
+    [
+        (["--gunicorn-config", "nowhere.py"], {}, "nowhere.py"),
+        ([], {"BFF_WORKERS": "many"}, "BFF_WORKERS"),
+        (["--workers", "0"], {}, "--workers"),
+        (["--management-bind", "nowhere"], {}, "nowhere"),
+    ],
+)
+def test_serve_refuses_settings_that_cannot_be(bff, port, arguments, environment, told):
+    done = bff("serve", "--bind", f"127.0.0.1:{port}", *arguments, **environment)
+    assert done.returncode == 2, done.stderr
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_serve_of_a_broken_configuration_is_2_and_names_its_place(bff, broken, repository, port):
+    settings = str(repository / "config/gunicorn.conf.py")
+    done = bff(
+        *("serve", "--config", str(broken), "--gunicorn-config", settings),
+        *("--bind", f"127.0.0.1:{port}", "--management-bind", ""),
+    )
+    assert done.returncode == 2
+    assert "bff.yaml:3:20" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--recordings", "nowhere"], "nowhere"),
+        (["--latency", "soon"], "soon"),
+        (["--port", "users"], "users"),
+        (["--port", "users=99999"], "users=99999"),
+        (["--port", "ghost=9001"], "ghost"),
+    ],
+)
+def test_stub_refuses_what_cannot_be(bff, arguments, told):
+    done = bff("stub", *arguments)
+    assert done.returncode == 2
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stub_serves_until_it_is_told_to_stop(environ, repository, number):
+    command = [sys.executable, "-m", "bff.cli", "stub", "--json", "--control-port", "0"]
+    with subprocess.Popen(  # noqa: S603
+        command, cwd=repository, env=environ, stdout=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            told = json.loads(process.stdout.readline())
+            assert len(told["services"]) == 6
+            place = told["services"]["catalog"]
+            connection = HTTPConnection("127.0.0.1", place["port"], timeout=10)
+            connection.request("GET", "/nothing/recorded")
+            assert connection.getresponse().status == 501
+            connection.close()
+        finally:
+            process.send_signal(number)
+        assert process.wait(10) == 0
+    with socket.socket() as sock:
+        assert sock.connect_ex(("127.0.0.1", place["port"])) != 0
+
+
+def test_stub_says_when_a_port_is_taken(bff):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        done = bff("stub", "--port", f"users={server.getsockname()[1]}")
+    assert done.returncode == 1
+    assert "users" in done.stderr
+
+
+def test_demo_says_when_its_port_is_taken(bff):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        done = bff("demo", "--port", str(server.getsockname()[1]))
+    assert done.returncode == 1
+    assert "is taken" in done.stderr
+
+
+def test_demo_asks_nobody_but_stubs(bff, repository, tmp_path, port):
+    config = (repository / "config/bff.yaml").read_text()
+    (tmp_path / "bff.yaml").write_text(
+        config.replace("${USERS_URL:-http://127.0.0.1:9001}", "http://h")
+    )
+    for name in ("views", "calls", "recordings", "gunicorn.conf.py"):
+        (tmp_path / name).symlink_to(repository / "config" / name)
+    done = bff("demo", "--config", str(tmp_path), "--port", str(port))
+    assert done.returncode == 2
+    assert "`users` would not be a stub" in done.stderr
+
+
+def test_explain_tells_every_call_and_what_it_waits_for(bff):
+    done = bff("explain", "home")
+    assert (done.returncode, done.stderr) == (0, "")
+    for name in ("user", "unread", "orders", "product", "recommended", "reviews"):
+        assert name in done.stdout
+    assert "user.segment" in done.stdout
+    assert "fallback" in done.stdout
+
+
+def test_explain_speaks_json(bff):
+    done = bff("explain", "home", "--json")
+    assert done.returncode == 0
+    assert "reviews" in json.dumps(json.loads(done.stdout))
+
+
+def test_explain_knows_no_other_views(bff):
+    done = bff("explain", "hom")
+    assert done.returncode == 2
+    assert "did you mean `home`?" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_every_public_name_is_there():
+    assert package.__all__ == sorted(package.__all__, key=lambda name: (not name.isupper(), name))
+    for name in package.__all__:
+        assert getattr(package, name).__doc__, name
+    made = {name for name in vars(package) if not name.startswith("_")}
+    modules = {
+        "errors",
+        "model",
+        "cli",
+        "app",
+        "declare",
+        "engine",
+        "upstream",
+        "web",
+        "observe",
+        "dev",
+    }
+    assert made - modules == set(package.__all__)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_is_in_the_readme(repository, name):
+    assert f"bff {name}" in (repository / "README.md").read_text()
+
+
+def test_every_setting_is_documented(repository):
+    from bff.declare.settings import Settings
+
+    pages = [repository / "README.md", *sorted((repository / "docs").rglob("*.md"))]
+    text = "".join(page.read_text() for page in pages)
+    names = re.findall(r"BFF_[A-Z_]+", Settings.__doc__ or "")
+    assert names
+    assert [name for name in names if name not in text] == []

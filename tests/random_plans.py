@@ -1,0 +1,111 @@
+"""Random views for the conductor: a DAG of calls with every rung, `when`, `each` and `batch`."""
+
+import re
+from typing import Any
+from zlib import crc32
+
+import orjson
+from hypothesis import strategies as st
+
+from bff.declare.check import check_config
+from bff.declare.config import assemble
+from bff.declare.load import parse
+from bff.engine.answer import Asked
+from bff.engine.plan import Plan
+from bff.model.exchange import Reply, Request
+from bff.model.principal import NOBODY
+
+ROOT = {
+    "version": 1,
+    "frontends": {"web": {"access": "none"}},
+    "services": {
+        "plain": {"url": "http://plain.test", "timeout": "400ms"},
+        "slow": {"url": "http://slow.test", "timeout": "5s"},
+        "moving": {
+            "url": "http://moving.test",
+            "timeout": "400ms",
+            "redirects": "follow",
+            "links": {"under": "/"},
+        },
+        "secured": {"url": "http://secured.test", "timeout": "400ms", "credentials": "session"},
+    },
+}
+VALUE = {"flag": True, "items": [{"id": 1}, {"id": 2}, {"id": 1}]}
+
+
+@st.composite
+def calls(draw: st.DrawFn) -> dict[str, Any]:
+    """A random DAG of calls, as a view file has them."""
+    declared: dict[str, Any] = {}
+    for number in range(draw(st.integers(1, 6))):
+        earlier = sorted(declared)
+        declared[f"c{number}"] = draw(_call(f"c{number}", earlier))
+    return declared
+
+
+@st.composite
+def _call(draw: st.DrawFn, name: str, earlier: list[str]) -> dict[str, Any]:
+    service = draw(st.sampled_from(sorted(ROOT["services"])))
+    call: dict[str, Any] = {}
+    query: dict[str, Any] = {}
+    path = f"{service}:/{name}"
+    used = st.sampled_from(earlier) if earlier else st.nothing()
+    if earlier:
+        for use in draw(st.sets(st.sampled_from(["path", "query", "when", "after"]))):
+            other = draw(used)
+            if use == "path":
+                path += f"/{{{other}.id}}"
+            elif use == "query":
+                query["q"] = f"{{{other}.id}}"
+            elif use == "when":
+                call["when"] = f"{other}.flag"
+            else:
+                call["after"] = [other]
+    if earlier and draw(st.booleans()):
+        call["each"] = f"{draw(used)}.items"
+        if draw(st.booleans()):
+            call["into"] = f"of_{name}"
+        if draw(st.booleans()):
+            batch = {"get": path, "query": {**query, "ids": "{item.id}"}, "key": "id", "size": 1}
+            return call | {"batch": batch} | draw(_rung())
+        path += "/{item.id}"
+    return call | {"get": path, "query": query} | draw(_rung())
+
+
+def _rung() -> st.SearchStrategy[dict[str, Any]]:
+    fallback = {"id": 0, "flag": False, "items": [{"id": 9}]}
+    return st.sampled_from(
+        [{}, {"required": True}, {"optional": True}, {"fallback": fallback}, {"fallback": None}]
+    )
+
+
+def planned(declared: dict[str, Any]) -> Plan:
+    """The plan of a view that answers with everything its calls bring."""
+    view = {
+        "get": "/all",
+        "timeout": "1s",
+        "calls": declared,
+        "shape": {name: name for name in declared},
+    }
+    nodes = [parse(orjson.dumps(each).decode(), "made.yaml", {}) for each in (ROOT, view)]
+    checked = check_config(assemble(nodes[0], {"all": nodes[1]}, {}))
+    return checked.plans["all"]["web"]
+
+
+def asked() -> Asked:
+    scope = {"params": {}, "session": {"claims": {}}, "headers": {}, "services": {}}
+    return Asked(scope, {}, NOBODY)
+
+
+def reply(value: Any, status: int = 200) -> Reply:
+    body = b"" if value is None else orjson.dumps(value)
+    return Reply(status, (("content-type", "application/json"),), body)
+
+
+def value_for(request: Request) -> Any:
+    """What an upstream answers to a request: to each its own; a batch gets a list."""
+    target = request.target
+    asked_ids = re.findall("ids=(\\w+)", target)
+    if asked_ids:
+        return [{**VALUE, "id": each, "of": target} for each in asked_ids]
+    return {**VALUE, "id": crc32(target.encode()) % 7, "of": target}

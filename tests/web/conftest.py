@@ -1,0 +1,62 @@
+"""The real app over real stub services, asked by Flask's test client."""
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bff.app import create_app
+from bff.declare.check import check_config
+from bff.declare.config import assemble
+from bff.declare.load import parse
+from bff.declare.settings import Settings
+from bff.dev.stub import StubServices
+from bff.upstream.pool import PoolExchange
+
+HOST = "shop.example"
+
+
+@dataclass
+class Site:
+    """An app, its services, and what it was heard to answer."""
+
+    app: Any
+    stubs: StubServices
+    heard: list
+
+    def get(self, path, *, headers=(), host=HOST, method="GET"):
+        given = [("Host", host), *headers] if host is not None else [*headers]
+        return self.app.test_client().open(path, method=method, headers=given)
+
+
+@pytest.fixture
+def site():
+    """Make one: `site(view, users=answerer)`; with a `principal`, people can sign in at `web`."""
+    with ExitStack() as stack:
+
+        def make(*views, principal=None, root="", service="", management=None, **answerers):
+            stubs = stack.enter_context(StubServices(answerers, keep=True))
+            lines = [f"  {name}: {{url: '{url}'{service}}}" for name, url in stubs.urls.items()]
+            frontend = "{access: session, languages: [en, de]}" if principal else "{access: none}"
+            text = f"version: 1\nhosts: [{HOST}, '[::1]']\nfrontends: {{web: {frontend}}}\n"
+            text += f"{root}services:\n"
+            config = assemble(
+                parse(text + "\n".join(lines), "bff.yaml", {}),
+                {f"v{at}": parse(view, f"v{at}.yaml", {}) for at, view in enumerate(views)},
+                {},
+            )
+            exchange = PoolExchange(config.services, 16)
+            stack.callback(exchange.close)
+            heard = []
+            app = create_app(
+                check_config(config),
+                Settings(Path("unused"), management_bind=management),
+                exchange=exchange,
+                authenticate=principal,
+                listener=heard.append,
+            )
+            return Site(app, stubs, heard)
+
+        yield make

@@ -1,0 +1,99 @@
+"""Health in public is one word; its reasons are told on the management socket only."""
+
+import pytest
+from flask import Flask
+from werkzeug.test import EnvironBuilder, TestResponse, run_wsgi_app
+
+from bff.dev.stub import StubReply
+from bff.web.health import Management, health_routes
+
+
+class Listening:
+    """What gunicorn puts into the environ as the socket a request came in on."""
+
+    def __init__(self, name):
+        self._name = name
+
+    def getsockname(self):
+        return self._name
+
+
+def app(checks, notes=None, port=9090):
+    public = Flask("public", static_folder=None)
+    health_routes(public, checks)
+    return Management(public, port, checks, notes or {})
+
+
+def ask(managed, path, sock=None, method="GET", headers=None):
+    builder = EnvironBuilder(path, method=method, headers=headers)
+    environ = builder.get_environ()
+    if sock is not None:
+        environ["gunicorn.socket"] = Listening(sock)
+    return TestResponse(*run_wsgi_app(managed, environ, buffered=True), builder.get_request())
+
+
+MANAGED = ("127.0.0.1", 9090)
+MANAGED_6 = ("::1", 9090, 0, 0)
+PUBLIC = ("0.0.0.0", 8000)
+
+
+@pytest.mark.parametrize(
+    ("reason", "status", "word"), [("", 200, "ready"), ("SECRET is away", 503, "not ready")]
+)
+@pytest.mark.parametrize("sock", [PUBLIC, None, "/run/bff.sock", b""])
+def test_in_public_it_is_one_word(reason, status, word, sock):
+    reply = ask(app({"store": lambda: reason}), "/readyz", sock)
+    assert (reply.status_code, reply.text) == (status, f"{word}\n")
+    assert reply.headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize("sock", [PUBLIC, MANAGED, MANAGED_6, None])
+def test_alive_is_alive_whatever_the_checks_say(sock):
+    reply = ask(app({"store": lambda: "away"}), "/livez", sock)
+    assert (reply.status_code, reply.text) == (200, "live\n")
+
+
+@pytest.mark.parametrize("sock", [MANAGED, MANAGED_6])
+def test_operators_hear_the_reasons(sock):
+    checks = {"store": lambda: "it is away", "upstream": lambda: ""}
+    reply = ask(app(checks, {"configuration": lambda: "bff.yaml:1:1: error"}), "/readyz", sock)
+    assert reply.status_code == 503
+    assert reply.get_json() == {
+        "ready": False,
+        "reasons": {"store": "it is away"},
+        "notes": {"configuration": "bff.yaml:1:1: error"},
+    }
+
+
+def test_notes_do_not_make_it_unready():
+    reply = ask(app({"a": lambda: ""}, {"b": lambda: "look here"}), "/readyz", MANAGED)
+    assert (reply.status_code, reply.get_json()["ready"]) == (200, True)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": "127.0.0.1:9090"},
+        {"X-Forwarded-Port": "9090"},
+        {"Forwarded": "host=127.0.0.1:9090"},
+        {"Gunicorn-Socket": "127.0.0.1:9090"},
+    ],
+)
+def test_no_header_makes_a_request_an_operators(headers):
+    reply = ask(app({"a": lambda: "away"}), "/readyz", PUBLIC, headers=headers)
+    assert reply.text == "not ready\n"
+
+
+def test_the_management_socket_answers_nothing_of_the_public(site):
+    shop = site(
+        "get: /x\ncall: {get: users:/x}\n",
+        users=lambda _: StubReply.json({}),
+        management="127.0.0.1:9090",
+    )
+    assert ask(shop.app, "/web/x", MANAGED, headers={"Host": "shop.example"}).status_code == 404
+    assert ask(shop.app, "/web/x", PUBLIC, headers={"Host": "shop.example"}).status_code == 200
+    assert ask(shop.app, "/readyz", MANAGED).get_json()["ready"] is True
+
+
+def test_without_a_management_port_there_is_no_such_listener():
+    assert ask(app({"a": lambda: "away"}, port=None), "/readyz", MANAGED).text == "not ready\n"
