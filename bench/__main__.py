@@ -40,9 +40,7 @@ def main(rounds: int, seconds: int, *, as_json: bool) -> None:
         click.echo(orjson.dumps(told, option=orjson.OPT_INDENT_2))
     else:
         Console(width=None if sys.stdout.isatty() else 100).print(table(told))
-        click.echo(
-            f"× is relative to {FLASK}, round by round. CPU is that of the server, per answer."
-        )
+        click.echo(f"x: relative to {FLASK}, round by round. CPU: of the server, per answer.")
     if speed(told) < _SLOWEST:
         click.echo(f"bench: the app has {speed(told):.2f} of the rate of {FLASK}", err=True)
         sys.exit(1)

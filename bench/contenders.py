@@ -41,7 +41,7 @@ def start_contenders(scratch: Path, upstream: int, stop: list[Server]) -> list[C
     env = {"BENCH_UPSTREAM": f"http://127.0.0.1:{upstream}", "PYTHONPATH": str(ROOT)}
 
     def start(name: str, port: int, command: list[str], more: Mapping[str, str]) -> Server:
-        log = scratch / f"{name.split()[0].lower()}.log"
+        log = scratch / f"{name.split(maxsplit=1)[0].lower()}.log"
         server = Server(name, command, {**env, **more}, port, log)
         stop.append(server)
         return server
@@ -79,7 +79,7 @@ def _app_settings(port: int, management: int) -> dict[str, str]:
 
 
 def _flask() -> list[str]:
-    settings = ROOT / "bench/peers/gunicorn.conf.py"
+    settings = ROOT / "bench/peers/gunicorn_settings.py"
     return [str(_BIN / "gunicorn"), "--config", str(settings), "bench.peers.flask_page:app"]
 
 

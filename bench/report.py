@@ -42,7 +42,7 @@ def table(told: Mapping[str, Any]) -> Table:
         title="Medians of {rounds} rounds, {connections} connections".format(**told["load"])
     )
     made.add_column("")
-    columns = ("answers/s", "p50 ms", "p99 ms", "CPU ms", "× rate", "× CPU", "MB idle", "MB after")
+    columns = ("answers/s", "p50 ms", "p99 ms", "CPU ms", "rate x", "CPU x", "MB idle", "MB after")
     for column in columns:
         made.add_column(column, justify="right")
     for name, each in told["medians"].items():

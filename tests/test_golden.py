@@ -121,7 +121,11 @@ def _simulated(case: Case, services: Services, folder: Path) -> Ran:
             request.service,
             request.method,
             request.target,
-            dict(request.headers),
+            # as the bytes that would be on the wire, read as a server reads them
+            {
+                name: value.encode("utf-8", "surrogateescape").decode("latin-1")
+                for name, value in request.headers
+            },
             request.body,
         )
         return _played(services.answer(asked), request.max_reply)

@@ -80,8 +80,8 @@ def settle(call: CompiledCall, fan: FanOut, results: Sequence[Any], timing: Timi
 
 
 def give_up_items(call: CompiledCall, scope: Scope, error: BffError) -> Settled:
-    """A call that was never sent has failed; of a repeated one, each item gets its rung."""
-    if not call.each or call.call.rung == "required":
+    """A call that was never sent has failed; of a repeated one, each item gets its fallback."""
+    if not call.each or call.call.rung != "fallback":
         return give_up(call, error, Timing())
     settled = settle(call, not_fanned_out(call, scope, error), (), Timing())
     outcome = _outcome(call, error, Timing(), 0, 0)

@@ -105,14 +105,14 @@ class Stream(httpcore.NetworkStream):
         try:
             self._socket.settimeout(ticket.block_on(self._break))
             received = self._socket.recv(max_bytes)
-            ticket.hung_up = not received
-            return received
         except TimeoutError as error:
             raise httpcore.ReadTimeout(str(error)) from None
         except OSError as error:
             raise httpcore.ReadError(str(error)) from None
         finally:
             ticket.unblock()
+        ticket.hung_up = not received
+        return received
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002
         """Write everything, within the attempt's time."""

@@ -5,9 +5,9 @@ import pytest
 from bff.declare.config import assemble
 from bff.declare.load import parse
 from bff.engine.compile import compile_call
-from bff.engine.fanout import fan_out, join
+from bff.engine.fanout import by_key, fan_out, join
 from bff.engine.reading import read_reply
-from bff.errors import BadReply, TimedOut, TooMany, Unfillable
+from bff.errors import BadReply, BffError, TimedOut, TooMany, Unfillable
 from bff.model.exchange import Reply
 
 ROOT = """
@@ -37,7 +37,11 @@ def run(text, scope, replies):
     call = compiled(text)
     fan = fan_out(call, scope, ())
     assert len(set(targets(fan))) == len(fan.units)
-    return join(call, fan, [replies[target] for target in targets(fan)], missing)
+    return join(call, fan, [keyed(call, replies[target]) for target in targets(fan)], missing)
+
+
+def keyed(call, reply):
+    return by_key(call.fold, reply) if call.fold and not isinstance(reply, BffError) else reply
 
 
 def test_a_lone_call_is_one_request():

@@ -25,7 +25,7 @@ ITEMS = param(type="integer", minimum=1, maximum=9)
         ({"type": "integer"}, ["-7"], -7),
         ({"type": "integer"}, ["007"], 7),
         ({"type": "number"}, ["1.50"], 1.5),
-        ({"type": "number"}, ["2"], 2.0),
+        ({"type": "number"}, ["2"], 2),
         ({"type": "number"}, ["1e3"], 1000.0),
         ({"type": "boolean"}, ["true"], True),
         ({"type": "boolean"}, ["false"], False),

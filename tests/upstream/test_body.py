@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bff.errors import BadReply, TooMany
+from bff.errors import BadReply, TooMany, Unreachable
 from bff.model.exchange import Reply
 from bff.upstream.body import read_body
 
@@ -160,9 +160,9 @@ REPLIES = {
         ("/length", Reply),
         ("/chunked", Reply),
         ("/closed", Reply),
-        ("/short", BadReply),
+        ("/short", Unreachable),
         ("/badchunk", BadReply),
-        ("/cutchunk", BadReply),
+        ("/cutchunk", Unreachable),
         ("/large", TooMany),
         ("/largechunked", TooMany),
         ("/twolengths", BadReply),

@@ -71,7 +71,7 @@ def _drop_late_word_of(made, ticket):
 def test_an_attempt_that_is_sending_is_woken(serving, asking, until, ends):
     made = asking(s=serving(lambda _: ends.wait()).url)
     ticket = made.start("/", method="POST", body=b"x" * 32_000_000)
-    until(lambda: ticket._socket is not None, "it to block")
+    until(lambda: ticket._wake is not None, "it to block")
     made.exchange.cancel(ticket)
     began = monotonic()
     until(lambda: working(made.exchange) == 0, "the worker to be free")
@@ -90,7 +90,7 @@ def test_an_attempt_that_is_connecting_is_woken(asking, until):
                 sock.connect_ex(("127.0.0.1", port))
             made = asking(s=f"http://127.0.0.1:{port}")
             ticket = made.start("/")
-            until(lambda: ticket._socket is not None, "it to block")
+            until(lambda: ticket._wake is not None, "it to block")
             made.exchange.cancel(ticket)
             began = monotonic()
             until(lambda: working(made.exchange) == 0, "the worker to be free")

@@ -80,6 +80,11 @@ def asked(serving, asking, heads):
     return asking(s=serving(serve).url)
 
 
+def encoded(text):
+    """A header's value as it is sent; bytes of a client that are no UTF-8 stay what they were."""
+    return text.encode("utf-8", "surrogateescape")
+
+
 def taken_apart(head):
     first, *lines = head.split(b"\r\n")
     method, target, version = first.split(b" ")
@@ -113,8 +118,8 @@ def test_any_values_arrive_in_their_places_or_nothing_is_sent(call, asked, heads
     assert pairs == [("q", values[2]), ("fixed", "1"), ("n&=", values[3])]
     assert len(lines) == len(headers), "no header stands twice"
     assert headers.keys() == NAMES
-    assert headers["x-one"].decode().strip(" ") == values[4].strip(" ")
-    assert headers["x-two"].decode().strip(" ") == f"two {values[5]}".strip(" ")
+    assert headers["x-one"].strip(b" \t") == encoded(values[4].strip(" \t"))
+    assert headers["x-two"].strip(b" \t") == encoded(f"two {values[5]}".strip(" \t"))
 
 
 @pytest.mark.parametrize(

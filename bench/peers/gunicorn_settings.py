@@ -1,5 +1,4 @@
 """The app's own settings of gunicorn (config/gunicorn.conf.py), for a page without its files."""
-# ruff: noqa: INP001 - gunicorn reads this file by its path
 
 import os
 
