@@ -15,10 +15,10 @@ BffError
 └── Unfillable               502  an expression or template without the values it needs
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Final
+from typing import Any, Final
 
 from bff.model.source import Place
 
@@ -66,6 +66,24 @@ class ConfigError(BffError):
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+def gather(tasks: Sequence[Callable[[], Any]]) -> list[Any]:
+    """Do all of `tasks`, and raise what they raise as one.
+
+    Raises:
+        ConfigError: with the problems of all that failed.
+    """
+    problems: list[Problem] = []
+    done = []
+    for task in tasks:
+        try:
+            done.append(task())
+        except ConfigError as error:
+            problems += error.problems
+    if problems:
+        raise ConfigError(problems)
+    return done
 
 
 class AuthError(BffError):

@@ -50,7 +50,7 @@ def command(config: Path, port: int, principal: str, latency: str) -> None:
 def _run(processes: "Supervisor", config: Path, port: int, principal: str, latency: str) -> int:
     stub = _start_stub(processes, config, latency)
     if stub is None:
-        return 0 if processes.told_to_stop else 1
+        return 0 if processes.told_to_stop else processes.status()
     environ = dict(os.environ)
     for name, place in stub["services"].items():
         os.environ[f"{name.upper()}_URL"] = environ[f"{name.upper()}_URL"] = place["url"]

@@ -5,13 +5,13 @@ reports everything. A key of the language is one line of a `Table`.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 
 from bff.declare.load import Node
-from bff.errors import ConfigError, Problem, did_you_mean
+from bff.errors import ConfigError, Problem, did_you_mean, gather
 from bff.model.source import Place, Source
 
 Schema = dict[str, Any]
@@ -51,24 +51,6 @@ class Key:
 def wrong(place: Place, message: str, hint: str = "") -> ConfigError:
     """The error of one problem."""
     return ConfigError([Problem(place, message, hint)])
-
-
-def gather(tasks: Sequence[Callable[[], Any]]) -> list[Any]:
-    """Do all of `tasks`, and raise what they raise as one.
-
-    Raises:
-        ConfigError: with the problems of all that failed.
-    """
-    problems: list[Problem] = []
-    done = []
-    for task in tasks:
-        try:
-            done.append(task())
-        except ConfigError as error:
-            problems += error.problems
-    if problems:
-        raise ConfigError(problems)
-    return done
 
 
 def _expect(node: Node, kinds: tuple[type, ...], what: str) -> Any:

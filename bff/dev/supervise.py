@@ -73,6 +73,10 @@ class Supervisor:
             time.sleep(0.05)
         return 0
 
+    def status(self) -> int:
+        """The status of a child that ended by itself, never 0."""
+        return max((child.wait() for child in self._children), default=0) or 1
+
     def wait_until_ready(self, port: int, path: str, seconds: float) -> bool:
         """Whether a server on a loopback port answers 200 within `seconds`."""
         end = time.monotonic() + seconds

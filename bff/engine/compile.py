@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 import orjson
@@ -10,11 +11,17 @@ from bff.engine.expression import Expression
 from bff.engine.functional import Function
 from bff.engine.reads import Paths, Reads, reads, together
 from bff.engine.template import PathTemplate, Template, compile_tree, templates_in
-from bff.errors import ConfigError, Problem
+from bff.errors import ConfigError, Problem, gather
 from bff.model.service import HeaderTemplates, Service
+from bff.model.source import Source
 from bff.model.view import Batch, Call
 
-ACCEPT: Final = ("accept", "application/json")
+_ACCEPT: Final = {
+    "json": ("accept", "application/json"),
+    "xml": ("accept", "application/xml, text/xml"),
+    "text": ("accept", "text/plain, text/*;q=0.9, */*;q=0.1"),
+}
+_ANYTHING: Final = ("accept", "*/*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +75,11 @@ class CompiledCall:
         return self.call.name
 
     @property
+    def accept(self) -> tuple[str, str]:
+        """The header that says what its replies may be (RFC 9110, section 12.5.1)."""
+        return _ACCEPT.get(self.call.decode, _ANYTHING)
+
+    @property
     def timeout(self) -> float:
         """Seconds that one of its requests may take."""
         return self.call.timeout or self.service.timeout
@@ -94,30 +106,56 @@ def compile_call(call: Call, service: Service) -> CompiledCall:
     Raises:
         ConfigError: a text does not compile, or a batch is not about one id of its items.
     """
-    each = tuple((name, Expression(source)) for name, source in call.each.over) if call.each else ()
+    if call.follow and service.links is None:
+        message = f"the service `{service.name}` does not say where its links may lead"
+        hint = f"`links: {{under: /}}` at {service.place}"
+        raise ConfigError([Problem(call.follow.place, message, hint)])
+    each, query, body, path, headers, follow, when, select = gather(
+        [
+            lambda: _each(call),
+            lambda: tuple(compile_tree(dict(call.query)).items()),
+            lambda: _body(call),
+            lambda: PathTemplate(call.path),
+            lambda: _headers(service.headers, call.headers),
+            lambda: _expression(call.follow),
+            lambda: _expression(call.when),
+            lambda: _expression(call.select),
+        ]
+    )
     bound, selects = _bind(each)
-    query = tuple((name, compile_tree(value)) for name, value in call.query)
-    is_function = call.body_kind == "json_with"
-    body = Function(call.body) if is_function else compile_tree(call.body)
     return CompiledCall(
         call=call,
         service=service,
-        path=PathTemplate(call.path),
+        path=path,
         query=query,
-        headers=_headers(service.headers, call.headers),
+        headers=headers,
         body=body,
-        follow=Expression(call.follow) if call.follow else None,
-        when=Expression(call.when) if call.when else None,
+        follow=follow,
+        when=when,
         each=each,
         bound=bound,
         selects=selects,
         fold=_fold(call, call.batch, bound, [query, body]) if call.batch else None,
-        select=Expression(call.select) if call.select else None,
+        select=select,
         fallback=orjson.dumps(call.fallback),
         statuses={status: orjson.dumps(value) for status, value in call.statuses.items()},
         forward=service.forward | call.forward,
         respond=service.respond | call.respond,
     )
+
+
+def _expression(source: Source | None) -> Expression | None:
+    return Expression(source) if source else None
+
+
+def _each(call: Call) -> tuple[tuple[str, Expression], ...]:
+    over = call.each.over if call.each else ()
+    names = [name for name, _ in over]
+    return tuple(zip(names, gather([partial(Expression, each) for _, each in over]), strict=True))
+
+
+def _body(call: Call) -> Any:
+    return Function(call.body) if call.body_kind == "json_with" else compile_tree(call.body)
 
 
 def _bind(each: tuple[tuple[str, Expression], ...]) -> tuple[dict[str, Paths], Reads]:
@@ -133,8 +171,8 @@ def _bind(each: tuple[tuple[str, Expression], ...]) -> tuple[dict[str, Paths], R
 def _headers(
     of_service: HeaderTemplates, of_call: HeaderTemplates
 ) -> tuple[tuple[str, Template], ...]:
-    merged = {name: Template(source) for name, source in (*of_service, *of_call)}
-    return tuple(merged.items())
+    merged = dict((*of_service, *of_call))
+    return tuple(compile_tree(merged).items())
 
 
 def _fold(call: Call, batch: Batch, bound: dict[str, Paths], trees: list[Any]) -> Fold:

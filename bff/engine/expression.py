@@ -36,9 +36,10 @@ class Expression:
             raise _wrong(
                 source, f"`{source.shown}` is not a JMESPath expression: {reason}"
             ) from None
-        for node in walk(self.ast):
-            if node["type"] == "function_expression":
-                _check_function(source, node)
+        calls = (node for node in walk(self.ast) if node["type"] == "function_expression")
+        problems = [problem for node in calls if (problem := _check_function(source, node))]
+        if problems:
+            raise ConfigError(problems)
         self._compute = _plain_path(self.ast) or self._interpret
 
     def value(self, scope: Scope) -> Any:
@@ -101,16 +102,18 @@ def _names(ast: Ast) -> list[str] | None:
     return None
 
 
-def _check_function(source: Source, node: Ast) -> None:
+def _check_function(source: Source, node: Ast) -> Problem | None:
     known: Mapping[str, Any] = FUNCTIONS.FUNCTION_TABLE
     name, given = node["value"], len(node["children"])
     if name not in known:
-        raise _wrong(source, f"there is no function `{name}()`", did_you_mean(name, known))
+        message = f"there is no function `{name}()`"
+        return Problem(source.place, message, did_you_mean(name, known))
     signature = known[name]["signature"]
     variadic = bool(signature) and signature[-1].get("variadic", False)
     if given < len(signature) or (given > len(signature) and not variadic):
         wanted = f"at least {len(signature)}" if variadic else str(len(signature))
-        raise _wrong(source, f"`{name}()` takes {wanted} argument(s), {given} given")
+        return Problem(source.place, f"`{name}()` takes {wanted} argument(s), {given} given")
+    return None
 
 
 def _wrong(source: Source, message: str, hint: str = "") -> ConfigError:

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bff.engine.bodies import ENCODERS
-from bff.engine.compile import ACCEPT, CompiledCall, Fold
-from bff.engine.expression import Scope
+from bff.engine.compile import CompiledCall, Fold
+from bff.engine.expression import Expression, Scope
 from bff.engine.links import target_of
 from bff.engine.reading import Stood
 from bff.engine.template import as_text, encode_query, fill_tree, header_value
@@ -67,7 +67,7 @@ def fan_out(call: CompiledCall, scope: Scope, extra: Headers) -> FanOut:
     for position, own in enumerate(scopes):
         try:
             request = _request(call, own, extra)
-        except Unfillable as fault:
+        except BffError as fault:
             fan.failed[position] = fault
             continue
         unit = unique.setdefault(request, Unit(request))
@@ -160,8 +160,8 @@ def _request(
     query = encode_query([(name, fill_tree(value, scope, given)) for name, value in call.query])
     target = call.path.fill(scope)
     if call.follow:
-        target = target_of(call.follow.value(scope), call.service)
-    headers = dict([ACCEPT, *extra])
+        target = target_of(_link(call.follow, scope), call.service)
+    headers = dict([call.accept, *extra])
     for name, template in call.headers:
         value = template.value(scope)
         if value is not None:
@@ -182,6 +182,13 @@ def _request(
         body=body,
         max_reply=call.service.max_reply,
     )
+
+
+def _link(follow: Expression, scope: Scope) -> Any:
+    link = follow.value(scope)
+    if link is None:
+        raise Unfillable(f"`{follow.source.shown}` is null, where a link is needed")
+    return link
 
 
 def join(

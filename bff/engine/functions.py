@@ -107,7 +107,10 @@ def _same(one: Any, other: Any) -> bool:
 
 
 def _unique(elements: list[Any] | None) -> list[Any]:
-    return list({repr(each): each for each in reversed(elements or [])}.values())[::-1]
+    first: dict[str, Any] = {}
+    for each in elements or ():
+        first.setdefault(repr(each), each)
+    return list(first.values())
 
 
 def _date(text: str | None, form: str) -> str | None:

@@ -66,10 +66,10 @@ def _is_plain(link: str) -> bool:
 
 def _is_below(path: str, top: str) -> bool:
     """Whether a path stays below another, however its dots and slashes are written."""
-    seen = path
-    for _ in range(3):  # %252e%252e decodes in two steps
+    seen, before = path, ""
+    while seen != before:  # %252e%252e decodes in two steps
         if {".", ".."} & set(seen.replace(";", "/").split("/")) or "//" in seen or "\\" in seen:
             return False
-        seen = unquote(seen)
+        seen, before = unquote(seen), seen
     top = top.rstrip("/")
     return path == top or path.startswith(f"{top}/")

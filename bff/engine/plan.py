@@ -243,7 +243,8 @@ def _hidden(node: Node) -> frozenset[str]:
 
 def _shape(view: View, frontend: str) -> Shape:
     if view.shape_with:
-        everything = (*(call.name for call in view.calls), *RESERVED)
+        known = RESERVED if view.body is not None else RESERVED - {"body"}
+        everything = (*(call.name for call in view.calls), *known)
         function = Function(view.shape_with, otherwise=everything)
         return MadeShape(function, omit_null=view.omit_null)
     return Shape(_shape_tree(view, frontend), omit_null=view.omit_null)

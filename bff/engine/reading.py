@@ -4,6 +4,7 @@ import base64
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+from xml.parsers import expat
 
 import orjson
 import xmltodict
@@ -99,9 +100,32 @@ def _xml(reply: Reply) -> Any:
     if media_type not in _XML and not media_type.endswith("+xml"):
         raise BadReply("the reply is not XML by its content type")
     try:
-        return xmltodict.parse(reply.body, disable_entities=True)
+        return xmltodict.parse(reply.body, expat=_Expat, disable_entities=True)
     except Exception as error:  # noqa: BLE001  (expat's, xmltodict's and Python's own)
         raise BadReply(f"the reply is not XML: {type(error).__name__}") from None
+
+
+class _Expat:
+    """Makes parsers that refuse a document type with declarations of its own."""
+
+    ExpatError = expat.ExpatError
+
+    @staticmethod
+    def ParserCreate(encoding: str | None, separator: str) -> Any:  # noqa: N802  (expat's name)
+        """A parser, as xmltodict asks for one."""
+        parser = expat.ParserCreate(encoding, separator)
+        parser.StartDoctypeDeclHandler = _refuse_declarations
+        return parser
+
+
+def _refuse_declarations(
+    _name: str,
+    _system: str | None,
+    _public: str | None,
+    has_declarations: bool,  # noqa: FBT001
+) -> None:
+    if has_declarations:
+        raise ValueError("the document has declarations of its own")
 
 
 _DECODERS: Final[Mapping[str, Callable[[Reply], Any]]] = {

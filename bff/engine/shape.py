@@ -6,8 +6,9 @@ from typing import Any
 from bff.engine.expression import Expression, Scope
 from bff.engine.functional import Function
 from bff.engine.reads import Reads, reads, together
+from bff.engine.template import compile_tree
 from bff.errors import Unfillable
-from bff.model.source import Place, Source, Tree
+from bff.model.source import Place, Tree
 
 Leaf = tuple[str, Expression]  # a JSON Pointer (RFC 6901) into the shape, and what stands there
 
@@ -27,7 +28,7 @@ class Shape:
         Raises:
             ConfigError: a leaf is not an expression.
         """
-        self._tree = _compile(tree)
+        self._tree = compile_tree(tree, Expression)
         self._omit_null = omit_null
         self.leaves: tuple[Leaf, ...] = tuple(_leaves(self._tree, ""))
 
@@ -69,16 +70,6 @@ class MadeShape(Shape):
     def reads(self) -> Reads:
         """What the function says that it reads."""
         return self._function.reads
-
-
-def _compile(tree: Tree) -> Tree:
-    if isinstance(tree, Source):
-        return Expression(tree)
-    if isinstance(tree, dict):
-        return {key: _compile(value) for key, value in tree.items()}
-    if isinstance(tree, list):
-        return [_compile(value) for value in tree]
-    return tree
 
 
 def _leaves(tree: Tree, pointer: str) -> Iterator[Leaf]:

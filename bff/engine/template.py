@@ -5,13 +5,14 @@ header one field value (RFC 9110, section 5.5). What cannot be written there is 
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, Final
 from urllib.parse import quote
 
 from bff.engine.expression import Expression, Scope
 from bff.engine.reads import Paths, Reads, reads, together
-from bff.errors import ConfigError, Problem, Unfillable
+from bff.errors import ConfigError, Problem, Unfillable, gather
 from bff.model.source import Source, Tree, braces_back
 
 _UNRESERVED: Final = "-._~"  # letters and digits are quote()'s own
@@ -237,14 +238,22 @@ def fill_tree(tree: Tree, scope: Scope, given: tuple[Template, Any] | None = Non
     return tree
 
 
-def compile_tree(tree: Tree) -> Tree:
-    """The same tree with every Source compiled to a Template."""
+def compile_tree(tree: Tree, make: Callable[[Source], Any] = Template) -> Tree:
+    """The same tree with every Source compiled.
+
+    Args:
+        make: what each becomes: a Template, or in a shape an Expression.
+
+    Raises:
+        ConfigError: with the problems of all that do not compile.
+    """
     if isinstance(tree, Source):
-        return Template(tree)
+        return make(tree)
     if isinstance(tree, dict):
-        return {key: compile_tree(value) for key, value in tree.items()}
+        values = gather([partial(compile_tree, value, make) for value in tree.values()])
+        return dict(zip(tree, values, strict=True))
     if isinstance(tree, list):
-        return [compile_tree(value) for value in tree]
+        return gather([partial(compile_tree, value, make) for value in tree])
     return tree
 
 

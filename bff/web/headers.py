@@ -11,6 +11,7 @@ from bff.model.view import View
 
 # RFC 9651: keys and tokens of ours are plain, so that serialising (section 4.1) is joining.
 _SEPARATOR: Final = ", "
+_TOTAL: Final = "view-total"  # with a hyphen, which no call has in its name
 
 
 def forwardable(headers: IncomingHeaders, names: Iterable[str]) -> dict[str, str]:
@@ -76,4 +77,4 @@ def timing_header(outcomes: Mapping[str, Outcome], total: float) -> str:
         for name, each in outcomes.items()
         if each.started is not None
     ]
-    return _SEPARATOR.join([*entries, f"total;dur={total * 1000:.1f}"])
+    return _SEPARATOR.join([*entries, f"{_TOTAL};dur={total * 1000:.1f}"])

@@ -195,7 +195,9 @@ def _answered(answer: Answer) -> Response:
         body = b"" if empty else encode(answer.value)
     except ValueError:
         return problem(502, "the answer is no JSON: it is nested too deeply, or not finite")
-    response = Response(body, answer.status, mimetype=None if empty else "application/json")
+    response = Response(body, answer.status, mimetype="application/json")
+    if empty:
+        del response.headers["Content-Type"]
     for name, value in respondable(answer.respond):
         response.headers.add(name, value)
     partial = any(each.kind in {"failed", "fallback"} for each in answer.outcomes.values())

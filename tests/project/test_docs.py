@@ -28,6 +28,7 @@ from bff.declare.load import Node, parse
 from bff.declare.read import map_of
 from bff.declare.schema import FILES, schema_of
 from bff.declare.services import FRONTEND, SERVICE
+from bff.declare.views import _TAKEN as TAKEN
 from bff.engine.compile import compile_call
 from bff.engine.expression import Expression
 from bff.engine.functions import FUNCTIONS
@@ -40,6 +41,12 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.glob("*.md"))
 COMMANDS_PAGE = DOCS / "commands.md"
+COMMANDS_OPEN = """\
+# Commands
+
+What `--help` says, written by `make docs`. Every command ends with 0 if all is well, with 1 if it
+ran and failed, with 2 if the configuration or the command line is wrong.
+"""
 PLACE = Place("example")
 
 # Where the keys of each table of the language are documented: a heading of configuration.md.
@@ -103,7 +110,9 @@ def prose(page: Path) -> str:
 def rows(heading: str, page: str = "configuration.md") -> list[str]:
     """The words in code of the first cells below a heading, up to the next one."""
     text = prose(DOCS / page)
-    section = re.search(rf"^#+ {re.escape(heading)}\n(.*?)(?=^#|\Z)", text, re.M | re.S)
+    section = re.search(
+        rf"^#+ {re.escape(heading)}\n(.*?)(?=^#|\Z)", text, re.MULTILINE | re.DOTALL
+    )
     assert section, f"{page} has no heading `{heading}`"
     cells = re.findall(r"^\| (`[^|]*`) \|", section[1], re.MULTILINE)
     return [word for cell in cells for word in re.findall(r"`([^`]+)`", cell)]
@@ -145,21 +154,26 @@ def test_every_key_has_an_example() -> None:
     examples = "\n".join(block.text for block in blocks("yaml"))
     keys = {key for _, table in ALL_TABLES for key in table}
     unused = {key for key in keys if not re.search(rf"(?<![\w.]){re.escape(key)}:", examples)}
-    assert unused <= {"head", "put", "delete", "required"}  # written as their siblings are
+    assert unused <= {"head", "put", "delete"}  # written as their siblings are
 
 
 def test_every_function_is_documented() -> None:
-    own = jmespath.functions.Functions.FUNCTION_TABLE
-    text = (DOCS / "configuration.md").read_text()
-    listed = re.search(r"^JMESPath 1\.1 brings (.*)$", text, re.MULTILINE)
+    listed = re.search(
+        r"^JMESPath 1\.1 brings (.*)$", prose(DOCS / "configuration.md"), re.MULTILINE
+    )
     assert listed
-    assert set(re.findall(r"`(\w+)`", listed[1])) == set(own)
+    brought = set(re.findall(r"`(\w+)`", listed[1]))
+    assert brought == set(jmespath.functions.Functions.FUNCTION_TABLE)
     shown = "\n".join(block.text for block in blocks("jmespath"))
-    assert not [
-        name
-        for name in FUNCTIONS.FUNCTION_TABLE
-        if f"{name}(" not in shown + listed[1] and name not in own
-    ]
+    own = FUNCTIONS.FUNCTION_TABLE.keys() - brought
+    assert not [name for name in sorted(own) if not re.search(rf"\b{name}\(", shown)]
+
+
+def test_every_word_that_no_call_can_be_called_is_documented() -> None:
+    text = prose(DOCS / "configuration.md")
+    sentence = re.search(r"A call can have any name .*?: (.*?)\.\n", text.replace("\n`", " `"))
+    assert sentence
+    assert set(re.findall(r"`(\w+)`", sentence[1])) == TAKEN
 
 
 def test_every_setting_is_documented_and_no_other() -> None:
@@ -169,8 +183,9 @@ def test_every_setting_is_documented_and_no_other() -> None:
 
 
 def test_every_reason_of_an_outcome_is_documented() -> None:
-    kinds = [errors.BffError, errors.Unfillable, *subclasses(errors.UpstreamError)]
-    raised = {kind.reason for kind in kinds} | {"when", "dependency", "shape"}
+    kinds: list[type[errors.BffError]] = [errors.BffError, errors.Unfillable]
+    kinds += subclasses(errors.UpstreamError)
+    raised = {str(kind.reason) for kind in kinds} | {"when", "dependency", "shape"}
     assert set(rows("What the client sees")) == raised
 
 
@@ -184,23 +199,18 @@ def subclasses(kind: type[Any]) -> Iterator[type[Any]]:
 # -- every example -----------------------------------------------------------------------------
 
 
-def root_for(texts: Iterable[str]) -> Node:
+def root_for(texts: Iterable[str]) -> str:
     """A bff.yaml with whatever services are named."""
-    named = {name for text in texts for name in re.findall(r"\b([a-z][a-z0-9_]*):\s?/(?!/)", text)}
-    named |= {name for text in texts for name in re.findall(r'follow: "([a-z]+):', text)}
-    named |= {"users", "orders", "catalog"}
+    everything = "\n".join(texts)
+    named = {"users", "orders", "catalog"}
+    named |= set(re.findall(r"\b([a-z][a-z0-9_]*):/(?!/)", everything))
     services = {
         name: {"url": f"${{{name.upper()}_URL:-http://127.0.0.1:1}}", "links": {"under": "/"}}
         for name in sorted(named)
     }
     access = {"access": "session", "languages": ["en", "de"]}
-    return parse(
-        json.dumps(
-            {"version": 1, "frontends": {"web": access, "mobile": access}, "services": services}
-        ),
-        "bff.yaml",
-        {},
-    )
+    frontends = {"web": access, "mobile": access}
+    return json.dumps({"version": 1, "frontends": frontends, "services": services})
 
 
 def shared() -> dict[str, Node]:
@@ -216,7 +226,8 @@ def shared() -> dict[str, Node]:
 def load_view(name: str, text: str) -> None:
     calls = shared()
     used = {call: node for call, node in calls.items() if f"use: {call}" in text}
-    checked = check_config(assemble(root_for([text]), {name: parse(text, name, {})}, used))
+    root = parse(root_for([text]), "bff.yaml", {})
+    checked = check_config(assemble(root, {name: parse(text, name, {})}, used))
     assert not checked.warnings
 
 
@@ -272,12 +283,7 @@ def pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         path = folder / block.label
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(block.text)
-    root = root_for([block.text for block in here]).plain
-    (tmp_path / "config/bff.yaml").write_text(json.dumps(root))
-    named = {name: f"${{{name.upper()}_URL:-http://127.0.0.1:1}}" for name in root["services"]}
-    for name, service in root["services"].items():
-        service["url"] = named[name]
-    (tmp_path / "config/bff.yaml").write_text(json.dumps(root))
+    (tmp_path / "config/bff.yaml").write_text(root_for(block.text for block in here))
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     yield tmp_path
@@ -364,7 +370,8 @@ def definitions(path: Path) -> frozenset[str]:
 
 def file_of(name: str) -> Path | None:
     """The file that a page means by `engine/plan.py` or `bff/engine/plan.py`."""
-    return next((path for path in (ROOT / "bff" / name, ROOT / name) if path.exists()), None)
+    folders = (ROOT / "bff", ROOT, ROOT / "config", DOCS)
+    return next((path for folder in folders if (path := folder / name).exists()), None)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -413,11 +420,7 @@ def test_the_index_names_every_page() -> None:
 
 def commands_page() -> str:
     """docs/commands.md, from the commands themselves."""
-    parts = [
-        "# Commands\n\nWhat `--help` says, written by `make docs`. Every command ends with 0 "
-        "if all is well,\n1 if it ran and failed, 2 if the configuration or the command line "
-        "is wrong.\n"
-    ]
+    parts = [COMMANDS_OPEN]
     for words in ("bff", *(f"bff {name}" for name in COMMANDS)):
         name = words.partition(" ")[2]
         group = click.Context(main, info_name="bff", terminal_width=80, max_content_width=80)

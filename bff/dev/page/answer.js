@@ -7,7 +7,7 @@ export async function ask(url, signal) {
     const response = await fetch(url, { signal, cache: "no-store", headers: { Accept: "application/json" } });
     const text = await response.text();
     const timing = timings(response.headers.get("Server-Timing") ?? "");
-    const total = timing.get("total")?.dur ?? performance.now() - begun;
+    const total = timing.get("view-total")?.dur ?? performance.now() - begun;
     return {
       url,
       status: response.status,
