@@ -26,7 +26,7 @@ FROM ${PYTHON_IMAGE}
 ENV PATH=/opt/bff/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
-    BFF_CONFIG=/app/config/bff.yaml \
+    BFF_CONFIG=/app/config \
     BFF_BIND=0.0.0.0:8000
 WORKDIR /app
 COPY --from=build /opt/bff /opt/bff

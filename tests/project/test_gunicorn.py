@@ -67,7 +67,7 @@ def start(root: Path, tmp_path: Path) -> Iterator[Callable[[], Service]]:
     def run() -> Service:
         port, management = free_port(), free_port()
         environment = os.environ | {
-            "BFF_CONFIG": str(folder / "bff.yaml"),
+            "BFF_CONFIG": str(folder),
             "BFF_BIND": f"127.0.0.1:{port}",
             "BFF_MANAGEMENT_BIND": f"127.0.0.1:{management}",
             "BFF_WORKERS": "2",
