@@ -1,6 +1,6 @@
 # Every target sets up what it needs, by .ci/bootstrap, and does so once.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all check bench lock clean packages
+.PHONY: docs help demo test test-all check bench lock clean packages
 
 PORT ?= 8080
 PYTHON ?=
@@ -30,6 +30,9 @@ check: .venv/.dev ## Lint, format, types, layers, known vulnerabilities
 bench: ## Compare with hand-written pages under load (ROUNDS=5, JSON=1)
 	@.ci/bootstrap bench
 	@exec .venv/bin/python -m bench --rounds $(ROUNDS) $(if $(JSON),--json)
+
+docs: .venv/.dev ## Write docs/commands.md anew
+	.venv/bin/python tests/project/test_docs.py
 
 lock: ## Resolve the dependencies again (UPGRADE=1 takes the newest)
 	@.ci/bootstrap venv

@@ -10,6 +10,7 @@ BffError
 │   ├── BadReply             502
 │   ├── BadStatus            502, or the upstream's own where the call says `pass`
 │   ├── TooMany              502
+│   ├── NoCredentials        502
 │   └── Cancelled            502
 ├── ViewFailed               ends a view in Python; the failure behind it has the status
 └── Unfillable               502  an expression or template without the values it needs
@@ -137,6 +138,12 @@ class TooMany(UpstreamError):
     """More items, requests or bytes than the view allows."""
 
     reason = "too_many"
+
+
+class NoCredentials(UpstreamError):
+    """The credentials that a service is called with could not be had."""
+
+    reason = "credentials"
 
 
 class Cancelled(UpstreamError):

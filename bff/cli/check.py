@@ -28,7 +28,7 @@ def command(config: Path, *, strict: bool, as_json: bool) -> None:
     problems: tuple[Problem, ...]
     try:
         found = check(config)
-        problems, summary = found.warnings, f"{len(found.plans)} views are good"
+        problems, summary = found.warnings, _count(len(found.plans))
     except ConfigError as error:
         problems, summary = error.problems, ""
     errors = sum(strict or not problem.warning for problem in problems)
@@ -41,6 +41,10 @@ def command(config: Path, *, strict: bool, as_json: bool) -> None:
         counts = [f"{errors} error(s)"] * bool(errors) + [f"{others} warning(s)"] * bool(others)
         click.echo(", ".join([*([summary] if not errors else []), *counts]))
     sys.exit(2 if errors else 0)
+
+
+def _count(views: int) -> str:
+    return "1 view is good" if views == 1 else f"{views} views are good"
 
 
 def _json(problems: tuple[Problem, ...], *, good: bool) -> str:

@@ -23,7 +23,12 @@ _READY_WITHIN = 20.0
 @click.command(name="demo")
 @config_option
 @click.option(
-    "--port", type=click.IntRange(1, 65535), default=8080, envvar="PORT", show_default=True
+    "--port",
+    type=click.IntRange(1, 65535),
+    default=8080,
+    envvar="PORT",
+    show_default=True,
+    help="Where the app is served, on loopback.",
 )
 @click.option("--as", "principal", default="ada", show_default=True, help="Who is signed in.")
 @click.option("--latency", default="recorded", show_default=True, help="See `bff stub --help`.")

@@ -2,8 +2,10 @@
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,10 +32,26 @@ ROOT_KEYS: Final = {
     "hosts": Key(list_of(_HOST), "Host names it answers to; loopback if not said.", _LOOPBACK),
     "frontends": Key(map_of(FRONTEND, FRONTEND_NAME), "Who asks.", required=True),
     "services": Key(map_of(SERVICE, NAME), "Who is asked.", required=True),
+    "python": Key(
+        list_of(text(r"[A-Za-z_][\w.]*", "a module's name")),
+        "Modules that register functions of their own.",
+        (),
+    ),
 }
 
 
+def _import(place: Place, names: Sequence[str]) -> None:
+    """Import modules that register functions of the language's."""
+    for name in names:
+        try:
+            import_module(name)
+        except Exception as error:  # noqa: BLE001  (it is somebody else's code)
+            message = f"importing `{name}` raised {type(error).__name__}: {error}"
+            raise wrong(place, message, "a module beside bff.yaml, or an installed one") from None
+
+
 def _root(place: Place, values: dict[str, Any]) -> Config:
+    _import(place, values["python"])
     frontends = {name: replace(each, name=name) for name, each in values["frontends"].items()}
     services = {name: replace(each, name=name) for name, each in values["services"].items()}
     if not frontends:
@@ -63,6 +81,9 @@ def read_config(
     if not (folder / "bff.yaml").is_file():
         hint = "`--config` names the folder that holds bff.yaml"
         raise wrong(Place(str(folder)), "there is no bff.yaml here", hint)
+    beside = str(folder.resolve())
+    if beside not in sys.path:
+        sys.path.append(beside)  # functions of Python may stand beside bff.yaml
     python, broken = _load_python(folder / "views")
     nodes = {name: each.node for name, each in python.items()}
     views = _load_folder(folder / "views", environ) | broken | nodes
@@ -175,6 +196,9 @@ def _crossing(config: Config, views: list[View]) -> list[Problem]:
                 message = f"nobody can sign in at `{frontend}`, and the view is for those who are"
                 hint = f"see `access` of {config.frontends[frontend].place}"
                 problems.append(Problem(view.place, message, hint))
+        for frontend in view.shapes.keys() - set(view.frontends):
+            message = f"a shape for `{frontend}`, which does not have this view"
+            problems.append(Problem(view.place, message, "see `frontends`"))
         pattern = f"{view.method} {view.route}"
         for variable in path_variables(view.path):
             pattern = pattern.replace(f"{{{variable}}}", "{}")

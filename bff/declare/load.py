@@ -231,6 +231,11 @@ def core_scalar(text: str) -> Any:
     return float(text) if _FLOAT.fullmatch(text) else text
 
 
+def is_reference(written: str) -> bool:
+    """Whether a text is one reference and nothing else: `${NAME}`."""
+    return bool(_REFERENCE.fullmatch(written))
+
+
 def files(folder: Path) -> Iterator[Path]:
     """The YAML files of a folder, in the order of their names."""
     yield from sorted(folder.glob("*.yaml"))

@@ -75,6 +75,9 @@ def _param(place: Place, values: dict[str, Any]) -> Param:
     return param
 
 
+_OF_ITEMS: Final = frozenset(
+    {"minimum", "maximum", "multipleOf", "minLength", "maxLength", "pattern", "format"}
+)
 _ITEMS: Final = table(_param, _KEYS, "the items of a parameter")
 PARAM_KEYS: Final = {
     **_KEYS,
@@ -96,6 +99,9 @@ def _whole_param(place: Place, values: dict[str, Any]) -> Param:
         for name in ("items", "minItems", "maxItems"):
             if name in values:
                 raise wrong(place, f"`{name}` is for arrays", "add `type: array`")
+    else:
+        for name in values.keys() & _OF_ITEMS:
+            raise wrong(place, f"`{name}` is for single values", f"`items: {{{name}: …}}`")
     param = _param(place, values)
     if default is not None:
         try:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 
-from bff.declare.load import Node
+from bff.declare.load import Node, core_scalar, is_reference
 from bff.errors import ConfigError, Problem, did_you_mean, gather
 from bff.model.source import Place, Source
 
@@ -55,6 +55,8 @@ def wrong(place: Place, message: str, hint: str = "") -> ConfigError:
 
 def _expect(node: Node, kinds: tuple[type, ...], what: str) -> Any:
     value = node.value
+    if str not in kinds and isinstance(value, str) and is_reference(node.written):
+        value = core_scalar(value)  # within braces it cannot stand without quotes
     if isinstance(value, kinds) and not (isinstance(value, bool) and bool not in kinds):
         return value
     hint = ""

@@ -12,6 +12,7 @@ from bff.model.exchange import Headers, Outcome
 from bff.model.principal import Principal
 
 _OK: Final = 200
+_WITHOUT_CONTENT: Final = frozenset({204, 205, 304})  # the view has an answer, so it says 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,7 @@ def answer_of(
     declared = plan.view.answer
     if isinstance(declared, str):
         declared = replies[declared].status if declared in replies else _OK
+        declared = _OK if declared in _WITHOUT_CONTENT else declared
     return Answer(value, told, declared, headers_of(plan.nodes, replies))
 
 

@@ -16,7 +16,15 @@ from bff.engine.plan import Node, Plan
 from bff.engine.reading import Stood, connection_names, read_reply
 from bff.engine.settle import Running, Settled, Timing, give_up_items, settle
 from bff.engine.template import header_value
-from bff.errors import BffError, Cancelled, TimedOut, TooMany, Unfillable
+from bff.errors import (
+    BffError,
+    Cancelled,
+    NoCredentials,
+    TimedOut,
+    TooMany,
+    Unfillable,
+    UpstreamError,
+)
 from bff.model.exchange import Deadline, Headers, Outcome, OutcomeKind, Reply
 from bff.upstream.exchange import Clock, Completion, Credentials, Effects, Exchange, Mailbox
 
@@ -122,7 +130,7 @@ class Run:
         }
         for name in self.nodes:
             if name not in self.outcomes:
-                kind: OutcomeKind = "failed" if name in out else "skipped"
+                kind: OutcomeKind = "failed" if name in out and self.failure else "skipped"
                 timing = self._timing(out.get(name))
                 self.outcomes[name] = Outcome(
                     kind, Cancelled.reason, started=timing.started, took=timing.took
@@ -197,6 +205,8 @@ class Run:
 
     def _received(self, owner: _Owner, result: Any) -> None:
         if isinstance(owner, str):
+            if isinstance(result, BffError) and not isinstance(result, UpstreamError):
+                result = NoCredentials(str(result))
             self._credentials[owner] = result
             self._release(owner)
             return

@@ -16,6 +16,7 @@ from bff.errors import ViewFailed
 from bff.model.exchange import Deadline, Outcome
 from bff.upstream.exchange import Clock, Effects, Exchange, Mailbox
 
+_REFUSALS: Final = range(400, 500)
 _WORST: Final = ("failed", "fallback", "stale", "skipped", "ok")
 
 
@@ -70,10 +71,11 @@ class OnDemand(Run):
             self._given[node.name] = given
         if node.name in self.nodes:
             return name
-        for needed in sorted(node.waits_for):
+        for needed in sorted(node.needs):
             self.demand(needed, {})
         self.nodes[node.name] = node
         awaited = self.plan.awaits[name] - self.outcomes.keys() - self._credentials.keys()
+        awaited -= node.follows.keys() - self.nodes.keys()  # nobody asked for those
         self._awaited[node.name] = len(awaited)
         for each in awaited:
             self._waiting[each].append(node.name)
@@ -141,6 +143,8 @@ class Ask:
         Raises:
             ViewFailed: always; let it pass.
         """
+        if status not in _REFUSALS:
+            raise ValueError(f"a refusal has a status of 400 to 499, not {status}")
         self._run.fail(Failure(status, title))
         raise ViewFailed(title)
 
@@ -171,19 +175,19 @@ def converse(
                 raise
         finally:
             run.give_up()
-    outcomes = _together(run.outcomes)
+    outcomes = _together(plan, run.outcomes)
     if run.failure:
         return Answer(None, outcomes, failure=run.failure)
     status = plan.view.answer if isinstance(plan.view.answer, int) else 200
     return Answer(value, outcomes, status, headers_of(outcomes, run.replies))
 
 
-def _together(outcomes: Mapping[str, Outcome]) -> dict[str, Outcome]:
+def _together(plan: Plan, outcomes: Mapping[str, Outcome]) -> dict[str, Outcome]:
     """The outcomes by the names declared: several starts of one call count as one fan-out."""
-    groups: dict[str, list[Outcome]] = {}
+    groups: dict[str, list[Outcome]] = {name: [] for name in plan.nodes}
     for name, outcome in outcomes.items():
-        groups.setdefault(name.partition("#")[0], []).append(outcome)
-    return {name: _one(group) for name, group in groups.items()}
+        groups[name.partition("#")[0]].append(outcome)
+    return {name: _one(group) for name, group in groups.items() if group}
 
 
 def _one(group: list[Outcome]) -> Outcome:

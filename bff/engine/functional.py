@@ -72,7 +72,7 @@ def _find(source: Source) -> Callable[..., Any]:
     try:
         found = getattr(import_module(module_name), name)
     except (ImportError, AttributeError, ValueError) as error:
-        hint = "`package.module:function`, importable from where bff runs"
+        hint = "`package.module:function`, of a module beside bff.yaml or an installed one"
         message = f"`{source.text}` is not found: {error}"
         raise ConfigError([Problem(source.place, message, hint)]) from None
     if not callable(found):

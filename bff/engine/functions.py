@@ -80,7 +80,7 @@ def _group(elements: list[Any] | None, key: str) -> list[dict[str, Any]]:
     groups: dict[str, dict[str, Any]] = {}
     for each in elements or ():
         own = each.get(key) if isinstance(each, dict) else None
-        groups.setdefault(repr(own), {"key": own, "items": []})["items"].append(each)
+        groups.setdefault(repr(_key(own)), {"key": own, "items": []})["items"].append(each)
     return list(groups.values())
 
 
@@ -102,8 +102,14 @@ def _without(elements: list[Any] | None, key: str, value: Any) -> list[Any]:
 
 
 def _same(one: Any, other: Any) -> bool:
+    return _key(one) == _key(other)
+
+
+def _key(value: Any) -> str | None:
     """Keys compare as text: 7 and "7" are one id."""
-    return one == other or (one is not None and other is not None and str(one) == str(other))
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return None if value is None else str(value)
 
 
 def _unique(elements: list[Any] | None) -> list[Any]:

@@ -59,6 +59,9 @@ class Names:
         """What the leaves of a shape use that is not there."""
         for _, leaf in shape.leaves:
             yield from self._problems(leaf, {})
+            if "services" in reads(leaf).roots:
+                message = "a shape cannot use `services`: clients learn no address of the inside"
+                yield Problem(leaf.source.place, message)
         if isinstance(shape, MadeShape):
             yield from self.problems_of_reads(shape.reads, shape.place)
 

@@ -89,6 +89,7 @@ def plan(view: View, services: Mapping[str, Service]) -> dict[str, Plan]:
     problems += [each for shape in shapes.values() for each in names.problems_of_shape(shape)]
     refusals, more = judgements(view, names)
     problems += more + list(_unknown_calls(view, names))
+    problems += names.problems_of_reads(Reads(frozenset(view.reads or ())), view.place)
     if problems:
         raise ConfigError(list(dict.fromkeys(problems)))
     nodes = _order(view, compiled, refusals)
