@@ -196,7 +196,7 @@ def _crossing(config: Config, views: list[View]) -> list[Problem]:
                 message = f"nobody can sign in at `{frontend}`, and the view is for those who are"
                 hint = f"see `access` of {config.frontends[frontend].place}"
                 problems.append(Problem(view.place, message, hint))
-        for frontend in view.shapes.keys() - set(view.frontends):
+        for frontend in (view.shapes.keys() - set(view.frontends)) & config.frontends.keys():
             message = f"a shape for `{frontend}`, which does not have this view"
             problems.append(Problem(view.place, message, "see `frontends`"))
         pattern = f"{view.method} {view.route}"

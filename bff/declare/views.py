@@ -1,5 +1,6 @@
 """Views, one a file."""
 
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -8,6 +9,9 @@ from typing import Any, Final
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
+from referencing import Registry
+from referencing.exceptions import Unresolvable
+from referencing.jsonschema import DRAFT202012
 
 from bff.declare.calls import call_reader
 from bff.declare.load import Node
@@ -83,17 +87,24 @@ def _schema(node: Node) -> Mapping[str, Any]:
     except SchemaError as error:
         where = "/".join(str(each) for each in error.absolute_path)
         raise wrong(node.place, f"this is no JSON Schema, at /{where}: {error.message}") from None
+    resource = DRAFT202012.create_resource(schema)
+    resolver = Registry().with_resource(resource.id() or "", resource).resolver(resource.id() or "")
     for reference in _references(schema):
-        if not reference.startswith("#"):
-            raise wrong(node.place, f"the schema refers to `{reference}`, which is elsewhere")
+        try:
+            resolver.lookup(reference)
+        except (Unresolvable, ValueError):
+            where = "not in it" if reference.startswith("#") else "elsewhere"
+            message = f"the schema refers to `{reference}`, which is {where}"
+            raise wrong(node.place, message) from None
     found: Mapping[str, Any] = schema
     return found
 
 
 def _references(schema: Any) -> Iterator[str]:
     if isinstance(schema, dict):
-        if isinstance(schema.get("$ref"), str):
-            yield schema["$ref"]
+        for word in ("$ref", "$dynamicRef"):
+            if isinstance(schema.get(word), str):
+                yield schema[word]
         for each in schema.values():
             yield from _references(each)
     elif isinstance(schema, list):
@@ -184,6 +195,8 @@ def _view(name: str, place: Place, values: dict[str, Any], frontends: Mapping[st
     route: Source = values[methods[0]]
     if "body" in values and methods[0] in {"get", "delete"}:
         raise wrong(place, f"a {methods[0]} has no body", "use post, put or patch")
+    if values.get("sunset", math.inf) < values.get("deprecated", -math.inf):
+        raise wrong(place, "the view is gone (`sunset`) before it is deprecated")
     if "shape_with" in values and ("shape" in values or values["shapes"]):
         raise wrong(place, "an answer has a shape or is made by `shape_with`, not both")
     return View(

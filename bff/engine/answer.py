@@ -12,7 +12,7 @@ from bff.model.exchange import Headers, Outcome
 from bff.model.principal import Principal
 
 _OK: Final = 200
-_WITHOUT_CONTENT: Final = frozenset({204, 205, 304})  # the view has an answer, so it says 200
+_NOT_MODIFIED: Final = 304  # of that call's reply; the view's answer is another
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ def answer_of(
     declared = plan.view.answer
     if isinstance(declared, str):
         declared = replies[declared].status if declared in replies else _OK
-        declared = _OK if declared in _WITHOUT_CONTENT else declared
+        declared = _OK if declared == _NOT_MODIFIED else declared
     return Answer(value, told, declared, headers_of(plan.nodes, replies))
 
 
@@ -104,9 +104,14 @@ def headers_of(names: Iterable[str], replies: Mapping[str, Replied]) -> Headers:
     return tuple(respond.items())
 
 
+def _came(outcome: Outcome) -> bool:
+    """Whether a call brought something; a repeated one, for some of its items."""
+    return outcome.kind in {"ok", "stale"} or outcome.failed < outcome.of
+
+
 def _none_came(plan: Plan, outcomes: Mapping[str, Outcome]) -> Failure | None:
     wanted = plan.require_any
-    if not wanted or any(outcomes[name].kind in {"ok", "stale"} for name in wanted):
+    if not wanted or any(_came(outcomes[name]) for name in wanted):
         return None
     reason = outcomes[wanted[0]].reason
     error = TimedOut if reason == TimedOut.reason else UpstreamError

@@ -171,7 +171,9 @@ def _request(
     if kind != "none":
         tree = call.body
         value = tree.value(scope) if kind == "json_with" else fill_tree(tree, scope, given)
-        headers["content-type"], body = ENCODERS[kind](value)
+        media_type, body = ENCODERS[kind](value)
+        if kind == "multipart" or "content-type" not in headers:
+            headers["content-type"] = media_type
     if query:
         target += ("&" if "?" in target else "?") + query
     return Request(

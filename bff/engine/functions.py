@@ -13,6 +13,7 @@ from typing import Any, Final
 from uuid import uuid4
 
 import jmespath.functions
+import orjson
 
 Types = tuple[str, ...]
 ANY: Final[Types] = ()
@@ -21,8 +22,8 @@ TEXT: Final[Types] = ("string",)
 LIST: Final[Types] = ("array",)
 OPTIONAL_LIST: Final[Types] = ("array", "null")
 _ZERO_DECIMALS: Final = frozenset(
-    {"BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "XAF"}
-    | {"XOF", "XPF"}
+    {"BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI"}
+    | {"VND", "VUV", "XAF", "XOF", "XPF"}
 )
 _THREE_DECIMALS: Final = frozenset({"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"})
 # what uses one of these is never the same twice
@@ -61,6 +62,8 @@ def _number(value: float) -> float:
 
 
 def _round(value: float, digits: int) -> float:
+    if isinstance(value, int) and digits >= 0:
+        return value  # beyond 2**53 a float could not say it
     step = Decimal(1).scaleb(-int(digits))
     return _number(float(Decimal(str(value)).quantize(step, ROUND_HALF_EVEN)))
 
@@ -109,13 +112,28 @@ def _key(value: Any) -> str | None:
     """Keys compare as text: 7 and "7" are one id."""
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
     return None if value is None else str(value)
 
 
+def _identity(value: Any) -> bytes:
+    """What two equal JSON values have in common: 1 is 1.0, and objects have no order."""
+    return orjson.dumps(_plain(value), option=orjson.OPT_SORT_KEYS)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    return _number(value) if isinstance(value, float) else value
+
+
 def _unique(elements: list[Any] | None) -> list[Any]:
-    first: dict[str, Any] = {}
+    first: dict[bytes, Any] = {}
     for each in elements or ():
-        first.setdefault(repr(each), each)
+        first.setdefault(_identity(each), each)
     return list(first.values())
 
 

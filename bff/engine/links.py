@@ -56,7 +56,8 @@ def redirected(request: Request, reply: Reply, service: Service) -> Request | No
         return None
     target = target_of(location, service, request.target)
     if reply.status == _SEE_OTHER and request.method not in _REPEATABLE:
-        return replace(request, method="GET", target=target, body=b"")
+        headers = tuple(each for each in request.headers if each[0] != "content-type")
+        return replace(request, method="GET", target=target, headers=headers, body=b"")
     return replace(request, target=target)
 
 

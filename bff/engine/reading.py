@@ -120,12 +120,12 @@ class _Expat:
 
 def _refuse_declarations(
     _name: str,
-    _system: str | None,
-    _public: str | None,
+    system: str | None,
+    public: str | None,
     has_declarations: bool,  # noqa: FBT001
 ) -> None:
-    if has_declarations:
-        raise ValueError("the document has declarations of its own")
+    if has_declarations or system or public:
+        raise ValueError("the document has declarations, here or elsewhere")
 
 
 _DECODERS: Final[Mapping[str, Callable[[Reply], Any]]] = {

@@ -29,7 +29,7 @@ from bff.web.headers import (
 )
 from bff.web.problem import problem
 
-_NO_CONTENT: Final = 204
+_NO_CONTENT: Final = frozenset({204, 205})
 Authenticate = Callable[[Request], Principal]
 
 
@@ -190,7 +190,7 @@ def _params(view: View, variables: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _answered(answer: Answer) -> Response:
-    empty = answer.status == _NO_CONTENT
+    empty = answer.status in _NO_CONTENT
     try:
         body = b"" if empty else encode(answer.value)
     except ValueError:

@@ -33,6 +33,7 @@ GOOD = [
     (PLAIN, "/v2/x?to=/../admin", "/v2/x?to=/../admin"),
     (PLAIN, "v2/x", "/v2/x"),
     (PLAIN, "/v2/a/../b", "/v2/b"),
+    (PLAIN, "/v2//../b", "/v2/b"),
     (PLAIN, "/v2/..a/...", "/v2/..a/..."),
     (PLAIN, f"{ORIGIN}/v2/x", "/v2/x"),
     (PLAIN, f"{OTHER}/v2/x?a=1", "/v2/x?a=1"),
@@ -113,7 +114,6 @@ BAD = [
     "/v2/%2525252e%2525252e/admin",
     "/v2/%%32e%%32e/admin",
     "/v2/%2%65%2%65/admin",
-    "/v2//../admin",
     "/v2//x",
     "/v2/%2f/x",
     # what is no URL
@@ -214,9 +214,8 @@ def places(path):
         path = decoded
 
 
-PIECES = st.sampled_from(
-    f".. . / // \\ ; %2e %2E %2f %5c %25 25 2e 2f % ? # v2 /v2/ x @ : http: {ORIGIN} {OTHER}".split()
-)
+DOTS = (".", "..", "%2e", "%2E", "%25", "25", "2e", "%", "/", "//", "%2f", "2f", "\\", "%5c", ";")
+PIECES = st.sampled_from((*DOTS, "v2", "/v2/", "x", "?", "#", "@", ":", "http:", ORIGIN, OTHER))
 LINKS = (
     st.lists(PIECES, max_size=14).map("".join)
     | st.lists(PIECES, max_size=14).map(lambda pieces: "/v2/" + "".join(pieces))
