@@ -15,6 +15,7 @@ from bff.engine.reads import reads
 from bff.engine.template import Template
 from bff.errors import ConfigError, Problem, Unfillable
 from bff.model.view import Call, Config, View
+from bff.upstream.tls import TlsContexts
 
 _EVERYWHERE: Final = frozenset({"session", "frontend", "locale", "headers", "services"})
 Plans = Mapping[str, Mapping[str, Plan]]  # by view, then by frontend
@@ -46,7 +47,7 @@ def check(folder: Path, environ: Mapping[str, str] = os.environ) -> Checked:
 
 def check_config(config: Config, doubts: Sequence[Problem] = ()) -> Checked:
     """Plan and check what was read; see `check`."""
-    problems = [*doubts, *_service_headers(config)]
+    problems = [*doubts, *_service_headers(config), *_certificates(config)]
     plans: dict[str, dict[str, Plan]] = {}
     for view in config.views:
         try:
@@ -62,6 +63,17 @@ def check_config(config: Config, doubts: Sequence[Problem] = ()) -> Checked:
     if any(not problem.warning for problem in problems):
         raise ConfigError(problems)
     return Checked(config, plans, tuple(problems))
+
+
+def _certificates(config: Config) -> Iterator[Problem]:
+    """Files of certificates that cannot be used are found now, not by the first request."""
+    contexts = TlsContexts()
+    for service in config.services.values():
+        try:
+            if service.tls:
+                contexts.of(service)
+        except ConfigError as error:
+            yield from error.problems
 
 
 def _service_headers(config: Config) -> Iterator[Problem]:

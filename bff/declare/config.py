@@ -24,6 +24,7 @@ _HOST: Final = text(
     r"[a-z0-9.-]+|\[[0-9a-f:]+\]", "a host name", "without a port, in small letters"
 )
 _STEM: Final = re.compile("[a-z][a-z0-9_]*")
+_TWICE: Final = "there is a view `{}` in YAML already"
 _NOT_READ: Final = "only views/NAME.yaml, views/NAME.py and calls/NAME.yaml are"
 _RESERVED_PREFIXES: Final = frozenset({"auth", "livez", "readyz"})
 
@@ -86,7 +87,10 @@ def read_config(
         sys.path.append(beside)  # functions of Python may stand beside bff.yaml
     python, broken = _load_python(folder / "views")
     nodes = {name: each.node for name, each in python.items()}
-    views = _load_folder(folder / "views", environ) | broken | nodes
+    views = _load_folder(folder / "views", environ)
+    for name in sorted(views.keys() & (nodes.keys() | broken.keys())):
+        broken[name] = wrong(Place(_shown(folder / f"views/{name}.py")), _TWICE.format(name))
+    views |= nodes | broken
     shared = _load_folder(folder / "calls", environ)
     config = assemble(_load(folder / "bff.yaml", environ), views, shared, python)
     return config, _unused(shared, views) + [
@@ -163,12 +167,18 @@ def _strangers(folder: Path) -> Iterator[Path]:
 def _load_folder(folder: Path, environ: Mapping[str, str]) -> dict[str, Loaded]:
     loaded: dict[str, Loaded] = {}
     for path in files(folder):
-        node = _load(path, environ)
-        if not _STEM.fullmatch(path.stem):
-            hint = "small letters, digits and `_`"
-            node = wrong(Place(_shown(path)), f"`{path.stem}` is no name", hint)
-        loaded[path.stem] = node
+        try:
+            _check_stem(path)
+            loaded[path.stem] = _load(path, environ)
+        except ConfigError as error:
+            loaded[path.stem] = error
     return loaded
+
+
+def _check_stem(path: Path) -> None:
+    if not _STEM.fullmatch(path.stem):
+        hint = "small letters, digits and `_`"
+        raise wrong(Place(_shown(path)), f"`{path.stem}` is no name", hint)
 
 
 def _load_python(folder: Path) -> tuple[dict[str, PythonView], dict[str, Loaded]]:
@@ -177,6 +187,7 @@ def _load_python(folder: Path) -> tuple[dict[str, PythonView], dict[str, Loaded]
     broken: dict[str, Loaded] = {}
     for path in sorted(folder.glob("*.py")):
         try:
+            _check_stem(path)
             found[path.stem] = load_python(path, _shown(path))
         except ConfigError as error:
             broken[path.stem] = error

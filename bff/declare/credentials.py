@@ -17,7 +17,7 @@ def _secret(node: Node) -> str:
     return node.raw
 
 
-_SECRET: Final = Reader(_secret, {"type": "string"})
+_SECRET: Final = Reader(_secret, {"type": ["string", "number", "boolean"]})
 
 
 def _basic(user: str, password: str) -> tuple[str, str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from bff.declare.load import Node
 from bff.declare.read import wrong
+from bff.engine.names import RESERVED
 from bff.model.python import VIEW, Declared
 from bff.model.source import Place
 from bff.model.view import View
@@ -27,7 +28,7 @@ def load_python(path: Path, shown: str) -> "PythonView":
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:  # noqa: BLE001  (it is somebody else's code)
+    except (Exception, SystemExit) as error:  # noqa: BLE001  (it is somebody else's code)
         line = _line(error, path)
         message = f"importing this raised {type(error).__name__}: {error}"
         raise wrong(Place(shown, line), message) from None
@@ -55,20 +56,26 @@ class PythonView:
             message = "`omit_null`, `require_any` and the status of a call are for shapes"
             raise wrong(view.place, message, "do it in the function")
         own = self._declared
+        taken = RESERVED | {"null"} | {call.name for call in view.calls}
+        for name in sorted(own.given & taken):
+            raise wrong(view.place, f"`{name}` cannot be given: the name has a meaning")
         return replace(view, function=self._function, reads=own.reads, given=own.given)
 
 
 def node_of(value: Any, place: Place) -> Node:
     """A node of Python's own values; all of it stands at one place."""
     if isinstance(value, dict):
-        keys = {str(key): Node(key, place, raw=str(key)) for key in value}
+        keys = {str(key): Node(key, place, raw=str(key), written=str(key)) for key in value}
         return Node({str(key): node_of(each, place) for key, each in value.items()}, place, keys)
     if isinstance(value, list | tuple):
         return Node([node_of(each, place) for each in value], place)
-    return Node(value, place, raw="" if value is None else str(value))
+    if value is not None and not isinstance(value, bool | int | float | str):
+        raise wrong(place, f"a {type(value).__name__} is nothing that a view is declared with")
+    text = "" if value is None else str(value)
+    return Node(value, place, raw=text, written=text)
 
 
-def _line(error: Exception, path: Path) -> int:
+def _line(error: BaseException, path: Path) -> int:
     """The last line of the file that the error came through."""
     line = error.lineno or 1 if isinstance(error, SyntaxError) else 1
     trace = error.__traceback__

@@ -25,8 +25,16 @@ _MAX_REPLY: Final = 8 * 1024 * 1024
 _ORIGIN: Final = text(
     r"https?://[a-z0-9.-]+(:\d+)?", "an exact origin", 'such as "https://shop.example"'
 )
+
+
+def _tls(place: Place, values: dict[str, Any]) -> Tls:
+    if "key" in values and "cert" not in values:
+        raise wrong(place, "a `key` of our own is of no use without its `cert`")
+    return Tls(**values)
+
+
 TLS: Final = table(
-    lambda _, values: Tls(**values),
+    _tls,
     {
         "ca": Key(text(), "A PEM file of the authorities that are trusted."),
         "cert": Key(text(), "A PEM file of our certificate."),
@@ -65,6 +73,8 @@ SERVICE_KEYS: Final = {
 def _service(place: Place, values: dict[str, Any]) -> Service:
     if isinstance(values["credentials"], tuple):
         values |= {"credentials": "static", "secret": (values["credentials"],)}
+    if "tls" in values and not values["url"].startswith("https:"):
+        raise wrong(place, "`tls` is of no use to a service that is asked over plain http")
     if values["redirects"] == "follow" and "links" not in values:
         raise wrong(place, "redirects are followed only within `links`", "say where they may lead")
     values["redirects"] = values["redirects"] == "follow"

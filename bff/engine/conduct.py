@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from bff.engine.answer import Answer, Asked, Failure, Replied, answer_of, failure_of
 from bff.engine.attempts import Attempts
+from bff.engine.budget import Budget
 from bff.engine.compile import CompiledCall
 from bff.engine.expression import truthy
 from bff.engine.fanout import by_key, fan_out
@@ -80,8 +81,7 @@ class Run:
         self._refusals = list(plan.refusals)
         self._credentials: dict[str, Headers | BffError] = {}
         self._harmless: set[str] = set()  # skipped by a `when`, their own or an earlier one
-        self._requests = 0
-        self._bytes = 0
+        self._budget = Budget(plan.view.max_calls, plan.view.max_bytes)
 
     @property
     def done(self) -> bool:
@@ -143,10 +143,9 @@ class Run:
             return Answer(None, outcomes, failure=self.failure)
         return answer_of(self.plan, self.values, outcomes, self.replies)
 
-    def scope(self, node: Node) -> Mapping[str, Any]:
+    def scope(self, _node: Node) -> Mapping[str, Any]:
         """The values that a call is filled with."""
-        del node  # the same for all; a view in Python gives some calls more
-        return self.values
+        return self.values  # the same for all; a view in Python gives some calls more
 
     def _start(self, node: Node) -> None:
         if self.failure:
@@ -155,7 +154,7 @@ class Run:
             if self._skips(node):
                 return
             fan = fan_out(node.compiled, self.scope(node), self._headers(node.compiled))
-            self._count(len(fan.units))
+            self._budget.send(len(fan.units))
         except Unfillable as fault:
             if any(self.outcomes[name].kind == "failed" for name in node.needs):
                 self._skip(node, "dependency", fault)
@@ -213,9 +212,7 @@ class Run:
         call, index = owner
         if isinstance(result, Reply):
             try:
-                self._bytes += len(result.body)
-                if self._bytes > self.plan.view.max_bytes:
-                    raise TooMany("the replies are larger than the view allows")
+                self._budget.receive(len(result.body))
                 if self._redirects(call, index, result):
                     return
                 result = self._read(call, result)
@@ -226,12 +223,6 @@ class Run:
         if call.left == 0:
             self._finish(call)
 
-    def _count(self, requests: int) -> None:
-        """Hold what is about to be sent against what one answer may cost."""
-        if self._requests + requests > self.plan.view.max_calls:
-            raise TooMany(f"the view allows {self.plan.view.max_calls} calls")
-        self._requests += requests
-
     def _redirects(self, call: Running, index: int, reply: Reply) -> bool:
         """Whether a reply sends the request elsewhere, where that may be followed."""
         if self._clock.now() >= call.ends.at:
@@ -240,7 +231,7 @@ class Run:
         request = redirected(unit.request, reply, call.node.compiled.service)
         if request is None:
             return False
-        self._count(1)
+        self._budget.send(1)
         call.hops += 1
         if call.hops > _MAX_HOPS * len(call.fan.units):
             raise TooMany("redirected too often")

@@ -74,11 +74,13 @@ class OnDemand(Run):
         for needed in sorted(node.needs):
             self.demand(needed, {})
         self.nodes[node.name] = node
-        awaited = self.plan.awaits[name] - self.outcomes.keys() - self._credentials.keys()
-        awaited -= node.follows.keys() - self.nodes.keys()  # nobody asked for those
+        # of what it only follows, it waits for every start that somebody has asked for
+        awaited = self.plan.awaits[name] - node.follows.keys()
+        awaited |= {each for each in self.nodes if each.partition("#")[0] in node.follows}
+        awaited -= self.outcomes.keys() | self._credentials.keys()
         self._awaited[node.name] = len(awaited)
         for each in awaited:
-            self._waiting[each].append(node.name)
+            self._waiting.setdefault(each, []).append(node.name)
         if not awaited:
             self._start(node)
         return node.name

@@ -58,12 +58,20 @@ class _Given(dict[str, Any]):
     def __missing__(self, name: str) -> Any:
         raise LookupError(f"`{name}` is not among what this function says it reads")
 
+    def get(self, name: str, default: Any = None) -> Any:
+        """A declared value by its name; `default` where it is null."""
+        value = self[name]
+        return default if value is None else value
+
 
 def given_only(paths: Iterable[Path], scope: Scope) -> dict[str, Any]:
     """What of a scope somebody says that they read; looking anything else up raises LookupError."""
     own = _Given()
-    for path in sorted(paths):
-        _copy(path, scope, own)
+    whole: set[Path] = set()
+    for path in sorted(paths):  # a thing comes before its parts
+        if not any(path[:length] in whole for length in range(1, len(path))):
+            whole.add(path)
+            _copy(path, scope, own)
     return own
 
 
@@ -71,7 +79,7 @@ def _find(source: Source) -> Callable[..., Any]:
     module_name, _, name = source.text.partition(":")
     try:
         found = getattr(import_module(module_name), name)
-    except (ImportError, AttributeError, ValueError) as error:
+    except Exception as error:  # noqa: BLE001  (it is somebody else's code)
         hint = "`package.module:function`, of a module beside bff.yaml or an installed one"
         message = f"`{source.text}` is not found: {error}"
         raise ConfigError([Problem(source.place, message, hint)]) from None

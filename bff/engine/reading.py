@@ -1,6 +1,8 @@
 """What a reply means to the call that asked for it: its value, or why it has none."""
 
 import base64
+import codecs
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -16,6 +18,9 @@ from bff.model.exchange import Reply
 _FIRST_FAILURE: Final = 300  # a redirect is one too, unless the service follows it
 _OK: Final = 200
 _NEVER_A_VALUE: Final = frozenset({"set-cookie", "set-cookie2"})
+_CHARSETS: Final = re.compile(
+    r"ascii|utf-(8|16|32)(-\w+)*|iso8859-\d+|cp\d+|koi8-\w|big5\w*|gb\w+|shift_jis\w*|euc_\w+"
+)
 _XML: Final = frozenset({"application/xml", "text/xml"})
 
 
@@ -87,11 +92,15 @@ def _json(reply: Reply) -> Any:
 
 
 def _text(reply: Reply) -> str:
-    _, _, charset = (reply.header("content-type") or "").lower().partition("charset=")
+    _, _, given = (reply.header("content-type") or "").lower().partition("charset=")
+    charset = given.split(";")[0].strip().strip('"') or "utf-8"
     try:
-        return reply.body.decode(charset.split(";")[0].strip().strip('"') or "utf-8")
+        known = _CHARSETS.fullmatch(codecs.lookup(charset).name)
+        text = reply.body.decode(charset if known else "unknown")
+        text.encode()  # some codecs make halves of surrogate pairs, which no JSON holds
     except (LookupError, ValueError):
         raise BadReply("the reply is not the text that it says it is") from None
+    return text
 
 
 def _xml(reply: Reply) -> Any:
@@ -100,9 +109,11 @@ def _xml(reply: Reply) -> Any:
     if media_type not in _XML and not media_type.endswith("+xml"):
         raise BadReply("the reply is not XML by its content type")
     try:
-        return xmltodict.parse(reply.body, expat=_Expat, disable_entities=True)
+        value = xmltodict.parse(reply.body, expat=_Expat, disable_entities=True)
+        orjson.dumps(value)  # what is nested too deeply for JSON is no value
     except Exception as error:  # noqa: BLE001  (expat's, xmltodict's and Python's own)
         raise BadReply(f"the reply is not XML: {type(error).__name__}") from None
+    return value
 
 
 class _Expat:

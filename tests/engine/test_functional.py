@@ -6,6 +6,7 @@ from types import ModuleType
 import pytest
 
 from bff import reads
+from bff.model.python import READS
 from bff.engine.functional import Function, given_only
 from bff.engine.shape import MadeShape
 from bff.errors import ConfigError, Unfillable
@@ -31,7 +32,8 @@ def function(monkeypatch):
     monkeypatch.setitem(sys.modules, module.__name__, module)
 
     def make(code, *paths, otherwise=None, declared=True):
-        module.code = reads(*paths)(lambda given: code(given)) if declared else code
+        code.__dict__.pop(READS, None)
+        module.code = reads(*paths)(code) if declared else code
         return Function(Source("shop_functions:code", Place("v.yaml", 3, 4)), otherwise)
 
     return make

@@ -165,10 +165,10 @@ def test_other_statuses_are_failures(status):
 
 def test_a_status_may_have_a_value_of_its_own():
     call = compiled(", status: {404: {none: [1]}}, path: x")
-    found = read_reply(call, reply(b"<html>", "text/html", 404))
+    found = read_reply(call, reply(b"<html>", "text/html", 404)).value
     assert found == {"none": [1]}
     found["none"].append(2)
-    assert read_reply(call, reply(b"", None, 404)) == {"none": [1]}
+    assert read_reply(call, reply(b"", None, 404)).value == {"none": [1]}
 
 
 def test_a_full_reply():
