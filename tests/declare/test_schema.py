@@ -202,7 +202,7 @@ def test_a_mistake_is_seen_in_the_editor(kind, text):
     assert faults(kind, text)
 
 
-SECRET = "{basic: {user: '${U}', password: '${file:/run/x}'}}"
+REFERRED = "{basic: {user: '${U}', password: '${file:/run/x}'}}"
 REFERENCES = [
     ("view", VIEW + "timeout: ${T:-1s}\nmax_calls: ${N}\nstrict: ${S}\naccess: ${A}\n"),
     ("view", VIEW + "deprecated: ${D}\nversion: ${V:-2}\nmax_body: ${M}\n"),
@@ -211,7 +211,7 @@ REFERENCES = [
         "bff",
         SERVICES.replace("none", "'${A}'") % "a: {url: '${U}', limit: '${L}', timeout: '${T}'}",
     ),
-    ("bff", SERVICES % f"a: {{url: '${{U}}', credentials: {SECRET}}}"),
+    ("bff", SERVICES % f"a: {{url: '${{U}}', credentials: {REFERRED}}}"),
 ]
 
 
