@@ -238,6 +238,7 @@ calls:
     optional: true
   other:
     post: inner:/v2
+    safe: true
     json: {q: "{params.q}", sum: "{sum(params.q)}"}
     optional: true
   each:

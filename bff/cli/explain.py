@@ -86,11 +86,11 @@ def _call(node: "Node", plan: "Plan") -> dict[str, Any]:
     compiled = node.compiled
     call = compiled.call
     return {
-        "request": f"{call.method} {call.service}:{call.path.text}",
+        "request": f"{call.method} {call.service}:{call.path.shown}",
         "file": str(call.place),
         "waits_for": {**node.needs, **node.follows},
         "repeats": _repeats(node),
-        "when": call.when.text if call.when else None,
+        "when": call.when.shown if call.when else None,
         "on_failure": _on_failure(node),
         "timeout": min(compiled.timeout, plan.view.timeout),
         "limit": compiled.service.limit or "half the pool",
@@ -112,7 +112,7 @@ def _repeats(node: "Node") -> str | None:
     call = node.compiled.call
     if not call.each:
         return None
-    over = ", ".join(f"{name} of {source.text}" for name, source in call.each.over)
+    over = ", ".join(f"{name} of {source.shown}" for name, source in call.each.over)
     how = f"in batches of {call.batch.size}" if call.batch else "one request each"
     more = "the rest left out" if call.each.truncate else "more fail"
     return f"{over}: {how}, at most {call.each.max}, {more}"

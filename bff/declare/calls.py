@@ -21,7 +21,7 @@ from bff.declare.read import (
     table,
     wrong,
 )
-from bff.declare.words import HEADERS, NAME, REPLY_HEADER, REQUEST_HEADER
+from bff.declare.words import FORWARDED_HEADER, HEADERS, NAME, REPLY_HEADER
 from bff.errors import did_you_mean
 from bff.model.source import Place, Source
 from bff.model.view import Batch, Call, Each
@@ -103,7 +103,7 @@ CALL_KEYS: Final = {
     ),
     "reply": Key(one_of("value", "full"), "`full` gives {status, headers, body}.", "value"),
     "decode": Key(one_of("json", "text", "xml", "bytes", "none"), "What a body is.", "json"),
-    "forward": Key(list_of(REQUEST_HEADER), "Headers of the client that are passed on.", ()),
+    "forward": Key(list_of(FORWARDED_HEADER), "Headers of the client that are passed on.", ()),
     "respond": Key(list_of(REPLY_HEADER), "Reply headers that are passed to the client.", ()),
     "when": Key(source(), "The call is skipped where this is not true."),
     "after": Key(list_of(source("a call's name"), or_one=True), "Calls that end before it.", ()),

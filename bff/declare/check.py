@@ -55,6 +55,7 @@ def check_config(config: Config, doubts: Sequence[Problem] = ()) -> Checked:
         except ConfigError as error:
             problems += error.problems
             continue
+        problems += _writes_of_a_get(view)
         problems += _unresolvable(view, plans[view.name])
         problems += _unused(view, plans[view.name])
         for each in plans[view.name].values():
@@ -89,6 +90,14 @@ def _service_headers(config: Config) -> Iterator[Problem]:
                 message = f"the header {name} of a service cannot use `{root}`"
                 hint = f"only {', '.join(sorted(_EVERYWHERE))}"
                 yield Problem(source.place, message, hint)
+
+
+def _writes_of_a_get(view: View) -> Iterator[Problem]:
+    """A GET is safe (RFC 9110, section 9.2.1): browsers prefetch it, and repeat it."""
+    for call in view.calls:
+        if view.method == "GET" and not call.safe:
+            message = f"a get changes nothing, and its call `{call.name}` is a {call.method}"
+            yield Problem(call.place, message, "say `safe: true`, or make the view a post")
 
 
 def _unresolvable(view: View, plans: Mapping[str, Plan]) -> Iterator[Problem]:

@@ -31,7 +31,7 @@ def _pattern(node: Node) -> str:
     try:
         re.compile(value.text)
     except re.error as error:
-        raise wrong(node.place, f"`{value.text}` is no regular expression: {error}") from None
+        raise wrong(node.place, f"`{value.shown}` is no regular expression: {error}") from None
     return value.text
 
 
@@ -107,7 +107,7 @@ def _whole_param(place: Place, values: dict[str, Any]) -> Param:
         try:
             validate(param, default)
         except BadValue as error:
-            raise wrong(place, f"the default {default!r} is not allowed: {error}") from None
+            raise wrong(place, f"the default is not allowed: {error}") from None
     return param
 
 

@@ -112,7 +112,7 @@ def integer(minimum: int, maximum: int) -> Reader:
     def read(node: Node) -> int:
         value: int = _expect(node, (int,), "a whole number")
         if not minimum <= value <= maximum:
-            raise wrong(node.place, f"{value} is not between {minimum} and {maximum}")
+            raise wrong(node.place, f"{node.written} is not between {minimum} and {maximum}")
         return value
 
     return Reader(read, {"type": "integer", "minimum": minimum, "maximum": maximum})

@@ -14,7 +14,7 @@ from bff.declare.read import (
     text,
     wrong,
 )
-from bff.declare.words import ADDRESS, HEADERS, REPLY_HEADER, REQUEST_HEADER
+from bff.declare.words import ADDRESS, FORWARDED_HEADER, HEADERS, REPLY_HEADER
 from bff.model.service import Links, Service, Tls
 from bff.model.source import Place
 from bff.model.view import Frontend
@@ -65,7 +65,7 @@ SERVICE_KEYS: Final = {
         one_of("refuse", "follow"), "What a redirect is; refused if not said.", "refuse"
     ),
     "headers": Key(HEADERS, "Templates of headers sent with every request.", ()),
-    "forward": Key(list_of(REQUEST_HEADER), "Headers of the client that are passed on.", ()),
+    "forward": Key(list_of(FORWARDED_HEADER), "Headers of the client that are passed on.", ()),
     "respond": Key(list_of(REPLY_HEADER), "Reply headers that are passed to the client.", ()),
 }
 

@@ -70,6 +70,12 @@ class Settings:
             pool=number("BFF_POOL", 64, 4096),
             principal=environ.get("BFF_DEV_PRINCIPAL") or None,
         )
+        one, other = (
+            text.rpartition(":")[2] for text in (settings.bind, settings.management_bind or "")
+        )
+        if one == other and not problems:
+            message = "BFF_BIND and BFF_MANAGEMENT_BIND have one port: operators need their own"
+            problems.append(Problem(Place("environment"), message))
         if problems:
             raise ConfigError(problems)
         return settings

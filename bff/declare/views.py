@@ -53,12 +53,12 @@ def _route(node: Node) -> Source:
     segments = written.text.removeprefix("/").split("/")
     if not written.text.startswith("/") or not all(map(_SEGMENT.fullmatch, segments)):
         hint = "such as `/orders/{id}`: each segment is text or one name in braces"
-        raise wrong(node.place, f"`{written.text}` is no route", hint)
+        raise wrong(node.place, f"`{written.shown}` is no route", hint)
     if {".", ".."} & set(segments):
-        raise wrong(node.place, f"the route `{written.text}` has a dot segment")
+        raise wrong(node.place, f"the route `{written.shown}` has a dot segment")
     variables = path_variables(written.text)
     if len(set(variables)) < len(variables):
-        raise wrong(node.place, f"the route `{written.text}` names a variable twice")
+        raise wrong(node.place, f"the route `{written.shown}` names a variable twice")
     return written
 
 
@@ -76,7 +76,7 @@ def _day(node: Node) -> int:
     try:
         day = date.fromisoformat(str(node.raw))
     except ValueError:
-        raise wrong(node.place, f"`{node.raw}` is no date", "such as 2027-01-31") from None
+        raise wrong(node.place, f"`{node.written}` is no date", "such as 2027-01-31") from None
     return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
 
 

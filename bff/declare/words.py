@@ -46,6 +46,10 @@ def _header(refused: frozenset[str], why: str) -> Reader:
 
 
 REQUEST_HEADER: Final = _header(HOP_BY_HOP | _FRAMING, "belongs to one connection: it cannot cross")
+FORWARDED_HEADER: Final = _header(
+    HOP_BY_HOP | _FRAMING | {"content-type"},
+    "belongs to one message or connection: it cannot cross",
+)
 REPLY_HEADER: Final = _header(HOP_BY_HOP | _FRAMING | _OURS, "is the answer's own: it cannot cross")
 _TEMPLATES: Final = map_of(source("a template"), REQUEST_HEADER)
 HEADERS: Final = Reader(lambda node: tuple(_TEMPLATES.read(node).items()), _TEMPLATES.schema)

@@ -199,7 +199,7 @@ def _call(node: Node) -> dict[str, Any]:
     call = node.compiled.call
     return {
         "service": call.service,
-        "request": f"{call.method} {call.service}:{call.path.text}",
+        "request": f"{call.method} {call.service}:{call.path.shown}",
         "waits_for": sorted(node.waits_for),
         "on_failure": call.rung,
         "fallback": orjson.loads(node.compiled.fallback) if call.rung == "fallback" else None,

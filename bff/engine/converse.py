@@ -71,7 +71,7 @@ class OnDemand(Run):
             self._given[node.name] = given
         if node.name in self.nodes:
             return name
-        for needed in sorted(node.needs):
+        for needed in sorted(node.needs.keys() | self._judged_before(node)):
             self.demand(needed, {})
         self.nodes[node.name] = node
         # of what it only follows, it waits for every start that somebody has asked for
@@ -84,6 +84,11 @@ class OnDemand(Run):
         if not awaited:
             self._start(node)
         return node.name
+
+    def _judged_before(self, node: Node) -> set[str]:
+        """What the view's refusals depend on, before anything is written."""
+        refusals = () if node.compiled.call.safe else self.plan.refusals
+        return set().union(*(refusal.needs for refusal in refusals)) - {node.name}
 
     def scope(self, node: Node) -> Mapping[str, Any]:
         """The values that a call is filled with, and those that only this start of it has."""

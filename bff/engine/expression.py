@@ -1,6 +1,7 @@
 """JMESPath expressions, compiled once, checked at load, evaluated over a request's values."""
 
 from collections.abc import Callable, Iterator, Mapping
+from copy import deepcopy
 from typing import Any, Final
 
 import jmespath
@@ -14,7 +15,17 @@ from bff.model.source import Source, braces_back
 Ast = dict[str, Any]
 Scope = Mapping[str, Any]
 
-_INTERPRETER: Final = jmespath.visitor.TreeInterpreter(jmespath.Options(custom_functions=FUNCTIONS))
+
+class _Interpreter(jmespath.visitor.TreeInterpreter):  # type: ignore[misc] # it has no types
+    """JMESPath's own, but for literals: it hands out the one that stands in the expression."""
+
+    def visit_literal(self, node: Ast, _value: Any) -> Any:
+        """A literal, as a value that the request may keep and change."""
+        value = node["value"]
+        return deepcopy(value) if isinstance(value, list | dict) else value
+
+
+_INTERPRETER: Final = _Interpreter(jmespath.Options(custom_functions=FUNCTIONS))
 
 
 class Expression:
@@ -51,7 +62,7 @@ class Expression:
         try:
             return self._compute(scope)
         except Exception as error:  # noqa: BLE001  (functions meet foreign data)
-            raise Unfillable(f"`{self.source.text}`: {_without_data(error)}") from None
+            raise Unfillable(f"`{self.source.shown}`: {_without_data(error)}") from None
 
     def _interpret(self, scope: Scope) -> Any:
         return _INTERPRETER.visit(self.ast, scope)

@@ -58,7 +58,7 @@ def fan_out(call: CompiledCall, scope: Scope, extra: Headers) -> FanOut:
     """
     if not call.each:
         return FanOut([Unit(_request(call, scope, extra))])
-    scopes, nest = _bounded(call, *_items(call, scope))
+    scopes, nest = _items(call, scope)
     items = [each[call.each[-1][0]] for each in scopes]
     if call.fold:
         return _batches(call, call.fold, scope, scopes, FanOut([], items, nest), extra)
@@ -81,12 +81,10 @@ def _items(call: CompiledCall, scope: Scope) -> tuple[list[dict[str, Any]], list
     scopes: list[dict[str, Any]] = [dict(scope)]
     nest: list[list[int]] = []
     for name, expression in call.each:
-        counts, deeper = [], []
+        counts: list[int] = []
+        deeper: list[dict[str, Any]] = []
         for outer in scopes:
-            selected = expression.value(outer)
-            if selected is not None and not isinstance(selected, list):
-                raise BadReply(f"`{expression.source.text}` is not a list")
-            found = selected or []
+            found = _bounded(call, _selected(expression, outer), len(deeper))
             counts.append(len(found))
             deeper += [{**outer, name: item} for item in found]
         scopes = deeper
@@ -94,15 +92,23 @@ def _items(call: CompiledCall, scope: Scope) -> tuple[list[dict[str, Any]], list
     return scopes, nest[1:]
 
 
-def _bounded(
-    call: CompiledCall, scopes: list[dict[str, Any]], nest: list[Any]
-) -> tuple[list[dict[str, Any]], list[Any]]:
+def _selected(expression: Expression, scope: Scope) -> list[Any]:
+    selected = expression.value(scope)
+    if selected is None:
+        return []
+    if not isinstance(selected, list):
+        raise BadReply(f"`{expression.source.shown}` is not a list")
+    return selected
+
+
+def _bounded(call: CompiledCall, found: list[Any], before: int) -> list[Any]:
+    """What of a list the call may still have, before anything is made of it."""
     each = call.call.each
-    if each and len(scopes) > each.max:
-        if not each.truncate:
-            raise TooMany(f"{len(scopes)} items, the call allows {each.max}")
-        scopes = scopes[: each.max]
-    return scopes, nest
+    if each is None or before + len(found) <= each.max:
+        return found
+    if not each.truncate:
+        raise TooMany(f"more items than the {each.max} that the call allows")
+    return found[: each.max - before]
 
 
 def not_fanned_out(call: CompiledCall, scope: Scope, why: BffError) -> FanOut:
@@ -148,7 +154,7 @@ def _batches(
 def _id(fold: Fold, value: Any) -> str | None:
     if value is None:
         return None
-    key = as_text(value, fold.ids.source.text)
+    key = as_text(value, fold.ids.source.shown)
     if fold.batch.join and fold.batch.join in key:
         raise Unfillable(f"an id holds `{fold.batch.join}`, which stands between ids")
     return key
@@ -263,8 +269,8 @@ def by_key(fold: Fold, reply: Any) -> Mapping[str, Any]:
     for element in elements:
         value = fold.key.value(element) if isinstance(element, dict) else None
         if not isinstance(value, str | int | float):
-            raise BadReply(f"an element of a batch has no `{fold.key.source.text}`")
-        name = as_text(value, fold.key.source.text)
+            raise BadReply(f"an element of a batch has no `{fold.key.source.shown}`")
+        name = as_text(value, fold.key.source.shown)
         if fold.batch.many:
             found.setdefault(name, []).append(element)
         elif name in found:

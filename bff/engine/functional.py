@@ -36,7 +36,7 @@ class Function:
             declared = tuple((name,) for name in otherwise)
         if declared is None:
             hint = 'from bff import reads; @reads("user", "params.limit")'
-            message = f"`{source.text}` does not say what it reads"
+            message = f"`{source.shown}` does not say what it reads"
             raise ConfigError([Problem(source.place, message, hint)])
         self.reads = Reads(frozenset(declared))
 
@@ -49,7 +49,7 @@ class Function:
         try:
             return self._function(given_only(self.reads.result, scope))
         except Exception as error:  # noqa: BLE001  (it is somebody else's code)
-            raise Unfillable(f"`{self.source.text}` raised {type(error).__name__}") from None
+            raise Unfillable(f"`{self.source.shown}` raised {type(error).__name__}") from None
 
 
 class _Given(dict[str, Any]):
@@ -81,10 +81,10 @@ def _find(source: Source) -> Callable[..., Any]:
         found = getattr(import_module(module_name), name)
     except Exception as error:  # noqa: BLE001  (it is somebody else's code)
         hint = "`package.module:function`, of a module beside bff.yaml or an installed one"
-        message = f"`{source.text}` is not found: {error}"
+        message = f"`{source.shown}` is not found: {error}"
         raise ConfigError([Problem(source.place, message, hint)]) from None
     if not callable(found):
-        raise ConfigError([Problem(source.place, f"`{source.text}` is no function")])
+        raise ConfigError([Problem(source.place, f"`{source.shown}` is no function")])
     function: Callable[..., Any] = found
     return function
 

@@ -16,6 +16,7 @@ import jmespath.functions
 import orjson
 
 Types = tuple[str, ...]
+_EXACT: Final = 2**53  # below it a float says every whole number
 ANY: Final[Types] = ()
 NUMBER: Final[Types] = ("number",)
 TEXT: Final[Types] = ("string",)
@@ -58,12 +59,13 @@ def _number(value: float) -> float:
     """Whole results are written without a fraction; what is no number is an error."""
     if not math.isfinite(value):
         raise ValueError("the result is not finite")
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+    whole = isinstance(value, float) and value.is_integer() and abs(value) < _EXACT
+    return int(value) if whole else value
 
 
 def _round(value: float, digits: int) -> float:
-    if isinstance(value, int) and digits >= 0:
-        return value  # beyond 2**53 a float could not say it
+    if isinstance(value, int):
+        return round(value, int(digits))  # beyond 2**53 a float could not say it
     step = Decimal(1).scaleb(-int(digits))
     return _number(float(Decimal(str(value)).quantize(step, ROUND_HALF_EVEN)))
 
@@ -117,7 +119,7 @@ def _key(value: Any) -> str | None:
     return None if value is None else str(value)
 
 
-def _identity(value: Any) -> bytes:
+def identity(value: Any) -> bytes:
     """What two equal JSON values have in common: 1 is 1.0, and objects have no order."""
     return orjson.dumps(_plain(value), option=orjson.OPT_SORT_KEYS)
 
@@ -133,7 +135,7 @@ def _plain(value: Any) -> Any:
 def _unique(elements: list[Any] | None) -> list[Any]:
     first: dict[bytes, Any] = {}
     for each in elements or ():
-        first.setdefault(_identity(each), each)
+        first.setdefault(identity(each), each)
     return list(first.values())
 
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import unquote, urljoin, urlsplit
 
+from bff.engine.template import has_dots
 from bff.errors import BadReply
 from bff.model.exchange import Reply, Request
 from bff.model.service import Links, Service
@@ -68,9 +69,11 @@ def _is_plain(link: str) -> bool:
 def _is_below(path: str, top: str) -> bool:
     """Whether a path stays below another, however its dots and slashes are written."""
     seen, before = path, ""
-    while seen != before:  # %252e%252e decodes in two steps
-        if {".", ".."} & set(seen.replace(";", "/").split("/")) or "//" in seen or "\\" in seen:
+    while seen != before:  # %252f decodes in two steps
+        if "//" in seen or "\\" in seen:
             return False
         seen, before = unquote(seen), seen
+    if has_dots(path):
+        return False
     top = top.rstrip("/")
     return path == top or path.startswith(f"{top}/")

@@ -53,7 +53,7 @@ class Names:
         for source in call.call.after:
             if source.text not in self.calls or source.text == call.name:
                 hint = did_you_mean(source.text, self.calls - {call.name})
-                yield Problem(source.place, f"`after` names no other call: `{source.text}`", hint)
+                yield Problem(source.place, f"`after` names no other call: `{source.shown}`", hint)
 
     def problems_of_shape(self, shape: Shape) -> Iterator[Problem]:
         """What the leaves of a shape use that is not there."""

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -11,7 +12,11 @@ from bff.model.view import Param
 
 _INTEGER: Final = re.compile(r"-?\d{1,18}", re.ASCII)
 _NUMBER: Final = re.compile(r"-?\d{1,18}(\.\d{1,18})?([eE][-+]?\d{1,2})?", re.ASCII)
-_DATE_TIME: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt].*([Zz]|[-+]\d\d:\d\d)$", re.ASCII)
+_FORMS: Final = {  # RFC 3339, sections 5.6; RFC 9562, section 4
+    "date": re.compile(r"\d{4}-\d\d-\d\d", re.ASCII),
+    "date-time": re.compile(r"\d{4}-\d\d-\d\d[Tt][\d:.]+([Zz]|[-+]\d\d:\d\d)", re.ASCII),
+    "uuid": re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"),
+}
 _EMAIL: Final = re.compile(r"[^@\s]{1,64}@[^@\s.]+(\.[^@\s.]+)+")
 _MAX_ITEMS: Final = 100
 
@@ -32,7 +37,7 @@ def decode(param: Param, texts: Sequence[str]) -> Any:
     if not texts:
         if param.required:
             raise BadValue("is required")
-        return param.default
+        return deepcopy(param.default)  # the request may change what it is given
     if param.type == "array":
         items = param.items or param
         kind = items.type if param.items else "string"
@@ -62,6 +67,12 @@ def validate(param: Param, value: Any) -> None:
         _validate_text(param, value)
     elif not isinstance(value, bool):
         _validate_number(param, value)
+
+
+def ends_at_end(pattern: str) -> str:
+    """A pattern whose last `$` is the end of the text: Python's would allow a line break after."""
+    escaped = len(pattern[:-1]) - len(pattern[:-1].rstrip("\\")) if pattern else 0
+    return pattern[:-1] + r"\Z" if pattern.endswith("$") and escaped % 2 == 0 else pattern
 
 
 def _scalar(kind: str, text: str) -> Any:
@@ -107,8 +118,15 @@ def _validate_number(param: Param, value: float) -> None:
         raise BadValue(f"is less than {param.minimum:g}")
     if param.maximum is not None and value > param.maximum:
         raise BadValue(f"is greater than {param.maximum:g}")
-    if param.multiple_of is not None and Decimal(str(value)) % Decimal(str(param.multiple_of)):
+    if param.multiple_of is not None and not _is_multiple(value, param.multiple_of):
         raise BadValue(f"is not a multiple of {param.multiple_of:g}")
+
+
+def _is_multiple(value: float, step: float) -> bool:
+    try:
+        return not Decimal(str(value)) % Decimal(str(step))
+    except ArithmeticError:
+        return False  # too large for its digits to say
 
 
 def _validate_text(param: Param, value: str) -> None:
@@ -116,7 +134,7 @@ def _validate_text(param: Param, value: str) -> None:
         raise BadValue(f"has fewer than {param.min_length} characters")
     if param.max_length is not None and len(value) > param.max_length:
         raise BadValue(f"has more than {param.max_length} characters")
-    if param.pattern is not None and not re.search(param.pattern, value):
+    if param.pattern is not None and not re.search(ends_at_end(param.pattern), value):
         raise BadValue("does not have the form declared")
     if param.format and not _has_format(param.format, value):
         raise BadValue(f"is no {param.format}")
@@ -125,9 +143,9 @@ def _validate_text(param: Param, value: str) -> None:
 def _has_format(form: str, value: str) -> bool:
     if form == "email":
         return bool(_EMAIL.fullmatch(value))
-    parse: Any = {"date": date.fromisoformat, "date-time": datetime.fromisoformat, "uuid": UUID}
-    if form == "date-time" and not _DATE_TIME.match(value):
+    if form in _FORMS and not _FORMS[form].fullmatch(value):
         return False
+    parse: Any = {"date": date.fromisoformat, "date-time": datetime.fromisoformat, "uuid": UUID}
     try:
         parse[form](value)
     except ValueError:

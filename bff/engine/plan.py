@@ -101,7 +101,7 @@ def _unknown_calls(view: View, names: Names) -> Iterator[Problem]:
     for source in view.require_any:
         if source.text not in names.calls:
             hint = did_you_mean(source.text, names.calls)
-            yield Problem(source.place, f"`require_any` names no call: `{source.text}`", hint)
+            yield Problem(source.place, f"`require_any` names no call: `{source.shown}`", hint)
     if isinstance(view.answer, str) and view.answer not in names.calls:
         hint = did_you_mean(view.answer, names.calls)
         yield Problem(view.place, f"`answer` names no call: `{view.answer}`", hint)

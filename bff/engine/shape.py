@@ -36,7 +36,13 @@ class Shape:
         """The shaped value, and what could not be computed and is null in it."""
         faults: list[str] = []
         value = _fill(self._tree, scope, faults)
-        return (_without_nulls(value) if self._omit_null else value), faults
+        return self._finished(value, faults)
+
+    def _finished(self, value: Any, faults: list[str]) -> tuple[Any, list[str]]:
+        try:
+            return (_without_nulls(value) if self._omit_null else value), faults
+        except RecursionError:
+            return None, ["the answer is nested too deeply"]
 
     @property
     def reads(self) -> Reads:
@@ -59,7 +65,7 @@ class MadeShape(Shape):
             value = self._function.value(scope)
         except Unfillable as fault:
             return None, [str(fault)]
-        return (_without_nulls(value) if self._omit_null else value), []
+        return self._finished(value, [])
 
     @property
     def place(self) -> Place:

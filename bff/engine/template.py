@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from bff.engine.expression import Expression, Scope
 from bff.engine.reads import Paths, Reads, reads, together
@@ -18,6 +18,7 @@ from bff.model.source import Source, Tree, braces_back
 _UNRESERVED: Final = "-._~"  # letters and digits are quote()'s own
 _LITERAL_PATH: Final = _UNRESERVED + "!$&'()*+,;=:@/%"
 _BARE_PERCENT: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_SEPARATORS: Final = re.compile(r"[/\\;]")
 _DOTS: Final = frozenset({".", ".."})
 _QUOTES: Final = frozenset("'\"`")
 
@@ -42,7 +43,11 @@ def parse(source: Source) -> tuple[Part, ...]:
         if start < 0:
             break
         end = _closing_brace(source, start)
-        parts.append(Expression(Source(text[start + 1 : end].strip(), source.place)))
+        inner = text[start + 1 : end]
+        if source.written and f"{{{inner}}}" not in source.written:
+            message = f"`{source.shown}` has a reference within the braces of an expression"
+            raise _wrong(source, message, "it stands outside of them")
+        parts.append(Expression(Source(inner.strip(), source.place)))
         at = end + 1
     return tuple(parts)
 
@@ -108,7 +113,7 @@ class PathTemplate(Template):
             if isinstance(part, str):
                 _check_literal_path(source, part)
         self._segments = tuple(self._split())
-        if any(isinstance(each, str) and _is_dots(each[1:]) for each in self._segments):
+        if any(isinstance(each, str) and has_dots(each[1:]) for each in self._segments):
             raise _wrong(source, f"the path `{source.shown}` has a dot segment")
 
     def fill(self, scope: Scope) -> str:
@@ -133,7 +138,7 @@ class PathTemplate(Template):
                 raise Unfillable(f"`{{{part.source.text}}}` is empty, in a path")
             texts.append(_encoded(text))
         segment = "".join(texts)
-        if _is_dots(segment):  # %2E%2E means the same to many servers: there is no safe spelling
+        if has_dots(segment):  # %2E and %2F mean . and / to many: there is no safe spelling
             raise Unfillable(f"`{self.source.shown}` would have the segment `{segment}`")
         return segment
 
@@ -152,8 +157,14 @@ class PathTemplate(Template):
         yield from _finished(segment)
 
 
-def _is_dots(segment: str) -> bool:
-    return segment.lower().replace("%2e", ".") in _DOTS
+def has_dots(path: str) -> bool:
+    """Whether a path has a dot segment (RFC 3986, section 3.3), however often it is encoded."""
+    before = ""
+    while path != before:
+        if _DOTS & set(_SEPARATORS.split(path)):
+            return True
+        path, before = unquote(path), path
+    return False
 
 
 def _finished(segment: list[Part]) -> Iterator[str | tuple[Part, ...]]:

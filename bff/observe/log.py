@@ -11,6 +11,7 @@ from bff.model.exchange import Outcome
 from bff.observe.events import Answered
 
 logger: Final = logging.getLogger("bff")
+_FRAMES: Final = 30
 _OWN: Final = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime"}
 
 
@@ -70,4 +71,4 @@ def _frames(trace: Any) -> list[str]:
         code = trace.tb_frame.f_code
         frames.append(f"{code.co_filename}:{trace.tb_lineno} {code.co_name}")
         trace = trace.tb_next
-    return frames
+    return frames[-_FRAMES:]

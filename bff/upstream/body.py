@@ -11,6 +11,7 @@ from bff.errors import BadReply, TooMany
 
 ACCEPT_ENCODING: Final = "gzip, deflate"
 _GZIP: Final = zlib.MAX_WBITS | 16
+_MEMBERS: Final = 100
 _STEP: Final = 256 * 1024
 
 
@@ -50,8 +51,11 @@ def _gather(chunks: Iterable[bytes], limit: int) -> bytes:
 
 
 def _inflate(raw: bytes, window: int, limit: int) -> bytes:
-    parts, size = [], 0
+    parts, size, members = [], 0, 0
     while raw:  # a gzip body may have several members (RFC 1952, section 2.2)
+        members += 1
+        if members > _MEMBERS:
+            raise TooMany(f"the compressed reply has more than {_MEMBERS} members")
         decoder = zlib.decompressobj(window)
         while not decoder.eof:
             try:

@@ -156,6 +156,8 @@ class Stream(httpcore.NetworkStream):
     def get_extra_info(self, info: str) -> Any:
         """What httpcore asks of a connection: whether it is still good, and its TLS state."""
         if info == "is_readable":
+            if self._socket.fileno() < 0:
+                return True  # closed: not to be used again
             poll = select.poll()
             poll.register(self._socket, select.POLLIN)
             return bool(poll.poll(0))

@@ -66,7 +66,7 @@ class PoolExchange:
         ticket = Ticket(request, deadline, attempt, mailbox)
         lane = self._lanes[request.service]
         if lane.enter(ticket):
-            self._workers.submit(lambda: self._work(lane, ticket))
+            self._submit(lane, ticket)
         return ticket
 
     def cancel(self, ticket: Ticket) -> None:
@@ -105,10 +105,17 @@ class PoolExchange:
             result = error
         except BaseException as error:  # noqa: BLE001  (whatever a transport raises is an outcome)
             result = _mapped(error, hung_up=ticket.hung_up)
+        ticket.mailbox.put(Completion(ticket.attempt, result))
         following = lane.leave()
         if following:
-            self._workers.submit(lambda: self._work(lane, following))
-        ticket.mailbox.put(Completion(ticket.attempt, result))
+            self._submit(lane, following)
+
+    def _submit(self, lane: "_Lane", ticket: Ticket) -> None:
+        try:
+            self._workers.submit(lambda: self._work(lane, ticket))
+        except RuntimeError as error:
+            lane.leave()
+            ticket.mailbox.put(Completion(ticket.attempt, Unreachable(f"no thread: {error}")))
 
 
 class _Lane:
@@ -157,6 +164,8 @@ def _send(lane: _Lane, ticket: Ticket) -> Reply:
             coding = response.headers.get("content-encoding", "")
             stream: Any = response.stream
             body = read_body(stream, coding, request.max_reply)
+            if _has_surplus(response):
+                response.extensions["network_stream"].close()
         finally:
             response.close()
     headers = tuple(
@@ -164,6 +173,18 @@ def _send(lane: _Lane, ticket: Ticket) -> Reply:
         for name, value in response.headers.raw
     )
     return Reply(response.status_code, headers, body)
+
+
+def _has_surplus(response: httpx.Response) -> bool:
+    """Whether bytes came after the reply that nobody asked for.
+
+    h11 would take them for the reply to the next request on the connection, which may be somebody
+    else's; httpcore does not look (seen: a wrong Content-Length, a body after HEAD).
+    """
+    found: Any = response.stream
+    for name in ("_httpcore_stream", "_stream", "_connection", "_h11_state"):
+        found = getattr(found, name, None)
+    return found is not None and bool(found.trailing_data[0])
 
 
 def _headers(request: Request) -> list[tuple[bytes, bytes]]:

@@ -24,9 +24,23 @@ class Workers:
                 thread = Thread(
                     target=self._work, name=f"{self._name}-{len(self._threads)}", daemon=True
                 )
-                self._threads.append(thread)
-                thread.start()
+                if self._starts(thread):
+                    self._threads.append(thread)
         self._jobs.put(job)
+
+    def _starts(self, thread: Thread) -> bool:
+        """Start a thread; where the system has no more, those that run do the job.
+
+        Raises:
+            RuntimeError: none runs either.
+        """
+        try:
+            thread.start()
+        except RuntimeError:
+            if not self._threads:
+                raise
+            return False
+        return True
 
     @property
     def waiting(self) -> int:

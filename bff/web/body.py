@@ -1,12 +1,17 @@
 """Request bodies: JSON of a bounded size, held against the view's schema."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any, Final
 
 import orjson
 from flask import Request
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, ValidationError, validators
 from werkzeug.exceptions import RequestEntityTooLarge
+
+from bff.engine.functions import identity
+from bff.engine.params import ends_at_end
 
 _MOST: Final = 20  # errors that are told at once
 _LENGTH: Final = 200  # characters of one
@@ -20,6 +25,23 @@ class BadBody(Exception):
         self.status, self.detail, self.errors = status, detail, errors
 
 
+def _unique_items(_validator: Any, wanted: bool, value: Any, _schema: Any) -> Iterator[Any]:  # noqa: FBT001
+    """`uniqueItems` in one pass; the library's own compares each item with each other."""
+    if wanted and isinstance(value, list) and len({identity(each) for each in value}) < len(value):
+        yield ValidationError("has items that are equal")
+
+
+def _pattern(_validator: Any, pattern: str, value: Any, _schema: Any) -> Iterator[Any]:
+    """`pattern`, whose `$` is the end of the text, as in ECMA 262."""
+    if isinstance(value, str) and not re.search(ends_at_end(pattern), value):
+        yield ValidationError("does not have the form declared")
+
+
+_Validator = validators.extend(  # type: ignore[no-untyped-call] # it has no types
+    Draft202012Validator, {"uniqueItems": _unique_items, "pattern": _pattern}
+)
+
+
 class BodyReader:
     """Reads the bodies of one view; the schema is compiled once.
 
@@ -29,9 +51,7 @@ class BodyReader:
     """
 
     def __init__(self, schema: Mapping[str, Any], limit: int) -> None:
-        self._validator = Draft202012Validator(
-            schema, format_checker=Draft202012Validator.FORMAT_CHECKER
-        )
+        self._validator = _Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER)
         self._limit = limit
 
     def read(self, request: Request) -> Any:
@@ -43,11 +63,7 @@ class BodyReader:
         """
         if not request.is_json:
             raise BadBody(415, "the body must be application/json", [])
-        request.max_content_length = self._limit
-        try:
-            raw = request.get_data(cache=False)
-        except RequestEntityTooLarge:
-            raise BadBody(413, f"the body has more than {self._limit} bytes", []) from None
+        raw = self._raw(request)
         try:
             value = orjson.loads(raw)
         except orjson.JSONDecodeError as error:
@@ -55,13 +71,24 @@ class BodyReader:
         try:
             errors = [
                 {"pointer": _pointer(each.absolute_path), "detail": each.message[:_LENGTH]}
-                for each in self._validator.iter_errors(value)
+                for each in islice(self._validator.iter_errors(value), _MOST)
             ]
         except RecursionError:
             raise BadBody(400, "the body is nested too deeply", []) from None
         if errors:
-            raise BadBody(400, "the body is not as declared", errors[:_MOST])
+            raise BadBody(400, "the body is not as declared", errors)
         return value
+
+    def _raw(self, request: Request) -> bytes:
+        """The bytes; of a body without a length no more are read than tell that it is too large."""
+        request.max_content_length = self._limit + 1
+        try:
+            raw = request.get_data(cache=False)
+        except RequestEntityTooLarge:
+            raw = bytes(self._limit + 1)
+        if len(raw) > self._limit:
+            raise BadBody(413, f"the body has more than {self._limit} bytes", [])
+        return raw
 
 
 def _pointer(path: Any) -> str:

@@ -1,6 +1,7 @@
 """Views as routes: a request becomes values for a plan, the conductor's answer a response."""
 
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -154,7 +155,7 @@ class _Handler:
             "params": _params(self._plan.view, variables),
             "session": {
                 "sub": principal.subject or None,
-                "claims": dict(principal.claims),
+                "claims": deepcopy(dict(principal.claims)),  # the request may change its own
                 "signed_in": principal.signed_in,
             },
             "frontend": self._frontend.name,
@@ -162,7 +163,7 @@ class _Handler:
             if languages
             else None,
             "headers": forwardable(request.headers, self._plan.forward),
-            "services": self._services,
+            "services": {name: dict(each) for name, each in self._services.items()},
         }
         return scope | {"body": self._body.read(request)} if self._body else scope
 

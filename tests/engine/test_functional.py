@@ -6,10 +6,10 @@ from types import ModuleType
 import pytest
 
 from bff import reads
-from bff.model.python import READS
 from bff.engine.functional import Function, given_only
 from bff.engine.shape import MadeShape
 from bff.errors import ConfigError, Unfillable
+from bff.model.python import READS
 from bff.model.source import Place, Source
 
 SCOPE = {

@@ -11,6 +11,7 @@ from bff.engine.template import (
     Template,
     encode_query,
     fill_tree,
+    has_dots,
     header_value,
     parse,
 )
@@ -84,7 +85,7 @@ def test_a_path_has_the_segments_of_its_template_or_is_not_made(one, two):
     try:
         filled = path("/users/{one}/x-{two}/end", one=one, two=two)
     except Unfillable:
-        assert one in {"", ".", ".."} or not two or not is_text(one + two)
+        assert not one or not two or not is_text(one + two) or has_dots(one) or has_dots(f"x-{two}")
         return
     segments = filled.split("/")
     assert set(filled) <= UNRESERVED | {"/"}
@@ -154,9 +155,7 @@ def test_a_header_is_its_value_without_blanks_around_it_or_is_not_made(value):
         ("/{x}", {"x": 1.5}, "/1.5"),
         ("/{x}", {"x": 0}, "/0"),
         ("/{x}", {"x": "..."}, "/..."),
-        ("/{x}", {"x": "a/../b"}, "/a%2F..%2Fb"),
-        ("/{x}", {"x": "%2e%2e"}, "/%252e%252e"),
-        ("/{x}", {"x": "..;"}, "/..%3B"),
+        ("/{x}", {"x": "a/..b"}, "/a%2F..b"),
         ("/{x.y || 'none'}", {"x": {}}, "/none"),
         ("/{join(`, `, ['{', '}'])}", {}, "/%7B%2C%20%7D"),
     ],
@@ -166,7 +165,12 @@ def test_paths(text, scope, filled):
     assert path(text, **scope) == filled
 
 
-@pytest.mark.parametrize("value", [None, "", [], ["a"], {}, {"a": 1}, ".", ".."])
+NEVER = [None, "", [], ["a"], {}, {"a": 1}, ".", ".."]
+# a server that decodes before it looks for dot segments would leave the place of the value
+NEVER += ["a/../b", "%2e%2e", "%252E.", "..;", "x\\..", "../admin", "a%2f..%2fb"]
+
+
+@pytest.mark.parametrize("value", NEVER)
 def test_what_is_no_segment_is_never_sent(value):
     with pytest.raises(Unfillable):
         path("/users/{x}", x=value)
