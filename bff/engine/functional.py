@@ -81,7 +81,8 @@ def _find(source: Source) -> Callable[..., Any]:
         found = getattr(import_module(module_name), name)
     except Exception as error:  # noqa: BLE001  (it is somebody else's code)
         hint = "`package.module:function`, of a module beside bff.yaml or an installed one"
-        message = f"`{source.shown}` is not found: {error}"
+        why = type(error).__name__ if "${" in source.written else str(error)
+        message = f"`{source.shown}` is not found: {why}"
         raise ConfigError([Problem(source.place, message, hint)]) from None
     if not callable(found):
         raise ConfigError([Problem(source.place, f"`{source.shown}` is no function")])
