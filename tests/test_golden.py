@@ -141,7 +141,9 @@ def _simulated(case: Case, services: Services, folder: Path) -> Ran:
     }
     client = _app(case, folder, urls, parts).test_client()
     asked = _asked_of(case)
-    response = client.open(asked.target, method=asked.method, headers=asked.headers)
+    response = client.open(
+        asked.target, method=asked.method, headers=asked.headers, data=asked.body or None
+    )
     headers = {name.lower(): value for name, value in response.headers}
     return Ran(response.status_code, headers, response.data, clock.now(), answered)
 
@@ -215,7 +217,9 @@ def _ask(asked: Asked, port: int, answered: list[Answered]) -> Ran:
         connection.putrequest(asked.method, asked.target, skip_host="host" in names)
         for name, value in asked.headers:
             connection.putheader(name, value)
-        connection.endheaders()
+        if asked.body:
+            connection.putheader("Content-Length", str(len(asked.body)))
+        connection.endheaders(asked.body or None)
         response = connection.getresponse()
         body = response.read()
     finally:

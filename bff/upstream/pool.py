@@ -9,13 +9,13 @@ from collections.abc import Callable, Mapping
 from threading import Lock
 from typing import Any, Final
 
-import httpcore
 import httpx
 
 from bff.errors import BadReply, BffError, TimedOut, Unreachable
 from bff.model.exchange import Deadline, Reply, Request
 from bff.model.service import Service
 from bff.upstream.body import ACCEPT_ENCODING, read_body
+from bff.upstream.connections import Connections
 from bff.upstream.exchange import Completion, Mailbox
 from bff.upstream.network import Backend, carrying
 from bff.upstream.resolve import Resolver
@@ -88,7 +88,7 @@ class PoolExchange:
     def _transport(self, service: Service) -> httpx.BaseTransport:
         context = self._tls.of(service)
         transport = httpx.HTTPTransport(verify=context, trust_env=False)
-        transport._pool = httpcore.ConnectionPool(  # noqa: SLF001  (httpx has no seam for this)
+        transport._pool = Connections(  # noqa: SLF001  (httpx has no seam for this)
             ssl_context=context,
             max_connections=None,
             max_keepalive_connections=None,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-NAMES = ("run", "build", "dev")
+NAMES = ("run", "build", "dev", "bench")
 
 
 def entries(root: Path, name: str) -> list[str]:

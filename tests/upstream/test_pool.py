@@ -102,6 +102,8 @@ def test_a_connection_that_the_service_closed_is_replaced(serving, asking, until
         assert isinstance(made.ask("/"), Reply)
         until(lambda number=number: len(served) == number)
         server.connections[-1].close()
+        idle = made.exchange._lanes["s"].transport._pool.connections
+        until(lambda idle=idle: idle[-1].has_expired())  # the close has come through
     assert len(server.connections) == 5
 
 

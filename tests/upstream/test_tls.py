@@ -1,7 +1,6 @@
 """TLS over real sockets: whom we trust, whom we show ourselves to, and what is told of it."""
 
 import json
-import shutil
 import ssl
 import subprocess
 from pathlib import Path
@@ -21,7 +20,6 @@ from bff.model.source import Place
 from bff.upstream.exchange import SystemClock
 from bff.upstream.pool import PoolExchange
 
-pytestmark = pytest.mark.skipif(not shutil.which("openssl"), reason="openssl is not installed")
 CURVE = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
 SUBJECT = "Acme S3CRET Authority"
 
