@@ -20,11 +20,12 @@ test: .venv/.dev packages ## Run the tests
 test-all: .venv/.dev packages ## Run the tests, the large ones too
 	.venv/bin/python -m pytest -n auto
 
-check: .venv/.dev ## Lint, format, types, layers, known vulnerabilities
+check: .venv/.dev ## Lint, format, types, layers, docs, known vulnerabilities
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+	.venv/bin/python -m pytest -q tests/project/test_docs.py tests/project/test_files.py
 	.venv/bin/python .ci/audit.py
 
 bench: ## Compare with hand-written pages under load (ROUNDS=5, JSON=1)

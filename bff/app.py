@@ -7,8 +7,10 @@ from flask import Flask, Request
 from bff.declare import snapshot
 from bff.declare.check import Checked
 from bff.declare.settings import Settings
+from bff.errors import ConfigError, Problem
 from bff.model.exchange import Headers
 from bff.model.principal import NOBODY, Principal
+from bff.model.source import Place
 from bff.observe.events import Listener
 from bff.observe.log import log_answers
 from bff.upstream.exchange import Clock, Credentials, Effects, Exchange, InlineEffects, SystemClock
@@ -42,6 +44,9 @@ def create_app(
         ConfigError: the configuration or the settings cannot be served.
     """
     settings = settings or Settings.from_env()
+    if settings.principal and authenticate is None:
+        message = "BFF_DEV_PRINCIPAL is for `bff demo`: everybody would be one person"
+        raise ConfigError([Problem(Place("environment"), message, "unset it")])
     checked = checked or snapshot.current(settings.config)
     config = checked.config
     exchange = exchange or PoolExchange(config.services, settings.pool)

@@ -150,3 +150,12 @@ def test_no_reply_and_no_parameter_makes_a_500(site, body, query):
     reply = shop.get(f"/web/x{query}")
     assert reply.status_code in {200, 502}
     assert reply.get_json()
+
+
+def test_an_app_in_which_everybody_is_one_person_is_not_made(site):
+    from bff.app import create_app
+    from bff.declare.settings import Settings
+    from bff.errors import ConfigError
+
+    with pytest.raises(ConfigError, match="BFF_DEV_PRINCIPAL"):
+        create_app(settings=Settings(principal="ada"))
