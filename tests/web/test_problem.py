@@ -152,7 +152,7 @@ def test_no_reply_and_no_parameter_makes_a_500(site, body, query):
     assert reply.get_json()
 
 
-def test_an_app_in_which_everybody_is_one_person_is_not_made(site):
+def test_an_app_in_which_everybody_is_one_person_is_not_made():
     from bff.app import create_app
     from bff.declare.settings import Settings
     from bff.errors import ConfigError
