@@ -13,6 +13,7 @@ import signal
 import sys
 import traceback
 from pathlib import Path
+from typing import NoReturn
 
 from gunicorn.arbiter import Arbiter
 
@@ -27,6 +28,7 @@ try:
 except ConfigError as error:
     sys.stderr.write(f"{error}\n")
     sys.exit(2)
+_PIPE = 60_000  # bytes that a pipe holds, with room to spare
 _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - the heartbeat file, which gunicorn unlinks at once
 
 wsgi_app = "bff.app:create_app()"
@@ -78,7 +80,10 @@ def post_fork(_server: Arbiter, _worker: object) -> None:
 
 def on_reload(server: Arbiter) -> None:
     """Take the new configuration if it is good, keep the old one if it is not."""
-    if not _rehearsed():
+    problems = _rehearsed()
+    if problems:
+        snapshot.refuse(problems)
+        sys.stderr.write(f"{problems}\n")
         server.log.error("the new configuration is not taken: serving the last good one")
         _allow_for_deadlines(server)
         return
@@ -104,24 +109,33 @@ def _allow_for_deadlines(server: Arbiter) -> None:
     server.cfg.set("graceful_timeout", math.ceil(longest) + 5)
 
 
-def _rehearsed() -> bool:
-    """Whether a child can load the configuration and build the app of it.
+def _rehearsed() -> str:
+    """Have a child load the configuration and build the app of it; why it cannot, or nothing.
 
     gunicorn ends the whole service when a worker cannot boot, so that is tried first where it
     can do no harm: in a child, which also leaves nothing half loaded behind in the master.
     """
+    told, tell = os.pipe()
     child = os.fork()
-    if child:
-        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    if not child:
+        _rehearse(tell)
+    os.close(tell)
+    with os.fdopen(told, "rb") as pipe:
+        problems = pipe.read().decode()
+    good = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    return "" if good else problems or "it could not be loaded"
+
+
+def _rehearse(tell: int) -> NoReturn:
+    """In the child: load, build, say what is wrong, and end."""
     signal.alarm(60)  # a load that hangs must not hold the master, which tends the workers
     try:
         snapshot.take(_settings.config)
         create_app()
     except ConfigError as error:
-        sys.stderr.write(f"{error}\n")
+        os.write(tell, str(error).encode()[:_PIPE])
     except BaseException:  # noqa: BLE001 - whatever it is, this child must end here
-        traceback.print_exc()
+        os.write(tell, traceback.format_exc().encode()[:_PIPE])
     else:
         os._exit(0)
-    sys.stderr.flush()
     os._exit(1)

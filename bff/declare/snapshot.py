@@ -39,6 +39,11 @@ def current(folder: Path) -> Checked:
     return _kept.checked or take(folder)
 
 
+def refuse(problems: str) -> None:
+    """Remember why files that were tried elsewhere are not taken."""
+    _kept.refused = problems
+
+
 def refused() -> str:
     """The problems of the last files that were not kept; empty if the last ones were."""
     return _kept.refused

@@ -1,5 +1,6 @@
 """The log: one JSON object a line, with names, outcomes and times, and nobody's data."""
 
+import json
 import logging
 import sys
 from collections.abc import Mapping
@@ -30,7 +31,10 @@ class JsonFormatter(logging.Formatter):
             # where it happened; not the message, which may hold what it happened to
             content["error"] = record.exc_info[0].__name__
             content["where"] = _frames(record.exc_info[2])
-        return orjson.dumps(content, default=str).decode()
+        try:
+            return orjson.dumps(content, default=str).decode()
+        except TypeError:  # a number or a text that orjson does not write: no line is lost for it
+            return json.dumps(content, default=str)
 
 
 def log_answers(answered: Answered) -> None:

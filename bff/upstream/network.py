@@ -58,11 +58,12 @@ class Backend(httpcore.NetworkBackend):
             httpcore.ConnectError: no address does.
         """
         failure: Exception | None = None
-        for family, address in self._resolver.resolve(host, port, _ticket()):
+        addresses = self._resolver.resolve(host, port, _ticket())
+        for tried, (family, address) in enumerate(addresses):
             sock = socket.socket(family, socket.SOCK_STREAM)
             try:
-                _connect(sock, address)
-            except OSError as error:
+                _connect(sock, address, share=len(addresses) - tried)
+            except (OSError, httpcore.ConnectTimeout) as error:
                 sock.close()
                 failure = error
             except BaseException:
@@ -71,6 +72,8 @@ class Backend(httpcore.NetworkBackend):
             else:
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 return Stream(sock)
+        if isinstance(failure, httpcore.ConnectTimeout):
+            raise failure
         raise httpcore.ConnectError(str(failure or "the name has no address"))
 
 
@@ -81,10 +84,11 @@ def _break(sock: socket.socket) -> None:
         socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
 
-def _connect(sock: socket.socket, address: Any) -> None:
+def _connect(sock: socket.socket, address: Any, share: int) -> None:
+    """Connect within a fair share of what is left: an address that is silent costs no other."""
     ticket = _ticket()
     try:
-        sock.settimeout(ticket.block_on(partial(_break, sock)))
+        sock.settimeout(ticket.block_on(partial(_break, sock)) / share)
         sock.connect(address)
     except TimeoutError as error:
         raise httpcore.ConnectTimeout(str(error)) from None

@@ -1,5 +1,6 @@
 """Health: a word for load balancers in public, the reasons on the management listener."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
@@ -7,6 +8,7 @@ import orjson
 from flask import Flask, Response
 
 Check = Callable[[], str]  # a reason against, or an empty text
+_ADDRESS: Final = re.compile(r"(localhost|[\d.]+|\[[0-9a-f:]+\])(:\d+)?", re.IGNORECASE)
 _READY: Final = 200
 _NOT_READY: Final = 503
 
@@ -56,6 +58,8 @@ class Management:
         return self._respond(environ)(environ, start_response)
 
     def _respond(self, environ: Mapping[str, Any]) -> Response:
+        if not _ADDRESS.fullmatch(environ.get("HTTP_HOST", "")):
+            return _word("ask by address", 421)  # a name may have been rebound by a web page
         path = environ.get("PATH_INFO", "")
         if path == "/livez":
             return _word("live", _READY)

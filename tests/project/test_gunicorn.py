@@ -1,5 +1,6 @@
 """The shipped gunicorn configuration, in the real gunicorn: no bad edit takes the service down."""
 
+import json
 import os
 import shutil
 import signal
@@ -43,6 +44,16 @@ class Service:
             return connection.getresponse().status == 200
         except OSError:
             return False
+        finally:
+            connection.close()
+
+    def notes(self) -> dict[str, str]:
+        """What operators are told."""
+        connection = HTTPConnection("127.0.0.1", self.management, timeout=5)
+        try:
+            connection.request("GET", "/readyz", headers={"Connection": "close"})
+            told: dict[str, str] = json.loads(connection.getresponse().read())["notes"]
+            return told
         finally:
             connection.close()
 
@@ -107,6 +118,7 @@ def test_a_bad_edit_is_reported_and_the_last_good_configuration_serves(
     service.reload("frontends: {web\n")
     assert "the new configuration is not taken" in service.log.read_text()
     assert "Traceback" not in service.log.read_text()
+    assert "bff.yaml" in service.notes()["configuration"]
 
     # A worker that dies now comes back from what the master holds, not from the broken file.
     lost = service.workers()
@@ -117,6 +129,7 @@ def test_a_bad_edit_is_reported_and_the_last_good_configuration_serves(
 
     service.reload(good)
     assert "the new configuration is taken" in service.log.read_text()
+    assert service.notes() == {}
 
 
 def test_it_listens_where_it_is_told_and_ends_on_sigterm(start: Callable[[], Service]) -> None:

@@ -90,7 +90,9 @@ def test_the_management_socket_answers_nothing_of_the_public(site):
         users=lambda _: StubReply.json({}),
         management="127.0.0.1:9090",
     )
-    assert ask(shop.app, "/web/x", MANAGED, headers={"Host": "shop.example"}).status_code == 404
+    assert ask(shop.app, "/web/x", MANAGED).status_code == 404
+    # a name may have been rebound to this address by a page in an operator's browser
+    assert ask(shop.app, "/readyz", MANAGED, headers={"Host": "shop.example"}).status_code == 421
     assert ask(shop.app, "/web/x", PUBLIC, headers={"Host": "shop.example"}).status_code == 200
     assert ask(shop.app, "/readyz", MANAGED).get_json()["ready"] is True
 
