@@ -1,0 +1,111 @@
+"""The whole chain as it is deployed: nginx as shipped, `bff serve`, and services over real HTTP."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from http.client import HTTPConnection
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from bff.dev.stub import StubServices
+from bff.dev.stub_replay import read_latency, replay_all
+from tests.project.test_nginx import command, free_port, listening, render
+
+ROOT = Path(__file__).parents[2]
+PUBLIC = ("/web/products/p-100042", "/mobile/products/p-100042", "/web/search?q=lamp")
+
+
+def ask(port: int, path: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
+    connection = HTTPConnection("127.0.0.1", port, timeout=20)
+    try:
+        connection.request("GET", path, headers={"Host": "shop.example", **headers})
+        reply = connection.getresponse()
+        found = {name.lower(): value for name, value in reply.getheaders()}
+        return reply.status, found, reply.read()
+    finally:
+        connection.close()
+
+
+@pytest.fixture(scope="module")
+def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, StubServices]]:
+    """The port of nginx, and the services behind it all."""
+    app, management, front = free_port(), free_port(), free_port()
+    answerers = replay_all(ROOT / "config/recordings", read_latency("0ms", Random(1)))
+    with ExitStack() as stack:
+        stubs = stack.enter_context(StubServices(answerers, keep=True))
+        environ = dict(os.environ) | {
+            f"{name.upper()}_URL": url for name, url in stubs.urls.items()
+        }
+        words = ["serve", "--bind", f"127.0.0.1:{app}", "--workers", "2"]
+        words += ["--management-bind", f"127.0.0.1:{management}"]
+        served = [sys.executable, "-m", "bff.cli", *words]
+        folder = render(
+            ROOT,
+            tmp_path_factory.mktemp("front") / "nginx",
+            BFF_NGINX_LISTEN=front,
+            BFF_NGINX_UPSTREAM=f"127.0.0.1:{app}",
+        )
+        for arguments in (served, command(folder)):
+            process = subprocess.Popen(arguments, env=environ, cwd=ROOT)  # noqa: S603
+            stack.callback(process.wait, 20)
+            stack.callback(process.terminate)
+        end = time.monotonic() + 20
+        while not (listening(front) and listening(app) and ask(app, "/readyz")[0] == 200):
+            assert time.monotonic() < end, "the chain did not come up"
+            time.sleep(0.05)
+        yield front, stubs
+
+
+@pytest.mark.parametrize("path", PUBLIC)
+def test_public_views_are_answered_through_all_of_it(
+    chain: tuple[int, StubServices], path: str
+) -> None:
+    status, headers, body = ask(chain[0], path)
+    assert status == 200, body
+    assert json.loads(body)
+    assert set(headers["bff-calls"].replace(" ", "").split(",")) <= {
+        f"{name}=ok"
+        for name in ("product", "crumbs", "summary", "reviews", "similar", "cards", "call")
+    }
+    assert headers["x-request-id"]
+
+
+def test_nobody_is_signed_in_and_no_service_hears_of_it(chain: tuple[int, StubServices]) -> None:
+    front, stubs = chain
+    stubs.forget()
+    status, headers, body = ask(front, "/web/home", Cookie="sid=x", Authorization="Bearer x")
+    assert status == 401
+    assert headers["content-type"] == "application/problem+json"
+    assert json.loads(body)["id"] == headers["x-request-id"]
+    assert not stubs.requests()
+
+
+def test_bad_parameters_and_paths_reach_no_service(chain: tuple[int, StubServices]) -> None:
+    front, stubs = chain
+    stubs.forget()
+    for path, status in (
+        ("/web/search?page=0&sort=odd", 400),
+        ("/web/products/..%2f..%2fadmin", 404),
+        ("/web/nothing", 404),
+        ("/web/products/%2e%2e", 502),  # the call cannot be made: `..` is no value of a path
+    ):
+        assert ask(front, path)[0] == status, path
+    assert not stubs.requests()
+
+
+def test_a_service_that_is_down_is_an_outcome(chain: tuple[int, StubServices]) -> None:
+    front, stubs = chain
+    stubs.set("reviews", state="down")
+    try:
+        status, headers, _ = ask(front, "/web/products/p-100042")
+    finally:
+        stubs.set("reviews", state="up")
+    assert status == 200
+    assert "summary=fallback;reason=unreachable" in headers["bff-calls"]
+    assert headers["cache-control"] == "no-store"
