@@ -6,6 +6,7 @@ proxies from the environment and log whole URLs. None of that code is run here.
 
 from collections import deque
 from collections.abc import Callable, Mapping
+from functools import partial
 from threading import Lock
 from typing import Any, Final
 
@@ -111,11 +112,17 @@ class PoolExchange:
             self._submit(lane, following)
 
     def _submit(self, lane: "_Lane", ticket: Ticket) -> None:
-        try:
-            self._workers.submit(lambda: self._work(lane, ticket))
-        except RuntimeError as error:
-            lane.leave()
-            ticket.mailbox.put(Completion(ticket.attempt, Unreachable(f"no thread: {error}")))
+        """Have a ticket that has its place in the lane carried; where no thread runs, fail it."""
+        carried: Ticket | None = ticket
+        while carried:
+            try:
+                self._workers.submit(partial(self._work, lane, carried))
+            except RuntimeError as error:
+                failed = Unreachable(f"no thread: {error}")
+                carried.mailbox.put(Completion(carried.attempt, failed))
+                carried = lane.leave()
+            else:
+                return
 
 
 class _Lane:

@@ -187,3 +187,20 @@ def test_nothing_is_logged_by_httpx(echo, asking, caplog):
     made.ask("/secret?token=SECRET")
     assert isinstance(made.ask("/secret", service="down"), BffError)
     assert caplog.records == []
+
+
+def test_a_thread_that_cannot_start_costs_no_request_its_answer(echo, asking, monkeypatch):
+    made = asking(s=echo.url, size=2)
+    start = threading.Thread.start
+
+    def refuse(thread):
+        if "bff-upstream" in thread.name:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refuse)
+        for _ in range(5):
+            assert isinstance(made.ask("/"), Unreachable)
+    for _ in range(5):
+        assert isinstance(made.ask("/"), Reply)  # every place in the lane was given back
