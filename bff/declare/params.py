@@ -18,7 +18,7 @@ from bff.declare.read import (
     table,
     wrong,
 )
-from bff.engine.params import BadValue, validate
+from bff.engine.params import BadValue, ends_at_end, validate
 from bff.model.source import Place, Source
 from bff.model.view import Param
 
@@ -32,7 +32,7 @@ def _pattern(node: Node) -> str:
         re.compile(value.text)
     except re.error as error:
         raise wrong(node.place, f"`{value.shown}` is no regular expression: {error}") from None
-    return value.text
+    return ends_at_end(value.text)
 
 
 def _multiple(node: Node) -> float:

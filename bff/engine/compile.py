@@ -66,7 +66,7 @@ class CompiledCall:
     select: Expression | None
     fallback: bytes
     statuses: dict[int, bytes]
-    forward: frozenset[str] = field(default_factory=frozenset)
+    forward: tuple[str, ...] = ()
     respond: frozenset[str] = field(default_factory=frozenset)
 
     @property
@@ -139,7 +139,7 @@ def compile_call(call: Call, service: Service) -> CompiledCall:
         select=select,
         fallback=orjson.dumps(call.fallback),
         statuses={status: orjson.dumps(value) for status, value in call.statuses.items()},
-        forward=service.forward | call.forward,
+        forward=tuple(sorted(service.forward | call.forward)),
         respond=service.respond | call.respond,
     )
 

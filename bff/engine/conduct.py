@@ -194,7 +194,7 @@ class Run:
     def _headers(self, call: CompiledCall) -> Headers:
         forwarded = tuple(
             (name, header_value(self.asked.headers[name], name))
-            for name in sorted(call.forward)
+            for name in call.forward
             if name in self.asked.headers
         )
         credentials = self._credentials.get(f"@{call.service.name}", ())
