@@ -9,7 +9,7 @@ from typing import Any, Final
 import orjson
 
 from bff.declare.config import read_config
-from bff.engine.expression import Expression
+from bff.engine.expression import Ast, Expression, names_of
 from bff.engine.plan import Plan, attached, plan
 from bff.engine.reads import reads
 from bff.engine.template import Template
@@ -17,6 +17,7 @@ from bff.errors import ConfigError, Problem, Unfillable
 from bff.model.view import Call, Config, View
 from bff.upstream.tls import TlsContexts
 
+_ONWARD: Final = frozenset({"projection", "value_projection", "filter_projection", "pipe"})
 _EVERYWHERE: Final = frozenset({"session", "frontend", "locale", "headers", "services"})
 Plans = Mapping[str, Mapping[str, Plan]]  # by view, then by frontend
 
@@ -57,6 +58,7 @@ def check_config(config: Config, doubts: Sequence[Problem] = ()) -> Checked:
             continue
         problems += _writes_of_a_get(view)
         problems += _unresolvable(view, plans[view.name])
+        problems += _slices_of_text(view, plans[view.name])
         problems += _unused(view, plans[view.name])
         for each in plans[view.name].values():
             problems += _shape_on_rungs(each)
@@ -122,6 +124,42 @@ def _unresolvable(view: View, plans: Mapping[str, Plan]) -> Iterator[Problem]:
                 ):
                     message = f"`{{{text}}}` may be missing, and the call then fails"
                     yield Problem(place, message, "give it a default, or `when`", warning=True)
+
+
+def _slices_of_text(view: View, plans: Mapping[str, Plan]) -> Iterator[Problem]:
+    """Slices of what is known to be a text: JMESPath slices lists only, and gives null."""
+    texts = {("session", "sub"), ("locale",), ("frontend",)}
+    texts |= {("params", param.name) for param in view.params if param.type == "string"}
+    for expression in _expressions(plans):
+        for path in texts.intersection(_sliced(expression.ast, ())):
+            message = f"a slice of `{'.'.join(path)}`, a text, is always null"
+            hint = f"`slice({'.'.join(path)}, `0`, `3`)`"
+            yield Problem(expression.source.place, message, hint, warning=True)
+
+
+def _sliced(node: Ast, before: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """The plain paths that an expression slices; `before` leads to where `node` begins."""
+    children = [child for child in node["children"] if isinstance(child, dict)]
+    if node["type"] == "subexpression":
+        for child in children:
+            yield from _sliced(child, before)
+            before = (*before, *(names_of(child) or ("",)))
+    elif node["type"] == "index_expression" and children[1]["type"] == "slice":
+        yield (*before, *(names_of(children[0]) or ("",)))
+    else:  # of a projection only what it projects begins where it does
+        own = children[:1] if node["type"] in _ONWARD else children
+        for child in own:
+            yield from _sliced(child, before)
+
+
+def _expressions(plans: Mapping[str, Plan]) -> Iterator[Expression]:
+    for each in plans.values():
+        yield from (leaf for _, leaf in each.shape.leaves)
+        for node in each.nodes.values():
+            compiled = node.compiled
+            yield from (part for text in compiled.templates for part in text.expressions)
+            yield from (one for _, one in compiled.each)
+            yield from (one for one in (compiled.when, compiled.follow) if one)
 
 
 def _constant(expression: Expression) -> Any:

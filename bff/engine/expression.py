@@ -90,7 +90,7 @@ def _without_data(error: Exception) -> str:
 
 def _plain_path(ast: Ast) -> Callable[[Scope], Any] | None:
     """A direct look-up for `user` and `user.name.first`, the most frequent expressions."""
-    names = _names(ast)
+    names = names_of(ast)
     if names is None:
         return None
 
@@ -103,11 +103,12 @@ def _plain_path(ast: Ast) -> Callable[[Scope], Any] | None:
     return look_up
 
 
-def _names(ast: Ast) -> list[str] | None:
+def names_of(ast: Ast) -> list[str] | None:
+    """The names of a plain path such as `user.name`; None for any other expression."""
     if ast["type"] == "field":
         return [ast["value"]]
     if ast["type"] == "subexpression":
-        parts = [_names(child) for child in ast["children"]]
+        parts = [names_of(child) for child in ast["children"]]
         if all(part is not None for part in parts):
             return [name for part in parts for name in part or ()]
     return None
