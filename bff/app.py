@@ -13,7 +13,8 @@ from bff.model.principal import NOBODY, Principal
 from bff.model.source import Place
 from bff.observe.events import Listener
 from bff.observe.log import log_answers
-from bff.upstream.exchange import Clock, Credentials, Effects, Exchange, InlineEffects, SystemClock
+from bff.upstream.effects import PoolEffects
+from bff.upstream.exchange import Clock, Credentials, Effects, Exchange, SystemClock
 from bff.upstream.pool import PoolExchange
 from bff.web.gate import guard
 from bff.web.health import Management, health_routes
@@ -52,7 +53,7 @@ def create_app(
     exchange = exchange or PoolExchange(config.services, settings.pool)
     engine = Engine(
         exchange=exchange,
-        effects=effects or InlineEffects(_no_credentials),
+        effects=effects or PoolEffects({Credentials: _no_credentials}, settings.pool),
         clock=clock or SystemClock(),
         authenticate=authenticate or _nobody,
         services=config.services,

@@ -2,8 +2,16 @@
 
 BffError
 ├── ConfigError              all problems of a configuration at once
-├── AuthError
-│   └── LoginRequired        401
+├── AuthError                a request that may not be answered for who asks
+│   ├── LoginRequired        401  nobody is signed in
+│   ├── InvalidToken         401  a bearer token that does not count (RFC 6750)
+│   ├── Forbidden            403  signed in, and not allowed
+│   ├── CrossSite            403  it may come from a page of somebody else's
+│   ├── Ambiguous            400  a session and a bearer token at once
+│   └── SignInFailed         400  the callback of a sign-in that did not go as it should
+├── StoreAway                503  sessions cannot be read or written just now
+├── ProviderAway             503  the identity provider cannot be asked just now
+├── GrantEnded               401  the provider takes the refresh token no more
 ├── UpstreamError            a call that failed; its `reason` is what the client may know
 │   ├── TimedOut             504
 │   ├── Unreachable          502
@@ -88,13 +96,70 @@ def gather(tasks: Sequence[Callable[[], Any]]) -> list[Any]:
 
 
 class AuthError(BffError):
-    """A request that may not be answered for who asks."""
+    """A request that may not be answered for who asks; its message is for the client."""
 
     status = 401
 
 
 class LoginRequired(AuthError):
     """Nobody is signed in, and the view is for those who are."""
+
+
+class InvalidToken(AuthError):
+    """A bearer token that does not count: malformed, expired, somebody else's (RFC 6750, 3.1)."""
+
+
+class Forbidden(AuthError):
+    """Who asks is known, and may not.
+
+    Args:
+        scope: the scopes that would do (RFC 6750, section 3); empty where none would.
+    """
+
+    status = 403
+
+    def __init__(self, message: str, scope: str = "") -> None:
+        super().__init__(message)
+        self.scope = scope
+
+
+class CrossSite(AuthError):
+    """A request with a session's cookie that may come from a page of somebody else's."""
+
+    status = 403
+
+
+class Ambiguous(AuthError):
+    """A session's cookie and a bearer token at once: two people, perhaps."""
+
+    status = 400
+
+
+class SignInFailed(AuthError):
+    """A sign-in that did not go as it should; the message is ours, not the provider's."""
+
+    status = 400
+
+
+class StoreAway(BffError):
+    """Sessions can be neither read nor written just now; nobody is taken for anonymous."""
+
+    status = 503
+    reason = "unreachable"
+
+
+class ProviderAway(BffError):
+    """The identity provider did not answer in time, or not as the standard says."""
+
+    status = 503
+    reason = "unreachable"
+
+
+class GrantEnded(BffError):
+    """The provider takes the refresh token no more (`invalid_grant`): the session is over."""
+
+    status = 401
+    reason = "credentials"
 
 
 class UpstreamError(BffError):

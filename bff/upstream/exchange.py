@@ -4,23 +4,22 @@ Both carriers have the same two verbs, `start` and `cancel`, and neither ever bl
 a completion arrives in the mailbox that was given, with the number of its attempt.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Hashable
+from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from time import monotonic
 from typing import Any, Protocol
 
-from bff.errors import BffError
-from bff.model.exchange import Deadline, Headers, Reply, Request
+from bff.model.exchange import Deadline, Headers, Request
 from bff.model.principal import Principal
 
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """How one attempt ended: a reply, an effect's result, or the error in its place."""
+    """How one attempt ended: a reply, what an effect brought, or the error in its place."""
 
     attempt: int
-    result: Reply | Headers | BffError
+    result: Any
 
 
 class Mailbox(Protocol):
@@ -60,43 +59,41 @@ class Exchange(Protocol):
         """Why it can carry no more just now; empty if it can."""
 
 
+class Effect(Protocol):
+    """Something besides a request that may block; what it is for, as a frozen record."""
+
+    @property
+    def key(self) -> Hashable:
+        """Effects with one key that are wanted at once take place once, for all who wait."""
+
+
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """The effect of obtaining the headers with which a service is called for somebody."""
+    """The effect of obtaining the headers with which a service is called for somebody.
+
+    Args:
+        rejected: the headers that the service has just answered 401 to; they are not given again.
+    """
 
     service: str
     principal: Principal
+    rejected: Headers = field(default=(), repr=False)
+
+    @property
+    def key(self) -> Hashable:
+        """One person's credentials for one service."""
+        person = (self.principal.identity, self.principal.session, self.principal.token)
+        return "credentials", self.service, person, self.rejected
 
 
 class Effects(Protocol):
-    """Carries whatever else may block: credentials; later shared stores and locks."""
+    """Carries whatever else may block: credentials, shared stores, locks."""
 
-    def start(self, effect: Credentials, deadline: Deadline, attempt: int, mailbox: Mailbox) -> Any:
+    def start(self, effect: Effect, deadline: Deadline, attempt: int, mailbox: Mailbox) -> Any:
         """Begin `effect`; exactly one completion will be put, unless it is cancelled before."""
 
     def cancel(self, ticket: Any) -> None:
         """Give up an effect."""
-
-
-class InlineEffects:
-    """Effects that can be had at once, from memory."""
-
-    def __init__(self, credentials: Callable[[Credentials], Headers]) -> None:
-        self._credentials = credentials
-
-    def start(
-        self, effect: Credentials, deadline: Deadline, attempt: int, mailbox: Mailbox
-    ) -> None:
-        """Answer within this call."""
-        del deadline  # nothing here takes time
-        try:
-            result: Headers | BffError = self._credentials(effect)
-        except BffError as error:
-            result = error
-        mailbox.put(Completion(attempt, result))
-
-    def cancel(self, ticket: Any) -> None:
-        """Nothing is ever under way."""
 
 
 class _QueueMailbox:
