@@ -14,17 +14,13 @@ from bff.declare.read import (
     text,
     wrong,
 )
-from bff.declare.words import ADDRESS, FORWARDED_HEADER, HEADERS, REPLY_HEADER
+from bff.declare.words import ADDRESS, FORWARDED_HEADER, HEADERS, ORIGIN, REPLY_HEADER
 from bff.model.service import Links, Service, Tls
 from bff.model.source import Place
 from bff.model.view import Frontend
 
 _TIMEOUT: Final = 2.0
 _MAX_REPLY: Final = 8 * 1024 * 1024
-
-_ORIGIN: Final = text(
-    r"https?://[a-z0-9.-]+(:\d+)?", "an exact origin", 'such as "https://shop.example"'
-)
 
 
 def _tls(place: Place, values: dict[str, Any]) -> Tls:
@@ -45,7 +41,7 @@ TLS: Final = table(
 LINKS: Final = table(
     lambda _, values: Links(**values),
     {
-        "origins": Key(list_of(_ORIGIN), "Origins that stand for the service in its links.", ()),
+        "origins": Key(list_of(ORIGIN), "Origins that stand for the service in its links.", ()),
         "under": Key(text(r"/[A-Za-z0-9._~/-]*", "a path"), "What links are at or below.", "/"),
     },
     "links",
@@ -58,7 +54,7 @@ SERVICE_KEYS: Final = {
     "max_reply": Key(
         SIZE, "How large one reply may be, decompressed; 8MB if not said.", _MAX_REPLY
     ),
-    "credentials": Key(CREDENTIALS, "Whose credentials its requests carry.", "none"),
+    "credentials": Key(CREDENTIALS, "Whose credentials its requests carry; none if not said."),
     "tls": Key(TLS, "A private authority, and a certificate of our own."),
     "links": Key(LINKS, "Where links of its replies may lead."),
     "redirects": Key(
@@ -71,8 +67,7 @@ SERVICE_KEYS: Final = {
 
 
 def _service(place: Place, values: dict[str, Any]) -> Service:
-    if isinstance(values["credentials"], tuple):
-        values |= {"credentials": "static", "secret": (values["credentials"],)}
+    values |= values.pop("credentials", {})
     if "tls" in values and not values["url"].startswith("https:"):
         raise wrong(place, "`tls` is of no use to a service that is asked over plain http")
     if values["redirects"] == "follow" and "links" not in values:
@@ -96,7 +91,7 @@ FRONTEND_KEYS: Final = {
         "The ways to sign in that it accepts, or `none`.",
         required=True,
     ),
-    "origins": Key(list_of(_ORIGIN), "Exact origins of its pages.", ()),
+    "origins": Key(list_of(ORIGIN), "Exact origins of its pages.", ()),
     "languages": Key(list_of(_LANGUAGE), "Languages it speaks, the default first.", ()),
 }
 

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Self
 
@@ -10,6 +10,11 @@ from bff.errors import ConfigError, Problem
 from bff.model.source import Place
 
 _MOST_PORT: Final = 65535
+
+
+def _state_folder(environ: Mapping[str, str] = os.environ) -> Path:
+    """Where programs of this user keep what outlives them (XDG Base Directory)."""
+    return Path(environ.get("XDG_STATE_HOME") or Path.home() / ".local/state") / "bff"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +28,7 @@ class Settings:
         workers: BFF_WORKERS, processes.
         threads: BFF_THREADS, requests answered at once in each process.
         pool: BFF_POOL, upstream requests in flight at once in each process.
-        principal: BFF_DEV_PRINCIPAL, a person that everybody is taken for; development only.
+        state: BFF_STATE, the folder of the sessions that are not in Redis.
     """
 
     config: Path = Path("config")
@@ -32,7 +37,7 @@ class Settings:
     workers: int = 2
     threads: int = 16
     pool: int = 64
-    principal: str | None = None
+    state: Path = field(default_factory=_state_folder)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Self:
@@ -68,7 +73,7 @@ class Settings:
             workers=number("BFF_WORKERS", 2, 256),
             threads=number("BFF_THREADS", 16, 1024),
             pool=number("BFF_POOL", 64, 4096),
-            principal=environ.get("BFF_DEV_PRINCIPAL") or None,
+            state=Path(environ.get("BFF_STATE") or _state_folder(environ)),
         )
         one, other = (
             text.rpartition(":")[2] for text in (settings.bind, settings.management_bind or "")

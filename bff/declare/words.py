@@ -80,3 +80,6 @@ def _address(node: Node) -> str:
 
 
 ADDRESS: Final = Reader(_address, {"type": "string", "format": "uri"})
+ORIGIN: Final = text(
+    r"https?://[a-z0-9.-]+(:\d+)?", "an exact origin", 'such as "https://shop.example"'
+)

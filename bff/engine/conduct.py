@@ -27,11 +27,11 @@ from bff.errors import (
     UpstreamError,
 )
 from bff.model.exchange import Deadline, Headers, Outcome, OutcomeKind, Reply
+from bff.model.principal import NOBODY
+from bff.model.service import OF_THE_CALLER
 from bff.upstream.exchange import Clock, Completion, Credentials, Effects, Exchange, Mailbox
 
 _MAX_HOPS: Final = 3
-
-
 # One request of a call by its index, or credentials by the name of their hidden node.
 _Owner = tuple[Running, int] | str
 
@@ -99,9 +99,9 @@ class Run:
         self._judge()
         if self.failure:
             return
-        for name in self.plan.credentials:
-            effect = Credentials(name.removeprefix("@"), self.asked.principal)
-            self._attempts.obtain(effect, self.deadline, name)
+        for name, service in self.plan.credentials.items():
+            whose = self.asked.principal if service.credentials in OF_THE_CALLER else NOBODY
+            self._attempts.obtain(Credentials(service.name, whose), self.deadline, name)
         for name in [name for name, awaited in self._awaited.items() if awaited == 0]:
             self._start(self.nodes[name])
 

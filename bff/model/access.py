@@ -28,7 +28,6 @@ class Provider:
         algorithms: what its tokens may be signed with.
         timeout: seconds for one request to it.
         leeway: seconds by which its clock may differ from ours.
-        development: whether it is the provider of `bff demo`, which lets anybody in.
     """
 
     name: str
@@ -46,7 +45,6 @@ class Provider:
     timeout: float = 5.0
     leeway: float = 30.0
     tls: Tls | None = None
-    development: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +52,7 @@ class Issuer:
     """Whose bearer tokens count (RFC 9068, RFC 6750).
 
     Args:
-        audiences: of which a token must name one.
+        audience: names of which a token must name one.
         jwks: the address of its keys; found by its metadata if empty.
         claims: claims of the token that `session.claims` has.
     """
@@ -62,7 +60,7 @@ class Issuer:
     name: str
     place: Place
     issuer: str
-    audiences: tuple[str, ...]
+    audience: tuple[str, ...]
     jwks: str = ""
     claims: tuple[str, ...] = ()
     algorithms: tuple[str, ...] = ALGORITHMS
@@ -91,3 +89,16 @@ class SessionRules:
     same_site: SameSite = "Strict"
     prefix: Literal["__Host-Http-", "__Host-"] = "__Host-Http-"
     return_to: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How often, as `20/minute`; empty for no limit.
+
+    Args:
+        sign_in: sign-ins from one address.
+        person: requests for views of one person, or of one address where nobody is signed in.
+    """
+
+    sign_in: str = "20/minute"
+    person: str = ""

@@ -7,18 +7,21 @@ from typing import Any, Final
 
 from flask import Flask, Request, Response, g, request
 
+from bff.declare.scope import scope_of
 from bff.engine.answer import Answer, Asked, Failure
 from bff.engine.conduct import conduct
 from bff.engine.converse import converse
 from bff.engine.params import BadValue, decode
 from bff.engine.plan import Plan
-from bff.errors import LoginRequired
+from bff.errors import BffError
 from bff.model.exchange import Deadline
 from bff.model.principal import NOBODY, Principal
 from bff.model.service import Service
 from bff.model.view import Frontend, View
-from bff.observe.events import Answered, Listener
+from bff.observe.events import Answered, Audited, AuditListener, Listener
 from bff.upstream.exchange import Clock, Effects, Exchange
+from bff.web.address import client_address
+from bff.web.authenticate import Rule, admit
 from bff.web.body import BadBody, BodyReader
 from bff.web.encode import encode
 from bff.web.headers import (
@@ -27,11 +30,14 @@ from bff.web.headers import (
     lifecycle_headers,
     respondable,
     timing_header,
+    varies,
 )
+from bff.web.limits import Limits
 from bff.web.problem import problem
+from bff.web.refusal import refusal
 
 _NO_CONTENT: Final = frozenset({204, 205})
-Authenticate = Callable[[Request], Principal]
+Authenticate = Callable[[Request, Rule], Principal]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +46,7 @@ class Engine:
 
     Args:
         authenticate: says who asks, from the request.
+        limits: how often one person may ask; None for as often as they like.
         services: what expressions may know of services.
         timing: whether answers carry Server-Timing; for development, it tells of the inside.
     """
@@ -50,6 +57,8 @@ class Engine:
     authenticate: Authenticate
     services: Mapping[str, Service]
     listener: Listener
+    audit: AuditListener
+    limits: Limits | None = None
     timing: bool = False
 
 
@@ -89,7 +98,14 @@ class _Handler:
     ) -> None:
         self._plan, self._frontend, self._engine = plan, frontend, engine
         view = plan.view
-        self._access = view.access_at(frontend)
+        self._rule = Rule(
+            frontend=frontend,
+            access=view.access_at(frontend),
+            csrf=view.csrf,
+            require=view.require,
+            visitor="session.visitor" in scope_of(plan).inputs,
+        )
+        self._vary = varies(self._rule)
         self._services = services
         self._answer = converse if view.function else conduct
         self._body = BodyReader(view.body, view.max_body) if view.body is not None else None
@@ -98,7 +114,10 @@ class _Handler:
     def __call__(self, **variables: str) -> Response:
         clock = self._engine.clock
         begun = clock.now()
-        principal = self._principal()
+        try:
+            principal = self._principal()
+        except BffError as error:
+            return self._refused(error)
         try:
             scope = self._scope(variables, principal)
         except _BadRequest as bad:
@@ -115,6 +134,10 @@ class _Handler:
             clock,
         )
         response = _failed(answer.failure) if answer.failure else _answered(answer)
+        response.vary.update(self._vary)
+        for cookie in g.get("cookies", ()):
+            response.headers.add("Set-Cookie", cookie)
+            response.headers["Cache-Control"] = "no-store"
         response.headers["BFF-Calls"] = calls_header(answer.outcomes)
         response.headers.extend(self._lifecycle)
         if scope["locale"]:
@@ -139,14 +162,24 @@ class _Handler:
         """Who asks; for a public view credentials are not even looked at.
 
         Raises:
-            LoginRequired: nobody, and the view is for somebody.
+            AuthError: nobody, or somebody who may not have the view.
+            StoreAway, ProviderAway: that cannot be said just now.
         """
-        if self._access == "public":
-            return NOBODY
-        principal = self._engine.authenticate(request)
-        if self._access == "signed_in" and not principal.signed_in:
-            raise LoginRequired("nobody is signed in")
+        principal = NOBODY
+        if self._rule.access != "public":
+            principal = self._engine.authenticate(request, self._rule)
+            admit(principal, self._rule)
+        if self._engine.limits:
+            who = principal.identity if principal.signed_in else client_address(request)
+            self._engine.limits.person(who)
         return principal
+
+    def _refused(self, error: BffError) -> Response:
+        name = type(error).__name__
+        self._engine.audit(Audited("refused", reason=name, id=g.request_id))
+        response = refusal(error, self._rule)
+        response.vary.update(self._vary)
+        return response
 
     def _scope(self, variables: Mapping[str, str], principal: Principal) -> dict[str, Any]:
         """The values of the root names; raises what is wrong with the request."""
@@ -157,6 +190,7 @@ class _Handler:
                 "sub": principal.subject or None,
                 "claims": deepcopy(dict(principal.claims)),  # the request may change its own
                 "signed_in": principal.signed_in,
+                "visitor": principal.visitor or None,
             },
             "frontend": self._frontend.name,
             "locale": request.accept_languages.best_match(languages, languages[0])
