@@ -12,9 +12,9 @@ from bff.model.source import Place
 _MOST_PORT: Final = 65535
 
 
-def _state_folder(environ: Mapping[str, str] = os.environ) -> Path:
+def _state_folder() -> Path:
     """Where programs of this user keep what outlives them (XDG Base Directory)."""
-    return Path(environ.get("XDG_STATE_HOME") or Path.home() / ".local/state") / "bff"
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state") / "bff"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class Settings:
             workers=number("BFF_WORKERS", 2, 256),
             threads=number("BFF_THREADS", 16, 1024),
             pool=number("BFF_POOL", 64, 4096),
-            state=Path(environ.get("BFF_STATE") or _state_folder(environ)),
+            state=Path(environ.get("BFF_STATE") or _state_folder()),
         )
         one, other = (
             text.rpartition(":")[2] for text in (settings.bind, settings.management_bind or "")

@@ -125,9 +125,9 @@ def test_an_entry_that_has_expired_is_as_good_as_gone(store, clock, until):
 
 
 def test_a_write_moves_the_end_of_an_entry_either_way(store, clock, until):
-    version = store.put("key", b"1", clock() + 0.05)
+    version = store.put("key", b"1", clock() + 0.5)
     version = store.put("key", b"2", clock() + LATER, version)
-    store.put("witness", b"", clock() + 0.05)
+    store.put("witness", b"", clock() + 0.5)
     until(lambda: store.get("witness") is None)
     assert store.get("key").value == b"2"
     store.put("key", b"3", clock() + 0.05, version)
