@@ -15,7 +15,7 @@ _BLANKS: Final = " \t"  # str.strip() alone takes U+0085 and U+00A0 too
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]+")
 _VALUE: Final = re.compile(r"[!#-+\--:<-\[\]-~]*")  # cookie-octet, RFC 6265, section 4.1.1
 _PREFIX: Final = "__Host-"
-_DEVELOPMENT: Final = "-dev"
+_DEVELOPMENT: Final = "dev-"
 
 
 def cookie_name(prefix: str, base: str, *, secure: bool, loopback: bool) -> str:
@@ -32,7 +32,7 @@ def cookie_name(prefix: str, base: str, *, secure: bool, loopback: bool) -> str:
     if secure:
         return prefix + base
     if loopback:
-        return base + _DEVELOPMENT
+        return _DEVELOPMENT + base
     raise SignInFailed("nobody signs in over plain http")
 
 

@@ -107,7 +107,16 @@ def test_over_https_the_name_has_its_prefix(prefix, loopback):
 
 
 def test_over_plain_http_this_machine_has_a_name_of_its_own():
-    assert cookie_name("__Host-Http-", "bff", secure=False, loopback=True) == "bff-dev"
+    assert cookie_name("__Host-Http-", "bff", secure=False, loopback=True) == "dev-bff"
+
+
+@pytest.mark.parametrize("secure", [True, False])
+def test_names_that_begin_alike_go_on_doing_so(secure):
+    kind, one = (
+        cookie_name("__Host-", base, secure=secure, loopback=True)
+        for base in ("bff-login-", "bff-login-7")
+    )
+    assert list(read_cookies(f"{one}=x", kind)) == [one]
 
 
 def test_over_plain_http_nobody_signs_in():
@@ -140,11 +149,11 @@ def test_a_cookie_is_set_as_its_prefix_demands(prefix, max_age, same_site):
 
 
 def test_the_development_cookie_is_the_same_but_not_secure():
-    _, _, told = attributes(set_cookie("bff-dev", ID, None, "Lax"))
+    _, _, told = attributes(set_cookie("dev-bff", ID, None, "Lax"))
     assert told == {"path": "/", "httponly": "", "samesite": "Lax"}
 
 
-@pytest.mark.parametrize("name", [NAME, "bff-dev"])
+@pytest.mark.parametrize("name", [NAME, "dev-bff"])
 def test_a_cookie_is_cleared_with_the_attributes_that_it_was_set_with(name):
     cleared, value, told = attributes(clear_cookie(name, "Strict"))
     assert (cleared, value, told.pop("max-age")) == (name, "", "0")

@@ -11,7 +11,6 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -29,15 +28,13 @@ class Demo:
     def __init__(self, port: int) -> None:
         self.port = port
         self.url = f"http://127.0.0.1:{port}"
-
-    @cached_property
-    def ada(self) -> Person:
-        """She, at a device of her own."""
-        return Person(self.url).sign_in()
+        self._ada = Person(self.url)
 
     def ask(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
-        """What she is answered."""
-        status, _, text = self.ada.ask(path, method, body)
+        """What ada is answered, at a device of her own."""
+        if not path.startswith("/demo/") and not self._ada.session()["authenticated"]:
+            self._ada.sign_in()
+        status, _, text = self._ada.ask(path, method, body)
         return status, json.loads(text) if text[:1] in {b"{", b"["} else text
 
     def service(self, name: str, state: str = "up", latency_ms: int = 0) -> None:

@@ -489,7 +489,7 @@ def test_over_plain_http_nobody_signs_in_but_on_this_machine(site):
     assert network.get("/auth/login").status_code == 400
     here = Browser(site, "http://localhost")
     done = here.sign_in()
-    (made,) = [each for each in done.headers.getlist("Set-Cookie") if each.startswith("bff-dev=")]
+    (made,) = [each for each in done.headers.getlist("Set-Cookie") if each.startswith("dev-bff=")]
     assert "Secure" not in made
     assert here.get("/web/me").status_code == 200
 
@@ -497,9 +497,9 @@ def test_over_plain_http_nobody_signs_in_but_on_this_machine(site):
 def test_a_development_cookie_counts_nowhere_else(site):
     here = Browser(site, "http://localhost")
     here.sign_in()
-    given = here.client.get_cookie("bff-dev", domain="localhost").value
+    given = here.client.get_cookie("dev-bff", domain="localhost").value
     other = Browser(site)
-    other.client.set_cookie("bff-dev", given, domain="shop.example")
+    other.client.set_cookie("dev-bff", given, domain="shop.example")
     assert other.get("/web/me").status_code == 401
 
 
