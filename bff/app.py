@@ -1,6 +1,7 @@
 """The whole product on one screen: what is declared, wired to what runs it."""
 
 from collections.abc import Callable
+from random import random
 
 from flask import Flask, Request
 
@@ -11,10 +12,11 @@ from bff.errors import ConfigError, Problem
 from bff.model.exchange import Headers
 from bff.model.principal import NOBODY, Principal
 from bff.model.source import Place
-from bff.observe.events import Listener
-from bff.observe.log import log_answers
+from bff.observe.events import Listener, Watcher
+from bff.observe.log import log_answers, log_changes
 from bff.upstream.effects import PoolEffects
 from bff.upstream.exchange import Clock, Credentials, Effects, Exchange, SystemClock
+from bff.upstream.guard import Guards
 from bff.upstream.pool import PoolExchange
 from bff.web.gate import guard
 from bff.web.health import Management, health_routes
@@ -29,8 +31,10 @@ def create_app(
     exchange: Exchange | None = None,
     effects: Effects | None = None,
     clock: Clock | None = None,
+    dice: Callable[[], float] = random,
     authenticate: Callable[[Request], Principal] | None = None,
     listener: Listener = log_answers,
+    watcher: Watcher = log_changes,
     timing: bool = False,
 ) -> Flask:
     """Wire everything together; starts no thread and opens no socket.
@@ -38,6 +42,7 @@ def create_app(
     Args:
         checked: the configuration; the last good one of `settings.config` if not given.
         settings: how the process runs; from the environment if not given.
+        dice: gives numbers from 0 up to 1.
         authenticate: says who asks; nobody is signed in if not given.
         timing: whether answers carry Server-Timing, for development.
 
@@ -51,10 +56,14 @@ def create_app(
     checked = checked or snapshot.current(settings.config)
     config = checked.config
     exchange = exchange or PoolExchange(config.services, settings.pool)
+    clock = clock or SystemClock()
+    places = max(1, settings.pool // 2)  # so that one slow service cannot have all threads
+    guards = Guards(config.services, places, clock, dice, watcher)
     engine = Engine(
         exchange=exchange,
         effects=effects or PoolEffects({Credentials: _no_credentials}, settings.pool),
-        clock=clock or SystemClock(),
+        clock=clock,
+        guards=guards,
         authenticate=authenticate or _nobody,
         services=config.services,
         listener=listener,

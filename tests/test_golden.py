@@ -139,6 +139,7 @@ def _simulated(case: Case, services: Services, folder: Path) -> Ran:
         "exchange": SimulatedExchange(clock, script),
         "effects": SimulatedEffects(clock, case.credentials_after, case.credentials),
         "clock": clock,
+        "dice": lambda: 1.0,
         "listener": answered.append,
     }
     client = _app(case, folder, urls, parts).test_client()

@@ -7,7 +7,7 @@ from typing import Any, Final
 from bff.engine.compile import CompiledCall
 from bff.engine.expression import Scope
 from bff.engine.plan import Plan
-from bff.errors import BadStatus, BffError, TimedOut, UpstreamError
+from bff.errors import BadStatus, BffError, CircuitOpen, LimitReached, TimedOut, UpstreamError
 from bff.model.exchange import Headers, Outcome
 from bff.model.principal import Principal
 from bff.model.service import Service
@@ -40,6 +40,7 @@ class Failure:
         title: the refusal's words; empty for a call.
         reason: the call's, as in its outcome.
         detail: a sentence for the developer of the frontend.
+        retry_after: seconds after which asking again may be of use; None where it may be at once.
     """
 
     status: int
@@ -47,6 +48,7 @@ class Failure:
     call: str = ""
     reason: str = ""
     detail: str = ""
+    retry_after: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,8 @@ def failure_of(call: CompiledCall, error: BffError, reason: str) -> Failure:
         passed = error.upstream_status in call.call.passes
         if passed or (error.upstream_status == _UNAUTHORIZED and of_caller(call.service)):
             status = error.upstream_status
-    return Failure(status, call=call.name, reason=reason)
+    after = error.retry_after if isinstance(error, CircuitOpen | LimitReached) else None
+    return Failure(status, call=call.name, reason=reason, retry_after=after)
 
 
 def answer_of(

@@ -13,28 +13,39 @@ from bff.engine.budget import Budget
 from bff.engine.compile import CompiledCall
 from bff.engine.expression import truthy
 from bff.engine.fanout import fan_out
+from bff.engine.means import Means, keep_credentials
 from bff.engine.plan import Node, Plan
-from bff.engine.pursue import Means, Pursuit, keep_credentials
+from bff.engine.pursue import Pursuit
 from bff.engine.settle import Running, Settled, Timing, give_up_items, settle
 from bff.engine.template import header_value
 from bff.errors import BffError, Cancelled, GrantEnded, TimedOut, Unfillable
 from bff.model.exchange import Deadline, Headers, Outcome, OutcomeKind
 from bff.upstream.exchange import Clock, Completion, Credentials, Effects, Exchange, Mailbox
+from bff.upstream.guard import Guards
 
 
 def conduct(
-    plan: Plan, asked: Asked, deadline: Deadline, exchange: Exchange, effects: Effects, clock: Clock
+    plan: Plan,
+    asked: Asked,
+    deadline: Deadline,
+    exchange: Exchange,
+    effects: Effects,
+    clock: Clock,
+    guards: Guards,
 ) -> Answer:
     """Run `plan` and shape what it brings; returns by the deadline, whatever services do."""
     mailbox = clock.mailbox()
-    run = Run(plan, asked, deadline, exchange, effects, clock, mailbox)
-    run.begin()
-    while not run.done:
-        completion = mailbox.get(max(0.0, run.next_timer - clock.now()))
-        if completion is None:
-            run.tick()
-        else:
-            run.receive(completion)
+    run = Run(plan, asked, deadline, exchange, effects, clock, guards, mailbox)
+    try:
+        run.begin()
+        while not run.done:
+            completion = mailbox.get(max(0.0, run.next_timer - clock.now()))
+            if completion is None:
+                run.tick()
+            else:
+                run.receive(completion)
+    finally:
+        run.give_up()
     return run.answer()
 
 
@@ -49,6 +60,7 @@ class Run:
         exchange: Exchange,
         effects: Effects,
         clock: Clock,
+        guards: Guards,
         mailbox: Mailbox,
     ) -> None:
         self.plan = plan
@@ -62,6 +74,7 @@ class Run:
         self.means = Means(
             attempts=self._attempts,
             clock=clock,
+            guards=guards,
             principal=asked.principal,
             budget=Budget(plan.view.max_calls, plan.view.max_bytes),
             ended=self._ended,
@@ -157,7 +170,7 @@ class Run:
         if not fan.units:
             self._finish(call)
         for index in range(len(fan.units)):
-            Pursuit(self.means, call, index).send()
+            Pursuit(self.means, call, index).begin()
 
     def _skips(self, node: Node) -> bool:
         """Whether the call is not made; what stands in its way may also be an error.

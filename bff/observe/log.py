@@ -9,7 +9,7 @@ from typing import Any, Final
 import orjson
 
 from bff.model.exchange import Outcome
-from bff.observe.events import Answered
+from bff.observe.events import AddressChanged, Answered
 
 logger: Final = logging.getLogger("bff")
 _FRAMES: Final = 30
@@ -49,6 +49,17 @@ def log_answers(answered: Answered) -> None:
             "ms": round(answered.took * 1000, 1),
             "calls": {name: _outcome(each) for name, each in answered.outcomes.items()},
         },
+    )
+
+
+def log_changes(changed: AddressChanged) -> None:
+    """Watch, and log what becomes of the addresses of services."""
+    level = logging.INFO if changed.state == "closed" else logging.WARNING
+    logger.log(
+        level,
+        "address %s",
+        changed.state,
+        extra={"service": changed.service, "url": changed.url, "state": changed.state},
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
+from math import ceil
 from typing import Any, Final
 
 from flask import Flask, Request, Response, g, request
@@ -19,6 +20,7 @@ from bff.model.service import Service
 from bff.model.view import Frontend, View
 from bff.observe.events import Answered, Listener
 from bff.upstream.exchange import Clock, Effects, Exchange
+from bff.upstream.guard import Guards
 from bff.web.body import BadBody, BodyReader
 from bff.web.encode import encode
 from bff.web.headers import (
@@ -39,6 +41,7 @@ class Engine:
     """What views run on.
 
     Args:
+        guards: what is known of the services, shared by all requests.
         authenticate: says who asks, from the request.
         services: what expressions may know of services.
         timing: whether answers carry Server-Timing; for development, it tells of the inside.
@@ -47,6 +50,7 @@ class Engine:
     exchange: Exchange
     effects: Effects
     clock: Clock
+    guards: Guards
     authenticate: Authenticate
     services: Mapping[str, Service]
     listener: Listener
@@ -109,10 +113,11 @@ class _Handler:
         answer = self._answer(
             self._plan,
             Asked(scope, scope["headers"], principal),
-            Deadline(begun + self._plan.view.timeout),
+            Deadline(begun + self._plan.view.timeout - self._plan.view.reserve),
             self._engine.exchange,
             self._engine.effects,
             clock,
+            self._engine.guards,
         )
         response = _failed(answer.failure) if answer.failure else _answered(answer)
         response.headers["BFF-Calls"] = calls_header(answer.outcomes)
@@ -211,4 +216,7 @@ def _failed(failure: Failure) -> Response:
     if not failure.call:
         return problem(failure.status, failure.detail, title=failure.title)
     detail = f"the call `{failure.call}` failed, and the view cannot do without it"
-    return problem(failure.status, detail, call=failure.call, reason=failure.reason)
+    response = problem(failure.status, detail, call=failure.call, reason=failure.reason)
+    if failure.retry_after is not None:
+        response.headers["Retry-After"] = str(max(1, ceil(failure.retry_after)))
+    return response
