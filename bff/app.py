@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from random import random
 from secrets import token_urlsafe
 from time import time
 
@@ -20,10 +21,11 @@ from bff.declare import snapshot
 from bff.declare.check import Checked
 from bff.declare.settings import Settings
 from bff.model.view import Config
-from bff.observe.events import AuditListener, Listener
-from bff.observe.log import log_answers, log_audit
+from bff.observe.events import AuditListener, Listener, Watcher
+from bff.observe.log import log_answers, log_audit, log_changes
 from bff.upstream.effects import PoolEffects
 from bff.upstream.exchange import Clock, Credentials, Effects, Exchange, SystemClock
+from bff.upstream.guard import Guards
 from bff.upstream.pool import PoolExchange
 from bff.web.authenticate import Authenticator
 from bff.web.cookies import Cookies
@@ -46,9 +48,11 @@ def create_app(
     effects: Effects | None = None,
     clock: Clock | None = None,
     now: Callable[[], float] = time,
+    dice: Callable[[], float] = random,
     authenticate: Authenticate | None = None,
     listener: Listener = log_answers,
     audit: AuditListener = log_audit,
+    watcher: Watcher = log_changes,
     timing: bool = False,
     development: bool = False,
 ) -> Flask:
@@ -58,6 +62,7 @@ def create_app(
         checked: the configuration; the last good one of `settings.config` if not given.
         settings: how the process runs; from the environment if not given.
         now: seconds since 1970, by which sessions and tokens end.
+        dice: gives numbers from 0 up to 1.
         authenticate: says who asks; sessions and bearer tokens do if not given.
         timing: whether answers carry Server-Timing, for development.
         development: whether people may sign in at a provider that lets anybody in.
@@ -69,6 +74,9 @@ def create_app(
     checked = checked or snapshot.current(settings.config)
     config = checked.config
     exchange = exchange or PoolExchange(config.services, settings.pool)
+    clock = clock or SystemClock()
+    places = max(1, settings.pool // 2)  # so that one slow service cannot have all threads
+    guards = Guards(config.services, places, clock, dice, watcher)
     parts = _sign_in(config, settings.state, now, audit, development=development)
     refresher = Refresher(parts.sessions, parts.providers, audit)
     keeper = TokenKeeper(config.services, parts.providers, parts.sessions, parts.seal, refresher)
@@ -76,7 +84,8 @@ def create_app(
     engine = Engine(
         exchange=exchange,
         effects=effects or PoolEffects({Credentials: keeper.perform}, settings.pool),
-        clock=clock or SystemClock(),
+        clock=clock,
+        guards=guards,
         authenticate=authenticate or Authenticator(parts.sessions, parts.cookies, bearer),
         services=config.services,
         listener=listener,

@@ -137,8 +137,9 @@ def _simulated(case: Case, services: Services, folder: Path) -> Ran:
     urls = {name: f"http://{name}.internal.test" for name in case.services}
     parts = {
         "exchange": SimulatedExchange(clock, script),
-        "effects": SimulatedEffects(clock, case.credentials_after),
+        "effects": SimulatedEffects(clock, case.credentials_after, case.credentials),
         "clock": clock,
+        "dice": lambda: 1.0,
         "listener": answered.append,
     }
     client = _app(case, folder, urls, parts).test_client()
@@ -197,7 +198,7 @@ def _over_http(case: Case, services: Services, folder: Path) -> Ran:
 
     answered: list[Answered] = []
     with StubServices(dict.fromkeys(case.services, answer)) as stubs:
-        effects = PoolEffects({Credentials: lambda _: ()}, 4)
+        effects = PoolEffects({Credentials: case.credentials}, 4)
         parts = {"exchange": exchange, "effects": effects, "listener": answered.append}
         app = _app(case, folder, stubs.urls, parts)
         with _serving(app) as port:

@@ -110,7 +110,7 @@ def _start_stub(processes: "Supervisor", config: Path, latency: str) -> Any:
 def _refuse_strangers(command: str, served: "Checked", stubs: Mapping[str, Any]) -> None:
     """End the command where a service is not a stub: nobody else is asked."""
     for name, service in served.config.services.items():
-        if name not in stubs or service.url != stubs[name]["url"]:
+        if name not in stubs or service.urls != (stubs[name]["url"],):
             click.echo(f"bff {command}: the service `{name}` would not be a stub", err=True)
             hint = f'record it, and read its address as "${{{name.upper()}_URL}}"'
             click.echo(f"    hint: {hint} in {service.place}", err=True)

@@ -56,7 +56,7 @@ _GRANT: Final = table(
 def _one_kind(place: Place, values: dict[str, Any]) -> dict[str, Any]:
     """What a service has for its credentials: their kind, and what that needs."""
     if len(values) != 1:
-        raise wrong(place, f"credentials are one of {', '.join((*_WORDS, *_KINDS))}")
+        raise wrong(place, f"credentials are one of {', '.join(dict.fromkeys((*_WORDS, *_KINDS)))}")
     ((kind, value),) = values.items()
     if kind in {"basic", "api_key"}:
         return {"credentials": "static", "secret": (value,)}

@@ -7,11 +7,13 @@ from typing import Any, Final
 from bff.engine.compile import CompiledCall
 from bff.engine.expression import Scope
 from bff.engine.plan import Plan
-from bff.errors import BadStatus, BffError, TimedOut, UpstreamError
+from bff.errors import BadStatus, BffError, CircuitOpen, LimitReached, TimedOut, UpstreamError
 from bff.model.exchange import Headers, Outcome
 from bff.model.principal import Principal
+from bff.model.service import OF_THE_CALLER
 
 _OK: Final = 200
+_UNAUTHORIZED: Final = 401
 _NOT_MODIFIED: Final = 304  # of that call's reply; the view's answer is another
 
 
@@ -37,12 +39,16 @@ class Failure:
         status: what the client is answered.
         title: the refusal's words; empty for a call.
         reason: the call's, as in its outcome.
+        detail: a sentence for the developer of the frontend.
+        retry_after: seconds after which asking again may be of use; None where it may be at once.
     """
 
     status: int
     title: str = ""
     call: str = ""
     reason: str = ""
+    detail: str = ""
+    retry_after: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +77,13 @@ class Answer:
 def failure_of(call: CompiledCall, error: BffError, reason: str) -> Failure:
     """The failure that a required call's error is for the view."""
     status = error.status
-    if isinstance(error, BadStatus) and error.upstream_status in call.call.passes:
-        status = error.upstream_status
-    return Failure(status, call=call.name, reason=reason)
+    if isinstance(error, BadStatus):
+        passed = error.upstream_status in call.call.passes
+        personal = call.service.credentials in OF_THE_CALLER
+        if passed or (error.upstream_status == _UNAUTHORIZED and personal):
+            status = error.upstream_status
+    after = error.retry_after if isinstance(error, CircuitOpen | LimitReached) else None
+    return Failure(status, call=call.name, reason=reason, retry_after=after)
 
 
 def answer_of(

@@ -1,77 +1,154 @@
-"""What is under way for one request, and when each of it must have ended."""
+"""What is under way for one answer, and when each of it must have ended."""
 
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import partial
 from heapq import heappop, heappush
-from typing import Any, Generic, TypeVar
+from typing import Any
 
+from bff.errors import BffError, Cancelled, LimitReached, TimedOut
 from bff.model.exchange import Deadline, Request
-from bff.upstream.exchange import Clock, Credentials, Effects, Exchange, Mailbox
+from bff.upstream.exchange import Clock, Completion, Effect, Effects, Exchange, Mailbox
+from bff.upstream.guard import Guard, Permit
 
-Owner = TypeVar("Owner")
+# What is done with how an attempt ended: its result, or the error in its place.
+Then = Callable[[Any], None]
 
 
 @dataclass(frozen=True, slots=True)
-class _Attempt(Generic[Owner]):
-    """One thing under way, whom it is for, and how it is given up."""
+class _Attempt:
+    """One thing under way.
 
-    owner: Owner
-    carrier: Exchange | Effects
-    ticket: Any
+    Args:
+        then: what follows it.
+        drop: how it is given up, and for what reason.
+        late: what it has come to when its time is over.
+        lost: what is done besides when nobody waits for it any more.
+    """
+
+    then: Then
+    drop: Callable[[BffError], None]
+    late: BffError | None
+    lost: Callable[[], None] | None = None
 
 
-class Attempts(Generic[Owner]):
-    """Starts attempts and numbers them; each is taken back exactly once, or given up."""
+class Attempts:
+    """Starts attempts and numbers them; each is followed up exactly once, or given up."""
 
     def __init__(
         self, exchange: Exchange, effects: Effects, clock: Clock, mailbox: Mailbox
     ) -> None:
         self._exchange, self._effects = exchange, effects
         self._clock, self._mailbox = clock, mailbox
-        self._under_way: dict[int, _Attempt[Owner]] = {}
+        self._under_way: dict[int, _Attempt] = {}
         self._timers: list[tuple[float, int]] = []
         self._numbers = 0
 
-    def send(self, request: Request, deadline: Deadline, owner: Owner) -> None:
-        """Send a request for `owner`."""
-        number = self._number(deadline)
-        ticket = self._exchange.start(request, deadline, number, self._mailbox)
-        self._under_way[number] = _Attempt(owner, self._exchange, ticket)
+    def send(
+        self,
+        request: Request,
+        deadline: Deadline,
+        permit: Permit,
+        then: Then,
+        lost: Callable[[], None] | None = None,
+    ) -> int:
+        """Send a request with a permit; the number gives it up."""
+        number = self._number(deadline.at)
+        mailbox = permit.towards(self._mailbox)
+        ticket = self._exchange.start(request, deadline, number, mailbox)
+        drop = partial(self._cancel, ticket, permit)
+        self._under_way[number] = _Attempt(then, drop, TimedOut("no reply in time"), lost)
+        return number
 
-    def obtain(self, effect: Credentials, deadline: Deadline, owner: Owner) -> None:
-        """Have an effect take place for `owner`."""
-        number = self._number(deadline)
+    def queue(
+        self,
+        guard: Guard,
+        avoid: Collection[str],
+        until: float,
+        then: Then,
+        lost: Callable[[], None] | None = None,
+    ) -> int:
+        """Wait for a permit, at most until a moment."""
+        number = self._number(until)
+        ticket = guard.start(avoid, number, self._mailbox)
+        late = LimitReached("no place in time")
+        drop = partial(_leave, guard, ticket)
+        self._under_way[number] = _Attempt(then, drop, late, lost)
+        return number
+
+    def obtain(
+        self,
+        effect: Effect,
+        deadline: Deadline,
+        then: Then,
+        lost: Callable[[], None] | None = None,
+    ) -> int:
+        """Have an effect take place."""
+        number = self._number(deadline.at)
         ticket = self._effects.start(effect, deadline, number, self._mailbox)
-        self._under_way[number] = _Attempt(owner, self._effects, ticket)
+        drop = partial(_abandon, self._effects, ticket)
+        self._under_way[number] = _Attempt(then, drop, TimedOut("no reply in time"), lost)
+        return number
 
-    def take(self, number: int) -> Owner | None:
-        """Whose attempt has ended; None if nobody waits for it any more."""
-        attempt = self._under_way.pop(number, None)
-        return attempt.owner if attempt else None
+    def wake(self, at: float, then: Then, lost: Callable[[], None] | None = None) -> int:
+        """Do something at a moment."""
+        number = self._number(at)
+        self._under_way[number] = _Attempt(then, _nothing, None, lost)
+        return number
 
-    def take_overdue(self) -> Owner | None:
-        """Give up one attempt whose time is over; None if there is none."""
+    def receive(self, completion: Completion) -> None:
+        """Follow up how an attempt ended; one that nobody waits for any more is ignored."""
+        attempt = self._under_way.pop(completion.attempt, None)
+        if attempt:
+            attempt.then(completion.result)
+
+    def tick(self) -> None:
+        """Act on what is due, and give up all whose time is over."""
         now = self._clock.now()
         while self._timers and self._timers[0][0] <= now:
             attempt = self._under_way.pop(heappop(self._timers)[1], None)
             if attempt:
-                attempt.carrier.cancel(attempt.ticket)
-                return attempt.owner
-        return None
+                if attempt.late:
+                    attempt.drop(attempt.late)
+                attempt.then(attempt.late)
 
-    def give_up(self) -> list[Owner]:
-        """Give up everything; whose attempts they were."""
+    def cancel(self, number: int) -> None:
+        """Give up one, if it is still under way; nothing follows it."""
+        attempt = self._under_way.pop(number, None)
+        if attempt:
+            attempt.drop(Cancelled("another answer came first"))
+
+    def give_up(self) -> None:
+        """Give up everything; nothing follows it."""
         attempts, self._under_way = self._under_way, {}
         for attempt in attempts.values():
-            attempt.carrier.cancel(attempt.ticket)
-        return [attempt.owner for attempt in attempts.values()]
+            attempt.drop(Cancelled("nobody waits for it any more"))
+            if attempt.lost:
+                attempt.lost()
 
     def next_timer(self) -> float | None:
-        """When the next attempt runs out of time; None if none is under way."""
+        """When something is due; None if nothing is under way."""
         while self._timers and self._timers[0][1] not in self._under_way:
             heappop(self._timers)
         return self._timers[0][0] if self._timers else None
 
-    def _number(self, deadline: Deadline) -> int:
+    def _number(self, due: float) -> int:
         self._numbers += 1
-        heappush(self._timers, (deadline.at, self._numbers))
+        heappush(self._timers, (due, self._numbers))
         return self._numbers
+
+    def _cancel(self, ticket: Any, permit: Permit, why: BffError) -> None:
+        self._exchange.cancel(ticket)
+        permit.settle(why)
+
+
+def _leave(guard: Guard, ticket: Any, _why: BffError) -> None:
+    guard.cancel(ticket)
+
+
+def _abandon(effects: Effects, ticket: Any, _why: BffError) -> None:
+    effects.cancel(ticket)
+
+
+def _nothing(_why: BffError) -> None:
+    """A timer holds nothing."""

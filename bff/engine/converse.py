@@ -15,6 +15,7 @@ from bff.engine.plan import Node, Plan
 from bff.errors import ViewFailed
 from bff.model.exchange import Deadline, Outcome
 from bff.upstream.exchange import Clock, Effects, Exchange, Mailbox
+from bff.upstream.guard import Guards
 
 _REFUSALS: Final = range(400, 500)
 _WORST: Final = ("failed", "fallback", "stale", "skipped", "ok")
@@ -77,7 +78,7 @@ class OnDemand(Run):
         # of what it only follows, it waits for every start that somebody has asked for
         awaited = self.plan.awaits[name] - node.follows.keys()
         awaited |= {each for each in self.nodes if each.partition("#")[0] in node.follows}
-        awaited -= self.outcomes.keys() | self._credentials.keys()
+        awaited -= self.outcomes.keys() | {f"@{service}" for service in self.means.credentials}
         self._awaited[node.name] = len(awaited)
         for each in awaited:
             self._waiting.setdefault(each, []).append(node.name)
@@ -165,11 +166,17 @@ class Ask:
 
 
 def converse(
-    plan: Plan, asked: Asked, deadline: Deadline, exchange: Exchange, effects: Effects, clock: Clock
+    plan: Plan,
+    asked: Asked,
+    deadline: Deadline,
+    exchange: Exchange,
+    effects: Effects,
+    clock: Clock,
+    guards: Guards,
 ) -> Answer:
     """Run a view's function; calls that it did not wait for are given up when it returns."""
     mailbox = clock.mailbox()
-    run = OnDemand(plan, asked, deadline, exchange, effects, clock, mailbox)
+    run = OnDemand(plan, asked, deadline, exchange, effects, clock, guards, mailbox)
     run.begin()
     function, reads = plan.view.function, plan.view.reads
     values = dict(asked.scope) if reads is None else given_only(reads, asked.scope)
@@ -186,7 +193,7 @@ def converse(
     if run.failure:
         return Answer(None, outcomes, failure=run.failure)
     status = plan.view.answer if isinstance(plan.view.answer, int) else 200
-    return Answer(value, outcomes, status, headers_of(outcomes, run.replies))
+    return Answer(value, outcomes, status, headers_of(outcomes, run.means.replies))
 
 
 def _together(plan: Plan, outcomes: Mapping[str, Outcome]) -> dict[str, Outcome]:

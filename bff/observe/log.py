@@ -9,7 +9,7 @@ from typing import Any, Final
 import orjson
 
 from bff.model.exchange import Outcome
-from bff.observe.events import Answered, Audited
+from bff.observe.events import AddressChanged, Answered, Audited
 
 logger: Final = logging.getLogger("bff")
 _FRAMES: Final = 30
@@ -56,6 +56,17 @@ def log_audit(audited: Audited) -> None:
     """Listen, and log who signed in or out, or was refused, with which session; never a token."""
     content = {name: getattr(audited, name) for name in Audited.__slots__}
     logger.info("audit", extra={name: value for name, value in content.items() if value})
+
+
+def log_changes(changed: AddressChanged) -> None:
+    """Watch, and log what becomes of the addresses of services."""
+    level = logging.INFO if changed.state == "closed" else logging.WARNING
+    logger.log(
+        level,
+        "address %s",
+        changed.state,
+        extra={"service": changed.service, "url": changed.url, "state": changed.state},
+    )
 
 
 def log_to_stderr(level: int = logging.INFO) -> None:

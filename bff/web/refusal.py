@@ -56,8 +56,11 @@ def _challenge(error: BffError, rule: Rule | None) -> str:
         return f'Bearer realm="bff", error="invalid_token", error_description="{error}"'
     if isinstance(error, Forbidden) and error.scope:
         return f'Bearer realm="bff", error="insufficient_scope", scope="{error.scope}"'
-    if not isinstance(error, LoginRequired):
-        return ""
+    return how_to_sign_in(rule) if isinstance(error, LoginRequired) else ""
+
+
+def how_to_sign_in(rule: Rule | None) -> str:
+    """The challenge for whoever is not signed in, or is not any more."""
     if rule and "bearer" in rule.frontend.access:
         return 'Bearer realm="bff"'
     return 'Session realm="bff", login="/auth/login"'  # no scheme that a browser would ask for

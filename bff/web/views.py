@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
+from math import ceil
 from typing import Any, Final
 
 from flask import Flask, Request, Response, g, request
@@ -13,13 +14,14 @@ from bff.engine.conduct import conduct
 from bff.engine.converse import converse
 from bff.engine.params import BadValue, decode
 from bff.engine.plan import Plan
-from bff.errors import BffError
+from bff.errors import BffError, LoginRequired
 from bff.model.exchange import Deadline
 from bff.model.principal import NOBODY, Principal
 from bff.model.service import Service
 from bff.model.view import Frontend, View
 from bff.observe.events import Answered, Audited, AuditListener, Listener
 from bff.upstream.exchange import Clock, Effects, Exchange
+from bff.upstream.guard import Guards
 from bff.web.address import client_address
 from bff.web.authenticate import Rule, admit
 from bff.web.body import BadBody, BodyReader
@@ -34,7 +36,7 @@ from bff.web.headers import (
 )
 from bff.web.limits import Limits
 from bff.web.problem import problem
-from bff.web.refusal import refusal
+from bff.web.refusal import how_to_sign_in, refusal
 
 _NO_CONTENT: Final = frozenset({204, 205})
 Authenticate = Callable[[Request, Rule], Principal]
@@ -45,6 +47,7 @@ class Engine:
     """What views run on.
 
     Args:
+        guards: what is known of the services, shared by all requests.
         authenticate: says who asks, from the request.
         limits: how often one person may ask; None for as often as they like.
         services: what expressions may know of services.
@@ -54,6 +57,7 @@ class Engine:
     exchange: Exchange
     effects: Effects
     clock: Clock
+    guards: Guards
     authenticate: Authenticate
     services: Mapping[str, Service]
     listener: Listener
@@ -128,12 +132,13 @@ class _Handler:
         answer = self._answer(
             self._plan,
             Asked(scope, scope["headers"], principal),
-            Deadline(begun + self._plan.view.timeout),
+            Deadline(begun + self._plan.view.timeout - self._plan.view.reserve),
             self._engine.exchange,
             self._engine.effects,
             clock,
+            self._engine.guards,
         )
-        response = _failed(answer.failure) if answer.failure else _answered(answer)
+        response = self._failed(answer.failure) if answer.failure else _answered(answer)
         response.vary.update(self._vary)
         for cookie in g.get("cookies", ()):
             response.headers.add("Set-Cookie", cookie)
@@ -173,6 +178,13 @@ class _Handler:
             who = principal.identity if principal.signed_in else client_address(request)
             self._engine.limits.person(who)
         return principal
+
+    def _failed(self, failure: Failure) -> Response:
+        """Where somebody has to sign in again, the answer says how, as if they never had."""
+        response = _failed(failure)
+        if failure.status == LoginRequired.status:
+            response.headers["WWW-Authenticate"] = how_to_sign_in(self._rule)
+        return response
 
     def _refused(self, error: BffError) -> Response:
         name = type(error).__name__
@@ -243,6 +255,9 @@ def _answered(answer: Answer) -> Response:
 def _failed(failure: Failure) -> Response:
     """The problem of a view without an answer: a call's name, not its upstream's words."""
     if not failure.call:
-        return problem(failure.status, title=failure.title)
+        return problem(failure.status, failure.detail, title=failure.title)
     detail = f"the call `{failure.call}` failed, and the view cannot do without it"
-    return problem(failure.status, detail, call=failure.call, reason=failure.reason)
+    response = problem(failure.status, detail, call=failure.call, reason=failure.reason)
+    if failure.retry_after is not None:
+        response.headers["Retry-After"] = str(max(1, ceil(failure.retry_after)))
+    return response

@@ -1,0 +1,278 @@
+"""One request of a call, from its first attempt until there is a value or an error.
+
+`conduct.Run` decides about calls, a `Pursuit` about the attempts of one request.
+"""
+
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from typing import Any, Final
+
+from bff.engine.answer import Replied
+from bff.engine.compile import CompiledCall
+from bff.engine.fanout import by_key
+from bff.engine.links import redirected
+from bff.engine.means import Means, credentials_for, keep_credentials
+from bff.engine.reading import Stood, connection_names, read_reply
+from bff.engine.settle import Running
+from bff.errors import (
+    BffError,
+    CircuitOpen,
+    TimedOut,
+    TooMany,
+)
+from bff.model.exchange import Deadline, Headers, Reply
+from bff.upstream.guard import Permit
+from bff.upstream.hedge import Latencies, hedge_after
+from bff.upstream.retry import wait_before
+
+_MAX_HOPS: Final = 3
+_UNAUTHORIZED: Final = 401
+_PERHAPS_BETTER: Final = frozenset({429, *range(500, 600)})  # next time, or elsewhere
+_PLACE, _HEDGE, _WAIT = "place", "hedge", "wait"
+
+
+class Pursuit:
+    """One request of a call, and what has been tried for it."""
+
+    __slots__ = (
+        "_call",
+        "_compiled",
+        "_extra",
+        "_guard",
+        "_hops",
+        "_index",
+        "_means",
+        "_out",
+        "_renewed",
+        "_request",
+        "_retries",
+        "_sent_with",
+        "_urls",
+    )
+
+    def __init__(self, means: Means, call: Running, index: int) -> None:
+        self._means, self._call, self._index = means, call, index
+        self._compiled = call.node.compiled
+        self._guard = means.guards[self._compiled.service.name]
+        self._request = call.fan.units[index].request
+        known = means.credentials.get(self._compiled.service.name, ())
+        self._sent_with: Headers = () if isinstance(known, BffError) else known
+        self._renewed = False
+        self._hops = self._retries = 0
+        self._extra = 0  # what it has of the service's budget
+        self._urls: list[str] = []  # where it has failed
+        self._out: dict[Permit | str, int] = {}  # attempts, and timers by their names
+
+    def begin(self) -> None:
+        """Send the request, unless it is plain that no answer will come in time."""
+        if not self._compiled.service.hopeless:
+            p95 = self._latencies.p95()
+            if p95 is not None and p95 > self._left():
+                self._end(TimedOut("it takes longer than is left"))
+                return
+        self._send()
+
+    # -- sending ---------------------------------------------------------------------------------
+
+    def _send(self) -> None:
+        """Have a place at an address, at once or in line, and send the request there."""
+        try:
+            permit = self._guard.admit(self._urls)
+        except CircuitOpen as error:
+            self._end(error)
+            return
+        if permit:
+            self._send_with(permit)
+            return
+        until, wait = self._call.ends.at, self._compiled.service.wait
+        if wait is not None:
+            until = min(until, self._means.clock.now() + wait)
+        queue = self._means.attempts.queue
+        self._out[_PLACE] = queue(self._guard, self._urls, until, self._placed, self._lost)
+
+    def _placed(self, got: Permit | BffError) -> None:
+        del self._out[_PLACE]
+        if isinstance(got, BffError):
+            self._end(got)
+        else:
+            self._send_with(got)
+
+    def _send_with(self, permit: Permit) -> None:
+        self._attempt(permit)
+        hedge = self._compiled.hedge
+        if hedge:
+            after = hedge_after(hedge, None if hedge.after else self._latencies)
+            if after is not None and after < self._left():
+                at = self._means.clock.now() + after
+                self._out[_HEDGE] = self._means.attempts.wake(at, self._hedge)
+
+    def _attempt(self, permit: Permit) -> None:
+        service, retry, hedge = self._compiled.service, self._compiled.retry, self._compiled.hedge
+        request, ends = self._request, self._call.ends
+        if retry and retry.each:
+            ends = Deadline(min(ends.at, self._means.clock.now() + retry.each))
+        if service.others:
+            request = replace(request, url=permit.url)
+        if service.deadline:
+            left = str(int(ends.left(self._means.clock.now()) * 1000))
+            request = replace(request, headers=(*request.headers, (service.deadline, left)))
+        if not service.hopeless or (hedge and hedge.after is None):
+            permit.latencies = self._latencies
+        then = partial(self._receive, permit)
+        self._out[permit] = self._means.attempts.send(request, ends, permit, then, self._lost)
+
+    def _hedge(self, _due: None) -> None:
+        """Send the request a second time, beside the first, where there is room for it."""
+        del self._out[_HEDGE]
+        if not self._spend():
+            return
+        elsewhere = [each.url for each in self._out if isinstance(each, Permit)]
+        with suppress(CircuitOpen):
+            permit = self._guard.admit([*self._urls, *elsewhere])
+            if permit:
+                self._attempt(permit)
+
+    # -- what came -------------------------------------------------------------------------------
+
+    def _receive(self, permit: Permit, result: Any) -> None:
+        del self._out[permit]
+        try:
+            if isinstance(result, Reply):
+                self._means.budget.receive(len(result.body))
+            if not isinstance(result, Reply) or result.status in _PERHAPS_BETTER:
+                if any(isinstance(each, Permit) for each in self._out):
+                    return  # the other one may still be well
+                if self._retried(permit.url, result):
+                    return
+            self._drop_others()
+            if isinstance(result, Reply):
+                if self._renews(result) or self._redirects(result):
+                    return
+                result = read(self._means.replies, self._compiled, result)
+        except BffError as error:
+            result = error
+        self._end(result)
+
+    def _retried(self, url: str, result: Reply | BffError) -> bool:
+        """Whether the request will be sent again, after a while."""
+        retry = self._compiled.retry
+        if retry is None:
+            return False
+        tried = self._retries + 1
+        wait = wait_before(retry, tried, result, self._left(), self._means.guards.dice)
+        self._lost()  # what the try before had of the budget
+        if wait is None or not self._spend():
+            return False
+        self._retries += 1
+        self._urls.append(url)
+        self._drop_others()
+        at = self._means.clock.now() + wait
+        self._out[_WAIT] = self._means.attempts.wake(at, self._retry, self._lost)
+        return True
+
+    def _retry(self, _due: None) -> None:
+        del self._out[_WAIT]
+        self._send()
+
+    def _renews(self, reply: Reply) -> bool:
+        """Whether the request waits for new credentials, which it does once.
+
+        Its method does not matter: a 401 was not processed (RFC 9110, section 15.5.2).
+        """
+        if reply.status != _UNAUTHORIZED or self._renewed or not self._sent_with:
+            return False
+        if not self._left():
+            return False
+        self._renewed = True
+        service = self._compiled.service.name
+        known = self._means.credentials.get(service, ())
+        if known != self._sent_with:  # another request has had the same answer before
+            self._renew(known)
+            return True
+        wanted = self._compiled.service
+        effect = credentials_for(wanted, self._means.principal, self._sent_with)
+        self._means.attempts.obtain(effect, self._call.ends, self._renew, self._lost)
+        return True
+
+    def _renew(self, credentials: Headers | BffError) -> None:
+        """Send the request once more with what it is to be sent with from now on."""
+        service = self._compiled.service.name
+        if keep_credentials(self._means, service, credentials):
+            return
+        known = self._means.credentials[service]
+        try:
+            if isinstance(known, BffError):
+                raise known
+            self._means.budget.send(1)
+        except BffError as error:
+            self._end(error)
+            return
+        kept = [each for each in self._request.headers if each not in self._sent_with]
+        self._request = replace(self._request, headers=(*kept, *known))
+        self._sent_with = known
+        self._send()
+
+    def _redirects(self, reply: Reply) -> bool:
+        """Whether a reply sends the request elsewhere, where that may be followed."""
+        if not self._left():
+            raise TimedOut("redirected when its time was over")
+        request = redirected(self._request, reply, self._compiled.service)
+        if request is None:
+            return False
+        self._means.budget.send(1)
+        self._hops += 1
+        if self._hops > _MAX_HOPS:
+            raise TooMany("redirected too often")
+        self._request = request
+        self._send()
+        return True
+
+    # -- the end ---------------------------------------------------------------------------------
+
+    def _end(self, result: Any) -> None:
+        self._drop_others()
+        self._lost()
+        self._means.ended(self._call, self._index, result)
+
+    def _drop_others(self) -> None:
+        out, self._out = self._out, {}
+        for number in out.values():
+            self._means.attempts.cancel(number)
+
+    def _spend(self) -> bool:
+        """Whether the view and the service can bear one more request."""
+        if not self._guard.spend():
+            return False
+        self._extra += 1
+        return self._means.budget.affords(1)
+
+    def _lost(self) -> None:
+        """Give back what it has of the service's budget."""
+        if self._extra:
+            self._guard.give_back(self._extra)
+            self._extra = 0
+
+    def _left(self) -> float:
+        return self._call.ends.left(self._means.clock.now())
+
+    @property
+    def _latencies(self) -> Latencies:
+        return self._guard.latencies(self._compiled.endpoint)
+
+
+def read(replies: dict[str, Replied], call: CompiledCall, reply: Reply) -> Any:
+    """The value of a reply; what of it may go on to the client is kept.
+
+    Raises:
+        UpstreamError: it has none.
+    """
+    replied = replies.setdefault(call.name, Replied(reply.status))
+    value = read_reply(call, reply)
+    if call.fold and not isinstance(value, Stood):
+        value = by_key(call.fold, value)
+    for name in call.respond:
+        header = reply.header(name)
+        if header is not None and name not in connection_names(reply):
+            replied.respond.setdefault(name, header)
+    return value
