@@ -15,7 +15,7 @@ T = TypeVar("T")
 _FRESH: Final = 3600.0  # seconds that a document is used before it is fetched again
 _KEPT: Final = 24 * 3600.0  # seconds that it is used where it cannot be
 _COOLDOWN: Final = 30.0  # seconds between two fetches that are not for its age
-_BREATH: Final = 1.0  # seconds between two tries to get what there is none of yet
+_BREATH: Final = 1.0  # seconds between two tries to get what nobody has
 
 
 class Published(Generic[T]):
@@ -41,15 +41,16 @@ class Published(Generic[T]):
         """
         now = self._now()
         with self._lock:
-            held = self._held
-            if held and (now < held[1] + _FRESH or self._must_do(now)):
+            held = self._held if self._held and now < self._held[1] + _KEPT else None
+            # an old one does while somebody fetches it, or has just failed to
+            if held and (now < held[1] + _FRESH or now < self._tried + _COOLDOWN):
                 return held[0]
             if not held and now < self._failed + _BREATH:
                 raise ProviderAway("the provider could not be asked a moment ago")
         try:
             return self._fetched()
         except ProviderAway:
-            if held and now < held[1] + _KEPT:
+            if held:
                 return held[0]
             raise
 
@@ -70,10 +71,6 @@ class Published(Generic[T]):
                     return than
                 self._asked_for = now
         return self._fetched()
-
-    def _must_do(self, now: float) -> bool:
-        """Whether an old document is used as it is: somebody fetches it, or has just failed to."""
-        return bool(self._held and now < self._held[1] + _KEPT and now < self._tried + _COOLDOWN)
 
     def _fetched(self) -> T:
         """The document, by one fetch for all who want it now."""

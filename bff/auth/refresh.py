@@ -12,6 +12,7 @@ from time import sleep
 from typing import Final
 
 from bff.auth.lock import Lock, LockLost
+from bff.auth.login import Tokens
 from bff.auth.provider import OpenIdProvider
 from bff.auth.session import KeptTokens, Sessions
 from bff.errors import GrantEnded, LoginRequired, NoCredentials, ProviderAway, StoreAway
@@ -21,6 +22,7 @@ _AHEAD: Final = 30.0  # seconds before its end that a token is refreshed, at mos
 _SHARE: Final = 5  # and no earlier than in the last fifth of its life
 _LOCK: Final = 5.0  # seconds that a lock lasts if nobody renews it
 _FIRST_LOOK, _LATER_LOOKS = 0.02, 0.2  # seconds between two looks of one who waits
+_STORE_PATIENCE: Final = 5.0  # seconds for which a store that is away is tried again
 _PATIENCE: Final = 3  # times what one request to the provider may take
 
 
@@ -102,11 +104,29 @@ class Refresher:
             if kept.tokens.access not in rejected and self._sessions.now() < kept.tokens.expires:
                 return kept.tokens.access  # it is refreshed ahead of time: it will do for now
             raise
-        if not self._sessions.replace_tokens(key, kept, fresh):
+        if not self._stored(key, kept, fresh):
             provider.revoke(fresh.refresh or fresh.access)  # signed out meanwhile: nobody has them
             return ""
         self._audit(Audited("refreshed", session=key, provider=kept.provider))
         return fresh.access
+
+    def _stored(self, key: str, kept: KeptTokens, fresh: Tokens) -> bool:
+        """Keep fresh tokens, which are nowhere else by now; whether they were still wanted.
+
+        A store that was away may have written what it did not confirm, so it is asked what it has.
+        """
+        now = self._sessions.now
+        patience = now() + _STORE_PATIENCE
+        while True:
+            try:
+                if self._sessions.replace_tokens(key, kept, fresh):
+                    return True
+                there = self._sessions.tokens(key)
+                return there is not None and there.tokens.access == fresh.access
+            except StoreAway:
+                if now() >= patience:
+                    raise
+                self._pause(_LATER_LOOKS)
 
     def _ended(self, key: str, kept: KeptTokens) -> str:
         """The refresh token is dead: so is the session, unless there are newer tokens by now."""

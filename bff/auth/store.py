@@ -26,7 +26,7 @@ class Store(Protocol):
     """Keeps entries for every process of a deployment.
 
     Each method may block, for a short bounded time, and raises `StoreAway` where the store cannot
-    be reached or asked.
+    be reached or asked. After that a write may have happened, or not: whoever must know reads.
     """
 
     def get(self, key: str) -> Entry | None:
@@ -54,6 +54,9 @@ class Store(Protocol):
 
     def members(self, group: str) -> list[str]:
         """What belongs to a group and has not expired, in no order."""
+
+    def close(self) -> None:
+        """Let go of connections that are not in use; it can be used again."""
 
     def unready(self) -> str:
         """Why the store is of no use just now, or not safe to use; empty if it is fine."""

@@ -4,6 +4,7 @@ import re
 from typing import Any, Final, get_args
 from urllib.parse import urlsplit
 
+from bff.auth.redis_client import parse
 from bff.declare.credentials import SECRET
 from bff.declare.load import Node
 from bff.declare.read import (
@@ -30,7 +31,6 @@ _SECRET_LENGTH: Final = 32  # characters: what a random 192-bit text has in base
 _IDLE: Final = 30 * 60.0
 _LIFETIME: Final = 8 * 3600.0
 _LOOPBACK: Final = {"localhost", "127.0.0.1", "::1"}
-_STORES: Final = ("sqlite", "redis", "rediss", "redis+sentinel", "redis+cluster")
 _RATE: Final = text(r"[1-9]\d{0,6}/(second|minute|hour)", "a rate", 'such as "20/minute"')
 _PEM: Final = text(r"-----BEGIN [A-Z ]+-----[\s\S]+", "a key in PEM", "`${file:/run/secrets/key}`")
 
@@ -45,10 +45,12 @@ def _issuer(node: Node) -> str:
 
 
 def _store(node: Node) -> str:
-    kind, separator, rest = node.raw.partition(":")
-    if not separator or kind not in _STORES or not rest.strip("/"):
-        hint = f'one of {", ".join(_STORES)}: "redis://redis.internal:6379/0"'
-        raise wrong(node.place, f"`{node.written}` is no store", hint)
+    try:
+        if not node.raw.startswith("sqlite:/"):
+            parse(node.raw)
+    except ValueError as error:  # it says nothing of the address, which may hold a password
+        hint = "`redis://redis.internal:6379/0`, or `sqlite:/var/lib/bff/sessions.db`"
+        raise wrong(node.place, f"this is no address of a store: {error}", hint) from None
     return node.raw
 
 

@@ -17,6 +17,7 @@ from bff.model.access import Limits as Rules
 
 _SCHEME: Final = "bff"
 _OURS: Final = "limit:"  # how the store's keys of counts begin
+_OF_PROVIDERS: Final = "600/minute"  # sign-outs, of however many people
 _TRIES: Final = 64
 _INTERFACE_BITS: Final = 64  # of an IPv6 address: whoever has one has them all
 
@@ -35,6 +36,7 @@ class Limits:
 
     def __init__(self, store: Store, rules: Rules, now: Callable[[], float] = time.time) -> None:
         self._sign_in = _Rule("sign-in", rules.sign_in, store, now) if rules.sign_in else None
+        self._provider = _Rule("back-channel", _OF_PROVIDERS, store, now)
         self._person = _Rule("person", rules.person, store, now) if rules.person else None
 
     def sign_in(self, address: str) -> None:
@@ -45,6 +47,15 @@ class Limits:
         """
         if self._sign_in and address:
             self._sign_in.count(_network(address))
+
+    def provider(self, address: str) -> None:
+        """Count what comes from an address and says that it is a provider.
+
+        Raises:
+            RateLimited: there was more than a provider would send.
+        """
+        if address:
+            self._provider.count(_network(address))
 
     def person(self, key: str) -> None:
         """Count a request for a view.

@@ -112,7 +112,7 @@ def _own(parts: SignIn) -> Session:
 
 def _backchannel_logout(parts: SignIn) -> Response:
     """Back-Channel Logout 1.0, section 2.5: the provider says that somebody has signed out."""
-    parts.limits.sign_in(client_address(request))
+    parts.limits.provider(client_address(request))
     if request.mimetype != "application/x-www-form-urlencoded":
         raise SignInFailed("a form with a logout_token is wanted")
     request.max_content_length = _MOST_TOKEN

@@ -173,10 +173,11 @@ class _Handler:
         principal = NOBODY
         if self._rule.access != "public":
             principal = self._engine.authenticate(request, self._rule)
-            admit(principal, self._rule)
         if self._engine.limits:
             who = principal.identity if principal.signed_in else client_address(request)
             self._engine.limits.person(who)
+        if self._rule.access != "public":
+            admit(principal, self._rule)
         return principal
 
     def _failed(self, failure: Failure) -> Response:

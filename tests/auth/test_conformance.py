@@ -113,6 +113,14 @@ def test_oidcc_client_test_idtoken_at_hash(op, key, hashed):
     assert op.sign_in().subject == "ada"
 
 
+def test_one_algorithm_may_go_by_its_new_name(op):
+    op.key = edwards()
+    op.keys = [public(op.key)]
+    op.header = {"alg": "Ed25519"}
+    op.claims = {"at_hash": half(sha512)}
+    assert op.sign_in(op.provider(algorithms=("Ed25519",))).subject == "ada"
+
+
 @pytest.mark.parametrize("published", [ABSENT, "one"])
 def test_oidcc_client_test_kid_absent_single_jwks(op, published):
     op.header = {"kid": ABSENT}
@@ -373,6 +381,11 @@ def test_what_is_no_logout_token_is_refused_before_anybody_is_asked(op, token):
     with pytest.raises(SignInFailed, match="malformed"):
         op.provider().logout_token(token)
     assert not op.asked
+
+
+def test_a_logout_token_of_more_than_eight_kilobytes_is_refused(op):
+    with pytest.raises(SignInFailed, match="malformed"):
+        op.provider().logout_token(op.logout_token(padding="x" * 6200))
 
 
 def test_a_logout_token_that_cannot_be_checked_may_be_sent_again(op):

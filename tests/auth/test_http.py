@@ -194,7 +194,7 @@ def test_what_meanwhile_raises_ends_the_request(http, serving):
 
     server = serving(serve)
     with pytest.raises(LockLost):
-        http.ask("GET", server.url, timeout=PATIENCE, meanwhile=meanwhile)
+        http.ask("GET", server.url, timeout=6 * PATIENCE, meanwhile=meanwhile)
     assert gone.wait(PATIENCE)
 
 

@@ -190,6 +190,13 @@ def test_a_recent_sign_in_must_be_told_with_a_time(op, at):
         op.sign_in(max_age=0)
 
 
+@pytest.mark.parametrize("at", ["0", True, [1], {}])
+def test_a_time_that_is_none_is_refused_even_where_nobody_asked(op, at):
+    op.claims = {"auth_time": at}
+    with pytest.raises(SignInFailed, match="auth_time"):
+        op.sign_in()
+
+
 def test_nobody_signs_in_in_the_future(op, clock):
     op.claims = {"auth_time": clock() + 31}
     with pytest.raises(SignInFailed, match="auth_time"):

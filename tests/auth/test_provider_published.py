@@ -3,9 +3,10 @@
 import threading
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 
 from bff.errors import ProviderAway, SignInFailed
-from tests.auth.scripted_provider import ABSENT, ISSUER, ScriptedProvider, public, rsa
+from tests.auth.scripted_provider import ABSENT, ISSUER, ScriptedProvider, encoded, public, rsa
 
 DISCOVERY = "/.well-known/openid-configuration"
 
@@ -90,6 +91,12 @@ def test_a_local_provider_cannot_send_us_elsewhere_without_tls(clock):
             op.provider().prepare()
 
 
+def test_the_slash_that_an_issuer_ends_with_is_not_there_twice(clock):
+    with ScriptedProvider(clock, f"{ISSUER}/") as op:
+        assert op.sign_in().issuer == f"{ISSUER}/"
+        assert op.asked[0].path == DISCOVERY
+
+
 def test_metadata_and_keys_are_asked_for_once_and_again_after_an_hour(op, clock):
     provider = op.provider()
     for _ in range(3):
@@ -118,8 +125,10 @@ def test_old_keys_are_used_while_the_provider_is_away_and_for_no_more_than_a_day
         assert op.sign_in(provider).subject == "ada"
     assert (op.times("/jwks"), op.times(DISCOVERY)) == (2, 2)  # one try, then a cooldown
     clock.advance(24 * 3600)
-    with pytest.raises(ProviderAway):
-        op.sign_in(provider)
+    for _ in range(3):
+        with pytest.raises(ProviderAway):
+            op.sign_in(provider)
+    assert op.times(DISCOVERY) == 3  # one more try, then a breath
 
 
 def test_a_provider_that_comes_back_is_asked_again_at_once(op, clock):
@@ -203,6 +212,19 @@ def test_keys_that_are_of_no_use_are_passed_over(op):
         {"kty": "OKP", "crv": "Ed25519", "x": "A"},
     ]
     op.keys = [*odd, *op.keys]
+    assert op.sign_in().subject == "ada"
+
+
+def test_a_key_that_is_too_short_is_no_key(op):
+    raw = generate_private_key(65537, 1024).public_key().public_numbers()  # noqa: S505  (is refused)
+    op.keys = [public(op.key, n=encoded(raw.n.to_bytes(256, "big")))]  # as long as it should be
+    with pytest.raises(SignInFailed, match="signature is wrong"):
+        op.sign_in()
+
+
+def test_a_key_for_something_else_does_not_make_the_choice_hard(op):
+    op.header = {"kid": ABSENT}
+    op.keys += [public(rsa("two"), use=ABSENT, key_ops=["encrypt"])]
     assert op.sign_in().subject == "ada"
 
 

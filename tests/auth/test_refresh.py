@@ -11,7 +11,7 @@ from bff.auth.seal import Seal
 from bff.auth.session import Sessions
 from bff.auth.sqlite import SqliteStore
 from bff.auth.tokens import TokenKeeper
-from bff.errors import GrantEnded, LoginRequired, NoCredentials, ProviderAway
+from bff.errors import GrantEnded, LoginRequired, NoCredentials, ProviderAway, StoreAway
 from bff.model.access import SessionRules
 from bff.model.principal import NOBODY, Principal
 from bff.model.service import Grant, Service
@@ -256,6 +256,45 @@ def test_fresh_tokens_that_come_too_late_are_revoked_and_the_fresher_used(site):
     site.provider.during = other_was_faster
     assert site.have("users", ada) == bearer("theirs")
     assert site.provider.revoked == ["refresh-2"]
+
+
+@pytest.mark.parametrize("written", [False, True])
+def test_fresh_tokens_survive_a_store_that_is_away_whether_or_not_it_had_written(site, written):
+    """They exist nowhere else: the provider has spent the old refresh token."""
+    ada = site.sign_in()
+    site.wall.at += 300
+    put, away = site.sessions.store.put, [1, 1]
+
+    def put_without_a_word(key, *rest):
+        if key.startswith("tokens:") and away:
+            away.pop()
+            if written:
+                put(key, *rest)
+            raise StoreAway("no reply")
+        return put(key, *rest)
+
+    site.sessions.store.put = put_without_a_word
+    assert site.have("users", ada) == bearer("of-ada+")
+    assert site.sessions.tokens(ada.session).tokens.refresh == "refresh-2"
+    assert site.provider.revoked == []
+
+
+def test_a_store_that_stays_away_is_not_waited_for_for_ever(site):
+    ada = site.sign_in()
+    site.wall.at += 300
+
+    def put(key, *_):
+        if key.startswith("tokens:"):
+            raise StoreAway("no reply")
+        return "version"
+
+    def wait(seconds):
+        site.wall.at += seconds
+
+    site.sessions.store.put, site.refresher._pause = put, wait
+    with pytest.raises(StoreAway):
+        site.have("users", ada)
+    assert site.wall.at - START < 310
 
 
 def test_two_people_refresh_at_once_and_each_has_their_own(site):
