@@ -119,14 +119,17 @@ class Refresher:
         patience = now() + _STORE_PATIENCE
         while True:
             try:
-                if self._sessions.replace_tokens(key, kept, fresh):
-                    return True
-                there = self._sessions.tokens(key)
-                return there is not None and there.tokens.access == fresh.access
+                return self._replaced(key, kept, fresh)
             except StoreAway:
                 if now() >= patience:
                     raise
                 self._pause(_LATER_LOOKS)
+
+    def _replaced(self, key: str, kept: KeptTokens, fresh: Tokens) -> bool:
+        if self._sessions.replace_tokens(key, kept, fresh):
+            return True
+        there = self._sessions.tokens(key)
+        return there is not None and there.tokens.access == fresh.access
 
     def _ended(self, key: str, kept: KeptTokens) -> str:
         """The refresh token is dead: so is the session, unless there are newer tokens by now."""
