@@ -64,6 +64,8 @@ class Refresher:
         if self._good(kept, rejected):
             return kept.tokens.access
         provider = self._provider(kept)
+        with suppress(ProviderAway):  # what would take long is had before others have to wait
+            provider.prepare()
         now, look = self._sessions.now, _FIRST_LOOK
         patience = now() + _PATIENCE * provider.provider.timeout
         while now() < patience:

@@ -17,7 +17,7 @@ from bff.declare.services import FRONTEND, SERVICE
 from bff.declare.views import path_variables, view_reader
 from bff.declare.words import FRONTEND_NAME, NAME
 from bff.errors import ConfigError, Problem, did_you_mean
-from bff.model.access import Limits, Provider, SessionRules
+from bff.model.access import Issuer, Limits, Provider, SessionRules
 from bff.model.service import Service
 from bff.model.source import Place
 from bff.model.view import Config, View
@@ -69,6 +69,8 @@ def _root(place: Place, values: dict[str, Any]) -> Config:
     providers = {name: replace(each, name=name) for name, each in values["providers"].items()}
     issuers = {name: replace(each, name=name) for name, each in values["issuers"].items()}
     _unknown_providers(services, providers)
+    _vouch_once(providers)
+    _vouch_once(issuers)
     return Config(
         hosts=values["hosts"],
         frontends=frontends,
@@ -88,6 +90,15 @@ def _unknown_providers(services: Mapping[str, Service], providers: Mapping[str, 
         if name and name not in providers:
             hint = did_you_mean(name, providers)
             raise wrong(service.place, f"`{service.name}` asks an unknown provider `{name}`", hint)
+
+
+def _vouch_once(declared: Mapping[str, Provider] | Mapping[str, Issuer]) -> None:
+    """An issuer is declared once: a token of it could be read by one rule or by another."""
+    seen: dict[str, str] = {}
+    for name, each in declared.items():
+        if each.issuer in seen:
+            raise wrong(each.place, f"`{seen[each.issuer]}` has the same issuer as `{name}`")
+        seen[each.issuer] = name
 
 
 ROOT: Final = table(_root, ROOT_KEYS, "bff.yaml")

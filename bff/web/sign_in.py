@@ -34,6 +34,7 @@ def sign_in_routes(app: Flask, parts: SignIn) -> None:
             ("GET", "/auth/login", _login),
             ("GET", "/auth/login/<provider>", _login),
             ("GET", "/auth/callback", _callback),
+            ("GET", "/auth/callback/<provider>", _callback),
             ("POST", "/auth/logout", _logout),
             ("GET", "/auth/logged-out", _logged_out),
         ],
@@ -52,7 +53,7 @@ def _login(parts: SignIn, provider: str = "") -> Response:
         state=token_urlsafe(_RANDOM),
         nonce=token_urlsafe(_RANDOM),
         verifier=token_urlsafe(_RANDOM),
-        redirect_uri=f"{origin}/auth/callback",
+        redirect_uri=origin + _callback_path(parts, name),
         return_to=local_or_allowed(request.args.get("return_to", "/"), origin, parts.return_to),
         at=parts.sessions.now(),
         max_age=_max_age(request.args.get("max_age")),
@@ -69,7 +70,16 @@ def _login(parts: SignIn, provider: str = "") -> Response:
     return response
 
 
-def _callback(parts: SignIn) -> Response:
+def _callback_path(parts: SignIn, provider: str) -> str:
+    """Where a provider sends people back to.
+
+    Each has a path of its own, so that none can have another's codes redeemed (RFC 9700, 4.4).
+    """
+    usual = next(iter(parts.providers), "")
+    return "/auth/callback" if provider == usual else f"/auth/callback/{provider}"
+
+
+def _callback(parts: SignIn, **_provider: str) -> Response:
     """Take the browser back from the provider, and begin a session with an id of its own."""
     parts.limits.sign_in(client_address(request))
     state = request.args.get("state", "")
@@ -77,14 +87,15 @@ def _callback(parts: SignIn) -> Response:
     if login is None:
         message = "this sign-in was not begun in this browser, or too long ago"
         raise SignInFailed(message)
+    asked = parts.providers.get(login.provider)
+    if asked is None or request.path != _callback_path(parts, login.provider):
+        raise SignInFailed("this sign-in was begun at another provider")
     if request.args.get("error"):
+        asked.check_issuer(request.args.get("iss"))
         raise SignInFailed(_refusal(request.args["error"]))
-    provider = parts.providers.get(login.provider)
-    if provider is None:
-        raise SignInFailed("there is no such provider any more")
-    person = provider.redeem(request.args.get("code", ""), request.args.get("iss"), login)
+    person = asked.redeem(request.args.get("code", ""), request.args.get("iss"), login)
     about = {"agent": request.headers.get("User-Agent", ""), "visitor": login.visitor}
-    given = parts.sessions.create(person, login.provider, provider.provider.client_id, about)
+    given = parts.sessions.create(person, login.provider, asked.provider.client_id, about)
     for replaced in {login.previous, _previous(parts)} - {""}:
         _end_previous(parts, replaced)
     session = parts.sessions.load(given)

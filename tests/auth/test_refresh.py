@@ -32,6 +32,10 @@ class Provider:
         self.result = None
         self.during = lambda: None
 
+    def prepare(self):
+        if isinstance(self.result, ProviderAway):
+            raise self.result
+
     def refresh(self, tokens, meanwhile=None):
         self.refreshed.append(tokens.refresh)
         if meanwhile:

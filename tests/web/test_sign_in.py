@@ -554,3 +554,13 @@ def test_an_access_token_that_ends_is_refreshed_on_the_way(site):
     assert second != first
     assert browser.get("/web/me").json["token"] == second
     assert [each.what for each in site.heard] == ["signed_in", "refreshed"]
+
+
+def test_a_second_provider_sends_people_back_to_a_path_of_its_own(site):
+    browser = Browser(site)
+    begun = browser.go("/auth/login")
+    back = browser.at_provider(begun)
+    elsewhere = back.replace("/auth/callback?", "/auth/callback/other?")
+    assert browser.go(elsewhere).status_code == 400
+    assert browser.cookie is None
+    assert browser.go(back).status_code == 303
