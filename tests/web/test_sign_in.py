@@ -302,7 +302,12 @@ def test_a_provider_that_refuses_ends_in_a_page_of_our_words(site):
     reply = browser.client.get(
         "/auth/callback",
         base_url=HOST,
-        query_string={"error": "access_denied", "error_description": evil, "state": state},
+        query_string={
+            "error": "access_denied",
+            "error_description": evil,
+            "state": state,
+            "iss": site.idp.issuer,
+        },
         headers={"Accept": "text/html"},
     )
     assert reply.status_code == 400
