@@ -21,6 +21,7 @@ import pytest
 from bff import errors
 from bff.app import create_app
 from bff.cli import COMMANDS, main
+from bff.declare.access import ISSUER, PROVIDER
 from bff.declare.calls import call_reader
 from bff.declare.check import check_config
 from bff.declare.config import assemble
@@ -48,6 +49,12 @@ What `--help` says, written by `make docs`. Every command ends with 0 if all is 
 ran and failed, with 2 if the configuration or the command line is wrong.
 """
 PLACE = Place("example")
+TABLES = {"a service": SERVICE, "a frontend": FRONTEND, "a provider": PROVIDER, "an issuer": ISSUER}
+LEAST = """
+version: 1
+frontends: {web: {access: session}}
+services: {users: {url: "http://127.0.0.1:1"}}
+"""
 
 # Where the keys of each table of the language are documented: a heading of configuration.md.
 SECTIONS = {
@@ -57,9 +64,18 @@ SECTIONS = {
     "bff.services.credentials": "Credentials",
     "bff.services.credentials.basic": "Basic credentials",
     "bff.services.credentials.api_key": "An API key",
+    "bff.services.credentials.exchange": "A grant",
+    "bff.services.credentials.client": "A grant",
     "bff.services.tls": "TLS",
     "bff.services.links": "Links",
+    "bff.providers": "Providers",
+    "bff.providers.tls": "TLS",
+    "bff.issuers": "Issuers",
+    "bff.issuers.tls": "TLS",
+    "bff.session": "The session",
+    "bff.limits": "Limits",
     "view": "Views",
+    "view.require": "Who may ask",
     "view.params": "Parameters",
     "view.params.items": "Parameters",
     "view.refuse": "Refusals",
@@ -250,9 +266,10 @@ def load(block: Block) -> None:
         load_calls("example:\n" + re.sub("^", "  ", block.text, flags=re.MULTILINE))
     elif block.label == "a call":
         load_calls(block.text)
+    elif block.label == "in bff.yaml":
+        assemble(parse(LEAST + block.text, "bff.yaml", {}), {}, {})
     else:
-        reader = {"a service": SERVICE, "a frontend": FRONTEND}[block.label]
-        map_of(reader).read(parse(block.text, block.label, {}))
+        map_of(TABLES[block.label]).read(parse(block.text, block.label, {}))
 
 
 @pytest.mark.parametrize("block", blocks("yaml"), ids=str)
