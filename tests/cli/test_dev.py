@@ -1,11 +1,14 @@
 """`bff dev`, really started: a configuration of one's own, with a provider to sign in at."""
 
 import json
+from dataclasses import replace
 from threading import Lock
 
 import pytest
 from joserfc import jws
 
+from bff.cli.local_app import Local, with_local_providers
+from bff.declare.check import check
 from bff.dev.stub import StubReply, StubServices
 from tests.cli.test_demo import family, started, until
 
@@ -77,6 +80,21 @@ def test_it_stands_in_for_the_provider_and_asks_the_declared_services(
         views = json.loads(dev.ask("/demo/views")[2])
         assert (views["shop"], views["stubs"], views["providers"]) == (False, False, ["work"])
         assert len(family(dev.process.pid)) >= 3, "the provider, gunicorn, its worker"
+
+
+def test_nobody_but_local_providers_says_who_people_are(repository):
+    local = Local(8080, {"shop": 9}, {"shop": "shop"}, "a secret")
+    before = check(repository / "config", {"SESSION_STORE": "rediss://far.example:6379/0",
+                                           "SESSION_SECRET": "s" * 32})  # fmt: skip
+    config = with_local_providers(before, local).config
+    assert config.providers["shop"].issuer == "http://127.0.0.1:9"
+    assert config.issuers["shop"].issuer == "http://127.0.0.1:9"
+    assert (config.session.store, config.session.secrets) == ("", ())
+    elsewhere = replace(
+        before.config.issuers["shop"], issuer="https://another.example", jwks="https://a.example"
+    )
+    other = replace(before, config=replace(before.config, issuers={"other": elsewhere}))
+    assert with_local_providers(other, local).config.issuers == {}
 
 
 def test_with_stubs_the_recordings_answer(environ, repository, port, tmp_path):

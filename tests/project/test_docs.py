@@ -395,7 +395,7 @@ def file_of(name: str) -> Path | None:
 def test_every_file_that_is_named_exists(page: Path) -> None:
     if page.name in {"python-views.md", "configuration.md"}:
         return  # the files there are the reader's own
-    named = re.findall(r"[\w./-]*\w+\.(?:py|toml|md|yaml)\b", page.read_text())
+    named = re.findall(r"[\w./-]*\w+\.(?:py|toml|md|yaml)\b", prose(page))
     outside = {"bff.yaml"}
     missing = [
         name
@@ -417,6 +417,14 @@ def test_every_function_that_is_named_exists(name: str) -> None:
         for span in re.findall(r"`([A-Za-z_][\w.]*)\(\)`", line):
             for part in span.split("."):
                 assert part in there, f"{name}: {line}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_test_that_is_named_exists(page: Path) -> None:
+    there = frozenset().union(*map(definitions, (ROOT / "tests").rglob("test_*.py")))
+    golden = {path.stem for path in (ROOT / "tests/golden").glob("*.yaml")}
+    assert set(re.findall(r"`(test_\w+)`", page.read_text())) <= there
+    assert set(re.findall(r"`golden/(\w+)`", page.read_text())) <= golden
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
