@@ -20,7 +20,7 @@ from bff.errors import ConfigError, Problem, did_you_mean
 from bff.model.access import Issuer, Limits, Provider, SessionRules
 from bff.model.service import Service
 from bff.model.source import Place
-from bff.model.view import Config, View
+from bff.model.view import Config, Frontend, View
 
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "[::1]")
 _HOST: Final = text(
@@ -246,6 +246,12 @@ def _crossing(config: Config, views: list[View]) -> list[Problem]:
                 message = f"nobody can sign in at `{frontend}`, and the view is for those who are"
                 hint = f"see `access` of {config.frontends[frontend].place}"
                 problems.append(Problem(view.place, message, hint))
+            elif view.require and not _asks(view, config.frontends[frontend]):
+                message = (
+                    f"`require` of somebody at `{frontend}`, where nobody is asked who they are"
+                )
+                hint = "make the view `access: signed_in`, and give the frontend a way to sign in"
+                problems.append(Problem(view.place, message, hint))
         for frontend in (view.shapes.keys() - set(view.frontends)) & config.frontends.keys():
             message = f"a shape for `{frontend}`, which does not have this view"
             problems.append(Problem(view.place, message, "see `frontends`"))
@@ -258,6 +264,10 @@ def _crossing(config: Config, views: list[View]) -> list[Problem]:
                 message = f"the route /{frontend}{view.route} is {other.name}'s already"
                 problems.append(Problem(view.place, message, f"see {other.place}"))
     return problems
+
+
+def _asks(view: View, frontend: Frontend) -> bool:
+    return bool(frontend.access) and view.access_at(frontend) != "public"
 
 
 def _unused(calls: Mapping[str, Loaded], views: Mapping[str, Loaded]) -> list[Problem]:

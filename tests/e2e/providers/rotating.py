@@ -1,7 +1,7 @@
-"""A scripted provider on a socket: refresh tokens count once, and tokens say whose they are.
+"""A scripted provider on a socket: what it gives counts once, and tokens say whose they are.
 
-An access token is `access:{who}:{sign-in}:{n}`, where n counts the refreshes of that sign-in; of a
-refresh token that is used a second time the whole sign-in ends (RFC 9700, section 4.14.2).
+An access token is `access:{who}:{sign-in}:{n}`, where n counts the refreshes of that sign-in. Of a
+code or refresh token that is used again the sign-in ends (RFC 9700, sections 4.5 and 4.14.2).
 """
 
 import time
@@ -23,11 +23,15 @@ _PATIENCE: Final = 30.0
 
 @dataclass
 class SignIn:
-    """A sign-in at the provider, and how often its tokens were refreshed."""
+    """A sign-in at the provider, how often its tokens were refreshed, and whether they count.
+
+    Args:
+        number: -1 until its code is redeemed.
+    """
 
     who: str
     nonce: str
-    number: int = 0
+    number: int = -1
     alive: bool = True
 
 
@@ -57,12 +61,14 @@ class RotatingProvider(ScriptedProvider):
         return f"{query['redirect_uri']}?{urlencode({'code': code, 'state': query['state']})}"
 
     def _granted(self, asked: Asked) -> tuple[int, Any]:
-        if asked.form["grant_type"] == "authorization_code":
-            number = int(asked.form["code"])
-            sign_in = self.sign_ins[number]
-            id_token = self.id_token(sub=sign_in.who, nonce=sign_in.nonce)
-            return 200, {**self._tokens(number, 0, self.first), "id_token": id_token}
-        return self._refreshed(asked.form["refresh_token"])
+        if asked.form["grant_type"] != "authorization_code":
+            return self._refreshed(asked.form["refresh_token"])
+        number = int(asked.form["code"])
+        if not self._counts(number, -1):
+            return 400, {"error": "invalid_grant"}
+        sign_in = self.sign_ins[number]
+        id_token = self.id_token(sub=sign_in.who, nonce=sign_in.nonce)
+        return 200, {**self._tokens(number, 0, self.first), "id_token": id_token}
 
     def _refreshed(self, token: str) -> tuple[int, Any]:
         with self._lock:
@@ -73,13 +79,17 @@ class RotatingProvider(ScriptedProvider):
             return 503, {}
         time.sleep(self.think)
         number, count = _parts(token)
+        if not self._counts(number, count):
+            return 400, {"error": "invalid_grant"}
+        return 200, self._tokens(number, count + 1, LASTS)
+
+    def _counts(self, number: int, count: int) -> bool:
+        """Whether a code or refresh token counts, which it does once: the next one will then."""
         with self._lock:
             sign_in = self.sign_ins[number]
             sign_in.alive &= sign_in.number == count
-            if not sign_in.alive:
-                return 400, {"error": "invalid_grant"}
-            sign_in.number += 1
-        return 200, self._tokens(number, count + 1, LASTS)
+            sign_in.number += sign_in.alive
+            return sign_in.alive
 
     def _revoked(self, asked: Asked) -> tuple[int, Any]:
         with self._lock:

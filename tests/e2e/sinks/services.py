@@ -4,6 +4,8 @@ from collections.abc import Callable
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
+from joserfc.jwk import ECKey
+
 from bff.dev.stub import StubReply, StubRequest
 from tests.e2e.sinks.secret import Secrets
 
@@ -58,7 +60,7 @@ def odd(request: StubRequest) -> StubReply:
     if request.path == "/.well-known/openid-configuration":
         return StubReply.json(_metadata(issuer))
     if request.path == "/jwks":
-        return StubReply.json({"keys": []})
+        return StubReply.json({"keys": [_KEY]})
     form = dict(parse_qsl(request.body.decode()))
     how = form.get("code", "").partition(".")[0]
     said = _said(request)
@@ -77,6 +79,7 @@ def odd(request: StubRequest) -> StubReply:
     return answers[how] if how in answers else REPLIES[how](said, form.get("code", ""))
 
 
+_KEY: Final = ECKey.generate_key("P-256", auto_kid=True).as_dict(private=False)
 ODD: Final = ("refused", "unknown", "newline", "kind", "lasts", "without", "malformed", "forged")
 # {"alg":"RS256","kid":"forged"} {"iss":"http://forged.example","sub":"ada","exp":9999999999}
 FORGED: Final = (
