@@ -31,7 +31,9 @@ limits: {{sign_in: 100/minute}}
 providers:
   main:
     {{issuer: "{issuer}", client_id: the-client, client_secret: the-secret, timeout: 500ms}}
-services: {{users: {{url: "{users}", timeout: 10s, credentials: session}}, news: {{url: "{users}"}}}}
+services:
+  users: {{url: "{users}", timeout: 10s, credentials: session}}
+  news: {{url: "{users}"}}
 """
 VIEWS = {
     "me": "{get: /me, timeout: 10s, call: {get: 'users:/me'}}",
