@@ -77,11 +77,8 @@ def test_an_answer_is_told_with_its_calls(caplog):
 def restored():
     kept = logger.handlers[:], logger.level, logger.propagate
     levels = {name: logging.getLogger(name).level for name in ("httpx", "httpcore")}
-    root, server = logging.getLogger(), logging.getLogger("gunicorn.error")
-    handlers, root.handlers[:] = root.handlers[:], []
     yield
-    root.handlers[:] = handlers
-    server.removeFilter(without_requests)
+    logging.getLogger("gunicorn.error").removeFilter(without_requests)
     logger.handlers[:], logger.propagate = kept[0], kept[2]
     logger.setLevel(kept[1])
     for name, level in levels.items():
@@ -104,6 +101,7 @@ def test_the_log_goes_to_standard_error_once(monkeypatch):
 def test_what_a_library_warns_of_is_a_line_too_and_has_no_message_of_an_exception(monkeypatch):
     stream = io.StringIO()
     monkeypatch.setattr(sys, "stderr", stream)
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
     log_to_stderr()
     try:
         int("S3CRET")
@@ -118,7 +116,7 @@ def test_what_a_library_warns_of_is_a_line_too_and_has_no_message_of_an_exceptio
 def test_who_has_said_where_libraries_write_is_left_alone(monkeypatch):
     stream, own = io.StringIO(), logging.NullHandler()
     monkeypatch.setattr(sys, "stderr", stream)
-    logging.getLogger().addHandler(own)
+    monkeypatch.setattr(logging.getLogger(), "handlers", [own])
     log_to_stderr()
     logging.getLogger("library").error("it went wrong")
     assert logging.getLogger().handlers == [own]
