@@ -17,7 +17,10 @@ import yaml
 
 from bff.declare.load import core_scalar
 from bff.dev.stub_message import StubReply
+from bff.errors import BffError, GrantEnded, LoginRequired, ProviderAway, StoreAway
+from bff.model.exchange import Headers
 from bff.model.principal import NOBODY, Principal
+from bff.upstream.exchange import Credentials
 
 KEYS = {
     "about",
@@ -27,6 +30,7 @@ KEYS = {
     "frontends",
     "services",
     "credentials_after",
+    "tokens",
     "session",
     "view",
     "views",
@@ -59,6 +63,12 @@ REPLY_KEYS = {
     "nested",
 }
 METHODS = ("get", "head", "post", "put", "patch", "delete")
+NO_TOKEN: Mapping[str, type[BffError]] = {
+    "sign in": LoginRequired,
+    "ended": GrantEnded,
+    "provider away": ProviderAway,
+    "store away": StoreAway,
+}
 _SERVICE = re.compile(r"\b([a-z][a-z0-9_]*):/(?!/)")
 _MEASURE = re.compile(r"(\d+)(ms|s|B|KB|MB)")
 _UNITS = {"ms": 0.001, "s": 1, "B": 1, "KB": 1024, "MB": 1024 * 1024}
@@ -130,6 +140,7 @@ class Case:
     environ: Mapping[str, str]
     principal: Principal
     credentials_after: float
+    tokens: tuple[str, ...]
     upstreams: tuple[Upstream, ...]
     asked: Asked | None
     expect: Mapping[str, Any] = field(default_factory=dict)
@@ -139,6 +150,16 @@ class Case:
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
+
+    def credentials(self, effect: Credentials) -> Headers:
+        """The next token after the one that was rejected, or the error in its place."""
+        if not self.tokens:
+            return ()
+        rejected = [value.removeprefix("Bearer ") for _, value in effect.rejected]
+        token = self.tokens[self.tokens.index(rejected[0]) + 1 if rejected else 0]
+        if token in NO_TOKEN:
+            raise NO_TOKEN[token](token)
+        return (("authorization", f"Bearer {token}"),)
 
     def upstream_of(self, asked: SentRequest) -> Upstream | str:
         """The upstream that answers a request, or why the file has none for it."""
@@ -191,6 +212,7 @@ def read_case(path: Path) -> Case:
         environ=given.get("environ", {}),
         principal=_principal(given.get("session")),
         credentials_after=measure(given.get("credentials_after", "0ms")),
+        tokens=tuple(given.get("tokens", ())),
         upstreams=tuple(_upstream(each) for each in given.get("upstreams", [])),
         asked=_asked(given["request"]) if "request" in given else None,
         expect=expect,

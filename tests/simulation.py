@@ -123,9 +123,12 @@ class SimulatedEffects:
     """Credentials that come after a while, or (`latency` None) not before the test says so."""
 
     def __init__(
-        self, clock: SimulatedClock, latency: float | None, result: Headers | BffError = ()
+        self,
+        clock: SimulatedClock,
+        latency: float | None,
+        perform: Callable[[Credentials], Headers] = lambda _: (),
     ) -> None:
-        self._clock, self._latency, self._result = clock, latency, result
+        self._clock, self._latency, self._perform = clock, latency, perform
         self.started: list[Started] = []
 
     def start(
@@ -134,8 +137,12 @@ class SimulatedEffects:
         ticket = Started(effect, deadline, attempt, self._clock.now())
         self.started.append(ticket)
         if self._latency is not None:
-            completion = Completion(attempt, self._result)
-            ticket.number = self._clock.post(self._latency, mailbox, completion)
+            result: Headers | BffError
+            try:
+                result = self._perform(effect)
+            except BffError as error:
+                result = error
+            ticket.number = self._clock.post(self._latency, mailbox, Completion(attempt, result))
         return ticket
 
     def cancel(self, ticket: Started) -> None:

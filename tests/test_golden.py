@@ -22,6 +22,8 @@ from bff.errors import BffError, ConfigError, Problem, Unreachable
 from bff.model.exchange import Reply, Request
 from bff.observe.events import Answered
 from bff.upstream.body import read_body
+from bff.upstream.effects import PoolEffects
+from bff.upstream.exchange import Credentials
 from bff.upstream.pool import PoolExchange
 from tests.golden_case import Asked, Case, SentRequest, Upstream, like, measure, read_case
 from tests.simulation import Played, SimulatedClock, SimulatedEffects, SimulatedExchange
@@ -135,7 +137,7 @@ def _simulated(case: Case, services: Services, folder: Path) -> Ran:
     urls = {name: f"http://{name}.internal.test" for name in case.services}
     parts = {
         "exchange": SimulatedExchange(clock, script),
-        "effects": SimulatedEffects(clock, case.credentials_after),
+        "effects": SimulatedEffects(clock, case.credentials_after, case.credentials),
         "clock": clock,
         "listener": answered.append,
     }
@@ -195,7 +197,8 @@ def _over_http(case: Case, services: Services, folder: Path) -> Ran:
 
     answered: list[Answered] = []
     with StubServices(dict.fromkeys(case.services, answer)) as stubs:
-        parts = {"exchange": exchange, "listener": answered.append}
+        effects = PoolEffects({Credentials: case.credentials}, 4)
+        parts = {"exchange": exchange, "effects": effects, "listener": answered.append}
         app = _app(case, folder, stubs.urls, parts)
         with _serving(app) as port:
             ran = _ask(_asked_of(case), port, answered)
@@ -204,6 +207,7 @@ def _over_http(case: Case, services: Services, folder: Path) -> Ran:
         while wanted is not None and len(services.sent) < len(wanted) and monotonic() < until:
             sleep(0.005)
         exchanges[0].close()
+        effects.close()
     for url in stubs.urls.values():
         assert url.encode() not in ran.body
     return ran

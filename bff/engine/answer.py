@@ -10,8 +10,10 @@ from bff.engine.plan import Plan
 from bff.errors import BadStatus, BffError, TimedOut, UpstreamError
 from bff.model.exchange import Headers, Outcome
 from bff.model.principal import Principal
+from bff.model.service import Service
 
 _OK: Final = 200
+_UNAUTHORIZED: Final = 401
 _NOT_MODIFIED: Final = 304  # of that call's reply; the view's answer is another
 
 
@@ -37,12 +39,14 @@ class Failure:
         status: what the client is answered.
         title: the refusal's words; empty for a call.
         reason: the call's, as in its outcome.
+        detail: a sentence for the developer of the frontend.
     """
 
     status: int
     title: str = ""
     call: str = ""
     reason: str = ""
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +72,18 @@ class Answer:
     failure: Failure | None = None
 
 
+def of_caller(service: Service) -> bool:
+    """Whether a service is called with what whoever asks has been given."""
+    return service.credentials in {"session", "exchange"}
+
+
 def failure_of(call: CompiledCall, error: BffError, reason: str) -> Failure:
     """The failure that a required call's error is for the view."""
     status = error.status
-    if isinstance(error, BadStatus) and error.upstream_status in call.call.passes:
-        status = error.upstream_status
+    if isinstance(error, BadStatus):
+        passed = error.upstream_status in call.call.passes
+        if passed or (error.upstream_status == _UNAUTHORIZED and of_caller(call.service)):
+            status = error.upstream_status
     return Failure(status, call=call.name, reason=reason)
 
 

@@ -4,36 +4,22 @@
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from functools import partial
+from typing import Any
 
-from bff.engine.answer import Answer, Asked, Failure, Replied, answer_of, failure_of
+from bff.engine.answer import Answer, Asked, Failure, answer_of, failure_of
 from bff.engine.attempts import Attempts
 from bff.engine.budget import Budget
 from bff.engine.compile import CompiledCall
 from bff.engine.expression import truthy
-from bff.engine.fanout import by_key, fan_out
-from bff.engine.links import redirected
+from bff.engine.fanout import fan_out
 from bff.engine.plan import Node, Plan
-from bff.engine.reading import Stood, connection_names, read_reply
+from bff.engine.pursue import Means, Pursuit, keep_credentials
 from bff.engine.settle import Running, Settled, Timing, give_up_items, settle
 from bff.engine.template import header_value
-from bff.errors import (
-    BffError,
-    Cancelled,
-    NoCredentials,
-    TimedOut,
-    TooMany,
-    Unfillable,
-    UpstreamError,
-)
-from bff.model.exchange import Deadline, Headers, Outcome, OutcomeKind, Reply
+from bff.errors import BffError, Cancelled, GrantEnded, TimedOut, Unfillable
+from bff.model.exchange import Deadline, Headers, Outcome, OutcomeKind
 from bff.upstream.exchange import Clock, Completion, Credentials, Effects, Exchange, Mailbox
-
-_MAX_HOPS: Final = 3
-
-
-# One request of a call by its index, or credentials by the name of their hidden node.
-_Owner = tuple[Running, int] | str
 
 
 def conduct(
@@ -71,17 +57,23 @@ class Run:
         self.nodes: dict[str, Node] = dict(plan.nodes)
         self.values = dict(asked.scope)
         self.outcomes: dict[str, Outcome] = {}
-        self.replies: dict[str, Replied] = {}
         self.failure: Failure | None = None
-        self._attempts: Attempts[_Owner] = Attempts(exchange, effects, clock, mailbox)
+        self._attempts = Attempts(exchange, effects, clock, mailbox)
+        self.means = Means(
+            attempts=self._attempts,
+            clock=clock,
+            principal=asked.principal,
+            budget=Budget(plan.view.max_calls, plan.view.max_bytes),
+            ended=self._ended,
+            unauthorized=self._unauthorized,
+        )
         self._clock = clock
         self._begun = clock.now()
         self._awaited = {name: len(awaited) for name, awaited in plan.awaits.items()}
         self.waiting: Mapping[str, Sequence[str]] = plan.dependents
         self._refusals = list(plan.refusals)
-        self._credentials: dict[str, Headers | BffError] = {}
+        self._running: dict[str, Running] = {}
         self._harmless: set[str] = set()  # skipped by a `when`, their own or an earlier one
-        self._budget = Budget(plan.view.max_calls, plan.view.max_bytes)
 
     @property
     def done(self) -> bool:
@@ -101,20 +93,17 @@ class Run:
             return
         for name in self.plan.credentials:
             effect = Credentials(name.removeprefix("@"), self.asked.principal)
-            self._attempts.obtain(effect, self.deadline, name)
+            self._attempts.obtain(effect, self.deadline, partial(self._obtained, name))
         for name in [name for name, awaited in self._awaited.items() if awaited == 0]:
             self._start(self.nodes[name])
 
     def receive(self, completion: Completion) -> None:
         """Take in how an attempt ended; one that nobody waits for any more is ignored."""
-        owner = self._attempts.take(completion.attempt)
-        if owner is not None:
-            self._received(owner, completion.result)
+        self._attempts.receive(completion)
 
     def tick(self) -> None:
         """Act on the timers that are due: whatever is still out then has timed out."""
-        while (owner := self._attempts.take_overdue()) is not None:
-            self._received(owner, TimedOut("no reply in time"))
+        self._attempts.tick()
 
     def fail(self, failure: Failure) -> None:
         """The view has failed: give up what is out, and never start the rest."""
@@ -123,15 +112,12 @@ class Run:
 
     def give_up(self) -> None:
         """Nobody waits for what has not ended."""
-        out = {
-            owner[0].node.name: owner[0].started
-            for owner in self._attempts.give_up()
-            if not isinstance(owner, str)
-        }
+        self._attempts.give_up()
         for name in self.nodes:
             if name not in self.outcomes:
-                kind: OutcomeKind = "failed" if name in out and self.failure else "skipped"
-                timing = self._timing(out.get(name))
+                out = self._running.get(name)
+                kind: OutcomeKind = "failed" if out and self.failure else "skipped"
+                timing = self._timing(out.started if out else None)
                 self.outcomes[name] = Outcome(
                     kind, Cancelled.reason, started=timing.started, took=timing.took
                 )
@@ -141,7 +127,7 @@ class Run:
         outcomes = {name: self.outcomes[name] for name in self.nodes}
         if self.failure:
             return Answer(None, outcomes, failure=self.failure)
-        return answer_of(self.plan, self.values, outcomes, self.replies)
+        return answer_of(self.plan, self.values, outcomes, self.means.replies)
 
     def scope(self, _node: Node) -> Mapping[str, Any]:
         """The values that a call is filled with."""
@@ -154,7 +140,7 @@ class Run:
             if self._skips(node):
                 return
             fan = fan_out(node.compiled, self.scope(node), self._headers(node.compiled))
-            self._budget.send(len(fan.units))
+            self.means.budget.send(len(fan.units))
         except Unfillable as fault:
             if any(self.outcomes[name].kind == "failed" for name in node.needs):
                 self._skip(node, "dependency", fault)
@@ -167,10 +153,11 @@ class Run:
         now = self._clock.now()
         ends = Deadline(min(now + node.compiled.timeout, self.deadline.at))
         call = Running(node, fan, [None] * len(fan.units), len(fan.units), now, ends)
+        self._running[node.name] = call
         if not fan.units:
             self._finish(call)
-        for index, unit in enumerate(fan.units):
-            self._attempts.send(unit.request, ends, (call, index))
+        for index in range(len(fan.units)):
+            Pursuit(self.means, call, index).send()
 
     def _skips(self, node: Node) -> bool:
         """Whether the call is not made; what stands in its way may also be an error.
@@ -197,65 +184,31 @@ class Run:
             for name in call.forward
             if name in self.asked.headers
         )
-        credentials = self._credentials.get(f"@{call.service.name}", ())
+        credentials = self.means.credentials.get(call.service.name, ())
         if isinstance(credentials, BffError):
             raise credentials
         return forwarded + call.service.secret + credentials
 
-    def _received(self, owner: _Owner, result: Any) -> None:
-        if isinstance(owner, str):
-            if isinstance(result, BffError) and not isinstance(result, UpstreamError):
-                result = NoCredentials(str(result))
-            self._credentials[owner] = result
-            self._release(owner)
-            return
-        call, index = owner
-        if isinstance(result, Reply):
-            try:
-                self._budget.receive(len(result.body))
-                if self._redirects(call, index, result):
-                    return
-                result = self._read(call, result)
-            except BffError as error:
-                result = error
+    def _obtained(self, name: str, result: Headers | BffError) -> None:
+        """The credentials of a hidden node are there, or are not to be had."""
+        if not keep_credentials(self.means, name.removeprefix("@"), result):
+            self._release(name)
+
+    def _unauthorized(self, error: BffError) -> None:
+        """Whoever asks has to sign in again: no call of theirs is worth an answer."""
+        self.fail(Failure(GrantEnded.status, reason=error.reason, detail="sign in first"))
+
+    def _ended(self, call: Running, index: int, result: Any) -> None:
         call.results[index] = result
         call.left -= 1
         if call.left == 0:
             self._finish(call)
 
-    def _redirects(self, call: Running, index: int, reply: Reply) -> bool:
-        """Whether a reply sends the request elsewhere, where that may be followed."""
-        if self._clock.now() >= call.ends.at:
-            raise TimedOut("redirected when its time was over")
-        unit = call.fan.units[index]
-        request = redirected(unit.request, reply, call.node.compiled.service)
-        if request is None:
-            return False
-        self._budget.send(1)
-        call.hops += 1
-        if call.hops > _MAX_HOPS * len(call.fan.units):
-            raise TooMany("redirected too often")
-        unit.request = request
-        self._attempts.send(request, call.ends, (call, index))
-        return True
-
-    def _read(self, call: Running, reply: Reply) -> Any:
-        compiled = call.node.compiled
-        replied = self.replies.setdefault(compiled.name, Replied(reply.status))
-        value = read_reply(compiled, reply)
-        if compiled.fold and not isinstance(value, Stood):
-            value = by_key(compiled.fold, value)
-        for name in compiled.respond:
-            header = reply.header(name)
-            if header is not None and name not in connection_names(reply):
-                replied.respond.setdefault(name, header)
-        return value
-
     def _finish(self, call: Running) -> None:
         compiled = call.node.compiled
         settled = settle(compiled, call.fan, call.results, self._timing(call.started))
         if settled.outcome.kind != "ok":
-            self.replies.pop(compiled.name, None)
+            self.means.replies.pop(compiled.name, None)
         self._end(call.node, settled)
 
     def _skip(self, node: Node, reason: str, missing: Unfillable | None) -> None:

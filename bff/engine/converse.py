@@ -77,7 +77,7 @@ class OnDemand(Run):
         # of what it only follows, it waits for every start that somebody has asked for
         awaited = self.plan.awaits[name] - node.follows.keys()
         awaited |= {each for each in self.nodes if each.partition("#")[0] in node.follows}
-        awaited -= self.outcomes.keys() | self._credentials.keys()
+        awaited -= self.outcomes.keys() | {f"@{service}" for service in self.means.credentials}
         self._awaited[node.name] = len(awaited)
         for each in awaited:
             self._waiting.setdefault(each, []).append(node.name)
@@ -186,7 +186,7 @@ def converse(
     if run.failure:
         return Answer(None, outcomes, failure=run.failure)
     status = plan.view.answer if isinstance(plan.view.answer, int) else 200
-    return Answer(value, outcomes, status, headers_of(outcomes, run.replies))
+    return Answer(value, outcomes, status, headers_of(outcomes, run.means.replies))
 
 
 def _together(plan: Plan, outcomes: Mapping[str, Outcome]) -> dict[str, Outcome]:

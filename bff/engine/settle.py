@@ -31,7 +31,6 @@ class Running:
         left: how many have not come.
         started: when, on the conductor's clock.
         ends: when they must have ended.
-        hops: redirects followed so far.
     """
 
     node: Node
@@ -40,7 +39,6 @@ class Running:
     left: int
     started: float
     ends: Deadline
-    hops: int = 0
 
 
 @dataclass(frozen=True, slots=True)

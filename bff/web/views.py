@@ -209,6 +209,6 @@ def _answered(answer: Answer) -> Response:
 def _failed(failure: Failure) -> Response:
     """The problem of a view without an answer: a call's name, not its upstream's words."""
     if not failure.call:
-        return problem(failure.status, title=failure.title)
+        return problem(failure.status, failure.detail, title=failure.title)
     detail = f"the call `{failure.call}` failed, and the view cannot do without it"
     return problem(failure.status, detail, call=failure.call, reason=failure.reason)
