@@ -106,11 +106,7 @@ def _may_be_kept(said: Directives, request: Request, reply: Reply, shared: Share
     if shared == "person":
         return True
     sent = {name for name, _ in request.headers}
-    return (
-        "private" not in said
-        and reply.header("set-cookie") is None
-        and vary <= sent | _CONSTANT
-    )
+    return "private" not in said and reply.header("set-cookie") is None and vary <= sent | _CONSTANT
 
 
 def _by_upstream(
@@ -125,9 +121,9 @@ def _by_upstream(
     if reply.status not in _BY_UPSTREAM and not negative:
         return None
     by_name = any(name == "authorization" for name, _ in request.headers)
-    if shared != "person" and by_name:  # RFC 9111, section 3.5
-        if not said.keys() & {"public", "must-revalidate", "s-maxage"}:
-            return None
+    allowed = said.keys() & {"public", "must-revalidate", "s-maxage"}
+    if shared != "person" and by_name and not allowed:  # RFC 9111, section 3.5
+        return None
     fresh = freshness_of(said, reply.headers, now, shared=shared != "person")
     keep = _kept_to_ask(reply.headers, fresh or 0.0)
     if fresh is None and not negative:

@@ -1,4 +1,4 @@
-"""What a reply says about keeping it: Cache-Control, Expires, Date and Age (RFC 9111, section 5)."""
+"""What a reply says about keeping it: Cache-Control, Expires and Date (RFC 9111, section 5)."""
 
 import re
 from email.utils import parsedate_to_datetime

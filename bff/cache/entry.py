@@ -54,8 +54,9 @@ class Entry:
 def encode(entry: Entry) -> bytes:
     """The bytes of an entry: a length, what is known of it as JSON, and the body as it is."""
     # a header may hold bytes that are no UTF-8, kept as Latin-1 would
-    headers = [[name, value.encode("utf-8", "surrogateescape").hex()] for name, value in
-               entry.headers]
+    headers = [
+        [name, value.encode("utf-8", "surrogateescape").hex()] for name, value in entry.headers
+    ]
     times = [entry.stored, entry.fresh, entry.stale, entry.error, entry.keep]
     head = orjson.dumps([entry.status, headers, times, entry.label])
     return _HEAD.pack(_MAGIC, len(head)) + head + entry.body
@@ -73,6 +74,8 @@ def decode(data: Any) -> Entry | None:
             (str(name), bytes.fromhex(value).decode("utf-8", "surrogateescape"))
             for name, value in headers
         )
-        return Entry(int(status), pairs, bytes(data[start:]), *map(float, times), label=str(label))
+        stored, fresh, stale, error, keep = map(float, times)
+        body = bytes(data[start:])
+        return Entry(int(status), pairs, body, stored, fresh, stale, error, keep, str(label))
     except (TypeError, ValueError, struct.error):
         return None
