@@ -4,16 +4,19 @@ from collections.abc import Callable
 
 from flask import Flask, Request
 
+from bff.cache.levels import Cache, Look, Write
+from bff.cache.open import open_cache
 from bff.declare import snapshot
 from bff.declare.check import Checked
 from bff.declare.settings import Settings
+from bff.engine.keeper import keeper_of
 from bff.errors import ConfigError, Problem
 from bff.model.exchange import Headers
 from bff.model.principal import NOBODY, Principal
 from bff.model.source import Place
 from bff.observe.events import Listener
 from bff.observe.log import log_answers
-from bff.upstream.effects import PoolEffects
+from bff.upstream.effects import Performer, PoolEffects
 from bff.upstream.exchange import Clock, Credentials, Effects, Exchange, SystemClock
 from bff.upstream.pool import PoolExchange
 from bff.web.gate import guard
@@ -29,6 +32,7 @@ def create_app(
     exchange: Exchange | None = None,
     effects: Effects | None = None,
     clock: Clock | None = None,
+    cache: Cache | None = None,
     authenticate: Callable[[Request], Principal] | None = None,
     listener: Listener = log_answers,
     timing: bool = False,
@@ -38,6 +42,7 @@ def create_app(
     Args:
         checked: the configuration; the last good one of `settings.config` if not given.
         settings: how the process runs; from the environment if not given.
+        cache: what is kept; as declared if not given, and none where nothing is to be kept.
         authenticate: says who asks; nobody is signed in if not given.
         timing: whether answers carry Server-Timing, for development.
 
@@ -51,14 +56,21 @@ def create_app(
     checked = checked or snapshot.current(settings.config)
     config = checked.config
     exchange = exchange or PoolExchange(config.services, settings.pool)
+    clock = clock or SystemClock()
+    cache = cache or _cache(checked, settings)
+    if effects is None:
+        performers: dict[type, Performer] = {Credentials: _no_credentials}
+        performers |= {Look: cache.look, Write: cache.write} if cache else {}
+        effects = PoolEffects(performers, settings.pool)
     engine = Engine(
         exchange=exchange,
-        effects=effects or PoolEffects({Credentials: _no_credentials}, settings.pool),
-        clock=clock or SystemClock(),
+        effects=effects,
+        clock=clock,
         authenticate=authenticate or _nobody,
         services=config.services,
         listener=listener,
         timing=timing,
+        keeper=keeper_of(cache, exchange, effects, clock) if cache else None,
     )
     checks = {"upstream": exchange.unready}
     notes = {"configuration": snapshot.refused}
@@ -72,6 +84,14 @@ def create_app(
     port = _port(settings.management_bind)
     app.wsgi_app = Management(app.wsgi_app, port, checks, notes)  # type: ignore[method-assign]
     return app
+
+
+def _cache(checked: Checked, settings: Settings) -> Cache | None:
+    """The cache, where anything is kept; it is opened by its first use."""
+    keeping = [plan.keeping for each in checked.plans.values() for plan in each.values()]
+    if not any(each.view or each.calls for each in keeping):
+        return None
+    return open_cache(checked.config.cache, settings.cache_folder)
 
 
 def _nobody(_request: Request) -> Principal:

@@ -4,7 +4,7 @@
 those on who may see a reply.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -80,7 +80,7 @@ def lifetime(
         shared: who would get it.
         now: seconds since 1970.
     """
-    said = directives_of(reply.headers, "cache-control")
+    said = directives_of(reply.headers)
     if not _may_be_kept(said, request, reply, shared):
         return None
     if rule.by_upstream:
@@ -94,19 +94,28 @@ def lifetime(
     return None
 
 
+def may_be_shared(said: Directives, sent: Collection[str], headers: Headers) -> bool:
+    """Whether a reply may be answered to others than the one it was made for.
+
+    Args:
+        sent: names of the headers that went into its request, and so into its key.
+    """
+    vary = _vary(headers)
+    cookie = any(name == "set-cookie" for name, _ in headers)
+    known = all(name in sent or name in _CONSTANT for name in vary)
+    return known and "private" not in said and not cookie
+
+
 def _may_be_kept(said: Directives, request: Request, reply: Reply, shared: Shared) -> bool:
-    vary = {
-        name.strip().lower()
-        for key, value in reply.headers
-        if key == "vary"
-        for name in value.split(",")
-    } - {""}
-    if "no-store" in said or "*" in vary:
+    if "no-store" in said or "*" in _vary(reply.headers):
         return False
-    if shared == "person":
-        return True
     sent = {name for name, _ in request.headers}
-    return "private" not in said and reply.header("set-cookie") is None and vary <= sent | _CONSTANT
+    return shared == "person" or may_be_shared(said, sent, reply.headers)
+
+
+def _vary(headers: Headers) -> list[str]:
+    fields = [value for name, value in headers if name == "vary"]
+    return [name.strip().lower() for value in fields for name in value.split(",") if name.strip()]
 
 
 def _by_upstream(

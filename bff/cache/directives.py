@@ -22,11 +22,11 @@ class Directives(dict[str, str | None]):
         return float(min(int(text[:12]), _MOST)) if text.isascii() and text.isdigit() else 0.0
 
 
-def directives_of(headers: Headers, header: str = "cache-control") -> Directives:
+def directives_of(headers: Headers) -> Directives:
     """The directives of all fields of that name (RFC 9111, section 5.2)."""
     found = Directives()
     for name, value in headers:
-        if name == header:
+        if name == "cache-control":
             for each in _DIRECTIVE.finditer(value):
                 found.setdefault(each[1].lower(), each[2] if each[2] is not None else each[3])
     return found

@@ -9,6 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
+from bff.declare.caching import STORE
 from bff.declare.load import Node, files, load
 from bff.declare.python import PythonView, load_python
 from bff.declare.read import Key, integer, list_of, map_of, table, text, wrong
@@ -16,6 +17,7 @@ from bff.declare.services import FRONTEND, SERVICE
 from bff.declare.views import path_variables, view_reader
 from bff.declare.words import FRONTEND_NAME, NAME
 from bff.errors import ConfigError, Problem, did_you_mean
+from bff.model.cache import CacheStore
 from bff.model.source import Place
 from bff.model.view import Config, View
 
@@ -38,6 +40,7 @@ ROOT_KEYS: Final = {
         "Modules that register functions of their own.",
         (),
     ),
+    "cache": Key(STORE, "Where what is kept is kept.", CacheStore()),
 }
 
 
@@ -59,7 +62,7 @@ def _root(place: Place, values: dict[str, Any]) -> Config:
         raise wrong(place, "without a frontend there is nobody to answer")
     for name in _RESERVED_PREFIXES & frontends.keys():
         raise wrong(frontends[name].place, f"a frontend cannot be called `{name}`: it is taken")
-    return Config(values["hosts"], frontends, services, ())
+    return Config(values["hosts"], frontends, services, (), values["cache"])
 
 
 ROOT: Final = table(_root, ROOT_KEYS, "bff.yaml")

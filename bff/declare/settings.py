@@ -23,6 +23,7 @@ class Settings:
         workers: BFF_WORKERS, processes.
         threads: BFF_THREADS, requests answered at once in each process.
         pool: BFF_POOL, upstream requests in flight at once in each process.
+        cache_folder: BFF_CACHE_FOLDER, where files of the cache are kept if no store is declared.
         principal: BFF_DEV_PRINCIPAL, a person that everybody is taken for; development only.
     """
 
@@ -33,6 +34,7 @@ class Settings:
     threads: int = 16
     pool: int = 64
     principal: str | None = None
+    cache_folder: str = ""
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Self:
@@ -69,6 +71,7 @@ class Settings:
             threads=number("BFF_THREADS", 16, 1024),
             pool=number("BFF_POOL", 64, 4096),
             principal=environ.get("BFF_DEV_PRINCIPAL") or None,
+            cache_folder=environ.get("BFF_CACHE_FOLDER", ""),
         )
         one, other = (
             text.rpartition(":")[2] for text in (settings.bind, settings.management_bind or "")

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from heapq import heappop, heappush
-from typing import Any
+from typing import Any, Protocol
 
 from bff.errors import TimedOut
 from bff.model.exchange import Deadline, Request
@@ -13,12 +13,22 @@ from bff.upstream.exchange import Clock, Completion, Effect, Effects, Exchange, 
 Then = Callable[[Any], None]
 
 
+class Carrier(Protocol):
+    """What takes something up and gives it up: an exchange, effects, loads."""
+
+    def start(self, what: Any, deadline: Deadline, attempt: int, mailbox: Mailbox, /) -> Any:
+        """Begin; exactly one completion will be put, unless it is cancelled before."""
+
+    def cancel(self, ticket: Any) -> None:
+        """Give up."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Attempt:
     """One thing under way, what follows it, and how it is given up."""
 
     then: Then
-    carrier: Exchange | Effects
+    carrier: Carrier
     ticket: Any
 
 
@@ -36,15 +46,17 @@ class Attempts:
 
     def send(self, request: Request, deadline: Deadline, then: Then) -> None:
         """Send a request."""
-        number = self._number(deadline)
-        ticket = self._exchange.start(request, deadline, number, self._mailbox)
-        self._under_way[number] = _Attempt(then, self._exchange, ticket)
+        self.begin(self._exchange, request, deadline, then)
 
     def obtain(self, effect: Effect, deadline: Deadline, then: Then) -> None:
         """Have an effect take place."""
+        self.begin(self._effects, effect, deadline, then)
+
+    def begin(self, carrier: Carrier, what: Any, deadline: Deadline, then: Then) -> None:
+        """Have something taken up by whoever carries it."""
         number = self._number(deadline)
-        ticket = self._effects.start(effect, deadline, number, self._mailbox)
-        self._under_way[number] = _Attempt(then, self._effects, ticket)
+        ticket = carrier.start(what, deadline, number, self._mailbox)
+        self._under_way[number] = _Attempt(then, carrier, ticket)
 
     def receive(self, completion: Completion) -> None:
         """Follow up how an attempt ended; one that nobody waits for any more is ignored."""

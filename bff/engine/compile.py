@@ -49,6 +49,7 @@ class CompiledCall:
         selects: what the `each` selects its items from.
         fallback: its fallback as JSON, decoded afresh for each request.
         statuses: likewise, the values of its `status`.
+        tags: what its kept replies can be invalidated by.
     """
 
     call: Call
@@ -68,6 +69,7 @@ class CompiledCall:
     statuses: dict[int, bytes]
     forward: tuple[str, ...] = ()
     respond: frozenset[str] = field(default_factory=frozenset)
+    tags: tuple[Template, ...] = ()
 
     @property
     def name(self) -> str:
@@ -86,8 +88,9 @@ class CompiledCall:
 
     @property
     def templates(self) -> Iterator[Template]:
-        """Every template that goes into its request."""
+        """Every template that goes into its request, or says what that is about."""
         yield self.path
+        yield from self.tags
         yield from (template for _, template in self.headers)
         yield from templates_in([value for _, value in self.query])
         yield from templates_in(self.body)
@@ -110,7 +113,7 @@ def compile_call(call: Call, service: Service) -> CompiledCall:
         message = f"the service `{service.name}` does not say where its links may lead"
         hint = f"`links: {{under: /}}` at {service.place}"
         raise ConfigError([Problem(call.follow.place, message, hint)])
-    each, query, body, path, headers, follow, when, select = gather(
+    each, query, body, path, headers, follow, when, select, tags = gather(
         [
             lambda: _each(call),
             lambda: tuple(compile_tree(dict(call.query)).items()),
@@ -120,6 +123,9 @@ def compile_call(call: Call, service: Service) -> CompiledCall:
             lambda: _expression(call.follow),
             lambda: _expression(call.when),
             lambda: _expression(call.select),
+            lambda: (
+                gather([partial(Template, each) for each in call.cache.tags]) if call.cache else []
+            ),
         ]
     )
     bound, selects = _bind(each)
@@ -141,6 +147,7 @@ def compile_call(call: Call, service: Service) -> CompiledCall:
         statuses={status: orjson.dumps(value) for status, value in call.statuses.items()},
         forward=tuple(sorted(service.forward | call.forward)),
         respond=service.respond | call.respond,
+        tags=tuple(tags),
     )
 
 

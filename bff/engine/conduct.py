@@ -4,18 +4,20 @@
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from bff.engine.answer import Answer, Asked, Failure, answer_of, failure_of
+from bff.engine.answer import Answer, Asked, Failure, answer_of, failure_of, invalidated
 from bff.engine.attempts import Attempts
 from bff.engine.budget import Budget
 from bff.engine.compile import CompiledCall
 from bff.engine.expression import truthy
 from bff.engine.fanout import fan_out
+from bff.engine.keeper import Keeper, kept_request
 from bff.engine.plan import Node, Plan
 from bff.engine.pursue import Means, Pursuit, keep_credentials
-from bff.engine.settle import Running, Settled, Timing, give_up_items, settle
+from bff.engine.settle import Running, Settled, Timing, aged, give_up_items, settle
 from bff.engine.template import header_value
 from bff.errors import BffError, Cancelled, GrantEnded, TimedOut, Unfillable
 from bff.model.exchange import Deadline, Headers, Outcome, OutcomeKind
@@ -23,11 +25,17 @@ from bff.upstream.exchange import Clock, Completion, Credentials, Effects, Excha
 
 
 def conduct(
-    plan: Plan, asked: Asked, deadline: Deadline, exchange: Exchange, effects: Effects, clock: Clock
+    plan: Plan,
+    asked: Asked,
+    deadline: Deadline,
+    exchange: Exchange,
+    effects: Effects,
+    clock: Clock,
+    keeper: Keeper | None = None,
 ) -> Answer:
     """Run `plan` and shape what it brings; returns by the deadline, whatever services do."""
     mailbox = clock.mailbox()
-    run = Run(plan, asked, deadline, exchange, effects, clock, mailbox)
+    run = Run(plan, asked, deadline, exchange, effects, clock, mailbox, keeper)
     run.begin()
     while not run.done:
         completion = mailbox.get(max(0.0, run.next_timer - clock.now()))
@@ -50,8 +58,10 @@ class Run:
         effects: Effects,
         clock: Clock,
         mailbox: Mailbox,
+        keeper: Keeper | None = None,
     ) -> None:
         self.plan = plan
+        self._keeper = keeper
         self.asked = asked
         self.deadline = deadline
         self.nodes: dict[str, Node] = dict(plan.nodes)
@@ -125,9 +135,11 @@ class Run:
     def answer(self) -> Answer:
         """The shaped answer, or the failure."""
         outcomes = {name: self.outcomes[name] for name in self.nodes}
+        tags = invalidated(self.plan, self.values, outcomes)
         if self.failure:
-            return Answer(None, outcomes, failure=self.failure)
-        return answer_of(self.plan, self.values, outcomes, self.means.replies)
+            return Answer(None, outcomes, failure=self.failure, invalidates=tags)
+        answer = answer_of(self.plan, self.values, outcomes, self.means.replies)
+        return replace(answer, invalidates=tags) if tags else answer
 
     def scope(self, _node: Node) -> Mapping[str, Any]:
         """The values that a call is filled with."""
@@ -157,7 +169,18 @@ class Run:
         if not fan.units:
             self._finish(call)
         for index in range(len(fan.units)):
-            Pursuit(self.means, call, index).send()
+            self._request(call, index)
+
+    def _request(self, call: Running, index: int) -> None:
+        """Pursue one request of a call, or have what is kept of it looked up first."""
+        kept = self.plan.keeping.calls.get(call.node.compiled.name) if self._keeper else None
+        if kept and self._keeper:
+            scope = self.scope(call.node)
+            request = kept_request(self._keeper, self.means, call, index, kept, scope)
+            if request:
+                request.begin()
+                return
+        Pursuit(self.means, call, index).send()
 
     def _skips(self, node: Node) -> bool:
         """Whether the call is not made; what stands in its way may also be an error.
@@ -207,7 +230,8 @@ class Run:
     def _finish(self, call: Running) -> None:
         compiled = call.node.compiled
         settled = settle(compiled, call.fan, call.results, self._timing(call.started))
-        if settled.outcome.kind != "ok":
+        settled = aged(settled, call)
+        if settled.outcome.kind not in {"ok", "stale"}:
             self.means.replies.pop(compiled.name, None)
         self._end(call.node, settled)
 

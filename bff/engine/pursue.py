@@ -157,6 +157,7 @@ def read(replies: dict[str, Replied], call: CompiledCall, reply: Reply) -> Any:
         UpstreamError: it has none.
     """
     replied = replies.setdefault(call.name, Replied(reply.status))
+    replied.said.append(reply.headers)
     value = read_reply(call, reply)
     if call.fold and not isinstance(value, Stood):
         value = by_key(call.fold, value)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from bff.model.cache import CacheRule, CacheStore
 from bff.model.service import HeaderTemplates, Service
 from bff.model.source import Place, Source, Tree
 
@@ -96,6 +97,7 @@ class Call:
         rung: what a failure means: the view fails, null, or `fallback`.
         passes: statuses that a failed required call hands to the client.
         timeout: seconds; None is the service's.
+        cache: how its replies are kept; None keeps none.
     """
 
     name: str
@@ -127,6 +129,7 @@ class Call:
     guard: bool = False
     safe: bool = True
     timeout: float | None = None
+    cache: CacheRule | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +164,8 @@ class View:
         max_calls: requests that one answer may cost.
         max_bytes: bytes that all its replies together may have.
         strict: whether undeclared query parameters are refused.
+        cache: how its answers are kept; None keeps none.
+        invalidates: templates of the tags of what is no longer true once it has written.
     """
 
     name: str
@@ -190,6 +195,8 @@ class View:
     function: Callable[[Any], Any] | None = None
     reads: tuple[tuple[str, ...], ...] | None = None
     given: frozenset[str] = field(default_factory=frozenset)
+    cache: CacheRule | None = None
+    invalidates: tuple[Source, ...] = ()
 
     @property
     def route(self) -> str:
@@ -209,3 +216,4 @@ class Config:
     frontends: Mapping[str, Frontend]
     services: Mapping[str, Service]
     views: tuple[View, ...]
+    cache: CacheStore = field(default_factory=CacheStore)

@@ -13,6 +13,7 @@ class Answered:
     Args:
         id: the request's id, which the client has as well.
         took: seconds.
+        kept: what the cache had to do with it: `hit`, `stale`, `miss`; empty for nothing.
     """
 
     id: str
@@ -21,6 +22,7 @@ class Answered:
     status: int
     took: float
     outcomes: Mapping[str, Outcome]
+    kept: str = ""
 
 
 Listener = Callable[[Answered], None]

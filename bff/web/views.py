@@ -3,13 +3,15 @@
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import Any, Final
+from time import time
+from typing import Any
 
 from flask import Flask, Request, Response, g, request
 
 from bff.engine.answer import Answer, Asked, Failure
 from bff.engine.conduct import conduct
 from bff.engine.converse import converse
+from bff.engine.keeper import Keeper
 from bff.engine.params import BadValue, decode
 from bff.engine.plan import Plan
 from bff.errors import LoginRequired
@@ -20,17 +22,18 @@ from bff.model.view import Frontend, View
 from bff.observe.events import Answered, Listener
 from bff.upstream.exchange import Clock, Effects, Exchange
 from bff.web.body import BadBody, BodyReader
-from bff.web.encode import encode
+from bff.web.fingerprint import fingerprint
 from bff.web.headers import (
     calls_header,
     forwardable,
     lifecycle_headers,
-    respondable,
     timing_header,
 )
+from bff.web.page import Pages, Sent
+from bff.web.policy import cache_status, calls_status, kept_word
 from bff.web.problem import problem
+from bff.web.serve import UNWRITABLE, KeptPages, Served, conducted
 
-_NO_CONTENT: Final = frozenset({204, 205})
 Authenticate = Callable[[Request], Principal]
 
 
@@ -42,6 +45,7 @@ class Engine:
         authenticate: says who asks, from the request.
         services: what expressions may know of services.
         timing: whether answers carry Server-Timing; for development, it tells of the inside.
+        keeper: keeps what is declared to be kept; None where nothing is.
     """
 
     exchange: Exchange
@@ -51,6 +55,7 @@ class Engine:
     services: Mapping[str, Service]
     listener: Listener
     timing: bool = False
+    keeper: Keeper | None = None
 
 
 def view_routes(
@@ -94,6 +99,14 @@ class _Handler:
         self._answer = converse if view.function else conduct
         self._body = BodyReader(view.body, view.max_body) if view.body is not None else None
         self._lifecycle = lifecycle_headers(view)
+        keeper, kept = engine.keeper, plan.keeping.view
+        self._now = keeper.cache.now if keeper else time
+        self._pages = Pages(plan, frontend, self._access, keeper.cache if keeper else None)
+        self._kept = (
+            KeptPages(plan, kept, keeper, self._pages, self._conduct, fingerprint(plan))
+            if keeper and kept
+            else None
+        )
 
     def __call__(self, **variables: str) -> Response:
         clock = self._engine.clock
@@ -106,23 +119,16 @@ class _Handler:
             return problem(400, f"parameters are not as declared: {names}", errors=bad.errors)
         except BadBody as bad_body:
             return problem(bad_body.status, bad_body.detail, errors=bad_body.errors)
-        answer = self._answer(
-            self._plan,
-            Asked(scope, scope["headers"], principal),
-            Deadline(begun + self._plan.view.timeout),
-            self._engine.exchange,
-            self._engine.effects,
-            clock,
-        )
-        response = _failed(answer.failure) if answer.failure else _answered(answer)
-        response.headers["BFF-Calls"] = calls_header(answer.outcomes)
-        response.headers.extend(self._lifecycle)
-        if scope["locale"]:
-            response.headers["Content-Language"] = scope["locale"]
-            response.vary.add("Accept-Language")
+        asked = Asked(scope, scope["headers"], principal)
+        if self._kept:
+            served = self._kept.serve(asked, begun)
+        else:
+            served = conducted(self._pages, self._conduct, asked, begun, self._now())
+        response = self._response(served, scope["locale"])
         took = clock.now() - begun
+        outcomes = served.answer.outcomes if served.answer else {}
         if self._engine.timing:
-            response.headers["Server-Timing"] = timing_header(answer.outcomes, took)
+            response.headers["Server-Timing"] = timing_header(outcomes, took)
         self._engine.listener(
             Answered(
                 id=g.request_id,
@@ -130,9 +136,48 @@ class _Handler:
                 view=self._plan.view.name,
                 status=response.status_code,
                 took=took,
-                outcomes=answer.outcomes,
+                outcomes=outcomes,
+                kept=kept_word(served.told),
             )
         )
+        return response
+
+    def _conduct(self, asked: Asked, begun: float) -> Answer:
+        """Conduct the view; what it makes untrue is invalidated before anybody hears of it."""
+        engine = self._engine
+        deadline = Deadline(begun + self._plan.view.timeout)
+        answer = self._answer(
+            self._plan,
+            asked,
+            deadline,
+            engine.exchange,
+            engine.effects,
+            engine.clock,
+            engine.keeper,
+        )
+        if answer.invalidates and engine.keeper:
+            engine.keeper.cache.invalidate(answer.invalidates)
+        return answer
+
+    def _response(self, served: Served, locale: str | None) -> Response:
+        if served.page is not None:
+            response = self._pages.response(served.page, request, Sent(served.address, self._now()))
+        else:
+            failure = served.failure or UNWRITABLE
+            response = _failed(failure)
+            if served.answer:
+                response.headers["BFF-Calls"] = calls_header(served.answer.outcomes)
+            response.headers.extend(self._lifecycle)
+            if locale:
+                response.headers["Content-Language"] = locale
+                response.vary.add("Accept-Language")
+        status = []
+        if self._kept:
+            status.append(cache_status(served.told, stored=served.address is not None))
+        if self._engine.timing and served.answer:
+            status += calls_status(self._plan, served.answer.outcomes)
+        if status:
+            response.headers["Cache-Status"] = ", ".join(status)
         return response
 
     def _principal(self) -> Principal:
@@ -188,22 +233,6 @@ def _params(view: View, variables: Mapping[str, str]) -> dict[str, Any]:
     if errors:
         raise _BadRequest(errors)
     return values
-
-
-def _answered(answer: Answer) -> Response:
-    empty = answer.status in _NO_CONTENT
-    try:
-        body = b"" if empty else encode(answer.value)
-    except ValueError:
-        return problem(502, "the answer is no JSON: it is nested too deeply, or not finite")
-    response = Response(body, answer.status, mimetype="application/json")
-    if empty:
-        del response.headers["Content-Type"]
-    for name, value in respondable(answer.respond):
-        response.headers.add(name, value)
-    partial = any(each.kind in {"failed", "fallback"} for each in answer.outcomes.values())
-    response.headers["Cache-Control"] = "no-store" if partial else "private, no-cache"
-    return response
 
 
 def _failed(failure: Failure) -> Response:

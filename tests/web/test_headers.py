@@ -161,7 +161,15 @@ def test_only_declared_headers_cross_either_way(site):
     )
     assert (asked.header("x-app"), asked.header("user-agent")) == ("7", "phone")
     crossed = {name.lower() for name, _ in reply.headers}
-    ours = {"content-type", "content-length", "cache-control", "bff-calls", "x-request-id"}
+    ours = {
+        "content-type",
+        "content-length",
+        "cache-control",
+        "bff-calls",
+        "x-request-id",
+        "etag",
+        "vary",
+    }
     assert crossed == ours | {"x-content-type-options", "x-version"}
     assert reply.headers["Cache-Control"] == "private, no-cache"
 
