@@ -38,6 +38,12 @@ class Sent:
     now: float
 
 
+class _Bare(Response):
+    """A response whose headers are those of its page, and no others."""
+
+    default_mimetype = None
+
+
 class Pages:
     """Makes and sends the pages of one view of one frontend."""
 
@@ -100,12 +106,12 @@ class Pages:
             known = request.headers.get("If-None-Match")
             if known is not None and is_known(etag, known):
                 kept = [each for each in headers if each[0] != "Content-Type"]
-                return Response(status=_NOT_MODIFIED, headers=kept, content_type=None)
+                return _Bare(status=_NOT_MODIFIED, headers=kept)
         body = page.body
         if coding and sent.address is not None:
             body = self._variant(page, sent.address, coding)
             headers.append(("Content-Encoding", coding))
-        return Response(body, page.status, headers)
+        return _Bare(body, page.status, headers)
 
     def _variant(self, page: Entry, address: str, coding: str) -> bytes:
         """A page in a coding, kept beside it; of an address that no longer counts nobody asks."""
