@@ -106,7 +106,8 @@ def _service(place: Place, values: dict[str, Any]) -> Service:
     if isinstance(values["credentials"], tuple):
         values |= {"credentials": "static", "secret": (values["credentials"],)}
     urls = values.pop("url")
-    values |= {"url": urls[0], "others": _others(place, urls)}
+    values["others"] = _others(place, urls)
+    values["url"] = urls[0]
     if isinstance(values.get("limit"), tuple):
         values["limit"], values["wait"] = values["limit"]
     values["hopeless"] = values["hopeless"] == "send"
