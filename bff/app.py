@@ -1,6 +1,7 @@
 """The whole product on one screen: what is declared, wired to what runs it."""
 
 from collections.abc import Callable
+from random import random
 
 from flask import Flask, Request
 
@@ -14,10 +15,11 @@ from bff.errors import ConfigError, Problem
 from bff.model.exchange import Headers
 from bff.model.principal import NOBODY, Principal
 from bff.model.source import Place
-from bff.observe.events import Listener
-from bff.observe.log import log_answers
+from bff.observe.events import Listener, Watcher
+from bff.observe.log import log_answers, log_changes
 from bff.upstream.effects import Performer, PoolEffects
 from bff.upstream.exchange import Clock, Credentials, Effects, Exchange, SystemClock
+from bff.upstream.guard import Guards
 from bff.upstream.pool import PoolExchange
 from bff.web.gate import guard
 from bff.web.health import Management, health_routes
@@ -33,8 +35,10 @@ def create_app(
     effects: Effects | None = None,
     clock: Clock | None = None,
     cache: Cache | None = None,
+    dice: Callable[[], float] = random,
     authenticate: Callable[[Request], Principal] | None = None,
     listener: Listener = log_answers,
+    watcher: Watcher = log_changes,
     timing: bool = False,
 ) -> Flask:
     """Wire everything together; starts no thread and opens no socket.
@@ -43,6 +47,7 @@ def create_app(
         checked: the configuration; the last good one of `settings.config` if not given.
         settings: how the process runs; from the environment if not given.
         cache: what is kept; as declared if not given, and none where nothing is to be kept.
+        dice: gives numbers from 0 up to 1.
         authenticate: says who asks; nobody is signed in if not given.
         timing: whether answers carry Server-Timing, for development.
 
@@ -62,15 +67,18 @@ def create_app(
         performers: dict[type, Performer] = {Credentials: _no_credentials}
         performers |= {Look: cache.look, Write: cache.write} if cache else {}
         effects = PoolEffects(performers, settings.pool)
+    places = max(1, settings.pool // 2)  # so that one slow service cannot have all threads
+    guards = Guards(config.services, places, clock, dice, watcher)
     engine = Engine(
         exchange=exchange,
         effects=effects,
         clock=clock,
+        guards=guards,
         authenticate=authenticate or _nobody,
         services=config.services,
         listener=listener,
         timing=timing,
-        keeper=keeper_of(cache, exchange, effects, clock) if cache else None,
+        keeper=keeper_of(cache, exchange, effects, clock, guards) if cache else None,
     )
     checks = {"upstream": exchange.unready}
     notes = {"configuration": snapshot.refused}

@@ -19,6 +19,8 @@ BffError
 │   ├── BadStatus            502, or the upstream's own where the call says `pass`
 │   ├── TooMany              502
 │   ├── NoCredentials        502
+│   ├── CircuitOpen          503  the service is not asked just now
+│   ├── LimitReached         503  it is asked by too many already
 │   └── Cancelled            502
 ├── ViewFailed               ends a view in Python; the failure behind it has the status
 └── Unfillable               502  an expression or template without the values it needs
@@ -180,7 +182,16 @@ class TimedOut(UpstreamError):
 
 
 class Unreachable(UpstreamError):
-    """No connection, or one that broke before the reply was whole."""
+    """No connection, or one that broke before the reply was whole.
+
+    Args:
+        before: what had not happened yet: `connect`, or `reset` where nothing of a reply had come;
+            empty where some had.
+    """
+
+    def __init__(self, message: str, before: str = "") -> None:
+        super().__init__(message)
+        self.before = before
 
 
 class BadReply(UpstreamError):
@@ -209,6 +220,29 @@ class NoCredentials(UpstreamError):
     """The credentials that a service is called with could not be had."""
 
     reason = "credentials"
+
+
+class CircuitOpen(UpstreamError):
+    """Too many calls of the service failed: it is left alone for a while.
+
+    Args:
+        retry_after: seconds until it is asked again.
+    """
+
+    status = 503
+    reason = "circuit_open"
+
+    def __init__(self, message: str, retry_after: float) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class LimitReached(UpstreamError):
+    """As many calls of the service as may be are in flight, and stay so for too long."""
+
+    status = 503
+    reason = "limit"
+    retry_after = 1.0  # a guess: one cannot know
 
 
 class Cancelled(UpstreamError):

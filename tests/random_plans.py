@@ -7,13 +7,15 @@ from zlib import crc32
 import orjson
 from hypothesis import strategies as st
 
-from bff.declare.check import check_config
+from bff.declare.check import Checked, check_config
 from bff.declare.config import assemble
 from bff.declare.load import parse
 from bff.engine.answer import Asked
 from bff.engine.plan import Plan
 from bff.model.exchange import Reply, Request
 from bff.model.principal import NOBODY
+from bff.upstream.guard import Guards
+from tests.simulation import SimulatedClock
 
 ROOT = {
     "version": 1,
@@ -79,6 +81,17 @@ def _rung() -> st.SearchStrategy[dict[str, Any]]:
     )
 
 
+def _config(view: dict[str, Any]) -> Checked:
+    nodes = [parse(orjson.dumps(each).decode(), "made.yaml", {}) for each in (ROOT, view)]
+    return check_config(assemble(nodes[0], {"all": nodes[1]}, {}))
+
+
+def guards(clock: SimulatedClock) -> Guards:
+    """What is known of the services: nothing yet."""
+    checked = _config({"get": "/all", "call": {"get": "plain:/"}})
+    return Guards(checked.config.services, 32, clock, dice=lambda: 0.5)
+
+
 def planned(declared: dict[str, Any]) -> Plan:
     """The plan of a view that answers with everything its calls bring."""
     view = {
@@ -87,9 +100,7 @@ def planned(declared: dict[str, Any]) -> Plan:
         "calls": declared,
         "shape": {name: name for name in declared},
     }
-    nodes = [parse(orjson.dumps(each).decode(), "made.yaml", {}) for each in (ROOT, view)]
-    checked = check_config(assemble(nodes[0], {"all": nodes[1]}, {}))
-    return checked.plans["all"]["web"]
+    return _config(view).plans["all"]["web"]
 
 
 def asked() -> Asked:

@@ -89,7 +89,7 @@ def _refuse_strangers(config: Path, stubs: Mapping[str, Any]) -> None:
     """End the command where a service is not a stub: the demo asks nobody else."""
     services = checked(config).config.services
     for name, service in services.items():
-        if name not in stubs or service.url != stubs[name]["url"]:
+        if name not in stubs or service.urls != (stubs[name]["url"],):
             click.echo(f"bff demo: the service `{name}` would not be a stub", err=True)
             hint = f'record it, and read its address as "${{{name.upper()}_URL}}"'
             click.echo(f"    hint: {hint} in {service.place}", err=True)

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from bff.declare.caching import CACHE
 from bff.declare.load import Node
+from bff.declare.policy import HEDGE, RETRY
 from bff.declare.read import (
     CONSTANT,
     DURATION,
@@ -127,6 +128,8 @@ CALL_KEYS: Final = {
     "safe": Key(FLAG, "Whether it changes nothing; GET and HEAD are safe."),
     "timeout": Key(DURATION, "How long one request may take; the service's if not said."),
     "cache": Key(CACHE, "How its replies are kept; `upstream` leaves it to them."),
+    "retry": Key(RETRY, "When a request is sent again; as the service says if not said."),
+    "hedge": Key(HEDGE, "When a second request is sent; as the service says if not said."),
 }
 
 
@@ -233,6 +236,8 @@ def _call(place: Place, values: dict[str, Any]) -> Call:
         safe=values.get("safe", method in _SAFE),
         timeout=values.get("timeout"),
         cache=values.get("cache"),
+        retry=values.get("retry"),
+        hedge=values.get("hedge"),
         **_body(place_of_request, asked),
         **_rung(place, values),
     )

@@ -27,6 +27,8 @@ _KINDS: Final[Mapping[type, str]] = {
 _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
 _SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _SIZE: Final = re.compile(r"(\d+)(B|KB|MB)")
+_PERCENT: Final = re.compile(r"(\d{1,3})%")
+_WHOLE: Final = 100
 _BYTES: Final = {"B": 1, "KB": 1024, "MB": 1024 * 1024}
 
 
@@ -138,6 +140,15 @@ def _plain(what: str, *kinds: type) -> Reader:
     return Reader(lambda node: _expect(node, kinds, what), schema)
 
 
+def _percent(node: Node) -> float:
+    value = _expect(node, (str,), "a share such as 50%")
+    found = _PERCENT.fullmatch(value)
+    if not found or not 0 < int(found[1]) <= _WHOLE:
+        raise wrong(node.place, f"`{node.written}` is not a share such as 50%")
+    return int(found[1]) / _WHOLE
+
+
+PERCENT: Final = Reader(_percent, {"type": "string", "pattern": f"^{_PERCENT.pattern}$"})
 FLAG: Final = _plain("true or false", bool)
 NUMBER: Final = _plain("a number", int, float)
 DURATION: Final = _measure(_DURATION, _SECONDS, "a duration such as 800ms or 2s")

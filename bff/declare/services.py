@@ -1,25 +1,30 @@
 """Services and frontends, as `bff.yaml` declares them."""
 
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from bff.declare.credentials import CREDENTIALS
+from bff.declare.policy import BALANCE, BREAKER, EJECT, HEDGE, LIMIT, RETRY
 from bff.declare.read import (
     DURATION,
+    PERCENT,
     SIZE,
     Key,
-    integer,
     list_of,
     one_of,
     table,
     text,
     wrong,
 )
-from bff.declare.words import ADDRESS, FORWARDED_HEADER, HEADERS, REPLY_HEADER
+from bff.declare.words import ADDRESS, FORWARDED_HEADER, HEADERS, REPLY_HEADER, REQUEST_HEADER
+from bff.model.policy import Eject
 from bff.model.service import Links, Service, Tls
 from bff.model.source import Place
 from bff.model.view import Frontend
 
 _TIMEOUT: Final = 2.0
+_BUDGET: Final = 0.2
+_RENEW: Final = 60.0
 _MAX_REPLY: Final = 8 * 1024 * 1024
 
 _ORIGIN: Final = text(
@@ -52,9 +57,24 @@ LINKS: Final = table(
 )
 
 SERVICE_KEYS: Final = {
-    "url": Key(ADDRESS, "The address all its paths stand under.", required=True),
+    "url": Key(
+        list_of(ADDRESS, or_one=True), "The address all its paths stand under.", required=True
+    ),
     "timeout": Key(DURATION, "How long one request may take; 2s if not said.", _TIMEOUT),
-    "limit": Key(integer(1, 10_000), "Requests in flight per process; half the pool if not said."),
+    "limit": Key(LIMIT, "Requests in flight per process; half the pool if not said."),
+    "retry": Key(RETRY, "When a request is sent again; never if not said."),
+    "breaker": Key(BREAKER, "When it is asked no more for a while; never if not said."),
+    "hedge": Key(HEDGE, "When a second request is sent beside the first; never if not said."),
+    "budget": Key(
+        PERCENT, "Retries and hedges at once, of its requests; 20% if not said.", _BUDGET
+    ),
+    "balance": Key(BALANCE, "Which of several addresses is asked.", "least_outstanding"),
+    "eject": Key(EJECT, "When one of several addresses is left out.", Eject()),
+    "renew": Key(DURATION, "After what time a connection is used no more; 1m if not said.", _RENEW),
+    "deadline": Key(REQUEST_HEADER, "The header that says how many milliseconds are left."),
+    "hopeless": Key(
+        one_of("send", "refuse"), "What becomes of a call that cannot be in time.", "send"
+    ),
     "max_reply": Key(
         SIZE, "How large one reply may be, decompressed; 8MB if not said.", _MAX_REPLY
     ),
@@ -70,9 +90,27 @@ SERVICE_KEYS: Final = {
 }
 
 
+def _others(place: Place, urls: tuple[str, ...]) -> tuple[str, ...]:
+    """All but the first of the addresses of a service, which must be alike."""
+    if not urls:
+        raise wrong(place, "a service has an address")
+    if len(set(urls)) < len(urls):
+        raise wrong(place, "an address stands twice")
+    parts = [urlsplit(url) for url in urls]
+    if len({(each.scheme, each.path) for each in parts}) > 1:
+        raise wrong(place, "the addresses of a service differ in host and port alone")
+    return urls[1:]
+
+
 def _service(place: Place, values: dict[str, Any]) -> Service:
     if isinstance(values["credentials"], tuple):
         values |= {"credentials": "static", "secret": (values["credentials"],)}
+    urls = values.pop("url")
+    values["others"] = _others(place, urls)
+    values["url"] = urls[0]
+    if isinstance(values.get("limit"), tuple):
+        values["limit"], values["wait"] = values["limit"]
+    values["hopeless"] = values["hopeless"] == "send"
     if "tls" in values and not values["url"].startswith("https:"):
         raise wrong(place, "`tls` is of no use to a service that is asked over plain http")
     if values["redirects"] == "follow" and "links" not in values:

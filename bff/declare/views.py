@@ -44,6 +44,8 @@ _MAX_BODY: Final = 1024 * 1024
 _LONE: Final = "call"
 _SEGMENT: Final = re.compile(r"\{([a-z][a-z0-9_]*)\}|[A-Za-z0-9._~-]+")
 _TAKEN: Final = RESERVED | {"shape", "item", "null", "true", "false"}
+_RESERVE: Final = 0.05  # enough to shape and encode a large answer
+_SHARE: Final = 0.1
 _TIMEOUT: Final = 5.0
 _MAX_CALLS: Final = 200
 _MAX_BYTES: Final = 32 * 1024 * 1024
@@ -157,6 +159,7 @@ def view_keys(shared: Mapping[str, Node]) -> dict[str, Key]:
             "Who may ask; signed_in if the frontend has a way to sign in.",
         ),
         "timeout": Key(DURATION, "How long the answer may take; 5s if not said.", _TIMEOUT),
+        "reserve": Key(DURATION, "What of that is kept for the answer itself."),
         "params": Key(map_of(PARAM, NAME), "Parameters of path and query.", {}),
         "strict": Key(FLAG, "Whether undeclared query parameters are refused.", default=False),
         "calls": Key(map_of(call, NAME), "What it asks of services, by name."),
@@ -220,6 +223,7 @@ def _view(name: str, place: Place, values: dict[str, Any], frontends: Mapping[st
         shape=values.get("shape"),
         shapes=values["shapes"],
         timeout=values["timeout"],
+        reserve=_reserve(place, values),
         max_calls=values["max_calls"],
         max_bytes=values["max_bytes"],
         strict=values["strict"],
@@ -237,6 +241,14 @@ def _view(name: str, place: Place, values: dict[str, Any], frontends: Mapping[st
         cache=values.get("cache"),
         invalidates=values["invalidates"],
     )
+
+
+def _reserve(place: Place, values: dict[str, Any]) -> float:
+    timeout: float = values["timeout"]
+    reserve: float = values.get("reserve", min(_RESERVE, timeout * _SHARE))
+    if reserve >= timeout:
+        raise wrong(place, "`reserve` leaves nothing of the `timeout` to the calls")
+    return reserve
 
 
 def _calls(place: Place, values: dict[str, Any]) -> tuple[Call, ...]:

@@ -9,7 +9,15 @@ from bff.engine.compile import CompiledCall
 from bff.engine.expression import Scope
 from bff.engine.kept import filled
 from bff.engine.plan import Plan
-from bff.errors import BadStatus, BffError, TimedOut, Unfillable, UpstreamError
+from bff.errors import (
+    BadStatus,
+    BffError,
+    CircuitOpen,
+    LimitReached,
+    TimedOut,
+    Unfillable,
+    UpstreamError,
+)
 from bff.model.exchange import Headers, Outcome
 from bff.model.principal import Principal
 from bff.model.service import Service
@@ -42,6 +50,7 @@ class Failure:
         title: the refusal's words; empty for a call.
         reason: the call's, as in its outcome.
         detail: a sentence for the developer of the frontend.
+        retry_after: seconds after which asking again may be of use; None where it may be at once.
     """
 
     status: int
@@ -49,6 +58,7 @@ class Failure:
     call: str = ""
     reason: str = ""
     detail: str = ""
+    retry_after: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +105,8 @@ def failure_of(call: CompiledCall, error: BffError, reason: str) -> Failure:
         passed = error.upstream_status in call.call.passes
         if passed or (error.upstream_status == _UNAUTHORIZED and of_caller(call.service)):
             status = error.upstream_status
-    return Failure(status, call=call.name, reason=reason)
+    after = error.retry_after if isinstance(error, CircuitOpen | LimitReached) else None
+    return Failure(status, call=call.name, reason=reason, retry_after=after)
 
 
 def answer_of(

@@ -1,20 +1,22 @@
 """What is under way for one answer, and when each of it must have ended."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import partial
 from heapq import heappop, heappush
 from typing import Any, Protocol
 
-from bff.errors import TimedOut
+from bff.errors import BffError, Cancelled, LimitReached, TimedOut
 from bff.model.exchange import Deadline, Request
 from bff.upstream.exchange import Clock, Completion, Effect, Effects, Exchange, Mailbox
+from bff.upstream.guard import Guard, Permit
 
 # What is done with how an attempt ended: its result, or the error in its place.
 Then = Callable[[Any], None]
 
 
 class Carrier(Protocol):
-    """What takes something up and gives it up: an exchange, effects, loads."""
+    """What takes something up and gives it up: effects, loads."""
 
     def start(self, what: Any, deadline: Deadline, attempt: int, mailbox: Mailbox, /) -> Any:
         """Begin; exactly one completion will be put, unless it is cancelled before."""
@@ -25,11 +27,19 @@ class Carrier(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Attempt:
-    """One thing under way, what follows it, and how it is given up."""
+    """One thing under way.
+
+    Args:
+        then: what follows it.
+        drop: how it is given up, and for what reason.
+        late: what it has come to when its time is over.
+        lost: what is done besides when nobody waits for it any more.
+    """
 
     then: Then
-    carrier: Carrier
-    ticket: Any
+    drop: Callable[[BffError], None]
+    late: BffError | None
+    lost: Callable[[], None] | None = None
 
 
 class Attempts:
@@ -44,19 +54,68 @@ class Attempts:
         self._timers: list[tuple[float, int]] = []
         self._numbers = 0
 
-    def send(self, request: Request, deadline: Deadline, then: Then) -> None:
-        """Send a request."""
-        self.begin(self._exchange, request, deadline, then)
+    def send(
+        self,
+        request: Request,
+        deadline: Deadline,
+        permit: Permit,
+        then: Then,
+        lost: Callable[[], None] | None = None,
+    ) -> int:
+        """Send a request with a permit; the number gives it up."""
+        number = self._number(deadline.at)
+        mailbox = permit.towards(self._mailbox)
+        ticket = self._exchange.start(request, deadline, number, mailbox)
+        drop = partial(self._cancel, ticket, permit)
+        self._under_way[number] = _Attempt(then, drop, TimedOut("no reply in time"), lost)
+        return number
 
-    def obtain(self, effect: Effect, deadline: Deadline, then: Then) -> None:
+    def queue(
+        self,
+        guard: Guard,
+        avoid: Collection[str],
+        until: float,
+        then: Then,
+        lost: Callable[[], None] | None = None,
+    ) -> int:
+        """Wait for a permit, at most until a moment."""
+        number = self._number(until)
+        ticket = guard.start(avoid, number, self._mailbox)
+        late = LimitReached("no place in time")
+        drop = partial(_leave, guard, ticket)
+        self._under_way[number] = _Attempt(then, drop, late, lost)
+        return number
+
+    def obtain(
+        self,
+        effect: Effect,
+        deadline: Deadline,
+        then: Then,
+        lost: Callable[[], None] | None = None,
+    ) -> int:
         """Have an effect take place."""
-        self.begin(self._effects, effect, deadline, then)
+        return self.begin(self._effects, effect, deadline, then, lost)
 
-    def begin(self, carrier: Carrier, what: Any, deadline: Deadline, then: Then) -> None:
+    def begin(
+        self,
+        carrier: Carrier,
+        what: Any,
+        deadline: Deadline,
+        then: Then,
+        lost: Callable[[], None] | None = None,
+    ) -> int:
         """Have something taken up by whoever carries it."""
-        number = self._number(deadline)
+        number = self._number(deadline.at)
         ticket = carrier.start(what, deadline, number, self._mailbox)
-        self._under_way[number] = _Attempt(then, carrier, ticket)
+        drop = partial(_abandon, carrier, ticket)
+        self._under_way[number] = _Attempt(then, drop, TimedOut("no reply in time"), lost)
+        return number
+
+    def wake(self, at: float, then: Then, lost: Callable[[], None] | None = None) -> int:
+        """Do something at a moment."""
+        number = self._number(at)
+        self._under_way[number] = _Attempt(then, _nothing, None, lost)
+        return number
 
     def receive(self, completion: Completion) -> None:
         """Follow up how an attempt ended; one that nobody waits for any more is ignored."""
@@ -65,27 +124,52 @@ class Attempts:
             attempt.then(completion.result)
 
     def tick(self) -> None:
-        """Give up all whose time is over: for what follows they have timed out."""
+        """Act on what is due, and give up all whose time is over."""
         now = self._clock.now()
         while self._timers and self._timers[0][0] <= now:
             attempt = self._under_way.pop(heappop(self._timers)[1], None)
             if attempt:
-                attempt.carrier.cancel(attempt.ticket)
-                attempt.then(TimedOut("no reply in time"))
+                if attempt.late:
+                    attempt.drop(attempt.late)
+                attempt.then(attempt.late)
+
+    def cancel(self, number: int) -> None:
+        """Give up one, if it is still under way; nothing follows it."""
+        attempt = self._under_way.pop(number, None)
+        if attempt:
+            attempt.drop(Cancelled("another answer came first"))
 
     def give_up(self) -> None:
         """Give up everything; nothing follows it."""
         attempts, self._under_way = self._under_way, {}
         for attempt in attempts.values():
-            attempt.carrier.cancel(attempt.ticket)
+            attempt.drop(Cancelled("nobody waits for it any more"))
+            if attempt.lost:
+                attempt.lost()
 
     def next_timer(self) -> float | None:
-        """When the next attempt runs out of time; None if none is under way."""
+        """When something is due; None if nothing is under way."""
         while self._timers and self._timers[0][1] not in self._under_way:
             heappop(self._timers)
         return self._timers[0][0] if self._timers else None
 
-    def _number(self, deadline: Deadline) -> int:
+    def _number(self, due: float) -> int:
         self._numbers += 1
-        heappush(self._timers, (deadline.at, self._numbers))
+        heappush(self._timers, (due, self._numbers))
         return self._numbers
+
+    def _cancel(self, ticket: Any, permit: Permit, why: BffError) -> None:
+        self._exchange.cancel(ticket)
+        permit.settle(why)
+
+
+def _leave(guard: Guard, ticket: Any, _why: BffError) -> None:
+    guard.cancel(ticket)
+
+
+def _abandon(carrier: Carrier, ticket: Any, _why: BffError) -> None:
+    carrier.cancel(ticket)
+
+
+def _nothing(_why: BffError) -> None:
+    """A timer holds nothing."""

@@ -16,9 +16,15 @@ class Budget:
         Raises:
             TooMany: the view allows fewer.
         """
-        if self._sent + requests > self._requests:
+        if not self.affords(requests):
             raise TooMany(f"the view allows {self._requests} calls")
+
+    def affords(self, requests: int) -> bool:
+        """Whether so many more may be sent; they are then counted."""
+        if self._sent + requests > self._requests:
+            return False
         self._sent += requests
+        return True
 
     def receive(self, size: int) -> None:
         """Count the bytes of a reply.

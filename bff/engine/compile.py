@@ -12,6 +12,7 @@ from bff.engine.functional import Function
 from bff.engine.reads import Paths, Reads, reads, together
 from bff.engine.template import PathTemplate, Template, compile_tree, templates_in
 from bff.errors import ConfigError, Problem, gather
+from bff.model.policy import Hedge, Retry
 from bff.model.service import HeaderTemplates, Service
 from bff.model.source import Source
 from bff.model.view import Batch, Call
@@ -21,6 +22,7 @@ _ACCEPT: Final = {
     "xml": ("accept", "application/xml, text/xml"),
     "text": ("accept", "text/plain, text/*;q=0.9, */*;q=0.1"),
 }
+_REPEATABLE: Final = frozenset({"PUT", "DELETE"})  # RFC 9110, section 9.2.2; GET if it is `safe`
 _ANYTHING: Final = ("accept", "*/*")
 
 
@@ -50,6 +52,8 @@ class CompiledCall:
         fallback: its fallback as JSON, decoded afresh for each request.
         statuses: likewise, the values of its `status`.
         tags: what its kept replies can be invalidated by.
+        retry: when its requests are sent again; None where they may not be.
+        hedge: when a second request is sent beside the first, likewise.
     """
 
     call: Call
@@ -70,6 +74,8 @@ class CompiledCall:
     forward: tuple[str, ...] = ()
     respond: frozenset[str] = field(default_factory=frozenset)
     tags: tuple[Template, ...] = ()
+    retry: Retry | None = None
+    hedge: Hedge | None = None
 
     @property
     def name(self) -> str:
@@ -85,6 +91,11 @@ class CompiledCall:
     def timeout(self) -> float:
         """Seconds that one of its requests may take."""
         return self.call.timeout or self.service.timeout
+
+    @property
+    def endpoint(self) -> str:
+        """What its requests have in common, for what is remembered of them."""
+        return f"{self.call.method} {self.call.path.text}"
 
     @property
     def templates(self) -> Iterator[Template]:
@@ -148,6 +159,8 @@ def compile_call(call: Call, service: Service) -> CompiledCall:
         forward=tuple(sorted(service.forward | call.forward)),
         respond=service.respond | call.respond,
         tags=tuple(tags),
+        retry=(call.retry or service.retry) if call.safe or call.method in _REPEATABLE else None,
+        hedge=(call.hedge or service.hedge) if call.safe else None,
     )
 
 

@@ -15,13 +15,15 @@ from bff.engine.compile import CompiledCall
 from bff.engine.expression import truthy
 from bff.engine.fanout import fan_out
 from bff.engine.keeper import Keeper, kept_request
+from bff.engine.means import Means, keep_credentials
 from bff.engine.plan import Node, Plan
-from bff.engine.pursue import Means, Pursuit, keep_credentials
+from bff.engine.pursue import Pursuit
 from bff.engine.settle import Running, Settled, Timing, aged, give_up_items, settle
 from bff.engine.template import header_value
 from bff.errors import BffError, Cancelled, GrantEnded, TimedOut, Unfillable
 from bff.model.exchange import Deadline, Headers, Outcome, OutcomeKind
 from bff.upstream.exchange import Clock, Completion, Credentials, Effects, Exchange, Mailbox
+from bff.upstream.guard import Guards
 
 
 def conduct(
@@ -31,18 +33,22 @@ def conduct(
     exchange: Exchange,
     effects: Effects,
     clock: Clock,
+    guards: Guards,
     keeper: Keeper | None = None,
 ) -> Answer:
     """Run `plan` and shape what it brings; returns by the deadline, whatever services do."""
     mailbox = clock.mailbox()
-    run = Run(plan, asked, deadline, exchange, effects, clock, mailbox, keeper)
-    run.begin()
-    while not run.done:
-        completion = mailbox.get(max(0.0, run.next_timer - clock.now()))
-        if completion is None:
-            run.tick()
-        else:
-            run.receive(completion)
+    run = Run(plan, asked, deadline, exchange, effects, clock, guards, mailbox, keeper)
+    try:
+        run.begin()
+        while not run.done:
+            completion = mailbox.get(max(0.0, run.next_timer - clock.now()))
+            if completion is None:
+                run.tick()
+            else:
+                run.receive(completion)
+    finally:
+        run.give_up()
     return run.answer()
 
 
@@ -57,6 +63,7 @@ class Run:
         exchange: Exchange,
         effects: Effects,
         clock: Clock,
+        guards: Guards,
         mailbox: Mailbox,
         keeper: Keeper | None = None,
     ) -> None:
@@ -72,6 +79,7 @@ class Run:
         self.means = Means(
             attempts=self._attempts,
             clock=clock,
+            guards=guards,
             principal=asked.principal,
             budget=Budget(plan.view.max_calls, plan.view.max_bytes),
             ended=self._ended,
@@ -180,7 +188,7 @@ class Run:
             if request:
                 request.begin()
                 return
-        Pursuit(self.means, call, index).send()
+        Pursuit(self.means, call, index).begin()
 
     def _skips(self, node: Node) -> bool:
         """Whether the call is not made; what stands in its way may also be an error.

@@ -16,6 +16,7 @@ from bff.engine.plan import Node, Plan
 from bff.errors import ViewFailed
 from bff.model.exchange import Deadline, Outcome
 from bff.upstream.exchange import Clock, Effects, Exchange, Mailbox
+from bff.upstream.guard import Guards
 
 _REFUSALS: Final = range(400, 500)
 _WORST: Final = ("failed", "fallback", "stale", "skipped", "ok")
@@ -172,11 +173,12 @@ def converse(
     exchange: Exchange,
     effects: Effects,
     clock: Clock,
+    guards: Guards,
     keeper: Keeper | None = None,
 ) -> Answer:
     """Run a view's function; calls that it did not wait for are given up when it returns."""
     mailbox = clock.mailbox()
-    run = OnDemand(plan, asked, deadline, exchange, effects, clock, mailbox, keeper)
+    run = OnDemand(plan, asked, deadline, exchange, effects, clock, guards, mailbox, keeper)
     run.begin()
     function, reads = plan.view.function, plan.view.reads
     values = dict(asked.scope) if reads is None else given_only(reads, asked.scope)

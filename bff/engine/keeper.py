@@ -5,9 +5,10 @@ enough is kept, has what it sends shared by all who want the same, and puts what
 place of a failure.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from bff.cache.decide import judge, stands_in
 from bff.cache.entry import Entry
@@ -20,11 +21,13 @@ from bff.engine.expression import Scope
 from bff.engine.fanout import FanOut, Unit
 from bff.engine.kept import Kept
 from bff.engine.loads import Landed, Load, Loads
-from bff.engine.pursue import Means, Pursuit, read
+from bff.engine.means import Means, read
+from bff.engine.pursue import Pursuit
 from bff.engine.settle import Running
 from bff.errors import BadStatus, BffError, Unfillable
 from bff.model.exchange import Deadline, Freshness, Headers, Reply, Request
 from bff.upstream.exchange import Clock, Effects, Exchange
+from bff.upstream.guard import Guards
 
 _LOOK: Final = 0.3  # seconds that the shared level may take before the service is asked instead
 _FIRST_SERVER_ERROR: Final = 500
@@ -49,9 +52,11 @@ class Keeper:
     clock: Clock
 
 
-def keeper_of(cache: Cache, exchange: Exchange, effects: Effects, clock: Clock) -> Keeper:
+def keeper_of(
+    cache: Cache, exchange: Exchange, effects: Effects, clock: Clock, guards: Guards
+) -> Keeper:
     """A keeper; its threads start with their first work."""
-    loads = Loads(exchange, effects, cache, clock)
+    loads = Loads(exchange, effects, cache, clock, guards)
     return Keeper(cache, loads, Background(), exchange, effects, clock)
 
 
@@ -87,7 +92,6 @@ class KeptRequest:
         self._compiled = call.node.compiled
         self._request = call.fan.units[index].request
         self._near = Near()
-        self._again = False
 
     def begin(self) -> None:
         """Answer from what is kept, or have it loaded."""
@@ -101,34 +105,27 @@ class KeptRequest:
     def load(self, near: Near) -> None:
         """Have it loaded, by a pursuit of its own or by one that is under way."""
         self._near = near
-        shared = cast("Attempts", _Shared(self))  # of it, a pursuit sees what it sends with
-        Pursuit(
-            replace(self._means, attempts=shared, ended=self._ended), self._call, self._index
-        ).send()
+        means = replace(self._means, ended=self._ended)
+        Pursuit(means, self._call, self._index, self._join).begin()
 
-    def join(self, request: Request, deadline: Deadline, then: Then) -> None:
+    def _join(self, request: Request, then: Then, lost: Callable[[], None]) -> int:
         """Send a request for all who want what it brings."""
-        if request.target != self._request.target:  # redirected: of another address, not kept
-            self._means.attempts.send(request, deadline, then)
-            return
-        service = self._compiled.service.name
+        compiled = self._compiled
+        service, retry = compiled.service, compiled.retry
         load = Load(
             request=request,
             wanted=self._wanted,
             address=self._near.address,
             kept=self._kept,
             entry=self._near.entry,
-            lasts=self._compiled.timeout,
+            lasts=min(compiled.timeout, (retry.each if retry else None) or compiled.timeout),
             readable=self._readable,
-            label=f"reply of {service}",
+            label=f"reply of {service.name}",
+            deadline=service.deadline,
+            latencies=self._means.guards[service.name].latencies(compiled.endpoint),
         )
-        then = partial(self._landed, request, deadline, then)
-        self._means.attempts.begin(self._keeper.loads, load, deadline, then)
-
-    @property
-    def attempts(self) -> Attempts:
-        """What all else of this answer is sent with."""
-        return self._means.attempts
+        then = partial(self._landed, then)
+        return self._means.attempts.begin(self._keeper.loads, load, self._call.ends, then, lost)
 
     def _looked(self, result: Near | BffError) -> None:
         # where the shared level did not answer in time, what is loaded is not kept
@@ -150,23 +147,10 @@ class KeptRequest:
             self._keeper.background.run(self._wanted.digest, self._refresh)
         self._means.ended(self._call, self._index, value)
 
-    def _landed(self, request: Request, deadline: Deadline, then: Then, landed: Any) -> None:
-        """A load has ended; who only joined one that failed joins, or starts, one more.
-
-        So a crowd does not fail with the one that happened to be first, and asks once more, not
-        a hundred times.
-        """
-        if not isinstance(landed, Landed):
-            then(landed)  # this one's own time is over
-            return
-        if not landed.led and _failed(landed.result) and not self._again:
-            self._again = True
-            if deadline.left(self._means.clock.now()) > 0:
-                self.join(request, deadline, then)
-                return
-        if landed.entry is not None:
+    def _landed(self, then: Then, landed: Any) -> None:
+        if isinstance(landed, Landed) and landed.entry is not None:
             self._tell(landed.entry, hit=False, collapsed=not landed.led)
-        then(landed.result)
+        then(landed)
 
     def _ended(self, call: Running, index: int, result: Any) -> None:
         entry = self._near.entry
@@ -241,24 +225,8 @@ class KeptRequest:
         self._call.kept[self._index] = told
 
 
-class _Shared:
-    """Attempts, of which those that send join what others have sent."""
-
-    def __init__(self, kept: KeptRequest) -> None:
-        self.send = kept.join
-        self._attempts = kept.attempts
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._attempts, name)
-
-
 def _reply(entry: Entry) -> Reply:
     return Reply(entry.status, entry.headers, entry.body)
-
-
-def _failed(result: Any) -> bool:
-    """Whether another attempt may bring what this one did not."""
-    return isinstance(result, BffError) or result.status >= _FIRST_SERVER_ERROR
 
 
 def _may_be_stood_in_for(error: BffError) -> bool:

@@ -32,7 +32,8 @@ def target_of(link: Any, service: Service, base: str = "/") -> str:
         parts = urlsplit(urljoin(f"{service.url}{base}", link))
     except ValueError:
         raise BadReply("what should be followed is no link") from None
-    origins = {f"{own.scheme}://{own.netloc}", *links.origins}
+    origins = {f"{each.scheme}://{each.netloc}" for each in map(urlsplit, service.urls)}
+    origins.update(links.origins)
     if f"{parts.scheme}://{parts.netloc}" not in origins:
         raise BadReply("the link leads to another origin")
     path = parts.path or "/"

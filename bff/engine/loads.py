@@ -7,7 +7,7 @@ later finds it kept. A waiter that runs out of time leaves, and disturbs nobody.
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from bff.cache.decide import age_of, conditional, confirmed, judge, lifetime
 from bff.cache.entry import Entry
@@ -15,8 +15,11 @@ from bff.cache.flight import Flights
 from bff.cache.key import Wanted
 from bff.cache.levels import Cache, Write
 from bff.engine.kept import Kept
+from bff.errors import CircuitOpen
 from bff.model.exchange import Deadline, Reply, Request
 from bff.upstream.exchange import Clock, Completion, Effects, Exchange, Mailbox
+from bff.upstream.guard import Guards, Permit
+from bff.upstream.hedge import Latencies
 
 _SLACK: Final = 0.5  # seconds that an exchange may be late with what has timed out
 _NOT_MODIFIED: Final = 304
@@ -38,6 +41,8 @@ class Load:
         address: where; None where it cannot be kept just now.
         entry: what is there, to be asked about.
         lasts: seconds that it may take.
+        deadline: the header that says so to the service.
+        latencies: where how long it takes is remembered.
         readable: whether a reply is what the call takes for a good one.
         label: what it is of, for operators.
     """
@@ -50,6 +55,8 @@ class Load:
     lasts: float
     readable: Callable[[Reply], bool]
     label: str
+    deadline: str | None = None
+    latencies: Latencies | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +66,13 @@ class Landed:
     Args:
         led: whether this is the one for whom it was started.
         entry: what was kept of it.
+        url: the address that was asked.
     """
 
     result: Any
     led: bool
     entry: Entry | None = None
+    url: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,18 +81,14 @@ class _Waiter:
     mailbox: Mailbox
 
 
-class _Started(Protocol):
-    def __call__(
-        self, request: Request, deadline: Deadline, attempt: int, mailbox: Mailbox
-    ) -> Any: ...
-
-
 class Loads:
     """Starts loads, and lets others wait for those that are under way."""
 
-    def __init__(self, exchange: Exchange, effects: Effects, cache: Cache, clock: Clock) -> None:
-        self._start: _Started = exchange.start
-        self._effects, self._cache, self._clock = effects, cache, clock
+    def __init__(
+        self, exchange: Exchange, effects: Effects, cache: Cache, clock: Clock, guards: Guards
+    ) -> None:
+        self._exchange, self._effects, self._guards = exchange, effects, guards
+        self._cache, self._clock = cache, clock
         self._flights: Flights[_Waiter] = Flights()
 
     def start(
@@ -101,13 +106,12 @@ class Loads:
         ends = now + load.lasts
         waiter = _Waiter(attempt, mailbox)
         if self._flights.join(key, waiter, now, ends + _SLACK):
-            landing = _Landing(self, key, load)
             entry = self._kept_meanwhile(load)
             if entry:
                 reply = Reply(entry.status, entry.headers, entry.body)
                 self.land(key, reply, entry)
             else:
-                self._start(_asking(load), Deadline(ends), 0, landing)
+                self._admit(_Landing(self, key, load, Deadline(ends)))
         return key, waiter
 
     def cancel(self, ticket: tuple[Hashable, _Waiter]) -> None:
@@ -135,11 +139,35 @@ class Loads:
             self._effects.start(write, Deadline(self._clock.now() + 1), 0, NOBODY_WAITS)
         return result, entry
 
-    def land(self, key: Hashable, result: Any, entry: Entry | None) -> None:
+    def land(self, key: Hashable, result: Any, entry: Entry | None, url: str = "") -> None:
         """Tell all who wait."""
         for index, waiter in enumerate(self._flights.land(key)):
-            landed = Landed(result, led=index == 0, entry=entry)
+            landed = Landed(result, index == 0, entry, url)
             waiter.mailbox.put(Completion(waiter.attempt, landed))
+
+    def send(self, landing: "_Landing", permit: Permit) -> None:
+        """Send what a place was had for."""
+        load = landing.load
+        landing.url = permit.url
+        permit.latencies = load.latencies
+        request = replace(_asking(load), url=permit.url)
+        if load.deadline:
+            left = str(int(landing.ends.left(self._clock.now()) * 1000))
+            request = replace(request, headers=(*request.headers, (load.deadline, left)))
+        self._exchange.start(request, landing.ends, 0, permit.towards(landing))
+
+    def _admit(self, landing: "_Landing") -> None:
+        """Have a place of the service, at once or in line: one for all who wait."""
+        guard = self._guards[landing.load.request.service]
+        try:
+            permit = guard.admit()
+        except CircuitOpen as error:
+            landing.put(Completion(0, error))
+            return
+        if permit:
+            self.send(landing, permit)
+        else:
+            guard.start((), 0, _Line(self, landing))
 
     def _kept_meanwhile(self, load: Load) -> Entry | None:
         """What a load that ended just before this one began has left."""
@@ -150,22 +178,33 @@ class Loads:
 
 
 class _Landing:
-    """The mailbox of a load: what comes in is kept, and passed on to all who wait."""
+    """Where a load ends: what comes in is kept, and passed on to all who wait."""
 
-    def __init__(self, loads: Loads, key: Hashable, load: Load) -> None:
-        self._loads, self._key, self._load = loads, key, load
+    def __init__(self, loads: Loads, key: Hashable, load: Load, ends: Deadline) -> None:
+        self._loads, self._key = loads, key
+        self.load, self.ends, self.url = load, ends, ""
 
     def put(self, completion: Completion) -> None:
         """Land."""
         result, entry = completion.result, None
         try:
-            result, entry = self._loads.keep(self._load, result)
+            result, entry = self._loads.keep(self.load, result)
         finally:  # whatever keeping it may raise, somebody waits
-            self._loads.land(self._key, result, entry)
+            self._loads.land(self._key, result, entry, self.url)
 
-    def get(self, timeout: float) -> Completion | None:
-        """Nobody waits in this one."""
-        raise NotImplementedError
+
+class _Line:
+    """Where a load stands in line for a place."""
+
+    def __init__(self, loads: Loads, landing: _Landing) -> None:
+        self._loads, self._landing = loads, landing
+
+    def put(self, completion: Completion) -> None:
+        """Its turn has come, or it never will."""
+        if isinstance(completion.result, Permit):
+            self._loads.send(self._landing, completion.result)
+        else:
+            self._landing.put(completion)
 
 
 class _NobodyWaits:

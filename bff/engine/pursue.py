@@ -4,106 +4,224 @@
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
-from bff.engine.answer import Replied
-from bff.engine.attempts import Attempts
-from bff.engine.budget import Budget
-from bff.engine.compile import CompiledCall
-from bff.engine.fanout import by_key
+from bff.engine.attempts import Then
 from bff.engine.links import redirected
-from bff.engine.reading import Stood, connection_names, read_reply
+from bff.engine.loads import Landed
+from bff.engine.means import Means, keep_credentials, read
 from bff.engine.settle import Running
-from bff.errors import (
-    AuthError,
-    BffError,
-    GrantEnded,
-    NoCredentials,
-    TimedOut,
-    TooMany,
-    UpstreamError,
-)
-from bff.model.exchange import Headers, Reply
-from bff.model.principal import Principal
-from bff.upstream.exchange import Clock, Credentials
+from bff.errors import BffError, CircuitOpen, TimedOut, TooMany
+from bff.model.exchange import Deadline, Headers, Reply, Request
+from bff.upstream.exchange import Credentials
+from bff.upstream.guard import Permit
+from bff.upstream.hedge import Latencies, hedge_after
+from bff.upstream.retry import wait_before
 
 _MAX_HOPS: Final = 3
 _UNAUTHORIZED: Final = 401
-
-
-@dataclass(frozen=True, slots=True)
-class Means:
-    """What the requests of one answer are pursued with.
-
-    Args:
-        budget: what all of them together may cost.
-        credentials: by service, the headers that its requests carry, or why there are none.
-        replies: what of the first reply of each call may go on.
-        ended: told of each request's value or error.
-        unauthorized: told when whoever asks has to sign in again: the view has failed.
-    """
-
-    attempts: Attempts
-    clock: Clock
-    principal: Principal
-    budget: Budget
-    ended: Callable[[Running, int, Any], None]
-    unauthorized: Callable[[BffError], None]
-    credentials: dict[str, Headers | BffError] = field(default_factory=dict)
-    replies: dict[str, Replied] = field(default_factory=dict)
+_PERHAPS_BETTER: Final = frozenset({429, *range(500, 600)})  # next time, or elsewhere
+_PLACE, _HEDGE, _WAIT, _JOINED = "place", "hedge", "wait", "joined"
+# Sends a request for all who want what it brings; the number gives it up.
+Join = Callable[[Request, Then, Callable[[], None]], int]
 
 
 class Pursuit:
-    """One request of a call, and what has been tried for it."""
+    """One request of a call, and what has been tried for it.
 
-    __slots__ = ("_call", "_hops", "_index", "_means", "_renewed", "_request", "_sent_with")
+    Args:
+        join: how it is sent where others may want the same; None where nobody may have it.
+    """
 
-    def __init__(self, means: Means, call: Running, index: int) -> None:
-        self._means, self._call, self._index = means, call, index
+    __slots__ = (
+        "_call",
+        "_compiled",
+        "_extra",
+        "_guard",
+        "_hops",
+        "_index",
+        "_join",
+        "_joined_again",
+        "_means",
+        "_out",
+        "_renewed",
+        "_request",
+        "_retries",
+        "_sent_with",
+        "_urls",
+    )
+
+    def __init__(self, means: Means, call: Running, index: int, join: Join | None = None) -> None:
+        self._means, self._call, self._index, self._join = means, call, index, join
+        self._compiled = call.node.compiled
+        self._guard = means.guards[self._compiled.service.name]
         self._request = call.fan.units[index].request
-        known = means.credentials.get(call.node.compiled.service.name, ())
+        known = means.credentials.get(self._compiled.service.name, ())
         self._sent_with: Headers = () if isinstance(known, BffError) else known
-        self._renewed = False
-        self._hops = 0
+        self._renewed = self._joined_again = False
+        self._hops = self._retries = 0
+        self._extra = 0  # what it has of the service's budget
+        self._urls: list[str] = []  # where it has failed
+        self._out: dict[Permit | str, int] = {}  # attempts, and timers by their names
 
-    def send(self) -> None:
-        """Send the request."""
-        self._means.attempts.send(self._request, self._call.ends, self._receive)
+    def begin(self) -> None:
+        """Send the request, unless it is plain that no answer will come in time."""
+        if not self._compiled.service.hopeless:
+            p95 = self._latencies.p95()
+            if p95 is not None and p95 > self._left():
+                self._end(TimedOut("it takes longer than is left"))
+                return
+        self._send()
 
-    def _receive(self, result: Any) -> None:
-        if isinstance(result, Reply):
-            try:
+    # -- sending ---------------------------------------------------------------------------------
+
+    def _send(self) -> None:
+        """Have a place at an address, at once or in line, and send the request there."""
+        if self._join and not self._hops:
+            self._out[_JOINED] = self._join(self._request, self._landed, self._lost)
+            return
+        try:
+            permit = self._guard.admit(self._urls)
+        except CircuitOpen as error:
+            self._end(error)
+            return
+        if permit:
+            self._send_with(permit)
+            return
+        until, wait = self._call.ends.at, self._compiled.service.wait
+        if wait is not None:
+            until = min(until, self._means.clock.now() + wait)
+        queue = self._means.attempts.queue
+        self._out[_PLACE] = queue(self._guard, self._urls, until, self._placed, self._lost)
+
+    def _placed(self, got: Permit | BffError) -> None:
+        del self._out[_PLACE]
+        if isinstance(got, BffError):
+            self._end(got)
+        else:
+            self._send_with(got)
+
+    def _send_with(self, permit: Permit) -> None:
+        self._attempt(permit)
+        hedge = self._compiled.hedge
+        if hedge:
+            after = hedge_after(hedge, None if hedge.after else self._latencies)
+            if after is not None and after < self._left():
+                at = self._means.clock.now() + after
+                self._out[_HEDGE] = self._means.attempts.wake(at, self._hedge)
+
+    def _attempt(self, permit: Permit) -> None:
+        service, retry, hedge = self._compiled.service, self._compiled.retry, self._compiled.hedge
+        request, ends = self._request, self._call.ends
+        if retry and retry.each:
+            ends = Deadline(min(ends.at, self._means.clock.now() + retry.each))
+        if service.others:
+            request = replace(request, url=permit.url)
+        if service.deadline:
+            left = str(int(ends.left(self._means.clock.now()) * 1000))
+            request = replace(request, headers=(*request.headers, (service.deadline, left)))
+        if not service.hopeless or (hedge and hedge.after is None):
+            permit.latencies = self._latencies
+        then = partial(self._receive, permit)
+        self._out[permit] = self._means.attempts.send(request, ends, permit, then, self._lost)
+
+    def _hedge(self, _due: None) -> None:
+        """Send the request a second time, beside the first, where there is room for it."""
+        del self._out[_HEDGE]
+        if not self._spend():
+            return
+        elsewhere = [each.url for each in self._out if isinstance(each, Permit)]
+        with suppress(CircuitOpen):
+            permit = self._guard.admit([*self._urls, *elsewhere])
+            if permit:
+                self._attempt(permit)
+
+    # -- what came -------------------------------------------------------------------------------
+
+    def _receive(self, permit: Permit, result: Any) -> None:
+        del self._out[permit]
+        self._came(permit.url, result, spends=True)
+
+    def _landed(self, landed: Any) -> None:
+        """What was sent for several has ended, or this one's own time is over.
+
+        Who only joined what failed joins, or starts, one more: so a crowd does not fail with the
+        one that happened to be first, and asks once more, not a hundred times.
+        """
+        del self._out[_JOINED]
+        if not isinstance(landed, Landed):
+            self._came("", landed, spends=False)
+        elif _is_bad(landed.result) and not (landed.led or self._joined_again) and self._left():
+            self._joined_again = True
+            self._send()
+        else:
+            self._came(landed.url, landed.result, spends=landed.led)
+
+    def _came(self, url: str, result: Any, *, spends: bool) -> None:
+        try:
+            if isinstance(result, Reply):
                 self._means.budget.receive(len(result.body))
+            if _is_bad(result):
+                if any(isinstance(each, Permit) for each in self._out):
+                    return  # the other one may still be well
+                if self._retried(url, result, spends=spends):
+                    return
+            self._drop_others()
+            if isinstance(result, Reply):
                 if self._renews(result) or self._redirects(result):
                     return
-                result = read(self._means.replies, self._call.node.compiled, result)
-            except BffError as error:
-                result = error
-        self._means.ended(self._call, self._index, result)
+                result = read(self._means.replies, self._compiled, result)
+        except BffError as error:
+            result = error
+        self._end(result)
+
+    def _retried(self, url: str, result: Reply | BffError, *, spends: bool) -> bool:
+        """Whether the request will be sent again, after a while."""
+        retry = self._compiled.retry
+        if retry is None:
+            return False
+        tried = self._retries + 1
+        wait = wait_before(retry, tried, result, self._left(), self._means.guards.dice)
+        self._lost()  # what the try before had of the budget
+        # who joins what another sends costs the service nothing
+        if wait is None or (spends and not self._spend()):
+            return False
+        self._retries += 1
+        self._urls.append(url)
+        self._drop_others()
+        at = self._means.clock.now() + wait
+        self._out[_WAIT] = self._means.attempts.wake(at, self._retry, self._lost)
+        return True
+
+    def _retry(self, _due: None) -> None:
+        del self._out[_WAIT]
+        self._send()
 
     def _renews(self, reply: Reply) -> bool:
         """Whether the request waits for new credentials, which it does once.
 
         Its method does not matter: a 401 was not processed (RFC 9110, section 15.5.2).
         """
-        service = self._call.node.compiled.service
         if reply.status != _UNAUTHORIZED or self._renewed or not self._sent_with:
             return False
-        if self._means.clock.now() >= self._call.ends.at:
+        if not self._left():
             return False
         self._renewed = True
-        known = self._means.credentials.get(service.name, ())
+        service = self._compiled.service.name
+        known = self._means.credentials.get(service, ())
         if known != self._sent_with:  # another request has had the same answer before
             self._renew(known)
             return True
-        effect = Credentials(service.name, self._means.principal, self._sent_with)
-        self._means.attempts.obtain(effect, self._call.ends, self._renew)
+        effect = Credentials(service, self._means.principal, self._sent_with)
+        self._means.attempts.obtain(effect, self._call.ends, self._renew, self._lost)
         return True
 
     def _renew(self, credentials: Headers | BffError) -> None:
         """Send the request once more with what it is to be sent with from now on."""
-        service = self._call.node.compiled.service.name
+        service = self._compiled.service.name
         if keep_credentials(self._means, service, credentials):
             return
         known = self._means.credentials[service]
@@ -112,18 +230,18 @@ class Pursuit:
                 raise known
             self._means.budget.send(1)
         except BffError as error:
-            self._means.ended(self._call, self._index, error)
+            self._end(error)
             return
         kept = [each for each in self._request.headers if each not in self._sent_with]
         self._request = replace(self._request, headers=(*kept, *known))
         self._sent_with = known
-        self.send()
+        self._send()
 
     def _redirects(self, reply: Reply) -> bool:
         """Whether a reply sends the request elsewhere, where that may be followed."""
-        if self._means.clock.now() >= self._call.ends.at:
+        if not self._left():
             raise TimedOut("redirected when its time was over")
-        request = redirected(self._request, reply, self._call.node.compiled.service)
+        request = redirected(self._request, reply, self._compiled.service)
         if request is None:
             return False
         self._means.budget.send(1)
@@ -131,38 +249,42 @@ class Pursuit:
         if self._hops > _MAX_HOPS:
             raise TooMany("redirected too often")
         self._request = request
-        self.send()
+        self._send()
         return True
 
+    # -- the end ---------------------------------------------------------------------------------
 
-def keep_credentials(means: Means, service: str, result: Headers | BffError) -> bool:
-    """Keep what an effect brought for the requests to come.
+    def _end(self, result: Any) -> None:
+        self._drop_others()
+        self._lost()
+        self._means.ended(self._call, self._index, result)
 
-    Returns:
-        Whether the view is over, because whoever asks has to sign in again.
-    """
-    if isinstance(result, AuthError | GrantEnded):
-        means.unauthorized(result)
-        return True
-    if isinstance(result, BffError) and not isinstance(result, UpstreamError):
-        result = NoCredentials(str(result))
-    means.credentials[service] = result
-    return False
+    def _drop_others(self) -> None:
+        out, self._out = self._out, {}
+        for number in out.values():
+            self._means.attempts.cancel(number)
+
+    def _spend(self) -> bool:
+        """Whether the view and the service can bear one more request."""
+        if not self._guard.spend():
+            return False
+        self._extra += 1
+        return self._means.budget.affords(1)
+
+    def _lost(self) -> None:
+        """Give back what it has of the service's budget."""
+        if self._extra:
+            self._guard.give_back(self._extra)
+            self._extra = 0
+
+    def _left(self) -> float:
+        return self._call.ends.left(self._means.clock.now())
+
+    @property
+    def _latencies(self) -> Latencies:
+        return self._guard.latencies(self._compiled.endpoint)
 
 
-def read(replies: dict[str, Replied], call: CompiledCall, reply: Reply) -> Any:
-    """The value of a reply; what of it may go on to the client is kept.
-
-    Raises:
-        UpstreamError: it has none.
-    """
-    replied = replies.setdefault(call.name, Replied(reply.status))
-    replied.said.append(reply.headers)
-    value = read_reply(call, reply)
-    if call.fold and not isinstance(value, Stood):
-        value = by_key(call.fold, value)
-    for name in call.respond:
-        header = reply.header(name)
-        if header is not None and name not in connection_names(reply):
-            replied.respond.setdefault(name, header)
-    return value
+def _is_bad(result: Reply | BffError) -> bool:
+    """Whether another attempt may bring what this one did not."""
+    return not isinstance(result, Reply) or result.status in _PERHAPS_BETTER

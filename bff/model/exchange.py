@@ -14,6 +14,7 @@ class Request:
     Args:
         target: the encoded path and query below the service's address (RFC 9112, section 3.2).
         max_reply: bytes that the decoded reply body may have.
+        url: which address of the service it goes to; the first where nothing is said.
     """
 
     service: str
@@ -22,6 +23,7 @@ class Request:
     headers: Headers = ()
     body: bytes = b""
     max_reply: int = 8 * 1024 * 1024
+    url: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from bff.model.policy import Balance, Break, Eject, Hedge, Retry
 from bff.model.source import Place, Source
 
 HeaderTemplates = tuple[tuple[str, Source], ...]
@@ -35,8 +36,10 @@ class Service:
 
     Args:
         url: the address all its paths stand under, without a trailing slash.
+        others: further addresses of the same, which differ in nothing but host and port.
         timeout: seconds that one request to it may take, unless the call says less.
         limit: requests in flight at once per process; None is half the pool.
+        wait: seconds that a request waits for a place of these; None is all it has.
         max_reply: bytes of one decoded reply body.
         credentials: whose credentials its requests carry: `none`, `session`, or our own (`static`).
         secret: the header of our own credentials; never shown.
@@ -44,6 +47,10 @@ class Service:
         headers: templates of headers sent with every request.
         forward: names of the client's headers that are passed on, in lower case.
         respond: names of reply headers that are passed to the client, in lower case.
+        deadline: the header that says how many milliseconds a request has left, in lower case.
+        budget: retries and hedges at once, as a share of the requests to it at the same time.
+        hopeless: whether a call is made that will not be answered in time, as far as one can tell.
+        renew: seconds after which a connection is used no more, so that its name is looked up.
     """
 
     name: str
@@ -60,3 +67,19 @@ class Service:
     headers: HeaderTemplates = ()
     forward: frozenset[str] = field(default_factory=frozenset)
     respond: frozenset[str] = field(default_factory=frozenset)
+    others: tuple[str, ...] = ()
+    wait: float | None = None
+    deadline: str | None = None
+    hopeless: bool = True
+    retry: Retry | None = None
+    breaker: Break | None = None
+    hedge: Hedge | None = None
+    budget: float = 0.2
+    balance: Balance = "least_outstanding"
+    eject: Eject = field(default_factory=Eject)
+    renew: float = 60.0
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """All its addresses."""
+        return (self.url, *self.others)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from bff.model.cache import CacheRule, CacheStore
+from bff.model.policy import Hedge, Retry
 from bff.model.service import HeaderTemplates, Service
 from bff.model.source import Place, Source, Tree
 
@@ -98,6 +99,7 @@ class Call:
         passes: statuses that a failed required call hands to the client.
         timeout: seconds; None is the service's.
         cache: how its replies are kept; None keeps none.
+        retry: None is the service's, and so with `hedge`.
     """
 
     name: str
@@ -130,6 +132,8 @@ class Call:
     safe: bool = True
     timeout: float | None = None
     cache: CacheRule | None = None
+    retry: Retry | None = None
+    hedge: Hedge | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +165,7 @@ class View:
         shape: the tree of the answer; None passes the only call's value on.
         shapes: what replaces it for a frontend.
         timeout: seconds that the whole answer may take.
+        reserve: seconds of these that calls are not given: an answer is made in them.
         max_calls: requests that one answer may cost.
         max_bytes: bytes that all its replies together may have.
         strict: whether undeclared query parameters are refused.
@@ -178,6 +183,7 @@ class View:
     shape: Tree = None
     shapes: Mapping[str, Tree] = field(default_factory=dict)
     timeout: float = 5.0
+    reserve: float = 0.05
     max_calls: int = 200
     max_bytes: int = 32 * 1024 * 1024
     strict: bool = False

@@ -25,4 +25,18 @@ class Answered:
     kept: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class AddressChanged:
+    """What is known of an address of a service has changed.
+
+    Args:
+        state: `closed`, `open` or `half_open`, of its circuit breaker; or `ejected`.
+    """
+
+    service: str
+    url: str
+    state: str
+
+
 Listener = Callable[[Answered], None]
+Watcher = Callable[[AddressChanged], None]

@@ -9,7 +9,7 @@ from typing import Any, Final
 import orjson
 
 from bff.model.exchange import Outcome
-from bff.observe.events import Answered
+from bff.observe.events import AddressChanged, Answered
 
 logger: Final = logging.getLogger("bff")
 _FRAMES: Final = 30
@@ -50,6 +50,17 @@ def log_answers(answered: Answered) -> None:
             "calls": {name: _outcome(each) for name, each in answered.outcomes.items()},
             **({"cache": answered.kept} if answered.kept else {}),
         },
+    )
+
+
+def log_changes(changed: AddressChanged) -> None:
+    """Watch, and log what becomes of the addresses of services."""
+    level = logging.INFO if changed.state == "closed" else logging.WARNING
+    logger.log(
+        level,
+        "address %s",
+        changed.state,
+        extra={"service": changed.service, "url": changed.url, "state": changed.state},
     )
 
 

@@ -7,11 +7,11 @@ from typing import Any
 
 from bff.errors import BffError, Unreachable
 from bff.model.exchange import Deadline
-from bff.upstream.exchange import Completion, Effect, Mailbox
+from bff.upstream.exchange import Completion, Effect, Sink
 from bff.upstream.workers import Workers
 
 Performer = Callable[[Any], Any]
-_Waiter = tuple[int, Mailbox]
+_Waiter = tuple[int, Sink]
 
 
 class PoolEffects:
@@ -34,7 +34,7 @@ class PoolEffects:
         self._lock = Lock()
         self._flights: dict[Hashable, list[_Waiter]] = {}
 
-    def start(self, effect: Effect, deadline: Deadline, attempt: int, mailbox: Mailbox) -> _Waiter:
+    def start(self, effect: Effect, deadline: Deadline, attempt: int, mailbox: Sink) -> _Waiter:
         """Begin `effect`, or wait with those who wait for the same."""
         del deadline  # nobody's short deadline becomes everybody's; the conductor keeps its own
         waiter = (attempt, mailbox)

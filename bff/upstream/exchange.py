@@ -22,11 +22,15 @@ class Completion:
     result: Any
 
 
-class Mailbox(Protocol):
-    """Where completions arrive; any thread puts, one conductor gets."""
+class Sink(Protocol):
+    """Where completions are left, by any thread."""
 
     def put(self, completion: Completion) -> None:
         """Leave a completion; never blocks."""
+
+
+class Mailbox(Sink, Protocol):
+    """Where completions arrive: one conductor gets them."""
 
     def get(self, timeout: float) -> Completion | None:
         """The next completion, or None once `timeout` seconds have passed without one."""
@@ -45,7 +49,7 @@ class Clock(Protocol):
 class Exchange(Protocol):
     """Carries requests to services and brings replies back; knows nothing of views."""
 
-    def start(self, request: Request, deadline: Deadline, attempt: int, mailbox: Mailbox) -> Any:
+    def start(self, request: Request, deadline: Deadline, attempt: int, mailbox: Sink) -> Any:
         """Send `request`; exactly one completion will be put, unless it is cancelled before.
 
         Returns:
@@ -89,7 +93,7 @@ class Credentials:
 class Effects(Protocol):
     """Carries whatever else may block: credentials, shared stores, locks."""
 
-    def start(self, effect: Effect, deadline: Deadline, attempt: int, mailbox: Mailbox) -> Any:
+    def start(self, effect: Effect, deadline: Deadline, attempt: int, mailbox: Sink) -> Any:
         """Begin `effect`; exactly one completion will be put, unless it is cancelled before."""
 
     def cancel(self, ticket: Any) -> None:

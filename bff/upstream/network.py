@@ -58,6 +58,7 @@ class Backend(httpcore.NetworkBackend):
             httpcore.ConnectError: no address does.
         """
         failure: Exception | None = None
+        _ticket().kept = False
         addresses = self._resolver.resolve(host, port, _ticket())
         for tried, (family, address) in enumerate(addresses):
             sock = socket.socket(family, socket.SOCK_STREAM)
@@ -116,11 +117,14 @@ class Stream(httpcore.NetworkStream):
         finally:
             ticket.unblock()
         ticket.hung_up = not received
+        ticket.heard = ticket.heard or bool(received)
         return received
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002
         """Write everything, within the attempt's time."""
         ticket = _ticket()
+        if ticket.kept is None:
+            ticket.kept = True  # written to without having been opened
         rest = memoryview(buffer)
         try:
             while rest:

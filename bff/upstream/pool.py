@@ -4,10 +4,8 @@ Only the transport: an httpx.Client would keep cookies between people, follow re
 proxies from the environment and log whole URLs. None of that code is run here.
 """
 
-from collections import deque
 from collections.abc import Callable, Mapping
 from functools import partial
-from threading import Lock
 from typing import Any, Final
 
 import httpx
@@ -16,10 +14,11 @@ from bff.errors import BadReply, BffError, TimedOut, Unreachable
 from bff.model.exchange import Deadline, Reply, Request
 from bff.model.service import Service
 from bff.upstream.body import ACCEPT_ENCODING, read_body
-from bff.upstream.connections import Connections
-from bff.upstream.exchange import Completion, Mailbox
+from bff.upstream.connections import FRESH, Connections
+from bff.upstream.exchange import Completion, Sink
 from bff.upstream.network import Backend, carrying
 from bff.upstream.resolve import Resolver
+from bff.upstream.retry import IDEMPOTENT
 from bff.upstream.ticket import Ticket
 from bff.upstream.tls import TlsContexts
 from bff.upstream.workers import Workers
@@ -36,7 +35,9 @@ _NOT_HTTP: Final = (
 
 
 class PoolExchange:
-    """Requests in flight, at most one per thread and a share of them per service.
+    """Requests in flight, at most one per thread.
+
+    How many of them may be a service's is for its guard to say.
 
     Args:
         services: where requests may go; nothing else is ever contacted.
@@ -57,17 +58,20 @@ class PoolExchange:
         self._resolver = Resolver()
         self._tls = TlsContexts()
         make = transport or self._transport
-        self._lanes = {
-            name: _Lane(make(service), service.url, service.limit or max(1, size // 2))
-            for name, service in services.items()
+        self._first = {name: service.url for name, service in services.items()}
+        self._transports = {
+            (name, url): make(service) for name, service in services.items() for url in service.urls
         }
 
-    def start(self, request: Request, deadline: Deadline, attempt: int, mailbox: Mailbox) -> Ticket:
-        """Send `request` as soon as its service has a place and a thread is free."""
+    def start(self, request: Request, deadline: Deadline, attempt: int, mailbox: Sink) -> Ticket:
+        """Send `request` as soon as a thread is free."""
+        url = request.url or self._first[request.service]
+        transport = self._transports[request.service, url]
         ticket = Ticket(request, deadline, attempt, mailbox)
-        lane = self._lanes[request.service]
-        if lane.enter(ticket):
-            self._submit(lane, ticket)
+        try:
+            self._workers.submit(partial(_work, transport, url, ticket))
+        except RuntimeError as error:
+            mailbox.put(Completion(attempt, Unreachable(f"no thread: {error}", "connect")))
         return ticket
 
     def cancel(self, ticket: Ticket) -> None:
@@ -83,13 +87,14 @@ class PoolExchange:
         """End the threads and close the connections."""
         self._workers.close()
         self._resolver.close()
-        for lane in self._lanes.values():
-            lane.transport.close()
+        for transport in self._transports.values():
+            transport.close()
 
     def _transport(self, service: Service) -> httpx.BaseTransport:
         context = self._tls.of(service)
         transport = httpx.HTTPTransport(verify=context, trust_env=False)
         transport._pool = Connections(  # noqa: SLF001  (httpx has no seam for this)
+            service.renew,
             ssl_context=context,
             max_connections=None,
             max_keepalive_connections=None,
@@ -98,75 +103,46 @@ class PoolExchange:
         )
         return transport
 
-    def _work(self, lane: "_Lane", ticket: Ticket) -> None:
-        """Carry a ticket; then hand the place in the lane to the next one that waits."""
-        try:
-            result: Reply | BffError = _send(lane, ticket)
-        except BffError as error:
-            result = error
-        except BaseException as error:  # noqa: BLE001  (whatever a transport raises is an outcome)
-            result = _mapped(error, hung_up=ticket.hung_up)
-        ticket.mailbox.put(Completion(ticket.attempt, result))
-        following = lane.leave()
-        if following:
-            self._submit(lane, following)
 
-    def _submit(self, lane: "_Lane", ticket: Ticket) -> None:
-        """Have a ticket that has its place in the lane carried; where no thread runs, fail it."""
-        carried: Ticket | None = ticket
-        while carried:
-            try:
-                self._workers.submit(partial(self._work, lane, carried))
-            except RuntimeError as error:
-                failed = Unreachable(f"no thread: {error}")
-                carried.mailbox.put(Completion(carried.attempt, failed))
-                carried = lane.leave()
-            else:
-                return
+def _work(transport: httpx.BaseTransport, url: str, ticket: Ticket) -> None:
+    """Carry a ticket; one that met a kept connection just as it was closed, once more."""
+    result = _carried(transport, url, ticket, {})
+    if isinstance(result, Unreachable) and _met_a_closing_one(ticket):
+        result = _carried(transport, url, ticket, {FRESH: True})
+    ticket.mailbox.put(Completion(ticket.attempt, result))
 
 
-class _Lane:
-    """What leads to one service: its transport, and how many may use it at once."""
-
-    def __init__(self, transport: httpx.BaseTransport, url: str, limit: int) -> None:
-        self.transport = transport
-        self.url = url
-        self._limit = limit
-        self._lock = Lock()
-        self._in_flight = 0
-        self._waiting: deque[Ticket] = deque()
-
-    def enter(self, ticket: Ticket) -> bool:
-        """Take a place if there is one; else wait in line."""
-        with self._lock:
-            if self._in_flight >= self._limit:
-                self._waiting.append(ticket)
-                return False
-            self._in_flight += 1
-            return True
-
-    def leave(self) -> Ticket | None:
-        """Give the place back, or on to the next that waits and is still wanted."""
-        with self._lock:
-            while self._waiting:
-                ticket = self._waiting.popleft()
-                if not ticket.cancelled:
-                    return ticket
-            self._in_flight -= 1
-            return None
+def _met_a_closing_one(ticket: Ticket) -> bool:
+    """Whether a request may be sent again without anybody's leave (RFC 9112, section 9.3.1)."""
+    met = ticket.kept and not ticket.heard
+    return bool(met) and not ticket.cancelled and ticket.request.method in IDEMPOTENT
 
 
-def _send(lane: _Lane, ticket: Ticket) -> Reply:
+def _carried(
+    transport: httpx.BaseTransport, url: str, ticket: Ticket, extensions: dict[str, Any]
+) -> Reply | BffError:
+    try:
+        return _send(transport, url, ticket, extensions)
+    except BffError as error:
+        return error
+    except BaseException as error:  # noqa: BLE001  (whatever a transport raises is an outcome)
+        return _mapped(error, ticket)
+
+
+def _send(
+    transport: httpx.BaseTransport, url: str, ticket: Ticket, extensions: dict[str, Any]
+) -> Reply:
     request = ticket.request
     ticket.left()  # one whose time is over, or that nobody wants, is not sent at all
     outgoing = httpx.Request(
         request.method,
-        lane.url + request.target,
+        url + request.target,
         headers=_headers(request),
         content=request.body or None,
+        extensions=extensions,
     )
     with carrying(ticket):
-        response = lane.transport.handle_request(outgoing)
+        response = transport.handle_request(outgoing)
         try:
             coding = response.headers.get("content-encoding", "")
             stream: Any = response.stream
@@ -202,12 +178,14 @@ def _headers(request: Request) -> list[tuple[bytes, bytes]]:
     return list(sent.items())
 
 
-def _mapped(error: BaseException, *, hung_up: bool = False) -> BffError:
+def _mapped(error: BaseException, ticket: Ticket) -> BffError:
     """Our word for a foreign error; every exception has one."""
     kind = type(error).__name__
     text = f"{kind}: {error}"
     if isinstance(error, httpx.TimeoutException | TimeoutError):
         return TimedOut(text)
-    if isinstance(error, _NOT_HTTP) and not hung_up:
+    if isinstance(error, _NOT_HTTP) and not ticket.hung_up:
         return BadReply(kind)  # the text would quote what the upstream sent
-    return Unreachable(text)
+    if isinstance(error, httpx.ConnectError):
+        return Unreachable(text, "connect")
+    return Unreachable(text, "" if ticket.heard else "reset")

@@ -6,7 +6,7 @@ from time import monotonic
 
 from bff.errors import Cancelled, TimedOut
 from bff.model.exchange import Deadline, Request
-from bff.upstream.exchange import Mailbox
+from bff.upstream.exchange import Sink
 
 
 class Ticket:
@@ -18,14 +18,14 @@ class Ticket:
         "_wake",
         "attempt",
         "deadline",
+        "heard",
         "hung_up",
+        "kept",
         "mailbox",
         "request",
     )
 
-    def __init__(
-        self, request: Request, deadline: Deadline, attempt: int, mailbox: Mailbox
-    ) -> None:
+    def __init__(self, request: Request, deadline: Deadline, attempt: int, mailbox: Sink) -> None:
         self.request = request
         self.deadline = deadline
         self.attempt = attempt
@@ -34,6 +34,8 @@ class Ticket:
         self._wake: Callable[[], None] | None = None
         self._cancelled = False
         self.hung_up = False  # the upstream closed the connection while it was read
+        self.kept: bool | None = None  # it was given a connection that had served others before
+        self.heard = False  # something of a reply has come
 
     @property
     def cancelled(self) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
+from math import ceil
 from time import time
 from typing import Any
 
@@ -21,6 +22,7 @@ from bff.model.service import Service
 from bff.model.view import Frontend, View
 from bff.observe.events import Answered, Listener
 from bff.upstream.exchange import Clock, Effects, Exchange
+from bff.upstream.guard import Guards
 from bff.web.body import BadBody, BodyReader
 from bff.web.fingerprint import fingerprint
 from bff.web.headers import (
@@ -42,6 +44,7 @@ class Engine:
     """What views run on.
 
     Args:
+        guards: what is known of the services, shared by all requests.
         authenticate: says who asks, from the request.
         services: what expressions may know of services.
         timing: whether answers carry Server-Timing; for development, it tells of the inside.
@@ -51,6 +54,7 @@ class Engine:
     exchange: Exchange
     effects: Effects
     clock: Clock
+    guards: Guards
     authenticate: Authenticate
     services: Mapping[str, Service]
     listener: Listener
@@ -145,7 +149,8 @@ class _Handler:
     def _conduct(self, asked: Asked, begun: float) -> Answer:
         """Conduct the view; what it makes untrue is invalidated before anybody hears of it."""
         engine = self._engine
-        deadline = Deadline(begun + self._plan.view.timeout)
+        view = self._plan.view
+        deadline = Deadline(begun + view.timeout - view.reserve)
         answer = self._answer(
             self._plan,
             asked,
@@ -153,6 +158,7 @@ class _Handler:
             engine.exchange,
             engine.effects,
             engine.clock,
+            engine.guards,
             engine.keeper,
         )
         if answer.invalidates and engine.keeper:
@@ -240,4 +246,7 @@ def _failed(failure: Failure) -> Response:
     if not failure.call:
         return problem(failure.status, failure.detail, title=failure.title)
     detail = f"the call `{failure.call}` failed, and the view cannot do without it"
-    return problem(failure.status, detail, call=failure.call, reason=failure.reason)
+    response = problem(failure.status, detail, call=failure.call, reason=failure.reason)
+    if failure.retry_after is not None:
+        response.headers["Retry-After"] = str(max(1, ceil(failure.retry_after)))
+    return response

@@ -14,7 +14,7 @@ from bff.engine.plan import Plan
 from bff.errors import BadReply, TimedOut, Unreachable
 from bff.model.exchange import Deadline, Reply, Request
 from bff.upstream.exchange import Completion
-from tests.random_plans import asked, calls, planned, reply, value_for
+from tests.random_plans import asked, calls, guards, planned, reply, value_for
 from tests.simulation import Played, SimulatedClock, SimulatedEffects, SimulatedExchange, Started
 
 DEADLINE = 1.0
@@ -51,6 +51,7 @@ class Conductor(RuleBasedStateMachine):
             self.exchange,
             self.effects,
             self.clock,
+            guards(self.clock),
             self.clock.mailbox(),
         )
         self.run.begin()
@@ -202,7 +203,8 @@ def test_a_redirect_that_comes_too_late_is_not_followed():
     exchange = SimulatedExchange(clock)
     plan = planned({"c0": {"get": "moving:/c0", "timeout": "400ms", "optional": True}})
     effects = SimulatedEffects(clock, latency=None)
-    run = Run(plan, asked(), Deadline(DEADLINE), exchange, effects, clock, clock.mailbox())
+    mailbox = clock.mailbox()
+    run = Run(plan, asked(), Deadline(DEADLINE), exchange, effects, clock, guards(clock), mailbox)
     run.begin()
     clock.advance(0.4)
     run.receive(Completion(1, Reply(302, (("location", "/elsewhere"),), b"")))
@@ -227,7 +229,7 @@ def answered(plan: Plan, latencies: list[float], broken: set[str]) -> Answer:
 
     exchange = SimulatedExchange(clock, script)
     effects = SimulatedEffects(clock, latencies[-1])
-    answer = conduct(plan, asked(), Deadline(DEADLINE), exchange, effects, clock)
+    answer = conduct(plan, asked(), Deadline(DEADLINE), exchange, effects, clock, guards(clock))
     assert clock.now() <= DEADLINE
     return answer
 

@@ -14,6 +14,7 @@ from bff.errors import Unreachable, ViewFailed
 from bff.model.exchange import Deadline, Reply
 from bff.model.principal import NOBODY
 from bff.model.python import VIEW
+from bff.upstream.guard import Guards
 from tests.simulation import Played, SimulatedClock, SimulatedEffects, SimulatedExchange
 
 ROOT = {
@@ -45,13 +46,17 @@ class Ran:
         root = parse(orjson.dumps(ROOT).decode(), "bff.yaml", {})
         config = assemble(root, {"page": python.node}, {}, {"page": python})
         self.plan = check_config(config).plans["page"]["web"]
+        self.services = config.services
         self.clock = SimulatedClock()
         self.exchange = SimulatedExchange(self.clock, script)
         self.effects = SimulatedEffects(self.clock, 0.1)
 
     def answer(self):
         asked = Asked(SCOPE, {}, NOBODY)
-        return converse(self.plan, asked, Deadline(1.0), self.exchange, self.effects, self.clock)
+        guards = Guards(self.services, 32, self.clock)
+        return converse(
+            self.plan, asked, Deadline(1.0), self.exchange, self.effects, self.clock, guards
+        )
 
     @property
     def sent(self):

@@ -59,16 +59,23 @@ SECTIONS = {
     "bff.services.credentials.api_key": "An API key",
     "bff.services.tls": "TLS",
     "bff.services.links": "Links",
+    "bff.services.limit": "Limits",
+    "bff.services.retry": "Retries",
+    "bff.services.breaker": "Circuit breakers",
+    "bff.services.eject": "Several addresses",
     "view": "Views",
     "view.params": "Parameters",
     "view.params.items": "Parameters",
     "view.refuse": "Refusals",
     "view.calls": "Calls",
     "view.calls.batch": "Batches",
+    "view.calls.retry": "Retries",
     "view.call": "Calls",
     "view.call.batch": "Batches",
+    "view.call.retry": "Retries",
     "call": "Calls",
     "call.batch": "Batches",
+    "call.retry": "Retries",
 }
 
 

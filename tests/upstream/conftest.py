@@ -130,12 +130,9 @@ def serving(_opened):
 def asking(_opened):
     """Make an exchange with services of these addresses: `asking(s=server.url)`."""
 
-    def make(*, size=4, transport=None, limits=None, **urls):
+    def make(*, size=4, transport=None, **urls):
         services = {
-            name: Service(
-                name, Place("t"), url, 2.0, 8 * 1024 * 1024, limit=(limits or {}).get(name)
-            )
-            for name, url in urls.items()
+            name: Service(name, Place("t"), url, 2.0, 8 * 1024 * 1024) for name, url in urls.items()
         }
         exchange = PoolExchange(services, size, transport)
         _opened.callback(exchange.close)

@@ -146,7 +146,7 @@ def test_what_waits_in_line_past_its_deadline_is_not_sent(serving, asking, ends)
         ends.wait(SHORT)
         wire.reply()
 
-    made = asking(s=serving(serve).url, limits={"s": 1})
+    made = asking(s=serving(serve).url, size=1)
     made.start("/first")
     made.start("/late", seconds=0.01)
     results = {made.next().attempt: None for _ in range(2)}

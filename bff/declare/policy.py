@@ -1,0 +1,110 @@
+"""How services are called when all is not well, as `bff.yaml` and calls declare it."""
+
+from typing import Any, Final
+
+from bff.declare.load import Node
+from bff.declare.read import (
+    DURATION,
+    PERCENT,
+    Key,
+    Reader,
+    integer,
+    list_of,
+    one_of,
+    table,
+    wrong,
+)
+from bff.model.policy import Break, Eject, Hedge, Retry
+from bff.model.source import Place
+
+_COUNT: Final = integer(1, 1000)
+_NEVER: Final = "none"
+_ERRORS: Final = one_of("connect", "reset")
+_STATUS: Final = integer(400, 599)
+
+
+def _either(word: Reader, other: Reader, kind: type) -> Reader:
+    """What is of `kind` is read as `other`, everything else as `word`."""
+
+    def read(node: Node) -> Any:
+        return (other if isinstance(node.value, kind) else word).read(node)
+
+    return Reader(read, {"anyOf": [word.schema, other.schema]})
+
+
+_ON: Final = _either(_ERRORS, Reader(lambda node: str(_STATUS.read(node)), _STATUS.schema), int)
+
+
+def _retry(place: Place, values: dict[str, Any]) -> Retry:
+    if values["first"] > values["most"]:
+        raise wrong(place, "the `first` wait is longer than the `most` that any may be")
+    return Retry(**values | {"on": frozenset(values["on"])})
+
+
+RETRY_KEYS: Final = {
+    "retries": Key(integer(1, 10), "How often at most; 1 if not said.", 1),
+    "on": Key(
+        list_of(_ON),
+        "Statuses, `connect` (nothing was sent), `reset` (nothing came).",
+        tuple(sorted(Retry().on)),
+    ),
+    "first": Key(DURATION, "The bound of the first wait, then doubled.", Retry().first),
+    "most": Key(DURATION, "What that bound does not exceed.", Retry().most),
+    "each": Key(DURATION, "How long one attempt may take; a late one is sent again."),
+}
+RETRY: Final = _either(
+    Reader(lambda node: _never(node, Retry(retries=0)), {"const": _NEVER}),
+    table(_retry, RETRY_KEYS, "`retry`"),
+    dict,
+)
+
+
+def _never(node: Node, value: Any) -> Any:
+    one_of(_NEVER).read(node)
+    return value
+
+
+def _breaker(place: Place, values: dict[str, Any]) -> Break:
+    if values["open"] > values["most"]:
+        raise wrong(place, "it is `open` longer at first than the `most` that it may be")
+    return Break(**values)
+
+
+BREAKER_KEYS: Final = {
+    "failures": Key(PERCENT, "The share of failures that opens it; 50% if not said.", 0.5),
+    "of": Key(_COUNT, "Of how many calls; fewer open nothing.", Break().of),
+    "within": Key(DURATION, "What is longer ago does not count.", Break().within),
+    "slow": Key(DURATION, "A reply that takes longer is a failure."),
+    "open": Key(DURATION, "How long it is open at first, then doubled.", Break().open),
+    "most": Key(DURATION, "What that does not exceed.", Break().most),
+    "probes": Key(_COUNT, "Calls that are let through then, and must be well.", Break().probes),
+}
+BREAKER: Final = table(_breaker, BREAKER_KEYS, "`breaker`")
+
+EJECT_KEYS: Final = {
+    "after": Key(_COUNT, "Consecutive failures of one address.", Eject().after),
+    "time": Key(DURATION, "How long it is left out at first; twice that, next.", Eject().time),
+    "most": Key(DURATION, "What that does not exceed.", Eject().most),
+    "share": Key(PERCENT, "Of all addresses, those that may be out at once.", Eject().share),
+}
+EJECT: Final = table(lambda _, values: Eject(**values), EJECT_KEYS, "`eject`")
+
+LIMIT_KEYS: Final = {
+    "calls": Key(integer(1, 10_000), "Requests in flight per process.", required=True),
+    "wait": Key(DURATION, "How long one waits for a place; all that it has if not said."),
+}
+LIMIT: Final = _either(
+    integer(1, 10_000),
+    table(lambda _, values: (values["calls"], values.get("wait")), LIMIT_KEYS, "`limit`"),
+    dict,
+)
+
+
+def _hedge(node: Node) -> Hedge:
+    if node.value == "p95":
+        return Hedge()
+    return Hedge(never=True) if node.value == _NEVER else Hedge(DURATION.read(node))
+
+
+HEDGE: Final = Reader(_hedge, {"anyOf": [{"enum": ["p95", _NEVER]}, DURATION.schema]})
+BALANCE: Final = one_of("least_outstanding", "round_robin")

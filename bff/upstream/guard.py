@@ -1,0 +1,283 @@
+"""What is known of each service, shared by all requests of a process: may it be asked, and where.
+
+The policies decide; here are the one lock and the clock that they do without. A request that is
+let through holds a `Permit` until it has ended, however that may be.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from random import random
+from threading import Lock
+from typing import Any, Final
+
+from bff.errors import BffError, Cancelled, CircuitOpen
+from bff.model.exchange import Reply
+from bff.model.service import Service
+from bff.observe.events import AddressChanged, Watcher
+from bff.upstream.balance import Outliers, choose
+from bff.upstream.breaker import Breaker
+from bff.upstream.budget import ExtraBudget
+from bff.upstream.exchange import Clock, Completion, Sink
+from bff.upstream.hedge import Latencies
+from bff.upstream.limit import Places
+
+_FIRST_ERROR: Final = 500
+
+
+class Permit:
+    """Leave to send one request to one address; also the mailbox that its completion goes through.
+
+    So its end is counted when it ends, even while the conductor is busy with something else.
+    """
+
+    __slots__ = ("_guard", "_mailbox", "address", "began", "era", "latencies", "over", "url")
+
+    def __init__(self, guard: "Guard", address: int, url: str, began: float, era: int) -> None:
+        self._guard = guard
+        self.address, self.url, self.began, self.era = address, url, began, era
+        self.over = False
+        self.latencies: Latencies | None = None  # where how long it takes is to be remembered
+        self._mailbox: Sink | None = None
+
+    def towards(self, mailbox: Sink) -> "Permit":
+        """Have completions go on to `mailbox`."""
+        self._mailbox = mailbox
+        return self
+
+    def settle(self, result: Reply | BffError) -> None:
+        """The request has ended, or was given up (`Cancelled`)."""
+        self._guard.settle(self, result)
+
+    def put(self, completion: Completion) -> None:
+        """The request has ended; its completion goes on."""
+        self._guard.settle(self, completion.result)
+        if self._mailbox:
+            self._mailbox.put(completion)
+
+
+@dataclass(slots=True, eq=False)
+class Waiting:
+    """Somebody in line for a place, and how they are told."""
+
+    attempt: int
+    mailbox: Sink
+    avoid: Collection[str]
+    permit: Permit | None = None
+
+
+@dataclass(slots=True)
+class _Address:
+    url: str
+    breaker: Breaker | None
+    outstanding: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What operators may know of one service at a moment."""
+
+    in_flight: int
+    waiting: int
+    extra: int
+    addresses: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+class Guard:
+    """What is known of one service.
+
+    Args:
+        places: requests in flight at once, where the service does not say.
+    """
+
+    def __init__(self, service: Service, places: int, clock: Clock, watcher: Watcher) -> None:
+        self._service, self._clock, self._watcher = service, clock, watcher
+        self._lock = Lock()
+        self._places: Places[Waiting] = Places(service.limit or places)
+        self._addresses = [
+            _Address(url, Breaker(service.breaker) if service.breaker else None)
+            for url in service.urls
+        ]
+        self._outliers = Outliers(service.eject, len(self._addresses))
+        self._extra = ExtraBudget(service.budget)
+        self._turn = 0
+        self._latencies: dict[str, Latencies] = {}
+        self._changes: list[AddressChanged] = []
+
+    def admit(self, avoid: Collection[str] = ()) -> Permit | None:
+        """Leave to send a request at once; None where all places are taken.
+
+        Args:
+            avoid: addresses that are asked only if there is no other.
+
+        Raises:
+            CircuitOpen: no address may be asked just now.
+        """
+        now = self._clock.now()
+        with self._lock:
+            self._refuse_if_open(now)
+            permit = self._permit(avoid, now) if self._places.enter() else None
+        self._tell()
+        return permit
+
+    def start(self, avoid: Collection[str], attempt: int, mailbox: Sink) -> Waiting:
+        """Wait for a place; a completion brings the permit, or why there is none."""
+        waiting = Waiting(attempt, mailbox, avoid)
+        with self._lock:
+            if self._places.enter():  # one has come free in between
+                self._hand_on(waiting, self._clock.now())
+            else:
+                self._places.wait(waiting)
+        self._tell()
+        return waiting
+
+    def cancel(self, waiting: Waiting) -> None:
+        """Leave the line; a place that has been given meanwhile goes on."""
+        with self._lock:
+            self._places.withdraw(waiting)
+        if waiting.permit:
+            self.settle(waiting.permit, Cancelled("nobody waits for it any more"))
+
+    def settle(self, permit: Permit, result: Reply | BffError) -> None:
+        """A request has ended, or was given up (`Cancelled`); only the first word counts."""
+        now = self._clock.now()
+        with self._lock:
+            if permit.over:
+                return
+            permit.over = True
+            self._addresses[permit.address].outstanding -= 1
+            self._learn(permit, result, now)
+            self._hand_on(self._places.leave(), now)
+        self._tell()
+
+    def spend(self) -> bool:
+        """Whether one more request may be sent besides the first ones."""
+        with self._lock:
+            return self._extra.take(self._places.taken + self._places.waiting + self._extra.out)
+
+    def give_back(self, number: int) -> None:
+        """So many of these have ended."""
+        with self._lock:
+            self._extra.give_back(number)
+
+    def latencies(self, endpoint: str) -> Latencies:
+        """What is remembered of one kind of request."""
+        with self._lock:
+            return self._latencies.setdefault(endpoint, Latencies())
+
+    def seen(self) -> Seen:
+        """How it stands, for operators."""
+        now = self._clock.now()
+        with self._lock:
+            addresses = {
+                each.url: {
+                    "state": each.breaker.state if each.breaker else "closed",
+                    "opened": each.breaker.opened if each.breaker else 0,
+                    "ejected": self._outliers.ejected(number, now),
+                    "outstanding": each.outstanding,
+                }
+                for number, each in enumerate(self._addresses)
+            }
+            places = self._places
+            return Seen(places.taken, places.waiting, self._extra.out, addresses)
+
+    def _refuse_if_open(self, now: float) -> None:
+        breakers = [each.breaker for each in self._addresses]
+        shut = [each.opens_in(now) for each in breakers if each and not each.admits(now)]
+        if len(shut) == len(breakers):
+            raise CircuitOpen("too many of its calls failed", min(shut))
+
+    def _permit(self, avoid: Collection[str], now: float) -> Permit:
+        """Choose an address for a place that has been taken; one of them may be asked."""
+        at = self._choose(avoid, now) if len(self._addresses) > 1 else 0
+        address = self._addresses[at]
+        address.outstanding += 1
+        era = 0
+        if address.breaker:
+            before = address.breaker.state
+            era = address.breaker.enter(now)
+            self._note(address, before)
+        return Permit(self, at, address.url, now, era)
+
+    def _choose(self, avoid: Collection[str], now: float) -> int:
+        admitting = [
+            number
+            for number, each in enumerate(self._addresses)
+            if not each.breaker or each.breaker.admits(now)
+        ]
+        well = [number for number in admitting if not self._outliers.ejected(number, now)]
+        fresh = [number for number in well if self._addresses[number].url not in avoid]
+        self._turn += 1
+        outstanding = [each.outstanding for each in self._addresses]
+        return choose(self._service.balance, outstanding, fresh or well or admitting, self._turn)
+
+    def _hand_on(self, waiting: Waiting | None, now: float) -> None:
+        """Give a place that is taken to who waits for it, or to whoever is next."""
+        while waiting:
+            try:
+                self._refuse_if_open(now)
+            except CircuitOpen as error:
+                waiting.mailbox.put(Completion(waiting.attempt, error))
+                waiting = self._places.leave()
+            else:
+                waiting.permit = self._permit(waiting.avoid, now)
+                waiting.mailbox.put(Completion(waiting.attempt, waiting.permit))
+                return
+
+    def _learn(self, permit: Permit, result: Reply | BffError, now: float) -> None:
+        """What the end of a request tells of its address."""
+        failed = result.status >= _FIRST_ERROR if isinstance(result, Reply) else True
+        took = now - permit.began
+        address = self._addresses[permit.address]
+        cancelled = isinstance(result, Cancelled)
+        if address.breaker:
+            before = address.breaker.state
+            address.breaker.leave(permit.era, now, took, failed=None if cancelled else failed)
+            self._note(address, before)
+        if not cancelled and self._outliers.record(permit.address, now, failed=failed):
+            self._changes.append(AddressChanged(self._service.name, permit.url, "ejected"))
+        if permit.latencies and isinstance(result, Reply):
+            permit.latencies.add(took)
+
+    def _note(self, address: _Address, before: str) -> None:
+        if address.breaker and address.breaker.state != before:
+            state = address.breaker.state
+            self._changes.append(AddressChanged(self._service.name, address.url, state))
+
+    def _tell(self) -> None:
+        """Tell of what has changed, outside of the lock."""
+        if self._changes:
+            with self._lock:
+                changes, self._changes = self._changes, []
+            for each in changes:
+                self._watcher(each)
+
+
+class Guards:
+    """The guards of all services.
+
+    Args:
+        places: requests in flight at once, of a service that does not say.
+        dice: gives numbers from 0 up to 1.
+        watcher: hears when what is known of an address changes.
+    """
+
+    def __init__(
+        self,
+        services: Mapping[str, Service],
+        places: int,
+        clock: Clock,
+        dice: Callable[[], float] = random,
+        watcher: Watcher = lambda _: None,
+    ) -> None:
+        self.dice = dice
+        self._guards = {
+            name: Guard(service, places, clock, watcher) for name, service in services.items()
+        }
+
+    def __getitem__(self, service: str) -> Guard:
+        """The guard of a service."""
+        return self._guards[service]
+
+    def seen(self) -> dict[str, Seen]:
+        """How all services stand, for operators."""
+        return {name: guard.seen() for name, guard in self._guards.items()}
