@@ -8,7 +8,8 @@ BffError
 │   ├── Forbidden            403  signed in, and not allowed
 │   ├── CrossSite            403  it may come from a page of somebody else's
 │   ├── Ambiguous            400  a session and a bearer token at once
-│   └── SignInFailed         400  the callback of a sign-in that did not go as it should
+│   ├── SignInFailed         400  the callback of a sign-in that did not go as it should
+│   └── RateLimited          429  more requests than a rule allows in its time
 ├── StoreAway                503  sessions cannot be read or written just now
 ├── ProviderAway             503  the identity provider cannot be asked just now
 ├── GrantEnded               401  the provider takes the refresh token no more
@@ -141,6 +142,23 @@ class SignInFailed(AuthError):
     """A sign-in that did not go as it should; the message is ours, not the provider's."""
 
     status = 400
+
+
+class RateLimited(AuthError):
+    """More requests of one person, or from one address, than a rule allows in its time.
+
+    Args:
+        rule: which one.
+        quota: requests that it allows in its window.
+        window: seconds.
+        retry_after: seconds until the next would be answered.
+    """
+
+    status = 429
+
+    def __init__(self, rule: str, quota: int, window: int, retry_after: int) -> None:
+        super().__init__(f"more than {quota} requests in {window} s")
+        self.rule, self.quota, self.window, self.retry_after = rule, quota, window, retry_after
 
 
 class StoreAway(BffError):

@@ -58,13 +58,13 @@ def kind_of(kind: str, name: str) -> str:
     return key_of(kind, name)
 
 
+def session_of(key: str) -> str:
+    """The key of all that is kept for one session: it is dropped when that ends."""
+    return key_of("session", key)
+
+
 def person_of(principal: Principal) -> str:
-    """The key of all that is kept for one person: it has them forgotten when they sign out."""
-    return key_of("person", owner_of(principal))
-
-
-def owner_of(principal: Principal) -> str:
-    """Whose an entry is that is one person's; of visitors, the browser's."""
-    if principal.signed_in:
-        return principal.identity
-    return digest_of("visitor", principal.visitor)
+    """The key of all that is kept for who asks: their session's, if they have one."""
+    if principal.session:
+        return session_of(principal.session)
+    return key_of("person", principal.identity)

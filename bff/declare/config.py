@@ -9,6 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
+from bff.declare.access import ISSUER, LIMITS, PROVIDER, SESSION
 from bff.declare.caching import STORE
 from bff.declare.load import Node, files, load
 from bff.declare.python import PythonView, load_python
@@ -17,7 +18,9 @@ from bff.declare.services import FRONTEND, SERVICE
 from bff.declare.views import path_variables, view_reader
 from bff.declare.words import FRONTEND_NAME, NAME
 from bff.errors import ConfigError, Problem, did_you_mean
+from bff.model.access import Limits, Provider, SessionRules
 from bff.model.cache import CacheStore
+from bff.model.service import Service
 from bff.model.source import Place
 from bff.model.view import Config, View
 
@@ -35,6 +38,10 @@ ROOT_KEYS: Final = {
     "hosts": Key(list_of(_HOST), "Host names it answers to; loopback if not said.", _LOOPBACK),
     "frontends": Key(map_of(FRONTEND, FRONTEND_NAME), "Who asks.", required=True),
     "services": Key(map_of(SERVICE, NAME), "Who is asked.", required=True),
+    "providers": Key(map_of(PROVIDER, NAME), "Who people sign in with, the usual one first.", {}),
+    "issuers": Key(map_of(ISSUER, NAME), "Whose bearer tokens count.", {}),
+    "session": Key(SESSION, "How long sessions live, and where.", SessionRules()),
+    "limits": Key(LIMITS, "How often one person or address may ask.", Limits()),
     "python": Key(
         list_of(text(r"[A-Za-z_][\w.]*", "a module's name")),
         "Modules that register functions of their own.",
@@ -62,7 +69,29 @@ def _root(place: Place, values: dict[str, Any]) -> Config:
         raise wrong(place, "without a frontend there is nobody to answer")
     for name in _RESERVED_PREFIXES & frontends.keys():
         raise wrong(frontends[name].place, f"a frontend cannot be called `{name}`: it is taken")
-    return Config(values["hosts"], frontends, services, (), values["cache"])
+    providers = {name: replace(each, name=name) for name, each in values["providers"].items()}
+    issuers = {name: replace(each, name=name) for name, each in values["issuers"].items()}
+    _unknown_providers(services, providers)
+    return Config(
+        hosts=values["hosts"],
+        frontends=frontends,
+        services=services,
+        views=(),
+        providers=providers,
+        issuers=issuers,
+        session=values["session"],
+        limits=values["limits"],
+        cache=values["cache"],
+    )
+
+
+def _unknown_providers(services: Mapping[str, Service], providers: Mapping[str, Provider]) -> None:
+    """Tokens are asked for at providers that are declared."""
+    for service in services.values():
+        name = service.grant.provider
+        if name and name not in providers:
+            hint = did_you_mean(name, providers)
+            raise wrong(service.place, f"`{service.name}` asks an unknown provider `{name}`", hint)
 
 
 ROOT: Final = table(_root, ROOT_KEYS, "bff.yaml")

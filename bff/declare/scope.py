@@ -19,12 +19,11 @@ from bff.engine.reads import Path, reads
 from bff.engine.template import Template
 from bff.errors import ConfigError, Problem, gather
 from bff.model.cache import CacheRule
+from bff.model.service import OF_THE_CALLER
 
 _CLAIMS: Final = ("session", "claims")
 _TOKEN: Final = "session (credentials of "  # noqa: S105 - the beginning of an input's name
 _ALWAYS_NEW: Final = frozenset({"uuid", "now"})
-# credentials that are the same whoever asks, or none: they say nothing of a person
-_OURS: Final = frozenset({"none", "static", "client", "basic", "api_key"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +92,9 @@ def proven(plan: Plan) -> Plan:
     tasks = [partial(_kept_call, plan, name) for name in kept]
     *found, view = gather([*tasks, partial(_kept_view, plan)])
     calls_kept = dict(zip(kept, found, strict=True))
-    everyone = not scope_of(plan).own
-    return replace(plan, keeping=Keeping(view, calls_kept, everyone))
+    whole = scope_of(plan)
+    keeping = Keeping(view, calls_kept, not whole.own, frozenset(whole.inputs))
+    return replace(plan, keeping=keeping)
 
 
 def _kept_call(plan: Plan, name: str) -> Kept:
@@ -189,7 +189,8 @@ def _inputs(plan: Plan, name: str) -> set[Path]:
 
 def _credentials(plan: Plan, name: str) -> set[str]:
     service = plan.nodes[name].compiled.service
-    return set() if service.credentials in _OURS else {f"{_TOKEN}{service.name})"}
+    personal = service.credentials in OF_THE_CALLER
+    return {f"{_TOKEN}{service.name})"} if personal else set()
 
 
 def _scope(found: set[Path], others: set[str]) -> Scope:

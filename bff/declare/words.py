@@ -33,12 +33,12 @@ _OURS: Final = frozenset(
 )
 
 
-def _header(refused: frozenset[str], why: str) -> Reader:
+def _header(refused: frozenset[str], why: str, prefix: str = "\0") -> Reader:
     form = text(_TOKEN, "a header's name")
 
     def read(node: Node) -> str:
         name: str = form.read(node).lower()
-        if name in refused:
+        if name in refused or name.startswith(prefix):
             raise wrong(node.place, f"the header `{name}` {why}")
         return name
 
@@ -50,7 +50,9 @@ FORWARDED_HEADER: Final = _header(
     HOP_BY_HOP | _FRAMING | {"content-type"},
     "belongs to one message or connection: it cannot cross",
 )
-REPLY_HEADER: Final = _header(HOP_BY_HOP | _FRAMING | _OURS, "is the answer's own: it cannot cross")
+REPLY_HEADER: Final = _header(
+    HOP_BY_HOP | _FRAMING | _OURS, "is the answer's own: it cannot cross", "access-control-"
+)
 _TEMPLATES: Final = map_of(source("a template"), REQUEST_HEADER)
 HEADERS: Final = Reader(lambda node: tuple(_TEMPLATES.read(node).items()), _TEMPLATES.schema)
 
@@ -80,3 +82,8 @@ def _address(node: Node) -> str:
 
 
 ADDRESS: Final = Reader(_address, {"type": "string", "format": "uri"})
+ORIGIN: Final = text(  # as browsers write it (RFC 6454, section 6.2): without a default port
+    r"(https://[a-z0-9.-]+(?!:443$)|http://[a-z0-9.-]+(?!:80$))(:\d+)?",
+    "an exact origin",
+    'as browsers write it: "https://shop.example"',
+)

@@ -15,14 +15,14 @@ from bff.engine.compile import CompiledCall
 from bff.engine.expression import truthy
 from bff.engine.fanout import fan_out
 from bff.engine.keeper import Keeper, kept_request
-from bff.engine.means import Means, keep_credentials
+from bff.engine.means import Means, credentials_for, keep_credentials
 from bff.engine.plan import Node, Plan
 from bff.engine.pursue import Pursuit
 from bff.engine.settle import Running, Settled, Timing, aged, give_up_items, settle
 from bff.engine.template import header_value
 from bff.errors import BffError, Cancelled, GrantEnded, TimedOut, Unfillable
 from bff.model.exchange import Deadline, Headers, Outcome, OutcomeKind
-from bff.upstream.exchange import Clock, Completion, Credentials, Effects, Exchange, Mailbox
+from bff.upstream.exchange import Clock, Completion, Effects, Exchange, Mailbox
 from bff.upstream.guard import Guards
 
 
@@ -109,8 +109,8 @@ class Run:
         self._judge()
         if self.failure:
             return
-        for name in self.plan.credentials:
-            effect = Credentials(name.removeprefix("@"), self.asked.principal)
+        for name, service in self.plan.credentials.items():
+            effect = credentials_for(service, self.asked.principal)
             self._attempts.obtain(effect, self.deadline, partial(self._obtained, name))
         for name in [name for name, awaited in self._awaited.items() if awaited == 0]:
             self._start(self.nodes[name])

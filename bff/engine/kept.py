@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bff.cache.decide import Shared
-from bff.cache.key import kind_of, owner_of, person_of, tag_of
+from bff.cache.key import kind_of, person_of, tag_of
 from bff.engine.expression import Scope
 from bff.engine.names import Names
 from bff.engine.reads import Path
@@ -34,7 +34,7 @@ class Kept:
     def owner(self, principal: Principal, scope: Scope) -> tuple[Any, ...]:
         """For whom an entry is, as part of its key."""
         values = [look_up(scope, path) for path in self.inputs]
-        return self.shared, owner_of(principal) if self.shared == "person" else "", values
+        return self.shared, principal.identity if self.shared == "person" else "", values
 
     def tags_of(
         self, principal: Principal, scopes: "list[Scope]", kind: str, name: str
@@ -87,11 +87,13 @@ class Keeping:
         view: of its answers, None for nothing.
         calls: of the replies of its calls, by name.
         everyone: whether everybody would get the same answer, kept or not.
+        inputs: what the whole answer depends on, by name.
     """
 
     view: Kept | None = None
     calls: Mapping[str, Kept] = field(default_factory=dict)
     everyone: bool = False
+    inputs: frozenset[str] = frozenset()
 
 
 def compiled_tags(

@@ -13,8 +13,9 @@ from bff.engine.reading import Stood, connection_names, read_reply
 from bff.engine.settle import Running
 from bff.errors import AuthError, BffError, GrantEnded, NoCredentials, UpstreamError
 from bff.model.exchange import Headers, Reply
-from bff.model.principal import Principal
-from bff.upstream.exchange import Clock
+from bff.model.principal import NOBODY, Principal
+from bff.model.service import OF_THE_CALLER, Service
+from bff.upstream.exchange import Clock, Credentials
 from bff.upstream.guard import Guards
 
 
@@ -40,6 +41,12 @@ class Means:
     unauthorized: Callable[[BffError], None]
     credentials: dict[str, Headers | BffError] = field(default_factory=dict)
     replies: dict[str, Replied] = field(default_factory=dict)
+
+
+def credentials_for(service: Service, asker: Principal, rejected: Headers = ()) -> Credentials:
+    """The effect of having a service's credentials; our own are the same whoever asks."""
+    whose = asker if service.credentials in OF_THE_CALLER else NOBODY
+    return Credentials(service.name, whose, rejected)
 
 
 def keep_credentials(means: Means, service: str, result: Headers | BffError) -> bool:

@@ -12,11 +12,10 @@ from typing import Any, Final
 from bff.engine.attempts import Then
 from bff.engine.links import redirected
 from bff.engine.loads import Landed
-from bff.engine.means import Means, keep_credentials, read
+from bff.engine.means import Means, credentials_for, keep_credentials, read
 from bff.engine.settle import Running
 from bff.errors import BffError, CircuitOpen, TimedOut, TooMany
 from bff.model.exchange import Deadline, Headers, Reply, Request
-from bff.upstream.exchange import Credentials
 from bff.upstream.guard import Permit
 from bff.upstream.hedge import Latencies, hedge_after
 from bff.upstream.retry import wait_before
@@ -215,7 +214,8 @@ class Pursuit:
         if known != self._sent_with:  # another request has had the same answer before
             self._renew(known)
             return True
-        effect = Credentials(service, self._means.principal, self._sent_with)
+        wanted = self._compiled.service
+        effect = credentials_for(wanted, self._means.principal, self._sent_with)
         self._means.attempts.obtain(effect, self._call.ends, self._renew, self._lost)
         return True
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 import orjson
 
 from bff.model.exchange import Outcome
-from bff.observe.events import AddressChanged, Answered
+from bff.observe.events import AddressChanged, Answered, Audited
 
 logger: Final = logging.getLogger("bff")
 _FRAMES: Final = 30
@@ -51,6 +51,12 @@ def log_answers(answered: Answered) -> None:
             **({"cache": answered.kept} if answered.kept else {}),
         },
     )
+
+
+def log_audit(audited: Audited) -> None:
+    """Listen, and log who signed in or out, or was refused, with which session; never a token."""
+    content = {name: getattr(audited, name) for name in Audited.__slots__}
+    logger.info("audit", extra={name: value for name, value in content.items() if value})
 
 
 def log_changes(changed: AddressChanged) -> None:

@@ -1,14 +1,15 @@
 """Pages: an answer's final body with its headers, as bytes: made once, kept or not, and sent."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from flask import Request, Response
 
 from bff.cache.entry import Entry
-from bff.cache.levels import Cache
 from bff.engine.answer import Answer
+from bff.engine.keeper import Keeper
 from bff.engine.plan import Plan
 from bff.model.exchange import Headers
 from bff.model.view import Access, Frontend
@@ -45,10 +46,22 @@ class _Bare(Response):
 
 
 class Pages:
-    """Makes and sends the pages of one view of one frontend."""
+    """Makes and sends the pages of one view of one frontend.
 
-    def __init__(self, plan: Plan, frontend: Frontend, access: Access, cache: Cache | None) -> None:
-        self._plan, self._frontend, self._cache = plan, frontend, cache
+    Args:
+        vary: the request headers by which who asks is known.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        frontend: Frontend,
+        access: Access,
+        vary: Sequence[str],
+        keeper: Keeper | None,
+    ) -> None:
+        self._plan, self._who = plan, tuple(vary)
+        self._cache = keeper.cache if keeper else None
         rule = plan.view.cache
         narrow = rule is not None and rule.scope == "person"
         self._public = access == "public" and plan.keeping.everyone and not narrow
@@ -99,7 +112,7 @@ class Pages:
         headers = [each for each in page.headers if each[0] not in _INSIDE and each[0] != "ETag"]
         headers.append(("Cache-Control", self._control(page, sent)))
         locale = page.header("Content-Language") is not None
-        vary = vary_of(self._plan, self._frontend, public=self._public, locale=locale, coded=coded)
+        vary = vary_of(self._plan, self._who, locale=locale, coded=coded)
         headers += [("Vary", vary)] if vary else []
         if etag:
             headers.append(("ETag", etag_in(etag, coding)))

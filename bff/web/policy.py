@@ -1,18 +1,14 @@
 """What an answer says about being kept: Cache-Control, Vary, Cache-Status."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from bff.cache.decide import may_be_shared
 from bff.cache.directives import directives_of, freshness_of
 from bff.engine.answer import Answer
 from bff.engine.plan import Plan
 from bff.model.exchange import Freshness, Outcome
-from bff.model.view import Frontend
-
-_BY_WAY: Final = {"session": "Cookie", "bearer": "Authorization"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +87,13 @@ def cache_control(*, public: bool, lifetime: float, stale: float, revocable: boo
     return f"public, {own}{behind}"
 
 
-def vary_of(plan: Plan, frontend: Frontend, *, public: bool, locale: bool, coded: bool) -> str:
-    """Vary: the request headers that another answer may depend on (RFC 9110, section 12.5.5)."""
-    names = ["Accept-Language"] * locale + ["Accept-Encoding"] * coded
-    if not public:
-        names += [_BY_WAY[way] for way in frontend.access if way in _BY_WAY]
+def vary_of(plan: Plan, who: Sequence[str], *, locale: bool, coded: bool) -> str:
+    """Vary: the request headers that another answer may depend on (RFC 9110, section 12.5.5).
+
+    Args:
+        who: those by which who asks is known.
+    """
+    names = [*who, *["Accept-Language"] * locale, *["Accept-Encoding"] * coded]
     names += ["-".join(part.capitalize() for part in name.split("-")) for name in plan.forward]
     return ", ".join(dict.fromkeys(names))
 

@@ -15,14 +15,16 @@ from bff.engine.converse import converse
 from bff.engine.keeper import Keeper
 from bff.engine.params import BadValue, decode
 from bff.engine.plan import Plan
-from bff.errors import LoginRequired
+from bff.errors import BffError, LoginRequired
 from bff.model.exchange import Deadline
 from bff.model.principal import NOBODY, Principal
 from bff.model.service import Service
 from bff.model.view import Frontend, View
-from bff.observe.events import Answered, Listener
+from bff.observe.events import Answered, Audited, AuditListener, Listener
 from bff.upstream.exchange import Clock, Effects, Exchange
 from bff.upstream.guard import Guards
+from bff.web.address import client_address
+from bff.web.authenticate import Rule, admit
 from bff.web.body import BadBody, BodyReader
 from bff.web.fingerprint import fingerprint
 from bff.web.headers import (
@@ -30,13 +32,16 @@ from bff.web.headers import (
     forwardable,
     lifecycle_headers,
     timing_header,
+    varies,
 )
+from bff.web.limits import Limits
 from bff.web.page import Pages, Sent
 from bff.web.policy import cache_status, calls_status, kept_word
 from bff.web.problem import problem
+from bff.web.refusal import how_to_sign_in, refusal
 from bff.web.serve import UNWRITABLE, KeptPages, Served, conducted
 
-Authenticate = Callable[[Request], Principal]
+Authenticate = Callable[[Request, Rule], Principal]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,7 @@ class Engine:
     Args:
         guards: what is known of the services, shared by all requests.
         authenticate: says who asks, from the request.
+        limits: how often one person may ask; None for as often as they like.
         services: what expressions may know of services.
         timing: whether answers carry Server-Timing; for development, it tells of the inside.
         keeper: keeps what is declared to be kept; None where nothing is.
@@ -58,6 +64,8 @@ class Engine:
     authenticate: Authenticate
     services: Mapping[str, Service]
     listener: Listener
+    audit: AuditListener
+    limits: Limits | None = None
     timing: bool = False
     keeper: Keeper | None = None
 
@@ -98,14 +106,21 @@ class _Handler:
     ) -> None:
         self._plan, self._frontend, self._engine = plan, frontend, engine
         view = plan.view
-        self._access = view.access_at(frontend)
+        self._rule = Rule(
+            frontend=frontend,
+            access=view.access_at(frontend),
+            csrf=view.csrf,
+            require=view.require,
+            visitor="session.visitor" in plan.keeping.inputs,
+        )
+        self._vary = varies(self._rule)
         self._services = services
         self._answer = converse if view.function else conduct
         self._body = BodyReader(view.body, view.max_body) if view.body is not None else None
         self._lifecycle = lifecycle_headers(view)
         keeper, kept = engine.keeper, plan.keeping.view
         self._now = keeper.cache.now if keeper else time
-        self._pages = Pages(plan, frontend, self._access, keeper.cache if keeper else None)
+        self._pages = Pages(plan, frontend, self._rule.access, self._vary, keeper)
         self._kept = (
             KeptPages(plan, kept, keeper, self._pages, self._conduct, fingerprint(plan))
             if keeper and kept
@@ -115,7 +130,10 @@ class _Handler:
     def __call__(self, **variables: str) -> Response:
         clock = self._engine.clock
         begun = clock.now()
-        principal = self._principal()
+        try:
+            principal = self._principal()
+        except BffError as error:
+            return self._refused(error)
         try:
             scope = self._scope(variables, principal)
         except _BadRequest as bad:
@@ -170,7 +188,8 @@ class _Handler:
             response = self._pages.response(served.page, request, Sent(served.address, self._now()))
         else:
             failure = served.failure or UNWRITABLE
-            response = _failed(failure)
+            response = self._failed(failure)
+            response.vary.update(self._vary)
             if served.answer:
                 response.headers["BFF-Calls"] = calls_header(served.answer.outcomes)
             response.headers.extend(self._lifecycle)
@@ -184,20 +203,41 @@ class _Handler:
             status += calls_status(self._plan, served.answer.outcomes)
         if status:
             response.headers["Cache-Status"] = ", ".join(status)
+        for cookie in g.get("cookies", ()):
+            response.headers.add("Set-Cookie", cookie)
+            response.headers["Cache-Control"] = "no-store"
         return response
 
     def _principal(self) -> Principal:
         """Who asks; for a public view credentials are not even looked at.
 
         Raises:
-            LoginRequired: nobody, and the view is for somebody.
+            AuthError: nobody, or somebody who may not have the view.
+            StoreAway, ProviderAway: that cannot be said just now.
         """
-        if self._access == "public":
-            return NOBODY
-        principal = self._engine.authenticate(request)
-        if self._access == "signed_in" and not principal.signed_in:
-            raise LoginRequired("nobody is signed in")
+        principal = NOBODY
+        if self._rule.access != "public":
+            principal = self._engine.authenticate(request, self._rule)
+        if self._engine.limits:
+            who = principal.identity if principal.signed_in else client_address(request)
+            self._engine.limits.person(who)
+        if self._rule.access != "public":
+            admit(principal, self._rule)
         return principal
+
+    def _failed(self, failure: Failure) -> Response:
+        """Where somebody has to sign in again, the answer says how, as if they never had."""
+        response = _failed(failure)
+        if failure.status == LoginRequired.status:
+            response.headers["WWW-Authenticate"] = how_to_sign_in(self._rule)
+        return response
+
+    def _refused(self, error: BffError) -> Response:
+        name = type(error).__name__
+        self._engine.audit(Audited("refused", reason=name, id=g.request_id))
+        response = refusal(error, self._rule)
+        response.vary.update(self._vary)
+        return response
 
     def _scope(self, variables: Mapping[str, str], principal: Principal) -> dict[str, Any]:
         """The values of the root names; raises what is wrong with the request."""
@@ -208,6 +248,7 @@ class _Handler:
                 "sub": principal.subject or None,
                 "claims": deepcopy(dict(principal.claims)),  # the request may change its own
                 "signed_in": principal.signed_in,
+                "visitor": principal.visitor or None,
             },
             "frontend": self._frontend.name,
             "locale": request.accept_languages.best_match(languages, languages[0])

@@ -317,7 +317,7 @@ def ask(pages: Path, method: str, target: str, catalog: Any = None, **given: Any
         checked = example.check(pages / "config", addresses)
         exchange = PoolExchange(checked.config.services, 8)
         ada = Principal("https://issuer.example", "ada")
-        app = create_app(checked, exchange=exchange, authenticate=lambda _: ada)
+        app = create_app(checked, exchange=exchange, authenticate=lambda *_: ada)
         answer = app.test_client().open(target, method=method, **given)
         exchange.close()
     return answer
