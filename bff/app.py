@@ -32,6 +32,7 @@ from bff.upstream.exchange import Clock, Credentials, Effects, Exchange, SystemC
 from bff.upstream.guard import Guards
 from bff.upstream.pool import PoolExchange
 from bff.web.authenticate import Authenticator
+from bff.web.cache_admin import CacheAdmin
 from bff.web.cookies import Cookies
 from bff.web.cors import cors
 from bff.web.endpoint import SignIn
@@ -109,6 +110,8 @@ def create_app(
     if config.providers:
         checks["sessions"] = parts.sessions.store.unready
     notes = {"configuration": snapshot.refused}
+    if cache:
+        notes["cache"] = cache.away
 
     app = Flask(__name__, static_folder=None)
     app.url_map.merge_slashes = False
@@ -120,7 +123,9 @@ def create_app(
     session_routes(app, parts)
     view_routes(app, checked.plans, config.frontends, engine)
     port = _port(settings.management_bind)
-    app.wsgi_app = Management(app.wsgi_app, port, checks, notes)  # type: ignore[method-assign]
+    app.wsgi_app = Management(  # type: ignore[method-assign]
+        app.wsgi_app, port, checks, notes, CacheAdmin(cache)
+    )
     return app
 
 

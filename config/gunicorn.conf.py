@@ -9,10 +9,12 @@ imported here too, so that replacing it on disk changes nothing before a restart
 
 import math
 import os
+import shutil
 import signal
 import sys
 import traceback
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import NoReturn
 
 from gunicorn.arbiter import Arbiter
@@ -64,6 +66,9 @@ accesslog = None  # the app logs requests itself, without their queries
 worker_tmp_dir = str(_SHARED_MEMORY) if os.access(_SHARED_MEMORY, os.W_OK) else None
 
 
+_made: list[tuple[int, str]] = []  # folders of this master's own
+
+
 def on_starting(server: Arbiter) -> None:
     """Read the configuration before a socket is opened; a bad one ends the start with 2."""
     try:
@@ -71,6 +76,17 @@ def on_starting(server: Arbiter) -> None:
     except ConfigError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(2)
+    # what workers keep they share, so that what one invalidates the others keep no longer
+    if "BFF_CACHE_FOLDER" not in os.environ:
+        os.environ["BFF_CACHE_FOLDER"] = mkdtemp(prefix="bff-cache-")
+        _made.append((os.getpid(), os.environ["BFF_CACHE_FOLDER"]))
+
+
+def on_exit(_server: Arbiter) -> None:
+    """Leave nothing of this run behind."""
+    for master, folder in _made:
+        if os.getpid() == master:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def post_fork(_server: Arbiter, _worker: object) -> None:

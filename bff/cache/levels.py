@@ -182,6 +182,11 @@ class Cache:
         store = self._store.stats() if self._store else {"store": "none", "state": "up"}
         return {"looked_up": counts, "memory": self._memory.stats(), "shared": store}
 
+    def away(self) -> str:
+        """Why the shared level is not used just now; empty if it is."""
+        state = self._store.stats()["state"] if self._store else ""
+        return "the store is away: everything is asked of services" if state == "away" else ""
+
     def entries(self) -> list[dict[str, Any]]:
         """What this process has in memory, the last used first; without anybody's data."""
         now = self.now()

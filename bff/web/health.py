@@ -7,6 +7,8 @@ from typing import Any, Final
 import orjson
 from flask import Flask, Response
 
+from bff.web.cache_admin import PREFIX, CacheAdmin
+
 Check = Callable[[], str]  # a reason against, or an empty text
 _ADDRESS: Final = re.compile(r"(localhost|[\d.]+|\[[0-9a-f:]+\])(:\d+)?", re.IGNORECASE)
 _READY: Final = 200
@@ -40,13 +42,20 @@ class Management:
         public: the app that answers on every other socket.
         port: the port of the management socket; None for no such listener.
         notes: reasons that operators should know and that do not make the process unready.
+        cache: answers what is asked below `/cache`.
     """
 
     def __init__(
-        self, public: Any, port: int | None, checks: Mapping[str, Check], notes: Mapping[str, Check]
+        self,
+        public: Any,
+        port: int | None,
+        checks: Mapping[str, Check],
+        notes: Mapping[str, Check],
+        cache: CacheAdmin | None = None,
     ) -> None:
         self._public, self._port = public, port
         self._checks, self._notes = checks, notes
+        self._cache = cache or CacheAdmin(None)
 
     def __call__(
         self, environ: dict[str, Any], start_response: Callable[..., Any]
@@ -63,6 +72,8 @@ class Management:
         path = environ.get("PATH_INFO", "")
         if path == "/livez":
             return _word("live", _READY)
+        if path == PREFIX or path.startswith(f"{PREFIX}/"):
+            return self._cache.respond(environ)
         if path != "/readyz":
             return _word("not here", 404)
         reasons = {name: check() for name, check in self._checks.items()}
