@@ -16,7 +16,15 @@ from bff.model.view import Access, Frontend
 from bff.web.coding import coding_for, compress, etag_in, etag_of, is_known, is_worth_it
 from bff.web.encode import encode
 from bff.web.headers import calls_header, lifecycle_headers, respondable
-from bff.web.policy import cache_control, is_partial, is_stale, parts_of, vary_of
+from bff.web.policy import (
+    cache_control,
+    is_partial,
+    is_public,
+    is_stale,
+    may_last,
+    parts_of,
+    vary_of,
+)
 
 _NO_CONTENT: Final = frozenset({204, 205})
 _OK: Final = 200
@@ -63,16 +71,14 @@ class Pages:
         self._plan, self._who = plan, tuple(vary)
         self._cache = keeper.cache if keeper else None
         rule = plan.view.cache
-        narrow = rule is not None and rule.scope == "person"
-        self._public = access == "public" and plan.keeping.everyone and not narrow
+        self._public = is_public(plan, access)
         self._is_get = plan.view.method == "GET"
         self._stale = rule.stale if rule else 0.0
         calls = [kept.rule for kept in plan.keeping.calls.values()]
         self._revocable = any(each.tags for each in ([rule] if rule else []) + calls)
         self._lifecycle: Headers = tuple(lifecycle_headers(plan.view).items())
         self._label = f"{plan.view.name} at {frontend.name}"
-        # without a rule of its own an answer lasts as long as all its calls, if all are kept
-        self._lasts = rule is not None or set(plan.keeping.calls) == set(plan.nodes)
+        self._lasts = may_last(plan)
 
     def page(self, answer: Answer, locale: str | None, now: float) -> Entry:
         """The page of an answer; how long it is kept is for the caller to say.

@@ -9,6 +9,7 @@ from bff.cache.directives import directives_of, freshness_of
 from bff.engine.answer import Answer
 from bff.engine.plan import Plan
 from bff.model.exchange import Freshness, Outcome
+from bff.model.view import Access
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,17 @@ def parts_of(plan: Plan, answer: Answer, now: float) -> Parts:
                 if declared is None and fresh is not None and own is not None:
                     lifetime = min(lifetime, fresh)
     return Parts(lifetime, shareable, storable)
+
+
+def is_public(plan: Plan, access: Access) -> bool:
+    """Whether everybody gets the same answer, and nobody is asked who they are: as proven."""
+    rule = plan.view.cache
+    return access == "public" and plan.keeping.everyone and not (rule and rule.scope == "person")
+
+
+def may_last(plan: Plan) -> bool:
+    """Whether an answer may be kept by clients: by a rule of its own, or as all its calls are."""
+    return plan.view.cache is not None or set(plan.keeping.calls) == set(plan.nodes)
 
 
 def is_partial(outcomes: Mapping[str, Outcome]) -> bool:

@@ -61,6 +61,7 @@ def render(root: Path, into: Path, **values: object) -> Path:
     """Write the shipped files to `into` as the official image would, for a user without rights."""
     defaults = (root / "nginx/defaults.env").read_text().splitlines()
     known = dict(line.split("=", 1) for line in defaults if not line.startswith("#"))
+    known |= {"BFF_NGINX_CACHE": str(into / "kept")}
     known |= {name: str(value) for name, value in values.items()}
     (into / "conf.d").mkdir(parents=True)
     for template in (root / "nginx/templates").glob("*.conf.template"):
