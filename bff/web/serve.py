@@ -3,7 +3,7 @@
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from bff.cache.decide import jittered, judge, stands_in
 from bff.cache.entry import Entry
@@ -23,6 +23,7 @@ from bff.web.page import Pages
 _LOOK: Final = 0.1  # seconds that the shared level may take before the view is conducted instead
 _SLACK: Final = 1.0
 _FIRST_SERVER_ERROR: Final = 500
+_TOO_MANY_REQUESTS: Final = 429
 UNWRITABLE: Final = Failure(
     502, detail="the answer is no JSON: it is nested too deeply, or not finite"
 )
@@ -201,7 +202,11 @@ class KeptPages:
         return Freshness(hit, page.fresh - age, age)
 
 
-def _failed(served: Any) -> bool:
-    """Whether there is no answer, and the service is to blame."""
-    failure = served.failure
-    return failure is not None and failure.status >= _FIRST_SERVER_ERROR
+def _failed(served: Served) -> bool:
+    """Whether there is no answer because a service is not well; its 404 would be an answer."""
+    failure, answer = served.failure, served.answer
+    if failure is None or failure.status < _FIRST_SERVER_ERROR:
+        return False
+    outcome = answer.outcomes.get(failure.call) if answer else None
+    status = outcome.status if outcome else None
+    return status is None or status >= _FIRST_SERVER_ERROR or status == _TOO_MANY_REQUESTS
