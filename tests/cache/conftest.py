@@ -1,7 +1,6 @@
 """Stores of all kinds, and a clock that stands still."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 

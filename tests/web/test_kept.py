@@ -44,11 +44,17 @@ def users():
 def shop(site, wall, users):
     """Makes a site that keeps in memory, by a clock of the test's own."""
 
+    made = []
+
     def make(*views, **more):
         answerers = {"users": users, **more.pop("others", {})}
-        return site(*views, cache=memory_only(wall), timing=True, **more, **answerers)
+        made.append(site(*views, cache=memory_only(wall), timing=True, **more, **answerers))
+        return made[-1]
 
-    return make
+    yield make
+    for place in made:  # what is refreshed behind an answer may still be under way
+        background = place.app.view_functions["web.v0"]._engine.keeper.background
+        until(lambda under_way=background._under_way: not under_way)
 
 
 def path(view, name="7"):
@@ -59,7 +65,7 @@ def path(view, name="7"):
 
 
 @BOTH
-def test_what_is_fresh_is_answered_without_asking(shop, users, wall, view):
+def test_what_is_fresh_is_answered_without_asking(shop, wall, view):
     place = shop(view % "")
     assert [place.get(path(view)).json for _ in range(3)] == [{"n": 1}] * 3
     wall.pass_by(9.9)
@@ -177,7 +183,7 @@ def test_a_reply_that_speaks_of_one_person_is_not_kept_for_all(shop, users):
 # -- keys ----------------------------------------------------------------------------------------
 
 
-def test_keys_tell_apart_whatever_can_differ(shop, wall):
+def test_keys_tell_apart_whatever_can_differ(shop):
     def echo(request):
         return StubReply.json([request.target, request.header("accept-language")])
 
@@ -220,14 +226,14 @@ shape: {reply: call, who: session.sub, frontend: frontend, plan: session.claims.
             assert ("n=2" in sent) == ("n=2" in query)
 
 
-def test_undeclared_query_parameters_are_in_no_key(shop, users):
+def test_undeclared_query_parameters_are_in_no_key(shop):
     place = shop(VIEW % "", CALL % "")
     for one in ("/web/v/7", "/web/c/7"):
         assert place.get(f"{one}?utm=1").json == place.get(f"{one}?utm=2").json
     assert len(place.stubs.requests()) == 2
 
 
-def test_calls_of_several_views_share_what_is_the_same(shop, users):
+def test_calls_of_several_views_share_what_is_the_same(shop):
     place = shop(CALL % "", CALL.replace("/c/", "/d/") % "")
     assert place.get("/web/c/7").json == place.get("/web/d/7").json
     assert len(place.stubs.requests()) == 1
@@ -244,7 +250,7 @@ call: {post: "users:/of/{params.id}"%s}
 
 
 @BOTH
-def test_a_write_invalidates_before_its_answer_is_sent(shop, users, view):
+def test_a_write_invalidates_before_its_answer_is_sent(shop, view):
     place = shop(view % TAGGED, WRITE % "")
     place.get(path(view)), place.get(path(view, "8"))
     assert place.get("/web/w/7", method="POST").status_code == 200
@@ -307,7 +313,7 @@ shape: more
     assert {each.path for each in place.stubs.requests()} == {"/list", "/of/7"}
 
 
-def test_what_cannot_be_tagged_is_not_kept(shop, users):
+def test_what_cannot_be_tagged_is_not_kept(shop):
     view = "get: /x\nparams: {who: {required: false}}\n"
     view += 'cache: {ttl: 1h, tags: ["x:{params.who}"]}\ncall: {get: users:/of}\n'
     place = shop(view)
@@ -412,14 +418,14 @@ def test_cache_control_is_the_strictest_of_the_parts(shop, users, two, view, rep
         assert said == wanted
 
 
-def test_the_lifetime_that_is_told_shrinks_as_an_entry_ages(shop, users, wall):
+def test_the_lifetime_that_is_told_shrinks_as_an_entry_ages(shop, wall):
     place = shop(VIEW % "")
     place.get("/web/v/7")
     wall.pass_by(4)
     assert place.get("/web/v/7").headers["Cache-Control"] == "public, max-age=6"
 
 
-def test_a_persons_answers_are_private_and_vary(shop, users):
+def test_a_persons_answers_are_private_and_vary(shop):
     ada = Principal("i", "ada")
     view = "get: /x\ncache: {ttl: 10s}\ncall: {get: users:/of}\nshape: [call, session.sub]\n"
     place = shop(view, principal=lambda *_: ada)
@@ -429,7 +435,7 @@ def test_a_persons_answers_are_private_and_vary(shop, users):
         assert answer.headers["Vary"] == "Cookie, Accept-Language"
 
 
-def test_cache_status_says_what_was_done(shop, users, wall):
+def test_cache_status_says_what_was_done(shop, wall):
     place = shop(VIEW % ", stale: 9s", CALL % "")
     told = [place.get("/web/v/7").headers["Cache-Status"] for _ in range(2)]
     wall.pass_by(12)
@@ -470,14 +476,14 @@ def test_a_kept_answer_is_sent_compressed_and_the_variant_is_kept(shop, users, a
         assert [each["of"] for each in cache.entries()].count(f"v0 at web, {coding}") == 1
 
 
-def test_a_small_answer_is_sent_as_it_is(shop, users):
+def test_a_small_answer_is_sent_as_it_is(shop):
     place = shop(VIEW % "")
     for _ in range(2):
         answer = place.get("/web/v/7", headers=[("Accept-Encoding", "br")])
         assert "Content-Encoding" not in answer.headers
 
 
-def test_the_log_says_whether_it_was_kept(shop, users, wall):
+def test_the_log_says_whether_it_was_kept(shop, wall):
     place = shop(VIEW % ", stale: 9s")
     place.get("/web/v/7"), place.get("/web/v/7")
     wall.pass_by(11)
