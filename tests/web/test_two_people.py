@@ -59,7 +59,7 @@ times = st.sampled_from(
 
 @st.composite
 def views(draw):
-    """A view of two calls, the second perhaps made of the first; perhaps kept, in parts or whole."""
+    """A view of two calls, the second perhaps made of the first; parts or all of it kept."""
 
     def cache(of):
         if not draw(st.booleans()):
