@@ -19,7 +19,7 @@ BffError
 │   ├── BadReply             502
 │   ├── BadStatus            502, or the upstream's own where the call says `pass`
 │   ├── TooMany              502
-│   ├── NoCredentials        502
+│   ├── NoCredentials        502, or 503 where a store or provider is away
 │   ├── CircuitOpen          503  the service is not asked just now
 │   ├── LimitReached         503  it is asked by too many already
 │   └── Cancelled            502
@@ -235,9 +235,17 @@ class TooMany(UpstreamError):
 
 
 class NoCredentials(UpstreamError):
-    """The credentials that a service is called with could not be had."""
+    """The credentials that a service is called with could not be had.
+
+    Args:
+        status: 503 where that may be otherwise in a moment.
+    """
 
     reason = "credentials"
+
+    def __init__(self, message: str, status: int = 502) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class CircuitOpen(UpstreamError):

@@ -5,7 +5,6 @@ is one of the codes of the standards, or none.
 """
 
 from collections.abc import Callable, Mapping
-from math import isfinite
 from typing import Any, Final
 
 import orjson
@@ -119,7 +118,7 @@ def read_tokens(document: bytes, asked: float) -> Tokens:
 
 def _seconds(lasts: Any) -> float:
     number = isinstance(lasts, int | float) and not isinstance(lasts, bool)
-    if not number or not isfinite(lasts) or lasts < 0:
+    if not number or lasts < 0:
         raise ProviderAway("the provider's answer has an expires_in that is no time")
     return float(lasts)
 

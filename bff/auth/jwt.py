@@ -98,8 +98,13 @@ def read(token: str, most: int = _MOST) -> Jwt:
     return Jwt(header, claims, signed)
 
 
-def verify(jwt: Jwt, published: Published[Keys], algorithms: Collection[str]) -> None:
+def verify(
+    jwt: Jwt, published: Published[Keys], algorithms: Collection[str], *, for_anybody: bool = True
+) -> None:
     """Check a token's signature, with keys fetched anew if those that we have do not do.
+
+    Args:
+        for_anybody: whether anybody may have brought the token; not if the provider itself has.
 
     Raises:
         BadToken: it was signed otherwise, or by somebody else.
@@ -116,7 +121,7 @@ def verify(jwt: Jwt, published: Published[Keys], algorithms: Collection[str]) ->
     if key and _is_signed(jwt, key, registry):
         return
     try:
-        newer = published.newer(keys)
+        newer = published.newer(keys, for_anybody=for_anybody)
     except ProviderAway:
         if key:
             raise BadToken("its signature is wrong") from None

@@ -30,7 +30,8 @@ class Published(Generic[T]):
         self._fetch, self._now = fetch, now
         self._lock = Lock()
         self._held: tuple[T, float] | None = None  # the document, and since when
-        self._tried = self._asked_for = self._failed = float("-inf")
+        self._tried = self._failed = float("-inf")
+        self._asked_for = {True: float("-inf"), False: float("-inf")}
         self._flight: Future[T] | None = None
 
     def get(self) -> T:
@@ -54,8 +55,12 @@ class Published(Generic[T]):
                 return held[0]
             raise
 
-    def newer(self, than: T) -> T:
+    def newer(self, than: T, *, for_anybody: bool) -> T:
         """The document after `than`, which did not do; `than` itself if it is too soon to ask.
+
+        Args:
+            for_anybody: whether anybody could have us ask. They have a time between two fetches of
+                their own, and so cannot use up that of those whom the provider itself has sent.
 
         Raises:
             ProviderAway: it cannot be fetched.
@@ -65,11 +70,12 @@ class Published(Generic[T]):
             if self._held and self._held[0] is not than:
                 return self._held[0]
             if not self._flight:
-                if now < self._asked_for + _COOLDOWN:
-                    if self._failed >= self._asked_for:
+                asked_for = self._asked_for[for_anybody]
+                if now < asked_for + _COOLDOWN:
+                    if self._failed >= asked_for:
                         raise ProviderAway("the provider could not be asked a moment ago")
                     return than
-                self._asked_for = now
+                self._asked_for[for_anybody] = now
         return self._fetched()
 
     def _fetched(self) -> T:

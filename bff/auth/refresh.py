@@ -31,6 +31,11 @@ def good_until(expires: float, obtained: float) -> float:
     return expires - min(_AHEAD, (expires - obtained) / _SHARE)
 
 
+def is_new(expires: float, obtained: float, now: float) -> bool:
+    """Whether a token is so new that a service which rejects it would reject another, too."""
+    return now < obtained + min(_AHEAD, (expires - obtained) / _SHARE)
+
+
 class Refresher:
     """Knows how to have a session's access token.
 
@@ -49,8 +54,18 @@ class Refresher:
         self._sessions, self._providers = sessions, providers
         self._audit, self._pause = audit, pause
 
+    def at_hand(self, key: str, rejected: Collection[str]) -> str:
+        """The token that there is, if it will do; empty if it has to be refreshed.
+
+        Raises:
+            LoginRequired: the session is over.
+            StoreAway: the store cannot be asked.
+        """
+        kept = self._kept(key)
+        return kept.tokens.access if self._good(kept, rejected) else ""
+
     def access_token(self, key: str, rejected: Collection[str]) -> str:
-        """A token that lasts, and is none of those that a service has just rejected.
+        """A token that lasts, and if possible none of those that a service has just rejected.
 
         Args:
             key: the session's.
@@ -95,22 +110,32 @@ class Refresher:
         lock: Lock,
     ) -> str:
         if not kept.tokens.refresh:
-            return self._ended(key, kept)
+            return self._without_refresh(key, kept)
         try:
+            provider.prepare()  # may take longer than the lock lasts: then it is not our turn
+            lock.renew()
             fresh = provider.refresh(kept.tokens, meanwhile=lambda: _renew(lock))
+        except LockLost:
+            return ""
         except GrantEnded:
             return self._ended(key, kept)
         except ProviderAway:
             if kept.tokens.access not in rejected and self._sessions.now() < kept.tokens.expires:
                 return kept.tokens.access  # it is refreshed ahead of time: it will do for now
             raise
-        if not self._stored(key, kept, fresh):
+        if not self._stored(key, kept, fresh, lock):
             provider.revoke(fresh.refresh or fresh.access)  # signed out meanwhile: nobody has them
             return ""
         self._audit(Audited("refreshed", session=key, provider=kept.provider))
         return fresh.access
 
-    def _stored(self, key: str, kept: KeptTokens, fresh: Tokens) -> bool:
+    def _without_refresh(self, key: str, kept: KeptTokens) -> str:
+        """The token that there is, while it lasts: a service may not take it, but others do."""
+        if self._sessions.now() < kept.tokens.expires:
+            return kept.tokens.access
+        return self._ended(key, kept)
+
+    def _stored(self, key: str, kept: KeptTokens, fresh: Tokens, lock: Lock) -> bool:
         """Keep fresh tokens, which are nowhere else by now; whether they were still wanted.
 
         A store that was away may have written what it did not confirm, so it is asked what it has.
@@ -119,14 +144,18 @@ class Refresher:
         patience = now() + _STORE_PATIENCE
         while True:
             try:
-                if self._sessions.replace_tokens(key, kept, fresh):
-                    return True
-                there = self._sessions.tokens(key)
-                return there is not None and there.tokens.access == fresh.access
+                return self._replaced(key, kept, fresh)
             except StoreAway:
                 if now() >= patience:
                     raise
                 self._pause(_LATER_LOOKS)
+                _renew(lock)
+
+    def _replaced(self, key: str, kept: KeptTokens, fresh: Tokens) -> bool:
+        if self._sessions.replace_tokens(key, kept, fresh):
+            return True
+        there = self._sessions.tokens(key)
+        return there is not None and there.tokens.access == fresh.access
 
     def _ended(self, key: str, kept: KeptTokens) -> str:
         """The refresh token is dead: so is the session, unless there are newer tokens by now."""
@@ -143,8 +172,11 @@ class Refresher:
         return kept
 
     def _good(self, kept: KeptTokens, rejected: Collection[str]) -> bool:
-        until = good_until(kept.tokens.expires, kept.obtained)
-        return kept.tokens.access not in rejected and self._sessions.now() < until
+        """Whether a token will do, or no other would do better."""
+        now, expires = self._sessions.now(), kept.tokens.expires
+        if kept.tokens.access in rejected:
+            return is_new(expires, kept.obtained, now)
+        return now < good_until(expires, kept.obtained)
 
     def _provider(self, kept: KeptTokens) -> OpenIdProvider:
         if kept.provider not in self._providers:

@@ -32,7 +32,7 @@ def kept_secret(folder: Path) -> str:
 
 def _make(path: Path) -> None:
     """Write a new one aside, and move it there whole unless somebody else was first."""
-    aside = path.with_name(f"{_FILE}.{os.getpid()}")
+    aside = path.with_name(f"{_FILE}.{token_urlsafe(8)}")
     handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "w") as file:
         file.write(token_urlsafe(_BYTES))

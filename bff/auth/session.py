@@ -5,7 +5,7 @@ replaces exactly what was read: a session that has ended stays ended, whoever st
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from hashlib import sha256
 from secrets import token_urlsafe
 from typing import Any, Final
@@ -15,12 +15,14 @@ import orjson
 from bff.auth.login import SignedIn, Tokens
 from bff.auth.seal import BadSeal, Seal
 from bff.auth.store import Entry, Store
+from bff.errors import SignInFailed
 from bff.model.access import SessionRules
 from bff.model.principal import Principal
 
 _ID_BYTES: Final = 32  # 256 bits
 _SLIDES: Final = 20  # writes that an idle time is worth at most
 _SHORT: Final = 16
+_MOST_BYTES: Final = 256 * 1024  # of one record
 _MOST_AGENT: Final = 200  # characters of a User-Agent that are kept
 
 
@@ -140,6 +142,8 @@ class Sessions:
             self.store.add(group, session.key, lasts)
         name = _data(session.key)  # last of all: what can be found is whole
         self.store.put(name, self._sealed(name, session), self._expiry(session))
+        if self.store.get(_tokens(session.key)) is None:
+            self.store.delete(name)  # the person was signed out everywhere just now
         return made
 
     def load(self, given: str, *, slide: bool = True) -> Session | None:
@@ -176,10 +180,10 @@ class Sessions:
             The tokens that it had last, so that they can be revoked.
         """
         session = self._session(key)
-        self.store.delete(_data(key))
         kept = self.tokens(key)
         while kept and not self.store.delete(_tokens(key), kept.version):
             kept = self.tokens(key)  # they were just refreshed: those are the ones to revoke
+        self.store.delete(_data(key))  # after the tokens: see `create`
         if session:
             for group in _groups(session):
                 self.store.discard(group, key)
@@ -200,11 +204,13 @@ class Sessions:
     def tokens(self, key: str) -> KeptTokens | None:
         """The tokens of a session; None once it has ended."""
         entry = self.store.get(_tokens(key))
-        content = self._opened(_tokens(key), entry)
+        content = self._opened(_tokens(key), entry, KeptTokens)
         if entry is None or content is None:
             return None
-        tokens = Tokens(**content.pop("tokens"))
-        return KeptTokens(**{**content, "tokens": tokens, "version": entry.version})
+        tokens = _known(Tokens, content["tokens"])
+        if tokens is None:
+            return None
+        return KeptTokens(**content | {"tokens": Tokens(**tokens), "version": entry.version})
 
     def replace_tokens(self, key: str, kept: KeptTokens, fresh: Tokens) -> bool:
         """Put fresh tokens in the place of those that were read; whether they still were there."""
@@ -214,7 +220,7 @@ class Sessions:
 
     def _session(self, key: str) -> Session | None:
         entry = self.store.get(_data(key))
-        content = self._opened(_data(key), entry)
+        content = self._opened(_data(key), entry, Session)
         if entry is None or content is None:
             return None
         content["scopes"] = tuple(content["scopes"])
@@ -225,17 +231,36 @@ class Sessions:
         return min(session.seen + self.rules.idle, session.created + self.rules.lifetime)
 
     def _sealed(self, name: str, value: Session | KeptTokens) -> bytes:
-        return self._seal.seal(orjson.dumps(asdict(value)), name)
+        try:
+            content = orjson.dumps(asdict(value))
+        except (TypeError, RecursionError):
+            raise SignInFailed("the provider's claims are nested too deeply") from None
+        if len(content) > _MOST_BYTES:
+            raise SignInFailed("the provider's claims and tokens are too large to be kept")
+        return self._seal.seal(content, name)
 
-    def _opened(self, name: str, entry: Entry | None) -> dict[str, Any] | None:
-        """What is in an entry; one that no secret of ours opens any more is none."""
+    def _opened(self, name: str, entry: Entry | None, kind: type) -> dict[str, Any] | None:
+        """What is in an entry, as far as this version of ours knows it.
+
+        One that no secret of ours opens any more is none, and neither is one that lacks something.
+        """
         if entry is None:
             return None
         try:
             content: dict[str, Any] = orjson.loads(self._seal.open(entry.value, name))
         except BadSeal:
             return None
-        return content
+        return _known(kind, content)
+
+
+def _known(kind: type, content: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The fields of a record of ours; none if it lacks one. Another version may have written it."""
+    for each in fields(kind):
+        needed = each.default is MISSING and each.default_factory is MISSING
+        if needed and each.name not in content:
+            return None
+    names = {each.name for each in fields(kind)}
+    return {name: value for name, value in content.items() if name in names}
 
 
 def key_of(given: str) -> str:

@@ -6,21 +6,30 @@ have each other's.
 """
 
 from collections.abc import Collection, Mapping
+from dataclasses import astuple, dataclass, field
 from hashlib import sha256
-from threading import Lock
 
 import orjson
 
-from bff.auth.login import Tokens
 from bff.auth.provider import OpenIdProvider
-from bff.auth.refresh import Refresher, good_until
+from bff.auth.refresh import Refresher, good_until, is_new
 from bff.auth.seal import BadSeal, Seal
 from bff.auth.session import Sessions
-from bff.errors import GrantEnded, LoginRequired, NoCredentials
+from bff.errors import GrantEnded, NoCredentials
 from bff.model.exchange import Headers
 from bff.model.principal import Principal
 from bff.model.service import Service
+from bff.upstream.effects import Longer
 from bff.upstream.exchange import Credentials
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A token for one service: when it came and when it ends, in seconds since 1970."""
+
+    access: str = field(repr=False)
+    obtained: float
+    expires: float
 
 
 class TokenKeeper:
@@ -41,11 +50,11 @@ class TokenKeeper:
     ) -> None:
         self._services, self._providers, self._refresher = services, providers, refresher
         self._store, self._now, self._seal = sessions.store, sessions.now, seal
-        self._ours: dict[str, tuple[str, float]] = {}  # by service: a token, and until when
-        self._lock = Lock()
 
-    def perform(self, effect: Credentials) -> Headers:
+    def perform(self, effect: Credentials) -> Headers | Longer:
         """The header for a call, or none for somebody who is not signed in.
+
+        What is at hand is given at once; what a provider has to be asked for takes longer.
 
         Raises:
             LoginRequired: the session is over, or its tokens cannot be renewed.
@@ -55,64 +64,62 @@ class TokenKeeper:
         """
         service, principal = self._services[effect.service], effect.principal
         rejected = {value.removeprefix("Bearer ") for _, value in effect.rejected}
-        if service.credentials == "client":
-            token = self._own(service, rejected)
-        elif not principal.signed_in:
+        if service.credentials != "client" and not principal.signed_in:
             return ()  # and never a token of ours in place of theirs
+        if service.credentials == "client":
+            name = f"own:{_hash(service.name, astuple(service.grant))}"
         elif service.credentials == "exchange" or _is_for_us(service, principal):
-            token = self._exchanged(service, principal, rejected)
+            name = _exchanged(service, principal)
+        elif principal.token:
+            return _header(principal.token)  # it is what there is: rejected or not
         else:
-            token = self._callers(principal, rejected)
-        return (("authorization", f"Bearer {token}"),)
-
-    def _callers(self, principal: Principal, rejected: Collection[str]) -> str:
-        """The access token of who asks."""
-        if not principal.token:
-            return self._refresher.access_token(principal.session, rejected)
-        if principal.token in rejected:
-            raise LoginRequired("a service does not take the token any more")
-        return principal.token
-
-    def _exchanged(self, service: Service, principal: Principal, rejected: Collection[str]) -> str:
-        """A token for one service, made of the caller's (RFC 8693) and kept while it lasts."""
-        grant = service.grant
-        audience = grant.audience or service.name
-        whose = principal.session or sha256(principal.token.encode()).hexdigest()
-        about = orjson.dumps([whose, principal.identity, audience, grant.scope, grant.provider])
-        name = f"exchanged:{sha256(about).hexdigest()}"
+            token = self._refresher.at_hand(principal.session, rejected)
+            return (
+                _header(token)
+                if token
+                else Longer(
+                    lambda: _header(self._refresher.access_token(principal.session, rejected))
+                )
+            )
         kept, version = self._kept(name)
-        if kept and kept not in rejected:
-            return kept
-        provider = self._provider(grant.provider or self._provider_of(principal))
-        try:
-            tokens = provider.exchange(self._callers(principal, ()), audience, grant.scope)
-        except GrantEnded:
-            raise NoCredentials("the provider makes no token for this service") from None
-        sealed = self._seal.seal(tokens.access.encode(), name)
-        self._store.put(name, sealed, good_until(tokens.expires, self._now()), version)
+        if kept and not self._is_stale(kept, rejected):
+            return _header(kept.access)
+        return Longer(lambda: _header(self._granted(name, version, service, principal)))
+
+    def _granted(
+        self, name: str, version: str | None, service: Service, principal: Principal
+    ) -> str:
+        """A token for one service, from a provider; it is kept while it lasts."""
+        grant = service.grant
+        if service.credentials == "client":  # RFC 6749, section 4.4: for nobody in particular
+            provider = self._provider(grant.provider or next(iter(self._providers), ""))
+            tokens = provider.client_credentials(grant.audience, grant.scope)
+        else:  # RFC 8693: made of the caller's
+            provider = self._provider(grant.provider or self._provider_of(principal))
+            own = principal.token or self._refresher.access_token(principal.session, ())
+            try:
+                tokens = provider.exchange(own, grant.audience or service.name, grant.scope)
+            except GrantEnded:
+                raise NoCredentials("the provider makes no token for this service") from None
+        kept = _Kept(tokens.access, self._now(), tokens.expires)
+        sealed = self._seal.seal(orjson.dumps(astuple(kept)), name)
+        self._store.put(name, sealed, good_until(kept.expires, kept.obtained), version)
         return tokens.access
 
-    def _kept(self, name: str) -> tuple[str, str | None]:
+    def _kept(self, name: str) -> tuple["_Kept | None", str | None]:
         """A token that was kept, and the version that another would replace."""
         entry = self._store.get(name)
         if entry is None:
-            return "", None
+            return None, None
         try:
-            return self._seal.open(entry.value, name).decode(), entry.version
-        except BadSeal:
-            return "", entry.version
+            return _Kept(*orjson.loads(self._seal.open(entry.value, name))), entry.version
+        except (BadSeal, TypeError):
+            return None, entry.version
 
-    def _own(self, service: Service, rejected: Collection[str]) -> str:
-        """A token of our own (RFC 6749, section 4.4), for nobody in particular."""
-        with self._lock:
-            token, until = self._ours.get(service.name, ("", 0.0))
-        if token and token not in rejected and self._now() < until:
-            return token
-        provider = self._provider(service.grant.provider or next(iter(self._providers), ""))
-        fresh: Tokens = provider.client_credentials(service.grant.audience, service.grant.scope)
-        with self._lock:
-            self._ours[service.name] = fresh.access, good_until(fresh.expires, self._now())
-        return fresh.access
+    def _is_stale(self, kept: "_Kept", rejected: Collection[str]) -> bool:
+        """Whether a service rejects it, and would perhaps take another."""
+        new = is_new(kept.expires, kept.obtained, self._now())
+        return kept.access in rejected and not new
 
     def _provider_of(self, principal: Principal) -> str:
         """The provider that vouches for who asks."""
@@ -130,3 +137,17 @@ class TokenKeeper:
 def _is_for_us(service: Service, principal: Principal) -> bool:
     """A bearer's token was made for us; as it is it goes on only where `relay` is declared."""
     return service.credentials == "session" and bool(principal.token)
+
+
+def _exchanged(service: Service, principal: Principal) -> str:
+    """Where the token is that was made for a service of this very caller's."""
+    whose = principal.session or principal.token
+    return f"exchanged:{_hash(whose, principal.identity, service.name, astuple(service.grant))}"
+
+
+def _hash(*about: object) -> str:
+    return sha256(orjson.dumps(about)).hexdigest()
+
+
+def _header(token: str) -> Headers:
+    return (("authorization", f"Bearer {token}"),)

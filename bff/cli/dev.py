@@ -21,9 +21,9 @@ from bff.cli.local import Wanted, local_options, run
 def command(config: Path, port: int, account: str | None, token_life: int, *, stubs: bool) -> None:
     """Serve a configuration on loopback, with a local provider to sign in at.
 
-    It stands in for each provider and issuer that is declared, with the accounts `ada` and
-    `grace` and no passwords. Services are asked where they are declared to be, with tokens that
-    only this provider knows. Ends on Ctrl-C and SIGTERM.
+    It stands in for each provider that is declared, with the accounts `ada` and `grace` and no
+    passwords. Services are asked where they are declared to be, with tokens that only this
+    provider vouches for. Ends on Ctrl-C and SIGTERM.
 
     \b
     Examples:

@@ -91,15 +91,15 @@ def with_local_providers(checked: "Checked", local: Local) -> "Checked":
         )
         for name, each in config.providers.items()
     }
-    issuer = next((each.issuer for each in providers.values()), "")
+    stand_in = {each.issuer: providers[name].issuer for name, each in config.providers.items()}
     issuers = {
-        name: replace(each, issuer=issuer, jwks="", algorithms=("RS256",), tls=None)
+        name: replace(each, issuer=stand_in[each.issuer], jwks="", algorithms=("RS256",), tls=None)
         for name, each in config.issuers.items()
-        if issuer
+        if each.issuer in stand_in  # of no other has anybody a token here
     }
     changed = replace(
         config,
-        hosts=tuple({*config.hosts, *_LOOPBACK}),
+        hosts=(*config.hosts, *_LOOPBACK),
         providers=providers,
         issuers=issuers,
         session=replace(config.session, secrets=(), store=""),

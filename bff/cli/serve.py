@@ -42,6 +42,15 @@ def command(config: Path, gunicorn_config: Path | None, **given: Any) -> None:
         click.echo(f"bff serve: there is no {path}; `--gunicorn-config` names another", err=True)
         sys.exit(2)
 
+    from bff.auth.development import refuse_development
     from bff.cli.gunicorn import Server
+    from bff.declare import snapshot
+    from bff.errors import ConfigError
 
+    try:
+        declared = snapshot.take(config).config
+        refuse_development([*declared.providers.values(), *declared.issuers.values()])
+    except ConfigError as error:
+        click.echo(str(error), err=True)
+        sys.exit(2)
     Server(path).run()

@@ -27,6 +27,7 @@ HOP_BY_HOP: Final = frozenset(  # RFC 9110, section 7.6.1, and its predecessors
 _FRAMING: Final = frozenset(
     {"host", "content-length", "content-encoding", "expect", "accept-encoding"}
 )
+_WHO_ASKS: Final = frozenset({"cookie", "authorization", "x-csrf"})
 # what the answer itself decides; an upstream's word on it would be wrong
 _OURS: Final = frozenset(
     {"content-type", "bff-calls", "server-timing", "x-request-id", "date", "server"}
@@ -47,8 +48,8 @@ def _header(refused: frozenset[str], why: str, prefix: str = "\0") -> Reader:
 
 REQUEST_HEADER: Final = _header(HOP_BY_HOP | _FRAMING, "belongs to one connection: it cannot cross")
 FORWARDED_HEADER: Final = _header(
-    HOP_BY_HOP | _FRAMING | {"content-type"},
-    "belongs to one message or connection: it cannot cross",
+    HOP_BY_HOP | _FRAMING | _WHO_ASKS | {"content-type"},
+    "is between the client and us: it cannot cross (see `credentials`)",
 )
 REPLY_HEADER: Final = _header(
     HOP_BY_HOP | _FRAMING | _OURS, "is the answer's own: it cannot cross", "access-control-"

@@ -59,7 +59,7 @@ def keep_credentials(means: Means, service: str, result: Headers | BffError) -> 
         means.unauthorized(result)
         return True
     if isinstance(result, BffError) and not isinstance(result, UpstreamError):
-        result = NoCredentials(str(result))
+        result = NoCredentials(str(result), result.status)
     means.credentials[service] = result
     return False
 

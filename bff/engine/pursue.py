@@ -212,14 +212,15 @@ class Pursuit:
         service = self._compiled.service.name
         known = self._means.credentials.get(service, ())
         if known != self._sent_with:  # another request has had the same answer before
-            self._renew(known)
+            self._renew(reply, known)
             return True
         wanted = self._compiled.service
         effect = credentials_for(wanted, self._means.principal, self._sent_with)
-        self._means.attempts.obtain(effect, self._call.ends, self._renew, self._lost)
+        then = partial(self._renew, reply)
+        self._means.attempts.obtain(effect, self._call.ends, then, self._lost)
         return True
 
-    def _renew(self, credentials: Headers | BffError) -> None:
+    def _renew(self, reply: Reply, credentials: Headers | BffError) -> None:
         """Send the request once more with what it is to be sent with from now on."""
         service = self._compiled.service.name
         if keep_credentials(self._means, service, credentials):
@@ -228,6 +229,9 @@ class Pursuit:
         try:
             if isinstance(known, BffError):
                 raise known
+            if known == self._sent_with:  # there are no others: the 401 is the reply
+                self._end(read(self._means.replies, self._compiled, reply))
+                return
             self._means.budget.send(1)
         except BffError as error:
             self._end(error)

@@ -44,7 +44,7 @@ class Principal:
         A web session and a narrow token of the same person are two: they may not share entries.
         """
         about = [self.issuer, self.subject, self.client, self.audience, sorted(self.scopes)]
-        return sha256(dumps([*about, self.acr, self.visitor]).encode()).hexdigest()
+        return sha256(dumps([*about, self.acr]).encode()).hexdigest()
 
 
 NOBODY = Principal()

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any
 
 from flask import Request, g
 
@@ -13,8 +13,6 @@ from bff.errors import Ambiguous, Forbidden, InvalidToken, LoginRequired
 from bff.model.principal import NOBODY, Principal
 from bff.model.view import Access, Csrf, Frontend, Requirement
 from bff.web.cookies import Cookies
-
-_BEARER: Final = "bearer "
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +68,13 @@ class Authenticator:
             StoreAway, ProviderAway: that cannot be said just now.
         """
         given = self._cookies.session_id(request)
-        authorization = request.headers.get("Authorization", "")
-        if authorization[: len(_BEARER)].lower() == _BEARER:
+        scheme, _, token = (
+            request.headers.get("Authorization", "").replace("\t", " ").partition(" ")
+        )
+        if scheme.lower() == "bearer":
             if given:
                 raise Ambiguous("a session and a bearer token: send one of them")
-            return self._by_token(authorization[len(_BEARER) :].strip(), rule)
+            return self._by_token(token.strip(), rule)
         principal = NOBODY
         if given and "session" in rule.frontend.access:
             check_cross_site(sent(request), rule.csrf, own_origin(request), rule.frontend.origins)

@@ -22,7 +22,7 @@ _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _PORT: Final = re.compile(r":\d+$")
 _SESSION, _LOGIN, _VISITOR = "bff", "bff-login-", "bff-visitor"
 _LOGIN_LASTS: Final = 600  # seconds that a person has at the provider
-_MOST_LOGINS: Final = 4  # sign-ins under way in one browser: each is a tab
+_MOST_LOGINS: Final = 4096  # bytes of the sign-ins under way in one browser: each is a tab
 _VISITOR_LASTS: Final = 180 * 24 * 3600  # seconds
 _VISITOR_BYTES: Final = 16
 _SHORT: Final = 16  # characters of a state's hash that tell sign-ins apart
@@ -65,10 +65,12 @@ class Cookies:
         name = self._name(request, _login(login.state))
         value = self._sealed(name, orjson.dumps(asdict(login)))
         made = [set_cookie(name, value, _LOGIN_LASTS, _ON_THE_WAY_BACK)]
-        under_way = self._logins(request)
-        oldest = sorted(under_way, key=lambda each: under_way[each])
-        dropped = oldest[: max(0, len(oldest) - _MOST_LOGINS + 1)]
-        return made + [clear_cookie(each, _ON_THE_WAY_BACK) for each in dropped]
+        room = _MOST_LOGINS - len(made[0])
+        for other, (_, size) in sorted(self._logins(request).items(), key=lambda each: -each[1][0]):
+            room -= size
+            if room < 0:
+                made.append(clear_cookie(other, _ON_THE_WAY_BACK))
+        return made
 
     def login(self, request: Request, state: str) -> Login | None:
         """The sign-in of this state, if this browser has begun it, and not too long ago."""
@@ -94,12 +96,15 @@ class Cookies:
         sealed = self._sealed(name, made.encode())
         return made, set_cookie(name, sealed, _VISITOR_LASTS, _ON_THE_WAY_BACK)
 
-    def _logins(self, request: Request) -> dict[str, float]:
-        """The sign-ins under way by their cookies' names, and when each began; 0 if unreadable."""
+    def _logins(self, request: Request) -> dict[str, tuple[float, int]]:
+        """The sign-ins under way by their cookies' names: when each began, and its size."""
         start = self._name(request, _LOGIN)
         found = read_cookies(request.headers.get("Cookie", ""), start)
-        logins = {name: self._opened_login(name, value) for name, value in found.items()}
-        return {name: login.at if login else 0.0 for name, login in logins.items()}
+        logins: dict[str, tuple[float, int]] = {}
+        for name, value in found.items():
+            login = self._opened_login(name, value)
+            logins[name] = (login.at if login else 0.0), len(name) + len(value)
+        return logins
 
     def _opened_login(self, name: str, value: str) -> Login | None:
         opened = self._opened(name, value)

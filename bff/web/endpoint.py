@@ -1,20 +1,23 @@
 """Our own endpoints below `/auth`: what they need, and what all their answers have in common."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from time import monotonic
+from typing import Any, Final
 
 import orjson
 from flask import Flask, Response, g, request
 
 from bff.auth.provider import OpenIdProvider
 from bff.auth.seal import Seal
-from bff.auth.session import Session, Sessions
+from bff.auth.session import KeptTokens, Session, Sessions
 from bff.errors import BffError
 from bff.observe.events import Audited, AuditListener
 from bff.web.cookies import Cookies
 from bff.web.limits import Limits
 from bff.web.refusal import refusal
+
+_PATIENCE: Final = 5.0  # seconds for telling providers, which is a courtesy
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,20 +39,30 @@ class SignIn:
     return_to: tuple[str, ...] = ()
     origins: frozenset[str] = frozenset()
 
-    def end(self, session: Session, reason: str = "") -> str:
-        """End a session and revoke its tokens, for a request of the person's.
+    def end(self, those: Iterable[Session], own: str = "") -> list[KeptTokens]:
+        """End sessions for a request of the person's; then have their tokens revoked.
+
+        Args:
+            own: the key of the session that asks.
 
         Returns:
-            The ID token, as a hint for the provider; empty if there is none any more.
+            The tokens that they had.
         """
-        kept = self.sessions.end(session.key)
-        self.heard("signed_out", session, reason)
-        if kept is None:
-            return ""
-        provider = self.providers.get(kept.provider)
-        if provider:
-            provider.revoke(kept.tokens.refresh or kept.tokens.access)
-        return kept.tokens.id_token
+        ended = []
+        for each in those:
+            kept = self.sessions.end(each.key)
+            self.heard("signed_out", each, "" if each.key == own else "elsewhere")
+            ended += [kept] if kept else []
+        self.revoke(ended)
+        return ended
+
+    def revoke(self, ended: Iterable[KeptTokens]) -> None:
+        """Tell providers of tokens that nobody uses any more, for as long as one may keep us."""
+        until = monotonic() + _PATIENCE
+        for kept in ended:
+            provider = self.providers.get(kept.provider)
+            if provider and monotonic() < until:
+                provider.revoke(kept.tokens.refresh or kept.tokens.access)
 
     def heard(self, what: Any, session: Session, reason: str = "") -> None:
         """Tell the listener what has become of a session."""

@@ -21,7 +21,7 @@ from bff.web.error_page import error_page
 from bff.web.limits import limited_headers
 from bff.web.problem import problem
 
-_RETRY_AFTER: Final = "2"  # seconds in which a store that restarts is usually back
+RETRY_AFTER: Final = "2"  # seconds in which a store that restarts is usually back
 _FOUND: Final = 302
 _WORDS: Final = {
     StoreAway: "sessions cannot be looked up just now: try again in a moment",
@@ -43,7 +43,7 @@ def refusal(error: BffError, rule: Rule | None = None, *, page: bool = False) ->
     if isinstance(error, RateLimited):
         response.headers.update(limited_headers(error))
     elif isinstance(error, StoreAway | ProviderAway):
-        response.headers["Retry-After"] = _RETRY_AFTER
+        response.headers["Retry-After"] = RETRY_AFTER
     challenge = _challenge(error, rule)
     if challenge:
         response.headers["WWW-Authenticate"] = challenge
@@ -72,7 +72,9 @@ def _may_sign_in(rule: Rule) -> bool:
 
 def _to_login() -> Response:
     """A person who follows a link is sent to sign in, and comes back to where it led."""
-    target = request.full_path if request.query_string else request.path
+    target = request.environ.get("RAW_URI", "")  # as it was sent: a path that is decoded is another
+    if not target.startswith("/"):
+        target = quote(request.path)
     response = Response(status=_FOUND)
     response.headers["Location"] = f"/auth/login?return_to={quote(target, safe='')}"
     response.headers["Cache-Control"] = "no-store"

@@ -96,8 +96,8 @@ def _end_many(parts: SignIn) -> Response:
 def _ended(parts: SignIn, own: Session, those: list[Session]) -> Response:
     response = Response(status=_NO_CONTENT)
     del response.headers["Content-Type"]
+    parts.end(those, own.key)
     for each in those:
-        parts.end(each, "elsewhere" if each.key != own.key else "")
         if each.key == own.key:
             response.headers.add("Set-Cookie", parts.cookies.drop_session(request))
     return response

@@ -6,15 +6,18 @@ from typing import Final
 import orjson
 from flask import Flask, Response, request
 
+from bff.auth.csrf import check_cross_site
 from bff.auth.login import Login
 from bff.auth.return_to import local_or_allowed
 from bff.auth.seal import BadSeal
 from bff.auth.session import key_of
 from bff.errors import SignInFailed
 from bff.model.view import Csrf
+from bff.observe.events import Audited
 from bff.web.address import client_address
-from bff.web.authenticate import own_origin, session_of
+from bff.web.authenticate import own_origin, sent, session_of
 from bff.web.endpoint import SignIn, add_endpoints, json_of
+from bff.web.error_page import onward_page
 
 _RANDOM: Final = 32  # bytes of state, nonce and verifier
 _SEE_OTHER: Final = 303
@@ -34,6 +37,7 @@ def sign_in_routes(app: Flask, parts: SignIn) -> None:
             ("GET", "/auth/login", _login),
             ("GET", "/auth/login/<provider>", _login),
             ("GET", "/auth/callback", _callback),
+            ("GET", "/auth/callback/<provider>", _callback),
             ("POST", "/auth/logout", _logout),
             ("GET", "/auth/logged-out", _logged_out),
         ],
@@ -52,7 +56,7 @@ def _login(parts: SignIn, provider: str = "") -> Response:
         state=token_urlsafe(_RANDOM),
         nonce=token_urlsafe(_RANDOM),
         verifier=token_urlsafe(_RANDOM),
-        redirect_uri=f"{origin}/auth/callback",
+        redirect_uri=origin + _callback_path(parts, name),
         return_to=local_or_allowed(request.args.get("return_to", "/"), origin, parts.return_to),
         at=parts.sessions.now(),
         max_age=_max_age(request.args.get("max_age")),
@@ -69,7 +73,16 @@ def _login(parts: SignIn, provider: str = "") -> Response:
     return response
 
 
-def _callback(parts: SignIn) -> Response:
+def _callback_path(parts: SignIn, provider: str) -> str:
+    """Where a provider sends people back to.
+
+    Each has a path of its own, so that none can have another's codes redeemed (RFC 9700, 4.4).
+    """
+    usual = next(iter(parts.providers), "")
+    return "/auth/callback" if provider == usual else f"/auth/callback/{provider}"
+
+
+def _callback(parts: SignIn, **_provider: str) -> Response:
     """Take the browser back from the provider, and begin a session with an id of its own."""
     parts.limits.sign_in(client_address(request))
     state = request.args.get("state", "")
@@ -77,20 +90,21 @@ def _callback(parts: SignIn) -> Response:
     if login is None:
         message = "this sign-in was not begun in this browser, or too long ago"
         raise SignInFailed(message)
+    asked = parts.providers.get(login.provider)
+    if asked is None or request.path != _callback_path(parts, login.provider):
+        raise SignInFailed("this sign-in was begun at another provider")
     if request.args.get("error"):
+        asked.check_issuer(request.args.get("iss"))
         raise SignInFailed(_refusal(request.args["error"]))
-    provider = parts.providers.get(login.provider)
-    if provider is None:
-        raise SignInFailed("there is no such provider any more")
-    person = provider.redeem(request.args.get("code", ""), request.args.get("iss"), login)
+    person = asked.redeem(request.args.get("code", ""), request.args.get("iss"), login)
     about = {"agent": request.headers.get("User-Agent", ""), "visitor": login.visitor}
-    given = parts.sessions.create(person, login.provider, provider.provider.client_id, about)
+    given = parts.sessions.create(person, login.provider, asked.provider.client_id, about)
     for replaced in {login.previous, _previous(parts)} - {""}:
         _end_previous(parts, replaced)
     session = parts.sessions.load(given)
     if session:
         parts.heard("signed_in", session)
-    response = _to(login.return_to)
+    response = _arrived(login.return_to)
     response.headers.add("Set-Cookie", parts.cookies.keep_session(request, given))
     response.headers.add("Set-Cookie", parts.cookies.drop_login(request, state))
     return response
@@ -99,15 +113,16 @@ def _callback(parts: SignIn) -> Response:
 def _end_previous(parts: SignIn, key: str) -> None:
     """The session that the browser had before ends with the new one's begin."""
     kept = parts.sessions.end(key)
-    provider = parts.providers.get(kept.provider) if kept else None
-    if kept and provider:
-        provider.revoke(kept.tokens.refresh or kept.tokens.access)
+    if kept:
+        parts.audit(Audited("ended", session=key, provider=kept.provider, reason="replaced"))
+        parts.revoke([kept])
 
 
 def _logout(parts: SignIn) -> Response:
     """End the session here and revoke its tokens; where to go to end the provider's own."""
     is_form = request.mimetype == _FORM
     rule: Csrf = "origin" if is_form else "header"  # a plain form can send no header
+    check_cross_site(sent(request), rule, own_origin(request), parts.origins)
     session = session_of(
         request, parts.sessions, parts.cookies, parts.origins, slide=False, csrf=rule
     )
@@ -116,8 +131,9 @@ def _logout(parts: SignIn) -> Response:
     return_to = local_or_allowed(wanted.get("return_to", "/"), origin, parts.return_to)
     url = ""
     if session:
-        hint = parts.end(session)
-        url = _provider_logout(parts, session.provider, hint, origin, return_to)
+        for kept in parts.end([session], session.key):
+            hint = kept.tokens.id_token
+            url = _provider_logout(parts, session.provider, hint, origin, return_to)
     response = _to(url or return_to) if is_form else json_of({"logout_url": url or None})
     response.headers.add("Set-Cookie", parts.cookies.drop_session(request))
     return response
@@ -173,6 +189,17 @@ def _refusal(error: str) -> str:
         "temporarily_unavailable": "the provider is busy: try again in a moment",
     }
     return known.get(error, "the provider has refused the sign-in")
+
+
+def _arrived(location: str) -> Response:
+    """Have the browser go on from a page of ours.
+
+    After a redirect it would still be on its way from the provider, for which it does not send the
+    cookie that it has just got: SameSite=Strict.
+    """
+    response = onward_page(location)
+    response.headers["Refresh"] = f"0; url={location}"
+    return response
 
 
 def _to(location: str) -> Response:

@@ -1,12 +1,12 @@
 """Views as routes: a request becomes values for a plan, the conductor's answer a response."""
 
 from collections.abc import Callable, Mapping
-from copy import deepcopy
 from dataclasses import dataclass
 from math import ceil
 from time import time
 from typing import Any
 
+import orjson
 from flask import Flask, Request, Response, g, request
 
 from bff.engine.answer import Answer, Asked, Failure
@@ -15,7 +15,7 @@ from bff.engine.converse import converse
 from bff.engine.keeper import Keeper
 from bff.engine.params import BadValue, decode
 from bff.engine.plan import Plan
-from bff.errors import BffError, LoginRequired
+from bff.errors import AuthError, BffError, InvalidToken, LoginRequired, StoreAway
 from bff.model.exchange import Deadline
 from bff.model.principal import NOBODY, Principal
 from bff.model.service import Service
@@ -38,7 +38,7 @@ from bff.web.limits import Limits
 from bff.web.page import Pages, Sent
 from bff.web.policy import cache_status, calls_status, kept_word
 from bff.web.problem import problem
-from bff.web.refusal import how_to_sign_in, refusal
+from bff.web.refusal import RETRY_AFTER, how_to_sign_in, refusal
 from bff.web.serve import UNWRITABLE, KeptPages, Served, conducted
 
 Authenticate = Callable[[Request, Rule], Principal]
@@ -130,12 +130,13 @@ class _Handler:
     def __call__(self, **variables: str) -> Response:
         clock = self._engine.clock
         begun = clock.now()
+        principal = NOBODY
         try:
             principal = self._principal()
-        except BffError as error:
-            return self._refused(error)
-        try:
+            self._admit(principal)
             scope = self._scope(variables, principal)
+        except BffError as error:
+            return self._refused(error, principal)
         except _BadRequest as bad:
             names = ", ".join(error["parameter"] for error in bad.errors)
             return problem(400, f"parameters are not as declared: {names}", errors=bad.errors)
@@ -215,15 +216,23 @@ class _Handler:
             AuthError: nobody, or somebody who may not have the view.
             StoreAway, ProviderAway: that cannot be said just now.
         """
-        principal = NOBODY
+        if self._rule.access == "public":
+            return NOBODY
+        try:
+            return self._engine.authenticate(request, self._rule)
+        except AuthError:
+            self._count(NOBODY)  # whoever tries tokens out has only so many tries
+            raise
+
+    def _admit(self, principal: Principal) -> None:
+        self._count(principal)
         if self._rule.access != "public":
-            principal = self._engine.authenticate(request, self._rule)
+            admit(principal, self._rule)
+
+    def _count(self, principal: Principal) -> None:
         if self._engine.limits:
             who = principal.identity if principal.signed_in else client_address(request)
             self._engine.limits.person(who)
-        if self._rule.access != "public":
-            admit(principal, self._rule)
-        return principal
 
     def _failed(self, failure: Failure) -> Response:
         """Where somebody has to sign in again, the answer says how, as if they never had."""
@@ -232,9 +241,17 @@ class _Handler:
             response.headers["WWW-Authenticate"] = how_to_sign_in(self._rule)
         return response
 
-    def _refused(self, error: BffError) -> Response:
-        name = type(error).__name__
-        self._engine.audit(Audited("refused", reason=name, id=g.request_id))
+    def _refused(self, error: BffError, principal: Principal) -> Response:
+        self._engine.audit(
+            Audited(
+                "refused",
+                issuer=principal.issuer,
+                subject=principal.subject,
+                session=principal.session,
+                reason=type(error).__name__,
+                id=g.request_id,
+            )
+        )
         response = refusal(error, self._rule)
         response.vary.update(self._vary)
         return response
@@ -246,7 +263,7 @@ class _Handler:
             "params": _params(self._plan.view, variables),
             "session": {
                 "sub": principal.subject or None,
-                "claims": deepcopy(dict(principal.claims)),  # the request may change its own
+                "claims": _own_copy(principal.claims),
                 "signed_in": principal.signed_in,
                 "visitor": principal.visitor or None,
             },
@@ -258,6 +275,15 @@ class _Handler:
             "services": {name: dict(each) for name, each in self._services.items()},
         }
         return scope | {"body": self._body.read(request)} if self._body else scope
+
+
+def _own_copy(claims: Mapping[str, Any]) -> dict[str, Any]:
+    """Claims that a request may change; it would change everybody's otherwise."""
+    try:
+        copy: dict[str, Any] = orjson.loads(orjson.dumps(claims))
+    except (TypeError, orjson.JSONDecodeError):
+        raise InvalidToken("its claims are nested too deeply") from None
+    return copy
 
 
 def _params(view: View, variables: Mapping[str, str]) -> dict[str, Any]:
@@ -290,4 +316,6 @@ def _failed(failure: Failure) -> Response:
     response = problem(failure.status, detail, call=failure.call, reason=failure.reason)
     if failure.retry_after is not None:
         response.headers["Retry-After"] = str(max(1, ceil(failure.retry_after)))
+    elif failure.status == StoreAway.status:
+        response.headers["Retry-After"] = RETRY_AFTER
     return response

@@ -2,6 +2,8 @@
 
 import base64
 import logging
+import subprocess
+import sys
 from dataclasses import replace
 from hashlib import sha256
 from urllib.parse import parse_qs, urlsplit
@@ -516,6 +518,15 @@ def test_what_a_provider_says_is_in_no_log(op, caplog):
         person = op.sign_in()
     assert person.tokens.id_token not in caplog.text
     assert not [each for each in ("access-1", "refresh-1", "v" * 43, SECRET) if each in caplog.text]
+
+
+def test_authlib_is_imported_without_its_clients_and_warns_of_nothing():
+    code = "import sys, bff.auth.provider, bff.auth.bearer; print(*sys.modules)"
+    command = [sys.executable, "-W", "error", "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603  (ours)
+    assert "authlib.oauth2" in done.stdout.split()
+    assert "authlib.integrations" not in done.stdout
+    assert not done.stderr
 
 
 def test_the_tokens_of_a_sign_in_survive_json(op):

@@ -19,6 +19,7 @@ def test_every_public_name_is_there():
         "cli",
         "app",
         "cache",
+        "auth",
         "declare",
         "engine",
         "upstream",

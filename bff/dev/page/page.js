@@ -120,10 +120,10 @@ function openInPanel(explorer) {
   });
 }
 
-// What anybody may ask for; the first view there is, if nothing is for everybody.
-function example(views) {
-  const open = views.filter((view) => view.access !== "signed_in" && !view.params.some((param) => param.required));
-  const search = open.find((view) => view.route === "/web/search");
+// A view that whoever is here may ask for as it is; if there is none, then any.
+function example({ views, shop }, signedIn = false) {
+  const open = views.filter((view) => (signedIn || view.access !== "signed_in") && !view.params.some((param) => param.required));
+  const search = shop && open.find((view) => view.route === "/web/search");
   return search ? `${search.route}?q=lamp` : (open[0] ?? views[0])?.route;
 }
 
@@ -139,7 +139,7 @@ async function begin() {
   const refreshServices = () => told.stubs && services.refresh();
   if (!told.shop) plain(told);
 
-  $("curl").textContent = `curl -i ${location.origin}${example(told.views) ?? "/"}`;
+  $("curl").textContent = `curl -i ${location.origin}${example(told) ?? "/"}`;
   $("again").addEventListener("click", () => { refreshServices(); askAll(); });
   keepAsking(() => Promise.all([refreshServices(), askAll()]));
   openInPanel(explorer);
@@ -147,7 +147,7 @@ async function begin() {
   refreshServices();
   const [answers] = await Promise.all([home.ask().catch(() => []), session.refresh()]);
   links(explorer, answers[0]?.value);
-  const first = explorer.examples.order ? `/web/orders/${explorer.examples.order}` : example(explorer.views);
+  const first = explorer.examples.order ? `/web/orders/${explorer.examples.order}` : example(told, session.signedIn);
   if (first && !explorer.url) explorer.open(first, { focus: false });
 }
 
@@ -157,7 +157,9 @@ function plain(told) {
   $("title").textContent = "Your views, and the calls behind them";
   $("what").textContent = "Choose a view, and see its answer and what each of its calls came to.";
   $("explorer-title").textContent = "A view";
+  $("explorer-hint").hidden = true;
   $("services").hidden = !told.stubs;
+  document.querySelector("main").classList.add("plain");
   document.querySelector("main").classList.toggle("no-stubs", !told.stubs);
 }
 
