@@ -79,7 +79,9 @@ def create_app(
     health_routes(app, checks)
     view_routes(app, checked.plans, config.frontends, engine)
     port = _port(settings.management_bind)
-    app.wsgi_app = Management(app.wsgi_app, port, checks, notes)  # type: ignore[method-assign]
+    app.wsgi_app = Management(  # type: ignore[method-assign]
+        app.wsgi_app, port, checks, notes, {"/upstreams": guards.seen}
+    )
     return app
 
 

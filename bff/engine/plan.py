@@ -74,6 +74,11 @@ class Plan:
     require_any: tuple[str, ...] = ()
     pruned: tuple[str, ...] = ()
 
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether it may be given up half-way."""
+        return all(node.compiled.call.safe for node in self.nodes.values())
+
 
 def plan(view: View, services: Mapping[str, Service]) -> dict[str, Plan]:
     """The plans of a view, by frontend.

@@ -1,17 +1,28 @@
-"""What every request passes first: it gets an id, and its Host must be one of ours."""
+"""What every request passes first: it gets an id, has a size, and its Host must be one of ours."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from secrets import token_hex
-from typing import Final
+from typing import Any, Final
 
 from flask import Flask, Response, g, request
 
 from bff.web.problem import problem
 
 _ID: Final = re.compile(r"[A-Za-z0-9._-]{8,64}")
+_MAX_TARGET: Final = 8190  # what nginx and gunicorn let through too
+_MAX_HEADERS: Final = 32 * 1024
 _PORT: Final = re.compile(r":\d+$")
 ANY_HOST: Final = frozenset({"/livez", "/readyz"})  # asked by address, and they say nothing
+
+
+def _size_of_target(environ: Mapping[str, Any]) -> int:
+    raw = environ.get("RAW_URI")  # as it came; of what is decoded, less is left
+    return len(raw) if raw else len(environ["PATH_INFO"]) + len(environ["QUERY_STRING"])
+
+
+def _size_of_headers(environ: Mapping[str, Any]) -> int:
+    return sum(len(name) + len(environ[name]) for name in environ if name.startswith("HTTP_"))
 
 
 def guard(app: Flask, hosts: Collection[str]) -> None:
@@ -20,6 +31,10 @@ def guard(app: Flask, hosts: Collection[str]) -> None:
     def check() -> Response | None:
         given = request.headers.get("X-Request-Id", "")
         g.request_id = given if _ID.fullmatch(given) else token_hex(16)
+        if _size_of_target(request.environ) > _MAX_TARGET:
+            return problem(414, f"the address has more than {_MAX_TARGET} characters")
+        if _size_of_headers(request.environ) > _MAX_HEADERS:
+            return problem(431, f"the headers have more than {_MAX_HEADERS} characters")
         host = _PORT.sub("", request.headers.get("Host", "").lower())
         if host not in hosts and request.path not in ANY_HOST:
             return problem(421, "this host name is not served here")

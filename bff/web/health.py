@@ -1,5 +1,6 @@
 """Health: a word for load balancers in public, the reasons on the management listener."""
 
+import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
@@ -40,13 +41,19 @@ class Management:
         public: the app that answers on every other socket.
         port: the port of the management socket; None for no such listener.
         notes: reasons that operators should know and that do not make the process unready.
+        reports: what else they may look at, by path, as JSON.
     """
 
     def __init__(
-        self, public: Any, port: int | None, checks: Mapping[str, Check], notes: Mapping[str, Check]
+        self,
+        public: Any,
+        port: int | None,
+        checks: Mapping[str, Check],
+        notes: Mapping[str, Check],
+        reports: Mapping[str, Callable[[], Any]],
     ) -> None:
         self._public, self._port = public, port
-        self._checks, self._notes = checks, notes
+        self._checks, self._notes, self._reports = checks, notes, reports
 
     def __call__(
         self, environ: dict[str, Any], start_response: Callable[..., Any]
@@ -63,6 +70,9 @@ class Management:
         path = environ.get("PATH_INFO", "")
         if path == "/livez":
             return _word("live", _READY)
+        if path in self._reports:
+            report = {"process": os.getpid(), **self._reports[path]()}
+            return Response(orjson.dumps(report), mimetype="application/json")
         if path != "/readyz":
             return _word("not here", 404)
         reasons = {name: check() for name, check in self._checks.items()}

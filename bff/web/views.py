@@ -23,6 +23,7 @@ from bff.upstream.exchange import Clock, Effects, Exchange
 from bff.upstream.guard import Guards
 from bff.web.body import BadBody, BodyReader
 from bff.web.encode import encode
+from bff.web.gone import gone_of
 from bff.web.headers import (
     calls_header,
     forwardable,
@@ -112,7 +113,7 @@ class _Handler:
             return problem(bad_body.status, bad_body.detail, errors=bad_body.errors)
         answer = self._answer(
             self._plan,
-            Asked(scope, scope["headers"], principal),
+            Asked(scope, scope["headers"], principal, gone_of(request.environ)),
             Deadline(begun + self._plan.view.timeout - self._plan.view.reserve),
             self._engine.exchange,
             self._engine.effects,

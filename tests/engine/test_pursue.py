@@ -8,6 +8,7 @@ import pytest
 from bff.declare.check import check_config
 from bff.declare.config import assemble
 from bff.declare.load import parse
+from bff.engine.answer import Asked
 from bff.engine.conduct import conduct
 from bff.errors import TimedOut, Unreachable
 from bff.model.exchange import Deadline, Reply
@@ -30,8 +31,10 @@ class Bench:
             "services": {"s": service},
         }
         params = {"ids": {"type": "array", "required": False}}
-        call = {"get": "s:/x", **call}
+        call = call if "post" in call else {"get": "s:/x", **call}
         view = {"get": "/all", "timeout": "10s", "params": params, "call": call}
+        if "post" in call:
+            view["post"] = view.pop("get")
         nodes = [parse(orjson.dumps(each).decode(), "made.yaml", {}) for each in (root, view)]
         checked = check_config(assemble(nodes[0], {"all": nodes[1]}, {}))
         self.plan = checked.plans["all"]["web"]
@@ -247,3 +250,22 @@ def test_a_time_out_counts_against_the_address(bench):
     made = bench((0, None), service={"breaker": {"of": 2, "failures": "100%"}, "timeout": "100ms"})
     reasons = [made.ask().reason for _ in range(3)]
     assert reasons == [TimedOut.reason, TimedOut.reason, "circuit_open"]
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_a_client_that_has_gone_is_not_worked_for_unless_something_is_written(bench, method):
+    call = {method: "s:/x"}
+    made = bench((900, WELL), service={"retry": RETRY, "hedge": "50ms"}, call=call)
+    scope = asked()
+    gone = Asked(scope.scope, {}, scope.principal, gone=lambda: made.clock.now() > 0.3)
+    effects = SimulatedEffects(made.clock, None)
+    answer = conduct(
+        made.plan, gone, Deadline(9.0), made.exchange, effects, made.clock, made.guards
+    )
+    if method == "post":
+        assert answer.outcomes["call"].kind == "ok"
+        return
+    assert answer.failure.status == 499
+    assert made.clock.now() == pytest.approx(0.5), "the second look"
+    assert all(each.cancelled == pytest.approx(0.5) for each in made.exchange.started)
+    assert made.guards["s"].seen().in_flight == 0
