@@ -18,6 +18,7 @@ from bff.upstream.effects import PoolEffects
 from bff.upstream.exchange import Clock, Credentials, Effects, Exchange, SystemClock
 from bff.upstream.guard import Guards
 from bff.upstream.pool import PoolExchange
+from bff.web import drain
 from bff.web.gate import guard
 from bff.web.health import Management, health_routes
 from bff.web.problem import handle_errors
@@ -69,7 +70,7 @@ def create_app(
         listener=listener,
         timing=timing,
     )
-    checks = {"upstream": exchange.unready}
+    checks = {"upstream": exchange.unready, "stopping": drain.begun}
     notes = {"configuration": snapshot.refused}
 
     app = Flask(__name__, static_folder=None)

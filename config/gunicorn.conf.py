@@ -11,7 +11,10 @@ import math
 import os
 import signal
 import sys
+import time
 import traceback
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
@@ -22,6 +25,7 @@ from bff.declare import snapshot
 from bff.declare.settings import Settings
 from bff.errors import ConfigError
 from bff.observe.log import log_to_stderr
+from bff.web import drain
 
 try:
     _settings = Settings.from_env()
@@ -71,6 +75,19 @@ def on_starting(server: Arbiter) -> None:
     except ConfigError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(2)
+    server.handle_term = partial(_drain, server, server.handle_term)
+
+
+def _drain(server: Arbiter, stop: Callable[[], None]) -> None:
+    """Say that no more requests are wanted, and stop when whoever sends them has had time to see.
+
+    The workers answer as before in the meantime, and finish what they have when they stop.
+    """
+    drain.begin()
+    if _settings.drain:
+        server.log.info("not ready any more; stopping in %s s", _settings.drain)
+        time.sleep(_settings.drain)
+    stop()
 
 
 def post_fork(_server: Arbiter, _worker: object) -> None:

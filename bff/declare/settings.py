@@ -23,6 +23,7 @@ class Settings:
         workers: BFF_WORKERS, processes.
         threads: BFF_THREADS, requests answered at once in each process.
         pool: BFF_POOL, upstream requests in flight at once in each process.
+        drain: BFF_DRAIN, seconds between saying that it is not ready and taking no more requests.
         principal: BFF_DEV_PRINCIPAL, a person that everybody is taken for; development only.
     """
 
@@ -32,6 +33,7 @@ class Settings:
     workers: int = 2
     threads: int = 16
     pool: int = 64
+    drain: int = 0
     principal: str | None = None
 
     @classmethod
@@ -43,11 +45,11 @@ class Settings:
         """
         problems: list[Problem] = []
 
-        def number(name: str, default: int, most: int) -> int:
+        def number(name: str, default: int, most: int, least: int = 1) -> int:
             text = environ.get(name, str(default))
-            if text.isascii() and text.isdigit() and 1 <= int(text) <= most:
+            if text.isascii() and text.isdigit() and least <= int(text) <= most:
                 return int(text)
-            message = f"{name}={text!r} is not a number from 1 to {most}"
+            message = f"{name}={text!r} is not a number from {least} to {most}"
             problems.append(Problem(Place("environment"), message))
             return default
 
@@ -68,6 +70,7 @@ class Settings:
             workers=number("BFF_WORKERS", 2, 256),
             threads=number("BFF_THREADS", 16, 1024),
             pool=number("BFF_POOL", 64, 4096),
+            drain=number("BFF_DRAIN", 0, 300, least=0),
             principal=environ.get("BFF_DEV_PRINCIPAL") or None,
         )
         one, other = (
