@@ -243,7 +243,7 @@ class Guard:
             self._note(address, before)
         if not cancelled and self._outliers.record(permit.address, now, failed=failed):
             self._changes.append(AddressChanged(self._service.name, permit.url, "ejected"))
-        if permit.latencies and isinstance(result, Reply):
+        if permit.latencies and not failed:
             permit.latencies.add(took)
 
     def _note(self, address: _Address, before: str) -> None:

@@ -127,7 +127,7 @@ def test_a_stop_is_bounded(app: Deployed, proxy: FaultProxy) -> None:
     threads = [threading.Thread(target=app.ask, args=("/web/page",)) for _ in range(8)]
     for thread in threads:
         thread.start()
-    until("the requests", lambda: proxy.served >= 8)
+    until("the requests", lambda: proxy.served >= 4)
     began = time.monotonic()
     app.process.send_signal(signal.SIGTERM)
     assert app.process.wait(15) == 0
