@@ -17,6 +17,7 @@ from bff.engine.reading import Stood, connection_names, read_reply
 from bff.engine.settle import Running
 from bff.errors import (
     BffError,
+    Cancelled,
     CircuitOpen,
     TimedOut,
     TooMany,
@@ -78,6 +79,9 @@ class Pursuit:
 
     def _send(self) -> None:
         """Have a place at an address, at once or in line, and send the request there."""
+        if not self._left():
+            self._end(TimedOut("its time was over before it could be sent"))
+            return
         try:
             permit = self._guard.admit(self._urls)
         except CircuitOpen as error:
@@ -96,8 +100,11 @@ class Pursuit:
         del self._out[_PLACE]
         if isinstance(got, BffError):
             self._end(got)
-        else:
+        elif self._left():
             self._send_with(got)
+        else:
+            got.settle(Cancelled("it came too late"))
+            self._end(TimedOut("its time was over before it could be sent"))
 
     def _send_with(self, permit: Permit) -> None:
         self._attempt(permit)
@@ -126,7 +133,7 @@ class Pursuit:
     def _hedge(self, _due: None) -> None:
         """Send the request a second time, beside the first, where there is room for it."""
         del self._out[_HEDGE]
-        if not self._spend():
+        if not self._left() or not self._spend():
             return
         elsewhere = [each.url for each in self._out if isinstance(each, Permit)]
         with suppress(CircuitOpen):
