@@ -31,6 +31,7 @@ from bff.upstream.effects import Performer, PoolEffects
 from bff.upstream.exchange import Clock, Credentials, Effects, Exchange, SystemClock
 from bff.upstream.guard import Guards
 from bff.upstream.pool import PoolExchange
+from bff.web import drain
 from bff.web.authenticate import Authenticator
 from bff.web.cache_admin import CacheAdmin
 from bff.web.cookies import Cookies
@@ -106,7 +107,7 @@ def create_app(
         timing=timing,
         keeper=keeper_of(cache, exchange, effects, clock, guards) if cache else None,
     )
-    checks = {"upstream": exchange.unready}
+    checks = {"upstream": exchange.unready, "stopping": drain.begun}
     if config.providers:
         checks["sessions"] = parts.sessions.store.unready
     notes = {"configuration": snapshot.refused}
@@ -124,7 +125,7 @@ def create_app(
     view_routes(app, checked.plans, config.frontends, engine)
     port = _port(settings.management_bind)
     app.wsgi_app = Management(  # type: ignore[method-assign]
-        app.wsgi_app, port, checks, notes, CacheAdmin(cache)
+        app.wsgi_app, port, checks, notes, {"/upstreams": guards.seen}, CacheAdmin(cache)
     )
     return app
 

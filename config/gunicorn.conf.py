@@ -12,7 +12,10 @@ import os
 import shutil
 import signal
 import sys
+import time
 import traceback
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import NoReturn
@@ -24,6 +27,7 @@ from bff.declare import snapshot
 from bff.declare.settings import Settings
 from bff.errors import ConfigError
 from bff.observe.log import log_to_stderr
+from bff.web import drain
 
 try:
     _settings = Settings.from_env()
@@ -80,6 +84,7 @@ def on_starting(server: Arbiter) -> None:
     if "BFF_CACHE_FOLDER" not in os.environ:
         os.environ["BFF_CACHE_FOLDER"] = mkdtemp(prefix="bff-cache-")
         _made.append((os.getpid(), os.environ["BFF_CACHE_FOLDER"]))
+    server.handle_term = partial(_drain, server, server.handle_term)
 
 
 def on_exit(_server: Arbiter) -> None:
@@ -87,6 +92,18 @@ def on_exit(_server: Arbiter) -> None:
     for master, folder in _made:
         if os.getpid() == master:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _drain(server: Arbiter, stop: Callable[[], None]) -> None:
+    """Say that no more requests are wanted, and stop when whoever sends them has had time to see.
+
+    The workers answer as before in the meantime, and finish what they have when they stop.
+    """
+    drain.begin()
+    if _settings.drain:
+        server.log.info("not ready any more; stopping in %s s", _settings.drain)
+        time.sleep(_settings.drain)
+    stop()
 
 
 def post_fork(_server: Arbiter, _worker: object) -> None:

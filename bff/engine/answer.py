@@ -1,6 +1,6 @@
 """What goes into the conductor, and what comes out of it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -34,11 +34,13 @@ class Asked:
     Args:
         scope: the values of the reserved root names.
         headers: the client's headers by lower-case name, those that may be forwarded.
+        gone: whether the client has gone away; None where that cannot be known.
     """
 
     scope: Mapping[str, Any]
     headers: Mapping[str, str]
     principal: Principal
+    gone: Callable[[], bool] | None = None
 
 
 @dataclass(frozen=True, slots=True)

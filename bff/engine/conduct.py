@@ -6,7 +6,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from bff.engine.answer import Answer, Asked, Failure, answer_of, failure_of, invalidated
 from bff.engine.attempts import Attempts
@@ -24,6 +24,9 @@ from bff.errors import BffError, Cancelled, GrantEnded, TimedOut, Unfillable
 from bff.model.exchange import Deadline, Headers, Outcome, OutcomeKind
 from bff.upstream.exchange import Clock, Completion, Effects, Exchange, Mailbox
 from bff.upstream.guard import Guards
+
+_LOOK: Final = 0.25  # seconds between two looks for whether the client is still there
+_CLOSED: Final = 499  # nobody gets it; the log has it, as nginx's would
 
 
 def conduct(
@@ -112,6 +115,8 @@ class Run:
         for name, service in self.plan.credentials.items():
             effect = credentials_for(service, self.asked.principal)
             self._attempts.obtain(effect, self.deadline, partial(self._obtained, name))
+        if self.asked.gone and self.plan.changes_nothing:
+            self._look_again()
         for name in [name for name, awaited in self._awaited.items() if awaited == 0]:
             self._start(self.nodes[name])
 
@@ -224,6 +229,16 @@ class Run:
         """The credentials of a hidden node are there, or are not to be had."""
         if not keep_credentials(self.means, name.removeprefix("@"), result):
             self._release(name)
+
+    def _look_again(self) -> None:
+        self._attempts.wake(self._clock.now() + _LOOK, self._look)
+
+    def _look(self, _due: None) -> None:
+        """Do no more for a client that has gone away."""
+        if self.asked.gone and self.asked.gone():
+            self.fail(Failure(_CLOSED, "Client Closed Request"))
+        else:
+            self._look_again()
 
     def _unauthorized(self, error: BffError) -> None:
         """Whoever asks has to sign in again: no call of theirs is worth an answer."""

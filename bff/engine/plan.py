@@ -82,6 +82,11 @@ class Plan:
     invalidates: tuple[Template, ...] = ()
     keeping: Keeping = field(default_factory=Keeping)
 
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether it may be given up half-way."""
+        return all(node.compiled.call.safe for node in self.nodes.values())
+
 
 def plan(view: View, services: Mapping[str, Service]) -> dict[str, Plan]:
     """The plans of a view, by frontend.

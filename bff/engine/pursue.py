@@ -14,7 +14,7 @@ from bff.engine.links import redirected
 from bff.engine.loads import Landed
 from bff.engine.means import Means, credentials_for, keep_credentials, read
 from bff.engine.settle import Running
-from bff.errors import BffError, CircuitOpen, TimedOut, TooMany
+from bff.errors import BffError, Cancelled, CircuitOpen, TimedOut, TooMany
 from bff.model.exchange import Deadline, Headers, Reply, Request
 from bff.upstream.guard import Permit
 from bff.upstream.hedge import Latencies, hedge_after
@@ -79,6 +79,9 @@ class Pursuit:
 
     def _send(self) -> None:
         """Have a place at an address, at once or in line, and send the request there."""
+        if not self._left():
+            self._end(TimedOut("its time was over before it could be sent"))
+            return
         if self._join and not self._hops:
             self._out[_JOINED] = self._join(self._request, self._landed, self._lost)
             return
@@ -100,8 +103,11 @@ class Pursuit:
         del self._out[_PLACE]
         if isinstance(got, BffError):
             self._end(got)
-        else:
+        elif self._left():
             self._send_with(got)
+        else:
+            got.settle(Cancelled("it came too late"))
+            self._end(TimedOut("its time was over before it could be sent"))
 
     def _send_with(self, permit: Permit) -> None:
         self._attempt(permit)
@@ -130,7 +136,7 @@ class Pursuit:
     def _hedge(self, _due: None) -> None:
         """Send the request a second time, beside the first, where there is room for it."""
         del self._out[_HEDGE]
-        if not self._spend():
+        if not self._left() or not self._spend():
             return
         elsewhere = [each.url for each in self._out if isinstance(each, Permit)]
         with suppress(CircuitOpen):

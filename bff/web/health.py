@@ -1,5 +1,6 @@
 """Health: a word for load balancers in public, the reasons on the management listener."""
 
+import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
@@ -43,6 +44,7 @@ class Management:
         port: the port of the management socket; None for no such listener.
         notes: reasons that operators should know and that do not make the process unready.
         cache: answers what is asked below `/cache`.
+        reports: what else they may look at, by path, as JSON.
     """
 
     def __init__(
@@ -51,10 +53,11 @@ class Management:
         port: int | None,
         checks: Mapping[str, Check],
         notes: Mapping[str, Check],
+        reports: Mapping[str, Callable[[], Any]],
         cache: CacheAdmin | None = None,
     ) -> None:
         self._public, self._port = public, port
-        self._checks, self._notes = checks, notes
+        self._checks, self._notes, self._reports = checks, notes, reports
         self._cache = cache or CacheAdmin(None)
 
     def __call__(
@@ -74,6 +77,9 @@ class Management:
             return _word("live", _READY)
         if path == PREFIX or path.startswith(f"{PREFIX}/"):
             return self._cache.respond(environ)
+        if path in self._reports:
+            report = {"process": os.getpid(), **self._reports[path]()}
+            return Response(orjson.dumps(report), mimetype="application/json")
         if path != "/readyz":
             return _word("not here", 404)
         reasons = {name: check() for name, check in self._checks.items()}

@@ -80,6 +80,7 @@ class KeptPages:
     def serve(self, asked: Asked, begun: float) -> Served:
         """Answer from what is kept, or have it made, by this request or by one under way."""
         cache = self._keeper.cache
+        asked = replace(asked, gone=None)  # others may wait for it, and it is kept in any case
         try:
             want = self._wanted(asked)
         except Unfillable:  # what could not be invalidated by its tags is not kept

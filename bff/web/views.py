@@ -13,13 +13,12 @@ from bff.engine.answer import Answer, Asked, Failure
 from bff.engine.conduct import conduct
 from bff.engine.converse import converse
 from bff.engine.keeper import Keeper
-from bff.engine.params import BadValue, decode
 from bff.engine.plan import Plan
 from bff.errors import AuthError, BffError, InvalidToken, LoginRequired, StoreAway
 from bff.model.exchange import Deadline
 from bff.model.principal import NOBODY, Principal
 from bff.model.service import Service
-from bff.model.view import Frontend, View
+from bff.model.view import Frontend
 from bff.observe.events import Answered, Audited, AuditListener, Listener
 from bff.upstream.exchange import Clock, Effects, Exchange
 from bff.upstream.guard import Guards
@@ -27,6 +26,7 @@ from bff.web.address import client_address
 from bff.web.authenticate import Rule, admit
 from bff.web.body import BadBody, BodyReader
 from bff.web.fingerprint import fingerprint
+from bff.web.gone import gone_of
 from bff.web.headers import (
     calls_header,
     forwardable,
@@ -36,6 +36,7 @@ from bff.web.headers import (
 )
 from bff.web.limits import Limits
 from bff.web.page import Pages, Sent
+from bff.web.parameters import BadRequest, parameters
 from bff.web.policy import cache_status, calls_status, kept_word
 from bff.web.problem import problem
 from bff.web.refusal import RETRY_AFTER, how_to_sign_in, refusal
@@ -90,14 +91,6 @@ def view_routes(
             )
 
 
-class _BadRequest(Exception):
-    """Parameters that are not as declared: an entry for each."""
-
-    def __init__(self, errors: list[dict[str, str]]) -> None:
-        super().__init__()
-        self.errors = errors
-
-
 class _Handler:
     """Answers one view of one frontend."""
 
@@ -137,12 +130,12 @@ class _Handler:
             scope = self._scope(variables, principal)
         except BffError as error:
             return self._refused(error, principal)
-        except _BadRequest as bad:
+        except BadRequest as bad:
             names = ", ".join(error["parameter"] for error in bad.errors)
             return problem(400, f"parameters are not as declared: {names}", errors=bad.errors)
         except BadBody as bad_body:
             return problem(bad_body.status, bad_body.detail, errors=bad_body.errors)
-        asked = Asked(scope, scope["headers"], principal)
+        asked = Asked(scope, scope["headers"], principal, gone_of(request.environ))
         if self._kept:
             served = self._kept.serve(asked, begun)
         else:
@@ -260,7 +253,7 @@ class _Handler:
         """The values of the root names; raises what is wrong with the request."""
         languages = self._frontend.languages
         scope = {
-            "params": _params(self._plan.view, variables),
+            "params": parameters(self._plan.view, variables),
             "session": {
                 "sub": principal.subject or None,
                 "claims": _own_copy(principal.claims),
@@ -284,28 +277,6 @@ def _own_copy(claims: Mapping[str, Any]) -> dict[str, Any]:
     except (TypeError, orjson.JSONDecodeError):
         raise InvalidToken("its claims are nested too deeply") from None
     return copy
-
-
-def _params(view: View, variables: Mapping[str, str]) -> dict[str, Any]:
-    values: dict[str, Any] = {}
-    errors = []
-    for param in view.params:
-        in_path = param.where == "path"
-        given = [variables[param.name]] if in_path else request.args.getlist(param.name)
-        try:
-            values[param.name] = decode(param, given)
-        except BadValue as bad:
-            errors.append({"parameter": param.name, "in": param.where, "detail": str(bad)})
-    if view.strict:
-        known = {param.name for param in view.params if param.where == "query"}
-        errors += [
-            {"parameter": name, "in": "query", "detail": "is not declared"}
-            for name in request.args
-            if name not in known
-        ]
-    if errors:
-        raise _BadRequest(errors)
-    return values
 
 
 def _failed(failure: Failure) -> Response:

@@ -48,6 +48,13 @@ def test_slow_is_no_failure_where_it_is_not_declared():
     assert play(Breaker(Break(of=4)), "ssss") == "closed"
 
 
+def test_what_was_given_up_when_it_was_slow_already_has_failed():
+    breaker = Breaker(POLICY)
+    for took in (0.5, 1.5, 1.5, 1.5, 1.5):  # the first was a loser of two, and not slow
+        breaker.leave(breaker.enter(0.0), 0.0, took, failed=None)
+    assert breaker.state == "open"
+
+
 def test_while_it_is_open_nothing_is_admitted():
     breaker = Breaker(POLICY)
     play(breaker, "xxxx", now=1.0)
