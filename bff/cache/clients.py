@@ -112,12 +112,16 @@ def connect(url: str) -> Client:
         "socket_connect_timeout": _WAIT,
         "retry": Retry(NoBackoff(), 0),
     }
-    if parts.scheme not in {"redis+sentinel", "redis+cluster"}:
+    if "+" not in parts.scheme:
         return Client(_Plain(host=redis.Redis.from_url(url, **bounded)))
     credentials, _, hosts = parts.netloc.rpartition("@")
     password = unquote(credentials.partition(":")[2]) or None
+    if credentials.partition(":")[0]:
+        bounded["username"] = unquote(credentials.partition(":")[0])
+    if parts.scheme.startswith("rediss"):
+        bounded["ssl"] = True
     nodes = [_node(each) for each in hosts.split(",")]
-    if parts.scheme == "redis+sentinel":
+    if parts.scheme.endswith("sentinel"):
         master, _, number = parts.path.strip("/").partition("/")
         return Client(
             _Sentinel(

@@ -26,8 +26,8 @@ _SMALLEST: Final = 1024 * 1024
 _NODES: Final = r"[\w.-]+:\d{1,5}(,[\w.-]+:\d{1,5})*"
 _STORE: Final = re.compile(
     rf"memory|file:/.+|rediss?://[^\s/]+(/\d+)?|unix:///.+"
-    rf"|redis\+sentinel://([^@\s/]*@)?{_NODES}(/[\w.-]+(/\d+)?)?"
-    rf"|redis\+cluster://([^@\s/]*@)?{_NODES}/?"
+    rf"|rediss?\+sentinel://([^@\s/]*@)?{_NODES}(/[\w.-]+(/\d+)?)?"
+    rf"|rediss?\+cluster://([^@\s/]*@)?{_NODES}/?"
 )
 
 
