@@ -109,6 +109,14 @@ class Sessions:
         self.store, self.rules, self.now = store, rules, now
         self._seal, self._ended = seal, ended
 
+    def prepare(self) -> None:
+        """See that a session can be kept, before anything that works once only is spent on it.
+
+        Raises:
+            StoreAway: it cannot.
+        """
+        self.store.delete("nothing")  # as good as any other write
+
     def create(self, person: SignedIn, provider: str, client: str, about: Mapping[str, str]) -> str:
         """Begin a session with an id of its own, whatever the browser had before.
 

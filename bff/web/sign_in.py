@@ -96,6 +96,7 @@ def _callback(parts: SignIn, **_provider: str) -> Response:
     if request.args.get("error"):
         asked.check_issuer(request.args.get("iss"))
         raise SignInFailed(_refusal(request.args["error"]))
+    parts.sessions.prepare()
     person = asked.redeem(request.args.get("code", ""), request.args.get("iss"), login)
     about = {"agent": request.headers.get("User-Agent", ""), "visitor": login.visitor}
     given = parts.sessions.create(person, login.provider, asked.provider.client_id, about)

@@ -113,10 +113,11 @@ class Visitor:
     def __init__(self, url: str) -> None:
         self._url = url
         plain = {"verify": False, "trust_env": False}  # no TLS here: nothing to load for it
+        self.visited: list[httpx.URL] = []
         self._client = httpx.Client(timeout=_PATIENCE, follow_redirects=True, **plain)
 
     def go(self, where: str, form: dict[str, str] | None = None) -> httpx.Response:
-        """Follow a link, or send a form, and all redirects after it."""
+        """Follow a link, or send a form, and go on to wherever that leads."""
         url = where if "://" in where else self._url + where
         headers = {
             "Accept": "text/html",
@@ -124,7 +125,10 @@ class Visitor:
             "Sec-Fetch-Dest": "document",
         }
         method = "GET" if form is None else "POST"
-        return self._client.request(method, url, data=form, headers=headers)
+        reply = self._client.request(method, url, data=form, headers=headers)
+        self.visited += [each.url for each in (*reply.history, reply)]
+        onward = reply.headers.get("Refresh", "").partition("url=")[2]
+        return self.go(urljoin(str(reply.url), onward)) if onward else reply
 
     def submit(self, page: httpx.Response, **fields: str) -> httpx.Response:
         """Send the first form of a page, with these fields filled in."""

@@ -21,7 +21,7 @@ import pytest
 
 from bff.dev.stub import StubReply, StubRequest, StubServices
 from tests.auth.redis_server import RedisServer
-from tests.e2e.providers.rotating import RotatingProvider, listening
+from tests.e2e.providers.rotating import RotatingProvider, SignIn, listening
 from tests.e2e.serving import Answer, Line, Served, served, until
 
 WORKERS = 4
@@ -177,12 +177,17 @@ def test_who_signs_out_while_requests_are_answered_stays_signed_out(
                 for line in ask:
                     assert line.ask("/auth/session", session).json == {"authenticated": False}
                 assert dice.choice(ask).ask("/web/me", session).status == 401
-                sign_in = site.provider.sign_ins[number]
-                until("its tokens are revoked", lambda: not sign_in.alive)
-                refreshed += sign_in.number
+                refreshed += revoked(site, number).number
     assert statuses.keys() == {200, 401}
     assert min(statuses[200] - rounds, statuses[401]) > rounds / 10, "nothing met"
     assert rounds / 10 < refreshed <= rounds
+
+
+def revoked(site: Site, number: int) -> SignIn:
+    """A sign-in, once nobody can use a token of it any more."""
+    sign_in = site.provider.sign_ins[number]
+    until("its tokens are revoked", lambda: not sign_in.alive)
+    return sign_in
 
 
 def leaving(line: Line, session: str, after: float) -> Callable[[], Answer]:
