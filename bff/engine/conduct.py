@@ -80,8 +80,6 @@ class Run:
             guards=guards,
             principal=asked.principal,
             budget=Budget(plan.view.max_calls, plan.view.max_bytes),
-            ended=self._ended,
-            unauthorized=self._unauthorized,
         )
         self._clock = clock
         self._begun = clock.now()
@@ -131,6 +129,8 @@ class Run:
     def give_up(self) -> None:
         """Nobody waits for what has not ended."""
         self._attempts.give_up()
+        if self.done:
+            return
         for name in self.nodes:
             if name not in self.outcomes:
                 out = self._running.get(name)
@@ -175,7 +175,7 @@ class Run:
         if not fan.units:
             self._finish(call)
         for index in range(len(fan.units)):
-            Pursuit(self.means, call, index).begin()
+            Pursuit(self.means, self, call, index).begin()
 
     def _skips(self, node: Node) -> bool:
         """Whether the call is not made; what stands in its way may also be an error.
@@ -209,7 +209,7 @@ class Run:
 
     def _obtained(self, name: str, result: Headers | BffError) -> None:
         """The credentials of a hidden node are there, or are not to be had."""
-        if not keep_credentials(self.means, name.removeprefix("@"), result):
+        if not keep_credentials(self.means, self, name.removeprefix("@"), result):
             self._release(name)
 
     def _look_again(self) -> None:
@@ -222,11 +222,12 @@ class Run:
         else:
             self._look_again()
 
-    def _unauthorized(self, error: BffError) -> None:
+    def unauthorized(self, error: BffError) -> None:
         """Whoever asks has to sign in again: no call of theirs is worth an answer."""
         self.fail(Failure(GrantEnded.status, reason=error.reason, detail="sign in first"))
 
-    def _ended(self, call: Running, index: int, result: Any) -> None:
+    def ended(self, call: Running, index: int, result: Any) -> None:
+        """A request of a call has come to a value or an error."""
         call.results[index] = result
         call.left -= 1
         if call.left == 0:

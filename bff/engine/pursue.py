@@ -12,7 +12,7 @@ from bff.engine.answer import Replied
 from bff.engine.compile import CompiledCall
 from bff.engine.fanout import by_key
 from bff.engine.links import redirected
-from bff.engine.means import Means, keep_credentials
+from bff.engine.means import Means, Whole, keep_credentials
 from bff.engine.reading import Stood, connection_names, read_reply
 from bff.engine.settle import Running
 from bff.errors import (
@@ -51,10 +51,11 @@ class Pursuit:
         "_retries",
         "_sent_with",
         "_urls",
+        "_whole",
     )
 
-    def __init__(self, means: Means, call: Running, index: int) -> None:
-        self._means, self._call, self._index = means, call, index
+    def __init__(self, means: Means, whole: Whole, call: Running, index: int) -> None:
+        self._means, self._whole, self._call, self._index = means, whole, call, index
         self._compiled = call.node.compiled
         self._guard = means.guards[self._compiled.service.name]
         self._request = call.fan.units[index].request
@@ -205,7 +206,7 @@ class Pursuit:
     def _renew(self, credentials: Headers | BffError) -> None:
         """Send the request once more with what it is to be sent with from now on."""
         service = self._compiled.service.name
-        if keep_credentials(self._means, service, credentials):
+        if keep_credentials(self._means, self._whole, service, credentials):
             return
         known = self._means.credentials[service]
         try:
@@ -240,7 +241,7 @@ class Pursuit:
     def _end(self, result: Any) -> None:
         self._drop_others()
         self._lost()
-        self._means.ended(self._call, self._index, result)
+        self._whole.ended(self._call, self._index, result)
 
     def _drop_others(self) -> None:
         out, self._out = self._out, {}
