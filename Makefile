@@ -1,6 +1,6 @@
 # Every target sets up what it needs, by .ci/bootstrap, and does so once.
 .DEFAULT_GOAL := help
-.PHONY: docs help demo test test-all check bench lock clean packages
+.PHONY: docs help demo test test-all soak check bench lock clean packages
 
 PORT ?= 8080
 PYTHON ?=
@@ -20,6 +20,10 @@ test: .venv/.dev packages ## Run the tests
 test-all: .venv/.dev packages ## Run the tests, the large ones too
 	@.ci/bootstrap npm
 	.venv/bin/python -m pytest -n auto
+
+soak: .venv/.dev ## Have services go wrong at random for minutes (SECONDS=120, SEED=...)
+	SOAK_SECONDS=$(or $(SECONDS),120) SOAK_SEED=$(or $(SEED),0) \
+		.venv/bin/python -m pytest -q -rP -m large tests/faults/test_soak.py
 
 check: .venv/.dev ## Lint, format, types, layers, docs, known vulnerabilities
 	.venv/bin/ruff check .

@@ -17,17 +17,23 @@ from bff.auth.secret import kept_secret
 from bff.auth.session import Sessions
 from bff.auth.stores import open_store
 from bff.auth.tokens import TokenKeeper
+from bff.cache.key import session_of
+from bff.cache.levels import Cache, Look, Write
+from bff.cache.open import open_cache
 from bff.declare import snapshot
 from bff.declare.check import Checked
 from bff.declare.settings import Settings
+from bff.engine.keeper import keeper_of
 from bff.model.view import Config
 from bff.observe.events import AuditListener, Listener, Watcher
 from bff.observe.log import log_answers, log_audit, log_changes
-from bff.upstream.effects import PoolEffects
+from bff.upstream.effects import Performer, PoolEffects
 from bff.upstream.exchange import Clock, Credentials, Effects, Exchange, SystemClock
 from bff.upstream.guard import Guards
 from bff.upstream.pool import PoolExchange
+from bff.web import drain
 from bff.web.authenticate import Authenticator
+from bff.web.cache_admin import CacheAdmin
 from bff.web.cookies import Cookies
 from bff.web.cors import cors
 from bff.web.endpoint import SignIn
@@ -47,6 +53,7 @@ def create_app(
     exchange: Exchange | None = None,
     effects: Effects | None = None,
     clock: Clock | None = None,
+    cache: Cache | None = None,
     now: Callable[[], float] = time,
     dice: Callable[[], float] = random,
     authenticate: Authenticate | None = None,
@@ -61,6 +68,7 @@ def create_app(
     Args:
         checked: the configuration; the last good one of `settings.config` if not given.
         settings: how the process runs; from the environment if not given.
+        cache: what is kept; as declared if not given, and none where nothing is to be kept.
         now: seconds since 1970, by which sessions and tokens end.
         dice: gives numbers from 0 up to 1.
         authenticate: says who asks; sessions and bearer tokens do if not given.
@@ -75,15 +83,20 @@ def create_app(
     config = checked.config
     exchange = exchange or PoolExchange(config.services, settings.pool)
     clock = clock or SystemClock()
+    cache = cache or _cache(checked, settings)
     places = max(1, settings.pool // 2)  # so that one slow service cannot have all threads
     guards = Guards(config.services, places, clock, dice, watcher)
-    parts = _sign_in(config, settings.state, now, audit, development=development)
+    parts = _sign_in(config, settings.state, now, audit, cache, development=development)
     refresher = Refresher(parts.sessions, parts.providers, audit)
-    keeper = TokenKeeper(config.services, parts.providers, parts.sessions, parts.seal, refresher)
+    tokens = TokenKeeper(config.services, parts.providers, parts.sessions, parts.seal, refresher)
     bearer = _bearer(config, now)
+    if effects is None:
+        performers: dict[type, Performer] = {Credentials: tokens.perform}
+        performers |= {Look: cache.look, Write: cache.write} if cache else {}
+        effects = PoolEffects(performers, settings.pool)
     engine = Engine(
         exchange=exchange,
-        effects=effects or PoolEffects({Credentials: keeper.perform}, settings.pool),
+        effects=effects,
         clock=clock,
         guards=guards,
         authenticate=authenticate or Authenticator(parts.sessions, parts.cookies, bearer),
@@ -92,11 +105,14 @@ def create_app(
         audit=audit,
         limits=parts.limits,
         timing=timing,
+        keeper=keeper_of(cache, exchange, effects, clock, guards) if cache else None,
     )
-    checks = {"upstream": exchange.unready}
+    checks = {"upstream": exchange.unready, "stopping": drain.begun}
     if config.providers:
         checks["sessions"] = parts.sessions.store.unready
     notes = {"configuration": snapshot.refused}
+    if cache:
+        notes["cache"] = cache.away
 
     app = Flask(__name__, static_folder=None)
     app.url_map.merge_slashes = False
@@ -108,8 +124,18 @@ def create_app(
     session_routes(app, parts)
     view_routes(app, checked.plans, config.frontends, engine)
     port = _port(settings.management_bind)
-    app.wsgi_app = Management(app.wsgi_app, port, checks, notes)  # type: ignore[method-assign]
+    app.wsgi_app = Management(  # type: ignore[method-assign]
+        app.wsgi_app, port, checks, notes, {"/upstreams": guards.seen}, CacheAdmin(cache)
+    )
     return app
+
+
+def _cache(checked: Checked, settings: Settings) -> Cache | None:
+    """The cache, where anything is kept; it is opened by its first use."""
+    keeping = [plan.keeping for each in checked.plans.values() for plan in each.values()]
+    if not any(each.view or each.calls for each in keeping):
+        return None
+    return open_cache(checked.config.cache, settings.cache_folder)
 
 
 def _sign_in(
@@ -117,6 +143,7 @@ def _sign_in(
     state: Path,
     now: Callable[[], float],
     audit: AuditListener,
+    cache: Cache | None,
     *,
     development: bool,
 ) -> SignIn:
@@ -131,7 +158,7 @@ def _sign_in(
             name: OpenIdProvider(each, Http(each.tls), now, development=development)
             for name, each in config.providers.items()
         },
-        sessions=Sessions(store, seal, rules, now),
+        sessions=Sessions(store, seal, rules, now, _dropping(cache)),
         cookies=Cookies(rules, seal, now),
         seal=seal,
         limits=Limits(store, config.limits, now),
@@ -139,6 +166,16 @@ def _sign_in(
         return_to=rules.return_to,
         origins=frozenset(origin for each in takers for origin in each.origins),
     )
+
+
+def _dropping(cache: Cache | None) -> Callable[[str], None]:
+    """What is done besides when a session ends: what was kept for it is dropped."""
+
+    def drop(session: str) -> None:
+        if cache:
+            cache.invalidate([session_of(session)])
+
+    return drop
 
 
 def _bearer(config: Config, now: Callable[[], float]) -> Bearer | None:

@@ -9,10 +9,15 @@ imported here too, so that replacing it on disk changes nothing before a restart
 
 import math
 import os
+import shutil
 import signal
 import sys
+import time
 import traceback
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import NoReturn
 
 from gunicorn.arbiter import Arbiter
@@ -22,6 +27,7 @@ from bff.declare import snapshot
 from bff.declare.settings import Settings
 from bff.errors import ConfigError
 from bff.observe.log import log_to_stderr
+from bff.web import drain
 
 try:
     _settings = Settings.from_env()
@@ -64,6 +70,9 @@ accesslog = None  # the app logs requests itself, without their queries
 worker_tmp_dir = str(_SHARED_MEMORY) if os.access(_SHARED_MEMORY, os.W_OK) else None
 
 
+_made: list[tuple[int, str]] = []  # folders of this master's own
+
+
 def on_starting(server: Arbiter) -> None:
     """Have the configuration before a socket is opened; a bad one ends the start with 2."""
     try:
@@ -71,6 +80,30 @@ def on_starting(server: Arbiter) -> None:
     except ConfigError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(2)
+    # what workers keep they share, so that what one invalidates the others keep no longer
+    if "BFF_CACHE_FOLDER" not in os.environ:
+        os.environ["BFF_CACHE_FOLDER"] = mkdtemp(prefix="bff-cache-")
+        _made.append((os.getpid(), os.environ["BFF_CACHE_FOLDER"]))
+    server.handle_term = partial(_drain, server, server.handle_term)
+
+
+def on_exit(_server: Arbiter) -> None:
+    """Leave nothing of this run behind."""
+    for master, folder in _made:
+        if os.getpid() == master:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _drain(server: Arbiter, stop: Callable[[], None]) -> None:
+    """Say that no more requests are wanted, and stop when whoever sends them has had time to see.
+
+    The workers answer as before in the meantime, and finish what they have when they stop.
+    """
+    drain.begin()
+    if _settings.drain:
+        server.log.info("not ready any more; stopping in %s s", _settings.drain)
+        time.sleep(_settings.drain)
+    stop()
 
 
 def post_fork(_server: Arbiter, _worker: object) -> None:

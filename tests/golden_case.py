@@ -90,7 +90,7 @@ class Upstream:
     headers: Mapping[str, str | None]
     json: Any
     text: str | None
-    reply: StubReply
+    replies: tuple[StubReply, ...]
 
     def unlike(self, asked: "SentRequest") -> list[str]:
         """How a request to the same method and target differs from the one expected."""
@@ -275,9 +275,10 @@ def _upstream(given: Mapping[str, Any]) -> Upstream:
     _known(given, {method, "headers", "json", "text", "reply"}, "an upstream")
     service, _, target = given[method].partition(":")
     wanted = given.get("json", ...)
-    reply = _reply(given["reply"])
+    replies = given["reply"] if isinstance(given["reply"], list) else [given["reply"]]
     headers, text = given.get("headers", {}), given.get("text")
-    return Upstream(method.upper(), service, target, headers, wanted, text, reply)
+    played = tuple(_reply(each) for each in replies)
+    return Upstream(method.upper(), service, target, headers, wanted, text, played)
 
 
 def _reply(given: Mapping[str, Any]) -> StubReply:

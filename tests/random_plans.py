@@ -17,7 +17,7 @@ from bff.model.principal import NOBODY
 from bff.upstream.guard import Guards
 from tests.simulation import SimulatedClock
 
-ROOT = {
+ROOT: dict[str, Any] = {
     "version": 1,
     "frontends": {"web": {"access": "none"}},
     "services": {
@@ -30,6 +30,38 @@ ROOT = {
             "links": {"under": "/"},
         },
         "secured": {"url": "http://secured.test", "timeout": "400ms", "credentials": "session"},
+    },
+}
+# the same, with everything that makes the conductor wait, choose and send again
+CAREFUL = {
+    **ROOT,
+    "services": {
+        "plain": {
+            "url": ["http://one.test", "http://two.test"],
+            "timeout": "400ms",
+            "limit": {"calls": 2, "wait": "150ms"},
+            "retry": {"retries": 2, "first": "80ms", "on": ["connect", "reset", 500, 503]},
+            "eject": {"after": 2, "time": "100ms"},
+        },
+        "slow": {
+            "url": "http://slow.test",
+            "timeout": "5s",
+            "hedge": "50ms",
+            "limit": 3,
+            "deadline": "X-Time-Left",
+            "retry": {"each": "300ms"},
+        },
+        "moving": {
+            **ROOT["services"]["moving"],
+            "breaker": {"of": 2, "open": "200ms", "slow": "100ms", "probes": 1},
+            "retry": {"retries": 1},
+        },
+        "secured": {
+            **ROOT["services"]["secured"],
+            "retry": {"retries": 1},
+            "hedge": "p95",
+            "hopeless": "refuse",
+        },
     },
 }
 VALUE = {"flag": True, "items": [{"id": 1}, {"id": 2}, {"id": 1}]}
@@ -81,18 +113,18 @@ def _rung() -> st.SearchStrategy[dict[str, Any]]:
     )
 
 
-def _config(view: dict[str, Any]) -> Checked:
-    nodes = [parse(orjson.dumps(each).decode(), "made.yaml", {}) for each in (ROOT, view)]
+def _config(view: dict[str, Any], root: dict[str, Any]) -> Checked:
+    nodes = [parse(orjson.dumps(each).decode(), "made.yaml", {}) for each in (root, view)]
     return check_config(assemble(nodes[0], {"all": nodes[1]}, {}))
 
 
-def guards(clock: SimulatedClock) -> Guards:
+def guards(clock: SimulatedClock, root: dict[str, Any] = ROOT) -> Guards:
     """What is known of the services: nothing yet."""
-    checked = _config({"get": "/all", "call": {"get": "plain:/"}})
+    checked = _config({"get": "/all", "call": {"get": "plain:/"}}, root)
     return Guards(checked.config.services, 32, clock, dice=lambda: 0.5)
 
 
-def planned(declared: dict[str, Any]) -> Plan:
+def planned(declared: dict[str, Any], root: dict[str, Any] = ROOT) -> Plan:
     """The plan of a view that answers with everything its calls bring."""
     view = {
         "get": "/all",
@@ -100,7 +132,7 @@ def planned(declared: dict[str, Any]) -> Plan:
         "calls": declared,
         "shape": {name: name for name in declared},
     }
-    return _config(view).plans["all"]["web"]
+    return _config(view, root).plans["all"]["web"]
 
 
 def asked() -> Asked:

@@ -86,6 +86,7 @@ class Started:
     deadline: Deadline
     attempt: int
     at: float
+    mailbox: Any = None
     cancelled: float | None = None
     number: int | None = None
 
@@ -102,7 +103,7 @@ class SimulatedExchange:
     def start(
         self, request: Request, deadline: Deadline, attempt: int, mailbox: Mailbox
     ) -> Started:
-        ticket = Started(request, deadline, attempt, self._clock.now())
+        ticket = Started(request, deadline, attempt, self._clock.now(), mailbox)
         self.started.append(ticket)
         played = self._script(request)
         if played:
@@ -134,7 +135,7 @@ class SimulatedEffects:
     def start(
         self, effect: Credentials, deadline: Deadline, attempt: int, mailbox: Mailbox
     ) -> Started:
-        ticket = Started(effect, deadline, attempt, self._clock.now())
+        ticket = Started(effect, deadline, attempt, self._clock.now(), mailbox)
         self.started.append(ticket)
         if self._latency is not None:
             result: Headers | BffError

@@ -30,7 +30,7 @@ from tests.simulation import Played, SimulatedClock, SimulatedEffects, Simulated
 
 FILES = sorted((Path(__file__).parent / "golden").glob("*.yaml"))
 NOISE = 1.5  # seconds by which a busy machine may be late
-BROKEN = {"reset", "empty", "truncated"}
+BROKEN = {"reset": "reset", "empty": "reset", "truncated": ""}  # and before what
 SILENT = {"hang", "dribble_headers", "dribble_body"}
 
 
@@ -61,7 +61,8 @@ class Services:
             self.sent.append(asked)
             if isinstance(found, Upstream):
                 self.used.append(found)
-                return found.reply
+                times = sum(each is found for each in self.used)
+                return found.replies[min(times, len(found.replies)) - 1]
             self.strange.append(found)
         return StubReply.problem(501, found)
 
@@ -156,7 +157,7 @@ def _played(reply: StubReply, most: int) -> Played | None:
     if reply.fault in SILENT:
         return None
     if reply.fault in BROKEN:
-        return Played(reply.delay, Unreachable(reply.fault or ""))
+        return Played(reply.delay, Unreachable(reply.fault, BROKEN[reply.fault]))
     headers = tuple((name.lower(), value) for name, value in reply.headers)
     coding = dict(headers).get("content-encoding", "")
     try:
@@ -200,6 +201,7 @@ def _over_http(case: Case, services: Services, folder: Path) -> Ran:
     with StubServices(dict.fromkeys(case.services, answer)) as stubs:
         effects = PoolEffects({Credentials: case.credentials}, 4)
         parts = {"exchange": exchange, "effects": effects, "listener": answered.append}
+        parts["dice"] = lambda: 1.0
         app = _app(case, folder, stubs.urls, parts)
         with _serving(app) as port:
             ran = _ask(_asked_of(case), port, answered)

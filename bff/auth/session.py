@@ -95,13 +95,19 @@ class Sessions:
 
     Args:
         now: seconds since 1970.
+        ended: told the key of a session that has ended.
     """
 
     def __init__(
-        self, store: Store, seal: Seal, rules: SessionRules, now: Callable[[], float]
+        self,
+        store: Store,
+        seal: Seal,
+        rules: SessionRules,
+        now: Callable[[], float],
+        ended: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.store, self.rules, self.now = store, rules, now
-        self._seal = seal
+        self._seal, self._ended = seal, ended
 
     def prepare(self) -> None:
         """See that a session can be kept, before anything that works once only is spent on it.
@@ -189,6 +195,7 @@ class Sessions:
         if session:
             for group in _groups(session):
                 self.store.discard(group, key)
+        self._ended(key)
         return kept
 
     def end_all(self, issuer: str, subject: str, sid: str = "") -> list[str]:

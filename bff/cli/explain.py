@@ -13,6 +13,7 @@ from bff.errors import did_you_mean
 if TYPE_CHECKING:
     from bff.declare.check import Checked
     from bff.declare.scope import Scope
+    from bff.engine.kept import Kept
     from bff.engine.plan import Node, Plan
 
 _WIDE: Final = 200
@@ -75,6 +76,8 @@ def _told(plan: "Plan", found: "Checked") -> dict[str, Any]:
         "timeout": view.timeout,
         "max_calls": view.max_calls,
         "scope": _scope(scope_of(plan)),
+        "kept": _kept(plan.keeping.view),
+        "invalidates": [each.source.shown for each in plan.invalidates],
         "calls": {name: _call(node, plan) for name, node in plan.nodes.items()},
         "left_out": list(plan.pruned),
     }
@@ -95,12 +98,39 @@ def _call(node: "Node", plan: "Plan") -> dict[str, Any]:
         "timeout": min(compiled.timeout, plan.view.timeout),
         "limit": compiled.service.limit or "half the pool",
         "scope": _scope(scope_of_call(plan, node.name)),
+        "kept": _kept(plan.keeping.calls.get(node.name)),
         "guard": call.guard,
     }
 
 
 def _scope(scope: "Scope") -> dict[str, Any]:
     return {"shared_by": scope.shared_by, "because_of": list(scope.inputs)}
+
+
+def _kept(kept: "Kept | None") -> dict[str, Any] | None:
+    """What is kept, for how long, and for whom."""
+    if kept is None:
+        return None
+    rule = kept.rule
+    return {
+        "for": kept.shared,
+        "apart_by": list(rule.vary),
+        "ttl": rule.ttl if rule.ttl is not None else "upstream",
+        "stale": rule.stale,
+        "stale_if_error": rule.stale_if_error,
+        "statuses": {str(status): seconds for status, seconds in rule.statuses.items()},
+        "tags": [each.source.shown for each in kept.tags],
+    }
+
+
+def _kept_in_words(kept: Mapping[str, Any]) -> str:
+    ttl = "as long as the reply says" if kept["ttl"] == "upstream" else f"{kept['ttl']:g}s"
+    by = f", apart by {', '.join(kept['apart_by'])}" if kept["apart_by"] else ""
+    text = f"kept: {ttl}, for {_SHARED[kept['for']]}{by}"
+    for name in ("stale", "stale_if_error"):
+        text += f", {name} {kept[name]:g}s" if kept[name] else ""
+    text += "".join(f", {status} {seconds:g}s" for status, seconds in kept["statuses"].items())
+    return text + (f", tags {', '.join(kept['tags'])}" if kept["tags"] else "")
 
 
 def _shared(scope: Mapping[str, Any]) -> str:
@@ -131,6 +161,7 @@ def _on_failure(node: "Node") -> str:
 
 def _print(plan: "Plan", about: Mapping[str, Any]) -> None:
     from rich.console import Console
+    from rich.markup import escape
     from rich.tree import Tree
 
     console = Console()
@@ -138,6 +169,10 @@ def _print(plan: "Plan", about: Mapping[str, Any]) -> None:
         console = Console(width=_WIDE)  # for a file or a pipe: nothing is cut
     tree = Tree(f"[bold]{about['route']}[/]  {about['access']}, {about['timeout']:g}s")
     tree.add(f"[dim]{_shared(about['scope'])}[/]")
+    if about["kept"]:
+        tree.add(f"[dim]{escape(_kept_in_words(about['kept']))}[/]")
+    if about["invalidates"]:
+        tree.add(f"[dim]{escape('invalidates: ' + ', '.join(about['invalidates']))}[/]")
     branches: dict[str, Tree] = {}
     for name in _in_order(plan):
         node = plan.nodes[name]
@@ -180,3 +215,5 @@ def _details(call: Mapping[str, Any], waits: list[str]) -> Iterator[str]:
         yield escape(f"when {call['when']}")
     yield escape(f"{call['timeout']:g}s; if it fails: {call['on_failure']}")
     yield escape(_shared(call["scope"]))
+    if call["kept"]:
+        yield escape(_kept_in_words(call["kept"]))

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
+from bff.declare.caching import CACHE
 from bff.declare.load import Node
 from bff.declare.policy import HEDGE, RETRY
 from bff.declare.read import (
@@ -126,6 +127,7 @@ CALL_KEYS: Final = {
     "guard": Key(FLAG, "Whether the call is made even where no shape uses it.", default=False),
     "safe": Key(FLAG, "Whether it changes nothing; GET and HEAD are safe."),
     "timeout": Key(DURATION, "How long one request may take; the service's if not said."),
+    "cache": Key(CACHE, "How its replies are kept; `upstream` leaves it to them."),
     "retry": Key(RETRY, "When a request is sent again; as the service says if not said."),
     "hedge": Key(HEDGE, "When a second request is sent; as the service says if not said."),
 }
@@ -233,6 +235,7 @@ def _call(place: Place, values: dict[str, Any]) -> Call:
         guard=values["guard"],
         safe=values.get("safe", method in _SAFE),
         timeout=values.get("timeout"),
+        cache=values.get("cache"),
         retry=values.get("retry"),
         hedge=values.get("hedge"),
         **_body(place_of_request, asked),

@@ -3,17 +3,19 @@
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import orjson
 
 from bff.declare.config import read_config
+from bff.declare.scope import proven
 from bff.engine.expression import Ast, Expression, names_of
 from bff.engine.plan import Plan, attached, plan
 from bff.engine.reads import reads
 from bff.engine.template import Template
-from bff.errors import ConfigError, Problem, Unfillable
+from bff.errors import ConfigError, Problem, Unfillable, gather
 from bff.model.view import Call, Config, View
 from bff.upstream.tls import TlsContexts
 
@@ -52,7 +54,9 @@ def check_config(config: Config, doubts: Sequence[Problem] = ()) -> Checked:
     plans: dict[str, dict[str, Plan]] = {}
     for view in config.views:
         try:
-            plans[view.name] = plan(view, config.services)
+            drawn = plan(view, config.services)
+            tasks = [partial(proven, each) for each in drawn.values()]
+            plans[view.name] = dict(zip(drawn, gather(tasks), strict=True))
         except ConfigError as error:
             problems += error.problems
             continue

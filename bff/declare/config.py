@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bff.declare.access import ISSUER, LIMITS, PROVIDER, SESSION
+from bff.declare.caching import STORE
 from bff.declare.load import Node, files, load
 from bff.declare.python import PythonView, load_python
 from bff.declare.read import Key, integer, list_of, map_of, table, text, wrong
@@ -18,6 +19,7 @@ from bff.declare.views import path_variables, view_reader
 from bff.declare.words import FRONTEND_NAME, NAME
 from bff.errors import ConfigError, Problem, did_you_mean
 from bff.model.access import Issuer, Limits, Provider, SessionRules
+from bff.model.cache import CacheStore
 from bff.model.service import Service
 from bff.model.source import Place
 from bff.model.view import Config, Frontend, View
@@ -45,6 +47,7 @@ ROOT_KEYS: Final = {
         "Modules that register functions of their own.",
         (),
     ),
+    "cache": Key(STORE, "Where what is kept is kept.", CacheStore()),
 }
 
 
@@ -80,6 +83,7 @@ def _root(place: Place, values: dict[str, Any]) -> Config:
         issuers=issuers,
         session=values["session"],
         limits=values["limits"],
+        cache=values["cache"],
     )
 
 

@@ -108,7 +108,8 @@ def _others(place: Place, urls: tuple[str, ...]) -> tuple[str, ...]:
 def _service(place: Place, values: dict[str, Any]) -> Service:
     values |= values.pop("credentials", {})
     urls = values.pop("url")
-    values |= {"url": urls[0], "others": _others(place, urls)}
+    values["others"] = _others(place, urls)
+    values["url"] = urls[0]
     if isinstance(values.get("limit"), tuple):
         values["limit"], values["wait"] = values["limit"]
     values["hopeless"] = values["hopeless"] == "send"

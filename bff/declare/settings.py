@@ -28,7 +28,9 @@ class Settings:
         workers: BFF_WORKERS, processes.
         threads: BFF_THREADS, requests answered at once in each process.
         pool: BFF_POOL, upstream requests in flight at once in each process.
+        cache_folder: BFF_CACHE_FOLDER, where files of the cache are kept if no store is declared.
         state: BFF_STATE, the folder of the sessions that are not in Redis.
+        drain: BFF_DRAIN, seconds between saying that it is not ready and taking no more requests.
     """
 
     config: Path = Path("config")
@@ -37,7 +39,9 @@ class Settings:
     workers: int = 2
     threads: int = 16
     pool: int = 64
+    cache_folder: str = ""
     state: Path = field(default_factory=_state_folder)
+    drain: int = 0
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Self:
@@ -48,11 +52,11 @@ class Settings:
         """
         problems: list[Problem] = []
 
-        def number(name: str, default: int, most: int) -> int:
+        def number(name: str, default: int, most: int, least: int = 1) -> int:
             text = environ.get(name, str(default))
-            if text.isascii() and text.isdigit() and 1 <= int(text) <= most:
+            if text.isascii() and text.isdigit() and least <= int(text) <= most:
                 return int(text)
-            message = f"{name}={text!r} is not a number from 1 to {most}"
+            message = f"{name}={text!r} is not a number from {least} to {most}"
             problems.append(Problem(Place("environment"), message))
             return default
 
@@ -73,7 +77,9 @@ class Settings:
             workers=number("BFF_WORKERS", 2, 256),
             threads=number("BFF_THREADS", 16, 1024),
             pool=number("BFF_POOL", 64, 4096),
+            cache_folder=environ.get("BFF_CACHE_FOLDER", ""),
             state=Path(environ.get("BFF_STATE") or _state_folder()),
+            drain=number("BFF_DRAIN", 0, 300, least=0),
         )
         one, other = (
             text.rpartition(":")[2] for text in (settings.bind, settings.management_bind or "")

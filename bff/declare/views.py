@@ -14,6 +14,7 @@ from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT202012
 
 from bff.declare.access import REQUIREMENT
+from bff.declare.caching import VIEW_CACHE
 from bff.declare.calls import call_reader
 from bff.declare.load import Node
 from bff.declare.params import PARAM
@@ -174,6 +175,10 @@ def view_keys(shared: Mapping[str, Node]) -> dict[str, Key]:
         "shapes": Key(map_of(TREE, FRONTEND_NAME), "What replaces `shape`, by frontend.", {}),
         "max_calls": Key(integer(1, 10_000), "Requests that one answer may cost; 200.", _MAX_CALLS),
         "max_bytes": Key(SIZE, "How large all replies together may be; 32MB.", _MAX_BYTES),
+        "cache": Key(VIEW_CACHE, "How its answers are kept."),
+        "invalidates": Key(
+            list_of(source("a tag")), "Tags of what is no longer true once it has written.", ()
+        ),
     }
 
 
@@ -209,6 +214,11 @@ def _view(name: str, place: Place, values: dict[str, Any], frontends: Mapping[st
         raise wrong(place, "the view is gone (`sunset`) before it is deprecated")
     if "shape_with" in values and ("shape" in values or values["shapes"]):
         raise wrong(place, "an answer has a shape or is made by `shape_with`, not both")
+    if "cache" in values and methods[0] != "get":
+        raise wrong(values["cache"].place, f"the answer to a {methods[0]} is not kept")
+    if values["invalidates"] and methods[0] == "get":
+        place = values["invalidates"][0].place
+        raise wrong(place, "a get changes nothing, so it invalidates nothing")
     return View(
         name=name,
         place=place,
@@ -237,6 +247,8 @@ def _view(name: str, place: Place, values: dict[str, Any], frontends: Mapping[st
         omit_null=values["omit_null"],
         require_any=values["require_any"],
         refuse=values["refuse"],
+        cache=values.get("cache"),
+        invalidates=values["invalidates"],
     )
 
 

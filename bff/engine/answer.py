@@ -1,13 +1,23 @@
 """What goes into the conductor, and what comes out of it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from bff.engine.compile import CompiledCall
 from bff.engine.expression import Scope
+from bff.engine.kept import filled
 from bff.engine.plan import Plan
-from bff.errors import BadStatus, BffError, CircuitOpen, LimitReached, TimedOut, UpstreamError
+from bff.errors import (
+    BadStatus,
+    BffError,
+    CircuitOpen,
+    LimitReached,
+    TimedOut,
+    Unfillable,
+    UpstreamError,
+)
 from bff.model.exchange import Headers, Outcome
 from bff.model.principal import Principal
 from bff.model.service import OF_THE_CALLER
@@ -24,11 +34,13 @@ class Asked:
     Args:
         scope: the values of the reserved root names.
         headers: the client's headers by lower-case name, those that may be forwarded.
+        gone: whether the client has gone away; None where that cannot be known.
     """
 
     scope: Mapping[str, Any]
     headers: Mapping[str, str]
     principal: Principal
+    gone: Callable[[], bool] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +65,15 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Replied:
-    """What of a call's first reply may go on: its status, and the headers it lets through."""
+    """What of a call's first reply may go on: its status, and the headers it lets through.
+
+    Args:
+        said: the headers of each of its replies: some speak of who may keep them.
+    """
 
     status: int
     respond: dict[str, str] = field(default_factory=dict)
+    said: list[Headers] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +82,8 @@ class Answer:
 
     Args:
         respond: headers of replies that go on to the client.
+        replies: what of each call's replies may go on.
+        invalidates: keys of the tags of what is no longer true.
     """
 
     value: Any
@@ -72,6 +91,8 @@ class Answer:
     status: int = 200
     respond: Headers = ()
     failure: Failure | None = None
+    replies: Mapping[str, Replied] = field(default_factory=dict)
+    invalidates: frozenset[str] = frozenset()
 
 
 def failure_of(call: CompiledCall, error: BffError, reason: str) -> Failure:
@@ -102,7 +123,21 @@ def answer_of(
     if isinstance(declared, str):
         declared = replies[declared].status if declared in replies else _OK
         declared = _OK if declared == _NOT_MODIFIED else declared
-    return Answer(value, told, declared, headers_of(plan.nodes, replies))
+    return Answer(value, told, declared, headers_of(plan.nodes, replies), replies=replies)
+
+
+def invalidated(plan: Plan, scope: Scope, outcomes: Mapping[str, Outcome]) -> frozenset[str]:
+    """The tags of what may be no longer true, now that something was sent: whatever came of it.
+
+    A tag without a value is of nothing.
+    """
+    if not plan.invalidates or all(each.started is None for each in outcomes.values()):
+        return frozenset()
+    found: set[str] = set()
+    for template in plan.invalidates:
+        with suppress(Unfillable):
+            found |= filled((template,), scope)
+    return frozenset(found)
 
 
 def headers_of(names: Iterable[str], replies: Mapping[str, Replied]) -> Headers:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import partial
 from heapq import heappop, heappush
-from typing import Any
+from typing import Any, Protocol
 
 from bff.errors import BffError, Cancelled, LimitReached, TimedOut
 from bff.model.exchange import Deadline, Request
@@ -13,6 +13,16 @@ from bff.upstream.guard import Guard, Permit
 
 # What is done with how an attempt ended: its result, or the error in its place.
 Then = Callable[[Any], None]
+
+
+class Carrier(Protocol):
+    """What takes something up and gives it up: effects, loads."""
+
+    def start(self, what: Any, deadline: Deadline, attempt: int, mailbox: Mailbox, /) -> Any:
+        """Begin; exactly one completion will be put, unless it is cancelled before."""
+
+    def cancel(self, ticket: Any) -> None:
+        """Give up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +94,20 @@ class Attempts:
         lost: Callable[[], None] | None = None,
     ) -> int:
         """Have an effect take place."""
+        return self.begin(self._effects, effect, deadline, then, lost)
+
+    def begin(
+        self,
+        carrier: Carrier,
+        what: Any,
+        deadline: Deadline,
+        then: Then,
+        lost: Callable[[], None] | None = None,
+    ) -> int:
+        """Have something taken up by whoever carries it."""
         number = self._number(deadline.at)
-        ticket = self._effects.start(effect, deadline, number, self._mailbox)
-        drop = partial(_abandon, self._effects, ticket)
+        ticket = carrier.start(what, deadline, number, self._mailbox)
+        drop = partial(_abandon, carrier, ticket)
         self._under_way[number] = _Attempt(then, drop, TimedOut("no reply in time"), lost)
         return number
 
@@ -146,8 +167,8 @@ def _leave(guard: Guard, ticket: Any, _why: BffError) -> None:
     guard.cancel(ticket)
 
 
-def _abandon(effects: Effects, ticket: Any, _why: BffError) -> None:
-    effects.cancel(ticket)
+def _abandon(carrier: Carrier, ticket: Any, _why: BffError) -> None:
+    carrier.cancel(ticket)
 
 
 def _nothing(_why: BffError) -> None:

@@ -51,6 +51,7 @@ class CompiledCall:
         selects: what the `each` selects its items from.
         fallback: its fallback as JSON, decoded afresh for each request.
         statuses: likewise, the values of its `status`.
+        tags: what its kept replies can be invalidated by.
         retry: when its requests are sent again; None where they may not be.
         hedge: when a second request is sent beside the first, likewise.
     """
@@ -72,6 +73,7 @@ class CompiledCall:
     statuses: dict[int, bytes]
     forward: tuple[str, ...] = ()
     respond: frozenset[str] = field(default_factory=frozenset)
+    tags: tuple[Template, ...] = ()
     retry: Retry | None = None
     hedge: Hedge | None = None
 
@@ -97,8 +99,9 @@ class CompiledCall:
 
     @property
     def templates(self) -> Iterator[Template]:
-        """Every template that goes into its request."""
+        """Every template that goes into its request, or says what that is about."""
         yield self.path
+        yield from self.tags
         yield from (template for _, template in self.headers)
         yield from templates_in([value for _, value in self.query])
         yield from templates_in(self.body)
@@ -121,7 +124,7 @@ def compile_call(call: Call, service: Service) -> CompiledCall:
         message = f"the service `{service.name}` does not say where its links may lead"
         hint = f"`links: {{under: /}}` at {service.place}"
         raise ConfigError([Problem(call.follow.place, message, hint)])
-    each, query, body, path, headers, follow, when, select = gather(
+    each, query, body, path, headers, follow, when, select, tags = gather(
         [
             lambda: _each(call),
             lambda: tuple(compile_tree(dict(call.query)).items()),
@@ -131,6 +134,9 @@ def compile_call(call: Call, service: Service) -> CompiledCall:
             lambda: _expression(call.follow),
             lambda: _expression(call.when),
             lambda: _expression(call.select),
+            lambda: (
+                gather([partial(Template, each) for each in call.cache.tags]) if call.cache else []
+            ),
         ]
     )
     bound, selects = _bind(each)
@@ -152,6 +158,7 @@ def compile_call(call: Call, service: Service) -> CompiledCall:
         statuses={status: orjson.dumps(value) for status, value in call.statuses.items()},
         forward=tuple(sorted(service.forward | call.forward)),
         respond=service.respond | call.respond,
+        tags=tuple(tags),
         retry=(call.retry or service.retry) if call.safe or call.method in _REPEATABLE else None,
         hedge=(call.hedge or service.hedge) if call.safe else None,
     )

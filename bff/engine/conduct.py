@@ -4,24 +4,28 @@
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
-from bff.engine.answer import Answer, Asked, Failure, answer_of, failure_of
+from bff.engine.answer import Answer, Asked, Failure, answer_of, failure_of, invalidated
 from bff.engine.attempts import Attempts
 from bff.engine.budget import Budget
 from bff.engine.compile import CompiledCall
 from bff.engine.expression import truthy
 from bff.engine.fanout import fan_out
+from bff.engine.keeper import Keeper, begin_request
 from bff.engine.means import Means, credentials_for, keep_credentials
 from bff.engine.plan import Node, Plan
-from bff.engine.pursue import Pursuit
-from bff.engine.settle import Running, Settled, Timing, give_up_items, settle
+from bff.engine.settle import Running, Settled, Timing, aged, give_up_items, settle
 from bff.engine.template import header_value
 from bff.errors import BffError, Cancelled, GrantEnded, TimedOut, Unfillable
 from bff.model.exchange import Deadline, Headers, Outcome, OutcomeKind
 from bff.upstream.exchange import Clock, Completion, Effects, Exchange, Mailbox
 from bff.upstream.guard import Guards
+
+_LOOK: Final = 0.25  # seconds between two looks for whether the client is still there
+_CLOSED: Final = 499  # nobody gets it; the log has it, as nginx's would
 
 
 def conduct(
@@ -32,10 +36,11 @@ def conduct(
     effects: Effects,
     clock: Clock,
     guards: Guards,
+    keeper: Keeper | None = None,
 ) -> Answer:
     """Run `plan` and shape what it brings; returns by the deadline, whatever services do."""
     mailbox = clock.mailbox()
-    run = Run(plan, asked, deadline, exchange, effects, clock, guards, mailbox)
+    run = Run(plan, asked, deadline, exchange, effects, clock, guards, mailbox, keeper)
     try:
         run.begin()
         while not run.done:
@@ -62,8 +67,10 @@ class Run:
         clock: Clock,
         guards: Guards,
         mailbox: Mailbox,
+        keeper: Keeper | None = None,
     ) -> None:
         self.plan = plan
+        self._keeper = keeper
         self.asked = asked
         self.deadline = deadline
         self.nodes: dict[str, Node] = dict(plan.nodes)
@@ -77,8 +84,6 @@ class Run:
             guards=guards,
             principal=asked.principal,
             budget=Budget(plan.view.max_calls, plan.view.max_bytes),
-            ended=self._ended,
-            unauthorized=self._unauthorized,
         )
         self._clock = clock
         self._begun = clock.now()
@@ -107,6 +112,8 @@ class Run:
         for name, service in self.plan.credentials.items():
             effect = credentials_for(service, self.asked.principal)
             self._attempts.obtain(effect, self.deadline, partial(self._obtained, name))
+        if self.asked.gone and self.plan.changes_nothing:
+            self._look_again()
         for name in [name for name, awaited in self._awaited.items() if awaited == 0]:
             self._start(self.nodes[name])
 
@@ -126,6 +133,8 @@ class Run:
     def give_up(self) -> None:
         """Nobody waits for what has not ended."""
         self._attempts.give_up()
+        if self.done:
+            return
         for name in self.nodes:
             if name not in self.outcomes:
                 out = self._running.get(name)
@@ -138,9 +147,11 @@ class Run:
     def answer(self) -> Answer:
         """The shaped answer, or the failure."""
         outcomes = {name: self.outcomes[name] for name in self.nodes}
+        tags = invalidated(self.plan, self.values, outcomes)
         if self.failure:
-            return Answer(None, outcomes, failure=self.failure)
-        return answer_of(self.plan, self.values, outcomes, self.means.replies)
+            return Answer(None, outcomes, failure=self.failure, invalidates=tags)
+        answer = answer_of(self.plan, self.values, outcomes, self.means.replies)
+        return replace(answer, invalidates=tags) if tags else answer
 
     def scope(self, _node: Node) -> Mapping[str, Any]:
         """The values that a call is filled with."""
@@ -169,8 +180,10 @@ class Run:
         self._running[node.name] = call
         if not fan.units:
             self._finish(call)
+        kept = self.plan.keeping.calls.get(node.compiled.name)
+        scope = self.scope(node)
         for index in range(len(fan.units)):
-            Pursuit(self.means, call, index).begin()
+            begin_request(self._keeper, kept, self.means, self, call, index, scope)
 
     def _skips(self, node: Node) -> bool:
         """Whether the call is not made; what stands in its way may also be an error.
@@ -204,14 +217,25 @@ class Run:
 
     def _obtained(self, name: str, result: Headers | BffError) -> None:
         """The credentials of a hidden node are there, or are not to be had."""
-        if not keep_credentials(self.means, name.removeprefix("@"), result):
+        if not keep_credentials(self.means, self, name.removeprefix("@"), result):
             self._release(name)
 
-    def _unauthorized(self, error: BffError) -> None:
+    def _look_again(self) -> None:
+        self._attempts.wake(self._clock.now() + _LOOK, self._look)
+
+    def _look(self, _due: None) -> None:
+        """Do no more for a client that has gone away."""
+        if self.asked.gone and self.asked.gone():
+            self.fail(Failure(_CLOSED, "Client Closed Request"))
+        else:
+            self._look_again()
+
+    def unauthorized(self, error: BffError) -> None:
         """Whoever asks has to sign in again: no call of theirs is worth an answer."""
         self.fail(Failure(GrantEnded.status, reason=error.reason, detail="sign in first"))
 
-    def _ended(self, call: Running, index: int, result: Any) -> None:
+    def ended(self, call: Running, index: int, result: Any) -> None:
+        """A request of a call has come to a value or an error."""
         call.results[index] = result
         call.left -= 1
         if call.left == 0:
@@ -220,7 +244,8 @@ class Run:
     def _finish(self, call: Running) -> None:
         compiled = call.node.compiled
         settled = settle(compiled, call.fan, call.results, self._timing(call.started))
-        if settled.outcome.kind != "ok":
+        settled = aged(settled, call)
+        if settled.outcome.kind not in {"ok", "stale"}:
             self.means.replies.pop(compiled.name, None)
         self._end(call.node, settled)
 

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from bff.engine.answer import Answer, Asked, Failure, headers_of
+from bff.engine.answer import Answer, Asked, Failure, headers_of, invalidated
 from bff.engine.conduct import Run
 from bff.engine.functional import given_only
+from bff.engine.keeper import Keeper
 from bff.engine.plan import Node, Plan
 from bff.errors import ViewFailed
 from bff.model.exchange import Deadline, Outcome
@@ -173,10 +174,11 @@ def converse(
     effects: Effects,
     clock: Clock,
     guards: Guards,
+    keeper: Keeper | None = None,
 ) -> Answer:
     """Run a view's function; calls that it did not wait for are given up when it returns."""
     mailbox = clock.mailbox()
-    run = OnDemand(plan, asked, deadline, exchange, effects, clock, guards, mailbox)
+    run = OnDemand(plan, asked, deadline, exchange, effects, clock, guards, mailbox, keeper)
     run.begin()
     function, reads = plan.view.function, plan.view.reads
     values = dict(asked.scope) if reads is None else given_only(reads, asked.scope)
@@ -190,10 +192,13 @@ def converse(
         finally:
             run.give_up()
     outcomes = _together(plan, run.outcomes)
+    tags = invalidated(plan, run.values, outcomes)
     if run.failure:
-        return Answer(None, outcomes, failure=run.failure)
+        return Answer(None, outcomes, failure=run.failure, invalidates=tags)
     status = plan.view.answer if isinstance(plan.view.answer, int) else 200
-    return Answer(value, outcomes, status, headers_of(outcomes, run.means.replies))
+    replies = run.means.replies
+    respond = headers_of(outcomes, replies)
+    return Answer(value, outcomes, status, respond, replies=replies, invalidates=tags)
 
 
 def _together(plan: Plan, outcomes: Mapping[str, Outcome]) -> dict[str, Outcome]:

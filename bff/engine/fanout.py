@@ -36,6 +36,7 @@ class FanOut:
         nest: how many items each outer item has, for lists of lists; empty where there is one.
         ids: in a batch, the id of each item as text, None for an item without one.
         failed: items whose request cannot be made, and why.
+        scopes: of each item the values that it was filled with.
     """
 
     units: list[Unit]
@@ -43,6 +44,7 @@ class FanOut:
     nest: list[Any] = field(default_factory=list)
     ids: list[str | None] = field(default_factory=list)
     failed: dict[int, BffError] = field(default_factory=dict)
+    scopes: list[Scope] = field(default_factory=list)
 
 
 def fan_out(call: CompiledCall, scope: Scope, extra: Headers) -> FanOut:
@@ -60,9 +62,9 @@ def fan_out(call: CompiledCall, scope: Scope, extra: Headers) -> FanOut:
         return FanOut([Unit(_request(call, scope, extra))])
     scopes, nest = _items(call, scope)
     items = [each[call.each[-1][0]] for each in scopes]
+    fan = FanOut([], items, nest, scopes=list(scopes))
     if call.fold:
-        return _batches(call, call.fold, scope, scopes, FanOut([], items, nest), extra)
-    fan = FanOut([], items, nest)
+        return _batches(call, call.fold, scope, fan, extra)
     unique: dict[Request, Unit] = {}
     for position, own in enumerate(scopes):
         try:
@@ -121,17 +123,10 @@ def not_fanned_out(call: CompiledCall, scope: Scope, why: BffError) -> FanOut:
     return FanOut([], items, nest, failed=dict.fromkeys(range(len(items)), why))
 
 
-def _batches(
-    call: CompiledCall,
-    fold: Fold,
-    scope: Scope,
-    scopes: Sequence[Scope],
-    fan: FanOut,
-    extra: Headers,
-) -> FanOut:
+def _batches(call: CompiledCall, fold: Fold, scope: Scope, fan: FanOut, extra: Headers) -> FanOut:
     batch = fold.batch
     typed: dict[str, Any] = {}  # the same id as text and as number is one id
-    for position, own in enumerate(scopes):
+    for position, own in enumerate(fan.scopes):
         try:
             value = fold.ids.value(own)
             key = _id(fold, value)

@@ -1,15 +1,17 @@
 """What the requests of one answer are pursued with, and what they learn from each other."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from bff.engine.answer import Replied
 from bff.engine.attempts import Attempts
 from bff.engine.budget import Budget
+from bff.engine.compile import CompiledCall
+from bff.engine.fanout import by_key
+from bff.engine.reading import Stood, connection_names, read_reply
 from bff.engine.settle import Running
 from bff.errors import AuthError, BffError, GrantEnded, NoCredentials, UpstreamError
-from bff.model.exchange import Headers
+from bff.model.exchange import Headers, Reply
 from bff.model.principal import NOBODY, Principal
 from bff.model.service import OF_THE_CALLER, Service
 from bff.upstream.exchange import Clock, Credentials
@@ -25,8 +27,9 @@ class Means:
         budget: what all of them together may cost.
         credentials: by service, the headers that its requests carry, or why there are none.
         replies: what of the first reply of each call may go on.
-        ended: told of each request's value or error.
-        unauthorized: told when whoever asks has to sign in again: the view has failed.
+
+    It knows nothing of the run that it is for: a circle of references would keep each request's
+    values until the garbage collector comes by.
     """
 
     attempts: Attempts
@@ -34,8 +37,6 @@ class Means:
     guards: Guards
     principal: Principal
     budget: Budget
-    ended: Callable[[Running, int, Any], None]
-    unauthorized: Callable[[BffError], None]
     credentials: dict[str, Headers | BffError] = field(default_factory=dict)
     replies: dict[str, Replied] = field(default_factory=dict)
 
@@ -46,16 +47,44 @@ def credentials_for(service: Service, asker: Principal, rejected: Headers = ()) 
     return Credentials(service.name, whose, rejected)
 
 
-def keep_credentials(means: Means, service: str, result: Headers | BffError) -> bool:
+class Whole(Protocol):
+    """What hears of its requests."""
+
+    def ended(self, call: Running, index: int, result: Any) -> None:
+        """One of them has come to a value or an error."""
+
+    def unauthorized(self, error: BffError) -> None:
+        """Whoever asks has to sign in again."""
+
+
+def keep_credentials(means: Means, whole: Whole, service: str, result: Headers | BffError) -> bool:
     """Keep what an effect brought for the requests to come.
 
     Returns:
-        Whether the view is over, because whoever asks has to sign in again.
+        Whether all is over, because whoever asks has to sign in again.
     """
     if isinstance(result, AuthError | GrantEnded):
-        means.unauthorized(result)
+        whole.unauthorized(result)
         return True
     if isinstance(result, BffError) and not isinstance(result, UpstreamError):
         result = NoCredentials(str(result), result.status)
     means.credentials[service] = result
     return False
+
+
+def read(replies: dict[str, Replied], call: CompiledCall, reply: Reply) -> Any:
+    """The value of a reply; what of it may go on to the client is kept.
+
+    Raises:
+        UpstreamError: it has none.
+    """
+    replied = replies.setdefault(call.name, Replied(reply.status))
+    replied.said.append(reply.headers)
+    value = read_reply(call, reply)
+    if call.fold and not isinstance(value, Stood):
+        value = by_key(call.fold, value)
+    for name in call.respond:
+        header = reply.header(name)
+        if header is not None and name not in connection_names(reply):
+            replied.respond.setdefault(name, header)
+    return value

@@ -8,6 +8,7 @@ from bff.engine.expression import Expression
 from bff.engine.functional import Function
 from bff.engine.reads import Path, Reads, reads
 from bff.engine.shape import MadeShape, Shape
+from bff.engine.template import Template
 from bff.errors import Problem, did_you_mean
 from bff.model.source import Place
 from bff.model.view import View
@@ -68,6 +69,18 @@ class Names:
     def problems_of_refusal(self, when: Expression) -> Iterator[Problem]:
         """What the condition of a refusal uses that is not there."""
         yield from self._problems(when, {})
+
+    def problems_of_tag(self, tag: Template, *, before_calls: bool) -> Iterator[Problem]:
+        """What a tag uses that is not there.
+
+        Args:
+            before_calls: whether it is filled before any call was made.
+        """
+        for expression in tag.expressions:
+            yield from self._problems(expression, {})
+            for name in sorted(reads(expression).roots & self.calls if before_calls else ()):
+                message = f"a view's own tag is filled before `{name}` is called"
+                yield Problem(expression.source.place, message, "tag the call: `cache` on it")
 
     def problems_of_reads(self, reads: Reads, place: Place, own: str = "") -> Iterator[Problem]:
         """What reads that are declared, not inferred, name that is not there."""

@@ -1,17 +1,19 @@
 """A view checked and ordered into a DAG of calls, once per frontend, at load."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 from typing import Final
 
 from bff.engine.compile import CompiledCall, compile_call
 from bff.engine.functional import Function
+from bff.engine.kept import Keeping, compiled_tags
 from bff.engine.names import RESERVED, Names
 from bff.engine.reads import Path, Paths, Reads
 from bff.engine.refuse import Judgement, judgements
 from bff.engine.shape import MadeShape, Shape
+from bff.engine.template import Template
 from bff.errors import ConfigError, Problem, did_you_mean
 from bff.model.service import Service
 from bff.model.source import Source
@@ -60,6 +62,9 @@ class Plan:
         refusals: errors of the view's own, to be judged as soon as they can be.
         require_any: calls of which at least one must come.
         pruned: names of the calls that only other frontends need.
+        tags: what the view's kept answers can be invalidated by.
+        invalidates: tags of what is no longer true once it has written.
+        keeping: what is kept, and for whom, once that has been proven.
     """
 
     view: View
@@ -73,6 +78,14 @@ class Plan:
     refusals: tuple[Judgement, ...] = ()
     require_any: tuple[str, ...] = ()
     pruned: tuple[str, ...] = ()
+    tags: tuple[Template, ...] = ()
+    invalidates: tuple[Template, ...] = ()
+    keeping: Keeping = field(default_factory=Keeping)
+
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether it may be given up half-way."""
+        return all(node.compiled.call.safe for node in self.nodes.values())
 
 
 def plan(view: View, services: Mapping[str, Service]) -> dict[str, Plan]:
@@ -90,11 +103,16 @@ def plan(view: View, services: Mapping[str, Service]) -> dict[str, Plan]:
     refusals, more = judgements(view, names)
     problems += more + list(_unknown_calls(view, names))
     problems += names.problems_of_reads(Reads(frozenset(view.reads or ())), view.place)
+    tags, more = compiled_tags(view.cache.tags if view.cache else (), names, before_calls=True)
+    problems += more
+    invalidates, more = compiled_tags(view.invalidates, names, before_calls=False)
+    problems += more
     if problems:
         raise ConfigError(list(dict.fromkeys(problems)))
     nodes = _order(view, compiled, refusals)
     _refuse_cycles(view, nodes)
-    return {name: _plan_for(view, name, nodes, shapes[name], refusals) for name in view.frontends}
+    plans = {name: _plan_for(view, name, nodes, shapes[name], refusals) for name in view.frontends}
+    return {name: replace(each, tags=tags, invalidates=invalidates) for name, each in plans.items()}
 
 
 def _unknown_calls(view: View, names: Names) -> Iterator[Problem]:

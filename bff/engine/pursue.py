@@ -3,37 +3,36 @@
 `conduct.Run` decides about calls, a `Pursuit` about the attempts of one request.
 """
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
-from bff.engine.answer import Replied
-from bff.engine.compile import CompiledCall
-from bff.engine.fanout import by_key
+from bff.engine.attempts import Then
 from bff.engine.links import redirected
-from bff.engine.means import Means, credentials_for, keep_credentials
-from bff.engine.reading import Stood, connection_names, read_reply
+from bff.engine.loads import Landed, is_bad
+from bff.engine.means import Means, Whole, credentials_for, keep_credentials, read
 from bff.engine.settle import Running
-from bff.errors import (
-    BffError,
-    CircuitOpen,
-    TimedOut,
-    TooMany,
-)
-from bff.model.exchange import Deadline, Headers, Reply
+from bff.errors import BffError, Cancelled, CircuitOpen, TimedOut, TooMany
+from bff.model.exchange import Deadline, Headers, Reply, Request
 from bff.upstream.guard import Permit
 from bff.upstream.hedge import Latencies, hedge_after
 from bff.upstream.retry import wait_before
 
 _MAX_HOPS: Final = 3
 _UNAUTHORIZED: Final = 401
-_PERHAPS_BETTER: Final = frozenset({429, *range(500, 600)})  # next time, or elsewhere
-_PLACE, _HEDGE, _WAIT = "place", "hedge", "wait"
+_PLACE, _HEDGE, _WAIT, _JOINED = "place", "hedge", "wait", "joined"
+# Sends a request for all who want what it brings; the number gives it up.
+Join = Callable[[Request, Then, Callable[[], None]], int]
 
 
 class Pursuit:
-    """One request of a call, and what has been tried for it."""
+    """One request of a call, and what has been tried for it.
+
+    Args:
+        join: how it is sent where others may want the same; None where nobody may have it.
+    """
 
     __slots__ = (
         "_call",
@@ -42,6 +41,8 @@ class Pursuit:
         "_guard",
         "_hops",
         "_index",
+        "_join",
+        "_joined_again",
         "_means",
         "_out",
         "_renewed",
@@ -49,16 +50,20 @@ class Pursuit:
         "_retries",
         "_sent_with",
         "_urls",
+        "_whole",
     )
 
-    def __init__(self, means: Means, call: Running, index: int) -> None:
-        self._means, self._call, self._index = means, call, index
+    def __init__(
+        self, means: Means, whole: Whole, call: Running, index: int, join: Join | None = None
+    ) -> None:
+        self._means, self._whole, self._call, self._index = means, whole, call, index
+        self._join = join
         self._compiled = call.node.compiled
         self._guard = means.guards[self._compiled.service.name]
         self._request = call.fan.units[index].request
         known = means.credentials.get(self._compiled.service.name, ())
         self._sent_with: Headers = () if isinstance(known, BffError) else known
-        self._renewed = False
+        self._renewed = self._joined_again = False
         self._hops = self._retries = 0
         self._extra = 0  # what it has of the service's budget
         self._urls: list[str] = []  # where it has failed
@@ -77,6 +82,12 @@ class Pursuit:
 
     def _send(self) -> None:
         """Have a place at an address, at once or in line, and send the request there."""
+        if not self._left():
+            self._end(TimedOut("its time was over before it could be sent"))
+            return
+        if self._join and not self._hops:
+            self._out[_JOINED] = self._join(self._request, self._landed, self._lost)
+            return
         try:
             permit = self._guard.admit(self._urls)
         except CircuitOpen as error:
@@ -95,8 +106,11 @@ class Pursuit:
         del self._out[_PLACE]
         if isinstance(got, BffError):
             self._end(got)
-        else:
+        elif self._left():
             self._send_with(got)
+        else:
+            got.settle(Cancelled("it came too late"))
+            self._end(TimedOut("its time was over before it could be sent"))
 
     def _send_with(self, permit: Permit) -> None:
         self._attempt(permit)
@@ -125,7 +139,7 @@ class Pursuit:
     def _hedge(self, _due: None) -> None:
         """Send the request a second time, beside the first, where there is room for it."""
         del self._out[_HEDGE]
-        if not self._spend():
+        if not self._left() or not self._spend():
             return
         elsewhere = [each.url for each in self._out if isinstance(each, Permit)]
         with suppress(CircuitOpen):
@@ -137,13 +151,31 @@ class Pursuit:
 
     def _receive(self, permit: Permit, result: Any) -> None:
         del self._out[permit]
+        self._came(permit.url, result, spends=True)
+
+    def _landed(self, landed: Any) -> None:
+        """What was sent for several has ended, or this one's own time is over.
+
+        Who only joined what failed joins, or starts, one more: so a crowd does not fail with the
+        one that happened to be first, and asks once more, not a hundred times.
+        """
+        del self._out[_JOINED]
+        if not isinstance(landed, Landed):
+            self._came("", landed, spends=False)
+        elif is_bad(landed.result) and not (landed.led or self._joined_again) and self._left():
+            self._joined_again = True
+            self._send()
+        else:
+            self._came(landed.url, landed.result, spends=landed.led)
+
+    def _came(self, url: str, result: Any, *, spends: bool) -> None:
         try:
             if isinstance(result, Reply):
                 self._means.budget.receive(len(result.body))
-            if not isinstance(result, Reply) or result.status in _PERHAPS_BETTER:
+            if is_bad(result):
                 if any(isinstance(each, Permit) for each in self._out):
                     return  # the other one may still be well
-                if self._retried(permit.url, result):
+                if self._retried(url, result, spends=spends):
                     return
             self._drop_others()
             if isinstance(result, Reply):
@@ -154,7 +186,7 @@ class Pursuit:
             result = error
         self._end(result)
 
-    def _retried(self, url: str, result: Reply | BffError) -> bool:
+    def _retried(self, url: str, result: Reply | BffError, *, spends: bool) -> bool:
         """Whether the request will be sent again, after a while."""
         retry = self._compiled.retry
         if retry is None:
@@ -162,7 +194,8 @@ class Pursuit:
         tried = self._retries + 1
         wait = wait_before(retry, tried, result, self._left(), self._means.guards.dice)
         self._lost()  # what the try before had of the budget
-        if wait is None or not self._spend():
+        # who joins what another sends costs the service nothing
+        if wait is None or (spends and not self._spend()):
             return False
         self._retries += 1
         self._urls.append(url)
@@ -199,7 +232,7 @@ class Pursuit:
     def _renew(self, reply: Reply, credentials: Headers | BffError) -> None:
         """Send the request once more with what it is to be sent with from now on."""
         service = self._compiled.service.name
-        if keep_credentials(self._means, service, credentials):
+        if keep_credentials(self._means, self._whole, service, credentials):
             return
         known = self._means.credentials[service]
         try:
@@ -237,7 +270,7 @@ class Pursuit:
     def _end(self, result: Any) -> None:
         self._drop_others()
         self._lost()
-        self._means.ended(self._call, self._index, result)
+        self._whole.ended(self._call, self._index, result)
 
     def _drop_others(self) -> None:
         out, self._out = self._out, {}
@@ -263,20 +296,3 @@ class Pursuit:
     @property
     def _latencies(self) -> Latencies:
         return self._guard.latencies(self._compiled.endpoint)
-
-
-def read(replies: dict[str, Replied], call: CompiledCall, reply: Reply) -> Any:
-    """The value of a reply; what of it may go on to the client is kept.
-
-    Raises:
-        UpstreamError: it has none.
-    """
-    replied = replies.setdefault(call.name, Replied(reply.status))
-    value = read_reply(call, reply)
-    if call.fold and not isinstance(value, Stood):
-        value = by_key(call.fold, value)
-    for name in call.respond:
-        header = reply.header(name)
-        if header is not None and name not in connection_names(reply):
-            replied.respond.setdefault(name, header)
-    return value

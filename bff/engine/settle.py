@@ -1,7 +1,7 @@
 """What the results of a call come to: a value and an outcome, by the call's own failure rule."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
@@ -11,7 +11,7 @@ from bff.engine.expression import Scope
 from bff.engine.fanout import FanOut, join, not_fanned_out
 from bff.engine.plan import Node
 from bff.errors import BadReply, BffError
-from bff.model.exchange import Deadline, Outcome, OutcomeKind
+from bff.model.exchange import Deadline, Freshness, Outcome, OutcomeKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,7 @@ class Running:
         left: how many have not come.
         started: when, on the conductor's clock.
         ends: when they must have ended.
+        kept: of each request by its index, what was kept of it.
     """
 
     node: Node
@@ -39,6 +40,7 @@ class Running:
     left: int
     started: float
     ends: Deadline
+    kept: dict[int, Freshness] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,25 @@ def settle(call: CompiledCall, fan: FanOut, results: Sequence[Any], timing: Timi
     if errors:  # some items have it, the others got null or the fallback
         return Settled(value, _outcome(call, errors[0], timing, failed, of))
     return Settled(value, Outcome("ok", started=timing.started, took=timing.took))
+
+
+def aged(settled: Settled, running: Running) -> Settled:
+    """What a call came to, with what was kept of it: stale, if some of it was."""
+    if not running.kept:
+        return settled
+    parts = list(running.kept.values())
+    oldest = max(parts, key=lambda part: part.age)
+    told = Freshness(
+        hit=all(part.hit for part in parts),
+        ttl=min(part.ttl for part in parts) if len(parts) == len(running.fan.units) else 0.0,
+        age=oldest.age,
+        collapsed=any(part.collapsed for part in parts),
+        reason=next((part.reason for part in parts if part.reason), ""),
+    )
+    outcome = replace(settled.outcome, freshness=told)
+    if outcome.kind == "ok" and any(part.hit and part.ttl < 0 for part in parts):
+        outcome = replace(outcome, kind="stale", reason=told.reason)
+    return replace(settled, outcome=outcome)
 
 
 def give_up_items(call: CompiledCall, scope: Scope, error: BffError) -> Settled:

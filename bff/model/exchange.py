@@ -51,6 +51,25 @@ class Deadline:
 
 
 @dataclass(frozen=True, slots=True)
+class Freshness:
+    """What a cache had to do with a call or a view.
+
+    Args:
+        hit: whether what was kept is what was answered.
+        ttl: seconds for which that is still fresh; negative where it was stale.
+        age: seconds since it was made.
+        collapsed: whether it was loaded for somebody else who wanted the same.
+        reason: of the failure that it stands in for.
+    """
+
+    hit: bool
+    ttl: float = 0.0
+    age: float = 0.0
+    collapsed: bool = False
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """How one call ended.
 
@@ -61,6 +80,7 @@ class Outcome:
         started: seconds from the view's start to this call's, None if it never started.
         took: seconds it took.
         detail: for the log, never for the client.
+        freshness: what was kept of it; None where nothing is.
     """
 
     kind: OutcomeKind
@@ -71,3 +91,4 @@ class Outcome:
     started: float | None = None
     took: float = 0.0
     detail: str = ""
+    freshness: Freshness | None = None

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from bff.model.access import Issuer, Limits, Provider, SessionRules
+from bff.model.cache import CacheRule, CacheStore
 from bff.model.policy import Hedge, Retry
 from bff.model.service import HeaderTemplates, Service
 from bff.model.source import Place, Source, Tree
@@ -99,6 +100,7 @@ class Call:
         rung: what a failure means: the view fails, null, or `fallback`.
         passes: statuses that a failed required call hands to the client.
         timeout: seconds; None is the service's.
+        cache: how its replies are kept; None keeps none.
         retry: None is the service's, and so with `hedge`.
     """
 
@@ -131,6 +133,7 @@ class Call:
     guard: bool = False
     safe: bool = True
     timeout: float | None = None
+    cache: CacheRule | None = None
     retry: Retry | None = None
     hedge: Hedge | None = None
 
@@ -181,6 +184,8 @@ class View:
         max_calls: requests that one answer may cost.
         max_bytes: bytes that all its replies together may have.
         strict: whether undeclared query parameters are refused.
+        cache: how its answers are kept; None keeps none.
+        invalidates: templates of the tags of what is no longer true once it has written.
         require: what who asks must have.
         csrf: how a browser's request shows that it is from a page of ours: by a header, or, where
             none can be sent, by its origin alone.
@@ -216,6 +221,8 @@ class View:
     function: Callable[[Any], Any] | None = None
     reads: tuple[tuple[str, ...], ...] | None = None
     given: frozenset[str] = field(default_factory=frozenset)
+    cache: CacheRule | None = None
+    invalidates: tuple[Source, ...] = ()
 
     @property
     def route(self) -> str:
@@ -235,6 +242,7 @@ class Config:
     frontends: Mapping[str, Frontend]
     services: Mapping[str, Service]
     views: tuple[View, ...]
+    cache: CacheStore = field(default_factory=CacheStore)
     providers: Mapping[str, Provider] = field(default_factory=dict)
     issuers: Mapping[str, Issuer] = field(default_factory=dict)
     session: SessionRules = field(default_factory=SessionRules)

@@ -14,6 +14,7 @@ class Answered:
     Args:
         id: the request's id, which the client has as well.
         took: seconds.
+        kept: what the cache had to do with it: `hit`, `stale`, `miss`; empty for nothing.
     """
 
     id: str
@@ -22,6 +23,7 @@ class Answered:
     status: int
     took: float
     outcomes: Mapping[str, Outcome]
+    kept: str = ""
 
 
 Audit = Literal["signed_in", "signed_out", "refreshed", "ended", "refused"]

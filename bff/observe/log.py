@@ -50,6 +50,7 @@ def log_answers(answered: Answered) -> None:
             "status": answered.status,
             "ms": round(answered.took * 1000, 1),
             "calls": {name: _outcome(each) for name, each in answered.outcomes.items()},
+            **({"cache": answered.kept} if answered.kept else {}),
         },
     )
 

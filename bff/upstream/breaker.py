@@ -47,15 +47,15 @@ class Breaker:
 
         Args:
             took: seconds.
-            failed: None where it was given up, which says nothing.
+            failed: None where it was given up, which says nothing unless it was slow by then.
         """
         if era != self._era:
             return
         if self.state == "half_open":
             self._probing -= 1
-        if failed is None:
-            return
         slow = self._policy.slow is not None and took > self._policy.slow
+        if failed is None and not slow:
+            return
         if self.state == "half_open":
             self._probed(now, failed=failed or slow)
         else:

@@ -74,11 +74,17 @@ class _Address:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What operators may know of one service at a moment."""
+    """What operators may know of one service at a moment.
+
+    Args:
+        extra: retries and hedges that are out, or wait to be sent.
+        extra_refused: those that the budget did not allow, ever.
+    """
 
     in_flight: int
     waiting: int
     extra: int
+    extra_refused: int
     addresses: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
@@ -178,7 +184,9 @@ class Guard:
                 for number, each in enumerate(self._addresses)
             }
             places = self._places
-            return Seen(places.taken, places.waiting, self._extra.out, addresses)
+            return Seen(
+                places.taken, places.waiting, self._extra.out, self._extra.refused, addresses
+            )
 
     def _refuse_if_open(self, now: float) -> None:
         breakers = [each.breaker for each in self._addresses]
@@ -235,7 +243,7 @@ class Guard:
             self._note(address, before)
         if not cancelled and self._outliers.record(permit.address, now, failed=failed):
             self._changes.append(AddressChanged(self._service.name, permit.url, "ejected"))
-        if permit.latencies and isinstance(result, Reply):
+        if permit.latencies and not failed:
             permit.latencies.add(took)
 
     def _note(self, address: _Address, before: str) -> None:

@@ -13,6 +13,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from bff.engine.functions import identity
 from bff.engine.params import ends_at_end
 
+_DEPTH: Final = 64
 _MOST: Final = 20  # errors that are told at once
 _LENGTH: Final = 200  # characters of one
 
@@ -68,6 +69,8 @@ class BodyReader:
             value = orjson.loads(raw)
         except orjson.JSONDecodeError as error:
             raise BadBody(400, f"the body is not JSON: {error}", []) from None
+        if _is_deeper(raw, value):
+            raise BadBody(400, f"the body is nested more than {_DEPTH} levels deep", [])
         try:
             errors = [
                 {"pointer": _pointer(each.absolute_path), "detail": each.message[:_LENGTH]}
@@ -89,6 +92,22 @@ class BodyReader:
         if len(raw) > self._limit:
             raise BadBody(413, f"the body has more than {self._limit} bytes", [])
         return raw
+
+
+def _is_deeper(raw: bytes, value: Any) -> bool:
+    """Whether lists and objects stand within each other more deeply than anybody needs."""
+    if raw.count(b"[") + raw.count(b"{") <= _DEPTH:
+        return False
+    level = [value]
+    for _ in range(_DEPTH):
+        level = [each for outer in level for each in _nested_in(outer)]
+    return bool(level)
+
+
+def _nested_in(value: Any) -> list[Any]:
+    """The lists and objects that stand in a list or object."""
+    inner = value.values() if isinstance(value, dict) else value
+    return [each for each in inner if isinstance(each, dict | list)]
 
 
 def _pointer(path: Any) -> str:

@@ -10,16 +10,17 @@ def encode(value: Any) -> bytes:
     """A value as JSON (RFC 8259).
 
     Integers beyond 64 bits and halves of surrogate pairs, which a service may well send, are
-    written as they are; orjson does not.
+    written as they are; orjson does not. Keys are sorted, so that the same answer has the same
+    bytes, and one ETag, in whichever order services write theirs.
 
     Raises:
         ValueError: it is nested too deeply, or holds a number that is not finite.
     """
     try:
-        return orjson.dumps(value)
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
     except TypeError:
         pass
     try:
-        return json.dumps(value, allow_nan=False, separators=(",", ":")).encode()
+        return json.dumps(value, allow_nan=False, separators=(",", ":"), sort_keys=True).encode()
     except RecursionError:
         raise ValueError("it is nested too deeply") from None

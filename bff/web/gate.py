@@ -1,15 +1,17 @@
-"""What every request passes first and every answer last: an id, a Host of ours, safe headers."""
+"""What every request passes first and every answer last: an id, sizes, a Host of ours, headers."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from secrets import token_hex
-from typing import Final
+from typing import Any, Final
 
 from flask import Flask, Response, g, request
 
 from bff.web.problem import problem
 
 _ID: Final = re.compile(r"[A-Za-z0-9._-]{8,64}")
+_MAX_TARGET: Final = 8190  # what nginx and gunicorn let through too
+_MAX_HEADERS: Final = 32 * 1024
 _PORT: Final = re.compile(r":\d+$")
 # What an answer says unless it says so itself: it is data, and nothing in it runs, is guessed at,
 # framed, or embedded elsewhere. Pages of declared origins read it by CORS, which
@@ -25,12 +27,25 @@ _SAFE_BY_HTTPS: Final = {**_SAFE, "Strict-Transport-Security": "max-age=31536000
 ANY_HOST: Final = frozenset({"/livez", "/readyz"})  # asked by address, and they say nothing
 
 
+def _size_of_target(environ: Mapping[str, Any]) -> int:
+    raw = environ.get("RAW_URI")  # as it came; of what is decoded, less is left
+    return len(raw) if raw else len(environ["PATH_INFO"]) + len(environ["QUERY_STRING"])
+
+
+def _size_of_headers(environ: Mapping[str, Any]) -> int:
+    return sum(len(name) + len(environ[name]) for name in environ if name.startswith("HTTP_"))
+
+
 def guard(app: Flask, hosts: Collection[str]) -> None:
     """Install the checks; `hosts` are names without a port, in lower case."""
 
     def check() -> Response | None:
         given = request.headers.get("X-Request-Id", "")
         g.request_id = given if _ID.fullmatch(given) else token_hex(16)
+        if _size_of_target(request.environ) > _MAX_TARGET:
+            return problem(414, f"the address has more than {_MAX_TARGET} characters")
+        if _size_of_headers(request.environ) > _MAX_HEADERS:
+            return problem(431, f"the headers have more than {_MAX_HEADERS} characters")
         host = _PORT.sub("", request.headers.get("Host", "").lower())
         if host not in hosts and request.path not in ANY_HOST:
             return problem(421, "this host name is not served here")

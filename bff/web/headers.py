@@ -70,6 +70,8 @@ def _outcome(outcome: Outcome) -> str:
         text += f";reason={outcome.reason}"
     if outcome.status is not None:
         text += f";status={outcome.status}"
+    if outcome.kind == "stale" and outcome.freshness:
+        text += f";age={int(outcome.freshness.age)}"
     if outcome.failed:
         text += f";failed={outcome.failed};of={outcome.of}"
     return text

@@ -1,11 +1,14 @@
 """Health: a word for load balancers in public, the reasons on the management listener."""
 
+import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 import orjson
 from flask import Flask, Response
+
+from bff.web.cache_admin import PREFIX, CacheAdmin
 
 Check = Callable[[], str]  # a reason against, or an empty text
 _ADDRESS: Final = re.compile(r"(localhost|[\d.]+|\[[0-9a-f:]+\])(:\d+)?", re.IGNORECASE)
@@ -40,13 +43,22 @@ class Management:
         public: the app that answers on every other socket.
         port: the port of the management socket; None for no such listener.
         notes: reasons that operators should know and that do not make the process unready.
+        cache: answers what is asked below `/cache`.
+        reports: what else they may look at, by path, as JSON.
     """
 
     def __init__(
-        self, public: Any, port: int | None, checks: Mapping[str, Check], notes: Mapping[str, Check]
+        self,
+        public: Any,
+        port: int | None,
+        checks: Mapping[str, Check],
+        notes: Mapping[str, Check],
+        reports: Mapping[str, Callable[[], Any]],
+        cache: CacheAdmin | None = None,
     ) -> None:
         self._public, self._port = public, port
-        self._checks, self._notes = checks, notes
+        self._checks, self._notes, self._reports = checks, notes, reports
+        self._cache = cache or CacheAdmin(None)
 
     def __call__(
         self, environ: dict[str, Any], start_response: Callable[..., Any]
@@ -63,6 +75,11 @@ class Management:
         path = environ.get("PATH_INFO", "")
         if path == "/livez":
             return _word("live", _READY)
+        if path == PREFIX or path.startswith(f"{PREFIX}/"):
+            return self._cache.respond(environ)
+        if path in self._reports:
+            report = {"process": os.getpid(), **self._reports[path]()}
+            return Response(orjson.dumps(report), mimetype="application/json")
         if path != "/readyz":
             return _word("not here", 404)
         reasons = {name: check() for name, check in self._checks.items()}

@@ -3,42 +3,45 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import ceil
-from typing import Any, Final
+from time import time
+from typing import Any
 
 import orjson
 from flask import Flask, Request, Response, g, request
 
-from bff.declare.scope import scope_of
 from bff.engine.answer import Answer, Asked, Failure
 from bff.engine.conduct import conduct
 from bff.engine.converse import converse
-from bff.engine.params import BadValue, decode
+from bff.engine.keeper import Keeper
 from bff.engine.plan import Plan
 from bff.errors import AuthError, BffError, InvalidToken, LoginRequired, StoreAway
 from bff.model.exchange import Deadline
 from bff.model.principal import NOBODY, Principal
 from bff.model.service import Service
-from bff.model.view import Frontend, View
+from bff.model.view import Frontend
 from bff.observe.events import Answered, Audited, AuditListener, Listener
 from bff.upstream.exchange import Clock, Effects, Exchange
 from bff.upstream.guard import Guards
 from bff.web.address import client_address
 from bff.web.authenticate import Rule, admit
 from bff.web.body import BadBody, BodyReader
-from bff.web.encode import encode
+from bff.web.fingerprint import fingerprint
+from bff.web.gone import gone_of
 from bff.web.headers import (
     calls_header,
     forwardable,
     lifecycle_headers,
-    respondable,
     timing_header,
     varies,
 )
 from bff.web.limits import Limits
+from bff.web.page import Pages, Sent
+from bff.web.parameters import BadRequest, parameters
+from bff.web.policy import cache_status, calls_status, kept_word
 from bff.web.problem import problem
 from bff.web.refusal import RETRY_AFTER, how_to_sign_in, refusal
+from bff.web.serve import UNWRITABLE, KeptPages, Served, conducted
 
-_NO_CONTENT: Final = frozenset({204, 205})
 Authenticate = Callable[[Request, Rule], Principal]
 
 
@@ -52,6 +55,7 @@ class Engine:
         limits: how often one person may ask; None for as often as they like.
         services: what expressions may know of services.
         timing: whether answers carry Server-Timing; for development, it tells of the inside.
+        keeper: keeps what is declared to be kept; None where nothing is.
     """
 
     exchange: Exchange
@@ -64,6 +68,7 @@ class Engine:
     audit: AuditListener
     limits: Limits | None = None
     timing: bool = False
+    keeper: Keeper | None = None
 
 
 def view_routes(
@@ -86,14 +91,6 @@ def view_routes(
             )
 
 
-class _BadRequest(Exception):
-    """Parameters that are not as declared: an entry for each."""
-
-    def __init__(self, errors: list[dict[str, str]]) -> None:
-        super().__init__()
-        self.errors = errors
-
-
 class _Handler:
     """Answers one view of one frontend."""
 
@@ -107,13 +104,21 @@ class _Handler:
             access=view.access_at(frontend),
             csrf=view.csrf,
             require=view.require,
-            visitor="session.visitor" in scope_of(plan).inputs,
+            visitor="session.visitor" in plan.keeping.inputs,
         )
         self._vary = varies(self._rule)
         self._services = services
         self._answer = converse if view.function else conduct
         self._body = BodyReader(view.body, view.max_body) if view.body is not None else None
         self._lifecycle = lifecycle_headers(view)
+        keeper, kept = engine.keeper, plan.keeping.view
+        self._now = keeper.cache.now if keeper else time
+        self._pages = Pages(plan, frontend, self._rule.access, self._vary, keeper)
+        self._kept = (
+            KeptPages(plan, kept, keeper, self._pages, self._conduct, fingerprint(plan))
+            if keeper and kept
+            else None
+        )
 
     def __call__(self, **variables: str) -> Response:
         clock = self._engine.clock
@@ -125,33 +130,21 @@ class _Handler:
             scope = self._scope(variables, principal)
         except BffError as error:
             return self._refused(error, principal)
-        except _BadRequest as bad:
+        except BadRequest as bad:
             names = ", ".join(error["parameter"] for error in bad.errors)
             return problem(400, f"parameters are not as declared: {names}", errors=bad.errors)
         except BadBody as bad_body:
             return problem(bad_body.status, bad_body.detail, errors=bad_body.errors)
-        answer = self._answer(
-            self._plan,
-            Asked(scope, scope["headers"], principal),
-            Deadline(begun + self._plan.view.timeout - self._plan.view.reserve),
-            self._engine.exchange,
-            self._engine.effects,
-            clock,
-            self._engine.guards,
-        )
-        response = self._failed(answer.failure) if answer.failure else _answered(answer)
-        response.vary.update(self._vary)
-        for cookie in g.get("cookies", ()):
-            response.headers.add("Set-Cookie", cookie)
-            response.headers["Cache-Control"] = "no-store"
-        response.headers["BFF-Calls"] = calls_header(answer.outcomes)
-        response.headers.extend(self._lifecycle)
-        if scope["locale"]:
-            response.headers["Content-Language"] = scope["locale"]
-            response.vary.add("Accept-Language")
+        asked = Asked(scope, scope["headers"], principal, gone_of(request.environ))
+        if self._kept:
+            served = self._kept.serve(asked, begun)
+        else:
+            served = conducted(self._pages, self._conduct, asked, begun, self._now())
+        response = self._response(served, scope["locale"])
         took = clock.now() - begun
+        outcomes = served.answer.outcomes if served.answer else {}
         if self._engine.timing:
-            response.headers["Server-Timing"] = timing_header(answer.outcomes, took)
+            response.headers["Server-Timing"] = timing_header(outcomes, took)
         self._engine.listener(
             Answered(
                 id=g.request_id,
@@ -159,9 +152,54 @@ class _Handler:
                 view=self._plan.view.name,
                 status=response.status_code,
                 took=took,
-                outcomes=answer.outcomes,
+                outcomes=outcomes,
+                kept=kept_word(served.told),
             )
         )
+        return response
+
+    def _conduct(self, asked: Asked, begun: float) -> Answer:
+        """Conduct the view; what it makes untrue is invalidated before anybody hears of it."""
+        engine = self._engine
+        view = self._plan.view
+        deadline = Deadline(begun + view.timeout - view.reserve)
+        answer = self._answer(
+            self._plan,
+            asked,
+            deadline,
+            engine.exchange,
+            engine.effects,
+            engine.clock,
+            engine.guards,
+            engine.keeper,
+        )
+        if answer.invalidates and engine.keeper:
+            engine.keeper.cache.invalidate(answer.invalidates)
+        return answer
+
+    def _response(self, served: Served, locale: str | None) -> Response:
+        if served.page is not None:
+            response = self._pages.response(served.page, request, Sent(served.address, self._now()))
+        else:
+            failure = served.failure or UNWRITABLE
+            response = self._failed(failure)
+            response.vary.update(self._vary)
+            if served.answer:
+                response.headers["BFF-Calls"] = calls_header(served.answer.outcomes)
+            response.headers.extend(self._lifecycle)
+            if locale:
+                response.headers["Content-Language"] = locale
+                response.vary.add("Accept-Language")
+        status = []
+        if self._kept:
+            status.append(cache_status(served.told, stored=served.address is not None))
+        if self._engine.timing and served.answer:
+            status += calls_status(self._plan, served.answer.outcomes)
+        if status:
+            response.headers["Cache-Status"] = ", ".join(status)
+        for cookie in g.get("cookies", ()):
+            response.headers.add("Set-Cookie", cookie)
+            response.headers["Cache-Control"] = "no-store"
         return response
 
     def _principal(self) -> Principal:
@@ -215,7 +253,7 @@ class _Handler:
         """The values of the root names; raises what is wrong with the request."""
         languages = self._frontend.languages
         scope = {
-            "params": _params(self._plan.view, variables),
+            "params": parameters(self._plan.view, variables),
             "session": {
                 "sub": principal.subject or None,
                 "claims": _own_copy(principal.claims),
@@ -239,44 +277,6 @@ def _own_copy(claims: Mapping[str, Any]) -> dict[str, Any]:
     except (TypeError, orjson.JSONDecodeError):
         raise InvalidToken("its claims are nested too deeply") from None
     return copy
-
-
-def _params(view: View, variables: Mapping[str, str]) -> dict[str, Any]:
-    values: dict[str, Any] = {}
-    errors = []
-    for param in view.params:
-        in_path = param.where == "path"
-        given = [variables[param.name]] if in_path else request.args.getlist(param.name)
-        try:
-            values[param.name] = decode(param, given)
-        except BadValue as bad:
-            errors.append({"parameter": param.name, "in": param.where, "detail": str(bad)})
-    if view.strict:
-        known = {param.name for param in view.params if param.where == "query"}
-        errors += [
-            {"parameter": name, "in": "query", "detail": "is not declared"}
-            for name in request.args
-            if name not in known
-        ]
-    if errors:
-        raise _BadRequest(errors)
-    return values
-
-
-def _answered(answer: Answer) -> Response:
-    empty = answer.status in _NO_CONTENT
-    try:
-        body = b"" if empty else encode(answer.value)
-    except ValueError:
-        return problem(502, "the answer is no JSON: it is nested too deeply, or not finite")
-    response = Response(body, answer.status, mimetype="application/json")
-    if empty:
-        del response.headers["Content-Type"]
-    for name, value in respondable(answer.respond):
-        response.headers.add(name, value)
-    partial = any(each.kind in {"failed", "fallback"} for each in answer.outcomes.values())
-    response.headers["Cache-Control"] = "no-store" if partial else "private, no-cache"
-    return response
 
 
 def _failed(failure: Failure) -> Response:

@@ -14,7 +14,7 @@ from bff.engine.plan import Plan
 from bff.errors import BadReply, TimedOut, Unreachable
 from bff.model.exchange import Deadline, Reply, Request
 from bff.upstream.exchange import Completion
-from tests.random_plans import asked, calls, guards, planned, reply, value_for
+from tests.random_plans import CAREFUL, asked, calls, guards, planned, reply, value_for
 from tests.simulation import Played, SimulatedClock, SimulatedEffects, SimulatedExchange, Started
 
 DEADLINE = 1.0
@@ -26,7 +26,14 @@ QUICK = settings(
     phases=[Phase.reuse, Phase.generate, Phase.shrink],
     suppress_health_check=[HealthCheck.too_slow],
 )
-FAILURES = (TimedOut("late"), Unreachable("gone"), BadReply("html"))
+FAILURES = (
+    TimedOut("late"),
+    Unreachable("gone"),
+    Unreachable("refused", "connect"),
+    Unreachable("closed", "reset"),
+    BadReply("html"),
+)
+LIMITS = {"plain": 2, "slow": 3}
 
 
 # -- any interleaving ------------------------------------------------------------------------
@@ -37,13 +44,15 @@ class Conductor(RuleBasedStateMachine):
 
     @initialize(declared=calls())
     def begin(self, declared: dict[str, Any]) -> None:
-        self.plan = planned(declared)
+        self.plan = planned(declared, CAREFUL)
         self.clock = SimulatedClock()
         self.exchange = SimulatedExchange(self.clock)
         self.effects = SimulatedEffects(self.clock, latency=None)
         self.completed: set[int] = set()
         self.refused: set[str] = set()
         self.seen: dict[str, Any] = {}
+        self.guards = guards(self.clock, CAREFUL)
+        self.mailbox = self.clock.mailbox()
         self.run = Run(
             self.plan,
             asked(),
@@ -51,8 +60,8 @@ class Conductor(RuleBasedStateMachine):
             self.exchange,
             self.effects,
             self.clock,
-            guards(self.clock),
-            self.clock.mailbox(),
+            self.guards,
+            self.mailbox,
         )
         self.run.begin()
 
@@ -75,7 +84,20 @@ class Conductor(RuleBasedStateMachine):
         what = ticket.what
         is_request = isinstance(what, Request)
         result = result_of(what) if is_request else (("authorization", "secret"),)
-        self.run.receive(Completion(ticket.attempt, result))
+        self.deliver(ticket, result)
+
+    def deliver(self, ticket: Started, result: Any) -> None:
+        """As a carrier does; a place that comes free may go to who waits for it."""
+        ticket.mailbox.put(Completion(ticket.attempt, result))
+        self.receive()
+
+    def tick(self) -> None:
+        self.run.tick()
+        self.receive()
+
+    def receive(self) -> None:
+        while completion := self.mailbox.get(0.0):
+            self.run.receive(completion)
 
     @precondition(lambda self: not self.run.done)
     @rule(data=st.data())
@@ -110,7 +132,7 @@ class Conductor(RuleBasedStateMachine):
             ticket = data.draw(st.sampled_from(waiting), label="whose")
             self.completed.add(ticket.attempt)
             self.refused.add(ticket.what.service)
-            self.run.receive(Completion(ticket.attempt, error))
+            self.deliver(ticket, error)
 
     @precondition(lambda self: not self.run.done)
     @rule(data=st.data(), by=st.floats(0, 0.5), moved=st.booleans())
@@ -119,7 +141,7 @@ class Conductor(RuleBasedStateMachine):
         self.clock.advance(self.run.next_timer + by)
         elsewhere = Reply(302, (("location", "/elsewhere"),), b"")
         self.complete(data, lambda request: elsewhere if moved else reply(value_for(request)))
-        self.run.tick()
+        self.tick()
 
     @precondition(lambda self: self.started)
     @rule(data=st.data())
@@ -128,7 +150,7 @@ class Conductor(RuleBasedStateMachine):
         if over:
             before = dict(self.run.outcomes)
             ticket = data.draw(st.sampled_from(over), label="which")
-            self.run.receive(Completion(ticket.attempt, reply([])))
+            self.deliver(ticket, reply([]))
             assert self.run.outcomes == before
 
     @precondition(lambda self: not self.run.done)
@@ -137,7 +159,7 @@ class Conductor(RuleBasedStateMachine):
         """Never past the next timer: the loop would have woken for it."""
         now = self.clock.now()
         self.clock.advance(now + (self.run.next_timer - now) * share)
-        self.run.tick()
+        self.tick()
 
     @invariant()
     def outcomes_never_change(self) -> None:
@@ -162,7 +184,27 @@ class Conductor(RuleBasedStateMachine):
     @invariant()
     def nothing_waits_for_nothing(self) -> None:
         if hasattr(self, "run"):
-            assert self.run.done or self.out
+            assert self.run.done or self.out or self.run._attempts._under_way
+
+    @invariant()
+    def places_and_budgets_are_kept(self) -> None:
+        if not hasattr(self, "run"):
+            return
+        for name, seen in self.guards.seen().items():
+            out = [each for each in self.out if each in self.exchange.started]
+            assert seen.in_flight == sum(each.what.service == name for each in out)
+            assert seen.in_flight <= LIMITS.get(name, 32)
+            assert seen.extra <= 3, "the floor: there are too few requests for more"
+            if self.run.done:
+                assert (seen.in_flight, seen.waiting, seen.extra) == (0, 0, 0)
+
+    @invariant()
+    def what_is_left_is_told_and_no_more(self) -> None:
+        if hasattr(self, "run"):
+            for each in self.exchange.started:
+                if each.what.service == "slow":
+                    left = int(dict(each.what.headers)["x-time-left"]) / 1000
+                    assert each.at + left <= DEADLINE + 1e-9
 
     @invariant()
     def a_required_failure_ends_it(self) -> None:
@@ -186,7 +228,7 @@ class Conductor(RuleBasedStateMachine):
         while not self.run.done:
             assert self.run.next_timer <= DEADLINE
             self.clock.advance(self.run.next_timer)
-            self.run.tick()
+            self.tick()
         assert not self.out
         assert not [each for each in self.started if each.at >= DEADLINE]
         answer = self.run.answer()

@@ -68,12 +68,21 @@ SECTIONS = {
     "bff.services.credentials.client": "A grant",
     "bff.services.tls": "TLS",
     "bff.services.links": "Links",
+    "bff.services.limit": "Limits of a service",
+    "bff.services.retry": "Retries",
+    "bff.services.breaker": "Circuit breakers",
+    "bff.services.eject": "Several addresses",
     "bff.providers": "Providers",
     "bff.providers.tls": "TLS",
     "bff.issuers": "Issuers",
     "bff.issuers.tls": "TLS",
     "bff.session": "The session",
     "bff.limits": "Limits",
+    "bff.cache": "The store of what is kept",
+    "view.cache": "What is kept",
+    "view.calls.cache": "What is kept",
+    "view.call.cache": "What is kept",
+    "call.cache": "What is kept",
     "view": "Views",
     "view.require": "Who may ask",
     "view.params": "Parameters",
@@ -81,10 +90,13 @@ SECTIONS = {
     "view.refuse": "Refusals",
     "view.calls": "Calls",
     "view.calls.batch": "Batches",
+    "view.calls.retry": "Retries",
     "view.call": "Calls",
     "view.call.batch": "Batches",
+    "view.call.retry": "Retries",
     "call": "Calls",
     "call.batch": "Batches",
+    "call.retry": "Retries",
 }
 
 
@@ -443,15 +455,20 @@ def test_the_index_names_every_page() -> None:
     assert linked >= {page.name for page in PAGES} - {"README.md"}
 
 
+def commands() -> Iterator[tuple[str, click.Command]]:
+    """Every command and its subcommands, with the words that call it."""
+    for name in COMMANDS:
+        command: click.Command = import_module(f"bff.cli.{name}").command
+        yield f"bff {name}", command
+        for own, each in sorted(getattr(command, "commands", {}).items()):
+            yield f"bff {name} {own}", each
+
+
 def commands_page() -> str:
     """docs/commands.md, from the commands themselves."""
     parts = [COMMANDS_OPEN]
-    for words in ("bff", *(f"bff {name}" for name in COMMANDS)):
-        name = words.partition(" ")[2]
-        group = click.Context(main, info_name="bff", terminal_width=80, max_content_width=80)
-        command = main.get_command(group, name) if name else main
-        assert command
-        context = click.Context(command, info_name=words, terminal_width=80) if name else group
+    for words, command in [("bff", main), *commands()]:
+        context = click.Context(command, info_name=words, terminal_width=80, max_content_width=80)
         parts.append(f"## {words}\n\n```\n{command.get_help(context)}\n```\n")
     return "\n".join(parts)
 
@@ -461,8 +478,7 @@ def test_the_commands_are_documented_as_they_are() -> None:
 
 
 def test_every_option_is_explained() -> None:
-    for name in COMMANDS:
-        command: click.Command = import_module(f"bff.cli.{name}").command
+    for name, command in commands():
         unexplained = [
             each.name
             for each in command.params

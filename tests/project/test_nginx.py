@@ -26,6 +26,8 @@ class Teller(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         length = int(self.headers.get("Content-Length", "0"))
+        if "held" in self.path:
+            self.answer_late()
         told = {
             "line": self.requestline,
             "version": self.request_version,
@@ -46,10 +48,23 @@ class Teller(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
+    def answer_late(self) -> None:
+        """Hold the request until the test lets it go."""
+        self.server.held.release()
+        self.server.let_go.wait(20)
+
     do_POST = do_GET  # noqa: N815 - the name http.server looks for
 
     def log_message(self, *_: object) -> None:
         """Keep the tests' output clean."""
+
+
+class Backend(ThreadingHTTPServer):
+    """An app that can be held up."""
+
+    def __init__(self, *arguments: object) -> None:
+        super().__init__(*arguments)
+        self.held, self.let_go = threading.Semaphore(0), threading.Event()
 
 
 def free_port() -> int:
@@ -61,6 +76,7 @@ def render(root: Path, into: Path, **values: object) -> Path:
     """Write the shipped files to `into` as the official image would, for a user without rights."""
     defaults = (root / "nginx/defaults.env").read_text().splitlines()
     known = dict(line.split("=", 1) for line in defaults if not line.startswith("#"))
+    known |= {"BFF_NGINX_CACHE": str(into / "kept")}
     known |= {name: str(value) for name, value in values.items()}
     (into / "conf.d").mkdir(parents=True)
     for template in (root / "nginx/templates").glob("*.conf.template"):
@@ -111,8 +127,8 @@ class Answer:
 
 
 @pytest.fixture(scope="module")
-def backend() -> Iterator[ThreadingHTTPServer]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Teller) as server:
+def backend() -> Iterator[Backend]:
+    with Backend(("127.0.0.1", 0), Teller) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.05,))
         thread.start()
         yield server
@@ -122,7 +138,7 @@ def backend() -> Iterator[ThreadingHTTPServer]:
 
 @pytest.fixture(scope="module")
 def proxy(
-    root: Path, backend: ThreadingHTTPServer, tmp_path_factory: pytest.TempPathFactory
+    root: Path, backend: Backend, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Proxy]:
     port = free_port()
     folder = tmp_path_factory.mktemp("nginx")
@@ -131,6 +147,7 @@ def proxy(
         folder / "etc",
         BFF_NGINX_LISTEN=f"127.0.0.1:{port}",
         BFF_NGINX_UPSTREAM=f"127.0.0.1:{backend.server_port}",
+        BFF_NGINX_IN_FLIGHT=8,
     )
     yield from running(Proxy(port, folder / "etc", folder / "errors.log"))
 
@@ -256,3 +273,60 @@ def test_an_app_that_is_away_is_a_problem_and_no_log_has_a_query(
     assert "secret" not in alone.errors.read_text()
     logged = json.loads((alone.folder / "access.log").read_text())
     assert (logged["path"], logged["status"], logged["id"]) == ("/web/search", 502, problem["id"])
+
+
+def test_more_than_the_app_can_do_is_turned_away_at_once(proxy: Proxy, backend: Backend) -> None:
+    answers: list[int] = []
+    holding = [
+        threading.Thread(target=lambda: answers.append(proxy.ask("/held").reply.status))
+        for _ in range(8)
+    ]
+    for thread in holding:
+        thread.start()
+    assert all(backend.held.acquire(timeout=10) for _ in holding)
+    began = time.monotonic()
+    refused = [proxy.ask("/more") for _ in range(5)]
+    assert time.monotonic() - began < 1
+    backend.let_go.set()
+    for thread in holding:
+        thread.join(10)
+    assert answers == [200] * 8
+    for answer in refused:
+        problem = json.loads(answer.body)
+        assert answer.reply.status == problem["status"] == 503
+        assert answer.reply.getheader("Retry-After") == "1"
+        assert answer.reply.getheader("Content-Type") == "application/problem+json"
+        assert problem["id"] == answer.reply.getheader("X-Request-Id")
+    assert proxy.ask("/again").reply.status == 200
+
+
+def test_one_address_that_asks_too_often_is_told_when_to_come_again(
+    root: Path, backend: Backend, tmp_path: Path
+) -> None:
+    port = free_port()
+    folder = render(
+        root,
+        tmp_path / "etc",
+        BFF_NGINX_LISTEN=f"127.0.0.1:{port}",
+        BFF_NGINX_UPSTREAM=f"127.0.0.1:{backend.server_port}",
+        BFF_NGINX_RATE="1r/s",
+        BFF_NGINX_BURST=2,
+    )
+    for proxy in running(Proxy(port, folder, tmp_path / "errors.log")):
+        answers = [proxy.ask("/") for _ in range(6)]
+    statuses = [answer.reply.status for answer in answers]
+    assert statuses[:3] == [200, 200, 200]
+    assert statuses[-1] == 429
+    assert answers[-1].reply.getheader("Retry-After") == "1"
+
+
+def test_a_slow_client_holds_no_thread_of_the_app(proxy: Proxy, backend: Backend) -> None:
+    backend.held = threading.Semaphore(0)
+    backend.let_go.set()
+    slow = [socket.create_connection(("127.0.0.1", proxy.port)) for _ in range(20)]
+    for sock in slow:
+        sock.sendall(b"POST /held HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab")
+    assert proxy.ask("/quick").reply.status == 200, "all of them would fill the app twice over"
+    assert not backend.held.acquire(blocking=False), "none has come through"
+    for sock in slow:
+        sock.close()

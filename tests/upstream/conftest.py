@@ -130,9 +130,10 @@ def serving(_opened):
 def asking(_opened):
     """Make an exchange with services of these addresses: `asking(s=server.url)`."""
 
-    def make(*, size=4, transport=None, **urls):
+    def make(*, size=4, transport=None, renew=60.0, **urls):
         services = {
-            name: Service(name, Place("t"), url, 2.0, 8 * 1024 * 1024) for name, url in urls.items()
+            name: Service(name, Place("t"), url, 2.0, 8 * 1024 * 1024, renew=renew)
+            for name, url in urls.items()
         }
         exchange = PoolExchange(services, size, transport)
         _opened.callback(exchange.close)

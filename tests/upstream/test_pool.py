@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from time import monotonic
 
 import httpx
 import pytest
@@ -169,3 +170,72 @@ def test_a_thread_that_cannot_start_costs_no_request_its_answer(echo, asking, mo
             assert isinstance(made.ask("/"), Unreachable)
     for _ in range(5):
         assert isinstance(made.ask("/"), Reply)
+
+
+# -- a kept connection that is closed just as it is used ------------------------------------------
+
+
+def closing_after(requests, heads):
+    """Serve so many requests on each connection; close it when the next one arrives."""
+
+    def serve(wire):
+        for _ in range(requests):
+            head = wire.head()
+            if not head:
+                return
+            heads.append(head)
+            wire.reply(b'"fine"')
+        wire.head()
+
+    return serve
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE"])
+def test_what_may_be_repeated_is_sent_on_a_fresh_connection(serving, asking, heads, method):
+    server = serving(closing_after(1, heads))
+    made = asking(s=server.url)
+    for _ in range(4):
+        made.start("/", method=method)
+        made.next()
+    results = [made.ask("/", method=method) for _ in range(4)]
+    assert all(isinstance(each, Reply) for each in results)
+    assert len(heads) == 8, "each was served once"
+
+
+def test_what_may_have_been_done_is_not(serving, asking, heads):
+    made = asking(s=serving(closing_after(1, heads)).url)
+    assert isinstance(made.ask("/", method="POST"), Reply)
+    failed = made.ask("/", method="POST")
+    assert isinstance(failed, Unreachable)
+    assert failed.before == "reset"
+
+
+def test_a_fresh_connection_that_is_closed_is_a_failure(serving, asking, heads):
+    server = serving(closing_after(0, heads))
+    failed = asking(s=server.url).ask("/")
+    assert isinstance(failed, Unreachable)
+    assert failed.before == "reset"
+    assert len(server.connections) == 1
+
+
+@pytest.mark.parametrize(
+    ("sent", "before"), [(b"", "reset"), (b"HTTP/1.1 200 OK\r\nContent-Le", ""), (None, "connect")]
+)
+def test_an_error_knows_how_far_it_came(serving, asking, sent, before):
+    def serve(wire):
+        wire.head()
+        wire.send(sent)
+
+    url = "http://127.0.0.1:1" if sent is None else serving(serve).url
+    failed = asking(s=url).ask("/")
+    assert isinstance(failed, Unreachable)
+    assert failed.before == before
+
+
+def test_a_connection_is_used_no_longer_than_declared(echo, asking, heads):
+    made = asking(s=echo.url, renew=0.2)
+    before, began = len(echo.connections), monotonic()
+    while monotonic() - began < 0.7:
+        made.ask("/")
+    assert 3 <= len(echo.connections) - before <= 5
+    assert len(heads) > 10

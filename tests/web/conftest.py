@@ -36,7 +36,17 @@ def site():
     """Make one: `site(view, users=answerer)`; with a `principal`, people can sign in at `web`."""
     with ExitStack() as stack:
 
-        def make(*views, principal=None, root="", service="", management=None, **answerers):
+        def make(
+            *views,
+            principal=None,
+            root="",
+            service="",
+            management=None,
+            cache=None,
+            timing=False,
+            shared=(),
+            **answerers,
+        ):
             stubs = stack.enter_context(StubServices(answerers, keep=True))
             lines = [f"  {name}: {{url: '{url}'{service}}}" for name, url in stubs.urls.items()]
             frontend = "{access: session, languages: [en, de]}" if principal else "{access: none}"
@@ -45,7 +55,7 @@ def site():
             config = assemble(
                 parse(text + "\n".join(lines), "bff.yaml", {}),
                 {f"v{at}": parse(view, f"v{at}.yaml", {}) for at, view in enumerate(views)},
-                {},
+                {name: parse(call, f"{name}.yaml", {}) for name, call in shared},
             )
             exchange = PoolExchange(config.services, 16)
             stack.callback(exchange.close)
@@ -54,6 +64,8 @@ def site():
                 check_config(config),
                 Settings(Path("unused"), management_bind=management),
                 exchange=exchange,
+                cache=cache,
+                timing=timing,
                 authenticate=principal,
                 listener=heard.append,
             )

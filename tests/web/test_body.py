@@ -224,3 +224,22 @@ def test_a_body_in_chunks_is_read_and_bounded(shop, size, status):
         with connection.getresponse() as response:
             response.read()
             assert response.status == status
+
+
+@pytest.mark.parametrize(
+    ("body", "fits"),
+    [
+        (b"[" * 64 + b"]" * 64, True),
+        (b"[" * 65 + b"]" * 65, False),
+        (b'{"a":' * 64 + b"1" + b"}" * 64, True),
+        (b'{"a":' * 65 + b"1" + b"}" * 65, False),
+        (b"[" + b",".join([b'{"a": [1]}'] * 500) + b"]", True),  # wide is not deep
+        (b'["' + b"[" * 500 + b'"]', True),  # nor is a text
+    ],
+)
+def test_a_body_is_nested_no_deeper_than_anybody_needs(body, fits):
+    reader = BodyReader({}, 100_000)
+    if fits:
+        assert reader.read(posted(body)) == orjson.loads(body)
+    else:
+        assert "levels deep" in refused(reader, posted(body)).detail

@@ -80,3 +80,18 @@ def test_every_request_has_an_id_of_its_own(shop):
 def test_answers_are_not_sniffed(shop):
     for path in ("/web/home", "/nowhere", "/livez"):
         assert shop.get(path).headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_an_address_that_is_too_long_is_refused(shop):
+    assert shop.get("/web/home?q=" + "x" * 8000).status_code == 200
+    refused = shop.get("/web/home?q=" + "x" * 9000)
+    assert refused.status_code == 414
+    assert refused.mimetype == "application/problem+json"
+
+
+def test_headers_that_are_too_large_are_refused(shop):
+    few = [(f"X-{number}", "x" * 1000) for number in range(20)]
+    assert shop.get("/web/home", headers=few).status_code == 200
+    refused = shop.get("/web/home", headers=[*few, ("X-Much", "x" * 20_000)])
+    assert refused.status_code == 431
+    assert refused.json["id"]

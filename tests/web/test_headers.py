@@ -162,6 +162,7 @@ def test_only_declared_headers_cross_either_way(site):
     assert (asked.header("x-app"), asked.header("user-agent")) == ("7", "phone")
     crossed = {name.lower() for name, _ in reply.headers}
     ours = {"content-type", "content-length", "cache-control", "bff-calls", "x-request-id"}
+    ours |= {"etag", "vary"}
     hardening = {"content-security-policy", "referrer-policy", "x-frame-options"}
     hardening |= {"cross-origin-resource-policy", "x-content-type-options"}
     assert crossed == ours | hardening | {"x-version"}

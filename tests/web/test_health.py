@@ -21,7 +21,7 @@ class Listening:
 def app(checks, notes=None, port=9090):
     public = Flask("public", static_folder=None)
     health_routes(public, checks)
-    return Management(public, port, checks, notes or {})
+    return Management(public, port, checks, notes or {}, {"/upstreams": lambda: {"s": 1}})
 
 
 def ask(managed, path, sock=None, method="GET", headers=None):
@@ -99,3 +99,24 @@ def test_the_management_socket_answers_nothing_of_the_public(site):
 
 def test_without_a_management_port_there_is_no_such_listener():
     assert ask(app({"a": lambda: "away"}, port=None), "/readyz", MANAGED).text == "not ready\n"
+
+
+def test_reports_are_for_operators_alone():
+    told = ask(app({}), "/upstreams", MANAGED).json
+    assert told.pop("process") > 0
+    assert told == {"s": 1}
+    assert ask(app({}), "/upstreams", PUBLIC).status_code == 404
+
+
+def test_operators_see_how_services_stand(site):
+    shop = site(
+        "get: /home\ncall: {get: users:/x}\n",
+        management="127.0.0.1:9090",
+        service=", breaker: {}",
+        users=lambda _: StubReply.json(1),
+    )
+    assert shop.get("/web/home").status_code == 200
+    seen = ask(shop.app.wsgi_app, "/upstreams", MANAGED).json["users"]
+    (address,) = seen.pop("addresses").values()
+    assert seen == {"in_flight": 0, "waiting": 0, "extra": 0, "extra_refused": 0}
+    assert address == {"state": "closed", "opened": 0, "ejected": False, "outstanding": 0}

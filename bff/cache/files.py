@@ -1,0 +1,130 @@
+"""A store of files, shared by the processes of one machine."""
+
+import logging
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from threading import Lock
+from time import monotonic
+from typing import Any, Final, TypeVar
+
+from flask_caching.backends.filesystemcache import FileSystemCache
+
+from bff.cache.entry import Entry
+from bff.cache.serializer import PlainSerializer
+from bff.cache.store import Away, Backed, Listener
+
+_MOST_FILES: Final = 20_000
+_SKIPPED: Final = 1.0  # seconds for which a store that failed is not tried
+_SPACE: Final = "bff1:"
+Result = TypeVar("Result")
+_log: Final = logging.getLogger("bff")
+
+
+class _Files(FileSystemCache):
+    serializer: Any = PlainSerializer()
+
+
+class FileStore:
+    """Files below one folder, and one beside them whose length says how often tags were bumped.
+
+    That length is how a process hears of the others: asking for it takes a microsecond, so every
+    look-up does. It only ever grows, and an append is one step for all: no change goes unheard.
+    """
+
+    def __init__(
+        self, folder: Path, listener: Listener, now: Callable[[], float] = monotonic
+    ) -> None:
+        self._folder, self._listener, self._now = folder, listener, now
+        self._marker = folder / "changes"
+        self._lock = Lock()
+        self._backed: Backed | None = None
+        self._seen = -1
+        self._skipped_until = 0.0
+        self._failures = 0
+        self._untold: set[str] = set()  # bumped here while nothing could be written
+
+    def ready(self) -> bool:
+        """Whether it may be asked; hears first what others have changed."""
+        if self._now() < self._skipped_until:
+            return False
+        if self._backed is not None:
+            self._listen()
+        return True
+
+    def await_ready(self) -> bool:
+        """The same: files are there at once, or not at all."""
+        return self.ready()
+
+    def generations(self, tags: Iterable[str]) -> dict[str, str]:
+        """See `Store`."""
+        found = self._asked(lambda backed: backed.generations(tags))
+        self._listen()
+        return found
+
+    def get(self, address: str) -> Entry | None:
+        """See `Store`."""
+        return self._asked(lambda backed: backed.get(address))
+
+    def put(self, address: str, entry: Entry) -> None:
+        """See `Store`."""
+        self._asked(lambda backed: backed.put(address, entry))
+
+    def bump(self, tags: Iterable[str]) -> None:
+        """See `Store`."""
+        with self._lock:
+            self._untold.update(tags)
+        self._asked(lambda _: None)
+
+    def stats(self) -> dict[str, Any]:
+        """How it does."""
+        state = "up" if self._now() >= self._skipped_until else "away"
+        return {"store": "file", "state": state, "failures": self._failures}
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+    def _asked(self, question: Callable[[Backed], Result]) -> Result:
+        if self._now() < self._skipped_until:
+            raise Away("the folder could not be used a moment ago")
+        try:
+            backed = self._open()
+            if self._untold:
+                self._tell(backed)
+            return question(backed)
+        except OSError as error:
+            self._skipped_until = self._now() + _SKIPPED
+            self._failures += 1
+            self._listener.lost()
+            _log.warning("the cache's folder cannot be used: %s", type(error).__name__)
+            raise Away(str(error)) from None
+
+    def _open(self) -> Backed:
+        with self._lock:
+            if self._backed is None:
+                self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                self._marker.touch(mode=0o600)
+                self._seen = self._marker.stat().st_size
+                files = _Files(str(self._folder / "entries"), threshold=_MOST_FILES)
+                self._backed = Backed(files, _SPACE)
+            return self._backed
+
+    def _tell(self, backed: Backed) -> None:
+        """Bump what is to be bumped: before anything else is asked."""
+        with self._lock:
+            untold = set(self._untold)
+        backed.bump(untold)
+        with self._marker.open("ab") as marker:
+            marker.write(b".")
+        with self._lock:
+            self._untold -= untold
+
+    def _listen(self) -> None:
+        try:
+            size = self._marker.stat().st_size
+        except OSError:  # the folder was removed below us: so was everything in it
+            size = -1
+        if size != self._seen:
+            self._listener.changed(None)
+            self._seen = size  # after it was told: whoever sees no difference may rely on it
+            if size < 0:
+                self._backed = None

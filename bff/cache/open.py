@@ -1,0 +1,30 @@
+"""A cache from what is declared of it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from bff.cache.levels import Cache
+from bff.cache.store import Listener, Store
+from bff.model.cache import CacheStore
+
+
+def open_cache(declared: CacheStore, folder: str) -> Cache:
+    """The cache; it opens no socket and starts no thread before it is used.
+
+    Args:
+        folder: where files are kept if no store is declared; empty for memory alone.
+    """
+    url = declared.url or (f"file:{folder}" if folder else "memory")
+    return Cache(declared.memory, _store(url))
+
+
+def _store(url: str) -> Callable[[Listener], Store] | None:
+    if url == "memory":
+        return None
+    if url.startswith("file:"):
+        from bff.cache.files import FileStore
+
+        return lambda listener: FileStore(Path(url.removeprefix("file:")), listener)
+    from bff.cache.redis import RedisStore
+
+    return lambda listener: RedisStore(url, listener)

@@ -1,0 +1,285 @@
+"""One request of a call whose replies are kept: looked up, loaded by one for all, or stood in for.
+
+A `KeptRequest` stands around the `Pursuit` of a request. It begins one only where nothing good
+enough is kept, has what it sends shared by all who want the same, and puts what is kept in the
+place of a failure.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Final
+
+from bff.cache.decide import judge, stands_in
+from bff.cache.entry import Entry
+from bff.cache.key import Wanted, wanted
+from bff.cache.levels import Cache, Look, Near
+from bff.engine.attempts import Attempts, Then
+from bff.engine.background import Background
+from bff.engine.budget import Budget
+from bff.engine.expression import Scope
+from bff.engine.fanout import FanOut, Unit
+from bff.engine.kept import Kept
+from bff.engine.loads import Landed, Load, Loads
+from bff.engine.means import Means, Whole, read
+from bff.engine.pursue import Pursuit
+from bff.engine.settle import Running
+from bff.errors import BadStatus, BffError, Unfillable
+from bff.model.exchange import Deadline, Freshness, Headers, Reply, Request
+from bff.upstream.exchange import Clock, Effects, Exchange
+from bff.upstream.guard import Guards
+
+_LOOK: Final = 0.3  # seconds that the shared level may take before the service is asked instead
+_FIRST_SERVER_ERROR: Final = 500
+_TOO_MANY_REQUESTS: Final = 429
+
+
+@dataclass(frozen=True, slots=True)
+class Keeper:
+    """What keeping needs, besides what every request is made with.
+
+    Args:
+        cache: where entries are.
+        loads: what is under way for several.
+        background: where stale entries are refreshed.
+    """
+
+    cache: Cache
+    loads: Loads
+    background: Background
+    exchange: Exchange
+    effects: Effects
+    clock: Clock
+
+
+def keeper_of(
+    cache: Cache, exchange: Exchange, effects: Effects, clock: Clock, guards: Guards
+) -> Keeper:
+    """A keeper; its threads start with their first work."""
+    loads = Loads(exchange, effects, cache, clock, guards)
+    return Keeper(cache, loads, Background(), exchange, effects, clock)
+
+
+def begin_request(
+    keeper: Keeper | None,
+    kept: Kept | None,
+    means: Means,
+    whole: Whole,
+    call: Running,
+    index: int,
+    scope: Scope,
+) -> None:
+    """Pursue one request of a call, or have what is kept of it looked up first."""
+    request = None
+    if keeper and kept:
+        request = kept_request(keeper, means, whole, call, index, kept, scope)
+    if request:
+        request.begin()
+    else:
+        Pursuit(means, whole, call, index).begin()
+
+
+def kept_request(
+    keeper: Keeper, means: Means, whole: Whole, call: Running, index: int, kept: Kept, scope: Scope
+) -> "KeptRequest | None":
+    """A request of which something may be kept; None where a tag of it has no value.
+
+    What could not be invalidated by its tags is not kept.
+    """
+    request, service = call.fan.units[index].request, call.node.compiled.service
+    scopes = [call.fan.scopes[at] for at in call.fan.units[index].items] or [scope]
+    try:
+        tags = kept.tags_of(means.principal, scopes, "service", service.name)
+    except Unfillable:
+        return None
+    owner = kept.owner(means.principal, scope)
+    secret = means.credentials.get(service.name, ())
+    headers = _without(request.headers, () if isinstance(secret, BffError) else secret)
+    asked = (request.method, request.target, headers, request.body)
+    want = wanted(["reply", service.name, service.url, asked, owner], tags)
+    return KeptRequest(keeper, means, whole, call, index, kept, want)
+
+
+class KeptRequest:
+    """One request of a call, and what is kept of it."""
+
+    def __init__(
+        self,
+        keeper: Keeper,
+        means: Means,
+        whole: Whole,
+        call: Running,
+        index: int,
+        kept: Kept,
+        want: Wanted,
+    ) -> None:
+        self._keeper, self._means, self._whole = keeper, means, whole
+        self._call, self._index = call, index
+        self._kept, self._wanted = kept, want
+        self._compiled = call.node.compiled
+        self._request = call.fan.units[index].request
+        self._near = Near()
+
+    def begin(self) -> None:
+        """Answer from what is kept, or have it loaded."""
+        near = self._keeper.cache.near(self._wanted)
+        if near.ask and self._verdict(near.entry) not in {"fresh", "stale"}:
+            ends = min(self._call.ends.at, self._means.clock.now() + _LOOK)
+            self._means.attempts.obtain(Look(self._wanted), Deadline(ends), self._looked)
+        else:
+            self._found(near)
+
+    def load(self, near: Near) -> None:
+        """Have it loaded, by a pursuit of its own or by one that is under way."""
+        self._near = near
+        Pursuit(self._means, self, self._call, self._index, self._join).begin()
+
+    def _join(self, request: Request, then: Then, lost: Callable[[], None]) -> int:
+        """Send a request for all who want what it brings."""
+        compiled = self._compiled
+        service, retry = compiled.service, compiled.retry
+        load = Load(
+            request=request,
+            wanted=self._wanted,
+            address=self._near.address,
+            kept=self._kept,
+            entry=self._near.entry,
+            lasts=min(compiled.timeout, (retry.each if retry else None) or compiled.timeout),
+            readable=self._readable,
+            label=f"reply of {service.name}",
+            deadline=service.deadline,
+            latencies=self._means.guards[service.name].latencies(compiled.endpoint),
+        )
+        then = partial(self._landed, then)
+        return self._means.attempts.begin(self._keeper.loads, load, self._call.ends, then, lost)
+
+    def _looked(self, result: Near | BffError) -> None:
+        # where the shared level did not answer in time, what is loaded is not kept
+        self._found(Near() if isinstance(result, BffError) else result)
+
+    def _found(self, near: Near) -> None:
+        verdict, entry, cache = self._verdict(near.entry), near.entry, self._keeper.cache
+        if entry is None or verdict not in {"fresh", "stale"}:
+            cache.count("miss")
+            self.load(near)
+            return
+        value = self._value(entry)
+        if isinstance(value, BffError) and not isinstance(value, BadStatus):
+            self.load(near)  # it is not, or no longer, what the call takes for a good reply
+            return
+        cache.count(verdict)
+        self._tell(entry, hit=True)
+        if verdict == "stale":
+            self._keeper.background.run(self._wanted.digest, self._refresh)
+        self._whole.ended(self._call, self._index, value)
+
+    def _landed(self, then: Then, landed: Any) -> None:
+        if isinstance(landed, Landed) and landed.entry is not None:
+            self._tell(landed.entry, hit=False, collapsed=not landed.led)
+        then(landed)
+
+    def unauthorized(self, error: BffError) -> None:
+        """Whoever asks has to sign in again."""
+        self._whole.unauthorized(error)
+
+    def ended(self, call: Running, index: int, result: Any) -> None:
+        """The pursuit is over; what is kept may stand in for its failure."""
+        entry = self._near.entry
+        if (
+            entry is not None
+            and isinstance(result, BffError)
+            and _may_be_stood_in_for(result)
+            and stands_in(entry, self._keeper.cache.now())
+        ):
+            value = self._value(entry)
+            if not isinstance(value, BffError):
+                self._keeper.cache.count("error")
+                self._tell(entry, hit=True, reason=result.reason)
+                result = value
+        self._whole.ended(call, index, result)
+
+    def _refresh(self) -> None:
+        """In the background: look, and load anew what no other process has; for this person."""
+        keeper, clock = self._keeper, self._keeper.clock
+        near = keeper.cache.near(self._wanted)
+        if near.ask:
+            near = keeper.cache.look(Look(self._wanted))
+        if self._verdict(near.entry) == "fresh":
+            return
+        mailbox, now = clock.mailbox(), clock.now()
+        attempts = Attempts(keeper.exchange, keeper.effects, clock, mailbox)
+        over = _Over()
+        means = replace(
+            self._means,
+            attempts=attempts,
+            budget=Budget(10, self._compiled.service.max_reply * 10),
+            credentials=dict(self._means.credentials),
+            replies={},
+        )
+        ends = Deadline(now + self._compiled.timeout)
+        fan = FanOut([Unit(self._request)])
+        call = Running(self._call.node, fan, [None], 1, now, ends)
+        KeptRequest(keeper, means, over, call, 0, self._kept, self._wanted).load(near)
+        while not over.done:
+            due = attempts.next_timer()
+            completion = mailbox.get(max(0.0, (ends.at if due is None else due) - clock.now()))
+            if completion is None:
+                attempts.tick()
+            else:
+                attempts.receive(completion)
+
+    def _verdict(self, entry: Entry | None) -> str:
+        return judge(entry, self._keeper.cache.now()) if entry else "expired"
+
+    def _value(self, entry: Entry) -> Any:
+        """A copy of its own of what is kept, or why it has none."""
+        try:
+            self._means.budget.receive(len(entry.body))
+            return read(self._means.replies, self._compiled, _reply(entry))
+        except BffError as error:
+            return error
+
+    def _readable(self, reply: Reply) -> bool:
+        try:
+            read({}, self._compiled, reply)
+        except BadStatus:
+            return True  # it is kept as the failure that it is
+        except BffError:
+            return False
+        return True
+
+    def _tell(self, entry: Entry, *, hit: bool, collapsed: bool = False, reason: str = "") -> None:
+        age = max(0.0, self._keeper.cache.now() - entry.stored)
+        told = Freshness(hit, entry.fresh - age, age, collapsed, reason)
+        self._call.kept[self._index] = told
+
+
+class _Over:
+    """What hears of a refresh: that it has ended, however that may be."""
+
+    def __init__(self) -> None:
+        self.done = False
+
+    def ended(self, _call: Running, _index: int, _result: Any) -> None:
+        """It has come to something; what it brought is kept."""
+        self.done = True
+
+    def unauthorized(self, _error: BffError) -> None:
+        """Whoever it was for has to sign in again."""
+        self.done = True
+
+
+def _reply(entry: Entry) -> Reply:
+    return Reply(entry.status, entry.headers, entry.body)
+
+
+def _may_be_stood_in_for(error: BffError) -> bool:
+    """Whether an error is of a service that is not well, and not its answer (RFC 5861, 4)."""
+    if not isinstance(error, BadStatus):
+        return not isinstance(error, Unfillable)
+    status = error.upstream_status
+    return status >= _FIRST_SERVER_ERROR or status == _TOO_MANY_REQUESTS
+
+
+def _without(headers: Headers, secret: Headers) -> Headers:
+    return tuple(each for each in headers if each not in secret)

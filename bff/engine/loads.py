@@ -1,0 +1,233 @@
+"""Loads: requests whose replies are kept, each under way once, owned by nobody.
+
+A load has its call's own full time-out, whoever waits for it and for how long. When it ends, its
+reply is kept first; only then its key and those who waited are taken away, so that whoever comes
+later finds it kept. A waiter that runs out of time leaves, and disturbs nobody.
+"""
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from bff.cache.decide import age_of, conditional, confirmed, judge, lifetime
+from bff.cache.entry import Entry
+from bff.cache.flight import Flights
+from bff.cache.key import Wanted
+from bff.cache.levels import Cache, Write
+from bff.engine.kept import Kept
+from bff.errors import BffError, CircuitOpen
+from bff.model.exchange import Deadline, Reply, Request
+from bff.upstream.exchange import Clock, Completion, Effects, Exchange, Mailbox
+from bff.upstream.guard import Guards, Permit
+from bff.upstream.hedge import Latencies
+
+_SLACK: Final = 0.5  # seconds that an exchange may be late with what has timed out
+_NOT_MODIFIED: Final = 304
+_PERHAPS_BETTER: Final = frozenset({429, *range(500, 600)})  # next time, or elsewhere
+# of one connection (RFC 9110, section 7.6.1), or of one person: not kept with the rest
+_NOT_KEPT: Final = frozenset(
+    {
+        *("connection", "keep-alive", "proxy-authenticate", "proxy-connection", "te", "trailer"),
+        *("transfer-encoding", "upgrade", "set-cookie", "set-cookie2", "content-encoding"),
+        *("content-length", "age"),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """A request whose reply is to be kept.
+
+    Args:
+        address: where; None where it cannot be kept just now.
+        entry: what is there, to be asked about.
+        lasts: seconds that it may take.
+        deadline: the header that says so to the service.
+        latencies: where how long it takes is remembered.
+        readable: whether a reply is what the call takes for a good one.
+        label: what it is of, for operators.
+    """
+
+    request: Request
+    wanted: Wanted
+    address: str | None
+    kept: Kept
+    entry: Entry | None
+    lasts: float
+    readable: Callable[[Reply], bool]
+    label: str
+    deadline: str | None = None
+    latencies: Latencies | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """How a load ended for one of those who waited.
+
+    Args:
+        led: whether this is the one for whom it was started.
+        entry: what was kept of it.
+        url: the address that was asked.
+    """
+
+    result: Any
+    led: bool
+    entry: Entry | None = None
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Waiter:
+    attempt: int
+    mailbox: Mailbox
+
+
+class Loads:
+    """Starts loads, and lets others wait for those that are under way."""
+
+    def __init__(
+        self, exchange: Exchange, effects: Effects, cache: Cache, clock: Clock, guards: Guards
+    ) -> None:
+        self._exchange, self._effects, self._guards = exchange, effects, guards
+        self._cache, self._clock = cache, clock
+        self._flights: Flights[_Waiter] = Flights()
+
+    def start(
+        self, load: Load, deadline: Deadline, attempt: int, mailbox: Mailbox
+    ) -> tuple[Hashable, _Waiter]:
+        """Wait for a load; the first who does starts it.
+
+        Args:
+            deadline: the waiter's own, which the load does not have.
+        """
+        del deadline
+        # without an address an invalidation must still part those before it from those after
+        key = load.address or (load.wanted.digest, self._cache.changes)
+        now = self._clock.now()
+        ends = now + load.lasts
+        waiter = _Waiter(attempt, mailbox)
+        if self._flights.join(key, waiter, now, ends + _SLACK):
+            entry = self._kept_meanwhile(load)
+            if entry:
+                reply = Reply(entry.status, entry.headers, entry.body)
+                self.land(key, reply, entry)
+            else:
+                self._admit(_Landing(self, key, load, Deadline(ends)))
+        return key, waiter
+
+    def cancel(self, ticket: tuple[Hashable, _Waiter]) -> None:
+        """Wait no longer; the load goes on."""
+        self._flights.leave(*ticket)
+
+    def keep(self, load: Load, result: Any) -> tuple[Any, Entry | None]:
+        """Keep a reply, if it may be; the reply, or the kept one that it confirms."""
+        if not isinstance(result, Reply):
+            return result, None
+        if result.status == _NOT_MODIFIED and load.entry and conditional(load.entry):
+            result = confirmed(load.entry, result)
+        cache, kept = self._cache, load.kept
+        now = cache.now()
+        life = lifetime(kept.rule, load.request, result, kept.shared, now, cache.chance)
+        if life is None or load.address is None or not load.readable(result):
+            return result, None
+        headers = tuple(each for each in result.headers if each[0] not in _NOT_KEPT)
+        made = now - age_of(result) if kept.rule.by_upstream else now
+        times = (life.fresh, life.stale, life.error, life.keep)
+        entry = Entry(result.status, headers, result.body, made, *times, load.label)
+        cache.keep(load.address, entry)
+        if cache.shared:
+            write = Write(load.address, entry)
+            self._effects.start(write, Deadline(self._clock.now() + 1), 0, NOBODY_WAITS)
+        return result, entry
+
+    def land(self, key: Hashable, result: Any, entry: Entry | None, url: str = "") -> None:
+        """Tell all who wait."""
+        for index, waiter in enumerate(self._flights.land(key)):
+            landed = Landed(result, index == 0, entry, url)
+            waiter.mailbox.put(Completion(waiter.attempt, landed))
+
+    def send(self, landing: "_Landing", permit: Permit) -> None:
+        """Send what a place was had for."""
+        load = landing.load
+        landing.url = permit.url
+        permit.latencies = load.latencies
+        request = replace(_asking(load), url=permit.url)
+        if load.deadline:
+            left = str(int(landing.ends.left(self._clock.now()) * 1000))
+            request = replace(request, headers=(*request.headers, (load.deadline, left)))
+        self._exchange.start(request, landing.ends, 0, permit.towards(landing))
+
+    def _admit(self, landing: "_Landing") -> None:
+        """Have a place of the service, at once or in line: one for all who wait."""
+        guard = self._guards[landing.load.request.service]
+        try:
+            permit = guard.admit()
+        except CircuitOpen as error:
+            landing.put(Completion(0, error))
+            return
+        if permit:
+            self.send(landing, permit)
+        else:
+            guard.start((), 0, _Line(self, landing))
+
+    def _kept_meanwhile(self, load: Load) -> Entry | None:
+        """What a load that ended just before this one began has left."""
+        entry = self._cache.recall(load.address) if load.address else None
+        if entry is not None and judge(entry, self._cache.now()) == "fresh":
+            return entry
+        return None
+
+
+class _Landing:
+    """Where a load ends: what comes in is kept, and passed on to all who wait."""
+
+    def __init__(self, loads: Loads, key: Hashable, load: Load, ends: Deadline) -> None:
+        self._loads, self._key = loads, key
+        self.load, self.ends, self.url = load, ends, ""
+
+    def put(self, completion: Completion) -> None:
+        """Land."""
+        result, entry = completion.result, None
+        try:
+            result, entry = self._loads.keep(self.load, result)
+        finally:  # whatever keeping it may raise, somebody waits
+            self._loads.land(self._key, result, entry, self.url)
+
+
+class _Line:
+    """Where a load stands in line for a place."""
+
+    def __init__(self, loads: Loads, landing: _Landing) -> None:
+        self._loads, self._landing = loads, landing
+
+    def put(self, completion: Completion) -> None:
+        """Its turn has come, or it never will."""
+        if isinstance(completion.result, Permit):
+            self._loads.send(self._landing, completion.result)
+        else:
+            self._landing.put(completion)
+
+
+class _NobodyWaits:
+    """The mailbox of an effect that nobody waits for."""
+
+    def put(self, completion: Completion) -> None:
+        """Drop it."""
+
+    def get(self, timeout: float) -> Completion | None:
+        """Nothing ever is in it."""
+        raise NotImplementedError
+
+
+NOBODY_WAITS: Final = _NobodyWaits()
+
+
+def _asking(load: Load) -> Request:
+    """The request, or the question whether what is kept still holds."""
+    asked = conditional(load.entry) if load.entry else ()
+    return replace(load.request, headers=load.request.headers + asked) if asked else load.request
+
+
+def is_bad(result: Reply | BffError) -> bool:
+    """Whether another attempt may bring what this one did not."""
+    return not isinstance(result, Reply) or result.status in _PERHAPS_BETTER

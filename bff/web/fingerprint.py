@@ -1,0 +1,32 @@
+"""What tells one declaration of a view from another: pages of another one are never answered."""
+
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+
+from bff.cache.key import digest_of
+from bff.engine.plan import Plan
+from bff.model.source import Source
+from bff.model.view import View
+
+
+def fingerprint(plan: Plan) -> str:
+    """A digest of all that is declared of a view, its services, and the code of its functions."""
+    view = plan.view
+    services = [repr(node.compiled.service) for node in plan.nodes.values()]
+    code = [path.read_bytes() for path in _files(view) if path.is_file()]
+    return digest_of(version("bff"), repr(replace(view, function=None)), services, code)
+
+
+def _files(view: View) -> Iterator[Path]:
+    if view.function is not None:
+        yield Path(view.function.__code__.co_filename)
+    made = [view.shape_with, *(call.body for call in view.calls if call.body_kind == "json_with")]
+    for source in made:
+        if isinstance(source, Source):
+            module = sys.modules.get(source.text.partition(":")[0])
+            file = getattr(module, "__file__", None)
+            if file:
+                yield Path(file)

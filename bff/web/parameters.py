@@ -1,0 +1,47 @@
+"""Parameters of a request: texts of its path and query become what the view declares."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import request
+
+from bff.engine.params import BadValue, decode
+from bff.model.view import View
+
+
+class BadRequest(Exception):
+    """Parameters that are not as declared: an entry for each."""
+
+    def __init__(self, errors: list[dict[str, str]]) -> None:
+        super().__init__()
+        self.errors = errors
+
+
+def parameters(view: View, variables: Mapping[str, str]) -> dict[str, Any]:
+    """The values of a view's parameters.
+
+    Args:
+        variables: those of the path.
+
+    Raises:
+        BadRequest: some are not as declared.
+    """
+    values: dict[str, Any] = {}
+    errors = []
+    for param in view.params:
+        in_path = param.where == "path"
+        given = [variables[param.name]] if in_path else request.args.getlist(param.name)
+        try:
+            values[param.name] = decode(param, given)
+        except BadValue as bad:
+            errors.append({"parameter": param.name, "in": param.where, "detail": str(bad)})
+    if view.strict:
+        known = {param.name for param in view.params if param.where == "query"}
+        errors += [
+            {"parameter": name, "in": "query", "detail": "is not declared"}
+            for name in request.args
+            if name not in known
+        ]
+    if errors:
+        raise BadRequest(errors)
+    return values

@@ -1,0 +1,269 @@
+"""Redis goes away under load, in every way it can: no request is lost, and nothing untrue found."""
+
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from threading import Event, Thread
+
+import pytest
+
+from bff.app import create_app
+from bff.cache.entry import Entry
+from bff.cache.key import tag_of, wanted
+from bff.cache.levels import Cache, Look, Write
+from bff.cache.redis import RedisStore
+from bff.declare.check import check_config
+from bff.declare.config import assemble
+from bff.declare.load import parse
+from bff.declare.settings import Settings
+from bff.dev.stub import StubReply, StubServices
+from bff.upstream.pool import PoolExchange
+from tests.redis_server import RedisServer, until
+
+MB = 1024 * 1024
+WANT = wanted(["x"], [tag_of("x")])
+TAGS = [tag_of("x")]
+
+
+@pytest.fixture
+def server(tmp_path):
+    server = RedisServer(tmp_path / "redis")
+    try:
+        yield server.start()
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def caches(server):
+    with ExitStack() as stack:
+
+        def make(url=server.url):
+            cache = Cache(MB, lambda heard: RedisStore(url, heard))
+            stack.callback(cache.close)
+            return cache
+
+        yield make
+
+
+def load(cache, body):
+    found = cache.look(Look(WANT))
+    if found.address is None:
+        return False
+    entry = Entry(200, (), body, time.time(), 60.0)
+    cache.keep(found.address, entry)
+    cache.write(Write(found.address, entry))
+    return True
+
+
+def found(cache):
+    entry = cache.near(WANT).entry or cache.look(Look(WANT)).entry
+    return entry.body if entry else None
+
+
+def test_a_process_that_loses_the_channel_drops_its_memory_at_once(server, caches):
+    cache = caches()
+    assert load(cache, b"1")
+    assert cache.near(WANT).entry
+    server.stop()
+    until(lambda: cache.near(WANT).entry is None, within=2)
+    assert cache.stats()["memory"]["entries"] == 0
+    assert cache.away()
+
+
+def test_a_redis_that_nobody_hears_of_is_noticed_as_well(server, caches):
+    """As a partition looks: the connections stay, and nothing comes."""
+    cache = caches()
+    assert load(cache, b"1")
+    server.freeze()
+    try:
+        took = until(lambda: cache.near(WANT).entry is None, within=5)
+        assert took < 3
+        begun = time.monotonic()
+        for _ in range(50):
+            assert cache.look(Look(WANT)).address is None
+        assert time.monotonic() - begun < 0.2, "it is skipped, and not waited for"
+    finally:
+        server.thaw()
+    until(lambda: cache.look(Look(WANT)).address, within=10, every=0.05)
+    assert not cache.away()
+
+
+def test_one_that_was_never_there_costs_one_short_wait(tmp_path, caches):
+    cache = caches(f"redis://127.0.0.1:{RedisServer(tmp_path / 'none').port}/0")
+    begun = time.monotonic()
+    assert cache.look(Look(WANT)).address is None
+    assert time.monotonic() - begun < 0.5
+    begun = time.monotonic()
+    for _ in range(50):
+        assert cache.look(Look(WANT)).address is None
+        assert cache.near(WANT).address is None
+        assert not cache.near(WANT).ask
+    assert time.monotonic() - begun < 0.2
+
+
+@pytest.mark.parametrize("save", [("--save", "1", "1", "--appendonly", "yes"), ()])
+def test_a_restart_brings_nothing_back_that_was_invalidated(tmp_path, save):
+    """What Redis saved may be older than what was bumped since: it is another Redis now."""
+    server = RedisServer(tmp_path / "saving", *save).start()
+    one = Cache(MB, lambda heard: RedisStore(server.url, heard))
+    try:
+        assert load(one, b"old")
+        server.stop()
+        one.invalidate(TAGS)
+        server.start()
+        other = Cache(MB, lambda heard: RedisStore(server.url, heard))
+        until(lambda: one.look(Look(WANT)).address, within=10, every=0.05)
+        assert found(one) is None
+        assert found(other) is None
+        other.close()
+    finally:
+        one.close()
+        server.stop()
+
+
+def test_what_could_not_be_told_is_told_before_the_store_is_used_again(caches):
+    """A process is cut off while the others are not, and invalidates: they hear of it later."""
+    one, other = caches(), caches()
+    assert load(one, b"old")
+    assert found(other) == b"old"
+    up, one._store._up = one._store._up, None  # cut off, as far as this one can tell
+    assert one.invalidate(TAGS) is False
+    assert one.near(WANT).address is None
+    one._store._up = up
+    one._store._lose(up, ConnectionError())  # and its channel comes back
+    until(lambda: one.look(Look(WANT)).address, within=10, every=0.05)
+    assert found(one) is None
+    until(lambda: found(other) is None, within=1)
+    assert one.stats()["shared"]["untold"] == 0
+
+
+VIEWS = {
+    "page": "get: /x\ncache: {ttl: 1h, tags: [x]}\ncall: {get: inner:/of}\n",
+    "part": "get: /c\ncall: {get: inner:/of, cache: {ttl: 1h, tags: [x]}}\n",
+    "write": "post: /w\ninvalidates: [x]\ncall: {post: inner:/of}\n",
+}
+
+
+def app_of(stack, stubs, url):
+    root = "version: 1\nfrontends: {web: {access: none}}\n"
+    root += f"services: {{inner: {{url: '{stubs.urls['inner']}'}}}}\n"
+    views = {name: parse(view, name, {}) for name, view in VIEWS.items()}
+    config = assemble(parse(root, "bff.yaml", {}), views, {})
+    exchange = PoolExchange(config.services, 16)
+    stack.callback(exchange.close)
+    cache = Cache(MB, lambda heard: RedisStore(url, heard))
+    stack.callback(cache.close)
+    settings = Settings(Path("unused"), management_bind=None)
+    return create_app(check_config(config), settings, exchange=exchange, cache=cache)
+
+
+def restart(server):
+    server.stop()
+    time.sleep(0.4)
+    server.start()
+
+
+def freeze(server):
+    server.freeze()
+    time.sleep(1.2)
+    server.thaw()
+
+
+TROUBLES = {"restart": restart, "freeze": freeze}
+
+
+class Seen:
+    """Clients that go on until they are done, and what they saw."""
+
+    def __init__(self, state):
+        self.state, self.done = state, Event()
+        self.statuses, self.wrong = [], []
+
+    def get(self, app, path):
+        answer = app.test_client().get(path)
+        self.statuses.append(answer.status_code)
+        return answer
+
+    def read(self, app):
+        while not self.done.is_set():
+            self.get(app, "/web/x")
+            self.get(app, "/web/c")
+
+    def write(self, app):
+        while not self.done.is_set():
+            self.statuses.append(app.test_client().post("/web/w").status_code)
+            written = self.state["n"]
+            for path in ("/web/x", "/web/c"):
+                answer = self.get(app, path)
+                if answer.json["n"] < written:
+                    self.wrong.append((path, answer.json, written, dict(answer.headers)))
+            self.done.wait(0.005)
+
+
+@pytest.mark.parametrize("trouble", [*TROUBLES])
+def test_under_load_no_request_is_lost_and_every_answer_is_true(server, trouble):
+    """One writes and reads what it has written; others read; Redis goes away and comes back.
+
+    An answer is true if it is no older than the last write that had been answered, by the same
+    process, when it was asked for.
+    """
+    state = {"n": 0}
+
+    def inner(request):
+        if request.method == "POST":
+            state["n"] += 1
+        return StubReply.json({"n": state["n"]})
+
+    seen = Seen(state)
+    with ExitStack() as stack:
+        stubs = stack.enter_context(StubServices({"inner": inner}))
+        apps = [app_of(stack, stubs, server.url) for _ in range(2)]
+        threads = [Thread(target=seen.read, args=(app,)) for app in apps]
+        threads.append(Thread(target=seen.write, args=(apps[0],)))
+        for thread in threads:
+            thread.start()
+        time.sleep(0.3)
+        for _ in range(2):
+            TROUBLES[trouble](server)
+            time.sleep(0.6)
+        seen.done.set()
+        for thread in threads:
+            thread.join(20)
+    assert seen.wrong == []
+    assert set(seen.statuses) == {200}
+    assert len(seen.statuses) > 100
+
+
+def test_cold_processes_ask_once_each_at_most_and_one_in_turn(server):
+    """How small the herd is: as many calls as processes where all are cold at the same moment,
+    and one where they come one after the other."""
+    asked = []
+
+    def inner(_request):
+        asked.append(1)
+        time.sleep(0.05)
+        return StubReply.json({"n": 1})
+
+    with ExitStack() as stack:
+        stubs = stack.enter_context(StubServices({"inner": inner}))
+        apps = [app_of(stack, stubs, server.url) for _ in range(4)]
+        for app in apps:
+            app.test_client().post("/web/w")  # connected, and everything is cold
+        asked.clear()
+        threads = [
+            Thread(target=lambda app=app: app.test_client().get("/web/x"))
+            for app in apps
+            for _ in range(50)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(20)
+        assert 1 <= len(asked) <= 4
+        apps[0].test_client().post("/web/w")
+        asked.clear()
+        for app in apps:
+            assert app.test_client().get("/web/c").status_code == 200
+            time.sleep(0.1)  # what is kept is written behind the answer
+        assert len(asked) == 1

@@ -1,0 +1,106 @@
+"""Minutes of random faults: no 500, no leak, and all is well afterwards. `make soak` runs it."""
+
+import os
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from tests.faults.deployed import Answer, Deployed, ask, deployed, percentile, returned, until
+from tests.faults.fault_proxy import FAULTS, FaultProxy
+
+SECONDS = float(os.environ.get("SOAK_SECONDS", "120"))
+SEED = int(os.environ.get("SOAK_SEED", "0")) or time.time_ns() % 1_000_000
+NAMES = ("one", "two", "three")
+VIEWS = {
+    "page": """
+get: /page
+timeout: 2s
+calls:
+  one: {get: one:/x}
+  two: {get: two:/x, fallback: {from: nowhere}}
+  three: {each: "one.items", get: "three:/items/{item}", optional: true}
+shape: {one: one.from, two: two.from, three: "three[].from"}
+""",
+}
+POLICY = (
+    "timeout: 500ms, max_reply: 1MB, hedge: 200ms, breaker: {of: 10, open: 500ms}, "
+    "retry: {retries: 2, each: 300ms}, limit: {calls: 8, wait: 200ms}, deadline: X-Time-Left"
+)
+
+
+@pytest.fixture
+def proxies() -> Iterator[dict[str, FaultProxy]]:
+    made = {name: FaultProxy(name) for name in (*NAMES, "two-b")}
+    yield made
+    for each in made.values():
+        each.stop()
+
+
+@pytest.fixture
+def app(proxies: dict[str, FaultProxy], tmp_path: Path) -> Iterator[Deployed]:
+    urls = {name: f"'{proxies[name].url}'" for name in NAMES}
+    urls["two"] = f"['{proxies['two'].url}', '{proxies['two-b'].url}']"
+    services = "".join(f"  {name}: {{url: {urls[name]}, {POLICY}}}\n" for name in NAMES)
+    with deployed(tmp_path / "config", services, VIEWS) as service:
+        yield service
+
+
+def soak(port: int, proxies: dict[str, FaultProxy], seconds: float, dice: Random) -> list[Answer]:
+    """Ask all the time, while now this service goes wrong and now that."""
+    answers: list[Answer] = []
+    ends = time.monotonic() + seconds
+
+    def client() -> None:
+        while time.monotonic() < ends:
+            answers.append(ask(port, "/web/page"))
+
+    threads = [threading.Thread(target=client) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    while time.monotonic() < ends:
+        proxy = proxies[dice.choice(sorted(proxies))]
+        proxy.set(dice.choice(["", "", *sorted(FAULTS), "refused"]))
+        proxy.delay = dice.choice([0.0, 0.0, 0.0, 0.05, 0.4])
+        time.sleep(dice.uniform(0.1, 1.0))
+    for thread in threads:
+        thread.join(30)
+    for proxy in proxies.values():
+        proxy.set("")
+        proxy.delay = 0.0
+    return answers
+
+
+def idle(app: Deployed) -> bool:
+    """Whether no place, no wait and nothing of a budget is held."""
+    seen = app.operators("/upstreams")
+    return not any(seen[name][what] for name in NAMES for what in ("in_flight", "waiting", "extra"))
+
+
+@pytest.mark.parametrize(
+    "seconds", [5.0, pytest.param(SECONDS, marks=pytest.mark.large)], ids=["taste", "long"]
+)
+def test_random_faults(app: Deployed, proxies: dict[str, FaultProxy], seconds: float) -> None:
+    for proxy in proxies.values():
+        proxy.delay = 0.05
+    app.many("/web/page", 40)  # every thread has started
+    before = app.held()
+    print(f"seed {SEED}")
+    answers = soak(app.port, proxies, seconds, Random(SEED))
+    counts = Counter(answer.status for answer in answers)
+    print(f"{dict(counts)}, p99 {percentile(answers, 0.99) * 1000:.0f} ms")
+    assert set(counts) <= {200, 502, 503, 504}
+    assert percentile(answers, 0.99) < 2.0 + 1.0
+    until(
+        "all to be well",
+        lambda: app.ask("/web/page").calls == "one=ok, two=ok, three=ok",
+    )
+    until("nothing to be out", lambda: idle(app))
+    until(f"what was held: {before}", lambda: returned(before, app.held(), 60 * 1024 * 1024))
+    log = app.log.read_text()
+    assert "Traceback" not in log
+    assert "unforeseen" not in log
