@@ -153,12 +153,15 @@ def _sign_in(
     own = rules.secrets or (kept_secret(state) if takers else token_urlsafe(),)
     seal = Seal(own)
     store = open_store(rules.store, state / "sessions.db", now)
+    sessions = Sessions(store, seal, rules, now)
+    if cache:  # what was kept for a session is dropped with it
+        sessions.ended = lambda key: cache.invalidate([session_of(key)])
     return SignIn(
         providers={
             name: OpenIdProvider(each, Http(each.tls), now, development=development)
             for name, each in config.providers.items()
         },
-        sessions=Sessions(store, seal, rules, now, _dropping(cache)),
+        sessions=sessions,
         cookies=Cookies(rules, seal, now),
         seal=seal,
         limits=Limits(store, config.limits, now),
@@ -166,16 +169,6 @@ def _sign_in(
         return_to=rules.return_to,
         origins=frozenset(origin for each in takers for origin in each.origins),
     )
-
-
-def _dropping(cache: Cache | None) -> Callable[[str], None]:
-    """What is done besides when a session ends: what was kept for it is dropped."""
-
-    def drop(session: str) -> None:
-        if cache:
-            cache.invalidate([session_of(session)])
-
-    return drop
 
 
 def _bearer(config: Config, now: Callable[[], float]) -> Bearer | None:

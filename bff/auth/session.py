@@ -95,19 +95,14 @@ class Sessions:
 
     Args:
         now: seconds since 1970.
-        ended: told the key of a session that has ended.
     """
 
     def __init__(
-        self,
-        store: Store,
-        seal: Seal,
-        rules: SessionRules,
-        now: Callable[[], float],
-        ended: Callable[[str], None] = lambda _: None,
+        self, store: Store, seal: Seal, rules: SessionRules, now: Callable[[], float]
     ) -> None:
         self.store, self.rules, self.now = store, rules, now
-        self._seal, self._ended = seal, ended
+        self._seal = seal
+        self.ended: Callable[[str], object] = str  # told the key of a session that has ended
 
     def prepare(self) -> None:
         """See that a session can be kept, before anything that works once only is spent on it.
@@ -195,7 +190,7 @@ class Sessions:
         if session:
             for group in _groups(session):
                 self.store.discard(group, key)
-        self._ended(key)
+        self.ended(key)
         return kept
 
     def end_all(self, issuer: str, subject: str, sid: str = "") -> list[str]:

@@ -135,7 +135,8 @@ class _Handler:
             return problem(400, f"parameters are not as declared: {names}", errors=bad.errors)
         except BadBody as bad_body:
             return problem(bad_body.status, bad_body.detail, errors=bad_body.errors)
-        asked = Asked(scope, scope["headers"], principal, gone_of(request.environ))
+        gone = None if self._kept else gone_of(request.environ)
+        asked = Asked(scope, scope["headers"], principal, gone)
         if self._kept:
             served = self._kept.serve(asked, begun)
         else:
