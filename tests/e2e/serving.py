@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
@@ -20,11 +20,12 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Final, Self
 from urllib.parse import urljoin
-from urllib.request import urlopen
+from urllib.request import ProxyHandler, build_opener
 
 import httpx
 
 from tests.auth.redis_server import free_port
+from tests.e2e.browser import until
 
 ROOT: Final = Path(__file__).parents[2]
 COOKIE: Final = "dev-bff"  # of plain http at loopback
@@ -149,10 +150,6 @@ class Visitor:
         """The id that its cookie has; empty if there is none."""
         return str(self._client.cookies.get(COOKIE, ""))
 
-    def forget(self) -> None:
-        """Become somebody with a new browser."""
-        self._client.cookies.clear()
-
     def __enter__(self) -> Self:
         return self
 
@@ -229,7 +226,7 @@ def running(command: list[str], log: Path, url: str, **environ: str) -> Iterator
             command, cwd=ROOT, env=os.environ | environ, stdout=output, stderr=subprocess.STDOUT
         )
     try:
-        until(f"{url} answers", lambda: _answers(process, url, log))
+        until(lambda: _answers(process, url, log), f"{url} answers", _PATIENCE)
         yield
     finally:
         process.send_signal(signal.SIGINT)  # of gunicorn too: at once
@@ -242,15 +239,7 @@ def running(command: list[str], log: Path, url: str, **environ: str) -> Iterator
 def _answers(process: "subprocess.Popen[bytes]", url: str, log: Path) -> bool:
     assert process.poll() is None, log.read_text()
     try:
-        with urlopen(url, timeout=_PATIENCE) as reply:  # noqa: S310 - http, at loopback
+        with build_opener(ProxyHandler({})).open(url, timeout=_PATIENCE) as reply:
             return bool(reply.status == HTTPStatus.OK)
     except OSError:
         return False
-
-
-def until(what: str, happens: Callable[[], object], within: float = _PATIENCE) -> None:
-    """Poll until something is so."""
-    deadline = time.monotonic() + within
-    while not happens():
-        assert time.monotonic() < deadline, f"in vain: {what}"
-        time.sleep(0.02)

@@ -21,8 +21,9 @@ import pytest
 
 from bff.dev.stub import StubReply, StubRequest, StubServices
 from tests.auth.redis_server import RedisServer
+from tests.e2e.browser import until
 from tests.e2e.providers.rotating import RotatingProvider, SignIn, listening
-from tests.e2e.serving import Answer, Line, Served, served, until
+from tests.e2e.serving import Answer, Line, Served, served
 
 WORKERS = 4
 AT_ONCE = 64
@@ -44,10 +45,9 @@ call: {get: "users:/me", query: {who: "{session.sub}"}}
 
 
 class Users:
-    """A service that says who was meant, and with which token; it may take those of some no more.
+    """A service that says who was meant, and with which token.
 
-    Args:
-        refused: how a token begins that has to be refreshed first.
+    It refuses tokens that begin with `refused`, until they are refreshed.
     """
 
     def __init__(self) -> None:
@@ -85,7 +85,7 @@ class Site:
     def revoked(self, number: int) -> SignIn:
         """A sign-in, once nobody can use a token of it any more."""
         sign_in = self.provider.sign_ins[number]
-        until("its tokens are revoked", lambda: not sign_in.alive)
+        until(lambda: not sign_in.alive, "its tokens are revoked")
         return sign_in
 
 
@@ -217,7 +217,7 @@ def test_a_process_that_is_killed_while_it_refreshes_delays_the_others_by_its_lo
         site.provider.holding.append(stuck)
         try:
             lost = threads.submit(victim.ask, "/web/me", session)
-            until("the provider is asked", lambda: site.provider.refreshes)
+            until(lambda: bool(site.provider.refreshes), "the provider is asked")
             waiting = [threads.submit(each.ask, "/web/me", session) for each in others]
             os.kill(victim.worker, signal.SIGKILL)
             killed = monotonic()

@@ -22,7 +22,10 @@ def app() -> "Flask":
     from bff.declare.settings import Settings
 
     if file := os.environ.get("LIBRARIES_LOG"):
-        logging.basicConfig(filename=file, level=logging.DEBUG, force=True)
+        root, also = logging.getLogger(), logging.FileHandler(file)
+        also.setFormatter(logging.Formatter(logging.BASIC_FORMAT))
+        root.addHandler(also)
+        root.setLevel(logging.DEBUG)
     settings = Settings.from_env()
     made = create_app(snapshot.current(settings.config), settings, development=True)
     logging.getLogger("flask_cors").setLevel(logging.NOTSET)  # it has set its own
