@@ -89,7 +89,7 @@ def create_app(
     parts = _sign_in(config, settings.state, now, audit, cache, development=development)
     refresher = Refresher(parts.sessions, parts.providers, audit)
     tokens = TokenKeeper(config.services, parts.providers, parts.sessions, parts.seal, refresher)
-    bearer = _bearer(config, now)
+    bearer = _bearer(config, now, development=development)
     if effects is None:
         performers: dict[type, Performer] = {Credentials: tokens.perform}
         performers |= {Look: cache.look, Write: cache.write} if cache else {}
@@ -171,9 +171,9 @@ def _sign_in(
     )
 
 
-def _bearer(config: Config, now: Callable[[], float]) -> Bearer | None:
+def _bearer(config: Config, now: Callable[[], float], *, development: bool) -> Bearer | None:
     issuers = config.issuers.values()
-    return Bearer(issuers, Http, now) if issuers else None
+    return Bearer(issuers, Http, now, development=development) if issuers else None
 
 
 def _port(bind: str | None) -> int | None:

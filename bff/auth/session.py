@@ -16,6 +16,7 @@ from bff.auth.login import SignedIn, Tokens
 from bff.auth.records import Records, known
 from bff.auth.seal import Seal
 from bff.auth.store import Store
+from bff.errors import StoreAway
 from bff.model.access import SessionRules
 from bff.model.principal import Principal
 
@@ -158,14 +159,20 @@ class Sessions:
         """
         session = self._session(key_of(given))
         if session and slide and self.now() - session.seen > self.rules.idle / _SLIDES:
-            used = replace(session, seen=self.now())
-            name = _data(session.key)
-            version = self.store.put(
-                name, self._records.sealed(name, used), self._expiry(used), session.version
-            )
-            # where somebody else has written it is in use, or has ended: neither is undone
-            return replace(used, version=version) if version else self._session(session.key)
+            return self._used(session)
         return session
+
+    def _used(self, session: Session) -> Session | None:
+        """The session with the end of its idle time put off, where the store can be written."""
+        used = replace(session, seen=self.now())
+        name = _data(session.key)
+        sealed = self._records.sealed(name, used)
+        try:
+            version = self.store.put(name, sealed, self._expiry(used), session.version)
+        except StoreAway:
+            return session  # it has been read, and the next use will put it off
+        # where somebody else has written it is in use, or has ended: neither is undone
+        return replace(used, version=version) if version else self._session(session.key)
 
     def expires(self, session: Session) -> float:
         """When the session ends if nobody uses it any more, in seconds since 1970."""
