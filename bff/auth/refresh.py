@@ -80,7 +80,8 @@ class Refresher:
             return kept.tokens.access
         provider = self._provider(kept)
         now, look = self._sessions.now, _FIRST_LOOK
-        patience = now() + _PATIENCE * provider.provider.timeout
+        # whoever has the lock may have been killed
+        patience = now() + _LOCK + _PATIENCE * provider.provider.timeout
         while now() < patience:
             token = self._in_turn(key, provider, rejected)
             if token:

@@ -13,8 +13,9 @@ from joserfc import jwt
 from joserfc.jwk import ECKey
 
 from tests.auth.redis_server import free_port
+from tests.e2e.browser import until
 from tests.e2e.providers.foreign import FromNpm, app_before, from_npm, from_pypi
-from tests.e2e.serving import Served, Visitor, until
+from tests.e2e.serving import Served, Visitor
 
 CLIENT = "shop"
 TOKEN_SECONDS = 2
@@ -84,7 +85,7 @@ def test_a_token_that_ends_is_refreshed(ada: Visitor) -> None:
         assert me.status_code == 200
         return bool(me.json()["token"] != first)
 
-    until("a token that is another", refreshed, within=5 * TOKEN_SECONDS)
+    until(refreshed, "a token that is another", within=5 * TOKEN_SECONDS)
     assert ada.session == session
 
 
@@ -118,7 +119,7 @@ def assert_ends(visitor: Visitor) -> None:
         assert visitor.ask("/web/me").status_code == 401
         return visitor.ask("/auth/session").json() == {"authenticated": False}
 
-    until("the session is over", over, within=5 * TOKEN_SECONDS)
+    until(over, "the session is over", within=5 * TOKEN_SECONDS)
 
 
 def test_who_does_not_want_to_sign_in_is_told_so_on_a_page(site: Site) -> None:
@@ -207,7 +208,7 @@ def next_token(visitor: Visitor, than: str) -> str:
         seen.append(me.json()["token"])
         return seen[-1] != than
 
-    until("a token that is another", another, within=5 * TOKEN_SECONDS)
+    until(another, "a token that is another", within=5 * TOKEN_SECONDS)
     return seen[-1]
 
 
