@@ -18,6 +18,7 @@ test: .venv/.dev packages ## Run the tests
 	.venv/bin/python -m pytest -n auto -m "not large"
 
 test-all: .venv/.dev packages ## Run the tests, the large ones too
+	@.ci/bootstrap npm
 	.venv/bin/python -m pytest -n auto
 
 soak: .venv/.dev ## Have services go wrong at random for minutes (SECONDS=120, SEED=...)

@@ -1,28 +1,44 @@
 """The whole product on one screen: what is declared, wired to what runs it."""
 
 from collections.abc import Callable
+from pathlib import Path
 from random import random
+from secrets import token_urlsafe
+from time import time
 
-from flask import Flask, Request
+from flask import Flask
 
+from bff.auth.bearer import Bearer
+from bff.auth.http import Http
+from bff.auth.provider import OpenIdProvider
+from bff.auth.refresh import Refresher
+from bff.auth.seal import Seal
+from bff.auth.secret import kept_secret
+from bff.auth.session import Sessions
+from bff.auth.stores import open_store
+from bff.auth.tokens import TokenKeeper
 from bff.declare import snapshot
 from bff.declare.check import Checked
 from bff.declare.settings import Settings
-from bff.errors import ConfigError, Problem
-from bff.model.exchange import Headers
-from bff.model.principal import NOBODY, Principal
-from bff.model.source import Place
-from bff.observe.events import Listener, Watcher
-from bff.observe.log import log_answers, log_changes
+from bff.model.view import Config
+from bff.observe.events import AuditListener, Listener, Watcher
+from bff.observe.log import log_answers, log_audit, log_changes
 from bff.upstream.effects import PoolEffects
 from bff.upstream.exchange import Clock, Credentials, Effects, Exchange, SystemClock
 from bff.upstream.guard import Guards
 from bff.upstream.pool import PoolExchange
 from bff.web import drain
+from bff.web.authenticate import Authenticator
+from bff.web.cookies import Cookies
+from bff.web.cors import cors
+from bff.web.endpoint import SignIn
 from bff.web.gate import guard
 from bff.web.health import Management, health_routes
+from bff.web.limits import Limits
 from bff.web.problem import handle_errors
-from bff.web.views import Engine, view_routes
+from bff.web.sessions import session_routes
+from bff.web.sign_in import sign_in_routes
+from bff.web.views import Authenticate, Engine, view_routes
 
 
 def create_app(
@@ -32,52 +48,65 @@ def create_app(
     exchange: Exchange | None = None,
     effects: Effects | None = None,
     clock: Clock | None = None,
+    now: Callable[[], float] = time,
     dice: Callable[[], float] = random,
-    authenticate: Callable[[Request], Principal] | None = None,
+    authenticate: Authenticate | None = None,
     listener: Listener = log_answers,
+    audit: AuditListener = log_audit,
     watcher: Watcher = log_changes,
     timing: bool = False,
+    development: bool = False,
 ) -> Flask:
     """Wire everything together; starts no thread and opens no socket.
 
     Args:
         checked: the configuration; the last good one of `settings.config` if not given.
         settings: how the process runs; from the environment if not given.
+        now: seconds since 1970, by which sessions and tokens end.
         dice: gives numbers from 0 up to 1.
-        authenticate: says who asks; nobody is signed in if not given.
+        authenticate: says who asks; sessions and bearer tokens do if not given.
         timing: whether answers carry Server-Timing, for development.
+        development: whether people may sign in at a provider that lets anybody in.
 
     Raises:
         ConfigError: the configuration or the settings cannot be served.
     """
     settings = settings or Settings.from_env()
-    if settings.principal and authenticate is None:
-        message = "BFF_DEV_PRINCIPAL is for `bff demo`: everybody would be one person"
-        raise ConfigError([Problem(Place("environment"), message, "unset it")])
     checked = checked or snapshot.current(settings.config)
     config = checked.config
     exchange = exchange or PoolExchange(config.services, settings.pool)
     clock = clock or SystemClock()
     places = max(1, settings.pool // 2)  # so that one slow service cannot have all threads
     guards = Guards(config.services, places, clock, dice, watcher)
+    parts = _sign_in(config, settings.state, now, audit, development=development)
+    refresher = Refresher(parts.sessions, parts.providers, audit)
+    keeper = TokenKeeper(config.services, parts.providers, parts.sessions, parts.seal, refresher)
+    bearer = _bearer(config, now)
     engine = Engine(
         exchange=exchange,
-        effects=effects or PoolEffects({Credentials: _no_credentials}, settings.pool),
+        effects=effects or PoolEffects({Credentials: keeper.perform}, settings.pool),
         clock=clock,
         guards=guards,
-        authenticate=authenticate or _nobody,
+        authenticate=authenticate or Authenticator(parts.sessions, parts.cookies, bearer),
         services=config.services,
         listener=listener,
+        audit=audit,
+        limits=parts.limits,
         timing=timing,
     )
     checks = {"upstream": exchange.unready, "stopping": drain.begun}
+    if config.providers:
+        checks["sessions"] = parts.sessions.store.unready
     notes = {"configuration": snapshot.refused}
 
     app = Flask(__name__, static_folder=None)
     app.url_map.merge_slashes = False
     guard(app, config.hosts)
+    cors(app, config.frontends, checked.plans)
     handle_errors(app)
     health_routes(app, checks)
+    sign_in_routes(app, parts)
+    session_routes(app, parts)
     view_routes(app, checked.plans, config.frontends, engine)
     port = _port(settings.management_bind)
     app.wsgi_app = Management(  # type: ignore[method-assign]
@@ -86,12 +115,38 @@ def create_app(
     return app
 
 
-def _nobody(_request: Request) -> Principal:
-    return NOBODY
+def _sign_in(
+    config: Config,
+    state: Path,
+    now: Callable[[], float],
+    audit: AuditListener,
+    *,
+    development: bool,
+) -> SignIn:
+    """Everything about sessions: where they are, what seals them, who vouches for people."""
+    rules = config.session
+    takers = [each for each in config.frontends.values() if "session" in each.access]
+    own = rules.secrets or (kept_secret(state) if takers else token_urlsafe(),)
+    seal = Seal(own)
+    store = open_store(rules.store, state / "sessions.db", now)
+    return SignIn(
+        providers={
+            name: OpenIdProvider(each, Http(each.tls), now, development=development)
+            for name, each in config.providers.items()
+        },
+        sessions=Sessions(store, seal, rules, now),
+        cookies=Cookies(rules, seal, now),
+        seal=seal,
+        limits=Limits(store, config.limits, now),
+        audit=audit,
+        return_to=rules.return_to,
+        origins=frozenset(origin for each in takers for origin in each.origins),
+    )
 
 
-def _no_credentials(_effect: Credentials) -> Headers:
-    return ()
+def _bearer(config: Config, now: Callable[[], float]) -> Bearer | None:
+    issuers = config.issuers.values()
+    return Bearer(issuers, Http, now) if issuers else None
 
 
 def _port(bind: str | None) -> int | None:

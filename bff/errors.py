@@ -8,7 +8,8 @@ BffError
 │   ├── Forbidden            403  signed in, and not allowed
 │   ├── CrossSite            403  it may come from a page of somebody else's
 │   ├── Ambiguous            400  a session and a bearer token at once
-│   └── SignInFailed         400  the callback of a sign-in that did not go as it should
+│   ├── SignInFailed         400  the callback of a sign-in that did not go as it should
+│   └── RateLimited          429  more requests than a rule allows in its time
 ├── StoreAway                503  sessions cannot be read or written just now
 ├── ProviderAway             503  the identity provider cannot be asked just now
 ├── GrantEnded               401  the provider takes the refresh token no more
@@ -18,7 +19,7 @@ BffError
 │   ├── BadReply             502
 │   ├── BadStatus            502, or the upstream's own where the call says `pass`
 │   ├── TooMany              502
-│   ├── NoCredentials        502
+│   ├── NoCredentials        502, or 503 where a store or provider is away
 │   ├── CircuitOpen          503  the service is not asked just now
 │   ├── LimitReached         503  it is asked by too many already
 │   └── Cancelled            502
@@ -143,6 +144,23 @@ class SignInFailed(AuthError):
     status = 400
 
 
+class RateLimited(AuthError):
+    """More requests of one person, or from one address, than a rule allows in its time.
+
+    Args:
+        rule: which one.
+        quota: requests that it allows in its window.
+        window: seconds.
+        retry_after: seconds until the next would be answered.
+    """
+
+    status = 429
+
+    def __init__(self, rule: str, quota: int, window: int, retry_after: int) -> None:
+        super().__init__(f"more than {quota} requests in {window} s")
+        self.rule, self.quota, self.window, self.retry_after = rule, quota, window, retry_after
+
+
 class StoreAway(BffError):
     """Sessions can be neither read nor written just now; nobody is taken for anonymous."""
 
@@ -217,9 +235,17 @@ class TooMany(UpstreamError):
 
 
 class NoCredentials(UpstreamError):
-    """The credentials that a service is called with could not be had."""
+    """The credentials that a service is called with could not be had.
+
+    Args:
+        status: 503 where that may be otherwise in a moment.
+    """
 
     reason = "credentials"
+
+    def __init__(self, message: str, status: int = 502) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class CircuitOpen(UpstreamError):

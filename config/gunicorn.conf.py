@@ -69,9 +69,9 @@ worker_tmp_dir = str(_SHARED_MEMORY) if os.access(_SHARED_MEMORY, os.W_OK) else 
 
 
 def on_starting(server: Arbiter) -> None:
-    """Read the configuration before a socket is opened; a bad one ends the start with 2."""
+    """Have the configuration before a socket is opened; a bad one ends the start with 2."""
     try:
-        _take(server)
+        _allow_for_deadlines(server)  # of what `bff serve` has taken, or what is taken now
     except ConfigError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(2)

@@ -115,7 +115,7 @@ def _app(case: Case, folder: Path, urls: Mapping[str, str], parts: dict[str, Any
     if callable(parts["exchange"]):
         parts["exchange"] = parts["exchange"](checked.config.services)
     settings = Settings(management_bind=None)
-    return create_app(checked, settings, authenticate=lambda _: case.principal, **parts)
+    return create_app(checked, settings, authenticate=lambda *_: case.principal, **parts)
 
 
 def _simulated(case: Case, services: Services, folder: Path) -> Ran:

@@ -41,7 +41,7 @@ def serve():
         yield make
 
 
-def who(request):
+def who(request, _rule):
     name = request.headers.get("X-Who", "ada")
     return Principal("https://issuer", name, claims={"tenant": f"tenant-of-{name}"})
 

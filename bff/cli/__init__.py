@@ -5,7 +5,7 @@ from typing import Final
 
 import click
 
-COMMANDS: Final = ("check", "demo", "explain", "routes", "schema", "serve", "stub")
+COMMANDS: Final = ("check", "demo", "dev", "explain", "routes", "schema", "serve", "stub")
 
 
 class _Commands(click.Group):

@@ -37,15 +37,20 @@ def command(config: Path, gunicorn_config: Path | None, **given: Any) -> None:
     for name, value in given.items():
         if value is not None:
             os.environ[f"BFF_{name.upper()}"] = str(value)
-    if os.environ.get("BFF_DEV_PRINCIPAL"):
-        click.echo("bff serve: BFF_DEV_PRINCIPAL is set: everybody would be one person.", err=True)
-        click.echo("    hint: it is for `bff demo`; unset it", err=True)
-        sys.exit(2)
     path = gunicorn_config or config / "gunicorn.conf.py"
     if not path.is_file():
         click.echo(f"bff serve: there is no {path}; `--gunicorn-config` names another", err=True)
         sys.exit(2)
 
+    from bff.auth.development import refuse_development
     from bff.cli.gunicorn import Server
+    from bff.declare import snapshot
+    from bff.errors import ConfigError
 
+    try:
+        declared = snapshot.take(config).config
+        refuse_development([*declared.providers.values(), *declared.issuers.values()])
+    except ConfigError as error:
+        click.echo(str(error), err=True)
+        sys.exit(2)
     Server(path).run()

@@ -9,6 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
+from bff.declare.access import ISSUER, LIMITS, PROVIDER, SESSION
 from bff.declare.load import Node, files, load
 from bff.declare.python import PythonView, load_python
 from bff.declare.read import Key, integer, list_of, map_of, table, text, wrong
@@ -16,8 +17,10 @@ from bff.declare.services import FRONTEND, SERVICE
 from bff.declare.views import path_variables, view_reader
 from bff.declare.words import FRONTEND_NAME, NAME
 from bff.errors import ConfigError, Problem, did_you_mean
+from bff.model.access import Issuer, Limits, Provider, SessionRules
+from bff.model.service import Service
 from bff.model.source import Place
-from bff.model.view import Config, View
+from bff.model.view import Config, Frontend, View
 
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "[::1]")
 _HOST: Final = text(
@@ -33,6 +36,10 @@ ROOT_KEYS: Final = {
     "hosts": Key(list_of(_HOST), "Host names it answers to; loopback if not said.", _LOOPBACK),
     "frontends": Key(map_of(FRONTEND, FRONTEND_NAME), "Who asks.", required=True),
     "services": Key(map_of(SERVICE, NAME), "Who is asked.", required=True),
+    "providers": Key(map_of(PROVIDER, NAME), "Who people sign in with, the usual one first.", {}),
+    "issuers": Key(map_of(ISSUER, NAME), "Whose bearer tokens count.", {}),
+    "session": Key(SESSION, "How long sessions live, and where.", SessionRules()),
+    "limits": Key(LIMITS, "How often one person or address may ask.", Limits()),
     "python": Key(
         list_of(text(r"[A-Za-z_][\w.]*", "a module's name")),
         "Modules that register functions of their own.",
@@ -59,7 +66,39 @@ def _root(place: Place, values: dict[str, Any]) -> Config:
         raise wrong(place, "without a frontend there is nobody to answer")
     for name in _RESERVED_PREFIXES & frontends.keys():
         raise wrong(frontends[name].place, f"a frontend cannot be called `{name}`: it is taken")
-    return Config(values["hosts"], frontends, services, ())
+    providers = {name: replace(each, name=name) for name, each in values["providers"].items()}
+    issuers = {name: replace(each, name=name) for name, each in values["issuers"].items()}
+    _unknown_providers(services, providers)
+    _vouch_once(providers)
+    _vouch_once(issuers)
+    return Config(
+        hosts=values["hosts"],
+        frontends=frontends,
+        services=services,
+        views=(),
+        providers=providers,
+        issuers=issuers,
+        session=values["session"],
+        limits=values["limits"],
+    )
+
+
+def _unknown_providers(services: Mapping[str, Service], providers: Mapping[str, Provider]) -> None:
+    """Tokens are asked for at providers that are declared."""
+    for service in services.values():
+        name = service.grant.provider
+        if name and name not in providers:
+            hint = did_you_mean(name, providers)
+            raise wrong(service.place, f"`{service.name}` asks an unknown provider `{name}`", hint)
+
+
+def _vouch_once(declared: Mapping[str, Provider] | Mapping[str, Issuer]) -> None:
+    """An issuer is declared once: a token of it could be read by one rule or by another."""
+    seen: dict[str, str] = {}
+    for name, each in declared.items():
+        if each.issuer in seen:
+            raise wrong(each.place, f"`{seen[each.issuer]}` has the same issuer as `{name}`")
+        seen[each.issuer] = name
 
 
 ROOT: Final = table(_root, ROOT_KEYS, "bff.yaml")
@@ -207,6 +246,12 @@ def _crossing(config: Config, views: list[View]) -> list[Problem]:
                 message = f"nobody can sign in at `{frontend}`, and the view is for those who are"
                 hint = f"see `access` of {config.frontends[frontend].place}"
                 problems.append(Problem(view.place, message, hint))
+            elif view.require and not _asks(view, config.frontends[frontend]):
+                message = (
+                    f"`require` of somebody at `{frontend}`, where nobody is asked who they are"
+                )
+                hint = "make the view `access: signed_in`, and give the frontend a way to sign in"
+                problems.append(Problem(view.place, message, hint))
         for frontend in (view.shapes.keys() - set(view.frontends)) & config.frontends.keys():
             message = f"a shape for `{frontend}`, which does not have this view"
             problems.append(Problem(view.place, message, "see `frontends`"))
@@ -219,6 +264,10 @@ def _crossing(config: Config, views: list[View]) -> list[Problem]:
                 message = f"the route /{frontend}{view.route} is {other.name}'s already"
                 problems.append(Problem(view.place, message, f"see {other.place}"))
     return problems
+
+
+def _asks(view: View, frontend: Frontend) -> bool:
+    return bool(frontend.access) and view.access_at(frontend) != "public"
 
 
 def _unused(calls: Mapping[str, Loaded], views: Mapping[str, Loaded]) -> list[Problem]:

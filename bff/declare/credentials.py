@@ -1,11 +1,12 @@
-"""Whose credentials a service is called with: nobody's, the person's, or our own."""
+"""Whose credentials a service is called with: nobody's, the caller's, or our own."""
 
 from base64 import b64encode
 from typing import Any, Final
 
 from bff.declare.load import Node
 from bff.declare.read import Key, Reader, one_of, table, text, wrong
-from bff.declare.words import REQUEST_HEADER
+from bff.declare.words import NAME, REQUEST_HEADER
+from bff.model.service import Grant
 from bff.model.source import Place
 
 
@@ -17,7 +18,7 @@ def _secret(node: Node) -> str:
     return node.raw
 
 
-_SECRET: Final = Reader(_secret, {"type": ["string", "number", "boolean"]})
+SECRET: Final = Reader(_secret, {"type": ["string", "number", "boolean"]})
 
 
 def _basic(user: str, password: str) -> tuple[str, str]:
@@ -25,18 +26,11 @@ def _basic(user: str, password: str) -> tuple[str, str]:
     return "authorization", f"Basic {encoded}"
 
 
-def _only_one(place: Place, values: dict[str, Any]) -> tuple[str, str]:
-    if len(values) != 1:
-        raise wrong(place, "credentials are `none`, `session`, `basic` or `api_key`")
-    header: tuple[str, str] = next(iter(values.values()))
-    return header
-
-
 _BASIC: Final = table(
     lambda _, values: _basic(values["user"], values["password"]),
     {
         "user": Key(text(r"[^:\x00-\x1f]+", "a user's name"), "The name.", required=True),
-        "password": Key(_SECRET, "The password, by reference.", required=True),
+        "password": Key(SECRET, "The password, by reference.", required=True),
     },
     "basic credentials",
 )
@@ -44,19 +38,47 @@ _API_KEY: Final = table(
     lambda _, values: (values["header"], values["value"]),
     {
         "header": Key(REQUEST_HEADER, "The header that holds it.", "x-api-key"),
-        "value": Key(_SECRET, "The key, by reference.", required=True),
+        "value": Key(SECRET, "The key, by reference.", required=True),
     },
     "an API key",
 )
-_OWN: Final = table(
-    _only_one,
-    {"basic": Key(_BASIC, "RFC 7617."), "api_key": Key(_API_KEY, "A key in a header.")},
-    "credentials",
+_GRANT: Final = table(
+    lambda _, values: Grant(**values),
+    {
+        "audience": Key(text(r"\S+", "an audience"), "Whom the token is for.", ""),
+        "scope": Key(text(r"\S+( \S+)*", "scopes with spaces between"), "What it allows.", ""),
+        "provider": Key(NAME, "Who is asked; the first that is declared, if not said.", ""),
+    },
+    "a grant",
 )
-_WHOSE: Final = one_of("none", "session")
 
 
-CREDENTIALS: Final = Reader(
-    lambda node: (_OWN if isinstance(node.value, dict) else _WHOSE).read(node),
-    {"anyOf": [_WHOSE.schema, _OWN.schema]},
-)
+def _one_kind(place: Place, values: dict[str, Any]) -> dict[str, Any]:
+    """What a service has for its credentials: their kind, and what that needs."""
+    if len(values) != 1:
+        raise wrong(place, f"credentials are one of {', '.join(dict.fromkeys((*_WORDS, *_KINDS)))}")
+    ((kind, value),) = values.items()
+    if kind in {"basic", "api_key"}:
+        return {"credentials": "static", "secret": (value,)}
+    return {"credentials": kind, "grant": value}
+
+
+_WORDS: Final = ("none", "session", "relay", "exchange", "client")
+_KINDS: Final = {
+    "basic": Key(_BASIC, "RFC 7617."),
+    "api_key": Key(_API_KEY, "A key in a header."),
+    "exchange": Key(_GRANT, "A token made of the caller's, for this service (RFC 8693)."),
+    "client": Key(_GRANT, "A token of our own (RFC 6749, section 4.4)."),
+}
+_WORD: Final = one_of(*_WORDS)
+_TABLE: Final = table(_one_kind, _KINDS, "credentials")
+
+
+def _read(node: Node) -> dict[str, Any]:
+    if isinstance(node.value, dict):
+        kind: dict[str, Any] = _TABLE.read(node)
+        return kind
+    return {"credentials": _WORD.read(node)}
+
+
+CREDENTIALS: Final = Reader(_read, {"anyOf": [_WORD.schema, _TABLE.schema]})

@@ -10,6 +10,7 @@ from typing import Final, Literal
 
 from bff.engine.plan import Plan
 from bff.engine.reads import Path
+from bff.model.service import OF_THE_CALLER
 
 _CLAIMS: Final = ("session", "claims")
 
@@ -57,7 +58,7 @@ def _inputs(plan: Plan, name: str) -> set[str]:
     call = plan.nodes[name].compiled
     found = _named(call.reads.all | call.selects.all)
     found |= {f"headers.{header}" for header in call.forward}
-    if call.service.credentials != "none":
+    if call.service.credentials in OF_THE_CALLER:
         found.add(f"session (credentials of {call.service.name})")
     return found
 

@@ -16,7 +16,14 @@ from bff.declare.read import (
     text,
     wrong,
 )
-from bff.declare.words import ADDRESS, FORWARDED_HEADER, HEADERS, REPLY_HEADER, REQUEST_HEADER
+from bff.declare.words import (
+    ADDRESS,
+    FORWARDED_HEADER,
+    HEADERS,
+    ORIGIN,
+    REPLY_HEADER,
+    REQUEST_HEADER,
+)
 from bff.model.policy import Eject
 from bff.model.service import Links, Service, Tls
 from bff.model.source import Place
@@ -26,10 +33,6 @@ _TIMEOUT: Final = 2.0
 _BUDGET: Final = 0.2
 _RENEW: Final = 60.0
 _MAX_REPLY: Final = 8 * 1024 * 1024
-
-_ORIGIN: Final = text(
-    r"https?://[a-z0-9.-]+(:\d+)?", "an exact origin", 'such as "https://shop.example"'
-)
 
 
 def _tls(place: Place, values: dict[str, Any]) -> Tls:
@@ -50,7 +53,7 @@ TLS: Final = table(
 LINKS: Final = table(
     lambda _, values: Links(**values),
     {
-        "origins": Key(list_of(_ORIGIN), "Origins that stand for the service in its links.", ()),
+        "origins": Key(list_of(ORIGIN), "Origins that stand for the service in its links.", ()),
         "under": Key(text(r"/[A-Za-z0-9._~/-]*", "a path"), "What links are at or below.", "/"),
     },
     "links",
@@ -78,7 +81,7 @@ SERVICE_KEYS: Final = {
     "max_reply": Key(
         SIZE, "How large one reply may be, decompressed; 8MB if not said.", _MAX_REPLY
     ),
-    "credentials": Key(CREDENTIALS, "Whose credentials its requests carry.", "none"),
+    "credentials": Key(CREDENTIALS, "Whose credentials its requests carry; none if not said."),
     "tls": Key(TLS, "A private authority, and a certificate of our own."),
     "links": Key(LINKS, "Where links of its replies may lead."),
     "redirects": Key(
@@ -103,8 +106,7 @@ def _others(place: Place, urls: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _service(place: Place, values: dict[str, Any]) -> Service:
-    if isinstance(values["credentials"], tuple):
-        values |= {"credentials": "static", "secret": (values["credentials"],)}
+    values |= values.pop("credentials", {})
     urls = values.pop("url")
     values["others"] = _others(place, urls)
     values["url"] = urls[0]
@@ -134,7 +136,7 @@ FRONTEND_KEYS: Final = {
         "The ways to sign in that it accepts, or `none`.",
         required=True,
     ),
-    "origins": Key(list_of(_ORIGIN), "Exact origins of its pages.", ()),
+    "origins": Key(list_of(ORIGIN), "Exact origins of its pages.", ()),
     "languages": Key(list_of(_LANGUAGE), "Languages it speaks, the default first.", ()),
 }
 

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Self
 
@@ -10,6 +10,11 @@ from bff.errors import ConfigError, Problem
 from bff.model.source import Place
 
 _MOST_PORT: Final = 65535
+
+
+def _state_folder() -> Path:
+    """Where programs of this user keep what outlives them (XDG Base Directory)."""
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state") / "bff"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +29,7 @@ class Settings:
         threads: BFF_THREADS, requests answered at once in each process.
         pool: BFF_POOL, upstream requests in flight at once in each process.
         drain: BFF_DRAIN, seconds between saying that it is not ready and taking no more requests.
-        principal: BFF_DEV_PRINCIPAL, a person that everybody is taken for; development only.
+        state: BFF_STATE, the folder of the sessions that are not in Redis.
     """
 
     config: Path = Path("config")
@@ -34,7 +39,7 @@ class Settings:
     threads: int = 16
     pool: int = 64
     drain: int = 0
-    principal: str | None = None
+    state: Path = field(default_factory=_state_folder)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Self:
@@ -71,7 +76,7 @@ class Settings:
             threads=number("BFF_THREADS", 16, 1024),
             pool=number("BFF_POOL", 64, 4096),
             drain=number("BFF_DRAIN", 0, 300, least=0),
-            principal=environ.get("BFF_DEV_PRINCIPAL") or None,
+            state=Path(environ.get("BFF_STATE") or _state_folder()),
         )
         one, other = (
             text.rpartition(":")[2] for text in (settings.bind, settings.management_bind or "")

@@ -13,6 +13,7 @@ from referencing import Registry
 from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT202012
 
+from bff.declare.access import REQUIREMENT
 from bff.declare.calls import call_reader
 from bff.declare.load import Node
 from bff.declare.params import PARAM
@@ -157,6 +158,12 @@ def view_keys(shared: Mapping[str, Node]) -> dict[str, Key]:
             one_of("signed_in", "optional", "public"),
             "Who may ask; signed_in if the frontend has a way to sign in.",
         ),
+        "require": Key(REQUIREMENT, "What who asks must have: scopes, claims."),
+        "csrf": Key(
+            one_of("header", "origin"),
+            "How a browser shows that a page of ours asks; by X-CSRF if not said.",
+            "header",
+        ),
         "timeout": Key(DURATION, "How long the answer may take; 5s if not said.", _TIMEOUT),
         "reserve": Key(DURATION, "What of that is kept for the answer itself."),
         "params": Key(map_of(PARAM, NAME), "Parameters of path and query.", {}),
@@ -210,6 +217,8 @@ def _view(name: str, place: Place, values: dict[str, Any], frontends: Mapping[st
         calls=_calls(place, values),
         params=_params(route, values["params"]),
         access=values.get("access"),
+        require=values.get("require"),
+        csrf=values["csrf"],
         shape=values.get("shape"),
         shapes=values["shapes"],
         timeout=values["timeout"],

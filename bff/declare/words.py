@@ -27,18 +27,19 @@ HOP_BY_HOP: Final = frozenset(  # RFC 9110, section 7.6.1, and its predecessors
 _FRAMING: Final = frozenset(
     {"host", "content-length", "content-encoding", "expect", "accept-encoding"}
 )
+_WHO_ASKS: Final = frozenset({"cookie", "authorization", "x-csrf"})
 # what the answer itself decides; an upstream's word on it would be wrong
 _OURS: Final = frozenset(
     {"content-type", "bff-calls", "server-timing", "x-request-id", "date", "server"}
 )
 
 
-def _header(refused: frozenset[str], why: str) -> Reader:
+def _header(refused: frozenset[str], why: str, prefix: str = "\0") -> Reader:
     form = text(_TOKEN, "a header's name")
 
     def read(node: Node) -> str:
         name: str = form.read(node).lower()
-        if name in refused:
+        if name in refused or name.startswith(prefix):
             raise wrong(node.place, f"the header `{name}` {why}")
         return name
 
@@ -47,10 +48,12 @@ def _header(refused: frozenset[str], why: str) -> Reader:
 
 REQUEST_HEADER: Final = _header(HOP_BY_HOP | _FRAMING, "belongs to one connection: it cannot cross")
 FORWARDED_HEADER: Final = _header(
-    HOP_BY_HOP | _FRAMING | {"content-type"},
-    "belongs to one message or connection: it cannot cross",
+    HOP_BY_HOP | _FRAMING | _WHO_ASKS | {"content-type"},
+    "is between the client and us: it cannot cross (see `credentials`)",
 )
-REPLY_HEADER: Final = _header(HOP_BY_HOP | _FRAMING | _OURS, "is the answer's own: it cannot cross")
+REPLY_HEADER: Final = _header(
+    HOP_BY_HOP | _FRAMING | _OURS, "is the answer's own: it cannot cross", "access-control-"
+)
 _TEMPLATES: Final = map_of(source("a template"), REQUEST_HEADER)
 HEADERS: Final = Reader(lambda node: tuple(_TEMPLATES.read(node).items()), _TEMPLATES.schema)
 
@@ -80,3 +83,8 @@ def _address(node: Node) -> str:
 
 
 ADDRESS: Final = Reader(_address, {"type": "string", "format": "uri"})
+ORIGIN: Final = text(  # as browsers write it (RFC 6454, section 6.2): without a default port
+    r"(https://[a-z0-9.-]+(?!:443$)|http://[a-z0-9.-]+(?!:80$))(:\d+)?",
+    "an exact origin",
+    'as browsers write it: "https://shop.example"',
+)

@@ -1,7 +1,8 @@
 """The page that people see first: a view's two answers side by side, and the calls behind them.
 
-It is for `bff demo` alone: besides its files it serves what the page has to know of the views, and
-passes changes of the stub services on to their control API, which is on a port of its own.
+It is for `bff demo` and `bff dev` alone: besides its files it serves what the page has to know of
+the views, and passes changes of the stub services on to their control API, which is on a port of
+its own.
 """
 
 import re
@@ -18,7 +19,7 @@ from flask import Flask, Response, abort, request
 from bff.declare.check import Checked
 from bff.dev.stub_service import State
 from bff.engine.plan import Node, Plan
-from bff.model.view import Param
+from bff.model.view import Frontend, Param
 
 _FOLDER: Final = Path(__file__).parent / "page"
 _POLICY: Final = "; ".join(
@@ -42,15 +43,16 @@ _MOST_LATENCY_MS: Final = 60_000
 _STUB_SECONDS: Final = 5.0
 
 
-def page_routes(app: Flask, checked: Checked, stub: str | None) -> None:
+def page_routes(app: Flask, checked: Checked, stub: str | None, *, shop: bool = False) -> None:
     """Serve the page at `/`, its files and what it asks for below `/demo/`.
 
     Args:
         checked: the configuration that `app` serves.
         stub: the address of the stubs' control API (`http://127.0.0.1:…`); None where there is
             none, and the page then shows no controls.
+        shop: whether the view `home` is the shop's, and can be drawn as its customers see it.
     """
-    told = orjson.dumps(_told(checked))
+    told = orjson.dumps({**_told(checked), "shop": shop, "stubs": stub is not None})
 
     def views() -> Response:
         _refuse_strangers()
@@ -156,7 +158,9 @@ def _told(checked: Checked) -> dict[str, Any]:
             name: {"timeout_ms": round(each.timeout * 1000)}
             for name, each in checked.config.services.items()
         },
-        "views": [_view(each) for each in asked],
+        "views": [_view(each, checked.config.frontends[each.frontend]) for each in asked],
+        "providers": list(checked.config.providers),
+        "idle_seconds": checked.config.session.idle,
         "declared": {name: _declared(Path(file)) for name, file in files.items()},
     }
 
@@ -169,12 +173,13 @@ def _declared(file: Path) -> Mapping[str, str]:
     return {"file": "/".join(file.parts[-2:]), "text": text}
 
 
-def _view(plan: Plan) -> dict[str, Any]:
+def _view(plan: Plan, frontend: Frontend) -> dict[str, Any]:
     view = plan.view
     return {
         "name": view.name,
         "frontend": plan.frontend,
         "route": f"/{plan.frontend}{view.route}",
+        "access": view.access_at(frontend),
         "timeout_ms": round(view.timeout * 1000),
         "params": [_param(each) for each in view.params],
         "calls": {name: _call(node) for name, node in plan.nodes.items()},

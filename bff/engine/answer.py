@@ -10,7 +10,7 @@ from bff.engine.plan import Plan
 from bff.errors import BadStatus, BffError, CircuitOpen, LimitReached, TimedOut, UpstreamError
 from bff.model.exchange import Headers, Outcome
 from bff.model.principal import Principal
-from bff.model.service import Service
+from bff.model.service import OF_THE_CALLER
 
 _OK: Final = 200
 _UNAUTHORIZED: Final = 401
@@ -76,17 +76,13 @@ class Answer:
     failure: Failure | None = None
 
 
-def of_caller(service: Service) -> bool:
-    """Whether a service is called with what whoever asks has been given."""
-    return service.credentials in {"session", "exchange"}
-
-
 def failure_of(call: CompiledCall, error: BffError, reason: str) -> Failure:
     """The failure that a required call's error is for the view."""
     status = error.status
     if isinstance(error, BadStatus):
         passed = error.upstream_status in call.call.passes
-        if passed or (error.upstream_status == _UNAUTHORIZED and of_caller(call.service)):
+        personal = call.service.credentials in OF_THE_CALLER
+        if passed or (error.upstream_status == _UNAUTHORIZED and personal):
             status = error.upstream_status
     after = error.retry_after if isinstance(error, CircuitOpen | LimitReached) else None
     return Failure(status, call=call.name, reason=reason, retry_after=after)

@@ -13,14 +13,14 @@ from bff.engine.budget import Budget
 from bff.engine.compile import CompiledCall
 from bff.engine.expression import truthy
 from bff.engine.fanout import fan_out
-from bff.engine.means import Means, keep_credentials
+from bff.engine.means import Means, credentials_for, keep_credentials
 from bff.engine.plan import Node, Plan
 from bff.engine.pursue import Pursuit
 from bff.engine.settle import Running, Settled, Timing, give_up_items, settle
 from bff.engine.template import header_value
 from bff.errors import BffError, Cancelled, GrantEnded, TimedOut, Unfillable
 from bff.model.exchange import Deadline, Headers, Outcome, OutcomeKind
-from bff.upstream.exchange import Clock, Completion, Credentials, Effects, Exchange, Mailbox
+from bff.upstream.exchange import Clock, Completion, Effects, Exchange, Mailbox
 from bff.upstream.guard import Guards
 
 _LOOK: Final = 0.25  # seconds between two looks for whether the client is still there
@@ -105,8 +105,8 @@ class Run:
         self._judge()
         if self.failure:
             return
-        for name in self.plan.credentials:
-            effect = Credentials(name.removeprefix("@"), self.asked.principal)
+        for name, service in self.plan.credentials.items():
+            effect = credentials_for(service, self.asked.principal)
             self._attempts.obtain(effect, self.deadline, partial(self._obtained, name))
         if self.asked.gone and self.plan.changes_nothing:
             self._look_again()

@@ -9,8 +9,9 @@ from bff.engine.budget import Budget
 from bff.engine.settle import Running
 from bff.errors import AuthError, BffError, GrantEnded, NoCredentials, UpstreamError
 from bff.model.exchange import Headers
-from bff.model.principal import Principal
-from bff.upstream.exchange import Clock
+from bff.model.principal import NOBODY, Principal
+from bff.model.service import OF_THE_CALLER, Service
+from bff.upstream.exchange import Clock, Credentials
 from bff.upstream.guard import Guards
 
 
@@ -47,6 +48,12 @@ class Whole(Protocol):
         """Whoever asks has to sign in again."""
 
 
+def credentials_for(service: Service, asker: Principal, rejected: Headers = ()) -> Credentials:
+    """The effect of having a service's credentials; our own are the same whoever asks."""
+    whose = asker if service.credentials in OF_THE_CALLER else NOBODY
+    return Credentials(service.name, whose, rejected)
+
+
 def keep_credentials(means: Means, whole: Whole, service: str, result: Headers | BffError) -> bool:
     """Keep what an effect brought for the requests to come.
 
@@ -57,6 +64,6 @@ def keep_credentials(means: Means, whole: Whole, service: str, result: Headers |
         whole.unauthorized(result)
         return True
     if isinstance(result, BffError) and not isinstance(result, UpstreamError):
-        result = NoCredentials(str(result))
+        result = NoCredentials(str(result), result.status)
     means.credentials[service] = result
     return False

@@ -17,7 +17,7 @@ RESERVED: Final = frozenset(
 )
 _NULL: Final = ("null",)  # a name that nothing has, and so null: `owner == null` reads well
 _LITERALS: Final = frozenset({"true", "false"})
-_SESSION: Final = frozenset({"sub", "claims", "signed_in"})
+_SESSION: Final = frozenset({"sub", "claims", "signed_in", "visitor"})
 
 
 class Names:

@@ -55,7 +55,7 @@ class Plan:
         awaits: for each call what must be there before it starts: calls, and credentials, which
             are hidden nodes called `@service`.
         dependents: the same the other way round.
-        credentials: services whose credentials must be had before they are called.
+        credentials: the services whose credentials must be had first, by their hidden nodes.
         forward: names of the client's headers that any of the calls passes on.
         refusals: errors of the view's own, to be judged as soon as they can be.
         require_any: calls of which at least one must come.
@@ -68,7 +68,7 @@ class Plan:
     awaits: Mapping[str, frozenset[str]]
     dependents: Mapping[str, tuple[str, ...]]
     shape: Shape
-    credentials: tuple[str, ...]
+    credentials: Mapping[str, Service]
     forward: frozenset[str]
     refusals: tuple[Judgement, ...] = ()
     require_any: tuple[str, ...] = ()
@@ -233,7 +233,9 @@ def _plan_for(
         awaits=awaits,
         dependents={name: tuple(names) for name, names in dependents.items()},
         shape=shape,
-        credentials=tuple(sorted(frozenset().union(*map(_hidden, own.values())))),
+        credentials={
+            name: node.compiled.service for node in own.values() for name in sorted(_hidden(node))
+        },
         forward=frozenset().union(*(node.compiled.forward for node in own.values())),
         refusals=refusals,
         require_any=tuple(source.text for source in view.require_any),
@@ -244,7 +246,7 @@ def _plan_for(
 def _hidden(node: Node) -> frozenset[str]:
     """The hidden node of the credentials that a call needs, if it needs any that must be had."""
     service = node.compiled.service
-    return frozenset({f"@{service.name}"} if service.credentials == "session" else ())
+    return frozenset({f"@{service.name}"} if service.asks_for_tokens else ())
 
 
 def _shape(view: View, frontend: str) -> Shape:

@@ -12,7 +12,7 @@ from bff.engine.answer import Replied
 from bff.engine.compile import CompiledCall
 from bff.engine.fanout import by_key
 from bff.engine.links import redirected
-from bff.engine.means import Means, Whole, keep_credentials
+from bff.engine.means import Means, Whole, credentials_for, keep_credentials
 from bff.engine.reading import Stood, connection_names, read_reply
 from bff.engine.settle import Running
 from bff.errors import (
@@ -23,7 +23,6 @@ from bff.errors import (
     TooMany,
 )
 from bff.model.exchange import Deadline, Headers, Reply
-from bff.upstream.exchange import Credentials
 from bff.upstream.guard import Permit
 from bff.upstream.hedge import Latencies, hedge_after
 from bff.upstream.retry import wait_before
@@ -197,13 +196,15 @@ class Pursuit:
         service = self._compiled.service.name
         known = self._means.credentials.get(service, ())
         if known != self._sent_with:  # another request has had the same answer before
-            self._renew(known)
+            self._renew(reply, known)
             return True
-        effect = Credentials(service, self._means.principal, self._sent_with)
-        self._means.attempts.obtain(effect, self._call.ends, self._renew, self._lost)
+        wanted = self._compiled.service
+        effect = credentials_for(wanted, self._means.principal, self._sent_with)
+        then = partial(self._renew, reply)
+        self._means.attempts.obtain(effect, self._call.ends, then, self._lost)
         return True
 
-    def _renew(self, credentials: Headers | BffError) -> None:
+    def _renew(self, reply: Reply, credentials: Headers | BffError) -> None:
         """Send the request once more with what it is to be sent with from now on."""
         service = self._compiled.service.name
         if keep_credentials(self._means, self._whole, service, credentials):
@@ -212,6 +213,9 @@ class Pursuit:
         try:
             if isinstance(known, BffError):
                 raise known
+            if known == self._sent_with:  # there are no others: the 401 is the reply
+                self._end(read(self._means.replies, self._compiled, reply))
+                return
             self._means.budget.send(1)
         except BffError as error:
             self._end(error)

@@ -1,10 +1,12 @@
 """An internal upstream and what is declared of it."""
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from bff.model.policy import Balance, Break, Eject, Hedge, Retry
 from bff.model.source import Place, Source
 
+Credentials = Literal["none", "static", "session", "relay", "exchange", "client"]
 HeaderTemplates = tuple[tuple[str, Source], ...]
 
 
@@ -31,6 +33,24 @@ class Tls:
 
 
 @dataclass(frozen=True, slots=True)
+class Grant:
+    """For what a token is asked for.
+
+    Args:
+        audience: whom it is for (RFC 8693, section 2.1); the service's name if empty.
+        scope: what it is good for, words with spaces between.
+        provider: who is asked; the caller's own, or the first that is declared, if empty.
+    """
+
+    audience: str = ""
+    scope: str = ""
+    provider: str = ""
+
+
+OF_THE_CALLER = frozenset({"session", "relay", "exchange"})  # credentials that belong to who asks
+
+
+@dataclass(frozen=True, slots=True)
 class Service:
     """One internal HTTP service.
 
@@ -41,8 +61,10 @@ class Service:
         limit: requests in flight at once per process; None is half the pool.
         wait: seconds that a request waits for a place of these; None is all it has.
         max_reply: bytes of one decoded reply body.
-        credentials: whose credentials its requests carry: `none`, `session`, or our own (`static`).
-        secret: the header of our own credentials; never shown.
+        credentials: what its requests carry: `none`, the caller's token (`session`, also a bearer's
+            with `relay`), one made of it (`exchange`), or our own (`client`, `static`).
+        grant: for `exchange` and `client`.
+        secret: the header of static credentials; never shown.
         redirects: whether a redirect is followed, within `links`.
         headers: templates of headers sent with every request.
         forward: names of the client's headers that are passed on, in lower case.
@@ -59,7 +81,8 @@ class Service:
     timeout: float
     max_reply: int
     limit: int | None = None
-    credentials: str = "none"
+    credentials: Credentials = "none"
+    grant: Grant = Grant()
     secret: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     tls: Tls | None = None
     links: Links | None = None
@@ -78,6 +101,11 @@ class Service:
     balance: Balance = "least_outstanding"
     eject: Eject = field(default_factory=Eject)
     renew: float = 60.0
+
+    @property
+    def asks_for_tokens(self) -> bool:
+        """Whether its credentials have to be obtained before it can be called."""
+        return self.credentials not in {"none", "static"}
 
     @property
     def urls(self) -> tuple[str, ...]:

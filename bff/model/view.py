@@ -4,11 +4,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from bff.model.access import Issuer, Limits, Provider, SessionRules
 from bff.model.policy import Hedge, Retry
 from bff.model.service import HeaderTemplates, Service
 from bff.model.source import Place, Source, Tree
 
 Access = Literal["signed_in", "optional", "public"]
+Csrf = Literal["header", "origin"]
 Rung = Literal["required", "optional", "fallback"]
 BodyKind = Literal["none", "json", "form", "multipart", "json_with"]
 Decode = Literal["json", "text", "xml", "bytes", "none"]
@@ -143,6 +145,19 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
+class Requirement:
+    """What who asks must have besides being signed in.
+
+    Args:
+        scope: scopes, all of them.
+        claims: claims, each with the values of which it must be, or hold, one.
+    """
+
+    scope: tuple[str, ...] = ()
+    claims: tuple[tuple[str, tuple[Any, ...]], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class View:
     """One declared endpoint of one or more frontends.
 
@@ -166,6 +181,9 @@ class View:
         max_calls: requests that one answer may cost.
         max_bytes: bytes that all its replies together may have.
         strict: whether undeclared query parameters are refused.
+        require: what who asks must have.
+        csrf: how a browser's request shows that it is from a page of ours: by a header, or, where
+            none can be sent, by its origin alone.
     """
 
     name: str
@@ -182,6 +200,8 @@ class View:
     max_calls: int = 200
     max_bytes: int = 32 * 1024 * 1024
     strict: bool = False
+    require: Requirement | None = None
+    csrf: Csrf = "header"
     method: str = "GET"
     version: int = 1
     deprecated: int | None = None
@@ -215,3 +235,7 @@ class Config:
     frontends: Mapping[str, Frontend]
     services: Mapping[str, Service]
     views: tuple[View, ...]
+    providers: Mapping[str, Provider] = field(default_factory=dict)
+    issuers: Mapping[str, Issuer] = field(default_factory=dict)
+    session: SessionRules = field(default_factory=SessionRules)
+    limits: Limits = field(default_factory=Limits)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from bff.model.exchange import Outcome
 
@@ -23,6 +24,28 @@ class Answered:
     outcomes: Mapping[str, Outcome]
 
 
+Audit = Literal["signed_in", "signed_out", "refreshed", "ended", "refused"]
+
+
+@dataclass(frozen=True, slots=True)
+class Audited:
+    """Something happened to a session, or somebody was refused.
+
+    Args:
+        session: the hash of the session's id, which opens nothing.
+        reason: why, as one token; for what is refused or ended.
+        id: the request's id; empty where it did not happen in one.
+    """
+
+    what: Audit
+    issuer: str = ""
+    subject: str = ""
+    session: str = ""
+    provider: str = ""
+    reason: str = ""
+    id: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class AddressChanged:
     """What is known of an address of a service has changed.
@@ -37,4 +60,5 @@ class AddressChanged:
 
 
 Listener = Callable[[Answered], None]
+AuditListener = Callable[[Audited], None]
 Watcher = Callable[[AddressChanged], None]

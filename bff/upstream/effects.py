@@ -1,6 +1,7 @@
 """Effects on a bounded pool of threads: what several conductors want at once takes place once."""
 
 from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from threading import Lock
 from typing import Any
@@ -11,6 +12,18 @@ from bff.upstream.exchange import Completion, Effect, Sink
 from bff.upstream.workers import Workers
 
 Performer = Callable[[Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Longer:
+    """What a performer gives for an effect that has to wait for somebody far away.
+
+    It is done on threads of its own, so that whoever hangs there holds up nobody else.
+    """
+
+    work: Callable[[], Any]
+
+
 _Waiter = tuple[int, Sink]
 
 
@@ -21,9 +34,9 @@ class PoolEffects:
     those who wait, and whoever leaves does not disturb the others.
 
     Args:
-        performers: for each type of effect the function that does it; it may block, within bounds
-            of its own, and raises BffError.
-        size: threads.
+        performers: for each type of effect the function that does it, or says that it takes
+            `Longer`; it may block, within bounds of its own, and raises BffError.
+        size: threads for either.
 
     Threads start with the first effect, so one may be made before a fork.
     """
@@ -31,6 +44,7 @@ class PoolEffects:
     def __init__(self, performers: Mapping[type, Performer], size: int) -> None:
         self._performers = performers
         self._workers = Workers(size, "bff-effects")
+        self._longer = Workers(size, "bff-effects-longer")
         self._lock = Lock()
         self._flights: dict[Hashable, list[_Waiter]] = {}
 
@@ -46,7 +60,8 @@ class PoolEffects:
                 return waiter
             self._flights[key] = [waiter]
         try:
-            self._workers.submit(partial(self._perform, effect, key))
+            work = partial(self._performers[type(effect)], effect)
+            self._workers.submit(partial(self._perform, work, key))
         except RuntimeError as error:
             self._land(key, Unreachable(f"no thread: {error}"))
         return waiter
@@ -57,14 +72,18 @@ class PoolEffects:
     def close(self) -> None:
         """End the threads."""
         self._workers.close()
+        self._longer.close()
 
-    def _perform(self, effect: Effect, key: Hashable) -> None:
+    def _perform(self, work: Callable[[], Any], key: Hashable) -> None:
         try:
-            result: Any = self._performers[type(effect)](effect)
+            result: Any = work()
+            if isinstance(result, Longer):
+                self._longer.submit(partial(self._perform, result.work, key))
+                return
         except BffError as error:
             result = error
         except Exception as error:  # noqa: BLE001  (whatever it raises, somebody waits)
-            result = Unreachable(f"{type(error).__name__}: {error}")
+            result = Unreachable(type(error).__name__)  # its text may hold what it happened to
         self._land(key, result)
 
     def _land(self, key: Hashable, result: Any) -> None:

@@ -8,6 +8,7 @@ from werkzeug.http import http_date
 
 from bff.model.exchange import Headers, Outcome
 from bff.model.view import View
+from bff.web.authenticate import Rule
 
 # RFC 9651: keys and tokens of ours are plain, so that serialising (section 4.1) is joining.
 _SEPARATOR: Final = ", "
@@ -53,6 +54,14 @@ def lifecycle_headers(view: View) -> dict[str, str]:
     if view.sunset is not None:
         headers["Sunset"] = http_date(view.sunset)
     return headers
+
+
+def varies(rule: Rule) -> tuple[str, ...]:
+    """The request headers by which who asks is known (RFC 9110, section 12.5.5)."""
+    if rule.access == "public":
+        return ()
+    names = {"session": "Cookie", "bearer": "Authorization"}
+    return tuple(names[way] for way in rule.frontend.access)
 
 
 def _outcome(outcome: Outcome) -> str:

@@ -8,7 +8,6 @@ import orjson
 from flask import Flask, Response, g
 from werkzeug.exceptions import HTTPException
 
-from bff.errors import BffError, LoginRequired
 from bff.observe.log import logger
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -37,11 +36,6 @@ def problem(status: int, detail: str = "", *, title: str = "", **members: Any) -
 def handle_errors(app: Flask) -> None:
     """Answer whatever is raised while a request is handled with a problem."""
 
-    def ours(error: BffError) -> Response:
-        if isinstance(error, LoginRequired):
-            return problem(error.status, "sign in first")
-        return unforeseen(error)
-
     def werkzeugs(error: HTTPException) -> Response:
         response = problem(error.code or 500)
         for name, value in error.get_headers():
@@ -56,6 +50,5 @@ def handle_errors(app: Flask) -> None:
         )
         return problem(500)
 
-    app.register_error_handler(BffError, ours)
     app.register_error_handler(HTTPException, werkzeugs)
     app.register_error_handler(Exception, unforeseen)

@@ -1,26 +1,29 @@
 """Views as routes: a request becomes values for a plan, the conductor's answer a response."""
 
 from collections.abc import Callable, Mapping
-from copy import deepcopy
 from dataclasses import dataclass
 from math import ceil
 from typing import Any, Final
 
+import orjson
 from flask import Flask, Request, Response, g, request
 
+from bff.declare.scope import scope_of
 from bff.engine.answer import Answer, Asked, Failure
 from bff.engine.conduct import conduct
 from bff.engine.converse import converse
 from bff.engine.params import BadValue, decode
 from bff.engine.plan import Plan
-from bff.errors import LoginRequired
+from bff.errors import AuthError, BffError, InvalidToken, LoginRequired, StoreAway
 from bff.model.exchange import Deadline
 from bff.model.principal import NOBODY, Principal
 from bff.model.service import Service
 from bff.model.view import Frontend, View
-from bff.observe.events import Answered, Listener
+from bff.observe.events import Answered, Audited, AuditListener, Listener
 from bff.upstream.exchange import Clock, Effects, Exchange
 from bff.upstream.guard import Guards
+from bff.web.address import client_address
+from bff.web.authenticate import Rule, admit
 from bff.web.body import BadBody, BodyReader
 from bff.web.encode import encode
 from bff.web.gone import gone_of
@@ -30,11 +33,14 @@ from bff.web.headers import (
     lifecycle_headers,
     respondable,
     timing_header,
+    varies,
 )
+from bff.web.limits import Limits
 from bff.web.problem import problem
+from bff.web.refusal import RETRY_AFTER, how_to_sign_in, refusal
 
 _NO_CONTENT: Final = frozenset({204, 205})
-Authenticate = Callable[[Request], Principal]
+Authenticate = Callable[[Request, Rule], Principal]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +50,7 @@ class Engine:
     Args:
         guards: what is known of the services, shared by all requests.
         authenticate: says who asks, from the request.
+        limits: how often one person may ask; None for as often as they like.
         services: what expressions may know of services.
         timing: whether answers carry Server-Timing; for development, it tells of the inside.
     """
@@ -55,6 +62,8 @@ class Engine:
     authenticate: Authenticate
     services: Mapping[str, Service]
     listener: Listener
+    audit: AuditListener
+    limits: Limits | None = None
     timing: bool = False
 
 
@@ -94,7 +103,14 @@ class _Handler:
     ) -> None:
         self._plan, self._frontend, self._engine = plan, frontend, engine
         view = plan.view
-        self._access = view.access_at(frontend)
+        self._rule = Rule(
+            frontend=frontend,
+            access=view.access_at(frontend),
+            csrf=view.csrf,
+            require=view.require,
+            visitor="session.visitor" in scope_of(plan).inputs,
+        )
+        self._vary = varies(self._rule)
         self._services = services
         self._answer = converse if view.function else conduct
         self._body = BodyReader(view.body, view.max_body) if view.body is not None else None
@@ -103,9 +119,13 @@ class _Handler:
     def __call__(self, **variables: str) -> Response:
         clock = self._engine.clock
         begun = clock.now()
-        principal = self._principal()
+        principal = NOBODY
         try:
+            principal = self._principal()
+            self._admit(principal)
             scope = self._scope(variables, principal)
+        except BffError as error:
+            return self._refused(error, principal)
         except _BadRequest as bad:
             names = ", ".join(error["parameter"] for error in bad.errors)
             return problem(400, f"parameters are not as declared: {names}", errors=bad.errors)
@@ -120,7 +140,11 @@ class _Handler:
             clock,
             self._engine.guards,
         )
-        response = _failed(answer.failure) if answer.failure else _answered(answer)
+        response = self._failed(answer.failure) if answer.failure else _answered(answer)
+        response.vary.update(self._vary)
+        for cookie in g.get("cookies", ()):
+            response.headers.add("Set-Cookie", cookie)
+            response.headers["Cache-Control"] = "no-store"
         response.headers["BFF-Calls"] = calls_header(answer.outcomes)
         response.headers.extend(self._lifecycle)
         if scope["locale"]:
@@ -145,14 +169,48 @@ class _Handler:
         """Who asks; for a public view credentials are not even looked at.
 
         Raises:
-            LoginRequired: nobody, and the view is for somebody.
+            AuthError: nobody, or somebody who may not have the view.
+            StoreAway, ProviderAway: that cannot be said just now.
         """
-        if self._access == "public":
+        if self._rule.access == "public":
             return NOBODY
-        principal = self._engine.authenticate(request)
-        if self._access == "signed_in" and not principal.signed_in:
-            raise LoginRequired("nobody is signed in")
-        return principal
+        try:
+            return self._engine.authenticate(request, self._rule)
+        except AuthError:
+            self._count(NOBODY)  # whoever tries tokens out has only so many tries
+            raise
+
+    def _admit(self, principal: Principal) -> None:
+        self._count(principal)
+        if self._rule.access != "public":
+            admit(principal, self._rule)
+
+    def _count(self, principal: Principal) -> None:
+        if self._engine.limits:
+            who = principal.identity if principal.signed_in else client_address(request)
+            self._engine.limits.person(who)
+
+    def _failed(self, failure: Failure) -> Response:
+        """Where somebody has to sign in again, the answer says how, as if they never had."""
+        response = _failed(failure)
+        if failure.status == LoginRequired.status:
+            response.headers["WWW-Authenticate"] = how_to_sign_in(self._rule)
+        return response
+
+    def _refused(self, error: BffError, principal: Principal) -> Response:
+        self._engine.audit(
+            Audited(
+                "refused",
+                issuer=principal.issuer,
+                subject=principal.subject,
+                session=principal.session,
+                reason=type(error).__name__,
+                id=g.request_id,
+            )
+        )
+        response = refusal(error, self._rule)
+        response.vary.update(self._vary)
+        return response
 
     def _scope(self, variables: Mapping[str, str], principal: Principal) -> dict[str, Any]:
         """The values of the root names; raises what is wrong with the request."""
@@ -161,8 +219,9 @@ class _Handler:
             "params": _params(self._plan.view, variables),
             "session": {
                 "sub": principal.subject or None,
-                "claims": deepcopy(dict(principal.claims)),  # the request may change its own
+                "claims": _own_copy(principal.claims),
                 "signed_in": principal.signed_in,
+                "visitor": principal.visitor or None,
             },
             "frontend": self._frontend.name,
             "locale": request.accept_languages.best_match(languages, languages[0])
@@ -172,6 +231,15 @@ class _Handler:
             "services": {name: dict(each) for name, each in self._services.items()},
         }
         return scope | {"body": self._body.read(request)} if self._body else scope
+
+
+def _own_copy(claims: Mapping[str, Any]) -> dict[str, Any]:
+    """Claims that a request may change; it would change everybody's otherwise."""
+    try:
+        copy: dict[str, Any] = orjson.loads(orjson.dumps(claims))
+    except (TypeError, orjson.JSONDecodeError):
+        raise InvalidToken("its claims are nested too deeply") from None
+    return copy
 
 
 def _params(view: View, variables: Mapping[str, str]) -> dict[str, Any]:
@@ -220,4 +288,6 @@ def _failed(failure: Failure) -> Response:
     response = problem(failure.status, detail, call=failure.call, reason=failure.reason)
     if failure.retry_after is not None:
         response.headers["Retry-After"] = str(max(1, ceil(failure.retry_after)))
+    elif failure.status == StoreAway.status:
+        response.headers["Retry-After"] = RETRY_AFTER
     return response

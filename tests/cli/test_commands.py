@@ -138,12 +138,6 @@ def test_routes_lists_every_route(bff):
     assert (home["method"], home["view"], home["access"]) == ("GET", "home", "signed_in")
 
 
-def test_serve_refuses_a_principal_for_everybody(bff, port):
-    done = bff("serve", "--bind", f"127.0.0.1:{port}", BFF_DEV_PRINCIPAL="ada")
-    assert done.returncode == 2
-    assert "BFF_DEV_PRINCIPAL" in done.stderr
-
-
 def test_serve_tells_of_every_answer_on_standard_error(environ, repository, port, tmp_path):
     command = [sys.executable, "-m", "bff.cli", "serve", "--workers", "1"]
     command += ["--bind", f"127.0.0.1:{port}", "--management-bind", ""]

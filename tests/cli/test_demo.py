@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.person import Person
+
 
 def until(what, happens, seconds=20.0):
     end = time.monotonic() + seconds
@@ -48,8 +50,16 @@ class Demo:
 
     def __init__(self, process, port):
         self.process, self.port = process, port
+        self.person = Person(f"http://127.0.0.1:{port}")
+
+    def shown(self, path):
+        """What ada is shown."""
+        if not self.person.session()["authenticated"]:
+            self.person.sign_in()
+        return self.person.ask(path)
 
     def ask(self, path, method="GET", body=None, port=None):
+        """What anybody is answered, or told by a stub's control API."""
         connection = HTTPConnection("127.0.0.1", port or self.port, timeout=10)
         try:
             connection.request(method, path, body)
@@ -67,11 +77,11 @@ class Demo:
 
 
 @contextmanager
-def started(environ, repository, port, folder):
+def started(environ, repository, port, folder, *words):
     with (
         (folder / "out").open("wb") as out,
         subprocess.Popen(  # noqa: S603
-            [sys.executable, "-m", "bff.cli", "demo", "--port", str(port), "--latency", "1ms"],
+            [sys.executable, "-m", "bff.cli", *words, "--port", str(port)],
             cwd=repository,
             env=environ,
             stdout=out,
@@ -94,7 +104,8 @@ def demo(environ, repository, tmp_path_factory):
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     folder = tmp_path_factory.mktemp("demo")
-    with started(environ, repository, port, folder) as made:
+    words = ("demo", "--latency", "1ms", "--as", "ada")
+    with started(environ, repository, port, folder, *words) as made:
         made.control = int(
             (folder / "out").read_text().split("its stubs")[1].split("127.0.0.1:")[1].split("/")[0]
         )
@@ -102,7 +113,7 @@ def demo(environ, repository, tmp_path_factory):
 
 
 def test_the_two_frontends_have_two_shapes(demo):
-    status, headers, body = demo.ask("/web/home")
+    status, headers, body = demo.shown("/web/home")
     web = json.loads(body)
     assert status == 200
     assert list(web) == ["user", "unread", "orders", "more"]
@@ -113,7 +124,7 @@ def test_the_two_frontends_have_two_shapes(demo):
         "user=ok, unread=ok, orders=ok, product=ok, recommended=ok, reviews=ok"
     )
     assert "total;dur=" in headers["Server-Timing"]
-    status, headers, body = demo.ask("/mobile/home")
+    status, headers, body = demo.shown("/mobile/home")
     mobile = json.loads(body)
     assert status == 200
     assert list(mobile) == ["name", "unread", "orders"]
@@ -122,13 +133,59 @@ def test_the_two_frontends_have_two_shapes(demo):
 
 
 def test_every_view_of_the_shop_answers(demo):
-    order = json.loads(demo.ask("/web/home")[2])["orders"][0]
+    order = json.loads(demo.shown("/web/home")[2])["orders"][0]
     product = order["lines"][0]["id"]
     for path in (f"/orders/{order['id']}", "/orders", f"/products/{product}", "/search?q="):
         for frontend in ("web", "mobile"):
-            status, headers, body = demo.ask(f"/{frontend}{path}")
+            status, headers, body = demo.shown(f"/{frontend}{path}")
             assert status == 200, (path, body)
             assert "failed" not in headers["BFF-Calls"], (path, headers["BFF-Calls"])
+
+
+def test_before_sign_in_only_what_is_public_is_answered(demo):
+    for path in ("/web/home", "/mobile/home", "/web/orders"):
+        status, headers, _ = demo.ask(path)
+        assert (status, headers["Content-Type"]) == (401, "application/problem+json"), path
+    assert demo.ask("/web/search?q=lamp")[0] == 200
+    assert json.loads(demo.ask("/auth/session")[2]) == {"authenticated": False}
+
+
+def test_ada_is_who_the_recordings_know(demo):
+    demo.shown("/web/home")
+    told = demo.person.session()
+    assert (told["sub"], told["provider"]) == ("ada", "shop")
+    assert (
+        told["claims"].items() >= {"name": "Ada Lovelace", "plan": "pro", "tenant": "acme"}.items()
+    )
+
+
+def test_without_a_name_the_provider_asks_for_one(environ, repository, port, tmp_path):
+    with started(environ, repository, port, tmp_path, "demo") as demo:
+        status, _, body = demo.person.ask("/auth/login?return_to=/")
+        assert status == 200
+        assert b"Who would you like to be?" in body
+        said = (tmp_path / "out").read_text()
+    assert "as ada or grace, without a password" in said
+
+
+def test_nothing_of_its_sessions_is_left(environ, repository, port, tmp_path):
+    (tmp_path / "here").mkdir()
+    elsewhere = {**environ, "TMPDIR": str(tmp_path / "here"), "HOME": str(tmp_path)}
+    with started(elsewhere, repository, port, tmp_path, "demo", "--as", "grace") as demo:
+        assert demo.shown("/mobile/home")[0] == 200
+        assert list((tmp_path / "here").rglob("sessions.db"))
+    assert not list((tmp_path / "here").rglob("*"))
+    assert not list(tmp_path.rglob("*session*"))
+
+
+def test_no_code_and_no_token_is_written_to_its_output(environ, repository, port, tmp_path):
+    with started(environ, repository, port, tmp_path, "demo", "--as", "ada") as demo:
+        demo.shown("/web/home")
+        cookies = [cookie.value for cookie in demo.person.jar]
+    text = (tmp_path / "out").read_text()
+    assert '"signed_in"' in text
+    for never in ("code=", "eyJ", "state=", *cookies):
+        assert never not in text, never
 
 
 def test_the_page_is_served_with_its_files(demo):
@@ -147,7 +204,7 @@ def test_what_is_of_another_customer_is_not_there(demo, repository):
         if entry["response"]["status"] == 404 and "/access?customer=ada" in entry["request"]["url"]
     )
     order = refused.split("/")[-2]
-    status, headers, body = demo.ask(f"/web/orders/{order}")
+    status, headers, body = demo.shown(f"/web/orders/{order}")
     assert (status, headers["Content-Type"]) == (404, "application/problem+json")
     assert json.loads(body)["call"] == "may_see"
 
@@ -159,20 +216,20 @@ def test_a_stub_that_is_down_makes_a_partial_answer_that_names_it(demo):
 
     assert put("down") == 200
     try:
-        status, headers, body = demo.ask("/web/home")
+        status, headers, body = demo.shown("/web/home")
     finally:
         assert put("up") == 200
     assert status == 200
     assert json.loads(body)["more"] == []
     assert "recommended=fallback;reason=unreachable" in headers["BFF-Calls"]
     assert headers["Cache-Control"] == "no-store"
-    assert "recommended=ok" in demo.ask("/web/home")[1]["BFF-Calls"]
+    assert "recommended=ok" in demo.shown("/web/home")[1]["BFF-Calls"]
 
 
 def test_a_required_stub_that_is_down_fails_the_view(demo):
     demo.ask("/services/users", "PUT", '{"state": "down"}', port=demo.control)
     try:
-        status, headers, body = demo.ask("/web/home")
+        status, headers, body = demo.shown("/web/home")
     finally:
         demo.ask("/services/users", "PUT", '{"state": "up"}', port=demo.control)
     assert (status, headers["Content-Type"]) == (502, "application/problem+json")
@@ -194,15 +251,15 @@ def test_it_listens_on_loopback_only(demo):
         for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]
     ]
     own = [each[1] for each in listening if each[3] == "0A" and f"socket:[{each[9]}]" in inodes]
-    assert len(own) >= 8, "the app, its management, six services"
+    assert len(own) >= 10, "the app, its management, the provider, six services, their control"
     assert all(each.startswith("0100007F:") for each in own), own
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_with_0_and_leaves_no_child(environ, repository, port, tmp_path, number):
-    with started(environ, repository, port, tmp_path) as demo:
+    with started(environ, repository, port, tmp_path, "demo") as demo:
         children = family(demo.process.pid)
-        assert len(children) >= 3, "the stub, gunicorn, its worker"
+        assert len(children) >= 4, "the stub, the provider, gunicorn, its worker"
         demo.process.send_signal(number)
         assert demo.process.wait(10) == 0, (tmp_path / "out").read_text()
         until("its children to be gone", lambda: not any(map(alive, children)), 10)
@@ -212,7 +269,7 @@ def test_a_signal_ends_it_with_0_and_leaves_no_child(environ, repository, port, 
 
 
 def test_even_killed_it_leaves_no_child(environ, repository, port, tmp_path):
-    with started(environ, repository, port, tmp_path) as demo:
+    with started(environ, repository, port, tmp_path, "demo") as demo:
         children = family(demo.process.pid)
         demo.process.kill()
         demo.process.wait(10)
@@ -238,7 +295,7 @@ def test_a_signal_while_it_starts_ends_it_as_well(environ, repository, port, tmp
 
 def test_a_second_start_takes_less_than_three_seconds(environ, repository, port, tmp_path):
     began = time.monotonic()
-    with started(environ, repository, port, tmp_path):
+    with started(environ, repository, port, tmp_path, "demo"):
         took = time.monotonic() - began
     # the promise is three seconds; a loaded machine with other tests on it gets some more
     assert took < 6

@@ -18,6 +18,7 @@ def test_every_public_name_is_there():
         "model",
         "cli",
         "app",
+        "auth",
         "declare",
         "engine",
         "upstream",

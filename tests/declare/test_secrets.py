@@ -7,7 +7,7 @@ from bff.cli import main
 from bff.declare.check import check
 from bff.errors import ConfigError
 
-SECRET = "s3cret-marker"  # noqa: S105
+SECRET = "s3cret-marker"
 ROOT = """\
 version: 1
 frontends: {web: {access: none}}

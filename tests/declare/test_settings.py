@@ -10,7 +10,6 @@ from bff.errors import ConfigError
 
 def test_without_an_environment_the_defaults_hold():
     assert Settings.from_env({}) == Settings()
-    assert Settings().principal is None
 
 
 def test_each_variable_is_read():
@@ -21,10 +20,16 @@ def test_each_variable_is_read():
         "BFF_WORKERS": "3",
         "BFF_THREADS": "4",
         "BFF_POOL": "5",
-        "BFF_DEV_PRINCIPAL": "ada",
+        "BFF_STATE": "/var/lib/bff",
     }
     assert Settings.from_env(environ) == Settings(
-        Path("/etc/shop"), "0.0.0.0:80", None, workers=3, threads=4, pool=5, principal="ada"
+        Path("/etc/shop"),
+        "0.0.0.0:80",
+        None,
+        workers=3,
+        threads=4,
+        pool=5,
+        state=Path("/var/lib/bff"),
     )
     for name in environ:
         assert f"{name}," in (Settings.__doc__ or "")

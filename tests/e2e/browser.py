@@ -10,7 +10,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
@@ -42,9 +42,9 @@ _REPLY_SECONDS: Final = 30.0
 class Browser:
     """One window. `page` text, keys and measures are asked for by script or protocol."""
 
-    def __init__(self, port: int, profile: Path, binary: str) -> None:
+    def __init__(self, port: int, profile: Path, binary: str, flags: Sequence[str] = ()) -> None:
         self._connection = HTTPConnection("127.0.0.1", port, timeout=_REPLY_SECONDS)
-        options = {"binary": binary, "args": [*_FLAGS, f"--user-data-dir={profile}"]}
+        options = {"binary": binary, "args": [*_FLAGS, *flags, f"--user-data-dir={profile}"]}
         wanted = {"goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}
         self._root = ""
         made = self._ask("POST", "/session", {"capabilities": {"alwaysMatch": wanted}})
@@ -52,6 +52,36 @@ class Browser:
 
     def open(self, url: str) -> None:
         self._ask("POST", "/url", {"url": url})
+
+    @property
+    def address(self) -> str:
+        """Where it is now."""
+        return str(self._ask("GET", "/url", None))
+
+    def new_tab(self) -> str:
+        """Open another tab and go on there; the name of the one that was left."""
+        left = str(self._ask("GET", "/window", None))
+        made = self._ask("POST", "/window/new", {"type": "tab"})
+        self.to_tab(made["handle"])
+        return left
+
+    def to_tab(self, name: str) -> None:
+        """Go on in another tab."""
+        self._ask("POST", "/window", {"handle": name})
+
+    def close_tab(self, then: str) -> None:
+        """Close this tab, and go on in another."""
+        self._ask("DELETE", "/window", None)
+        self.to_tab(then)
+
+    def cookies(self) -> dict[str, dict[str, Any]]:
+        """Every cookie of the profile, by name."""
+        found = self.cdp("Network.getAllCookies", {})["cookies"]
+        return {each["name"]: each for each in found}
+
+    def forget(self) -> None:
+        """Have no cookie any more."""
+        self.cdp("Network.clearBrowserCookies", {})
 
     def run(self, script: str, *args: Any) -> Any:
         """What a function body returns in the page; promises are awaited."""
@@ -122,7 +152,7 @@ def until(condition: Callable[[], Any], what: str, within: float = 10.0) -> Any:
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
+def chromium(*flags: str) -> Iterator[Browser]:
     """A browser with a fresh profile; ends it and its driver."""
     driver, binary = shutil.which("chromedriver"), shutil.which("chromium")
     assert driver, "chromedriver is missing: .ci/bootstrap packages (Debian's chromium-driver)"
@@ -135,7 +165,7 @@ def chromium() -> Iterator[Browser]:
         )
         try:
             until(lambda: _listens(port), "chromedriver listens")
-            browser = Browser(port, Path(profile), binary)
+            browser = Browser(port, Path(profile), binary, flags)
             try:
                 yield browser
             finally:

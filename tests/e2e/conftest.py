@@ -1,4 +1,7 @@
-"""One demo and one browser for each worker of the tests; every test begins with all services up."""
+"""One demo and one browser for each worker of the tests; every test begins with all services up.
+
+The demo signs everybody in as ada without a form, and `page` is signed in.
+"""
 
 import json
 import os
@@ -7,14 +10,14 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from http.client import HTTPConnection
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.e2e.browser import Browser, chromium, until
+from tests.person import Person
 
 ROOT = Path(__file__).parents[2]
 
@@ -25,20 +28,14 @@ class Demo:
     def __init__(self, port: int) -> None:
         self.port = port
         self.url = f"http://127.0.0.1:{port}"
+        self._ada = Person(self.url)
 
-    def ask(
-        self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
-    ) -> tuple[int, Any]:
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=10)
-        try:
-            content = None if body is None else json.dumps(body)
-            sent = {"Content-Type": "application/json"} if content else {}
-            connection.request(method, path, content, {**sent, **(headers or {})})
-            reply = connection.getresponse()
-            text = reply.read()
-            return reply.status, json.loads(text) if text[:1] in {b"{", b"["} else text
-        finally:
-            connection.close()
+    def ask(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+        """What ada is answered, at a device of her own."""
+        if not path.startswith("/demo/") and not self._ada.session()["authenticated"]:
+            self._ada.sign_in()
+        status, _, text = self._ada.ask(path, method, body)
+        return status, json.loads(text) if text[:1] in {b"{", b"["} else text
 
     def service(self, name: str, state: str = "up", latency_ms: int = 0) -> None:
         status, told = self.ask(
@@ -57,12 +54,13 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     out = tmp_path_factory.mktemp("demo") / "out"
+    words = ["--latency", "1ms-5ms", "--as", "ada"]
     unset = re.compile(r"BFF_|.*_URL$|PORT$")
     environ = {name: value for name, value in os.environ.items() if not unset.match(name)}
     with (
         out.open("wb") as log,
         subprocess.Popen(  # noqa: S603
-            [sys.executable, "-m", "bff.cli", "demo", "--port", str(port), "--latency", "1ms-5ms"],
+            [sys.executable, "-m", "bff.cli", "demo", "--port", str(port), *words],
             cwd=ROOT,
             env=environ,
             stdout=log,
@@ -98,7 +96,26 @@ def page(demo: Demo, only_browser: Browser) -> Iterator[Browser]:
     only_browser.media(prefers_color_scheme="light")
     only_browser.open(demo.url)
     until(lambda: shown(only_browser), "the answers are shown")
+    if not only_browser.text("#who [data-key=sign-out]"):
+        only_browser.click("#who a.primary")
+        until(lambda: only_browser.text("#who [data-key=sign-out]"), "somebody is signed in")
+        until(lambda: shown(only_browser), "the answers are shown")
     only_browser.log()  # the last test's
+    yield only_browser
+    only_browser.open("about:blank")
+
+
+@pytest.fixture
+def signed_out(demo: Demo, only_browser: Browser) -> Iterator[Browser]:
+    """The page as it is before anybody has signed in."""
+    demo.everything_up()
+    only_browser.open(demo.url)
+    only_browser.forget()
+    only_browser.size(1600, 1000)
+    only_browser.media(prefers_color_scheme="light")
+    only_browser.log()
+    only_browser.open(demo.url)
+    until(lambda: shown(only_browser), "the answers are shown")
     yield only_browser
     only_browser.open("about:blank")
 
@@ -106,3 +123,10 @@ def page(demo: Demo, only_browser: Browser) -> Iterator[Browser]:
 def shown(page: Browser) -> bool:
     wanted = (".side-web .status", ".side-mobile .status", "#explored .status", ".service input")
     return all(page.run("return !!document.querySelector(arguments[0])", each) for each in wanted)
+
+
+def sees(page: Browser, selector: str, text: str) -> None:
+    try:
+        until(lambda: text in page.text(selector), f"{selector} says {text!r}")
+    except AssertionError as error:
+        raise AssertionError(f"{error}\nit says: {page.text(selector)}") from None

@@ -127,6 +127,10 @@ def test_the_page_is_told_of_the_views(client):
     assert home["calls"]["orders"]["service"] == "orders"
     assert home["left_out"] == ["product", "recommended", "reviews"]
     assert "get: /home" in told["declared"]["home"]["text"]
+    access = {view["route"]: view["access"] for view in told["views"]}
+    assert (access["/web/home"], access["/web/search"]) == ("signed_in", "public")
+    assert (told["providers"], told["idle_seconds"]) == (["shop"], 1800)
+    assert (told["stubs"], told["shop"]) == (True, False)
     assert str(ROOT) not in json.dumps(told)
 
 

@@ -21,6 +21,7 @@ import pytest
 from bff import errors
 from bff.app import create_app
 from bff.cli import COMMANDS, main
+from bff.declare.access import ISSUER, PROVIDER
 from bff.declare.calls import call_reader
 from bff.declare.check import check_config
 from bff.declare.config import assemble
@@ -48,6 +49,12 @@ What `--help` says, written by `make docs`. Every command ends with 0 if all is 
 ran and failed, with 2 if the configuration or the command line is wrong.
 """
 PLACE = Place("example")
+TABLES = {"a service": SERVICE, "a frontend": FRONTEND, "a provider": PROVIDER, "an issuer": ISSUER}
+LEAST = """
+version: 1
+frontends: {web: {access: session}}
+services: {users: {url: "http://127.0.0.1:1"}}
+"""
 
 # Where the keys of each table of the language are documented: a heading of configuration.md.
 SECTIONS = {
@@ -57,13 +64,22 @@ SECTIONS = {
     "bff.services.credentials": "Credentials",
     "bff.services.credentials.basic": "Basic credentials",
     "bff.services.credentials.api_key": "An API key",
+    "bff.services.credentials.exchange": "A grant",
+    "bff.services.credentials.client": "A grant",
     "bff.services.tls": "TLS",
     "bff.services.links": "Links",
-    "bff.services.limit": "Limits",
+    "bff.services.limit": "Limits of a service",
     "bff.services.retry": "Retries",
     "bff.services.breaker": "Circuit breakers",
     "bff.services.eject": "Several addresses",
+    "bff.providers": "Providers",
+    "bff.providers.tls": "TLS",
+    "bff.issuers": "Issuers",
+    "bff.issuers.tls": "TLS",
+    "bff.session": "The session",
+    "bff.limits": "Limits",
     "view": "Views",
+    "view.require": "Who may ask",
     "view.params": "Parameters",
     "view.params.items": "Parameters",
     "view.refuse": "Refusals",
@@ -257,9 +273,10 @@ def load(block: Block) -> None:
         load_calls("example:\n" + re.sub("^", "  ", block.text, flags=re.MULTILINE))
     elif block.label == "a call":
         load_calls(block.text)
+    elif block.label == "in bff.yaml":
+        assemble(parse(LEAST + block.text, "bff.yaml", {}), {}, {})
     else:
-        reader = {"a service": SERVICE, "a frontend": FRONTEND}[block.label]
-        map_of(reader).read(parse(block.text, block.label, {}))
+        map_of(TABLES[block.label]).read(parse(block.text, block.label, {}))
 
 
 @pytest.mark.parametrize("block", blocks("yaml"), ids=str)
@@ -317,7 +334,7 @@ def ask(pages: Path, method: str, target: str, catalog: Any = None, **given: Any
         checked = example.check(pages / "config", addresses)
         exchange = PoolExchange(checked.config.services, 8)
         ada = Principal("https://issuer.example", "ada")
-        app = create_app(checked, exchange=exchange, authenticate=lambda _: ada)
+        app = create_app(checked, exchange=exchange, authenticate=lambda *_: ada)
         answer = app.test_client().open(target, method=method, **given)
         exchange.close()
     return answer
@@ -385,7 +402,7 @@ def file_of(name: str) -> Path | None:
 def test_every_file_that_is_named_exists(page: Path) -> None:
     if page.name in {"python-views.md", "configuration.md"}:
         return  # the files there are the reader's own
-    named = re.findall(r"[\w./-]*\w+\.(?:py|toml|md|yaml)\b", page.read_text())
+    named = re.findall(r"[\w./-]*\w+\.(?:py|toml|md|yaml)\b", prose(page))
     outside = {"bff.yaml"}
     missing = [
         name
@@ -407,6 +424,14 @@ def test_every_function_that_is_named_exists(name: str) -> None:
         for span in re.findall(r"`([A-Za-z_][\w.]*)\(\)`", line):
             for part in span.split("."):
                 assert part in there, f"{name}: {line}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_test_that_is_named_exists(page: Path) -> None:
+    there = frozenset().union(*map(definitions, (ROOT / "tests").rglob("test_*.py")))
+    golden = {path.stem for path in (ROOT / "tests/golden").glob("*.yaml")}
+    assert set(re.findall(r"`(test_\w+)`", page.read_text())) <= there
+    assert set(re.findall(r"`golden/(\w+)`", page.read_text())) <= golden
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

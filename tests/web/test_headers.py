@@ -162,7 +162,9 @@ def test_only_declared_headers_cross_either_way(site):
     assert (asked.header("x-app"), asked.header("user-agent")) == ("7", "phone")
     crossed = {name.lower() for name, _ in reply.headers}
     ours = {"content-type", "content-length", "cache-control", "bff-calls", "x-request-id"}
-    assert crossed == ours | {"x-content-type-options", "x-version"}
+    hardening = {"content-security-policy", "referrer-policy", "x-frame-options"}
+    hardening |= {"cross-origin-resource-policy", "x-content-type-options"}
+    assert crossed == ours | hardening | {"x-version"}
     assert reply.headers["Cache-Control"] == "private, no-cache"
 
 
@@ -219,7 +221,7 @@ def test_the_locale_is_one_of_the_frontends(site, accepted, locale):
     shop = site(
         'get: /x\ncall: {get: users:/x, headers: {Accept-Language: "{locale}"}}\n',
         users=lambda _: StubReply.json({}),
-        principal=lambda _: who,
+        principal=lambda *_: who,
     )
     shop.get("/web/x", headers=[("Accept-Language", accepted)])
     (asked,) = shop.stubs.requests()

@@ -38,7 +38,7 @@ access: optional
 calls: {got: {each: session.claims.boxes, get: "users:/of/{item.id}", into: got}}
 shape: {boxes: session.claims.boxes, got: got}
 """
-    shop = site(view, users=echo, principal=lambda _: person)
+    shop = site(view, users=echo, principal=lambda *_: person)
     for _ in range(2):
         assert shop.get("/web/x").json["boxes"] == [{"id": 1, "got": {"of": "/of/1"}}]
     assert claims == {"boxes": [{"id": 1}]}

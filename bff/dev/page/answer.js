@@ -1,10 +1,12 @@
 // Asks a view, and reads what its answer says of itself in its headers.
 
+import { send } from "./send.js";
+
 // Everything the page shows of one answer. `status` is 0 where there was none.
 export async function ask(url, signal) {
   const begun = performance.now();
   try {
-    const response = await fetch(url, { signal, cache: "no-store", headers: { Accept: "application/json" } });
+    const response = await send(url, { signal, headers: { Accept: "application/json" } });
     const text = await response.text();
     const timing = timings(response.headers.get("Server-Timing") ?? "");
     const total = timing.get("view-total")?.dur ?? performance.now() - begun;
@@ -59,11 +61,14 @@ export function timings(header) {
 
 export const isProblem = (answer) => answer.status === 0 || answer.status >= 400;
 
+export const isSignedOut = (answer) => answer.status === 401;
+
 const HARMLESS = new Set(["ok", "skipped", "stale"]);
 export const degraded = (answer) => answer.calls.filter((call) => !HARMLESS.has(call.outcome));
 
-// complete, partial or problem: how the whole answer is.
+// complete, partial, locked or problem: how the whole answer is.
 export function verdict(answer) {
+  if (isSignedOut(answer)) return "locked";
   if (isProblem(answer)) return "problem";
   return degraded(answer).length ? "partial" : "complete";
 }

@@ -1,11 +1,13 @@
 // The page: asks `home` for both frontends, shows both answers, and asks again when a service changes.
 
-import { ask } from "./answer.js";
+import { ask, isSignedOut } from "./answer.js";
 import { declaration } from "./declared.js";
 import { bytes, el, fold, replace } from "./dom.js";
 import { Explorer } from "./explorer.js";
 import { tree } from "./json.js";
+import { send } from "./send.js";
 import { Services } from "./services.js";
+import { Session } from "./session.js";
 import { mobile, web } from "./shop.js";
 import { past, sentence, statusLine } from "./status.js";
 import { axis, waterfall } from "./waterfall.js";
@@ -21,13 +23,13 @@ class Home {
   constructor(told) {
     this.told = told;
     this.asked = null;
-    this.sides = FRONTENDS.flatMap((frontend) => {
+    this.sides = (told.shop ? FRONTENDS : []).flatMap((frontend) => {
       const plan = told.views.find((view) => view.name === "home" && view.frontend === frontend.name);
       return plan ? [{ ...frontend, plan, past: past(), article: this.article(frontend, plan) }] : [];
     });
     $("answers").append(...this.sides.map((side) => side.article));
     const declared = declaration(told.declared.home, "home");
-    if (declared) $("home-declared").append(declared);
+    if (declared && told.shop) $("home-declared").append(declared);
     $("home").hidden = !this.sides.length;
   }
 
@@ -74,6 +76,10 @@ class Home {
     const scale = axis(Math.max(...this.sides.map((side) => side.answer?.total ?? 0)));
     for (const { name, answer, plan, article } of this.sides) {
       if (!answer) continue;
+      if (isSignedOut(answer)) {
+        replace(article.querySelector(".side-calls"), el("p", { class: "none-asked" }, "No call was made: who asks comes first."));
+        continue;
+      }
       replace(article.querySelector(".side-calls"),
         waterfall(answer, plan, scale, `${name}-home-calls`, (call) => this.point(article, call)));
     }
@@ -87,7 +93,10 @@ class Home {
   }
 
   announce() {
-    const news = this.sides.map((side) => sentence(side.title, side.answer, side.plan));
+    const out = this.sides.every((side) => isSignedOut(side.answer));
+    const news = out && this.sides.length
+      ? ["Nobody is signed in: both answer 401, and no service was asked."]
+      : this.sides.map((side) => sentence(side.title, side.answer, side.plan));
     if ($("news").textContent !== news.join("")) replace($("news"), news.map((each) => el("span", {}, each)));
   }
 }
@@ -111,25 +120,47 @@ function openInPanel(explorer) {
   });
 }
 
+// A view that whoever is here may ask for as it is; if there is none, then any.
+function example({ views, shop }, signedIn = false) {
+  const open = views.filter((view) => (signedIn || view.access !== "signed_in") && !view.params.some((param) => param.required));
+  const search = shop && open.find((view) => view.route === "/web/search");
+  return search ? `${search.route}?q=lamp` : (open[0] ?? views[0])?.route;
+}
+
 async function begin() {
-  const told = await (await fetch("/demo/views")).json();
+  const told = await (await send("/demo/views")).json();
   const home = new Home(told);
   const explorer = new Explorer($("explorer"), told);
-  const askAll = () => Promise.all([home.ask(), explorer.again()]).catch((error) => {
+  const askAll = () => Promise.all([home.ask(), explorer.again()]).then(() => session.refresh()).catch((error) => {
     if (error.name !== "AbortError") throw error; // a newer question has taken its place
   });
+  const session = new Session($("session"), told, askAll);
   const services = new Services($("services"), told.services, askAll);
+  const refreshServices = () => told.stubs && services.refresh();
+  if (!told.shop) plain(told);
 
-  $("curl").textContent = `curl -i ${location.origin}${home.sides[0]?.plan.route ?? told.views[0]?.route ?? "/"}`;
-  $("again").addEventListener("click", () => { services.refresh(); askAll(); });
-  keepAsking(() => Promise.all([services.refresh(), askAll()]));
+  $("curl").textContent = `curl -i ${location.origin}${example(told) ?? "/"}`;
+  $("again").addEventListener("click", () => { refreshServices(); askAll(); });
+  keepAsking(() => Promise.all([refreshServices(), askAll()]));
   openInPanel(explorer);
 
-  services.refresh();
-  const answers = await home.ask().catch(() => []);
+  refreshServices();
+  const [answers] = await Promise.all([home.ask().catch(() => []), session.refresh()]);
   links(explorer, answers[0]?.value);
-  const example = explorer.examples.order ? `/web/orders/${explorer.examples.order}` : explorer.views[0]?.route;
-  if (example && !explorer.url) explorer.open(example, { focus: false });
+  const first = explorer.examples.order ? `/web/orders/${explorer.examples.order}` : example(told, session.signedIn);
+  if (first && !explorer.url) explorer.open(first, { focus: false });
+}
+
+// The page of somebody's own views, of which it cannot know what they look like.
+function plain(told) {
+  document.title = "bff dev";
+  $("title").textContent = "Your views, and the calls behind them";
+  $("what").textContent = "Choose a view, and see its answer and what each of its calls came to.";
+  $("explorer-title").textContent = "A view";
+  $("explorer-hint").hidden = true;
+  $("services").hidden = !told.stubs;
+  document.querySelector("main").classList.add("plain");
+  document.querySelector("main").classList.toggle("no-stubs", !told.stubs);
 }
 
 // Asks once a second while the box is ticked and the page is seen; never twice at a time.

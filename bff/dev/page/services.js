@@ -1,6 +1,7 @@
 // The controls of the stub services: up, slow, failing or down.
 
 import { el, milliseconds } from "./dom.js";
+import { send } from "./send.js";
 
 // What each choice asks of the stub's control API.
 const CHOICES = [
@@ -30,7 +31,7 @@ export class Services {
     if (this.pending) return;
     let states;
     try {
-      const response = await fetch("/demo/services", { cache: "no-store" });
+      const response = await send("/demo/services");
       if (!response.ok) throw new Error(response.status);
       states = await response.json();
     } catch {
@@ -46,7 +47,7 @@ export class Services {
   async set(name, change) {
     this.pending += 1;
     try {
-      const response = await fetch(`/demo/services/${encodeURIComponent(name)}`, {
+      const response = await send(`/demo/services/${encodeURIComponent(name)}`, {
         method: "PUT", headers: { "Content-Type": "application/json" }, body: JSON.stringify(change),
       });
       if (!response.ok) throw new Error(response.status);

@@ -1,9 +1,10 @@
 // The shop's two frontends: the answer of `home` as a person would see it, with what is missing
 // marked by the call that is to blame.
 
-import { because, isProblem, outcomeWords } from "./answer.js";
+import { because, isProblem, isSignedOut, outcomeWords } from "./answer.js";
 import { el } from "./dom.js";
 import { picture, stars } from "./pictures.js";
+import { loginUrl } from "./session.js";
 
 const euros = (cents) => (cents / 100).toLocaleString("en-IE", { style: "currency", currency: "EUR" });
 const day = (text) => new Date(text).toLocaleDateString("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
@@ -32,7 +33,7 @@ const state = (status) => el("span", { class: `state state-${status}` }, status)
 // -- web -----------------------------------------------------------------------------------------
 
 export function web(answer, plan) {
-  const page = isProblem(answer) ? problem(answer, plan) : webHome(answer, plan);
+  const page = isSignedOut(answer) ? welcome() : isProblem(answer) ? problem(answer, plan) : webHome(answer, plan);
   return el("div", { class: "browser" },
     el("div", { class: "bar", "aria-hidden": "true" },
       el("span", { class: "lights" }, el("i"), el("i"), el("i")), el("span", { class: "address" }, "shop.example")),
@@ -91,7 +92,7 @@ export function mobile(answer, plan) {
   return el("div", { class: "phone" },
     el("div", { class: "speaker", "aria-hidden": "true" }),
     el("div", { class: "screen shop", tabindex: "0", role: "region", "aria-label": "The mobile home", "data-scroll": "mobile", "data-key": "mobile-screen" },
-      isProblem(answer) ? problem(answer, plan) : mobileHome(answer, plan)),
+      isSignedOut(answer) ? welcome() : isProblem(answer) ? problem(answer, plan) : mobileHome(answer, plan)),
     el("div", { class: "tabs", "aria-hidden": "true" }, el("b", {}, "Home"), el("span", {}, "Search"), el("span", {}, "Orders"), el("span", {}, "You")));
 }
 
@@ -126,6 +127,21 @@ function inbox(answer, unread) {
 function inboxNote(answer, plan) {
   const call = blamed(answer, ["unread"]);
   return call && note(call, plan, "The inbox shows no count");
+}
+
+const WINDOW = ["Kettle", "Desk lamp", "Turntable", "Notebook", "Tent", "Mug"];
+
+// Nobody is signed in: what a shop shows its visitors.
+function welcome() {
+  return [
+    el("div", { class: "masthead" }, el("span", { class: "brand" }, "The Shop")),
+    el("div", { class: "visit" },
+      el("div", { class: "welcome" },
+        el("p", { class: "greeting" }, "Good things for kitchen, desk and garden."),
+        el("p", {}, "Sign in to see your orders, and what we have picked for you."),
+        el("a", { class: "shop-button", href: loginUrl() }, "Sign in")),
+      el("div", { class: "window", "aria-hidden": "true" }, WINDOW.map((title, at) => picture(`window-${at}`, title)))),
+  ];
 }
 
 function problem(answer, plan) {

@@ -1,10 +1,10 @@
 // What an answer is as a whole: its status line, its past, and the sentence that is read aloud.
 
-import { because, degraded, isProblem, verdict } from "./answer.js";
+import { because, degraded, isProblem, isSignedOut, verdict } from "./answer.js";
 import { bytes, el, milliseconds, svg } from "./dom.js";
 
 const NAMES = {
-  0: "no answer", 200: "OK", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found",
+  0: "no answer", 200: "OK", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 429: "Too Many Requests",
   500: "Internal Server Error", 502: "Bad Gateway", 503: "Service Unavailable", 504: "Gateway Timeout",
 };
 const MOST = 40;
@@ -15,6 +15,7 @@ export function statusLine(answer) {
   const words = {
     complete: count === 1 ? "complete, 1 call" : `complete, ${count} calls`,
     partial: `partial, ${degraded(answer).length} of ${count} calls degraded`,
+    locked: "nobody is signed in",
     problem: "problem",
   };
   return el("p", { class: "status" },
@@ -51,6 +52,7 @@ export function past() {
 export function sentence(name, answer, plan) {
   const service = (call) => plan?.calls[call.name]?.service;
   if (answer.status === 0) return `${name}: no answer; is the demo still running?`;
+  if (isSignedOut(answer)) return `${name}, 401 Unauthorized: nobody is signed in, and no service was asked.`;
   if (isProblem(answer)) {
     const call = answer.calls.find((each) => each.name === answer.value?.call);
     const why = call ? `${call.name} is required and failed: ${because(call, service(call))}` : answer.value?.detail ?? "";

@@ -1,0 +1,126 @@
+"""Bearer tokens: whose access token a request carries (RFC 6750, RFC 9068), and for whom.
+
+An ID token is no access token, whoever signed it: it says that somebody has signed in, not that
+whoever shows it may ask in their name.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from bff.auth.http import Http
+from bff.auth.jwt import BadToken, Jwt, check_claims, read, text, verify
+from bff.auth.keys import Keys, published_keys
+from bff.auth.metadata import discover, is_safe
+from bff.auth.published import Published
+from bff.errors import InvalidToken, ProviderAway
+from bff.model.access import Issuer
+from bff.model.principal import Principal
+from bff.model.service import Tls
+
+_MOST: Final = 8 * 1024  # characters of a token
+# RFC 9068 wants the first; most providers still write the third, or nothing
+_TYPES: Final = {"at+jwt", "application/at+jwt", "jwt", ""}
+_OF_OTHERS: Final = ("nonce", "at_hash", "c_hash", "s_hash", "events")  # of ID and logout tokens
+_OTHER_USES: Final = {"typ": "ID", "token_use": "id"}  # what Keycloak and Cognito call ID tokens
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    issuer: Issuer
+    keys: Published[Keys]
+
+
+class Bearer:
+    """Knows the issuers whose tokens count; asks for their keys when one is first needed.
+
+    Args:
+        http: makes what asks for keys, with the TLS that is declared of an issuer.
+        now: seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        issuers: Iterable[Issuer],
+        http: Callable[[Tls | None], Http],
+        now: Callable[[], float],
+    ) -> None:
+        self._now = now
+        self._known = {
+            each.issuer: _Known(each, _keys(each, http(each.tls), now)) for each in issuers
+        }
+
+    def principal(self, token: str) -> Principal:
+        """Who asks with an access token.
+
+        Raises:
+            InvalidToken: it does not count; the message is a description as RFC 6750 allows.
+            ProviderAway: its key is not known, and cannot be asked for.
+        """
+        try:
+            jwt = read(token, _MOST)
+            known = self._issuer(jwt)
+            verify(jwt, known.keys, known.issuer.algorithms)
+            return _principal(jwt, known.issuer, token, self._now())
+        except BadToken as error:
+            raise InvalidToken(f"the access token does not count: {error}") from None
+
+    def _issuer(self, jwt: Jwt) -> _Known:
+        """Who a token says has issued it: whose keys it is verified with."""
+        known = self._known.get(text(jwt.claims, "iss"))
+        if known is None:
+            raise BadToken("its issuer is not known here")
+        return known
+
+
+def _principal(jwt: Jwt, issuer: Issuer, token: str, now: float) -> Principal:
+    claims = jwt.claims
+    _check_use(jwt)
+    check_claims(claims, issuer.issuer, issuer.audience, now, issuer.leeway)
+    return Principal(
+        issuer=issuer.issuer,
+        subject=text(claims, "sub"),
+        client=text(claims, "client_id") or text(claims, "azp"),
+        audience=next(each for each in issuer.audience if each in jwt.audiences),
+        scopes=_scopes(claims),
+        claims={name: claims[name] for name in issuer.claims if name in claims},
+        acr=text(claims, "acr"),
+        token=token,
+    )
+
+
+def _check_use(jwt: Jwt) -> None:
+    """Check that a token was made to be shown to us (RFC 8725, section 3.11; RFC 9068, section 4).
+
+    Raises:
+        BadToken: it was made for something else.
+    """
+    if str(jwt.header.get("typ", "")).lower() not in _TYPES:
+        raise BadToken("its typ is not that of an access token")
+    foreign = any(name in jwt.claims for name in _OF_OTHERS)
+    if foreign or any(jwt.claims.get(name) == use for name, use in _OTHER_USES.items()):
+        raise BadToken("it is no access token")
+
+
+def _scopes(claims: Mapping[str, Any]) -> frozenset[str]:
+    """What the token is good for: `scope` as RFC 9068 has it, or `scp` as a list or a text."""
+    given = claims.get("scope", claims.get("scp", ""))
+    listed = given.split() if isinstance(given, str) else given
+    if not isinstance(listed, list) or not all(isinstance(each, str) for each in listed):
+        raise BadToken("its scope is wrong")
+    return frozenset(listed)
+
+
+def _keys(issuer: Issuer, http: Http, now: Callable[[], float]) -> Published[Keys]:
+    """The keys of an issuer: at the address that is declared, or where its metadata says."""
+    timeout = issuer.timeout
+    if not issuer.jwks:
+        metadata = Published(lambda: discover(http, issuer.issuer, ("jwks_uri",), timeout), now)
+        return published_keys(http, lambda: metadata.get().jwks_uri, timeout, now)
+    return published_keys(http, lambda: _declared(issuer), timeout, now)
+
+
+def _declared(issuer: Issuer) -> str:
+    if not is_safe(issuer.jwks, issuer.issuer):
+        raise ProviderAway("the address of the issuer's keys is neither https nor on this machine")
+    return issuer.jwks

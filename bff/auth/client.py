@@ -1,0 +1,91 @@
+"""How we prove to a provider who we are: by a secret, or by a key of ours (RFC 6749, RFC 7523)."""
+
+from base64 import b64encode
+from collections.abc import Callable, Mapping
+from secrets import token_urlsafe
+from typing import Final
+from urllib.parse import quote_plus
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
+
+from bff.auth.jwt import AllowList
+from bff.errors import ConfigError, Problem
+from bff.model.access import Provider
+from bff.model.exchange import Headers
+
+_LIFE: Final = 60  # seconds that an assertion lasts
+_ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+_CURVES: Final = {256: "ES256", 384: "ES384", 521: "ES512"}
+_LEAST: Final = 2048  # bits of an RSA key
+
+
+class Client:
+    """We, as a provider knows us.
+
+    Args:
+        now: seconds since 1970.
+
+    Raises:
+        ConfigError: the private key is none that we can sign with.
+    """
+
+    def __init__(self, provider: Provider, now: Callable[[], float]) -> None:
+        self._provider, self._now = provider, now
+        self._key = _signing_key(provider) if provider.auth == "private_key_jwt" else None
+
+    def proof(self) -> tuple[Headers, Mapping[str, str]]:
+        """The headers and parameters by which a request proves that it is ours."""
+        provider = self._provider
+        if provider.auth == "client_secret_basic":
+            # each part is form-urlencoded first (RFC 6749, section 2.3.1)
+            pair = f"{quote_plus(provider.client_id)}:{quote_plus(provider.client_secret)}"
+            return (("authorization", f"Basic {b64encode(pair.encode()).decode()}"),), {}
+        params = {"client_id": provider.client_id}
+        if provider.auth == "client_secret_post":
+            params["client_secret"] = provider.client_secret
+        elif self._key:
+            params["client_assertion_type"] = _ASSERTION_TYPE
+            params["client_assertion"] = self._assertion(*self._key)
+        return (), params
+
+    def _assertion(self, key: Key, algorithm: str) -> str:
+        """A statement of who we are, for one request.
+
+        Its audience is the issuer and nothing else: an endpoint's address comes from metadata, and
+        might be made to name another provider, which would take the assertion for its own.
+        """
+        now, provider = int(self._now()), self._provider
+        claims = {
+            "iss": provider.client_id,
+            "sub": provider.client_id,
+            "aud": provider.issuer,
+            "jti": token_urlsafe(),
+            "iat": now,
+            "exp": now + _LIFE,
+        }
+        header = {"alg": algorithm} | ({"kid": provider.key_id} if provider.key_id else {})
+        return jwt.encode(header, claims, key, registry=AllowList([algorithm]))
+
+
+def _signing_key(provider: Provider) -> tuple[Key, str]:
+    """The key to sign with, and how."""
+    try:
+        raw = load_pem_private_key(provider.private_key.encode(), password=None)
+        if isinstance(raw, RSAPrivateKey) and raw.key_size >= _LEAST:
+            return RSAKey.import_key(raw), "RS256"
+        if isinstance(raw, EllipticCurvePrivateKey) and raw.key_size in _CURVES:
+            return ECKey.import_key(raw), _CURVES[raw.key_size]
+        if isinstance(raw, Ed25519PrivateKey):
+            return OKPKey.import_key(raw), "EdDSA"
+    except (ValueError, TypeError, UnsupportedAlgorithm, JoseError):
+        pass  # what it says might quote the key
+    message = f"the private key of `{provider.name}` cannot be used"
+    hint = "PEM without a password: RSA of 2048 bits or more, P-256, P-384, P-521 or Ed25519"
+    raise ConfigError([Problem(provider.place, message, hint)])

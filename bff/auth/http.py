@@ -1,0 +1,156 @@
+"""Requests to identity providers: over TLS checked as declared, in bounded time, bounded size.
+
+They go by the exchange that carries requests to services, so that what is true there is true here:
+no redirects, no cookies, no proxies, and a time-out that holds for the whole, however slowly an
+answer trickles in.
+"""
+
+from collections.abc import Callable, Mapping
+from threading import Lock
+from time import monotonic
+from typing import Any, Final
+from urllib.parse import urlencode, urlsplit
+
+from bff.errors import BffError, ConfigError, ProviderAway, TimedOut
+from bff.model.exchange import Deadline, Headers, Reply, Request
+from bff.model.service import Service, Tls
+from bff.model.source import Place
+from bff.upstream.exchange import Mailbox, SystemClock
+from bff.upstream.pool import PoolExchange
+
+_MOST: Final = 1024 * 1024  # bytes of a reply
+_AT_ONCE: Final = 16  # requests to one origin
+_BEAT: Final = 1.0  # seconds between two calls of `meanwhile`
+_JSON: Final = ("accept", "application/json")
+_FORM: Final = ("content-type", "application/x-www-form-urlencoded")
+
+
+class Http:
+    """Asks providers; a lane for each origin is made when it is first needed, thread-safely.
+
+    Args:
+        tls: how the providers' certificates are checked, and ours is shown.
+        transport: makes the transport for an origin; tests hand in their own.
+    """
+
+    def __init__(
+        self, tls: Tls | None = None, transport: Callable[[Service], Any] | None = None
+    ) -> None:
+        self._tls, self._transport = tls, transport
+        self._lock = Lock()
+        self._lanes: dict[str, PoolExchange] = {}
+
+    def ask(
+        self,
+        method: str,
+        url: str,
+        headers: Headers = (),
+        body: bytes = b"",
+        *,
+        timeout: float,
+        meanwhile: Callable[[], None] | None = None,
+    ) -> Reply:
+        """Send a request and wait for the whole reply, whatever its status.
+
+        Args:
+            timeout: seconds for all of it: the look-up of the name, and the last byte.
+            meanwhile: is called about once a second; what it raises ends the request.
+
+        Raises:
+            ProviderAway: there was no such reply; its message has neither query nor body in it.
+        """
+        origin, target = _split(url)
+        lane = self._lane(origin)
+        deadline, mailbox = Deadline(monotonic() + timeout), SystemClock().mailbox()
+        request = Request(origin, method, target, headers, body, _MOST)
+        ticket = lane.start(request, deadline, 1, mailbox)
+        try:
+            result = _await(mailbox, deadline, meanwhile)
+        finally:
+            lane.cancel(ticket)  # one that has come to an end is past caring
+        if isinstance(result, Reply):
+            return result
+        why = "did not answer in time" if isinstance(result, TimedOut) else "cannot be asked"
+        raise ProviderAway(f"{_shown(url)} {why}")
+
+    def get(self, url: str, *, timeout: float) -> bytes:
+        """The document at an address, with status 200.
+
+        Raises:
+            ProviderAway: there is none.
+        """
+        reply = self.ask("GET", url, (_JSON,), timeout=timeout)
+        if reply.status != 200:  # noqa: PLR2004  (OK, and nothing else)
+            raise ProviderAway(f"{_shown(url)} answered {reply.status}")
+        return reply.body
+
+    def post(
+        self,
+        url: str,
+        params: Mapping[str, str],
+        headers: Headers = (),
+        *,
+        timeout: float,
+        meanwhile: Callable[[], None] | None = None,
+    ) -> Reply:
+        """Send a form, and wait as `ask` does.
+
+        Raises:
+            ProviderAway: there was no reply.
+        """
+        sent = (_JSON, _FORM, *headers)
+        body = urlencode(params).encode()
+        return self.ask("POST", url, sent, body, timeout=timeout, meanwhile=meanwhile)
+
+    def close(self) -> None:
+        """End the threads and close the connections."""
+        with self._lock:
+            lanes, self._lanes = self._lanes, {}
+        for lane in lanes.values():
+            lane.close()
+
+    def _lane(self, origin: str) -> PoolExchange:
+        with self._lock:
+            if origin not in self._lanes:
+                service = Service(
+                    origin, Place("provider"), origin, 0.0, _MOST, limit=_AT_ONCE, tls=self._tls
+                )
+                try:
+                    lane = PoolExchange({origin: service}, _AT_ONCE, self._transport)
+                except ConfigError:
+                    raise ProviderAway(f"the certificates for {origin} cannot be used") from None
+                self._lanes[origin] = lane
+            return self._lanes[origin]
+
+
+def _await(
+    mailbox: Mailbox, deadline: Deadline, meanwhile: Callable[[], None] | None
+) -> Reply | BffError:
+    """What came by the deadline: the exchange keeps it too, but only as well as threads do."""
+    while left := deadline.left(monotonic()):
+        completion = mailbox.get(min(_BEAT, left))
+        if completion:
+            result: Reply | BffError = completion.result
+            return result
+        if meanwhile:
+            meanwhile()
+    return TimedOut("the time is over")
+
+
+def _split(url: str) -> tuple[str, str]:
+    """The origin of an address, and what is asked of it."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise ProviderAway("an address of the provider is none") from None
+    if parts.scheme not in {"http", "https"} or not parts.hostname or "@" in parts.netloc:
+        raise ProviderAway("an address of the provider is none")
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    origin = f"{parts.scheme}://{host}" + (f":{port}" if port else "")
+    query = f"?{parts.query}" if parts.query else ""
+    return origin, (parts.path or "/") + query
+
+
+def _shown(url: str) -> str:
+    return url.partition("?")[0]

@@ -1,0 +1,70 @@
+"""The public keys of a provider: a JWK Set (RFC 7517), and the one key that a token wants."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey, JWKRegistry, Key, OKPKey, RSAKey
+from joserfc.jws import JWSRegistry
+from joserfc.util import base64_to_int
+
+from bff.auth.http import Http
+from bff.auth.metadata import json_object
+from bff.auth.published import Published
+from bff.errors import ProviderAway
+
+Keys = tuple[Key, ...]
+_PUBLIC: Final = [kind.key_type for kind in (RSAKey, ECKey, OKPKey)]
+_MOST: Final = 100
+_LEAST: Final = 2048  # bits of an RSA key (NIST SP 800-131A)
+
+
+def published_keys(
+    http: Http, where: Callable[[], str], timeout: float, now: Callable[[], float]
+) -> Published[Keys]:
+    """The keys at an address, kept and fetched anew when it is time.
+
+    Args:
+        where: the address, as it is known when it is needed.
+        timeout: seconds for a fetch.
+    """
+    return Published(lambda: read_keys(http.get(where(), timeout=timeout)), now)
+
+
+def read_keys(document: bytes) -> Keys:
+    """The keys of a JWK Set that we can use; others are passed over (RFC 7517, section 5).
+
+    Raises:
+        ProviderAway: it is no JWK Set.
+    """
+    listed = json_object(document).get("keys")
+    if not isinstance(listed, list):
+        raise ProviderAway("the provider's keys are no JWK Set")
+    return tuple(key for each in listed[:_MOST] if (key := _read(each)))
+
+
+def fitting(keys: Keys, algorithm: str, kid: str | None) -> Sequence[Key]:
+    """The keys that may have made a signature; without `kid` all that fit its algorithm."""
+    named = [key for key in keys if kid is None or key.kid == kid]
+    return [key for key in named if _fits(key, algorithm)]
+
+
+def _read(listed: Any) -> Key | None:
+    """A public key of a kind that we know: never a secret, which would verify anybody's HMAC."""
+    if not isinstance(listed, dict) or listed.get("kty") not in _PUBLIC:
+        return None
+    try:
+        if listed["kty"] == RSAKey.key_type and base64_to_int(listed["n"]).bit_length() < _LEAST:
+            return None
+        return JWKRegistry.import_key(listed)
+    except (JoseError, ValueError, TypeError, LookupError):  # whatever is wrong with one key
+        return None
+
+
+def _fits(key: Key, algorithm: str) -> bool:
+    try:
+        JWSRegistry.algorithms[algorithm].check_key(key)
+        key.check_key_op("verify")
+    except JoseError:
+        return False
+    return True

@@ -1,0 +1,282 @@
+"""An OpenID provider that people sign in with, and all that is ever asked of it.
+
+What it answers is believed as far as its signature, its issuer and the standards reach. What it
+says in words is for its own log: nobody here repeats it.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+from urllib.parse import urlencode
+
+from authlib.oauth2.rfc7636 import (  # type: ignore[import-untyped]  # it has no types
+    create_s256_code_challenge,
+)
+
+from bff.auth.client import Client
+from bff.auth.grants import NOT_EXCHANGED, Refused, TokenEndpoint
+from bff.auth.http import Http
+from bff.auth.id_token import auth_time, check_id_token, check_sign_in
+from bff.auth.jwt import BadToken, Jwt, read, text, verify
+from bff.auth.keys import published_keys
+from bff.auth.login import Login, SignedIn, Tokens
+from bff.auth.logout import MOST, LogoutToken, read_logout_token
+from bff.auth.metadata import Metadata, discover
+from bff.auth.published import Published
+from bff.errors import BffError, GrantEnded, ProviderAway, SignInFailed
+from bff.model.access import Provider
+
+__all__ = ["Login", "LogoutToken", "OpenIdProvider", "SignedIn", "Tokens"]
+_NEEDED: Final = ("authorization_endpoint", "token_endpoint", "jwks_uri")
+_ACCESS_TOKEN: Final = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105  (a type)
+_EXCHANGE: Final = "urn:ietf:params:oauth:grant-type:token-exchange"
+
+
+class OpenIdProvider:
+    """One provider, for all threads of a process; it is asked nothing before it is needed.
+
+    Args:
+        now: seconds since 1970.
+        development: whether it may be a local one that lets anybody in.
+
+    Raises:
+        ConfigError: the private key that we are to sign with is none.
+    """
+
+    def __init__(
+        self,
+        provider: Provider,
+        http: Http,
+        now: Callable[[], float],
+        *,
+        development: bool = False,
+    ) -> None:
+        self.provider = provider
+        self._now, timeout = now, provider.timeout
+        self._http, self._development = http, development
+        self._metadata = Published(self._discover, now)
+        self._keys = published_keys(http, lambda: self._metadata.get().jwks_uri, timeout, now)
+        self._tokens = TokenEndpoint(http, Client(provider, now), timeout, now)
+
+    def _discover(self) -> Metadata:
+        provider = self.provider
+        metadata = discover(self._http, provider.issuer, _NEEDED, provider.timeout)
+        if metadata.development and not self._development:
+            raise ProviderAway("the provider is one for development, which lets anybody in")
+        return metadata
+
+    def prepare(self) -> None:
+        """Have what its tokens are checked with, before anything that works once only is spent.
+
+        Raises:
+            ProviderAway: it cannot be had.
+        """
+        self._keys.get()
+
+    def authorization_url(self, login: Login, prompt: str = "") -> str:
+        """Where a browser goes to sign in (OpenID Connect Core, section 3.1.2.1; RFC 7636).
+
+        Raises:
+            ProviderAway: nobody knows where that is.
+        """
+        params = {
+            **self.provider.params,  # first: none of them replaces one of ours
+            "response_type": "code",
+            "client_id": self.provider.client_id,
+            "redirect_uri": login.redirect_uri,
+            "scope": " ".join(self.provider.scopes),
+            "state": login.state,
+            "nonce": login.nonce,
+            "code_challenge": create_s256_code_challenge(login.verifier),
+            "code_challenge_method": "S256",
+            "max_age": "" if login.max_age is None else str(login.max_age),
+            "acr_values": login.acr_values,
+            "prompt": prompt,
+        }
+        return _with_query(self._metadata.get().authorization_endpoint, params)
+
+    def check_issuer(self, iss: str | None) -> None:
+        """Check who sent a browser back, with an error too (RFC 9207, section 2.4).
+
+        Raises:
+            SignInFailed: somebody else, or nobody says although this provider would.
+            ProviderAway: nobody knows whether it would.
+        """
+        if iss is None and self._metadata.get().names_itself:
+            raise SignInFailed("the answer does not say which provider it is from")
+        if iss is not None and iss != self.provider.issuer:
+            raise SignInFailed("the answer is from another provider")
+
+    def redeem(self, code: str, iss: str | None, login: Login) -> SignedIn:
+        """End a sign-in: tokens for its code, and who it is by the ID token.
+
+        Args:
+            iss: as it came with the code; None if it did not.
+            login: the one whose `state` came with the code, in the browser that began it.
+
+        Raises:
+            SignInFailed: it does not hold.
+            ProviderAway: the provider cannot be asked.
+        """
+        if login.provider != self.provider.name:
+            raise SignInFailed("the sign-in was begun with another provider")
+        if not code:
+            raise SignInFailed("the answer has no code")
+        self.check_issuer(iss)
+        self.prepare()
+        params = {
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": login.redirect_uri,
+            "code_verifier": login.verifier,
+        }
+        try:
+            tokens = self._tokens.ask(self._metadata.get().token_endpoint, params)
+            jwt = self._id_token(tokens)
+            check_sign_in(jwt.claims, login, self._now(), self.provider.leeway)
+        except Refused:
+            raise SignInFailed("the provider did not accept the sign-in") from None
+        except BadToken as error:
+            raise SignInFailed(f"the provider's ID token does not count: {error}") from None
+        return self._signed_in(jwt, tokens)
+
+    def refresh(self, tokens: Tokens, meanwhile: Callable[[], None] | None = None) -> Tokens:
+        """Fresh tokens (RFC 6749, section 6; OpenID Connect Core, section 12).
+
+        Args:
+            tokens: those that there are; what does not come anew is kept.
+            meanwhile: is called about once a second while the provider thinks.
+
+        Raises:
+            GrantEnded: the provider takes the refresh token no more, or vouches for somebody else.
+            ProviderAway: it cannot be asked; the tokens are what they were.
+        """
+        self.prepare()
+        params = {"grant_type": "refresh_token", "refresh_token": tokens.refresh}
+        fresh = self._granted(params, {"invalid_grant"}, meanwhile)
+        if fresh.id_token:
+            try:
+                subject = self._id_token(fresh).claims["sub"]
+            except BadToken as error:
+                raise GrantEnded(f"the fresh ID token does not count: {error}") from None
+            if subject != tokens.subject:
+                raise GrantEnded("the fresh ID token is another person's")
+        return replace(
+            fresh,
+            refresh=fresh.refresh or tokens.refresh,
+            id_token=fresh.id_token or tokens.id_token,
+            scope=fresh.scope or tokens.scope,
+            subject=tokens.subject,
+        )
+
+    def revoke(self, token: str) -> None:
+        """Have the provider forget a token (RFC 7009), as well as may be: nothing depends on it."""
+        try:
+            endpoint = self._metadata.get().revocation_endpoint
+            if endpoint and token:
+                self._tokens.post(endpoint, {"token": token})
+        except BffError:
+            pass  # it ends by itself some time
+
+    def exchange(self, access: str, audience: str, scope: str) -> Tokens:
+        """A token for one audience, made of a person's access token (RFC 8693).
+
+        Raises:
+            GrantEnded: the provider makes none of this one.
+            ProviderAway: it cannot be asked.
+        """
+        params = {
+            "grant_type": _EXCHANGE,
+            "subject_token": access,
+            "subject_token_type": _ACCESS_TOKEN,
+            "requested_token_type": _ACCESS_TOKEN,
+            "audience": audience,
+            "scope": scope,
+        }
+        tokens = self._granted(params, NOT_EXCHANGED)
+        return replace(tokens, scope=tokens.scope or scope)
+
+    def client_credentials(self, audience: str, scope: str) -> Tokens:
+        """A token of our own (RFC 6749, section 4.4).
+
+        Raises:
+            ProviderAway: it cannot be had.
+        """
+        params = {"grant_type": "client_credentials", "audience": audience, "scope": scope}
+        tokens = self._granted(params, ())
+        return replace(tokens, scope=tokens.scope or scope)
+
+    def logout_url(self, id_token: str, return_to: str, state: str) -> str:
+        """Where a browser goes to sign out there too (OpenID Connect RP-Initiated Logout 1.0).
+
+        Returns:
+            The address; empty where the provider has none, or cannot say.
+        """
+        try:
+            endpoint = self._metadata.get().end_session_endpoint
+        except ProviderAway:
+            return ""  # signing out here does not wait for it
+        params = {
+            "id_token_hint": id_token,
+            "client_id": self.provider.client_id,
+            "post_logout_redirect_uri": return_to,
+            "state": state,
+        }
+        return _with_query(endpoint, params) if endpoint else ""
+
+    def logout_token(self, token: str) -> LogoutToken:
+        """What a logout token asks for (OpenID Connect Back-Channel Logout 1.0, section 2.6).
+
+        Its `jti` must still be seen for the first time.
+
+        Raises:
+            SignInFailed: it does not count.
+            ProviderAway: its signature cannot be checked.
+        """
+        try:
+            jwt = read(token, MOST)
+            verify(jwt, self._keys, self.provider.algorithms)
+            return read_logout_token(jwt, self.provider, self._now())
+        except BadToken as error:
+            raise SignInFailed(f"the logout token does not count: {error}") from None
+
+    def _granted(
+        self,
+        params: dict[str, str],
+        ends: set[str] | tuple[()],
+        meanwhile: Callable[[], None] | None = None,
+    ) -> Tokens:
+        """Tokens for a grant; the codes with which the provider says that it is worth nothing."""
+        endpoint = self._metadata.get().token_endpoint
+        try:
+            return self._tokens.ask(endpoint, params, meanwhile)
+        except Refused as error:
+            kind = GrantEnded if error.code in ends else ProviderAway
+            raise kind(str(error)) from None
+
+    def _id_token(self, tokens: Tokens) -> Jwt:
+        if not tokens.id_token:
+            raise BadToken("there is none")
+        jwt = read(tokens.id_token)
+        verify(jwt, self._keys, self.provider.algorithms, for_anybody=False)
+        check_id_token(jwt, self.provider, tokens.access, self._now())
+        return jwt
+
+    def _signed_in(self, jwt: Jwt, tokens: Tokens) -> SignedIn:
+        claims, subject = jwt.claims, jwt.claims["sub"]
+        scope = tokens.scope or " ".join(self.provider.scopes)
+        return SignedIn(
+            issuer=self.provider.issuer,
+            subject=subject,
+            sid=text(claims, "sid"),
+            acr=text(claims, "acr"),
+            auth_time=auth_time(claims),
+            claims={name: claims[name] for name in self.provider.claims if name in claims},
+            tokens=replace(tokens, scope=scope, subject=subject),
+        )
+
+
+def _with_query(endpoint: str, params: dict[str, str]) -> str:
+    """An address with parameters besides those it may have already (RFC 6749, section 3.1)."""
+    given = urlencode({name: value for name, value in params.items() if value})
+    return f"{endpoint}{'&' if '?' in endpoint else '?'}{given}"

@@ -1,0 +1,295 @@
+"""Sessions: who is signed in at which browser, for how long, and the tokens that never go there.
+
+The cookie holds an id, the store its hash. Data and tokens are two entries, both sealed. A write
+replaces exactly what was read: a session that has ended stays ended, whoever still writes to it.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import MISSING, asdict, dataclass, field, fields, replace
+from hashlib import sha256
+from secrets import token_urlsafe
+from typing import Any, Final
+
+import orjson
+
+from bff.auth.login import SignedIn, Tokens
+from bff.auth.seal import BadSeal, Seal
+from bff.auth.store import Entry, Store
+from bff.errors import SignInFailed
+from bff.model.access import SessionRules
+from bff.model.principal import Principal
+
+_ID_BYTES: Final = 32  # 256 bits
+_SLIDES: Final = 20  # writes that an idle time is worth at most
+_SHORT: Final = 16
+_MOST_BYTES: Final = 256 * 1024  # of one record
+_MOST_AGENT: Final = 200  # characters of a User-Agent that are kept
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A browser at which somebody has signed in.
+
+    Args:
+        key: the hash of its id: what the store and other parts of ours know it by.
+        version: the store's, as it was read.
+        created: when it was signed in, in seconds since 1970.
+        seen: when it was last used, to within a twentieth of the idle time.
+        agent: what the browser says it is; for the person's list of devices.
+        visitor: the id that the browser had before.
+    """
+
+    key: str
+    provider: str
+    issuer: str
+    subject: str
+    client: str
+    created: float
+    seen: float
+    scopes: tuple[str, ...] = ()
+    claims: Mapping[str, Any] = field(default_factory=dict)
+    sid: str = ""
+    acr: str = ""
+    agent: str = ""
+    visitor: str = ""
+    version: str = ""
+
+    @property
+    def public_id(self) -> str:
+        """What a person may call it by; it opens nothing."""
+        return sha256(f"public:{self.key}".encode()).hexdigest()[:_SHORT]
+
+    def principal(self) -> Principal:
+        """Who asks with this session."""
+        return Principal(
+            issuer=self.issuer,
+            subject=self.subject,
+            client=self.client,
+            audience=self.client,
+            scopes=frozenset(self.scopes),
+            claims=self.claims,
+            acr=self.acr,
+            visitor=self.visitor,
+            session=self.key,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class KeptTokens:
+    """The tokens of a session as the store has them.
+
+    Args:
+        obtained: when they came, in seconds since 1970.
+        provider: the name of the provider they are from.
+    """
+
+    tokens: Tokens
+    obtained: float
+    provider: str
+    lasts: float
+    version: str = ""
+
+
+class Sessions:
+    """The sessions of a deployment.
+
+    Args:
+        now: seconds since 1970.
+    """
+
+    def __init__(
+        self, store: Store, seal: Seal, rules: SessionRules, now: Callable[[], float]
+    ) -> None:
+        self.store, self.rules, self.now = store, rules, now
+        self._seal = seal
+
+    def prepare(self) -> None:
+        """See that a session can be kept, before anything that works once only is spent on it.
+
+        Raises:
+            StoreAway: it cannot.
+        """
+        self.store.delete("nothing")  # as good as any other write
+
+    def create(self, person: SignedIn, provider: str, client: str, about: Mapping[str, str]) -> str:
+        """Begin a session with an id of its own, whatever the browser had before.
+
+        Args:
+            about: `agent` and `visitor`.
+
+        Returns:
+            The id: 256 bits, for the cookie and for nobody else.
+        """
+        made = token_urlsafe(_ID_BYTES)
+        now = self.now()
+        session = Session(
+            key=key_of(made),
+            provider=provider,
+            issuer=person.issuer,
+            subject=person.subject,
+            client=client,
+            created=now,
+            seen=now,
+            scopes=tuple(person.tokens.scope.split()),
+            claims=person.claims,
+            sid=person.sid,
+            acr=person.acr,
+            agent=about.get("agent", "")[:_MOST_AGENT],
+            visitor=about.get("visitor", ""),
+        )
+        lasts = now + self.rules.lifetime
+        kept = KeptTokens(person.tokens, now, provider, lasts)
+        self.store.put(_tokens(session.key), self._sealed(_tokens(session.key), kept), lasts)
+        for group in _groups(session):
+            self.store.add(group, session.key, lasts)
+        name = _data(session.key)  # last of all: what can be found is whole
+        self.store.put(name, self._sealed(name, session), self._expiry(session))
+        if self.store.get(_tokens(session.key)) is None:
+            self.store.delete(name)  # the person was signed out everywhere just now
+        return made
+
+    def load(self, given: str, *, slide: bool = True) -> Session | None:
+        """The session with this id, unless there is none or it is over.
+
+        Args:
+            slide: whether this counts as use, which puts the end of its idle time off.
+        """
+        session = self._session(key_of(given))
+        if session and slide and self.now() - session.seen > self.rules.idle / _SLIDES:
+            used = replace(session, seen=self.now())
+            name = _data(session.key)
+            version = self.store.put(
+                name, self._sealed(name, used), self._expiry(used), session.version
+            )
+            # where somebody else has written it is in use, or has ended: neither is undone
+            return replace(used, version=version) if version else self._session(session.key)
+        return session
+
+    def expires(self, session: Session) -> float:
+        """When the session ends if nobody uses it any more, in seconds since 1970."""
+        return self._expiry(session)
+
+    def of_person(self, issuer: str, subject: str) -> list[Session]:
+        """All sessions of a person, the one used last first."""
+        keys = self.store.members(_person(issuer, subject))
+        found = [session for key in keys if (session := self._session(key))]
+        return sorted(found, key=lambda each: -each.seen)
+
+    def end(self, key: str) -> KeptTokens | None:
+        """End a session, for every process and for whatever is still under way.
+
+        Returns:
+            The tokens that it had last, so that they can be revoked.
+        """
+        session = self._session(key)
+        kept = self.tokens(key)
+        while kept and not self.store.delete(_tokens(key), kept.version):
+            kept = self.tokens(key)  # they were just refreshed: those are the ones to revoke
+        self.store.delete(_data(key))  # after the tokens: see `create`
+        if session:
+            for group in _groups(session):
+                self.store.discard(group, key)
+        return kept
+
+    def end_all(self, issuer: str, subject: str, sid: str = "") -> list[str]:
+        """End the sessions of a person, or those of one `sid` of the provider's; their keys."""
+        group = _sid(issuer, sid) if sid else _person(issuer, subject)
+        ended = []
+        for key in self.store.members(group):
+            session = self._session(key)
+            if session is None or not subject or session.subject == subject:
+                self.end(key)
+                ended.append(key)
+        return ended
+
+    def tokens(self, key: str) -> KeptTokens | None:
+        """The tokens of a session; None once it has ended."""
+        entry = self.store.get(_tokens(key))
+        content = self._opened(_tokens(key), entry, KeptTokens)
+        if entry is None or content is None:
+            return None
+        tokens = _known(Tokens, content["tokens"])
+        if tokens is None:
+            return None
+        return KeptTokens(**content | {"tokens": Tokens(**tokens), "version": entry.version})
+
+    def replace_tokens(self, key: str, kept: KeptTokens, fresh: Tokens) -> bool:
+        """Put fresh tokens in the place of those that were read; whether they still were there."""
+        name = _tokens(key)
+        sealed = self._sealed(name, replace(kept, tokens=fresh, obtained=self.now()))
+        return bool(self.store.put(name, sealed, kept.lasts, kept.version))
+
+    def _session(self, key: str) -> Session | None:
+        entry = self.store.get(_data(key))
+        content = self._opened(_data(key), entry, Session)
+        if entry is None or content is None:
+            return None
+        content["scopes"] = tuple(content["scopes"])
+        session = Session(**{**content, "version": entry.version})
+        return session if self._expiry(session) > self.now() else None
+
+    def _expiry(self, session: Session) -> float:
+        return min(session.seen + self.rules.idle, session.created + self.rules.lifetime)
+
+    def _sealed(self, name: str, value: Session | KeptTokens) -> bytes:
+        try:
+            content = orjson.dumps(asdict(value))
+        except (TypeError, RecursionError):
+            raise SignInFailed("the provider's claims are nested too deeply") from None
+        if len(content) > _MOST_BYTES:
+            raise SignInFailed("the provider's claims and tokens are too large to be kept")
+        return self._seal.seal(content, name)
+
+    def _opened(self, name: str, entry: Entry | None, kind: type) -> dict[str, Any] | None:
+        """What is in an entry, as far as this version of ours knows it.
+
+        One that no secret of ours opens any more is none, and neither is one that lacks something.
+        """
+        if entry is None:
+            return None
+        try:
+            content: dict[str, Any] = orjson.loads(self._seal.open(entry.value, name))
+        except BadSeal:
+            return None
+        return _known(kind, content)
+
+
+def _known(kind: type, content: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The fields of a record of ours; none if it lacks one. Another version may have written it."""
+    for each in fields(kind):
+        needed = each.default is MISSING and each.default_factory is MISSING
+        if needed and each.name not in content:
+            return None
+    names = {each.name for each in fields(kind)}
+    return {name: value for name, value in content.items() if name in names}
+
+
+def key_of(given: str) -> str:
+    """What a session is kept under: whoever reads the store learns no id."""
+    return sha256(given.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _data(key: str) -> str:
+    return f"session:{key}"
+
+
+def _tokens(key: str) -> str:
+    return f"tokens:{key}"
+
+
+def _person(issuer: str, subject: str) -> str:
+    return f"person:{_hash(issuer, subject)}"
+
+
+def _sid(issuer: str, sid: str) -> str:
+    return f"sid:{_hash(issuer, sid)}"
+
+
+def _hash(*parts: str) -> str:
+    return sha256(orjson.dumps(parts)).hexdigest()
+
+
+def _groups(session: Session) -> Iterable[str]:
+    yield _person(session.issuer, session.subject)
+    if session.sid:
+        yield _sid(session.issuer, session.sid)

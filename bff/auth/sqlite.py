@@ -1,0 +1,207 @@
+"""The store that is always there: one SQLite file for all processes of one machine.
+
+The file has to be on a local disk: the processes share memory through a file beside it, which no
+network file system can do.
+"""
+
+import os
+import sqlite3
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from itertools import count
+from pathlib import Path
+from secrets import token_hex
+from tempfile import TemporaryDirectory
+from typing import Final
+
+from bff.auth.store import Entry
+from bff.errors import StoreAway
+
+_BUSY: Final = 1.0  # seconds that a write waits for those of others
+_VERSION_BYTES: Final = 8
+_SWEEP_EVERY: Final = 8  # writes, each of which adds a row at most
+_SWEPT: Final = 32  # expired rows that are taken away at once: more than came meanwhile
+_DAMAGED: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+_SCHEMA: Final = """
+CREATE TABLE entries (
+    key TEXT PRIMARY KEY, value BLOB NOT NULL, version TEXT NOT NULL, expires REAL NOT NULL
+);
+CREATE TABLE members (
+    of TEXT NOT NULL, member TEXT NOT NULL, expires REAL NOT NULL, PRIMARY KEY (of, member)
+);
+CREATE INDEX entries_expire ON entries (expires);
+CREATE INDEX members_expire ON members (expires);
+"""
+_GET: Final = "SELECT value, version, expires FROM entries WHERE key = ? AND expires > ?"
+_CREATE: Final = """
+INSERT INTO entries (key, value, version, expires) VALUES (?, ?, ?, ?)
+ON CONFLICT (key) DO UPDATE
+SET value = excluded.value, version = excluded.version, expires = excluded.expires
+WHERE entries.expires <= ?
+"""
+_REPLACE: Final = """
+UPDATE entries SET value = ?, version = ?, expires = ?
+WHERE key = ? AND version = ? AND expires > ?
+"""
+_DELETE: Final = (
+    "DELETE FROM entries WHERE key = ? AND expires > ? AND version = ifnull(?, version)"
+)
+_ADD: Final = """
+INSERT INTO members (of, member, expires) VALUES (?, ?, ?)
+ON CONFLICT (of, member) DO UPDATE SET expires = excluded.expires
+"""
+_DISCARD: Final = "DELETE FROM members WHERE of = ? AND member = ?"
+_MEMBERS: Final = "SELECT member FROM members WHERE of = ? AND expires > ?"
+_SWEEP: Final = tuple(
+    f"DELETE FROM {table} WHERE rowid IN "  # noqa: S608  (the names are the two below)
+    f"(SELECT rowid FROM {table} WHERE expires <= ? LIMIT {_SWEPT})"
+    for table in ("entries", "members")
+)
+
+
+class SqliteStore:
+    """Entries and groups in a file, which is made with its folder where it is missing.
+
+    Args:
+        path: of the file; only its owner may read it.
+        now: seconds since 1970.
+
+    Nothing is opened before it is used, and in the process that uses it: one may be made, and even
+    used, before a fork.
+    """
+
+    def __init__(self, path: Path, now: Callable[[], float]) -> None:
+        self._path, self._now = path, now
+        self._writes = count()
+        self._idle: deque[sqlite3.Connection] = deque()
+        self._owner = 0
+        self._inherited: list[deque[sqlite3.Connection]] = []
+
+    def get(self, key: str) -> Entry | None:
+        """What is under `key`, unless it has expired."""
+        with self._connection() as connection:
+            row = connection.execute(_GET, (key, self._now())).fetchone()
+        return Entry(*row) if row else None
+
+    def put(self, key: str, value: bytes, expires: float, replacing: str | None = None) -> str:
+        """Write an entry: a new one, or over the version `replacing` and no other."""
+        version, now = token_hex(_VERSION_BYTES), self._now()
+        if replacing is None:
+            written = self._write(_CREATE, (key, value, version, expires, now))
+        else:
+            written = self._write(_REPLACE, (value, version, expires, key, replacing, now))
+        return version if written else ""
+
+    def delete(self, key: str, version: str | None = None) -> bool:
+        """Remove an entry, or only this version of it; whether there was one to remove."""
+        return self._write(_DELETE, (key, self._now(), version)) > 0
+
+    def add(self, group: str, member: str, expires: float) -> None:
+        """Have `member` belong to `group` until it expires."""
+        self._write(_ADD, (group, member, expires))
+
+    def discard(self, group: str, member: str) -> None:
+        """Have it belong there no more."""
+        self._write(_DISCARD, (group, member))
+
+    def members(self, group: str) -> list[str]:
+        """What belongs to a group and has not expired."""
+        with self._connection() as connection:
+            rows = connection.execute(_MEMBERS, (group, self._now())).fetchall()
+        return [member for (member,) in rows]
+
+    def unready(self) -> str:
+        """Why nothing can be written; empty if it can."""
+        try:
+            self._write(_DISCARD, ("", ""))
+        except StoreAway as error:
+            return str(error)
+        return ""
+
+    def close(self) -> None:
+        """Close the connections that are not in use."""
+        while self._idle:
+            self._idle.pop().close()
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        """A connection that nobody else uses meanwhile; one that failed is not used again.
+
+        Raises:
+            StoreAway: whatever SQLite has to say.
+        """
+        idle = self._of_this_process()
+        connection = None
+        try:
+            with suppress(IndexError):  # none is idle, or somebody was quicker
+                connection = idle.pop()
+            connection = connection or _opened(self._path)
+            yield connection
+        except BaseException as error:
+            if connection:
+                connection.close()  # undoes what it had begun
+            if isinstance(error, sqlite3.Error | OSError):
+                raise StoreAway(_why(self._path, error)) from None
+            raise
+        idle.append(connection)
+
+    def _write(self, statement: str, values: tuple[object, ...]) -> int:
+        """How many rows a statement has written.
+
+        Each is a transaction of its own, so that the lock is never held while a thread waits for
+        the interpreter. Now and then a little of what has expired is taken away before.
+        """
+        with self._connection() as connection:
+            if next(self._writes) % _SWEEP_EVERY == 0:
+                for sweep in _SWEEP:
+                    connection.execute(sweep, (self._now(),))
+            return connection.execute(statement, values).rowcount
+
+    def _of_this_process(self) -> deque[sqlite3.Connection]:
+        """The idle connections, none of which may be used, nor even closed, after a fork."""
+        if self._owner != os.getpid():
+            self._inherited.append(self._idle)
+            self._idle = deque()
+            self._owner = os.getpid()
+        return self._idle
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    if not path.exists():
+        _create(path)
+    connection = _connected(path)
+    try:
+        connection.execute("PRAGMA synchronous = NORMAL")  # of the connection, not of the file
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _create(path: Path) -> None:
+    """Make the file, whole from the first moment: several processes may begin at once."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=path.parent, prefix="new-") as folder:
+        made = Path(folder) / path.name
+        made.touch(mode=0o600)  # what SQLite makes may be read by others
+        with closing(_connected(made)) as connection:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.executescript(_SCHEMA)
+        with suppress(FileExistsError):  # somebody was quicker
+            path.hardlink_to(made)
+
+
+def _connected(path: Path) -> sqlite3.Connection:
+    """A connection to a file that is there."""
+    place = f"{path.absolute().as_uri()}?mode=rw"
+    return sqlite3.connect(
+        place, uri=True, timeout=_BUSY, isolation_level=None, check_same_thread=False
+    )
+
+
+def _why(path: Path, error: sqlite3.Error | OSError) -> str:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in _DAMAGED:
+        return f"{path} is damaged, or no SQLite file: stop, remove it, start; all sign in again"
+    return f"{path}: {error}"

@@ -1,0 +1,25 @@
+"""Which store a deployment has: the one setting that chooses."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from bff.auth.redis import RedisStore
+from bff.auth.sqlite import SqliteStore
+from bff.auth.store import Store
+
+
+def open_store(url: str, default: Path, now: Callable[[], float]) -> Store:
+    """The store that an address names; nothing is opened and nobody asked before it is used.
+
+    Args:
+        url: `sqlite:PATH`, or what `bff.auth.redis_client.parse` reads; empty for SQLite.
+        default: the file if no address is given.
+        now: seconds since 1970.
+
+    Raises:
+        ValueError: it is no address; the message has nothing of it, as it may hold a password.
+    """
+    kind, _, rest = url.partition(":")
+    if not url or kind == "sqlite":
+        return SqliteStore(Path(rest) if rest else default, now)
+    return RedisStore(url, now)

@@ -1,0 +1,167 @@
+"""What `bff demo` and `bff dev` have in common: an app on loopback, and all that it needs."""
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from secrets import token_urlsafe
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from bff.cli.configured import checked, config_option
+from bff.cli.local_app import Local
+
+if TYPE_CHECKING:
+    from bff.declare.check import Checked
+    from bff.dev.supervise import Supervisor
+
+ACCOUNTS: Final = ("ada", "grace")
+_READY_WITHIN: Final = 20.0
+_METADATA: Final = "/.well-known/openid-configuration"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What somebody has asked for on the command line.
+
+    Args:
+        account: whom everybody is signed in as without a form; None for nobody.
+        latency: of the stubs; None where services are as declared.
+        token_seconds: how long an access token is good for.
+        shop: whether the page may show the shop's home.
+    """
+
+    name: str
+    config: Path
+    port: int
+    account: str | None
+    latency: str | None
+    token_seconds: float
+    shop: bool
+
+
+def local_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options that both have."""
+    port = click.option(
+        "--port",
+        type=click.IntRange(1, 65535),
+        default=8080,
+        envvar="PORT",
+        show_default=True,
+        help="Where the app is served, on loopback.",
+    )
+    account = click.option(
+        "--as", "account", type=click.Choice(ACCOUNTS), help="Sign in as this one, without a form."
+    )
+    return config_option(port(account(command)))
+
+
+def run(wanted: Wanted) -> None:
+    """Start everything, say where it is, and end the command when told to."""
+    from bff.dev.supervise import Supervisor, is_free
+
+    with TemporaryDirectory(prefix="bff-") as state, Supervisor() as processes:
+        if not is_free(wanted.port):
+            text = f"port {wanted.port} is taken; `--port {wanted.port + 1}` or PORT takes another"
+            click.echo(f"bff {wanted.name}: {text}", err=True)
+            sys.exit(1)
+        status = _run(processes, wanted, Path(state))
+    sys.exit(status)
+
+
+def _run(processes: "Supervisor", wanted: Wanted, state: Path) -> int:
+    stub = None
+    if wanted.latency is not None:
+        stub = _start_stub(processes, wanted.config, wanted.latency)
+        if stub is None:
+            return 0 if processes.told_to_stop else processes.status()
+    served = checked(wanted.config)
+    if stub:
+        _refuse_strangers(wanted.name, served, stub["services"])
+    local = _local(wanted, served, stub)
+    _start(processes, wanted.config, local, state)
+    ready = [(local.port, "/readyz"), *((port, _METADATA) for port in local.providers.values())]
+    for port, path in ready:
+        if not processes.wait_until_ready(port, path, _READY_WITHIN):
+            if not processes.told_to_stop:
+                click.echo(f"bff {wanted.name}: the app did not become ready", err=True)
+            return 0 if processes.told_to_stop else 1
+    _greet(wanted, local)
+    return processes.wait()
+
+
+def _start_stub(processes: "Supervisor", config: Path, latency: str) -> Any:
+    """What the stubs say of themselves; their addresses are in our environment from then on."""
+    import orjson
+
+    arguments = ["stub", "--json", "--control-port", "0", "--latency", latency]
+    arguments += ["--recordings", str(config / "recordings")]
+    child = processes.start(["-m", "bff.cli", *arguments], os.environ)
+    line = child.stdout.readline() if child.stdout else b""
+    stub = orjson.loads(line) if line else None
+    for name, place in stub["services"].items() if stub else ():
+        os.environ[f"{name.upper()}_URL"] = place["url"]
+    return stub
+
+
+def _refuse_strangers(command: str, served: "Checked", stubs: Mapping[str, Any]) -> None:
+    """End the command where a service is not a stub: nobody else is asked."""
+    for name, service in served.config.services.items():
+        if name not in stubs or service.urls != (stubs[name]["url"],):
+            click.echo(f"bff {command}: the service `{name}` would not be a stub", err=True)
+            hint = f'record it, and read its address as "${{{name.upper()}_URL}}"'
+            click.echo(f"    hint: {hint} in {service.place}", err=True)
+            sys.exit(2)
+
+
+def _local(wanted: Wanted, served: "Checked", stub: Any) -> Local:
+    from bff.dev.supervise import free_port
+
+    declared = served.config.providers
+    if wanted.account and not declared:
+        click.echo(f"bff {wanted.name}: nobody can sign in: `providers` declares none", err=True)
+        sys.exit(2)
+    return Local(
+        port=wanted.port,
+        providers={name: free_port() for name in declared},
+        clients={name: each.client_id for name, each in declared.items()},
+        secret=token_urlsafe(32),
+        always=wanted.account or "",
+        token_seconds=wanted.token_seconds,
+        stub=stub["control"] if stub else "",
+        shop=wanted.shop,
+    )
+
+
+def _start(processes: "Supervisor", config: Path, local: Local, state: Path) -> None:
+    from bff.dev.supervise import free_port
+
+    environ = {
+        **local.environ(),
+        "BFF_CONFIG": str(config),
+        "BFF_BIND": f"127.0.0.1:{local.port}",
+        "BFF_MANAGEMENT_BIND": f"127.0.0.1:{free_port()}",
+        "BFF_WORKERS": "1",
+        "BFF_STATE": str(state),
+    }
+    if local.providers:
+        processes.start(["-m", "bff.cli.local_app", "provider"], environ)
+    settings = str(config / "gunicorn.conf.py")
+    processes.start(["-m", "bff.cli.local_app", "app", settings], environ)
+
+
+def _greet(wanted: Wanted, local: Local) -> None:
+    what = "The shop" if wanted.shop else f"{wanted.config}"
+    click.echo(f"{what} is at http://127.0.0.1:{local.port}")
+    if wanted.account:
+        click.echo(f"  signing in   one click, as {wanted.account}: no form, no password")
+    elif local.providers:
+        click.echo(f"  signing in   as {' or '.join(ACCOUNTS)}, without a password")
+    for name, port in local.providers.items():
+        click.echo(f"  {name:<12} http://127.0.0.1:{port}, a provider on this machine")
+    if local.stub:
+        click.echo(f'  its stubs    {local.stub}/services (PUT {{"state": "down"}} on one)')
+    click.echo("Ctrl-C ends it.")

@@ -1,0 +1,146 @@
+"""What runs in the processes that `bff demo` and `bff dev` start: the app, and the local provider.
+
+`python -m bff.cli.local_app app GUNICORN_CONF` and `... provider`; both are told how by BFF_LOCAL.
+"""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Self
+
+import orjson
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from bff.declare.check import Checked
+
+VARIABLE: Final = "BFF_LOCAL"
+_LOOPBACK: Final = ("127.0.0.1", "localhost")
+_OFTEN: Final = "1000/minute"  # somebody who tries signing in again and again is a developer
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """What the processes of an app on this machine know of each other.
+
+    Args:
+        port: the app's.
+        providers: the ports of the local providers, by the name of the provider they stand in for.
+        clients: the declared `client_id`, by that name.
+        secret: the secret of each client.
+        always: the account that everybody is signed in as without a form; empty for none.
+        token_seconds: how long an access token is good for.
+        stub: the address of the stubs' control API; empty where services are as declared.
+        shop: whether it is the shop that is served, and the page may show its home.
+    """
+
+    port: int
+    providers: Mapping[str, int]
+    clients: Mapping[str, str]
+    secret: str
+    always: str = ""
+    token_seconds: float = 300.0
+    stub: str = ""
+    shop: bool = False
+
+    @classmethod
+    def from_env(cls) -> Self:
+        """As the parent process has put it."""
+        return cls(**orjson.loads(os.environ[VARIABLE]))
+
+    def environ(self) -> Mapping[str, str]:
+        """For a child process: the environment, where other people's processes cannot look."""
+        return {**os.environ, VARIABLE: orjson.dumps(asdict(self)).decode()}
+
+
+def app() -> "Flask":
+    """The app: whoever is declared as provider is local, answers carry Server-Timing."""
+    from bff.app import create_app
+    from bff.declare import snapshot
+    from bff.declare.settings import Settings
+    from bff.dev.page import page_routes
+
+    local, settings = Local.from_env(), Settings.from_env()
+    checked = with_local_providers(snapshot.current(settings.config), local)
+    made = create_app(checked, settings, timing=True, development=True)
+    page_routes(made, checked, local.stub or None, shop=local.shop)
+    return made
+
+
+def with_local_providers(checked: "Checked", local: Local) -> "Checked":
+    """The same configuration, with nobody but local providers to say who people are.
+
+    Their sessions are in BFF_STATE, sealed by a secret of that folder's own.
+    """
+    config = checked.config
+    providers = {
+        name: replace(
+            each,
+            issuer=_issuer(local.providers[name]),
+            client_secret=local.secret,
+            private_key="",
+            auth="client_secret_basic",
+            algorithms=("RS256",),
+            tls=None,
+        )
+        for name, each in config.providers.items()
+    }
+    stand_in = {each.issuer: providers[name].issuer for name, each in config.providers.items()}
+    issuers = {
+        name: replace(each, issuer=stand_in[each.issuer], jwks="", algorithms=("RS256",), tls=None)
+        for name, each in config.issuers.items()
+        if each.issuer in stand_in  # of no other has anybody a token here
+    }
+    changed = replace(
+        config,
+        hosts=(*config.hosts, *_LOOPBACK),
+        providers=providers,
+        issuers=issuers,
+        session=replace(config.session, secrets=(), store=""),
+        limits=replace(config.limits, sign_in=_OFTEN),
+    )
+    return replace(checked, config=changed)
+
+
+def provider() -> None:
+    """Stand in for every declared provider, until SIGTERM."""
+    from bff.dev.idp import LocalProvider
+    from bff.dev.idp_values import Client
+
+    local, stopped = Local.from_env(), threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stopped.set())
+    origins = [f"http://{host}:{local.port}" for host in _LOOPBACK]
+    with ExitStack() as stack:
+        for name, port in local.providers.items():
+            client = Client(
+                local.clients[name],
+                local.secret,
+                redirect_uris=tuple(f"{origin}/auth/callback" for origin in origins),
+                logout_uris=tuple(f"{origin}/auth/logged-out" for origin in origins),
+                backchannel_uri=f"{origins[0]}/auth/backchannel-logout",
+            )
+            made = LocalProvider(
+                [client], port=port, always=local.always, token_seconds=local.token_seconds
+            )
+            stack.enter_context(made)
+        stopped.wait()
+
+
+def _issuer(port: int) -> str:
+    return f"http://127.0.0.1:{port}"
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if sys.argv[1] == "provider":
+        provider()
+    else:
+        from bff.cli.gunicorn import Server
+
+        Server(Path(sys.argv[2]), "bff.cli.local_app:app()").run()

@@ -1,0 +1,187 @@
+"""How people sign in and whose tokens count, as `bff.yaml` declares them."""
+
+import re
+from typing import Any, Final, get_args
+from urllib.parse import urlsplit
+
+from bff.auth.redis_client import parse
+from bff.declare.credentials import SECRET
+from bff.declare.load import Node
+from bff.declare.read import (
+    DURATION,
+    Key,
+    Reader,
+    Schema,
+    list_of,
+    map_of,
+    one_of,
+    table,
+    text,
+    wrong,
+)
+from bff.declare.services import TLS
+from bff.declare.words import ADDRESS, ORIGIN
+from bff.model.access import ALGORITHMS, ClientAuth, Issuer, Limits, Provider, SessionRules
+from bff.model.source import Place
+from bff.model.view import Requirement
+
+_TIMEOUT: Final = 5.0
+_LEEWAY: Final = 30.0
+_SECRET_LENGTH: Final = 32  # characters: what a random 192-bit text has in base64
+_IDLE: Final = 30 * 60.0
+_LIFETIME: Final = 8 * 3600.0
+_LOOPBACK: Final = {"localhost", "127.0.0.1", "::1"}
+_RATE: Final = text(r"[1-9]\d{0,6}/(second|minute|hour)", "a rate", 'such as "20/minute"')
+_PEM: Final = text(r"-----BEGIN [A-Z ]+-----[\s\S]+", "a key in PEM", "`${file:/run/secrets/key}`")
+
+
+def _issuer(node: Node) -> str:
+    """An issuer's identifier, exactly as its tokens have it: nothing is stripped from it."""
+    ADDRESS.read(node)
+    parts = urlsplit(node.raw)
+    if parts.scheme != "https" and parts.hostname not in _LOOPBACK:
+        raise wrong(node.place, f"`{node.written}` is not https: anybody could vouch for anybody")
+    return node.raw
+
+
+def _store(node: Node) -> str:
+    try:
+        if not node.raw.startswith("sqlite:/"):
+            parse(node.raw)
+    except ValueError as error:  # it says nothing of the address, which may hold a password
+        hint = "`redis://redis.internal:6379/0`, or `sqlite:/var/lib/bff/sessions.db`"
+        raise wrong(node.place, f"this is no address of a store: {error}", hint) from None
+    return node.raw
+
+
+def _optional(reader: Reader) -> Reader:
+    """The same, or nothing: a reference to what is not set."""
+    return Reader(lambda node: reader.read(node) if node.raw else "", reader.schema)
+
+
+ISSUER_URL: Final = Reader(_issuer, {"type": "string", "format": "uri"})
+_COMMON: Final = {
+    "issuer": Key(ISSUER_URL, "Its identifier, exactly as in its tokens.", required=True),
+    "claims": Key(list_of(text()), "Claims that `session.claims` has.", ()),
+    "algorithms": Key(
+        list_of(one_of("RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA")),
+        "What its tokens may be signed with.",
+        ALGORITHMS,
+    ),
+    "timeout": Key(DURATION, "How long one request to it may take; 5s if not said.", _TIMEOUT),
+    "leeway": Key(DURATION, "How far its clock may be off ours; 30s if not said.", _LEEWAY),
+    "tls": Key(TLS, "A private authority, and a certificate of our own."),
+}
+PROVIDER_KEYS: Final = {
+    **_COMMON,
+    "client_id": Key(text(r"\S+", "an id"), "Who we are to it.", required=True),
+    "client_secret": Key(_optional(SECRET), "Our secret there, by reference.", ""),
+    "private_key": Key(_optional(_PEM), "Our key (PEM), by reference, for private_key_jwt.", ""),
+    "key_id": Key(text(), "The `kid` of that key.", ""),
+    "auth": Key(one_of(*get_args(ClientAuth)), "How we prove who we are."),
+    "scopes": Key(list_of(text(r"\S+", "a scope")), "What is asked for at sign-in.", ("openid",)),
+    "params": Key(map_of(text()), "Further parameters of the authorization request.", {}),
+}
+_FIXED: Final = frozenset(
+    {"client_id", "redirect_uri", "response_type", "response_mode", "scope", "state", "nonce"}
+    | {"code_challenge", "code_challenge_method", "prompt", "max_age", "acr_values", "request"}
+)
+
+
+def _provider(place: Place, values: dict[str, Any]) -> Provider:
+    if "openid" not in values["scopes"]:
+        raise wrong(place, "without the scope `openid` nobody vouches for who signs in")
+    if values["client_secret"] and values["private_key"]:
+        raise wrong(place, "a client has a secret or a key, not both")
+    for name in values["params"].keys() & _FIXED:
+        raise wrong(place, f"`{name}` is ours to set")
+    if "auth" not in values:
+        values["auth"] = "private_key_jwt" if values["private_key"] else "client_secret_basic"
+    if (values["auth"] == "private_key_jwt") != bool(values["private_key"]):
+        raise wrong(place, "`private_key_jwt` needs a `private_key`, and only that needs one")
+    return Provider(name="", place=place, **values)
+
+
+PROVIDER: Final = table(_provider, PROVIDER_KEYS, "a provider")
+ISSUER: Final = table(
+    lambda place, values: Issuer(name="", place=place, **values),
+    {
+        **_COMMON,
+        "audience": Key(
+            list_of(text(r"\S+", "an audience"), or_one=True),
+            "Whom a token must be meant for: one of these.",
+            required=True,
+        ),
+        "jwks": Key(ADDRESS, "Where its keys are; found by its metadata if not said.", ""),
+    },
+    "an issuer",
+)
+
+
+def _session(place: Place, values: dict[str, Any]) -> SessionRules:
+    values["secrets"] = tuple(each for each in values["secrets"] if each)
+    if any(len(each) < _SECRET_LENGTH for each in values["secrets"]):
+        hint = "`openssl rand -base64 32` makes one"
+        raise wrong(place, f"a secret has at least {_SECRET_LENGTH} characters", hint)
+    if values["store"].startswith("redis") and not values["secrets"]:
+        message = "sessions in Redis are read by several machines, which need the same `secrets`"
+        raise wrong(place, message, '`secrets: ["${file:/run/secrets/session}"]`')
+    if values["idle"] > values["lifetime"]:
+        raise wrong(place, "a session cannot be idle (`idle`) for longer than it lives")
+    values["same_site"] = values["same_site"].title()
+    return SessionRules(**values)
+
+
+SESSION: Final = table(
+    _session,
+    {
+        "secrets": Key(
+            list_of(_optional(SECRET)), "What encrypts sessions: the first; all decrypt.", ()
+        ),
+        "store": Key(
+            Reader(_optional(Reader(_store)).read, {"type": "string"}),
+            "Where sessions are; an SQLite file of ours if not said.",
+            "",
+        ),
+        "idle": Key(DURATION, "How long one may be idle; 30m if not said.", _IDLE),
+        "lifetime": Key(DURATION, "How long one lives at most; 8h if not said.", _LIFETIME),
+        "same_site": Key(one_of("strict", "lax"), "SameSite of its cookie.", "strict"),
+        "prefix": Key(
+            one_of("__Host-Http-", "__Host-"), "The prefix of its cookie's name.", "__Host-Http-"
+        ),
+        "return_to": Key(list_of(ORIGIN), "Further origins that a sign-in may come back to.", ()),
+    },
+    "the session",
+)
+LIMITS: Final = table(
+    lambda _, values: Limits(**values),
+    {
+        "sign_in": Key(_RATE, "Sign-ins from one address; 20/minute if not said.", "20/minute"),
+        "person": Key(_RATE, "Requests for views of one person, or address; no limit.", ""),
+    },
+    "the limits",
+)
+
+
+def _claims(node: Node) -> tuple[Any, ...]:
+    """The values of which a claim must have one."""
+    many = node.plain if isinstance(node.value, list) else [node.plain]
+    if not many or not all(isinstance(each, str | int | bool) for each in many):
+        raise wrong(node.place, "a value or a list of values is wanted here")
+    return tuple(many)
+
+
+def _scopes(node: Node) -> tuple[str, ...]:
+    found = text(r"\S+( \S+)*", "scopes with spaces between").read(node)
+    return tuple(re.split(" ", found))
+
+
+_VALUES: Final[Schema] = {"type": ["string", "integer", "boolean", "array"]}
+REQUIREMENT: Final = table(
+    lambda _, values: Requirement(values["scope"], tuple(values["claims"].items())),
+    {
+        "scope": Key(Reader(_scopes, {"type": "string"}), "Scopes that are all needed.", ()),
+        "claims": Key(map_of(Reader(_claims, _VALUES)), "Claims, and values that will do.", {}),
+    },
+    "a requirement",
+)

@@ -1,0 +1,209 @@
+"""A small OpenID provider for development: two test accounts, no passwords, loopback only.
+
+It speaks what the app asks of a real one: discovery, authorization code with PKCE, refresh with
+rotation, token exchange, revocation, RP-initiated and back-channel logout. Its metadata has
+`bff_development`, so that production can tell what it must not trust.
+
+with LocalProvider([Client("shop", "secret", ("http://127.0.0.1:8080/auth/callback",))]) as it:
+    httpx.get(it.issuer + "/.well-known/openid-configuration")
+"""
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from threading import Thread
+from types import TracebackType
+from typing import Any, Final, Self
+
+from flask import Flask, Response, redirect, render_template, request
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from bff.dev.idp_exchange import EXCHANGE, TokenEndpoint
+from bff.dev.idp_grants import Grants
+from bff.dev.idp_logout import logout_routes
+from bff.dev.idp_sign_in import SignIn
+from bff.dev.idp_tokens import ALGORITHM, Signer
+from bff.dev.idp_values import ACCOUNTS, Client, Refused
+
+TOKEN_SECONDS: Final = 300.0
+_MOST_BYTES: Final = 16 * 1024
+_FILES: Final = {"style.css": "text/css", "icon.svg": "image/svg+xml"}
+_IDLE_SECONDS: Final = 10.0
+_JOIN_SECONDS: Final = 5.0
+# No form-action: Chromium would apply it to the redirect back to the application, too.
+_POLICY: Final = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+
+class LocalProvider:
+    """Listens on a loopback port from the moment it is made, and answers from `start()` on.
+
+    Args:
+        clients: the applications that people sign in to.
+        port: 0 takes a free one. OSError where it is taken.
+        always: an account that everybody is signed in as, without being asked; empty for none.
+        token_seconds: how long an access token is good for.
+        now: the wall clock.
+    """
+
+    def __init__(
+        self,
+        clients: Iterable[Client],
+        *,
+        port: int = 0,
+        always: str = "",
+        token_seconds: float = TOKEN_SECONDS,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        app = Flask(__name__, static_folder=None, template_folder="idp")
+        self._server = make_server("127.0.0.1", port, app, threaded=True, request_handler=_Quiet)
+        self.issuer = f"http://127.0.0.1:{self._server.port}"
+        self.tokens = _routes(app, self.issuer, tuple(clients), always, token_seconds, now)
+        self._thread = Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+
+    def start(self) -> None:
+        """Answer."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Close the socket; requests that are being answered are not waited for."""
+        if self._thread.is_alive():
+            self._server.shutdown()
+            self._thread.join(_JOIN_SECONDS)
+        self._server.server_close()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+
+class _Quiet(WSGIRequestHandler):
+    """Logs no request: their queries hold codes."""
+
+    timeout = _IDLE_SECONDS
+
+    def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002 - werkzeug's name
+        """Nothing."""
+
+
+def _routes(
+    app: Flask,
+    issuer: str,
+    clients: Iterable[Client],
+    always: str,
+    token_seconds: float,
+    now: Callable[[], float],
+) -> TokenEndpoint:
+    app.config["MAX_CONTENT_LENGTH"] = _MOST_BYTES
+    known = {client.id: client for client in clients}
+    grants, signer = Grants(now), Signer(issuer, now, token_seconds)
+    tokens = TokenEndpoint(known, grants, signer)
+    _guard(app, issuer)
+    _metadata_routes(app, issuer, signer)
+    _token_routes(app, tokens)
+    SignIn(issuer, known, grants, always, now).routes(app)
+    logout_routes(app, known, grants, signer)
+    return tokens
+
+
+def _guard(app: Flask, issuer: str) -> None:
+    def check() -> Response | None:
+        # a web page that had its own name resolve to loopback
+        if request.host != issuer.removeprefix("http://"):
+            return Response("this host name is not served here\n", 421, mimetype="text/plain")
+        return None
+
+    def label(response: Response) -> Response:
+        for name, value in (
+            ("Cache-Control", "no-store"),
+            ("Content-Security-Policy", _POLICY),
+            ("Referrer-Policy", "same-origin"),
+            ("X-Content-Type-Options", "nosniff"),
+        ):
+            response.headers.setdefault(name, value)
+        return response
+
+    app.before_request(check)
+    app.after_request(label)
+
+
+def _metadata_routes(app: Flask, issuer: str, signer: Signer) -> None:
+    metadata = _metadata(issuer)
+    app.add_url_rule("/.well-known/openid-configuration", "metadata", lambda: metadata)
+    app.add_url_rule("/oauth/jwks", "jwks", lambda: dict(signer.jwks()))
+    for name, kind in _FILES.items():
+        app.add_url_rule(f"/oauth/{name}", name, _file, defaults={"name": name, "kind": kind})
+    app.add_url_rule("/", "home", lambda: redirect("/oauth/account"))
+
+
+def _file(name: str, kind: str) -> Response:
+    return Response(render_template(name), mimetype=kind)
+
+
+def _metadata(issuer: str) -> dict[str, Any]:
+    """OpenID Connect Discovery, section 3."""
+    endpoints = {
+        "authorization_endpoint": "authorize",
+        "token_endpoint": "token",
+        "revocation_endpoint": "revoke",
+        "end_session_endpoint": "end-session",
+        "jwks_uri": "jwks",
+    }
+    claims = {name for account in ACCOUNTS.values() for name in account.claims}
+    return {
+        "issuer": issuer,
+        "bff_development": True,
+        **{name: f"{issuer}/oauth/{path}" for name, path in endpoints.items()},
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query"],
+        "grant_types_supported": [
+            "authorization_code",
+            "refresh_token",
+            "client_credentials",
+            EXCHANGE,
+        ],
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": [ALGORITHM],
+        "code_challenge_methods_supported": ["S256"],
+        "token_endpoint_auth_methods_supported": ["client_secret_basic"],
+        "revocation_endpoint_auth_methods_supported": ["client_secret_basic"],
+        "scopes_supported": ["openid", "profile", "email", "offline_access"],
+        "claims_supported": ["sub", "auth_time", "acr", "sid", *sorted(claims)],
+        "prompt_values_supported": ["none", "login", "select_account", "consent"],
+        "authorization_response_iss_parameter_supported": True,
+        "backchannel_logout_supported": True,
+        "backchannel_logout_session_supported": True,
+    }
+
+
+def _token_routes(app: Flask, tokens: TokenEndpoint) -> None:
+    def client() -> Client:
+        given = request.authorization
+        if given is None or given.type != "basic":
+            raise Refused("invalid_client", "client_secret_basic is needed")
+        return tokens.client(given.username or "", given.password or "")
+
+    def token() -> Mapping[str, Any]:
+        return dict(tokens.answer(client(), request.form))
+
+    def revoke() -> Response:
+        tokens.revoke(client(), request.form.get("token", ""))
+        return Response()
+
+    def refused(error: Refused) -> tuple[dict[str, str], int, dict[str, str]]:
+        answer = {"error": error.error, "error_description": error.description}
+        if error.error == "invalid_client":
+            return answer, 401, {"WWW-Authenticate": 'Basic realm="local provider"'}
+        return answer, 400, {}
+
+    app.add_url_rule("/oauth/token", "token", token, methods=["POST"])
+    app.add_url_rule("/oauth/revoke", "revoke", revoke, methods=["POST"])
+    app.register_error_handler(Refused, refused)

@@ -1,0 +1,89 @@
+"""The tokens of the local provider, signed by a key that lives as long as its process."""
+
+from base64 import urlsafe_b64encode
+from collections.abc import Callable, Mapping
+from hashlib import sha256
+from secrets import token_urlsafe
+from typing import Any, Final
+
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import RSAKey
+
+from bff.dev.idp_grants import Grant
+from bff.dev.idp_values import ACCOUNTS
+
+ALGORITHM: Final = "RS256"
+ID_SECONDS: Final = 600
+LOGOUT_SECONDS: Final = 120
+LOGGED_OUT: Final = "http://schemas.openid.net/event/backchannel-logout"
+
+
+class Signer:
+    """Makes tokens, and reads those that it made.
+
+    Args:
+        issuer: who they are of.
+        now: the wall clock.
+        seconds: how long an access token is good for.
+    """
+
+    def __init__(self, issuer: str, now: Callable[[], float], seconds: float) -> None:
+        self.issuer, self.seconds = issuer, seconds
+        self._now = now
+        use = {"use": "sig", "alg": ALGORITHM}
+        self._key = RSAKey.generate_key(2048, use, auto_kid=True)  # type: ignore[arg-type]
+
+    def jwks(self) -> Mapping[str, Any]:
+        """Its public key (RFC 7517)."""
+        return {"keys": [self._key.as_dict(private=False)]}
+
+    def access_token(self, subject: str, client: str, audience: str, **more: Any) -> str:
+        """An access token (RFC 9068); `more` are further claims."""
+        person = ACCOUNTS[subject].claims if subject in ACCOUNTS else {}
+        about = {"sub": subject, "client_id": client, "aud": audience, **person, **more}
+        return self._sign("at+jwt", about, self.seconds)
+
+    def id_token(self, grant: Grant, access: str, *, nonce: bool) -> str:
+        """An ID token (OpenID Connect Core, section 2); a refreshed one has no nonce."""
+        half = sha256(access.encode()).digest()[:16]
+        claims = {
+            **ACCOUNTS[grant.subject].claims,
+            "sub": grant.subject,
+            "aud": grant.client,
+            "sid": grant.sid,
+            "auth_time": int(grant.auth_time),
+            "at_hash": urlsafe_b64encode(half).rstrip(b"=").decode(),
+            **({"acr": grant.acr} if grant.acr else {}),
+            **({"nonce": grant.nonce} if nonce and grant.nonce else {}),
+        }
+        return self._sign("JWT", claims, ID_SECONDS)
+
+    def logout_token(self, subject: str, sid: str, client: str) -> str:
+        """A logout token (OpenID Connect Back-Channel Logout, section 2.4)."""
+        events: Mapping[str, Any] = {LOGGED_OUT: {}}
+        claims = {"sub": subject, "sid": sid, "aud": client, "events": events}
+        return self._sign("logout+jwt", claims, LOGOUT_SECONDS)
+
+    def read(self, token: str, kind: str, *, expired: bool = False) -> Mapping[str, Any] | None:
+        """The claims of a token of ours; None where it is not one, or not of that kind.
+
+        Args:
+            kind: its `typ`.
+            expired: whether it may be out of date, as the hint of a sign-out may.
+        """
+        try:
+            found = jwt.decode(token, self._key, algorithms=[ALGORITHM])
+        except (JoseError, ValueError):
+            return None
+        if found.header.get("typ") != kind:
+            return None
+        return found.claims if expired or self._now() < found.claims["exp"] else None
+
+    def _sign(self, kind: str, claims: Mapping[str, Any], seconds: float) -> str:
+        issued = int(self._now())
+        times = {"iat": issued, "exp": issued + int(seconds)}
+        about = {"iss": self.issuer, **claims, **times, "jti": token_urlsafe(16)}
+        return jwt.encode(
+            {"alg": ALGORITHM, "kid": self._key.kid, "typ": kind}, about, self._key, [ALGORITHM]
+        )

@@ -1,0 +1,154 @@
+// Who is asking: the session, the time it has left, signing in and out, and a person's devices.
+
+import { el, fold, replace } from "./dom.js";
+import { send } from "./send.js";
+
+const LOGIN = "/auth/login?return_to=%2F";
+const SECOND = 1000;
+
+// Where to sign in, with a provider other than the usual one or with that.
+export const loginUrl = (provider, usual) =>
+  provider === usual ? LOGIN : LOGIN.replace("/login", `/login/${encodeURIComponent(provider)}`);
+
+export class Session {
+  // `changed` is called when somebody has been signed out, here or elsewhere.
+  constructor(root, told, changed) {
+    this.bar = root.querySelector("#who");
+    this.list = root.querySelector("#devices");
+    this.error = root.querySelector("#session-error");
+    this.told = told;
+    this.changed = changed;
+    this.state = null; // what /auth/session has said last
+    this.devices = [];
+    this.ends = 0; // on the clock of performance.now()
+    setInterval(() => this.tick(), SECOND);
+  }
+
+  get signedIn() {
+    return Boolean(this.state?.authenticated);
+  }
+
+  // Asks how things are, without using the session: looking at it does not keep it.
+  async refresh() {
+    const before = this.state;
+    let state;
+    try {
+      state = await json(await send("/auth/session?slide=false"));
+      if (state.authenticated) this.devices = (await json(await send("/auth/sessions"))).sessions;
+    } catch (error) {
+      this.fail(error.status === 503 ? "Sessions cannot be looked up just now." : error.status === 401 ? "" : "The app does not say who is signed in.");
+      return;
+    }
+    this.fail("");
+    this.state = state;
+    this.ends = performance.now() + (state.expires_in ?? 0) * SECOND;
+    this.ended = Boolean(before?.authenticated && !state.authenticated) || (Boolean(this.ended) && !state.authenticated);
+    this.draw();
+  }
+
+  draw() {
+    replace(this.bar, this.signedIn ? this.somebody() : this.nobody());
+    replace(this.list, this.signedIn ? this.deviceList() : []);
+    this.tick();
+  }
+
+  nobody() {
+    const names = (access) => [...new Set(this.told.views.filter((view) => (view.access === "signed_in") === access).map((view) => view.name))];
+    const [locked, open] = [names(true), names(false)];
+    const [usual] = this.told.providers;
+    return el("div", { class: "who who-nobody" },
+      el("span", { class: "face", "aria-hidden": "true" }),
+      el("div", { class: "who-name" },
+        el("b", {}, this.ended ? "You have been signed out" : "Nobody is signed in"),
+        el("span", {}, locked.length ? [codes(locked), " answer 401, before any service is asked. "] : "", open.length ? [codes(open), " answer everybody."] : "")),
+      el("div", { class: "who-acts" }, this.told.providers.length
+        ? this.told.providers.map((name) => el("a", { class: "primary", href: loginUrl(name, usual), "data-key": `sign-in-${name}` }, usual === name ? "Sign in" : `Sign in with ${name}`))
+        : "No provider is declared."));
+  }
+
+  somebody() {
+    const { sub, claims, provider } = this.state;
+    const name = String(claims.name ?? sub);
+    const shown = Object.entries(claims).filter(([key, value]) => key !== "name" && typeof value !== "object");
+    return el("div", { class: "who" },
+      el("span", { class: "face", "aria-hidden": "true" }, name.split(" ").map((word) => word[0]).join("").slice(0, 2)),
+      el("div", { class: "who-name" }, el("b", {}, name), el("span", {}, el("code", {}, sub), ` by ${provider}`)),
+      el("dl", { class: "who-claims", "aria-label": "Claims" }, shown.map(([key, value]) => el("div", {}, el("dt", {}, key), el("dd", {}, String(value))))),
+      el("div", { class: "who-time" },
+        el("span", {}, "ends in ", el("b", { role: "timer" }), ", unless it is used"),
+        el("span", { class: "left", "aria-hidden": "true" }, el("i"))),
+      el("div", { class: "who-acts" },
+        el("a", { href: `${LOGIN}&prompt=select_account`, "data-key": "switch" }, "Be somebody else"),
+        el("button", { type: "button", class: "quiet", "data-key": "sign-out", onclick: () => this.signOut() }, "Sign out")));
+  }
+
+  deviceList() {
+    const others = this.devices.filter((each) => !each.current);
+    const count = this.devices.length;
+    return fold("devices", others.length > 0, [el("b", {}, "My devices"), count === 1 ? " only this one" : ` ${count}`], () => [
+      el("ul", {}, this.devices.map((each) => el("li", { class: each.current ? "is-current" : "" },
+        el("span", { class: "device" }, el("b", { title: each.agent }, device(each.agent)), each.current && el("span", { class: "chip" }, "this one")),
+        el("span", { class: "device-times" }, `signed in ${time(each.created)}, last seen ${time(each.seen)}`),
+        !each.current && el("button", { type: "button", class: "quiet", "data-key": `end-${each.id}`, onclick: () => this.end(`/${encodeURIComponent(each.id)}`) },
+          "Sign out", el("span", { class: "unseen" }, ` ${device(each.agent)}, signed in ${time(each.created)}`))))),
+      others.length > 1 && el("button", { type: "button", class: "quiet", "data-key": "end-others", onclick: () => this.end("?keep=current") }, "Sign out everywhere else"),
+      !others.length && el("p", { class: "hint" }, "Sign in with another browser, or a private window, and it is listed here."),
+    ], { class: "devices" });
+  }
+
+  // The time that is left, once a second; and when it is over, how things are then.
+  tick() {
+    if (!this.signedIn) return;
+    const left = Math.max(0, Math.round((this.ends - performance.now()) / SECOND));
+    const timer = this.bar.querySelector("[role=timer]");
+    timer.textContent = `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}`;
+    this.bar.querySelector(".left i").style.width = `${Math.min(100, (left / this.told.idle_seconds) * 100)}%`;
+    if (left === 0) this.refresh().then(() => this.signedIn || this.changed());
+  }
+
+  async signOut() {
+    try {
+      const { logout_url: url } = await json(await send("/auth/logout", { method: "POST" }));
+      if (url && /^https?:$/.test(new URL(url).protocol)) return location.assign(url); // the provider's own sign-out
+    } catch {
+      return this.fail("Signing out did not work; you may still be signed in.");
+    }
+    await this.refresh();
+    this.changed();
+  }
+
+  async end(which) {
+    try {
+      const response = await send(`/auth/sessions${which}`, { method: "DELETE" });
+      if (!response.ok && response.status !== 404) throw new Error(response.status); // 404: it has ended by itself
+    } catch {
+      this.fail("That device could not be signed out.");
+      return;
+    }
+    await this.refresh();
+  }
+
+  fail(text) {
+    if (this.error.textContent !== text) this.error.textContent = text;
+  }
+}
+
+async function json(response) {
+  if (!response.ok) throw Object.assign(new Error(response.status), { status: response.status });
+  return response.json();
+}
+
+const codes = (names) => names.flatMap((name, index) => [index ? ", " : "", el("code", {}, name)]);
+
+const time = (seconds) => new Date(seconds * SECOND).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
+
+const BROWSERS = [[/Edg\/(\d+)/, "Edge"], [/OPR\/(\d+)/, "Opera"], [/Firefox\/(\d+)/, "Firefox"], [/Chrome\/(\d+)/, "Chrome"], [/Version\/(\d+).*Safari/, "Safari"]];
+const SYSTEMS = [[/Android/, "Android"], [/iPhone|iPad/, "iOS"], [/Windows/, "Windows"], [/Mac OS X/, "macOS"], [/CrOS/, "ChromeOS"], [/Linux/, "Linux"]];
+
+// A User-Agent in two or three words.
+export function device(agent) {
+  const [browser, version] = BROWSERS.flatMap(([pattern, name]) => pattern.test(agent) ? [[name, pattern.exec(agent)[1]]] : [])[0] ?? [];
+  const system = SYSTEMS.find(([pattern]) => pattern.test(agent))?.[1];
+  if (!browser) return agent.split(/[\s/]/)[0] || "Unknown device";
+  return system ? `${browser} ${version} on ${system}` : `${browser} ${version}`;
+}

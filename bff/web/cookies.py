@@ -1,0 +1,141 @@
+"""Our cookies: of the session, of sign-ins under way, of visitors; each read by its exact name."""
+
+import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable
+from dataclasses import asdict
+from hashlib import sha256
+from hmac import compare_digest
+from secrets import token_urlsafe
+from typing import Final
+
+import orjson
+from flask import Request
+
+from bff.auth.cookies import clear_cookie, cookie_name, read_cookies, set_cookie
+from bff.auth.login import Login
+from bff.auth.seal import BadSeal, Seal
+from bff.errors import SignInFailed
+from bff.model.access import SameSite, SessionRules
+
+_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
+_PORT: Final = re.compile(r":\d+$")
+_SESSION, _LOGIN, _VISITOR = "bff", "bff-login-", "bff-visitor"
+_LOGIN_LASTS: Final = 600  # seconds that a person has at the provider
+_MOST_LOGINS: Final = 4096  # bytes of the sign-ins under way in one browser: each is a tab
+_VISITOR_LASTS: Final = 180 * 24 * 3600  # seconds
+_VISITOR_BYTES: Final = 16
+_SHORT: Final = 16  # characters of a state's hash that tell sign-ins apart
+# Sent along when the provider sends the person back, which Strict would not be.
+_ON_THE_WAY_BACK: Final[SameSite] = "Lax"
+
+
+class Cookies:
+    """Reads and makes cookies by the rules of sessions.
+
+    What a browser keeps for us besides a session's id is sealed under the name it is kept by: it
+    can neither be made there, nor be put in the place of another.
+
+    Args:
+        now: seconds since 1970.
+    """
+
+    def __init__(self, rules: SessionRules, seal: Seal, now: Callable[[], float]) -> None:
+        self._rules, self._seal, self._now = rules, seal, now
+
+    def session_id(self, request: Request) -> str:
+        """The id of the request's session; empty without any."""
+        return self._given(request, _SESSION)
+
+    def keep_session(self, request: Request, given: str) -> str:
+        """The Set-Cookie of a session that has begun."""
+        name, lasts = self._name(request, _SESSION), int(self._rules.lifetime)
+        return set_cookie(name, given, lasts, self._rules.same_site)
+
+    def drop_session(self, request: Request) -> str:
+        """The Set-Cookie of a session that is over."""
+        return clear_cookie(self._name(request, _SESSION), self._rules.same_site)
+
+    def keep_login(self, request: Request, login: Login) -> list[str]:
+        """What is set when a sign-in begins; of too many that were never finished, the oldest go.
+
+        Raises:
+            SignInFailed: this is plain http over a network.
+        """
+        name = self._name(request, _login(login.state))
+        value = self._sealed(name, orjson.dumps(asdict(login)))
+        made = [set_cookie(name, value, _LOGIN_LASTS, _ON_THE_WAY_BACK)]
+        room = _MOST_LOGINS - len(made[0])
+        for other, (_, size) in sorted(self._logins(request).items(), key=lambda each: -each[1][0]):
+            room -= size
+            if room < 0:
+                made.append(clear_cookie(other, _ON_THE_WAY_BACK))
+        return made
+
+    def login(self, request: Request, state: str) -> Login | None:
+        """The sign-in of this state, if this browser has begun it, and not too long ago."""
+        name = self._name(request, _login(state))
+        login = self._opened_login(name, self._given(request, _login(state)))
+        if login is None or not compare_digest(login.state.encode(), state.encode()):
+            return None
+        return login if 0 <= self._now() - login.at <= _LOGIN_LASTS else None
+
+    def drop_login(self, request: Request, state: str) -> str:
+        """The Set-Cookie of a sign-in that is done."""
+        return clear_cookie(self._name(request, _login(state)), _ON_THE_WAY_BACK)
+
+    def visitor(self, request: Request) -> str:
+        """The id of the browser, if we have given it one."""
+        given = self._given(request, _VISITOR)
+        opened = self._opened(self._name(request, _VISITOR), given) if given else b""
+        return opened.decode()
+
+    def new_visitor(self, request: Request) -> tuple[str, str]:
+        """An id for a browser, and its Set-Cookie."""
+        name, made = self._name(request, _VISITOR), token_urlsafe(_VISITOR_BYTES)
+        sealed = self._sealed(name, made.encode())
+        return made, set_cookie(name, sealed, _VISITOR_LASTS, _ON_THE_WAY_BACK)
+
+    def _logins(self, request: Request) -> dict[str, tuple[float, int]]:
+        """The sign-ins under way by their cookies' names: when each began, and its size."""
+        start = self._name(request, _LOGIN)
+        found = read_cookies(request.headers.get("Cookie", ""), start)
+        logins: dict[str, tuple[float, int]] = {}
+        for name, value in found.items():
+            login = self._opened_login(name, value)
+            logins[name] = (login.at if login else 0.0), len(name) + len(value)
+        return logins
+
+    def _opened_login(self, name: str, value: str) -> Login | None:
+        opened = self._opened(name, value)
+        return Login(**orjson.loads(opened)) if opened else None
+
+    def _name(self, request: Request, base: str) -> str:
+        loopback = _PORT.sub("", request.host.lower()) in _LOOPBACK
+        prefix = self._rules.prefix
+        return cookie_name(prefix, base, secure=request.is_secure, loopback=loopback)
+
+    def _given(self, request: Request, base: str) -> str:
+        """The value of a cookie of ours; empty where there is none, or cannot be one."""
+        header = request.headers.get("Cookie", "")
+        if not header:
+            return ""
+        try:
+            name = self._name(request, base)
+        except SignInFailed:
+            return ""  # over plain http nobody is signed in
+        return read_cookies(header, name).get(name, "")
+
+    def _sealed(self, name: str, plain: bytes) -> str:
+        return urlsafe_b64encode(self._seal.seal(plain, name)).decode().rstrip("=")
+
+    def _opened(self, name: str, value: str) -> bytes:
+        """What we have sealed under this name; nothing if it is not that."""
+        try:
+            return self._seal.open(urlsafe_b64decode(value + "=" * (-len(value) % 4)), name)
+        except (BadSeal, ValueError):
+            return b""
+
+
+def _login(state: str) -> str:
+    return _LOGIN + sha256(state.encode("utf-8", "replace")).hexdigest()[:_SHORT]

@@ -1,0 +1,254 @@
+"""The real app by `bff serve`, with a configuration of a test's own, and clients that ask it.
+
+Every answer says which process gave it: a test that is about several processes can see to it that
+several take part.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from http import HTTPStatus
+from http.client import HTTPConnection
+from itertools import chain
+from pathlib import Path
+from typing import Any, Final, Self
+from urllib.parse import urljoin
+from urllib.request import urlopen
+
+import httpx
+
+from tests.auth.redis_server import free_port
+
+ROOT: Final = Path(__file__).parents[2]
+COOKIE: Final = "dev-bff"  # of plain http at loopback
+_PATIENCE: Final = 30.0
+_GUNICORN: Final = '''
+import os
+
+exec(compile({text!r}, "gunicorn.conf.py", "exec"))
+
+
+def post_worker_init(worker):
+    """Have each answer say which process it is from."""
+    app = worker.wsgi
+
+    def told(environ, start_response):
+        def start(status, headers, *rest):
+            return start_response(status, [*headers, ("X-Worker", str(os.getpid()))], *rest)
+
+        return app(environ, start)
+
+    worker.wsgi = told
+'''
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    headers: dict[str, str]  # by lower-case name
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def worker(self) -> int:
+        return int(self.headers["x-worker"])
+
+
+@dataclass
+class Line:
+    """A connection that is kept, and so leads to the same process again and again."""
+
+    port: int
+    worker: int = 0
+    _connection: HTTPConnection = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._connection = HTTPConnection("127.0.0.1", self.port, timeout=_PATIENCE)
+        self.worker = self.ask("/livez").worker
+
+    def ask(self, path: str, session: str = "", method: str = "GET") -> Answer:
+        """What a script of the app's own page is answered."""
+        cookie = {"Cookie": f"{COOKIE}={session}"} if session else {}
+        origin = {"Origin": f"http://127.0.0.1:{self.port}"} if method != "GET" else {}
+        self._connection.request(method, path, headers={"X-CSRF": "1", **cookie, **origin})
+        reply = self._connection.getresponse()
+        headers = {name.lower(): value for name, value in reply.getheaders()}
+        return Answer(reply.status, headers, reply.read())
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+class _Form(HTMLParser):
+    """Where the first form of a page is sent to, and what it has hidden in it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.action: str | None = None
+        self.hidden: dict[str, str] = {}
+        self._forms = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        if tag == "form":
+            self._forms += 1
+            if self._forms == 1:
+                self.action = given.get("action", "")
+        elif self._forms == 1 and given.get("type") == "hidden":
+            self.hidden[given["name"]] = given.get("value", "")
+
+
+class Visitor:
+    """Somebody with a browser that keeps cookies, and goes where it is sent."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        plain = {"verify": False, "trust_env": False}  # no TLS here: nothing to load for it
+        self.visited: list[httpx.URL] = []
+        self._client = httpx.Client(timeout=_PATIENCE, follow_redirects=True, **plain)
+
+    def go(self, where: str, form: dict[str, str] | None = None) -> httpx.Response:
+        """Follow a link, or send a form, and go on to wherever that leads."""
+        url = where if "://" in where else self._url + where
+        headers = {
+            "Accept": "text/html",
+            "Sec-Fetch-Mode": "navigate",
+            "Sec-Fetch-Dest": "document",
+        }
+        method = "GET" if form is None else "POST"
+        reply = self._client.request(method, url, data=form, headers=headers)
+        self.visited += [each.url for each in (*reply.history, reply)]
+        onward = reply.headers.get("Refresh", "").partition("url=")[2]
+        return self.go(urljoin(str(reply.url), onward)) if onward else reply
+
+    def submit(self, page: httpx.Response, **fields: str) -> httpx.Response:
+        """Send the first form of a page, with these fields filled in."""
+        form = _Form()
+        form.feed(page.text)
+        assert form.action is not None, page.text
+        return self.go(urljoin(str(page.url), form.action), {**form.hidden, **fields})
+
+    def ask(self, path: str, method: str = "GET") -> httpx.Response:
+        """What a script of the app's own page is answered."""
+        headers = {"X-CSRF": "1", "Origin": self._url, "Sec-Fetch-Site": "same-origin"}
+        return self._client.request(method, self._url + path, headers=headers)
+
+    @property
+    def session(self) -> str:
+        """The id that its cookie has; empty if there is none."""
+        return str(self._client.cookies.get(COOKIE, ""))
+
+    def forget(self) -> None:
+        """Become somebody with a new browser."""
+        self._client.cookies.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A running app."""
+
+    port: int
+    workers: int
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def visitor(self) -> "Visitor":
+        """Somebody with a browser of their own."""
+        return Visitor(self.url)
+
+    @contextmanager
+    def lines(self, each: int = 1) -> Iterator[dict[int, list[Line]]]:
+        """So many connections to each of its processes, by process."""
+        found: dict[int, list[Line]] = {}
+        deadline = time.monotonic() + _PATIENCE
+        try:
+            while len(found) < self.workers or min(map(len, found.values())) < each:
+                assert time.monotonic() < deadline, f"processes: {sorted(found)}"
+                line = Line(self.port)
+                own = found.setdefault(line.worker, [])
+                if len(own) < each:
+                    own.append(line)
+                else:
+                    line.close()
+            yield found
+        finally:
+            for line in chain(*found.values()):
+                line.close()
+
+
+@contextmanager
+def served(
+    folder: Path, config: str, views: dict[str, str], workers: int, port: int = 0
+) -> Iterator[Served]:
+    """Run it: `config` is what `bff.yaml` has besides version, hosts and limits.
+
+    Args:
+        folder: an empty one of the test's own.
+        port: a free one if not said.
+    """
+    (folder / "views").mkdir(parents=True)
+    start = 'version: 1\nhosts: ["127.0.0.1"]\nlimits: {sign_in: 100000/minute}\n'
+    (folder / "bff.yaml").write_text(start + config)
+    for name, text in views.items():
+        (folder / f"views/{name}.yaml").write_text(text)
+    shipped = (ROOT / "config/gunicorn.conf.py").read_text()
+    (folder / "gunicorn.conf.py").write_text(_GUNICORN.format(text=shipped))
+    port = port or free_port()
+    words = ["serve", "--config", str(folder), "--bind", f"127.0.0.1:{port}"]
+    words += ["--management-bind", f"127.0.0.1:{free_port()}", "--workers", str(workers)]
+    environ = {"BFF_STATE": str(folder / "state"), "BFF_THREADS": "16"}
+    command = [sys.executable, "-m", "bff.cli", *words]
+    with running(command, folder / "log", f"http://127.0.0.1:{port}/readyz", **environ):
+        yield Served(port, workers)
+
+
+@contextmanager
+def running(command: list[str], log: Path, url: str, **environ: str) -> Iterator[None]:
+    """Have a process run, from when it answers 200 at `url`."""
+    with log.open("wb") as output:
+        process = subprocess.Popen(  # noqa: S603 - ours, or one that we have locked
+            command, cwd=ROOT, env=os.environ | environ, stdout=output, stderr=subprocess.STDOUT
+        )
+    try:
+        until(f"{url} answers", lambda: _answers(process, url, log))
+        yield
+    finally:
+        process.terminate()
+        try:
+            process.wait(_PATIENCE)
+        finally:
+            process.kill()
+
+
+def _answers(process: "subprocess.Popen[bytes]", url: str, log: Path) -> bool:
+    assert process.poll() is None, log.read_text()
+    try:
+        with urlopen(url, timeout=_PATIENCE) as reply:  # noqa: S310 - http, at loopback
+            return bool(reply.status == HTTPStatus.OK)
+    except OSError:
+        return False
+
+
+def until(what: str, happens: Callable[[], object], within: float = _PATIENCE) -> None:
+    """Poll until something is so."""
+    deadline = time.monotonic() + within
+    while not happens():
+        assert time.monotonic() < deadline, f"in vain: {what}"
+        time.sleep(0.02)

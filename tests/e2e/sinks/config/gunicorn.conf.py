@@ -1,0 +1,8 @@
+"""gunicorn's settings as shipped, but for how much it tells."""
+
+import os
+from pathlib import Path
+
+_shipped = Path("config/gunicorn.conf.py")
+exec(compile(_shipped.read_text(), str(_shipped), "exec"))
+loglevel = os.environ["GUNICORN_LEVEL"]

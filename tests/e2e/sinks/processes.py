@@ -1,0 +1,46 @@
+"""The processes of test_sinks.py: `python -m tests.e2e.sinks.processes app|provider`.
+
+The app is as `bff serve` makes it, but that its provider may be one for development; the provider
+is that of `bff demo`.
+"""
+
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+FOLDER = Path(__file__).parent / "config"
+
+
+def app() -> "Flask":
+    from bff.app import create_app
+    from bff.declare import snapshot
+    from bff.declare.settings import Settings
+
+    if file := os.environ.get("LIBRARIES_LOG"):
+        logging.basicConfig(filename=file, level=logging.DEBUG, force=True)
+    settings = Settings.from_env()
+    return create_app(snapshot.current(settings.config), settings, development=True)
+
+
+def provider() -> None:
+    from bff.cli.local_app import provider as demo
+
+    word = os.environ["PLANTED"]
+    print(f"print {word}", flush=True)
+    print(f"stderr {word}", file=sys.stderr, flush=True)
+    logging.getLogger("werkzeug").error("log %s", word)
+    demo()
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "provider":
+        provider()
+    else:
+        from bff.cli.gunicorn import Server
+
+        Server(FOLDER / "gunicorn.conf.py", "tests.e2e.sinks.processes:app()").run()
