@@ -6,6 +6,7 @@ several take part.
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -31,7 +32,8 @@ _PATIENCE: Final = 30.0
 _GUNICORN: Final = '''
 import os
 
-exec(compile({text!r}, "gunicorn.conf.py", "exec"))
+with open({shipped!r}) as file:
+    exec(compile(file.read(), file.name, "exec"))
 
 
 def post_worker_init(worker):
@@ -208,8 +210,8 @@ def served(
     (folder / "bff.yaml").write_text(start + config)
     for name, text in views.items():
         (folder / f"views/{name}.yaml").write_text(text)
-    shipped = (ROOT / "config/gunicorn.conf.py").read_text()
-    (folder / "gunicorn.conf.py").write_text(_GUNICORN.format(text=shipped))
+    shipped = str(ROOT / "config/gunicorn.conf.py")
+    (folder / "gunicorn.conf.py").write_text(_GUNICORN.format(shipped=shipped))
     port = port or free_port()
     words = ["serve", "--config", str(folder), "--bind", f"127.0.0.1:{port}"]
     words += ["--management-bind", f"127.0.0.1:{free_port()}", "--workers", str(workers)]
@@ -230,7 +232,7 @@ def running(command: list[str], log: Path, url: str, **environ: str) -> Iterator
         until(f"{url} answers", lambda: _answers(process, url, log))
         yield
     finally:
-        process.terminate()
+        process.send_signal(signal.SIGINT)  # of gunicorn too: at once
         try:
             process.wait(_PATIENCE)
         finally:

@@ -198,6 +198,9 @@ def leaving(line: Line, session: str, after: float) -> Callable[[], Answer]:
     return leave
 
 
+@pytest.mark.parametrize(
+    "running", ["sqlite", pytest.param("redis", marks=pytest.mark.large)], indirect=True
+)
 def test_a_process_that_is_killed_while_it_refreshes_delays_the_others_by_its_lock(
     site: Site,
 ) -> None:

@@ -147,22 +147,21 @@ def test_what_the_server_refuses_is_told_without_quoting_it(written, told):
     assert "S3CRET" not in line
 
 
-def test_what_fails_in_the_server_is_told_by_its_place_and_without_a_query():
+def raised():
     try:
-        raise RuntimeError("S3CRET")
-    except RuntimeError:
-        info = sys.exc_info()
-    line = of_server("Error handling request %s %s", "GET", "/x?code=S3CRET", exc_info=info)
-    assert line.startswith("Error handling request GET /x...\nRuntimeError\n")
+        int("S3CRET")
+    except ValueError:
+        return sys.exc_info()
+
+
+def test_what_fails_in_the_server_is_told_by_its_place_and_without_a_query():
+    line = of_server("Error handling %s %s", "GET", "/x?code=S3CRET", exc_info=raised())
+    assert line.startswith("Error handling GET /x...\nValueError\n")
     assert "test_log.py" in line
     assert "S3CRET" not in line
 
 
 def test_what_the_servers_main_thread_says_is_left_as_it_is():
-    try:
-        raise RuntimeError("no app")
-    except RuntimeError:
-        info = sys.exc_info()
-    line = of_server("Exception in %r", "boot", thread="MainThread", exc_info=info)
+    line = of_server("Exception in %r", "boot", thread="MainThread", exc_info=raised())
     assert line.startswith("Exception in 'boot'\nTraceback")
-    assert line.endswith("RuntimeError: no app")
+    assert "ValueError: invalid literal" in line

@@ -161,8 +161,6 @@ def test_a_sign_in_that_comes_back_while_the_store_is_away_goes_on_by_a_reload(s
         back = ada.at_provider(ada.go("/auth/login?return_to=/web/news"))
     with taking(2 * STORE):
         assert_away(ada.go(back), "text/html")
-    with taking(2 * STORE):
-        assert_away(ada.go(back, Accept="application/json"))
     assert ada.cookie is None
     outage.ends()
     assert ada.go(back).status_code < 400

@@ -47,12 +47,13 @@ class Chain:
     folder: Path
     secrets: Secrets
     planted: str
+    client_secret: str
     visitor: Visitor
     direct: Visitor
     redis: RedisServer
     stores: Mapping[str, Store]
     processes: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
-    stack: ExitStack = field(default_factory=ExitStack)
+    stack: ExitStack = field(default_factory=ExitStack, repr=False)
 
     def start(self, name: str, words: list[str], environ: Mapping[str, str]) -> None:
         """Have a process run, with nothing but this environment, and write to a file of its own."""
@@ -93,8 +94,12 @@ class Chain:
         for path in (self.folder / "state").iterdir():
             path.unlink()
         (self.folder / "state/sessions.db").write_bytes(b"no database" * 1000)
-        self.processes["app"].send_signal(signal.SIGHUP)
-        until("the store is away", lambda: self.visitor.ask("/readyz").status == 503)
+        master = self.processes["app"]
+        _, *workers = _family(master.pid)
+        master.send_signal(signal.SIGHUP)
+        gone = [Path(f"/proc/{pid}") for pid in workers]
+        until("the workers are others", lambda: not any(path.exists() for path in gone))
+        until("they answer", lambda: self.visitor.ask("/livez").status == 200)
 
 
 @contextmanager
@@ -119,12 +124,13 @@ def chain(folder: Path) -> Iterator[Chain]:
             folder,
             secrets,
             planted,
+            client,
             Visitor(front, host, secrets, seal, stores["sqlite"]),
             Visitor(direct, host, secrets, seal, stores["redis"]),
             redis,
             stores,
-            stack=stack,
         )
+        stack.callback(made.stack.close)
         environ = {
             "PATH": os.environ["PATH"],
             "PYTHONDONTWRITEBYTECODE": "1",
