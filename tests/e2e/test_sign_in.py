@@ -294,6 +294,7 @@ def test_signing_out_at_the_provider_ends_the_session(site: Site) -> None:
     assert site.session()["authenticated"]
     site.browser.open(f"{site.provider.issuer}/oauth/account")
     site.browser.click(".end")
+    until(lambda: "Ada" not in site.browser.text("body"), "the provider's word that it is done")
     site.browser.open(SITE)
     assert site.session() == {"authenticated": False}
 
