@@ -8,7 +8,7 @@ from bff.observe.writer import Writer
 
 
 def log_of(handler):
-    logger = logging.Logger("test")
+    logger = logging.Logger("test")  # noqa: LOG001 - one that nobody else has
     logger.addHandler(handler)
     return logger
 
@@ -76,9 +76,8 @@ for number in range(100):
 if child:
     os.waitpid(child, 0)
 """
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True
-    )
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
     lines = done.stderr.split("\n")
     assert lines.count("before") == 1
     for who in ("child", "parent"):
