@@ -32,6 +32,7 @@ from bff.upstream.exchange import Clock, Credentials, Effects, Exchange, SystemC
 from bff.upstream.guard import Guards
 from bff.upstream.pool import PoolExchange
 from bff.web import drain
+from bff.web.admission import Authenticate
 from bff.web.authenticate import Authenticator
 from bff.web.cache_admin import CacheAdmin
 from bff.web.cookies import Cookies
@@ -43,7 +44,7 @@ from bff.web.limits import Limits
 from bff.web.problem import handle_errors
 from bff.web.sessions import session_routes
 from bff.web.sign_in import sign_in_routes
-from bff.web.views import Authenticate, Engine, view_routes
+from bff.web.views import Engine, view_routes
 
 
 def create_app(

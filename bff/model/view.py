@@ -4,14 +4,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from bff.model.access import Issuer, Limits, Provider, SessionRules
+from bff.model.access import (
+    Access,
+    Csrf,
+    Issuer,
+    Limits,
+    Provider,
+    Requirement,
+    SessionRules,
+)
 from bff.model.cache import CacheRule, CacheStore
 from bff.model.policy import Hedge, Retry
+from bff.model.relay import Relay
 from bff.model.service import HeaderTemplates, Service
 from bff.model.source import Place, Source, Tree
 
-Access = Literal["signed_in", "optional", "public"]
-Csrf = Literal["header", "origin"]
 Rung = Literal["required", "optional", "fallback"]
 BodyKind = Literal["none", "json", "form", "multipart", "json_with"]
 Decode = Literal["json", "text", "xml", "bytes", "none"]
@@ -148,19 +155,6 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
-class Requirement:
-    """What who asks must have besides being signed in.
-
-    Args:
-        scope: scopes, all of them.
-        claims: claims, each with the values of which it must be, or hold, one.
-    """
-
-    scope: tuple[str, ...] = ()
-    claims: tuple[tuple[str, tuple[Any, ...]], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class View:
     """One declared endpoint of one or more frontends.
 
@@ -236,7 +230,11 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """Everything declared: what a worker needs to answer requests, and nothing that moves."""
+    """Everything declared: what a worker needs to answer requests, and nothing that moves.
+
+    Args:
+        streams: the share of a process's threads that streams of events may hold.
+    """
 
     hosts: tuple[str, ...]
     frontends: Mapping[str, Frontend]
@@ -247,3 +245,5 @@ class Config:
     issuers: Mapping[str, Issuer] = field(default_factory=dict)
     session: SessionRules = field(default_factory=SessionRules)
     limits: Limits = field(default_factory=Limits)
+    relays: tuple[Relay, ...] = ()
+    streams: float = 0.5

@@ -1,29 +1,29 @@
 """Views as routes: a request becomes values for a plan, the conductor's answer a response."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil
 from time import time
 from typing import Any
 
 import orjson
-from flask import Flask, Request, Response, g, request
+from flask import Flask, Response, g, request
 
 from bff.engine.answer import Answer, Asked, Failure
 from bff.engine.conduct import conduct
 from bff.engine.converse import converse
 from bff.engine.keeper import Keeper
 from bff.engine.plan import Plan
-from bff.errors import AuthError, BffError, InvalidToken, LoginRequired, StoreAway
+from bff.errors import BffError, InvalidToken, LoginRequired, StoreAway
 from bff.model.exchange import Deadline
 from bff.model.principal import NOBODY, Principal
 from bff.model.service import Service
 from bff.model.view import Frontend
-from bff.observe.events import Answered, Audited, AuditListener, Listener
+from bff.observe.events import Answered, AuditListener, Listener
 from bff.upstream.exchange import Clock, Effects, Exchange
 from bff.upstream.guard import Guards
-from bff.web.address import client_address
-from bff.web.authenticate import Rule, admit
+from bff.web.admission import Admission, Authenticate
+from bff.web.authenticate import Rule
 from bff.web.body import BadBody, BodyReader
 from bff.web.fingerprint import fingerprint
 from bff.web.gone import gone_of
@@ -39,10 +39,8 @@ from bff.web.page import Pages, Sent
 from bff.web.parameters import BadRequest, parameters
 from bff.web.policy import cache_status, calls_status, kept_word
 from bff.web.problem import problem
-from bff.web.refusal import RETRY_AFTER, how_to_sign_in, refusal
+from bff.web.refusal import RETRY_AFTER, how_to_sign_in
 from bff.web.serve import UNWRITABLE, KeptPages, Served, conducted
-
-Authenticate = Callable[[Request, Rule], Principal]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +104,7 @@ class _Handler:
             require=view.require,
             visitor="session.visitor" in plan.keeping.inputs,
         )
+        self._door = Admission(self._rule, engine.authenticate, engine.limits, engine.audit)
         self._vary = varies(self._rule)
         self._services = services
         self._answer = converse if view.function else conduct
@@ -125,11 +124,11 @@ class _Handler:
         begun = clock.now()
         principal = NOBODY
         try:
-            principal = self._principal()
-            self._admit(principal)
+            principal = self._door.principal()
+            self._door.admit(principal)
             scope = self._scope(variables, principal)
         except BffError as error:
-            return self._refused(error, principal)
+            return self._door.refused(error, principal)
         except BadRequest as bad:
             names = ", ".join(error["parameter"] for error in bad.errors)
             return problem(400, f"parameters are not as declared: {names}", errors=bad.errors)
@@ -202,51 +201,11 @@ class _Handler:
             response.headers["Cache-Control"] = "no-store"
         return response
 
-    def _principal(self) -> Principal:
-        """Who asks; for a public view credentials are not even looked at.
-
-        Raises:
-            AuthError: nobody, or somebody who may not have the view.
-            StoreAway, ProviderAway: that cannot be said just now.
-        """
-        if self._rule.access == "public":
-            return NOBODY
-        try:
-            return self._engine.authenticate(request, self._rule)
-        except AuthError:
-            self._count(NOBODY)  # whoever tries tokens out has only so many tries
-            raise
-
-    def _admit(self, principal: Principal) -> None:
-        self._count(principal)
-        if self._rule.access != "public":
-            admit(principal, self._rule)
-
-    def _count(self, principal: Principal) -> None:
-        if self._engine.limits:
-            who = principal.identity if principal.signed_in else client_address(request)
-            self._engine.limits.person(who)
-
     def _failed(self, failure: Failure) -> Response:
         """Where somebody has to sign in again, the answer says how, as if they never had."""
         response = _failed(failure)
         if failure.status == LoginRequired.status:
             response.headers["WWW-Authenticate"] = how_to_sign_in(self._rule)
-        return response
-
-    def _refused(self, error: BffError, principal: Principal) -> Response:
-        self._engine.audit(
-            Audited(
-                "refused",
-                issuer=principal.issuer,
-                subject=principal.subject,
-                session=principal.session,
-                reason=type(error).__name__,
-                id=g.request_id,
-            )
-        )
-        response = refusal(error, self._rule)
-        response.vary.update(self._vary)
         return response
 
     def _scope(self, variables: Mapping[str, str], principal: Principal) -> dict[str, Any]:
