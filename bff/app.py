@@ -28,7 +28,7 @@ from bff.model.view import Config
 from bff.observe.events import AuditListener, Listener, Watcher
 from bff.observe.log import log_answers, log_audit, log_changes
 from bff.upstream.effects import Performer, PoolEffects
-from bff.upstream.exchange import Clock, Credentials, Effects, Exchange, SystemClock
+from bff.upstream.exchange import CarryingExchange, Clock, Credentials, Effects, SystemClock
 from bff.upstream.guard import Guards
 from bff.upstream.pool import PoolExchange
 from bff.web import drain
@@ -38,10 +38,12 @@ from bff.web.cache_admin import CacheAdmin
 from bff.web.cookies import Cookies
 from bff.web.cors import cors
 from bff.web.endpoint import SignIn
+from bff.web.events import EventStreams
 from bff.web.gate import guard
 from bff.web.health import Management, health_routes
 from bff.web.limits import Limits
 from bff.web.problem import handle_errors
+from bff.web.relay import relay_routes
 from bff.web.sessions import session_routes
 from bff.web.sign_in import sign_in_routes
 from bff.web.views import Engine, view_routes
@@ -51,7 +53,7 @@ def create_app(
     checked: Checked | None = None,
     settings: Settings | None = None,
     *,
-    exchange: Exchange | None = None,
+    exchange: CarryingExchange | None = None,
     effects: Effects | None = None,
     clock: Clock | None = None,
     cache: Cache | None = None,
@@ -118,12 +120,14 @@ def create_app(
     app = Flask(__name__, static_folder=None)
     app.url_map.merge_slashes = False
     guard(app, config.hosts)
-    cors(app, config.frontends, checked.plans)
+    cors(app, config.frontends, checked.plans, config.relays)
     handle_errors(app)
     health_routes(app, checks)
     sign_in_routes(app, parts)
     session_routes(app, parts)
     view_routes(app, checked.plans, config.frontends, engine)
+    streams = EventStreams(max(1, int(settings.threads * config.streams)), parts.sessions.goes_on)
+    relay_routes(app, config.relays, config.frontends, engine, exchange, streams)
     port = _port(settings.management_bind)
     app.wsgi_app = Management(  # type: ignore[method-assign]
         app.wsgi_app, port, checks, notes, {"/upstreams": guards.seen}, CacheAdmin(cache)

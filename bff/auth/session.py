@@ -163,6 +163,10 @@ class Sessions:
             return replace(used, version=version) if version else self._session(session.key)
         return session
 
+    def goes_on(self, key: str) -> bool:
+        """Whether the session that the store knows by `key` is not over; asking is no use of it."""
+        return self._session(key) is not None
+
     def expires(self, session: Session) -> float:
         """When the session ends if nobody uses it any more, in seconds since 1970."""
         return self._expiry(session)

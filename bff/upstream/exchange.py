@@ -72,6 +72,9 @@ class Streamed(Protocol):
     def __iter__(self) -> Iterator[bytes]:
         """The body, piece by piece, coded as it is; raises UpstreamError where it breaks off."""
 
+    def wait(self, seconds: float) -> None:
+        """From now on a single wait may take so long."""
+
     def cancel(self) -> None:
         """Wake the thread that reads it, from another one: there will be no more."""
 
@@ -92,6 +95,10 @@ class Carrier(Protocol):
         Raises:
             BffError: an UpstreamError, or what `body` raises.
         """
+
+
+class CarryingExchange(Exchange, Carrier, Protocol):
+    """An exchange that can do both."""
 
 
 class Effect(Protocol):

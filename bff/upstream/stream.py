@@ -75,6 +75,10 @@ class Incoming:
                 return
             yield piece
 
+    def wait(self, seconds: float) -> None:
+        """From now on a single wait may take so long."""
+        self._ticket.idle = seconds
+
     def cancel(self) -> None:
         """Wake the thread that reads it, from another one: there will be no more."""
         self._ticket.cancel()

@@ -45,6 +45,7 @@ def site():
             cache=None,
             timing=False,
             shared=(),
+            relays=(),
             **answerers,
         ):
             stubs = stack.enter_context(StubServices(answerers, keep=True))
@@ -56,6 +57,8 @@ def site():
                 parse(text + "\n".join(lines), "bff.yaml", {}),
                 {f"v{at}": parse(view, f"v{at}.yaml", {}) for at, view in enumerate(views)},
                 {name: parse(call, f"{name}.yaml", {}) for name, call in shared},
+                None,
+                {f"r{at}": parse(each, f"r{at}.yaml", {}) for at, each in enumerate(relays)},
             )
             exchange = PoolExchange(config.services, 16)
             stack.callback(exchange.close)
