@@ -47,6 +47,7 @@ from bff.web.relay import relay_routes
 from bff.web.sessions import session_routes
 from bff.web.sign_in import sign_in_routes
 from bff.web.views import Engine, view_routes
+from bff.web.websocket import websocket_routes
 
 
 def create_app(
@@ -92,7 +93,7 @@ def create_app(
     parts = _sign_in(config, settings.state, now, audit, cache, development=development)
     refresher = Refresher(parts.sessions, parts.providers, audit)
     tokens = TokenKeeper(config.services, parts.providers, parts.sessions, parts.seal, refresher)
-    bearer = _bearer(config, now)
+    bearer = _bearer(config, now, development=development)
     if effects is None:
         performers: dict[type, Performer] = {Credentials: tokens.perform}
         performers |= {Look: cache.look, Write: cache.write} if cache else {}
@@ -127,6 +128,7 @@ def create_app(
     session_routes(app, parts)
     view_routes(app, checked.plans, config.frontends, engine)
     streams = EventStreams(max(1, int(settings.threads * config.streams)), parts.sessions.goes_on)
+    websocket_routes(app, config.relays, config.frontends, engine)
     relay_routes(app, config.relays, config.frontends, engine, exchange, streams)
     port = _port(settings.management_bind)
     app.wsgi_app = Management(  # type: ignore[method-assign]
@@ -158,12 +160,15 @@ def _sign_in(
     own = rules.secrets or (kept_secret(state) if takers else token_urlsafe(),)
     seal = Seal(own)
     store = open_store(rules.store, state / "sessions.db", now)
+    sessions = Sessions(store, seal, rules, now)
+    if cache:  # what was kept for a session is dropped with it
+        sessions.ended = lambda key: cache.invalidate([session_of(key)])
     return SignIn(
         providers={
             name: OpenIdProvider(each, Http(each.tls), now, development=development)
             for name, each in config.providers.items()
         },
-        sessions=Sessions(store, seal, rules, now, _dropping(cache)),
+        sessions=sessions,
         cookies=Cookies(rules, seal, now),
         seal=seal,
         limits=Limits(store, config.limits, now),
@@ -173,19 +178,9 @@ def _sign_in(
     )
 
 
-def _dropping(cache: Cache | None) -> Callable[[str], None]:
-    """What is done besides when a session ends: what was kept for it is dropped."""
-
-    def drop(session: str) -> None:
-        if cache:
-            cache.invalidate([session_of(session)])
-
-    return drop
-
-
-def _bearer(config: Config, now: Callable[[], float]) -> Bearer | None:
+def _bearer(config: Config, now: Callable[[], float], *, development: bool) -> Bearer | None:
     issuers = config.issuers.values()
-    return Bearer(issuers, Http, now) if issuers else None
+    return Bearer(issuers, Http, now, development=development) if issuers else None
 
 
 def _port(bind: str | None) -> int | None:

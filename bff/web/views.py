@@ -131,10 +131,11 @@ class _Handler:
             return self._door.refused(error, principal)
         except BadRequest as bad:
             names = ", ".join(error["parameter"] for error in bad.errors)
-            return problem(400, f"parameters are not as declared: {names}", errors=bad.errors)
+            return self._bad(400, f"parameters are not as declared: {names}", bad.errors)
         except BadBody as bad_body:
-            return problem(bad_body.status, bad_body.detail, errors=bad_body.errors)
-        asked = Asked(scope, scope["headers"], principal, gone_of(request.environ))
+            return self._bad(bad_body.status, bad_body.detail, bad_body.errors)
+        gone = None if self._kept else gone_of(request.environ)
+        asked = Asked(scope, scope["headers"], principal, gone)
         if self._kept:
             served = self._kept.serve(asked, begun)
         else:
@@ -206,6 +207,11 @@ class _Handler:
         response = _failed(failure)
         if failure.status == LoginRequired.status:
             response.headers["WWW-Authenticate"] = how_to_sign_in(self._rule)
+        return response
+
+    def _bad(self, status: int, detail: str, errors: list[dict[str, str]]) -> Response:
+        response = problem(status, detail, errors=errors)
+        response.vary.update(self._vary)
         return response
 
     def _scope(self, variables: Mapping[str, str], principal: Principal) -> dict[str, Any]:

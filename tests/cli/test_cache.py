@@ -80,3 +80,11 @@ def test_it_says_what_is_wrong(bff):
     assert f"nobody answers at {nowhere}" in done.stderr
     assert bff("cache", "purge").returncode == 2
     assert bff("cache", "stats", "--management", "somewhere").returncode == 2
+
+
+def test_explain_says_what_is_kept_and_for_whom(bff):
+    told = bff("explain", "search", "--frontend", "web").stdout
+    assert "kept: 30s, for everyone, stale 120s, stale_if_error 3600s, tags catalog" in told
+    (plan,) = json.loads(bff("explain", "search", "--frontend", "web", "--json").stdout)
+    assert plan["kept"]["for"] == "everyone"
+    assert plan["calls"]["call"]["kept"] is None

@@ -395,7 +395,9 @@ def test_signing_out_ends_the_session_and_says_where_the_provider_ends_its_own(s
     given = browser.cookie.value
     token = browser.get("/web/me").json["token"].removeprefix("Bearer ")
     reply = browser.get("/auth/logout?return_to=/bye", method="POST")
-    url = reply.json["logout_url"]
+    ours = reply.json["logout_url"]
+    assert ours.startswith("/auth/logout/provider?to=")
+    url = browser.go(ours).headers["Location"]
     assert url.startswith(f"{site.idp.issuer}/oauth/end-session?")
     assert browser.cookie is None
     other = Browser(site)
@@ -408,9 +410,23 @@ def test_signing_out_ends_the_session_and_says_where_the_provider_ends_its_own(s
     assert back.headers["Location"] == "/bye"
 
 
-@pytest.mark.parametrize("query", ["", "state=", "state=00", "state=xyz", "state=" + "ab" * 100])
-def test_coming_back_from_a_sign_out_with_no_state_of_ours_leads_to_the_start(site, query):
-    assert Browser(site).go(f"/auth/logged-out?{query}").headers["Location"] == "/"
+@pytest.mark.parametrize("given", ["", "=", "=00", "=xyz", "=é", "=" + "ab" * 100])
+def test_coming_back_from_a_sign_out_with_no_state_of_ours_leads_to_the_start(site, given):
+    assert Browser(site).go(f"/auth/logged-out?state{given}").headers["Location"] == "/"
+    assert Browser(site).go(f"/auth/logout/provider?to{given}").headers["Location"] == "/"
+
+
+def test_what_leads_out_leads_back_nowhere_and_neither_for_ever(site):
+    browser = Browser(site)
+    browser.sign_in()
+    ours = browser.get("/auth/logout?return_to=/bye", method="POST").json["logout_url"]
+    state = dict(parse_qsl(urlsplit(browser.go(ours).headers["Location"]).query))["state"]
+    out = ours.partition("to=")[2]
+    assert browser.go(f"/auth/logged-out?state={out}").headers["Location"] == "/"
+    assert browser.go(f"/auth/logout/provider?to={state}").headers["Location"] == "/"
+    site.wall.at += 601
+    assert browser.go(ours).headers["Location"] == "/"
+    assert browser.go(f"/auth/logged-out?state={state}").headers["Location"] == "/"
 
 
 def test_a_plain_form_signs_out_and_is_redirected(site):
