@@ -162,11 +162,10 @@ class Sessions:
             return self._used(session)
         return session
 
-<<<<<<< HEAD
     def goes_on(self, key: str) -> bool:
         """Whether the session that the store knows by `key` is not over; asking is no use of it."""
         return self._session(key) is not None
-=======
+
     def _used(self, session: Session) -> Session | None:
         """The session with the end of its idle time put off, where the store can be written."""
         used = replace(session, seen=self.now())
@@ -178,7 +177,6 @@ class Sessions:
             return session  # it has been read, and the next use will put it off
         # where somebody else has written it is in use, or has ended: neither is undone
         return replace(used, version=version) if version else self._session(session.key)
->>>>>>> main
 
     def expires(self, session: Session) -> float:
         """When the session ends if nobody uses it any more, in seconds since 1970."""

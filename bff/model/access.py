@@ -7,13 +7,9 @@ from typing import Any, Literal
 from bff.model.service import Tls
 from bff.model.source import Place
 
-<<<<<<< HEAD
 Access = Literal["signed_in", "optional", "public"]
 Csrf = Literal["header", "origin"]
-ClientAuth = Literal["client_secret_basic", "client_secret_post", "private_key_jwt", "none"]
-=======
 ClientAuth = Literal["client_secret_basic", "client_secret_post", "private_key_jwt"]
->>>>>>> main
 SameSite = Literal["Strict", "Lax"]
 ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA")
 

@@ -1,7 +1,7 @@
 """Whether a WebSocket may be opened: what nginx asks before it relays one (`auth_request`).
 
-A WebSocket would hold a thread for hours, so nginx carries it; who may open it is for us to say. A
-page of anybody's may try, with the person's cookie (RFC 6455, section 10.2): its exact origin counts.
+A WebSocket would hold a thread for hours, so nginx carries it; who may open it is for us to say.
+Any page may try, with the person's cookie (RFC 6455, section 10.2): its exact origin counts.
 """
 
 from collections.abc import Iterable, Mapping
@@ -27,7 +27,7 @@ _FIRST_SERVER_ERROR: Final = 500
 def websocket_routes(
     app: Flask, relays: Iterable[Relay], frontends: Mapping[str, Frontend], engine: Engine
 ) -> None:
-    """`/auth/websocket/{frontend}/{relay}`: 204, 401 or 403, which is all that nginx understands."""
+    """`/auth/websocket/{frontend}/{relay}`: 204, 401 or 403, as nginx understands it."""
     for relay in relays:
         for name in relay.frontends if relay.stream == "websocket" else ():
             app.add_url_rule(
