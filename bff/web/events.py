@@ -72,6 +72,7 @@ class EventStreams:
         pump = _Pump(incoming)
         spoken, whole = monotonic(), True
         try:
+            yield _COMMENT  # servers send the head with the first piece: it is there at once
             while monotonic() < ends and not drain.begun():
                 piece = pump.next(_TICK)
                 if piece == b"":

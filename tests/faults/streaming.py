@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.client import HTTPResponse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from queue import Empty, Queue
 from typing import Any
@@ -109,3 +110,13 @@ def streaming() -> Iterator[Streaming]:
             server.stopping.set()
             server.shutdown()
             thread.join()
+
+
+def lines(reply: HTTPResponse, number: int) -> list[bytes]:
+    """So many lines that are no comments."""
+    found: list[bytes] = []
+    while len(found) < number:
+        line = reply.readline()
+        assert line, "the stream has ended"
+        found += [line] if line != b":\n" else []
+    return found

@@ -104,8 +104,6 @@ def test_a_name_stands_for_one_segment():
 @pytest.mark.parametrize(
     "raw", ["/web/orders/7", "/web/orders/7/invoice/x", "/web/orders//invoice"]
 )
-    "raw", ["/web/orders/7", "/web/orders/7/invoice/x", "/web/orders//invoice"]
-)
 def test_a_path_that_is_longer_or_shorter_than_declared_leads_nowhere(raw):
     with pytest.raises(BadTarget):
         rewritten(raw, INVOICE)
