@@ -10,6 +10,7 @@ from flask import Flask
 
 from bff.auth.bearer import Bearer
 from bff.auth.http import Http
+from bff.auth.once import Once
 from bff.auth.provider import OpenIdProvider
 from bff.auth.refresh import Refresher
 from bff.auth.seal import Seal
@@ -110,6 +111,7 @@ def create_app(
         limits=parts.limits,
         timing=timing,
         keeper=keeper_of(cache, exchange, effects, clock, guards) if cache else None,
+        once=Once(parts.sessions.store, parts.seal, now),
     )
     checks = {"upstream": exchange.unready, "stopping": drain.begun}
     if config.providers:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from bff.declare.access import ISSUER, LIMITS, PROVIDER, SESSION
 from bff.declare.caching import STORE
-from bff.declare.crossing import crossing
+from bff.declare.crossing import crossing, refreshed
 from bff.declare.load import Node, files, load
 from bff.declare.python import PythonView, load_python
 from bff.declare.read import PERCENT, Key, integer, list_of, map_of, table, text, wrong
@@ -189,6 +189,7 @@ def assemble(
     config = replace(config, relays=passed_on)
     if config.frontends:
         problems += crossing(config, declared)
+        problems += refreshed(declared)
         problems += relay_problems(config, declared)
     if problems:
         raise ConfigError(list(dict.fromkeys(problems)))

@@ -1,6 +1,6 @@
 """What may be wrong between views and frontends: who has them, who may ask, whose a route is."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 from bff.declare.views import path_variables
 from bff.errors import Problem, did_you_mean
@@ -42,3 +42,23 @@ def crossing(config: Config, views: Collection[View]) -> list[Problem]:
 
 def _asks(view: View, frontend: Frontend) -> bool:
     return bool(frontend.access) and view.access_at(frontend) != "public"
+
+
+def refreshed(views: Collection[View]) -> Iterator[Problem]:
+    """What is wrong with the views that answers of others bring along."""
+    known = {view.name: view for view in views}
+    for view in views:
+        own = {param.name for param in view.params}
+        for name in view.refresh:
+            other = known.get(name)
+            if other is None:
+                yield Problem(view.place, f"no view `{name}`", did_you_mean(name, known))
+                continue
+            if other.method != "GET":
+                yield Problem(view.place, f"`{name}` is a {other.method}: only a get is refreshed")
+            for frontend in sorted(set(view.frontends) - set(other.frontends)):
+                yield Problem(view.place, f"`{frontend}` does not have the view `{name}`")
+            for param in other.params:
+                if param.required and param.default is None and param.name not in own:
+                    message = f"`{name}` needs `{param.name}`, which this view does not have"
+                    yield Problem(view.place, message)

@@ -179,6 +179,10 @@ def view_keys(shared: Mapping[str, Node]) -> dict[str, Key]:
         "invalidates": Key(
             list_of(source("a tag")), "Tags of what is no longer true once it has written.", ()
         ),
+        "refresh": Key(list_of(NAME), "Views that come along with the answer, read anew.", ()),
+        "idempotency": Key(
+            one_of("honoured", "required"), "Whether an Idempotency-Key must come.", "honoured"
+        ),
     }
 
 
@@ -219,6 +223,10 @@ def _view(name: str, place: Place, values: dict[str, Any], frontends: Mapping[st
     if values["invalidates"] and methods[0] == "get":
         place = values["invalidates"][0].place
         raise wrong(place, "a get changes nothing, so it invalidates nothing")
+    if methods[0] == "get" and (values["refresh"] or values["idempotency"] == "required"):
+        raise wrong(place, "a get changes nothing: it has neither `refresh` nor `idempotency`")
+    if values["refresh"] and values["answer"] in {204, 205}:
+        raise wrong(place, "an answer without content has no room for what is refreshed")
     return View(
         name=name,
         place=place,
@@ -249,6 +257,8 @@ def _view(name: str, place: Place, values: dict[str, Any], frontends: Mapping[st
         refuse=values["refuse"],
         cache=values.get("cache"),
         invalidates=values["invalidates"],
+        refresh=values["refresh"],
+        idempotency=values["idempotency"],
     )
 
 

@@ -21,6 +21,7 @@ from bff.model.source import Place, Source, Tree
 
 Rung = Literal["required", "optional", "fallback"]
 BodyKind = Literal["none", "json", "form", "multipart", "json_with"]
+Idempotency = Literal["honoured", "required"]
 Decode = Literal["json", "text", "xml", "bytes", "none"]
 
 
@@ -180,6 +181,8 @@ class View:
         strict: whether undeclared query parameters are refused.
         cache: how its answers are kept; None keeps none.
         invalidates: templates of the tags of what is no longer true once it has written.
+        refresh: views whose answers, read anew, come along with that of a write.
+        idempotency: whether a write has to come with an Idempotency-Key.
         require: what who asks must have.
         csrf: how a browser's request shows that it is from a page of ours: by a header, or, where
             none can be sent, by its origin alone.
@@ -217,6 +220,8 @@ class View:
     given: frozenset[str] = field(default_factory=frozenset)
     cache: CacheRule | None = None
     invalidates: tuple[Source, ...] = ()
+    refresh: tuple[str, ...] = ()
+    idempotency: Idempotency = "honoured"
 
     @property
     def route(self) -> str:

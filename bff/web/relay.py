@@ -6,9 +6,9 @@ from typing import Final
 from flask import Flask, Response, g, request
 
 from bff.errors import (
-    BadUpload,
     BffError,
     Cancelled,
+    Refused,
     StoreAway,
     UpstreamError,
 )
@@ -97,7 +97,7 @@ class _Handler:
             response = self._passed_on(self._asking(principal))
         except BadTarget as bad:
             response = problem(400, str(bad))
-        except BadUpload as bad_body:
+        except Refused as bad_body:
             response = problem(bad_body.status, str(bad_body))
             response.headers["Connection"] = "close"  # what is left of the body nobody reads
         except TooManyStreams:
@@ -118,11 +118,11 @@ class _Handler:
         target = rewritten(raw, self._route)
         length = body_length(request.environ)
         if length != 0 and request.method in _READS:
-            raise BadUpload(
+            raise Refused(
                 400, f"a {request.method} has no body here"
             )  # some servers look, some not
         if length is not None and length > self._relay.max_body:
-            raise BadUpload(413, f"the body has more than {self._relay.max_body} bytes")
+            raise Refused(413, f"the body has more than {self._relay.max_body} bytes")
         return Asking(request.method, target, length, principal)
 
     def _passed_on(self, asking: Asking) -> Response:

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from flask import Request
 
-from bff.errors import BadUpload
+from bff.errors import Refused
 
 _PIECE: Final = 64 * 1024
 
@@ -14,21 +14,21 @@ def body_length(environ: dict[str, Any]) -> int | None:
     """How many bytes the body has: 0 for no body, None where chunks tell.
 
     Raises:
-        BadUpload: a length and a coding at once, or either of them not as it should be: servers
+        Refused: a length and a coding at once, or either of them not as it should be: servers
             read such a request differently (RFC 9112, section 6.3).
     """
     length = environ.get("CONTENT_LENGTH") or ""
     coding = environ.get("HTTP_TRANSFER_ENCODING", "")
     if coding:
         if length:
-            raise BadUpload(400, "Content-Length and Transfer-Encoding at once")
+            raise Refused(400, "Content-Length and Transfer-Encoding at once")
         if coding.strip().lower() != "chunked":
-            raise BadUpload(400, "the only Transfer-Encoding is chunked")
+            raise Refused(400, "the only Transfer-Encoding is chunked")
         return None
     if not length:
         return 0
     if not (length.isascii() and length.isdigit()):
-        raise BadUpload(400, "Content-Length is not one number")
+        raise Refused(400, "Content-Length is not one number")
     return int(length)
 
 
@@ -40,21 +40,21 @@ def pieces(request: Request, length: int | None, most: int) -> Iterator[bytes]:
         most: bytes that it may have.
 
     Raises:
-        BadUpload: it is too large, or cut off.
+        Refused: it is too large, or cut off.
     """
     stream, got = request.stream, 0
     while piece := _read(stream):
         got += len(piece)
         if got > most:
-            raise BadUpload(413, f"the body has more than {most} bytes")
+            raise Refused(413, f"the body has more than {most} bytes")
         yield piece
     if length is not None and got != length:
-        raise BadUpload(400, "the body is cut off")
+        raise Refused(400, "the body is cut off")
 
 
 def _read(stream: Any) -> bytes:
     try:
         piece: bytes = stream.read(_PIECE)
     except Exception:  # noqa: BLE001  (each server raises errors of its own)
-        raise BadUpload(400, "the body cannot be read") from None
+        raise Refused(400, "the body cannot be read") from None
     return piece

@@ -32,7 +32,7 @@ class Site:
 
 
 @pytest.fixture
-def site():
+def site(tmp_path):
     """Make one: `site(view, users=answerer)`; with a `principal`, people can sign in at `web`."""
     with ExitStack() as stack:
 
@@ -65,7 +65,7 @@ def site():
             heard = []
             app = create_app(
                 check_config(config),
-                Settings(Path("unused"), management_bind=management),
+                Settings(Path("unused"), management_bind=management, state=tmp_path / "state"),
                 exchange=exchange,
                 cache=cache,
                 timing=timing,
