@@ -36,6 +36,7 @@ from bff.web import drain
 from bff.web.admission import Authenticate
 from bff.web.app import App
 from bff.web.authenticate import Authenticator
+from bff.web.batch import batch_routes
 from bff.web.cache_admin import CacheAdmin
 from bff.web.cookies import Cookies
 from bff.web.cors import cors
@@ -131,6 +132,7 @@ def create_app(
     session_routes(app, parts)
     view_routes(app, checked.plans, config.frontends, engine)
     streams = EventStreams(max(1, int(settings.threads * config.streams)), parts.sessions.goes_on)
+    batch_routes(app, config.frontends, checked.plans, exchange, clock, settings.threads)
     websocket_routes(app, config.relays, config.frontends, engine)
     relay_routes(app, config.relays, config.frontends, engine, exchange, streams)
     port = _port(settings.management_bind)

@@ -45,9 +45,11 @@ def _asks(view: View, frontend: Frontend) -> bool:
 
 
 def refreshed(views: Collection[View]) -> Iterator[Problem]:
-    """What is wrong with the views that answers of others bring along."""
+    """What is wrong with the views that answers bring along, or that would hide a batch."""
     known = {view.name: view for view in views}
     for view in views:
+        if view.route == "/_batch":
+            yield Problem(view.place, "the route `/_batch` is that of batches")
         own = {param.name for param in view.params}
         for name in view.refresh:
             other = known.get(name)

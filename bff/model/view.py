@@ -33,6 +33,7 @@ class Frontend:
         access: the ways to sign in that it accepts; empty for none.
         origins: exact origins of its pages.
         languages: language tags it speaks (RFC 5646), the first is the default.
+        batch: views that one batch may ask for; 0 for no batches.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Frontend:
     access: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
     languages: tuple[str, ...] = ()
+    batch: int = 0
 
 
 @dataclass(frozen=True, slots=True)

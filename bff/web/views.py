@@ -25,6 +25,7 @@ from bff.upstream.exchange import Clock, Effects, Exchange
 from bff.upstream.guard import Guards
 from bff.web.admission import Admission, Authenticate
 from bff.web.authenticate import Rule
+from bff.web.batch import BEGUN, EXCHANGE
 from bff.web.body import BadBody, BodyReader
 from bff.web.fingerprint import fingerprint
 from bff.web.fragments import Fragments
@@ -136,7 +137,7 @@ class _Handler:
 
     def __call__(self, **variables: str) -> Response:
         clock = self._engine.clock
-        begun = clock.now()
+        begun: float = request.environ.get(BEGUN) or clock.now()
         principal = NOBODY
         try:
             principal = self._door.principal()
@@ -206,7 +207,7 @@ class _Handler:
             plan,
             asked,
             deadline,
-            engine.exchange,
+            request.environ.get(EXCHANGE) or engine.exchange,
             engine.effects,
             engine.clock,
             engine.guards,

@@ -46,11 +46,14 @@ def site(tmp_path):
             timing=False,
             shared=(),
             relays=(),
+            batch=0,
             **answerers,
         ):
             stubs = stack.enter_context(StubServices(answerers, keep=True))
             lines = [f"  {name}: {{url: '{url}'{service}}}" for name, url in stubs.urls.items()]
-            frontend = "{access: session, languages: [en, de]}" if principal else "{access: none}"
+            more = f", batch: {batch}" if batch else ""
+            access = "session, languages: [en, de]" if principal else "none"
+            frontend = f"{{access: {access}{more}}}"
             text = f"version: 1\nhosts: [{HOST}, '[::1]']\nfrontends: {{web: {frontend}}}\n"
             text += f"{root}services:\n"
             config = assemble(
