@@ -183,6 +183,7 @@ class View:
         strict: whether undeclared query parameters are refused.
         cache: how its answers are kept; None keeps none.
         invalidates: templates of the tags of what is no longer true once it has written.
+        sparse: whether `?fields=` may ask for less of it.
         refresh: views whose answers, read anew, come along with that of a write.
         idempotency: whether a write has to come with an Idempotency-Key.
         require: what who asks must have.
@@ -223,6 +224,7 @@ class View:
     cache: CacheRule | None = None
     invalidates: tuple[Source, ...] = ()
     refresh: tuple[str, ...] = ()
+    sparse: bool = False
     idempotency: Idempotency = "honoured"
 
     @property

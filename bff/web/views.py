@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import ceil
 from time import time
 from typing import Any, Final
 
@@ -15,7 +14,7 @@ from bff.engine.conduct import conduct
 from bff.engine.converse import converse
 from bff.engine.keeper import Keeper
 from bff.engine.plan import Plan
-from bff.errors import BffError, InvalidToken, LoginRequired, Refused, StoreAway
+from bff.errors import BffError, InvalidToken, LoginRequired, Refused
 from bff.model.exchange import Deadline
 from bff.model.principal import NOBODY, Principal
 from bff.model.service import Service
@@ -27,6 +26,7 @@ from bff.web.admission import Admission, Authenticate
 from bff.web.authenticate import Rule
 from bff.web.batch import BEGUN, EXCHANGE
 from bff.web.body import BadBody, BodyReader
+from bff.web.failed import failed
 from bff.web.fingerprint import fingerprint
 from bff.web.fragments import Fragments
 from bff.web.gone import gone_of
@@ -45,6 +45,7 @@ from bff.web.policy import cache_status, calls_status, kept_word
 from bff.web.problem import problem
 from bff.web.refusal import RETRY_AFTER, how_to_sign_in
 from bff.web.serve import UNWRITABLE, KeptPages, Served, conducted
+from bff.web.sparse import Sparse
 
 _CONFLICT: Final = 409
 
@@ -88,7 +89,16 @@ def view_routes(
     for name, by_frontend in plans.items():
         for frontend, plan in by_frontend.items():
             fragments = {each: plans[each][frontend] for each in plan.view.refresh}
-            handler = _Handler(plan, frontends[frontend], engine, services, fragments)
+
+            def make(
+                drawn: Plan,
+                frontend: Frontend = frontends[frontend],
+                fragments: Mapping[str, Plan] = fragments,
+            ) -> _Handler:
+                return _Handler(drawn, frontend, engine, services, fragments)
+
+            sparse = plan.view.sparse
+            handler = Sparse(plan, engine.services, make) if sparse else make(plan)
             route = plan.view.route.replace("{", "<").replace("}", ">")
             app.add_url_rule(
                 f"/{frontend}{route}",
@@ -241,7 +251,7 @@ class _Handler:
 
     def _failed(self, failure: Failure) -> Response:
         """Where somebody has to sign in again, the answer says how, as if they never had."""
-        response = _failed(failure)
+        response = failed(failure)
         if failure.status == LoginRequired.status:
             response.headers["WWW-Authenticate"] = how_to_sign_in(self._rule)
         return response
@@ -281,16 +291,3 @@ def _own_copy(claims: Mapping[str, Any]) -> dict[str, Any]:
     except (TypeError, orjson.JSONDecodeError):
         raise InvalidToken("its claims are nested too deeply") from None
     return copy
-
-
-def _failed(failure: Failure) -> Response:
-    """The problem of a view without an answer: a call's name, not its upstream's words."""
-    if not failure.call:
-        return problem(failure.status, failure.detail, title=failure.title)
-    detail = f"the call `{failure.call}` failed, and the view cannot do without it"
-    response = problem(failure.status, detail, call=failure.call, reason=failure.reason)
-    if failure.retry_after is not None:
-        response.headers["Retry-After"] = str(max(1, ceil(failure.retry_after)))
-    elif failure.status == StoreAway.status:
-        response.headers["Retry-After"] = RETRY_AFTER
-    return response
