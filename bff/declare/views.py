@@ -181,19 +181,7 @@ def _view(name: str, place: Place, values: dict[str, Any], frontends: Mapping[st
         raise wrong(place, "the view is gone (`sunset`) before it is deprecated")
     if "shape_with" in values and ("shape" in values or values["shapes"]):
         raise wrong(place, "an answer has a shape or is made by `shape_with`, not both")
-    if "cache" in values and methods[0] != "get":
-        raise wrong(values["cache"].place, f"the answer to a {methods[0]} is not kept")
-    if values["invalidates"] and methods[0] == "get":
-        place = values["invalidates"][0].place
-        raise wrong(place, "a get changes nothing, so it invalidates nothing")
-    if methods[0] == "get" and (values["refresh"] or values["idempotency"] == "required"):
-        raise wrong(place, "a get changes nothing: it has neither `refresh` nor `idempotency`")
-    if values["sparse"] and (methods[0] != "get" or "shape_with" in values):
-        raise wrong(place, "only a get with a shape can be `sparse`")
-    if values["sparse"] and "fields" in values["params"]:
-        raise wrong(place, "a `sparse` view has a parameter `fields` already")
-    if values["refresh"] and values["answer"] in {204, 205}:
-        raise wrong(place, "an answer without content has no room for what is refreshed")
+    _check_method(place, methods[0], values)
     return View(
         name=name,
         place=place,
@@ -228,6 +216,23 @@ def _view(name: str, place: Place, values: dict[str, Any], frontends: Mapping[st
         sparse=values["sparse"],
         idempotency=values["idempotency"],
     )
+
+
+def _check_method(place: Place, method: str, values: dict[str, Any]) -> None:
+    """Refuse what a get cannot have, and what only a get can."""
+    if "cache" in values and method != "get":
+        raise wrong(values["cache"].place, f"the answer to a {method} is not kept")
+    if values["invalidates"] and method == "get":
+        place = values["invalidates"][0].place
+        raise wrong(place, "a get changes nothing, so it invalidates nothing")
+    if method == "get" and (values["refresh"] or values["idempotency"] == "required"):
+        raise wrong(place, "a get changes nothing: it has neither `refresh` nor `idempotency`")
+    if values["sparse"] and (method != "get" or "shape_with" in values):
+        raise wrong(place, "only a get with a shape can be `sparse`")
+    if values["sparse"] and "fields" in values["params"]:
+        raise wrong(place, "a `sparse` view has a parameter `fields` already")
+    if values["refresh"] and values["answer"] in {204, 205}:
+        raise wrong(place, "an answer without content has no room for what is refreshed")
 
 
 def _reserve(place: Place, values: dict[str, Any]) -> float:
