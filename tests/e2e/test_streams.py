@@ -21,9 +21,10 @@ from bff.cli import main
 from tests.e2e.providers.rotating import RotatingProvider, listening
 from tests.e2e.serving import COOKIE, Visitor, served
 from tests.faults.deployed import until
-from tests.faults.streaming import Streaming, lines, streaming
+from tests.faults.streaming import Streaming, get, lines, streaming
 from tests.project.test_nginx import command, free_port, render
 from tests.project.test_nginx import listening as answers
+from tests.web.test_target import LEADS, LEADS_NOWHERE
 
 MAGIC = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 KEY = b64encode(b"0123456789abcdef")
@@ -112,6 +113,7 @@ services:
 RELAYS = {
     "events": "relay: /events -> events:/events\nstream: events\ncsrf: origin\n",
     "chat": "relay: /chat -> chats:/socket\nstream: websocket\n",
+    "files": "relay: /files/{path...} -> events:/v1/{path...}\naccess: public\n",
 }
 
 
@@ -220,6 +222,24 @@ def test_a_stream_ends_with_the_session(site: Site) -> None:
         assert visitor.ask("/auth/logout", "POST").status_code == 200
         assert reply.read().replace(b":\n", b"") == b""
     until("the service is let go", lambda: not site.events.listeners)
+
+
+@pytest.mark.parametrize("target", [each for each in LEADS_NOWHERE if each])
+def test_no_target_leaves_its_tree_through_the_front(site: Site, target: str) -> None:
+    site.events.asked.clear()
+    status = int(get(site.front, target).split(b" ")[1])
+    asked = [path for _, path, _ in site.events.asked]
+    # nginx itself takes the absolute form (RFC 9112, section 3.2.2) for the path in it
+    assert (status, asked) == (200, ["/v1/a"]) if "://" in target else status >= 400 and not asked
+
+
+@pytest.mark.parametrize(("target", "wanted"), LEADS)
+def test_a_target_arrives_through_the_front_as_it_should(
+    site: Site, target: str, wanted: str
+) -> None:
+    site.events.asked.clear()
+    get(site.front, target)
+    assert [path for _, path, _ in site.events.asked] == [wanted]
 
 
 def test_without_a_session_there_is_no_stream(site: Site) -> None:

@@ -1,5 +1,6 @@
 """A service that makes and takes bodies of any size, and sends events when it is told to."""
 
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -120,3 +121,20 @@ def lines(reply: HTTPResponse, number: int) -> list[bytes]:
         assert line, "the stream has ended"
         found += [line] if line != b":\n" else []
     return found
+
+
+def raw(port: int, request: bytes, *, more: bool = False) -> bytes:
+    """What a request, sent byte by byte as it is, is answered."""
+    with socket.create_connection(("127.0.0.1", port), 10) as sock:
+        sock.sendall(request)
+        if not more:
+            sock.shutdown(socket.SHUT_WR)
+        parts = []
+        while part := sock.recv(65536):
+            parts.append(part)
+    return b"".join(parts)
+
+
+def get(port: int, target: str, host: str = "127.0.0.1") -> bytes:
+    text = f"GET {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
+    return raw(port, text.encode("latin-1"), more=True)  # half-closed is gone, to nginx

@@ -1,6 +1,5 @@
 """Relays under gunicorn as it is shipped: raw requests, and bodies larger than any memory."""
 
-import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -11,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.deployed import Deployed, deployed, until
-from tests.faults.streaming import PIECE, Streaming, lines, streaming
+from tests.faults.streaming import PIECE, Streaming, get, lines, raw, streaming
 from tests.web.test_target import LEADS, LEADS_NOWHERE
 
 MEGABYTE = 1024 * 1024
@@ -38,22 +37,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         services = f"  files: {{url: '{service.url}'}}\n"
         with deployed(folder, services, {}, RELAYS, BFF_THREADS="8") as app:
             yield Site(app, service)
-
-
-def raw(port: int, request: bytes) -> bytes:
-    """What a request, sent byte by byte as it is, is answered."""
-    with socket.create_connection(("127.0.0.1", port), 10) as sock:
-        sock.sendall(request)
-        sock.shutdown(socket.SHUT_WR)
-        parts = []
-        while part := sock.recv(65536):
-            parts.append(part)
-    return b"".join(parts)
-
-
-def get(port: int, target: str) -> bytes:
-    text = f"GET {target} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
-    return raw(port, text.encode("latin-1"))
 
 
 @pytest.mark.parametrize("target", [each for each in LEADS_NOWHERE if each])

@@ -1,12 +1,16 @@
 """Relays: what crosses them, in both directions, and what never does."""
 
 import gzip
+from threading import Thread
 
 import pytest
+from werkzeug.serving import WSGIRequestHandler, make_server
 
 from bff.dev.stub import StubReply
 from bff.errors import LoginRequired
 from bff.model.principal import Principal
+from tests.faults.streaming import get
+from tests.web.test_target import LEADS, LEADS_NOWHERE
 
 FILES = "relay: /files/{path...} -> files:/v1/{path...}\nmethods: [GET, PUT, POST, DELETE]\n"
 
@@ -240,3 +244,37 @@ def test_what_was_relayed_is_told(relayed):
     shop = relayed()
     ask(shop).close()
     assert [(each.view, each.status) for each in shop.heard] == [("r0", 200)]
+
+
+@pytest.fixture
+def developed(relayed):
+    """The same under the server that `bff demo` and `bff dev` use."""
+    shop = relayed()
+    server = make_server("127.0.0.1", 0, shop.app, threaded=True, request_handler=_Quiet)
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield server.port, shop
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+class _Quiet(WSGIRequestHandler):
+    def log(self, *_args):
+        """Say nothing."""
+
+
+def test_under_the_development_server_no_target_leaves_its_tree_either(developed):
+    port, shop = developed
+    for target in LEADS_NOWHERE:
+        answer = get(port, target or "x", "shop.example")
+        # http.server takes slashes at the start for one, before anybody sees them
+        assert answer.split(b" ")[1][:1] == (b"2" if target == "//web/files/a" else b"4"), target
+    assert [each.target for each in shop.stubs.requests()] == ["/v1/a"]
+
+
+def test_under_the_development_server_a_target_arrives_as_it_should(developed):
+    port, shop = developed
+    for target, wanted in LEADS:
+        get(port, target, "shop.example")
+        assert shop.stubs.requests()[-1].target == wanted
