@@ -12,9 +12,8 @@ from bff.cache.entry import Entry
 from bff.engine.answer import Answer
 from bff.engine.keeper import Keeper
 from bff.engine.plan import Plan
-from bff.model.access import Access
 from bff.model.exchange import Headers
-from bff.model.view import Frontend
+from bff.model.view import Access, Frontend
 from bff.web.coding import coding_for, compress, etag_in, etag_of, is_known, is_worth_it
 from bff.web.encode import encode
 from bff.web.headers import calls_header, lifecycle_headers, respondable
@@ -60,8 +59,6 @@ class _Bare(Response):
         del environ
         if self.status_code in _WITHOUT_LENGTH:
             self.headers.remove("Content-Length")
-        else:
-            self.headers["Content-Length"] = str(len(self.get_data()))
         return self.headers
 
 
