@@ -10,6 +10,7 @@ from flask import Flask
 
 from bff.auth.bearer import Bearer
 from bff.auth.http import Http
+from bff.auth.once import Once
 from bff.auth.provider import OpenIdProvider
 from bff.auth.refresh import Refresher
 from bff.auth.seal import Seal
@@ -28,30 +29,35 @@ from bff.model.view import Config
 from bff.observe.events import AuditListener, Listener, Watcher
 from bff.observe.log import log_answers, log_audit, log_changes
 from bff.upstream.effects import Performer, PoolEffects
-from bff.upstream.exchange import Clock, Credentials, Effects, Exchange, SystemClock
+from bff.upstream.exchange import CarryingExchange, Clock, Credentials, Effects, SystemClock
 from bff.upstream.guard import Guards
 from bff.upstream.pool import PoolExchange
 from bff.web import drain
+from bff.web.admission import Authenticate
 from bff.web.app import App
 from bff.web.authenticate import Authenticator
+from bff.web.batch import batch_routes
 from bff.web.cache_admin import CacheAdmin
 from bff.web.cookies import Cookies
 from bff.web.cors import cors
 from bff.web.endpoint import SignIn
+from bff.web.events import EventStreams
 from bff.web.gate import guard
 from bff.web.health import Management, health_routes
 from bff.web.limits import Limits
 from bff.web.problem import handle_errors
+from bff.web.relay import relay_routes
 from bff.web.sessions import session_routes
 from bff.web.sign_in import sign_in_routes
-from bff.web.views import Authenticate, Engine, view_routes
+from bff.web.views import Engine, view_routes
+from bff.web.websocket import websocket_routes
 
 
 def create_app(
     checked: Checked | None = None,
     settings: Settings | None = None,
     *,
-    exchange: Exchange | None = None,
+    exchange: CarryingExchange | None = None,
     effects: Effects | None = None,
     clock: Clock | None = None,
     cache: Cache | None = None,
@@ -107,6 +113,7 @@ def create_app(
         limits=parts.limits,
         timing=timing,
         keeper=keeper_of(cache, exchange, effects, clock, guards) if cache else None,
+        once=Once(parts.sessions.store, parts.seal, now),
     )
     checks = {"upstream": exchange.unready, "stopping": drain.begun}
     if config.providers:
@@ -118,12 +125,16 @@ def create_app(
     app = App(__name__, static_folder=None)
     app.url_map.merge_slashes = False
     guard(app, config.hosts)
-    cors(app, config.frontends, checked.plans)
+    cors(app, config.frontends, checked.plans, config.relays)
     handle_errors(app)
     health_routes(app, checks)
     sign_in_routes(app, parts)
     session_routes(app, parts)
     view_routes(app, checked.plans, config.frontends, engine)
+    streams = EventStreams(max(1, int(settings.threads * config.streams)), parts.sessions.goes_on)
+    batch_routes(app, config.frontends, checked.plans, exchange, clock, settings.threads)
+    websocket_routes(app, config.relays, config.frontends, engine)
+    relay_routes(app, config.relays, config.frontends, engine, exchange, streams)
     port = _port(settings.management_bind)
     app.wsgi_app = Management(  # type: ignore[method-assign]
         app.wsgi_app, port, checks, notes, {"/upstreams": guards.seen}, CacheAdmin(cache)

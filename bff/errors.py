@@ -10,6 +10,7 @@ BffError
 │   ├── Ambiguous            400  a session and a bearer token at once
 │   ├── SignInFailed         400  the callback of a sign-in that did not go as it should
 │   └── RateLimited          429  more requests than a rule allows in its time
+├── Refused                  4xx  a body, or an Idempotency-Key, that is not as it must be
 ├── StoreAway                503  sessions cannot be read or written just now
 ├── ProviderAway             503  the identity provider cannot be asked just now
 ├── GrantEnded               401  the provider takes the refresh token no more
@@ -159,6 +160,14 @@ class RateLimited(AuthError):
     def __init__(self, rule: str, quota: int, window: int, retry_after: int) -> None:
         super().__init__(f"more than {quota} requests in {window} s")
         self.rule, self.quota, self.window, self.retry_after = rule, quota, window, retry_after
+
+
+class Refused(BffError):
+    """A request that no service hears of; the message is for the client."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class StoreAway(BffError):

@@ -35,6 +35,7 @@ KEYS = {
     "view",
     "views",
     "calls",
+    "relays",
     "upstreams",
     "request",
     "expect",
@@ -199,7 +200,7 @@ def read_case(path: Path) -> Case:
     files = dict(given.get("files", {}))
     if "view" in nodes:
         files["views/page.yaml"] = _as_written(text, nodes["view"])
-    for folder in ("views", "calls"):
+    for folder in ("views", "calls", "relays"):
         for key, value in nodes[folder].value if folder in nodes else ():
             files[f"{folder}/{key.value}.yaml"] = _as_written(text, value)
     services = dict.fromkeys(_services(files, given)) | given.get("services", {})

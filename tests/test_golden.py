@@ -114,7 +114,7 @@ def _app(case: Case, folder: Path, urls: Mapping[str, str], parts: dict[str, Any
     assert warnings == case.expect.get("warnings", [])
     if callable(parts["exchange"]):
         parts["exchange"] = parts["exchange"](checked.config.services)
-    settings = Settings(management_bind=None)
+    settings = Settings(management_bind=None, state=folder / "state")
     return create_app(checked, settings, authenticate=lambda *_: case.principal, **parts)
 
 

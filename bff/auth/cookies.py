@@ -16,6 +16,7 @@ _NAME: Final = re.compile(r"[A-Za-z0-9_-]+")
 _VALUE: Final = re.compile(r"[!#-+\--:<-\[\]-~]*")  # cookie-octet, RFC 6265, section 4.1.1
 _PREFIX: Final = "__Host-"
 _DEVELOPMENT: Final = "dev-"
+_OURS: Final = ("__host-http-bff", "__host-bff", "dev-bff")
 
 
 def cookie_name(prefix: str, base: str, *, secure: bool, loopback: bool) -> str:
@@ -34,6 +35,11 @@ def cookie_name(prefix: str, base: str, *, secure: bool, loopback: bool) -> str:
     if loopback:
         return _DEVELOPMENT + base
     raise SignInFailed("nobody signs in over plain http")
+
+
+def is_own_cookie(name: str) -> bool:
+    """Whether a cookie of this name is one of ours: it goes to no service, and none sets it."""
+    return name.strip().lower().startswith(_OURS)
 
 
 def read_cookies(header: str, start: str) -> dict[str, str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from bff.errors import CrossSite
-from bff.model.view import Csrf
+from bff.model.access import Csrf
 
 _SAFE: Final = frozenset({"GET", "HEAD"})
 _FROM_HERE: Final = frozenset({None, "same-origin"})

@@ -162,6 +162,10 @@ class Sessions:
             return self._used(session)
         return session
 
+    def goes_on(self, key: str) -> bool:
+        """Whether the session that the store knows by `key` is not over; asking is no use of it."""
+        return self._session(key) is not None
+
     def _used(self, session: Session) -> Session | None:
         """The session with the end of its idle time put off, where the store can be written."""
         used = replace(session, seen=self.now())

@@ -11,26 +11,52 @@ from bff.cli.configured import checked, config_option
 if TYPE_CHECKING:
     from bff.declare.check import Checked
 
+# The headers are all that goes on: neither the session's cookie nor anybody's token.
+_WEBSOCKET = """\
+location = {path} {{
+    limit_req zone=requests burst=${{BFF_NGINX_BURST}} nodelay;
+    limit_conn connections ${{BFF_NGINX_CONNECTIONS}};
+    auth_request {check};
+    auth_request_set $bff_subject $upstream_http_bff_subject;
+    proxy_pass {to};
+    proxy_http_version 1.1;
+    proxy_set_header Connection upgrade;
+    proxy_set_header Upgrade $http_upgrade;
+    proxy_set_header Host $proxy_host;
+    proxy_set_header X-Request-Id $request_id;
+    proxy_set_header BFF-Subject $bff_subject;
+    proxy_set_header Cookie "";
+    proxy_set_header Authorization "";
+    proxy_set_header Proxy "";
+    proxy_read_timeout {silence}s;
+}}"""
+
 
 @click.command(name="routes")
 @config_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for a program.")
 @click.option("--edge", is_flag=True, help="Print what nginx may keep, as a map of its own.")
-def command(config: Path, *, as_json: bool, edge: bool) -> None:
+@click.option("--websockets", is_flag=True, help="Print how nginx relays WebSockets.")
+def command(config: Path, *, as_json: bool, edge: bool, websockets: bool) -> None:
     """List the routes of a configuration.
 
     With --edge, only views that are kept and proven to be the same for everybody: the shipped
-    nginx keeps those, and no others.
+    nginx keeps those, and no others. With --websockets, a location of nginx's for each relay of
+    WebSockets, which asks this app who may open one.
 
     \b
     Examples:
       bff routes
       bff routes --json
       bff routes --edge > nginx/templates/edge.conf.template
+      bff routes --websockets > nginx/templates/websockets.locations.template
     """  # noqa: D301 - \b is click's: keep these lines as they are
     found = checked(config)
     if edge:
         _print_edge(found)
+        return
+    if websockets:
+        _print_websockets(found)
         return
     rows = [
         {
@@ -43,6 +69,19 @@ def command(config: Path, *, as_json: bool, edge: bool) -> None:
         }
         for plans in found.plans.values()
         for frontend, plan in plans.items()
+    ]
+    rows += [
+        {
+            "method": method,
+            "path": f"/{frontend}{relay.path}",
+            "view": f"{relay.name} (relay)",
+            "access": relay.access_at(found.config.frontends[frontend]),
+            "calls": [relay.service],
+            "file": str(relay.place),
+        }
+        for relay in found.config.relays
+        for frontend in relay.frontends
+        for method in relay.methods
     ]
     rows.sort(key=lambda row: str(row["path"]))
     if as_json:
@@ -74,3 +113,21 @@ def _print_edge(found: "Checked") -> None:
                 parts = ["[^/]+" if part.startswith("{") else escape(part) for part in segments]
                 click.echo(f'    "~^{"/".join(parts)}$" edge;')
     click.echo("}")
+
+
+def _print_websockets(found: "Checked") -> None:
+    """Locations of nginx's: whoever may open a WebSocket is passed on to its service."""
+    from bff.web.websocket import PREFIX
+
+    click.echo("# What nginx relays itself: written by `bff routes --websockets`.")
+    for relay in found.config.relays:
+        for frontend in relay.frontends if relay.stream == "websocket" else ():
+            url = found.config.services[relay.service].url
+            click.echo(
+                _WEBSOCKET.format(
+                    path=f"/{frontend}{relay.path}",
+                    check=f"{PREFIX}/{frontend}/{relay.name}",
+                    to=f"{url}{relay.target}",
+                    silence=int(relay.max_age),
+                )
+            )

@@ -7,9 +7,9 @@ import click
 
 
 @click.command(name="schema")
-@click.argument("kind", type=click.Choice(["bff", "view", "call"]), required=False)
+@click.argument("kind", type=click.Choice(["bff", "view", "relay", "call"]), required=False)
 @click.option(
-    "--write", type=click.Path(path_type=Path), metavar="DIR", help="Write all three files there."
+    "--write", type=click.Path(path_type=Path), metavar="DIR", help="Write all of them there."
 )
 def command(kind: str | None, write: Path | None) -> None:
     """Print the JSON Schema (draft-07) of one kind of file, or write all of them to a folder.
@@ -27,7 +27,7 @@ def command(kind: str | None, write: Path | None) -> None:
     from bff.declare.schema import FILES, schema_of
 
     if not kind and not write:
-        click.echo("bff schema: say which, bff, view or call; or --write DIR", err=True)
+        click.echo("bff schema: say which, bff, view, relay or call; or --write DIR", err=True)
         sys.exit(2)
     if kind:
         click.echo(orjson.dumps(schema_of(kind), option=orjson.OPT_INDENT_2).decode())

@@ -20,9 +20,16 @@ from bff.declare.read import (
 )
 from bff.declare.services import TLS
 from bff.declare.words import ADDRESS, ORIGIN
-from bff.model.access import ALGORITHMS, ClientAuth, Issuer, Limits, Provider, SessionRules
+from bff.model.access import (
+    ALGORITHMS,
+    ClientAuth,
+    Issuer,
+    Limits,
+    Provider,
+    Requirement,
+    SessionRules,
+)
 from bff.model.source import Place
-from bff.model.view import Requirement
 
 _TIMEOUT: Final = 5.0
 _LEEWAY: Final = 30.0

@@ -3,7 +3,7 @@
 import os
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -11,18 +11,20 @@ from typing import Any, Final
 
 from bff.declare.access import ISSUER, LIMITS, PROVIDER, SESSION
 from bff.declare.caching import STORE
+from bff.declare.crossing import crossing, refreshed
 from bff.declare.load import Node, files, load
 from bff.declare.python import PythonView, load_python
-from bff.declare.read import Key, integer, list_of, map_of, table, text, wrong
+from bff.declare.read import PERCENT, Key, integer, list_of, map_of, table, text, wrong
+from bff.declare.relays import relay_problems, relay_reader
 from bff.declare.services import FRONTEND, SERVICE
-from bff.declare.views import path_variables, view_reader
+from bff.declare.views import view_reader
 from bff.declare.words import FRONTEND_NAME, NAME
 from bff.errors import ConfigError, Problem, did_you_mean
 from bff.model.access import Issuer, Limits, Provider, SessionRules
 from bff.model.cache import CacheStore
 from bff.model.service import Service
 from bff.model.source import Place
-from bff.model.view import Config, Frontend, View
+from bff.model.view import Config, View
 
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "[::1]")
 _HOST: Final = text(
@@ -30,7 +32,7 @@ _HOST: Final = text(
 )
 _STEM: Final = re.compile("[a-z][a-z0-9_]*")
 _TWICE: Final = "there is a view `{}` in YAML already"
-_NOT_READ: Final = "only views/NAME.yaml, views/NAME.py and calls/NAME.yaml are"
+_NOT_READ: Final = "only NAME.yaml in views, calls and relays, and views/NAME.py, are"
 _RESERVED_PREFIXES: Final = frozenset({"auth", "livez", "readyz"})
 
 ROOT_KEYS: Final = {
@@ -48,6 +50,7 @@ ROOT_KEYS: Final = {
         (),
     ),
     "cache": Key(STORE, "Where what is kept is kept.", CacheStore()),
+    "streams": Key(PERCENT, "The share of threads that streams may hold; 50%.", 0.5),
 }
 
 
@@ -84,6 +87,7 @@ def _root(place: Place, values: dict[str, Any]) -> Config:
         session=values["session"],
         limits=values["limits"],
         cache=values["cache"],
+        streams=values["streams"],
     )
 
 
@@ -135,7 +139,8 @@ def read_config(
         broken[name] = wrong(Place(_shown(folder / f"views/{name}.py")), _TWICE.format(name))
     views |= nodes | broken
     shared = _load_folder(folder / "calls", environ)
-    config = assemble(_load(folder / "bff.yaml", environ), views, shared, python)
+    relays = _load_folder(folder / "relays", environ)
+    config = assemble(_load(folder / "bff.yaml", environ), views, shared, python, relays)
     return config, _unused(shared, views) + [
         Problem(Place(_shown(path)), "this file is not read", _NOT_READ, warning=True)
         for path in _strangers(folder)
@@ -150,6 +155,7 @@ def assemble(
     views: Mapping[str, Loaded],
     shared: Mapping[str, Loaded],
     python: Mapping[str, PythonView] | None = None,
+    relays: Mapping[str, Loaded] | None = None,
 ) -> Config:
     """A Config from loaded files; one that could not be loaded is an error among the others.
 
@@ -159,9 +165,9 @@ def assemble(
     Raises:
         ConfigError: with every problem of every file.
     """
-    python = python or {}
+    python, relays = python or {}, relays or {}
     calls = {name: node for name, node in shared.items() if isinstance(node, Node)}
-    loaded = (root, *views.values(), *shared.values())
+    loaded = (root, *views.values(), *shared.values(), *relays.values())
     problems = [
         problem for each in loaded if isinstance(each, ConfigError) for problem in each.problems
     ]
@@ -172,19 +178,37 @@ def assemble(
         except ConfigError as error:
             problems += error.problems
     read = view_reader(calls, config.frontends)
-    declared: list[View] = []
-    for name, node in views.items():
-        if isinstance(node, Node):
-            try:
-                view = read(name, node)
-                declared.append(python[name].complete(view) if name in python else view)
-            except ConfigError as error:
-                problems += error.problems
+
+    def view(name: str, node: Node) -> View:
+        declared: View = read(name, node)
+        return python[name].complete(declared) if name in python else declared
+
+    declared, wrong_views = _read_all(views, view)
+    passed_on, wrong_relays = _read_all(relays, relay_reader(config.frontends))
+    problems += wrong_views + wrong_relays
+    config = replace(config, relays=passed_on)
     if config.frontends:
-        problems += _crossing(config, declared)
+        problems += crossing(config, declared)
+        problems += refreshed(declared)
+        problems += relay_problems(config, declared)
     if problems:
         raise ConfigError(list(dict.fromkeys(problems)))
-    return replace(config, views=tuple(declared))
+    return replace(config, views=declared)
+
+
+def _read_all(
+    nodes: Mapping[str, Loaded], read: Callable[[str, Node], Any]
+) -> tuple[tuple[Any, ...], list[Problem]]:
+    """What the nodes that could be loaded declare, and what is wrong with the others."""
+    found: list[Any] = []
+    problems: list[Problem] = []
+    for name, node in nodes.items():
+        if isinstance(node, Node):
+            try:
+                found.append(read(name, node))
+            except ConfigError as error:
+                problems += error.problems
+    return tuple(found), problems
 
 
 def _load(path: Path, environ: Mapping[str, str]) -> Loaded:
@@ -202,7 +226,7 @@ def _shown(path: Path) -> str:
 
 def _strangers(folder: Path) -> Iterator[Path]:
     """Files that look like configuration, and stand where nothing is read."""
-    for name in ("views", "calls"):
+    for name in ("views", "calls", "relays"):
         yield from sorted(folder.glob(f"{name}/**/*.yml"))
         yield from sorted(path for path in folder.glob(f"{name}/*/**/*.yaml") if path.is_file())
 
@@ -235,43 +259,6 @@ def _load_python(folder: Path) -> tuple[dict[str, PythonView], dict[str, Loaded]
         except ConfigError as error:
             broken[path.stem] = error
     return found, broken
-
-
-def _crossing(config: Config, views: list[View]) -> list[Problem]:
-    """What is wrong between views, frontends and services."""
-    problems: list[Problem] = []
-    routes: dict[tuple[str, str], View] = {}
-    for view in views:
-        for frontend in (*view.frontends, *view.shapes):
-            if frontend not in config.frontends:
-                hint = did_you_mean(frontend, config.frontends)
-                problems.append(Problem(view.place, f"no frontend `{frontend}`", hint))
-            elif view.access == "signed_in" and not config.frontends[frontend].access:
-                message = f"nobody can sign in at `{frontend}`, and the view is for those who are"
-                hint = f"see `access` of {config.frontends[frontend].place}"
-                problems.append(Problem(view.place, message, hint))
-            elif view.require and not _asks(view, config.frontends[frontend]):
-                message = (
-                    f"`require` of somebody at `{frontend}`, where nobody is asked who they are"
-                )
-                hint = "make the view `access: signed_in`, and give the frontend a way to sign in"
-                problems.append(Problem(view.place, message, hint))
-        for frontend in (view.shapes.keys() - set(view.frontends)) & config.frontends.keys():
-            message = f"a shape for `{frontend}`, which does not have this view"
-            problems.append(Problem(view.place, message, "see `frontends`"))
-        pattern = f"{view.method} {view.route}"
-        for variable in path_variables(view.path):
-            pattern = pattern.replace(f"{{{variable}}}", "{}")
-        for frontend in view.frontends:
-            other = routes.setdefault((frontend, pattern), view)
-            if other is not view:
-                message = f"the route /{frontend}{view.route} is {other.name}'s already"
-                problems.append(Problem(view.place, message, f"see {other.place}"))
-    return problems
-
-
-def _asks(view: View, frontend: Frontend) -> bool:
-    return bool(frontend.access) and view.access_at(frontend) != "public"
 
 
 def _unused(calls: Mapping[str, Loaded], views: Mapping[str, Loaded]) -> list[Problem]:

@@ -6,6 +6,7 @@ from typing import Any, Final
 from bff.declare.calls import METHODS, call_reader
 from bff.declare.config import ROOT
 from bff.declare.read import Schema
+from bff.declare.relays import relay_schema
 from bff.declare.views import VIEW_METHODS, view_schema
 
 _DRAFT: Final = "http://json-schema.org/draft-07/schema#"
@@ -28,6 +29,7 @@ def _view() -> Schema:
 FILES: Final[Mapping[str, tuple[str, Callable[[], Schema]]]] = {
     "bff": ("bff.yaml: hosts, frontends, services", _root),
     "view": ("views/*.yaml: one view", _view),
+    "relay": ("relays/*.yaml: one relay", relay_schema),
     "call": ("calls/*.yaml: one call that views share", _call),
 }
 

@@ -10,6 +10,7 @@ from bff.declare.read import (
     PERCENT,
     SIZE,
     Key,
+    integer,
     list_of,
     one_of,
     table,
@@ -138,6 +139,7 @@ FRONTEND_KEYS: Final = {
     ),
     "origins": Key(list_of(ORIGIN), "Exact origins of its pages.", ()),
     "languages": Key(list_of(_LANGUAGE), "Languages it speaks, the default first.", ()),
+    "batch": Key(integer(2, 50), "How many views one batch may ask for; none if not said.", 0),
 }
 
 

@@ -2,18 +2,13 @@
 
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any, Final
 
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import SchemaError
-from referencing import Registry
-from referencing.exceptions import Unresolvable
-from referencing.jsonschema import DRAFT202012
-
 from bff.declare.access import REQUIREMENT
+from bff.declare.body_schema import SCHEMA
 from bff.declare.caching import VIEW_CACHE
 from bff.declare.calls import call_reader
 from bff.declare.load import Node
@@ -84,38 +79,6 @@ def _day(node: Node) -> int:
     return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
 
 
-def _schema(node: Node) -> Mapping[str, Any]:
-    schema = node.plain
-    try:
-        Draft202012Validator.check_schema(schema)
-    except SchemaError as error:
-        where = "/".join(str(each) for each in error.absolute_path)
-        raise wrong(node.place, f"this is no JSON Schema, at /{where}: {error.message}") from None
-    resource = DRAFT202012.create_resource(schema)
-    resolver = Registry().with_resource(resource.id() or "", resource).resolver(resource.id() or "")
-    for reference in _references(schema):
-        try:
-            resolver.lookup(reference)
-        except (Unresolvable, ValueError):
-            where = "not in it" if reference.startswith("#") else "elsewhere"
-            message = f"the schema refers to `{reference}`, which is {where}"
-            raise wrong(node.place, message) from None
-    found: Mapping[str, Any] = schema
-    return found
-
-
-def _references(schema: Any) -> Iterator[str]:
-    if isinstance(schema, dict):
-        for word in ("$ref", "$dynamicRef"):
-            if isinstance(schema.get(word), str):
-                yield schema[word]
-        for each in schema.values():
-            yield from _references(each)
-    elif isinstance(schema, list):
-        for each in schema:
-            yield from _references(each)
-
-
 def _answer(node: Node) -> int | str:
     reader = integer(200, 299) if isinstance(node.value, int) else NAME
     status: int | str = reader.read(node)
@@ -123,7 +86,6 @@ def _answer(node: Node) -> int | str:
 
 
 DAY: Final = Reader(_day, {"type": "string", "format": "date"})
-SCHEMA: Final = Reader(_schema, {"type": ["object", "boolean"]})
 ANSWER: Final = Reader(_answer, {"type": ["integer", "string"]})
 REFUSAL: Final = table(
     lambda _, values: Refusal(**values),
@@ -179,6 +141,11 @@ def view_keys(shared: Mapping[str, Node]) -> dict[str, Key]:
         "invalidates": Key(
             list_of(source("a tag")), "Tags of what is no longer true once it has written.", ()
         ),
+        "sparse": Key(FLAG, "Whether `?fields=` may ask for less of it.", default=False),
+        "refresh": Key(list_of(NAME), "Views that come along with the answer, read anew.", ()),
+        "idempotency": Key(
+            one_of("honoured", "required"), "Whether an Idempotency-Key must come.", "honoured"
+        ),
     }
 
 
@@ -214,11 +181,7 @@ def _view(name: str, place: Place, values: dict[str, Any], frontends: Mapping[st
         raise wrong(place, "the view is gone (`sunset`) before it is deprecated")
     if "shape_with" in values and ("shape" in values or values["shapes"]):
         raise wrong(place, "an answer has a shape or is made by `shape_with`, not both")
-    if "cache" in values and methods[0] != "get":
-        raise wrong(values["cache"].place, f"the answer to a {methods[0]} is not kept")
-    if values["invalidates"] and methods[0] == "get":
-        place = values["invalidates"][0].place
-        raise wrong(place, "a get changes nothing, so it invalidates nothing")
+    _check_method(place, methods[0], values)
     return View(
         name=name,
         place=place,
@@ -249,7 +212,27 @@ def _view(name: str, place: Place, values: dict[str, Any], frontends: Mapping[st
         refuse=values["refuse"],
         cache=values.get("cache"),
         invalidates=values["invalidates"],
+        refresh=values["refresh"],
+        sparse=values["sparse"],
+        idempotency=values["idempotency"],
     )
+
+
+def _check_method(place: Place, method: str, values: dict[str, Any]) -> None:
+    """Refuse what a get cannot have, and what only a get can."""
+    if "cache" in values and method != "get":
+        raise wrong(values["cache"].place, f"the answer to a {method} is not kept")
+    if values["invalidates"] and method == "get":
+        place = values["invalidates"][0].place
+        raise wrong(place, "a get changes nothing, so it invalidates nothing")
+    if method == "get" and (values["refresh"] or values["idempotency"] == "required"):
+        raise wrong(place, "a get changes nothing: it has neither `refresh` nor `idempotency`")
+    if values["sparse"] and (method != "get" or "shape_with" in values):
+        raise wrong(place, "only a get with a shape can be `sparse`")
+    if values["sparse"] and "fields" in values["params"]:
+        raise wrong(place, "a `sparse` view has a parameter `fields` already")
+    if values["refresh"] and values["answer"] in {204, 205}:
+        raise wrong(place, "an answer without content has no room for what is refreshed")
 
 
 def _reserve(place: Place, values: dict[str, Any]) -> float:

@@ -35,12 +35,14 @@ class Asked:
         scope: the values of the reserved root names.
         headers: the client's headers by lower-case name, those that may be forwarded.
         gone: whether the client has gone away; None where that cannot be known.
+        key: what the keys of its writes are derived from; empty for no such keys.
     """
 
     scope: Mapping[str, Any]
     headers: Mapping[str, str]
     principal: Principal
     gone: Callable[[], bool] | None = None
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)

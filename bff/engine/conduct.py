@@ -14,6 +14,7 @@ from bff.engine.budget import Budget
 from bff.engine.compile import CompiledCall
 from bff.engine.expression import truthy
 from bff.engine.fanout import fan_out
+from bff.engine.idempotence import keyed
 from bff.engine.keeper import Keeper, begin_request
 from bff.engine.means import Means, credentials_for, keep_credentials
 from bff.engine.plan import Node, Plan
@@ -164,6 +165,7 @@ class Run:
             if self._skips(node):
                 return
             fan = fan_out(node.compiled, self.scope(node), self._headers(node.compiled))
+            fan = keyed(fan, node.compiled, node.name, self.asked.key)
             self.means.budget.send(len(fan.units))
         except Unfillable as fault:
             if any(self.outcomes[name].kind == "failed" for name in node.needs):

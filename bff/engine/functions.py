@@ -139,6 +139,27 @@ def _unique(elements: list[Any] | None) -> list[Any]:
     return list(first.values())
 
 
+def _pick(value: Any, names: str) -> Any:
+    """What of an object, or of each object of a list, is named: `id,product.title`."""
+    wanted: dict[str, list[str]] = {}
+    for name in names.split(","):
+        first, _, rest = name.partition(".")
+        wanted.setdefault(first, []).extend([rest] if rest else [])
+    return _picked(value, wanted)
+
+
+def _picked(value: Any, wanted: dict[str, list[str]]) -> Any:
+    if isinstance(value, list):
+        return [_picked(each, wanted) for each in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: _pick(value[name], ",".join(inner)) if inner else value[name]
+        for name, inner in wanted.items()
+        if name in value
+    }
+
+
 def _date(text: str | None, form: str) -> str | None:
     """An ISO 8601 date or time in another form, as strftime(3) writes it."""
     return None if text is None else datetime.fromisoformat(text).strftime(form)
@@ -176,6 +197,7 @@ for _name, _function, _signature in (
     ("upsert", _upsert, (OPTIONAL_LIST, TEXT, ("object",))),
     ("without", _without, (OPTIONAL_LIST, TEXT, ANY)),
     ("unique", _unique, (OPTIONAL_LIST,)),
+    ("pick", _pick, (ANY, TEXT)),
     ("base64", _base64, (TEXT,)),
     ("date", _date, (("string", "null"), TEXT)),
     ("format_money", _format_money, (("number", "null"), TEXT)),

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from bff.model.service import Tls
 from bff.model.source import Place
 
+Access = Literal["signed_in", "optional", "public"]
+Csrf = Literal["header", "origin"]
 ClientAuth = Literal["client_secret_basic", "client_secret_post", "private_key_jwt"]
 SameSite = Literal["Strict", "Lax"]
 ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA")
@@ -102,3 +104,16 @@ class Limits:
 
     sign_in: str = "20/minute"
     person: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """What who asks must have besides being signed in.
+
+    Args:
+        scope: scopes, all of them.
+        claims: claims, each with the values of which it must be, or hold, one.
+    """
+
+    scope: tuple[str, ...] = ()
+    claims: tuple[tuple[str, tuple[Any, ...]], ...] = ()

@@ -4,16 +4,24 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from bff.model.access import Issuer, Limits, Provider, SessionRules
+from bff.model.access import (
+    Access,
+    Csrf,
+    Issuer,
+    Limits,
+    Provider,
+    Requirement,
+    SessionRules,
+)
 from bff.model.cache import CacheRule, CacheStore
 from bff.model.policy import Hedge, Retry
+from bff.model.relay import Relay
 from bff.model.service import HeaderTemplates, Service
 from bff.model.source import Place, Source, Tree
 
-Access = Literal["signed_in", "optional", "public"]
-Csrf = Literal["header", "origin"]
 Rung = Literal["required", "optional", "fallback"]
 BodyKind = Literal["none", "json", "form", "multipart", "json_with"]
+Idempotency = Literal["honoured", "required"]
 Decode = Literal["json", "text", "xml", "bytes", "none"]
 
 
@@ -25,6 +33,7 @@ class Frontend:
         access: the ways to sign in that it accepts; empty for none.
         origins: exact origins of its pages.
         languages: language tags it speaks (RFC 5646), the first is the default.
+        batch: views that one batch may ask for; 0 for no batches.
     """
 
     name: str
@@ -32,6 +41,7 @@ class Frontend:
     access: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
     languages: tuple[str, ...] = ()
+    batch: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,19 +158,6 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
-class Requirement:
-    """What who asks must have besides being signed in.
-
-    Args:
-        scope: scopes, all of them.
-        claims: claims, each with the values of which it must be, or hold, one.
-    """
-
-    scope: tuple[str, ...] = ()
-    claims: tuple[tuple[str, tuple[Any, ...]], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class View:
     """One declared endpoint of one or more frontends.
 
@@ -186,6 +183,9 @@ class View:
         strict: whether undeclared query parameters are refused.
         cache: how its answers are kept; None keeps none.
         invalidates: templates of the tags of what is no longer true once it has written.
+        sparse: whether `?fields=` may ask for less of it.
+        refresh: views whose answers, read anew, come along with that of a write.
+        idempotency: whether a write has to come with an Idempotency-Key.
         require: what who asks must have.
         csrf: how a browser's request shows that it is from a page of ours: by a header, or, where
             none can be sent, by its origin alone.
@@ -223,6 +223,9 @@ class View:
     given: frozenset[str] = field(default_factory=frozenset)
     cache: CacheRule | None = None
     invalidates: tuple[Source, ...] = ()
+    refresh: tuple[str, ...] = ()
+    sparse: bool = False
+    idempotency: Idempotency = "honoured"
 
     @property
     def route(self) -> str:
@@ -236,7 +239,11 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """Everything declared: what a worker needs to answer requests, and nothing that moves."""
+    """Everything declared: what a worker needs to answer requests, and nothing that moves.
+
+    Args:
+        streams: the share of a process's threads that streams of events may hold.
+    """
 
     hosts: tuple[str, ...]
     frontends: Mapping[str, Frontend]
@@ -247,3 +254,5 @@ class Config:
     issuers: Mapping[str, Issuer] = field(default_factory=dict)
     session: SessionRules = field(default_factory=SessionRules)
     limits: Limits = field(default_factory=Limits)
+    relays: tuple[Relay, ...] = ()
+    streams: float = 0.5

@@ -4,7 +4,7 @@ Both carriers have the same two verbs, `start` and `cancel`, and neither ever bl
 a completion arrives in the mailbox that was given, with the number of its attempt.
 """
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from time import monotonic
@@ -61,6 +61,44 @@ class Exchange(Protocol):
 
     def unready(self) -> str:
         """Why it can carry no more just now; empty if it can."""
+
+
+class Streamed(Protocol):
+    """A reply whose body is still on its way."""
+
+    status: int
+    headers: Headers
+
+    def __iter__(self) -> Iterator[bytes]:
+        """The body, piece by piece, coded as it is; raises UpstreamError where it breaks off."""
+
+    def wait(self, seconds: float) -> None:
+        """From now on a single wait may take so long."""
+
+    def cancel(self) -> None:
+        """Wake the thread that reads it, from another one: there will be no more."""
+
+    def close(self) -> None:
+        """Let it go, whole or not."""
+
+
+class Carrier(Protocol):
+    """Carries what is too large or too long to be held: on the thread that asks for it."""
+
+    def stream(self, request: Request, body: Iterable[bytes] | None, idle: float) -> Streamed:
+        """Send `request`, and return when the head of its reply is there.
+
+        Args:
+            body: its pieces, sent as they come.
+            idle: seconds that a single wait may take.
+
+        Raises:
+            BffError: an UpstreamError, or what `body` raises.
+        """
+
+
+class CarryingExchange(Exchange, Carrier, Protocol):
+    """An exchange that can do both."""
 
 
 class Effect(Protocol):

@@ -4,34 +4,28 @@ Only the transport: an httpx.Client would keep cookies between people, follow re
 proxies from the environment and log whole URLs. None of that code is run here.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, Final
 
 import httpx
 
-from bff.errors import BadReply, BffError, TimedOut, Unreachable
+from bff.errors import BffError, Unreachable
 from bff.model.exchange import Deadline, Reply, Request
 from bff.model.service import Service
-from bff.upstream.body import ACCEPT_ENCODING, read_body
+from bff.upstream.body import read_body
 from bff.upstream.connections import FRESH, Connections
 from bff.upstream.exchange import Completion, Sink
 from bff.upstream.network import Backend, carrying
 from bff.upstream.resolve import Resolver
 from bff.upstream.retry import IDEMPOTENT
+from bff.upstream.stream import Incoming, open_stream
 from bff.upstream.ticket import Ticket
 from bff.upstream.tls import TlsContexts
+from bff.upstream.wire import has_surplus, heard_headers, mapped, sent_headers
 from bff.upstream.workers import Workers
 
-_STATIC: Final = {b"user-agent": b"bff", b"accept-encoding": ACCEPT_ENCODING.encode()}
 _KEEPALIVE: Final = 30.0
-_NOT_HTTP: Final = (
-    httpx.RemoteProtocolError,
-    httpx.LocalProtocolError,
-    httpx.UnsupportedProtocol,
-    httpx.DecodingError,
-    httpx.InvalidURL,
-)
 
 
 class PoolExchange:
@@ -73,6 +67,11 @@ class PoolExchange:
         except RuntimeError as error:
             mailbox.put(Completion(attempt, Unreachable(f"no thread: {error}", "connect")))
         return ticket
+
+    def stream(self, request: Request, body: Iterable[bytes] | None, idle: float) -> Incoming:
+        """Send `request` on this very thread, and pass its bodies on piece by piece."""
+        url = request.url or self._first[request.service]
+        return open_stream(self._transports[request.service, url], url, request, body, idle)
 
     def cancel(self, ticket: Ticket) -> None:
         """Break the connection of an attempt, or forget it if it was not sent yet."""
@@ -126,7 +125,7 @@ def _carried(
     except BffError as error:
         return error
     except BaseException as error:  # noqa: BLE001  (whatever a transport raises is an outcome)
-        return _mapped(error, ticket)
+        return mapped(error, ticket)
 
 
 def _send(
@@ -137,7 +136,7 @@ def _send(
     outgoing = httpx.Request(
         request.method,
         url + request.target,
-        headers=_headers(request),
+        headers=sent_headers(request.headers),
         content=request.body or None,
         extensions=extensions,
     )
@@ -147,45 +146,8 @@ def _send(
             coding = response.headers.get("content-encoding", "")
             stream: Any = response.stream
             body = read_body(stream, coding, request.max_reply)
-            if _has_surplus(response):
+            if has_surplus(response):
                 response.extensions["network_stream"].close()
         finally:
             response.close()
-    headers = tuple(
-        (name.decode("latin-1").lower(), value.decode("latin-1"))
-        for name, value in response.headers.raw
-    )
-    return Reply(response.status_code, headers, body)
-
-
-def _has_surplus(response: httpx.Response) -> bool:
-    """Whether bytes came after the reply that nobody asked for.
-
-    h11 would take them for the reply to the next request on the connection, which may be somebody
-    else's; httpcore does not look (seen: a wrong Content-Length, a body after HEAD).
-    """
-    found: Any = response.stream
-    for name in ("_httpcore_stream", "_stream", "_connection", "_h11_state"):
-        found = getattr(found, name, None)
-    return found is not None and bool(found.trailing_data[0])
-
-
-def _headers(request: Request) -> list[tuple[bytes, bytes]]:
-    """The headers as they are sent; one that is declared takes the place of ours."""
-    sent = dict(_STATIC)
-    for name, value in request.headers:
-        sent[name.encode()] = value.encode("utf-8", "surrogateescape")
-    return list(sent.items())
-
-
-def _mapped(error: BaseException, ticket: Ticket) -> BffError:
-    """Our word for a foreign error; every exception has one."""
-    kind = type(error).__name__
-    text = f"{kind}: {error}"
-    if isinstance(error, httpx.TimeoutException | TimeoutError):
-        return TimedOut(text)
-    if isinstance(error, _NOT_HTTP) and not ticket.hung_up:
-        return BadReply(kind)  # the text would quote what the upstream sent
-    if isinstance(error, httpx.ConnectError):
-        return Unreachable(text, "connect")
-    return Unreachable(text, "" if ticket.heard else "reset")
+    return Reply(response.status_code, heard_headers(response.headers.raw), body)

@@ -10,8 +10,9 @@ from bff.auth.bearer import Bearer
 from bff.auth.csrf import Sent, check_cross_site
 from bff.auth.session import Session, Sessions
 from bff.errors import Ambiguous, Forbidden, InvalidToken, LoginRequired
+from bff.model.access import Access, Csrf, Requirement
 from bff.model.principal import NOBODY, Principal
-from bff.model.view import Access, Csrf, Frontend, Requirement
+from bff.model.view import Frontend
 from bff.web.cookies import Cookies
 
 

@@ -12,7 +12,9 @@ from flask import Flask, Response, current_app, request
 from flask_cors import CORS
 
 from bff.engine.plan import Plan
+from bff.model.relay import Relay
 from bff.model.view import Frontend
+from bff.web.relay_headers import RELAYED_DOWN, RELAYED_UP
 
 _METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 _SENT: Final = frozenset(
@@ -25,7 +27,10 @@ _AUTH: Final = "auth"
 
 
 def cors(
-    app: Flask, frontends: Mapping[str, Frontend], plans: Mapping[str, Mapping[str, Plan]]
+    app: Flask,
+    frontends: Mapping[str, Frontend],
+    plans: Mapping[str, Mapping[str, Plan]],
+    relays: Collection[Relay] = (),
 ) -> None:
     """Let the pages of each frontend's origins read its views, and those that sign in `/auth/*`.
 
@@ -39,11 +44,16 @@ def cors(
     resources: dict[str, Any] = {}
     for name, frontend in frontends.items():
         own = [each[name] for each in plans.values() if name in each]
+        nodes = [each.compiled for plan in own for each in plan.nodes.values()]
+        passing = [each for each in relays if name in each.frontends]
         resources[name] = _resource(
             frontend.origins,
-            frozenset[str]().union(*(plan.forward for plan in own)),
             frozenset[str]().union(
-                *(each.compiled.respond for p in own for each in p.nodes.values())
+                *(plan.forward for plan in own), *(RELAYED_UP | each.forward for each in passing)
+            ),
+            frozenset[str]().union(
+                *(each.respond for each in nodes),
+                *(RELAYED_DOWN | each.respond for each in passing),
             ),
             credentials="session" in frontend.access,
         )

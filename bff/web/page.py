@@ -12,8 +12,9 @@ from bff.cache.entry import Entry
 from bff.engine.answer import Answer
 from bff.engine.keeper import Keeper
 from bff.engine.plan import Plan
+from bff.model.access import Access
 from bff.model.exchange import Headers
-from bff.model.view import Access, Frontend
+from bff.model.view import Frontend
 from bff.web.coding import coding_for, compress, etag_in, etag_of, is_known, is_worth_it
 from bff.web.encode import encode
 from bff.web.headers import calls_header, lifecycle_headers, respondable

@@ -37,6 +37,7 @@ def parameters(view: View, variables: Mapping[str, str]) -> dict[str, Any]:
             errors.append({"parameter": param.name, "in": param.where, "detail": str(bad)})
     if view.strict:
         known = {param.name for param in view.params if param.where == "query"}
+        known |= {"fields"} if view.sparse else set()
         errors += [
             {"parameter": name, "in": "query", "detail": "is not declared"}
             for name in request.args

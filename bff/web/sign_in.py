@@ -13,7 +13,7 @@ from bff.auth.return_to import local_or_allowed
 from bff.auth.seal import BadSeal
 from bff.auth.session import key_of
 from bff.errors import SignInFailed
-from bff.model.view import Csrf
+from bff.model.access import Csrf
 from bff.observe.events import Audited
 from bff.web.address import client_address
 from bff.web.authenticate import own_origin, sent, session_of

@@ -1,31 +1,34 @@
 """Views as routes: a request becomes values for a plan, the conductor's answer a response."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from math import ceil
 from time import time
-from typing import Any
+from typing import Any, Final
 
 import orjson
-from flask import Flask, Request, Response, g, request
+from flask import Flask, Response, g, request
 
+from bff.auth.once import KeptAnswer, Once
 from bff.engine.answer import Answer, Asked, Failure
 from bff.engine.conduct import conduct
 from bff.engine.converse import converse
 from bff.engine.keeper import Keeper
 from bff.engine.plan import Plan
-from bff.errors import AuthError, BffError, InvalidToken, LoginRequired, StoreAway
+from bff.errors import BffError, InvalidToken, LoginRequired, Refused
 from bff.model.exchange import Deadline
 from bff.model.principal import NOBODY, Principal
 from bff.model.service import Service
 from bff.model.view import Frontend
-from bff.observe.events import Answered, Audited, AuditListener, Listener
+from bff.observe.events import Answered, AuditListener, Listener
 from bff.upstream.exchange import Clock, Effects, Exchange
 from bff.upstream.guard import Guards
-from bff.web.address import client_address
-from bff.web.authenticate import Rule, admit
+from bff.web.admission import Admission, Authenticate
+from bff.web.authenticate import Rule
+from bff.web.batch import BEGUN, EXCHANGE
 from bff.web.body import BadBody, BodyReader
+from bff.web.failed import failed
 from bff.web.fingerprint import fingerprint
+from bff.web.fragments import Fragments
 from bff.web.gone import gone_of
 from bff.web.headers import (
     calls_header,
@@ -35,14 +38,16 @@ from bff.web.headers import (
     varies,
 )
 from bff.web.limits import Limits
+from bff.web.once import Keys, replayed
 from bff.web.page import Pages, Sent
 from bff.web.parameters import BadRequest, parameters
 from bff.web.policy import cache_status, calls_status, kept_word
 from bff.web.problem import problem
-from bff.web.refusal import RETRY_AFTER, how_to_sign_in, refusal
+from bff.web.refusal import RETRY_AFTER, how_to_sign_in
 from bff.web.serve import UNWRITABLE, KeptPages, Served, conducted
+from bff.web.sparse import Sparse
 
-Authenticate = Callable[[Request, Rule], Principal]
+_CONFLICT: Final = 409
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,7 @@ class Engine:
         services: what expressions may know of services.
         timing: whether answers carry Server-Timing; for development, it tells of the inside.
         keeper: keeps what is declared to be kept; None where nothing is.
+        once: keeps what was answered to keys; None where no keys are honoured.
     """
 
     exchange: Exchange
@@ -69,6 +75,7 @@ class Engine:
     limits: Limits | None = None
     timing: bool = False
     keeper: Keeper | None = None
+    once: Once | None = None
 
 
 def view_routes(
@@ -81,7 +88,17 @@ def view_routes(
     services = {name: {"url": each.url} for name, each in engine.services.items()}
     for name, by_frontend in plans.items():
         for frontend, plan in by_frontend.items():
-            handler = _Handler(plan, frontends[frontend], engine, services)
+            fragments = {each: plans[each][frontend] for each in plan.view.refresh}
+
+            def make(
+                drawn: Plan,
+                frontend: Frontend = frontends[frontend],
+                fragments: Mapping[str, Plan] = fragments,
+            ) -> _Handler:
+                return _Handler(drawn, frontend, engine, services, fragments)
+
+            sparse = plan.view.sparse
+            handler = Sparse(plan, engine.services, make) if sparse else make(plan)
             route = plan.view.route.replace("{", "<").replace("}", ">")
             app.add_url_rule(
                 f"/{frontend}{route}",
@@ -95,7 +112,12 @@ class _Handler:
     """Answers one view of one frontend."""
 
     def __init__(
-        self, plan: Plan, frontend: Frontend, engine: Engine, services: Mapping[str, Any]
+        self,
+        plan: Plan,
+        frontend: Frontend,
+        engine: Engine,
+        services: Mapping[str, Any],
+        fragments: Mapping[str, Plan],
     ) -> None:
         self._plan, self._frontend, self._engine = plan, frontend, engine
         view = plan.view
@@ -106,9 +128,12 @@ class _Handler:
             require=view.require,
             visitor="session.visitor" in plan.keeping.inputs,
         )
+        self._door = Admission(self._rule, engine.authenticate, engine.limits, engine.audit)
         self._vary = varies(self._rule)
         self._services = services
-        self._answer = converse if view.function else conduct
+        self._fragments = Fragments(fragments, frontend, self._run)
+        keys = engine.once if view.method != "GET" else None
+        self._keys = Keys(view, frontend.name, keys) if keys else None
         self._body = BodyReader(view.body, view.max_body) if view.body is not None else None
         self._lifecycle = lifecycle_headers(view)
         keeper, kept = engine.keeper, plan.keeping.view
@@ -122,21 +147,38 @@ class _Handler:
 
     def __call__(self, **variables: str) -> Response:
         clock = self._engine.clock
-        begun = clock.now()
+        begun: float = request.environ.get(BEGUN) or clock.now()
         principal = NOBODY
         try:
-            principal = self._principal()
-            self._admit(principal)
+            principal = self._door.principal()
+            self._door.admit(principal)
             scope = self._scope(variables, principal)
+            turn = self._keys.begin(request, principal, scope) if self._keys else None
+        except Refused as error:
+            return self._bad(error.status, str(error))
         except BffError as error:
-            return self._refused(error, principal)
+            return self._door.refused(error, principal)
         except BadRequest as bad:
             names = ", ".join(error["parameter"] for error in bad.errors)
-            return self._bad(400, f"parameters are not as declared: {names}", bad.errors)
+            return self._bad(400, f"parameters are not as declared: {names}", errors=bad.errors)
         except BadBody as bad_body:
-            return self._bad(bad_body.status, bad_body.detail, bad_body.errors)
+            return self._bad(bad_body.status, bad_body.detail, errors=bad_body.errors)
+        if isinstance(turn, KeptAnswer):
+            return replayed(turn)
         gone = None if self._kept else gone_of(request.environ)
-        asked = Asked(scope, scope["headers"], principal, gone)
+        key = turn.name if turn else ""
+        asked = Asked(scope, scope["headers"], principal, gone, key)
+        response = None
+        try:
+            response = self._answered(asked, begun)
+        finally:
+            if self._keys and turn:
+                self._keys.end(turn, response)
+        return response
+
+    def _answered(self, asked: Asked, begun: float) -> Response:
+        """What is answered to whoever may ask, for what is as declared."""
+        clock, scope = self._engine.clock, asked.scope
         if self._kept:
             served = self._kept.serve(asked, begun)
         else:
@@ -161,22 +203,26 @@ class _Handler:
 
     def _conduct(self, asked: Asked, begun: float) -> Answer:
         """Conduct the view; what it makes untrue is invalidated before anybody hears of it."""
-        engine = self._engine
-        view = self._plan.view
+        view, keeper = self._plan.view, self._engine.keeper
         deadline = Deadline(begun + view.timeout - view.reserve)
-        answer = self._answer(
-            self._plan,
+        answer = self._run(self._plan, asked, deadline)
+        if answer.invalidates and keeper:
+            keeper.cache.invalidate(answer.invalidates)
+        return self._fragments.added(answer, asked, deadline)
+
+    def _run(self, plan: Plan, asked: Asked, deadline: Deadline) -> Answer:
+        engine = self._engine
+        run = converse if plan.view.function else conduct
+        return run(
+            plan,
             asked,
             deadline,
-            engine.exchange,
+            request.environ.get(EXCHANGE) or engine.exchange,
             engine.effects,
             engine.clock,
             engine.guards,
             engine.keeper,
         )
-        if answer.invalidates and engine.keeper:
-            engine.keeper.cache.invalidate(answer.invalidates)
-        return answer
 
     def _response(self, served: Served, locale: str | None) -> Response:
         if served.page is not None:
@@ -203,55 +249,17 @@ class _Handler:
             response.headers["Cache-Control"] = "no-store"
         return response
 
-    def _principal(self) -> Principal:
-        """Who asks; for a public view credentials are not even looked at.
-
-        Raises:
-            AuthError: nobody, or somebody who may not have the view.
-            StoreAway, ProviderAway: that cannot be said just now.
-        """
-        if self._rule.access == "public":
-            return NOBODY
-        try:
-            return self._engine.authenticate(request, self._rule)
-        except AuthError:
-            self._count(NOBODY)  # whoever tries tokens out has only so many tries
-            raise
-
-    def _admit(self, principal: Principal) -> None:
-        self._count(principal)
-        if self._rule.access != "public":
-            admit(principal, self._rule)
-
-    def _count(self, principal: Principal) -> None:
-        if self._engine.limits:
-            who = principal.identity if principal.signed_in else client_address(request)
-            self._engine.limits.person(who)
-
     def _failed(self, failure: Failure) -> Response:
         """Where somebody has to sign in again, the answer says how, as if they never had."""
-        response = _failed(failure)
+        response = failed(failure)
         if failure.status == LoginRequired.status:
             response.headers["WWW-Authenticate"] = how_to_sign_in(self._rule)
         return response
 
-    def _bad(self, status: int, detail: str, errors: list[dict[str, str]]) -> Response:
-        response = problem(status, detail, errors=errors)
-        response.vary.update(self._vary)
-        return response
-
-    def _refused(self, error: BffError, principal: Principal) -> Response:
-        self._engine.audit(
-            Audited(
-                "refused",
-                issuer=principal.issuer,
-                subject=principal.subject,
-                session=principal.session,
-                reason=type(error).__name__,
-                id=g.request_id,
-            )
-        )
-        response = refusal(error, self._rule)
+    def _bad(self, status: int, detail: str, **members: Any) -> Response:
+        response = problem(status, detail, **members)
+        if status == _CONFLICT:
+            response.headers["Retry-After"] = RETRY_AFTER
         response.vary.update(self._vary)
         return response
 
@@ -283,16 +291,3 @@ def _own_copy(claims: Mapping[str, Any]) -> dict[str, Any]:
     except (TypeError, orjson.JSONDecodeError):
         raise InvalidToken("its claims are nested too deeply") from None
     return copy
-
-
-def _failed(failure: Failure) -> Response:
-    """The problem of a view without an answer: a call's name, not its upstream's words."""
-    if not failure.call:
-        return problem(failure.status, failure.detail, title=failure.title)
-    detail = f"the call `{failure.call}` failed, and the view cannot do without it"
-    response = problem(failure.status, detail, call=failure.call, reason=failure.reason)
-    if failure.retry_after is not None:
-        response.headers["Retry-After"] = str(max(1, ceil(failure.retry_after)))
-    elif failure.status == StoreAway.status:
-        response.headers["Retry-After"] = RETRY_AFTER
-    return response

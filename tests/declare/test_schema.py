@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / "config"
 GOLDEN = sorted((ROOT / "tests/golden").glob("**/*.yaml"))
 VALIDATORS = {name: Draft7Validator(schema_of(name)) for name in FILES}
-KINDS = {"bff.yaml": "bff", "views": "view", "calls": "call"}
+KINDS = {"bff.yaml": "bff", "views": "view", "calls": "call", "relays": "relay"}
 MODELINE = re.compile(r"# yaml-language-server: \$schema=(\S+)")
 
 

@@ -194,7 +194,12 @@ class Served:
 
 @contextmanager
 def served(
-    folder: Path, config: str, views: dict[str, str], workers: int, port: int = 0
+    folder: Path,
+    config: str,
+    views: dict[str, str],
+    workers: int,
+    port: int = 0,
+    relays: dict[str, str] | None = None,
 ) -> Iterator[Served]:
     """Run it: `config` is what `bff.yaml` has besides version, hosts and limits.
 
@@ -202,11 +207,14 @@ def served(
         folder: an empty one of the test's own.
         port: a free one if not said.
     """
-    (folder / "views").mkdir(parents=True)
+    for name in ("views", "relays"):
+        (folder / name).mkdir(parents=True)
     start = 'version: 1\nhosts: ["127.0.0.1"]\nlimits: {sign_in: 100000/minute}\n'
     (folder / "bff.yaml").write_text(start + config)
     for name, text in views.items():
         (folder / f"views/{name}.yaml").write_text(text)
+    for name, text in (relays or {}).items():
+        (folder / f"relays/{name}.yaml").write_text(text)
     shipped = str(ROOT / "config/gunicorn.conf.py")
     (folder / "gunicorn.conf.py").write_text(_GUNICORN.format(shipped=shipped))
     port = port or free_port()

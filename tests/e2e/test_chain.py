@@ -76,6 +76,22 @@ def test_public_views_are_answered_through_all_of_it(chain: Chain, path: str) ->
     assert headers["x-request-id"]
 
 
+def test_a_batch_is_answered_through_all_of_it(chain: tuple[int, StubServices]) -> None:
+    paths = {"lamp": "/products/p-100042", "found": "/search?q=lamp", "home": "/home"}
+    connection = HTTPConnection("127.0.0.1", chain[0], timeout=20)
+    headers = {"Host": "shop.example", "Content-Type": "application/json"}
+    connection.request("POST", "/mobile/_batch", json.dumps({"requests": paths}), headers)
+    reply = connection.getresponse()
+    parts = json.loads(reply.read())["responses"]
+    connection.close()
+    assert {name: each["status"] for name, each in parts.items()} == {
+        "lamp": 200,
+        "found": 200,
+        "home": 401,
+    }
+    assert parts["lamp"]["body"] == json.loads(ask(chain[0], "/mobile/products/p-100042")[2])
+
+
 def test_nobody_is_signed_in_and_no_service_hears_of_it(
     chain: Chain,
 ) -> None:

@@ -141,14 +141,21 @@ def returned(before: Held, now: Held, memory: int = 40 * 1024 * 1024) -> bool:
 
 @contextmanager
 def deployed(
-    folder: Path, services: str, views: Mapping[str, str], **environ: str
+    folder: Path,
+    services: str,
+    views: Mapping[str, str],
+    relays: Mapping[str, str] | None = None,
+    **environ: str,
 ) -> Iterator[Deployed]:
     """Run the shipped gunicorn settings over a configuration of a test's own."""
-    (folder / "views").mkdir(parents=True)
+    for name in ("views", "relays"):
+        (folder / name).mkdir(parents=True)
     head = "version: 1\nfrontends: {web: {access: none}}\nservices:\n"
     (folder / "bff.yaml").write_text(head + services)
     for name, text in views.items():
         (folder / f"views/{name}.yaml").write_text(text)
+    for name, text in (relays or {}).items():
+        (folder / f"relays/{name}.yaml").write_text(text)
     port, management = free_port(), free_port()
     settings = environ.pop("settings", str(ROOT / "config/gunicorn.conf.py"))
     environment = {

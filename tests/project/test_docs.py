@@ -94,6 +94,9 @@ SECTIONS = {
     "view.call": "Calls",
     "view.call.batch": "Batches",
     "view.call.retry": "Retries",
+    "relay": "Relays",
+    "relay.require": "Who may ask",
+    "relay.fallback": "A stand-in",
     "call": "Calls",
     "call.batch": "Batches",
     "call.retry": "Retries",
@@ -206,7 +209,11 @@ def test_every_word_that_no_call_can_be_called_is_documented() -> None:
 
 def test_every_setting_is_documented_and_no_other() -> None:
     sources = [*(ROOT / "bff").rglob("*.py"), ROOT / "config/gunicorn.conf.py"]
-    used = {name for path in sources for name in re.findall(r"\bBFF_[A-Z]\w+", path.read_text())}
+    used = {
+        name
+        for path in sources
+        for name in re.findall(r"\bBFF_(?!NGINX)[A-Z]\w+", path.read_text())
+    }
     assert set(rows("Settings of the process")) == used
 
 
@@ -268,7 +275,11 @@ def load_calls(text: str) -> None:
 def load(block: Block) -> None:
     """Read an example as what its first line says it is."""
     view = re.fullmatch(r"views/(\w+)\.yaml", block.label)
-    if view:
+    relay = re.fullmatch(r"relays/(\w+)\.yaml", block.label)
+    if relay:
+        root = parse(root_for([block.text]), "bff.yaml", {})
+        check_config(assemble(root, {}, {}, None, {relay[1]: parse(block.text, relay[1], {})}))
+    elif view:
         load_view(view[1], block.text)
     elif block.label == "in a view":
         load_view("example", f"get: /example\n{block.text}")

@@ -79,7 +79,7 @@ def render(root: Path, into: Path, **values: object) -> Path:
     known |= {"BFF_NGINX_CACHE": str(into / "kept")}
     known |= {name: str(value) for name, value in values.items()}
     (into / "conf.d").mkdir(parents=True)
-    for template in (root / "nginx/templates").glob("*.conf.template"):
+    for template in (root / "nginx/templates").glob("*.template"):
         text = re.sub(r"\$\{(BFF_\w+)\}", lambda match: known[match[1]], template.read_text())
         text = text.replace("/dev/stdout", str(into / "access.log"))
         (into / "conf.d" / template.stem).write_text(text)

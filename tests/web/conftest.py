@@ -32,7 +32,7 @@ class Site:
 
 
 @pytest.fixture
-def site():
+def site(tmp_path):
     """Make one: `site(view, users=answerer)`; with a `principal`, people can sign in at `web`."""
     with ExitStack() as stack:
 
@@ -45,24 +45,30 @@ def site():
             cache=None,
             timing=False,
             shared=(),
+            relays=(),
+            batch=0,
             **answerers,
         ):
             stubs = stack.enter_context(StubServices(answerers, keep=True))
             lines = [f"  {name}: {{url: '{url}'{service}}}" for name, url in stubs.urls.items()]
-            frontend = "{access: session, languages: [en, de]}" if principal else "{access: none}"
+            more = f", batch: {batch}" if batch else ""
+            access = "session, languages: [en, de]" if principal else "none"
+            frontend = f"{{access: {access}{more}}}"
             text = f"version: 1\nhosts: [{HOST}, '[::1]']\nfrontends: {{web: {frontend}}}\n"
             text += f"{root}services:\n"
             config = assemble(
                 parse(text + "\n".join(lines), "bff.yaml", {}),
                 {f"v{at}": parse(view, f"v{at}.yaml", {}) for at, view in enumerate(views)},
                 {name: parse(call, f"{name}.yaml", {}) for name, call in shared},
+                None,
+                {f"r{at}": parse(each, f"r{at}.yaml", {}) for at, each in enumerate(relays)},
             )
             exchange = PoolExchange(config.services, 16)
             stack.callback(exchange.close)
             heard = []
             app = create_app(
                 check_config(config),
-                Settings(Path("unused"), management_bind=management),
+                Settings(Path("unused"), management_bind=management, state=tmp_path / "state"),
                 exchange=exchange,
                 cache=cache,
                 timing=timing,

@@ -1,0 +1,66 @@
+"""What may be wrong between views and frontends: who has them, who may ask, whose a route is."""
+
+from collections.abc import Collection, Iterator
+
+from bff.declare.views import path_variables
+from bff.errors import Problem, did_you_mean
+from bff.model.view import Config, Frontend, View
+
+
+def crossing(config: Config, views: Collection[View]) -> list[Problem]:
+    """What is wrong between views, frontends and services."""
+    problems: list[Problem] = []
+    routes: dict[tuple[str, str], View] = {}
+    for view in views:
+        for frontend in (*view.frontends, *view.shapes):
+            if frontend not in config.frontends:
+                hint = did_you_mean(frontend, config.frontends)
+                problems.append(Problem(view.place, f"no frontend `{frontend}`", hint))
+            elif view.access == "signed_in" and not config.frontends[frontend].access:
+                message = f"nobody can sign in at `{frontend}`, and the view is for those who are"
+                hint = f"see `access` of {config.frontends[frontend].place}"
+                problems.append(Problem(view.place, message, hint))
+            elif view.require and not _asks(view, config.frontends[frontend]):
+                message = (
+                    f"`require` of somebody at `{frontend}`, where nobody is asked who they are"
+                )
+                hint = "make the view `access: signed_in`, and give the frontend a way to sign in"
+                problems.append(Problem(view.place, message, hint))
+        for frontend in (view.shapes.keys() - set(view.frontends)) & config.frontends.keys():
+            message = f"a shape for `{frontend}`, which does not have this view"
+            problems.append(Problem(view.place, message, "see `frontends`"))
+        pattern = f"{view.method} {view.route}"
+        for variable in path_variables(view.path):
+            pattern = pattern.replace(f"{{{variable}}}", "{}")
+        for frontend in view.frontends:
+            other = routes.setdefault((frontend, pattern), view)
+            if other is not view:
+                message = f"the route /{frontend}{view.route} is {other.name}'s already"
+                problems.append(Problem(view.place, message, f"see {other.place}"))
+    return problems
+
+
+def _asks(view: View, frontend: Frontend) -> bool:
+    return bool(frontend.access) and view.access_at(frontend) != "public"
+
+
+def refreshed(views: Collection[View]) -> Iterator[Problem]:
+    """What is wrong with the views that answers bring along, or that would hide a batch."""
+    known = {view.name: view for view in views}
+    for view in views:
+        if view.route == "/_batch":
+            yield Problem(view.place, "the route `/_batch` is that of batches")
+        own = {param.name for param in view.params}
+        for name in view.refresh:
+            other = known.get(name)
+            if other is None:
+                yield Problem(view.place, f"no view `{name}`", did_you_mean(name, known))
+                continue
+            if other.method != "GET":
+                yield Problem(view.place, f"`{name}` is a {other.method}: only a get is refreshed")
+            for frontend in sorted(set(view.frontends) - set(other.frontends)):
+                yield Problem(view.place, f"`{frontend}` does not have the view `{name}`")
+            for param in other.params:
+                if param.required and param.default is None and param.name not in own:
+                    message = f"`{name}` needs `{param.name}`, which this view does not have"
+                    yield Problem(view.place, message)

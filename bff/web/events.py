@@ -1,0 +1,143 @@
+"""Streams of events (HTML, section 9.2): passed on as they come, so many at once, and not for ever.
+
+A thread reads from the service while the request's own writes to the client: so a service that is
+silent keeps nobody from saying that it is there, from noticing that the client has gone, or that
+the session is over.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from queue import Empty, Full, Queue
+from threading import Event, Lock, Thread
+from time import monotonic
+from typing import Any, Final
+
+from bff.errors import BffError, StoreAway
+from bff.model.principal import Principal
+from bff.model.relay import Relay
+from bff.upstream.exchange import Streamed
+from bff.web import drain
+from bff.web.gone import gone_of
+
+_TICK: Final = 0.5  # seconds between two looks for whether the client is still there
+_CHECK: Final = 2.0  # and for whether its session is
+_HELD: Final = 16  # pieces that wait for a slow client; more, and the service has to wait
+_COMMENT: Final = b":\n"  # no blank line: it would end an event that is half there
+
+Alive = Callable[[str], bool]  # whether the session of this key goes on; may raise StoreAway
+
+
+class TooManyStreams(Exception):
+    """As many are open as may be."""
+
+
+class EventStreams:
+    """The open streams of a process.
+
+    Args:
+        most: so many at once; the other threads are for everybody else.
+        alive: says whether a session goes on.
+    """
+
+    def __init__(self, most: int, alive: Alive) -> None:
+        self._most, self._alive = most, alive
+        self._lock, self._open = Lock(), 0
+
+    def take(self) -> Callable[[], None]:
+        """Take a place; what is returned gives it back, once.
+
+        Raises:
+            TooManyStreams: there is none.
+        """
+        with self._lock:
+            if self._open >= self._most:
+                raise TooManyStreams
+            self._open += 1
+        given = Event()
+
+        def release() -> None:
+            with self._lock:
+                if not given.is_set():
+                    given.set()
+                    self._open -= 1
+
+        return release
+
+    def body(
+        self, incoming: Streamed, relay: Relay, principal: Principal, environ: Mapping[str, Any]
+    ) -> Iterator[bytes]:
+        """What goes to the client, until either side ends it or it has to end."""
+        gone = gone_of(environ)
+        ends = monotonic() + relay.max_age
+        check = monotonic() + _CHECK
+        pump = _Pump(incoming)
+        spoken, whole = monotonic(), True
+        try:
+            yield _COMMENT  # servers send the head with the first piece: it is there at once
+            while monotonic() < ends and not drain.begun():
+                piece = pump.next(_TICK)
+                if piece == b"":
+                    return
+                if piece is not None:
+                    yield piece
+                    spoken, whole = monotonic(), piece.endswith(b"\n")
+                elif gone and gone():
+                    return
+                elif whole and monotonic() - spoken >= relay.keep_alive:
+                    yield _COMMENT
+                    spoken = monotonic()
+                if monotonic() >= check:
+                    if self._is_over(principal):
+                        return
+                    check = monotonic() + _CHECK
+        finally:
+            pump.stop()
+
+    def _is_over(self, principal: Principal) -> bool:
+        if not principal.session:
+            return False
+        try:
+            return not self._alive(principal.session)
+        except StoreAway:  # nobody can say; until `max_age` it goes on
+            return False
+
+
+class _Pump:
+    """Reads a stream on a thread of its own, no further ahead than a few pieces."""
+
+    def __init__(self, incoming: Streamed) -> None:
+        self._incoming = incoming
+        self._pieces: Queue[bytes] = Queue(_HELD)
+        self._stopped = Event()
+        self._thread = Thread(target=self._read, name="bff-events", daemon=True)
+        self._thread.start()
+
+    def next(self, timeout: float) -> bytes | None:
+        """The next piece; empty at the end, None where none came in time."""
+        try:
+            return self._pieces.get(timeout=timeout)
+        except Empty:
+            return None
+
+    def stop(self) -> None:
+        """Read no more; returns when nothing of the connection is in use."""
+        self._stopped.set()
+        self._incoming.cancel()
+        self._thread.join()
+
+    def _read(self) -> None:
+        try:
+            for piece in self._incoming:
+                if not self._put(piece):
+                    return
+        except BffError:
+            pass  # the client sees the end, and comes again
+        self._put(b"")
+
+    def _put(self, piece: bytes) -> bool:
+        while not self._stopped.is_set():
+            try:
+                self._pieces.put(piece, timeout=_TICK)
+            except Full:
+                continue
+            return True
+        return False

@@ -1,0 +1,23 @@
+"""The problem of a view that has no answer: a call's name, and not its upstream's words."""
+
+from math import ceil
+
+from flask import Response
+
+from bff.engine.answer import Failure
+from bff.errors import StoreAway
+from bff.web.problem import problem
+from bff.web.refusal import RETRY_AFTER
+
+
+def failed(failure: Failure) -> Response:
+    """The answer for a failure."""
+    if not failure.call:
+        return problem(failure.status, failure.detail, title=failure.title)
+    detail = f"the call `{failure.call}` failed, and the view cannot do without it"
+    response = problem(failure.status, detail, call=failure.call, reason=failure.reason)
+    if failure.retry_after is not None:
+        response.headers["Retry-After"] = str(max(1, ceil(failure.retry_after)))
+    elif failure.status == StoreAway.status:
+        response.headers["Retry-After"] = RETRY_AFTER
+    return response

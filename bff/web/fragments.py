@@ -1,0 +1,59 @@
+"""`refresh`: what a write has changed, read anew and returned in the answer to it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from flask import request
+
+from bff.engine.answer import Answer, Asked
+from bff.engine.params import decode
+from bff.engine.plan import Plan
+from bff.errors import BffError
+from bff.model.exchange import Deadline, Outcome
+from bff.model.view import Frontend
+from bff.web.authenticate import Rule, admit
+from bff.web.headers import forwardable
+
+Run = Callable[[Plan, Asked, Deadline], Answer]
+
+
+class Fragments:
+    """The views that one view's answer brings along.
+
+    Args:
+        plans: theirs, by name.
+        run: conducts a plan.
+    """
+
+    def __init__(self, plans: Mapping[str, Plan], frontend: Frontend, run: Run) -> None:
+        self._plans, self._frontend, self._run = plans, frontend, run
+
+    def added(self, answer: Answer, asked: Asked, deadline: Deadline) -> Answer:
+        """The answer with each fragment under its view's name; null where that did not come."""
+        if answer.failure or not self._plans:
+            return answer
+        value = answer.value if isinstance(answer.value, dict) else {"answer": answer.value}
+        value, outcomes = dict(value), dict(answer.outcomes)
+        for name, plan in self._plans.items():
+            value[name], outcomes[f"refresh.{name}"] = self._fragment(plan, asked, deadline)
+        return replace(answer, value=value, outcomes=outcomes)
+
+    def _fragment(self, plan: Plan, asked: Asked, deadline: Deadline) -> tuple[Any, Outcome]:
+        view = plan.view
+        rule = Rule(self._frontend, view.access_at(self._frontend), view.csrf, view.require)
+        try:
+            if rule.access != "public":
+                admit(asked.principal, rule)
+        except BffError:
+            return None, Outcome("failed", "forbidden")
+        headers = forwardable(request.headers, plan.forward)
+        given = asked.scope["params"]
+        params = {each.name: given.get(each.name) for each in view.params}
+        params |= {each.name: decode(each, []) for each in view.params if params[each.name] is None}
+        scope = {**asked.scope, "params": params, "headers": headers}
+        scope.pop("body", None)
+        answer = self._run(plan, Asked(scope, headers, asked.principal), deadline)
+        if answer.failure:
+            return None, Outcome("failed", answer.failure.reason or "refused")
+        return answer.value, Outcome("ok")

@@ -1,0 +1,224 @@
+"""Relays as routes: one path tree passed through to one service, bodies and all."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Final
+
+from flask import Flask, Response, g, request
+
+from bff.errors import (
+    BffError,
+    Cancelled,
+    Refused,
+    StoreAway,
+    UpstreamError,
+)
+from bff.model.exchange import Reply
+from bff.model.principal import NOBODY, Principal
+from bff.model.relay import Relay
+from bff.model.view import Frontend
+from bff.observe.events import Answered
+from bff.upstream.exchange import Carrier, Streamed
+from bff.upstream.guard import Permit
+from bff.web.admission import Admission
+from bff.web.authenticate import Rule
+from bff.web.courier import Asking, Courier
+from bff.web.events import EventStreams, TooManyStreams
+from bff.web.headers import varies
+from bff.web.problem import problem
+from bff.web.refusal import RETRY_AFTER
+from bff.web.relay_headers import sent_down
+from bff.web.target import BadTarget, Route, raw_target, rewritten
+from bff.web.upload import body_length
+from bff.web.views import Engine
+
+_TREE: Final = "...}"
+_READS: Final = frozenset({"GET", "HEAD"})
+_FIRST_SERVER_ERROR: Final = 500
+
+
+def relay_routes(
+    app: Flask,
+    relays: Iterable[Relay],
+    frontends: Mapping[str, Frontend],
+    engine: Engine,
+    carrier: Carrier,
+    streams: EventStreams,
+) -> None:
+    """A route for each relay of each frontend; what nginx relays itself has none."""
+    for relay in relays:
+        for name in relay.frontends:
+            if relay.stream == "websocket":
+                continue
+            handler = _Handler(relay, frontends[name], engine, carrier, streams)
+            rule = relay.path.replace("{", "<").replace("}", ">")
+            tree = relay.path.endswith(_TREE)
+            if tree:
+                start, _, variable = rule.rpartition("<")
+                rule = f"{start}<path:{variable.removesuffix('...>')}>"
+            app.add_url_rule(
+                f"/{name}{rule}",
+                endpoint=f"{name}.relay.{relay.name}",
+                view_func=handler,
+                methods=relay.methods,
+            )
+
+
+def route_of(relay: Relay, frontend: str) -> Route:
+    """Where a relay takes its requests from at a frontend, and to."""
+    pattern = (frontend, *relay.path[1:].split("/"))
+    return Route(pattern, tuple(relay.target[1:].split("/")))
+
+
+class _Handler:
+    """Passes on the requests of one relay of one frontend."""
+
+    def __init__(
+        self,
+        relay: Relay,
+        frontend: Frontend,
+        engine: Engine,
+        carrier: Carrier,
+        streams: EventStreams,
+    ) -> None:
+        self._relay, self._frontend, self._engine = relay, frontend, engine
+        self._streams = streams
+        self._courier = Courier(relay, engine, carrier)
+        self._rule = Rule(frontend, relay.access_at(frontend), relay.csrf, relay.require)
+        self._door = Admission(self._rule, engine.authenticate, engine.limits, engine.audit)
+        self._route = route_of(relay, frontend.name)
+        self._here = _start(f"/{frontend.name}{relay.path}")
+        self._there = _start(relay.target)
+
+    def __call__(self, **_variables: str) -> Response:
+        begun, principal = self._engine.clock.now(), NOBODY
+        try:
+            principal = self._door.principal()
+            self._door.admit(principal)
+            response = self._passed_on(self._asking(principal))
+        except BadTarget as bad:
+            response = problem(400, str(bad))
+        except Refused as bad_body:
+            response = problem(bad_body.status, str(bad_body))
+            response.headers["Connection"] = "close"  # what is left of the body nobody reads
+        except TooManyStreams:
+            response = problem(503, "too many streams are open")
+            response.headers["Retry-After"] = RETRY_AFTER
+        except UpstreamError as error:
+            response = self._stood_in_for(error)
+        except BffError as error:
+            return self._door.refused(error, principal)
+        response.vary.update(varies(self._rule))
+        self._tell_at_the_end(response, g.request_id, begun)
+        return response
+
+    def _asking(self, principal: Principal) -> Asking:
+        raw = raw_target(request.environ)
+        if raw is None:
+            raise BadTarget("this server does not say what was asked for: nothing is relayed")
+        target = rewritten(raw, self._route)
+        length = body_length(request.environ)
+        if length != 0 and request.method in _READS:
+            raise Refused(
+                400, f"a {request.method} has no body here"
+            )  # some servers look, some not
+        if length is not None and length > self._relay.max_body:
+            raise Refused(413, f"the body has more than {self._relay.max_body} bytes")
+        return Asking(request.method, target, length, principal)
+
+    def _passed_on(self, asking: Asking) -> Response:
+        """The answer, as soon as its head is there; its body follows.
+
+        Raises:
+            BffError: there is none.
+        """
+        events = self._relay.stream == "events"
+        release = self._streams.take() if events else _nothing
+        try:
+            permit = self._courier.permitted()
+            try:
+                incoming = self._courier.open(asking, permit)
+            except BaseException as error:
+                permit.settle(error if isinstance(error, UpstreamError) else Cancelled("given up"))
+                raise
+        except BaseException:
+            release()
+            raise
+        return self._response(asking, permit, incoming, release)
+
+    def _response(
+        self, asking: Asking, permit: Permit, incoming: Streamed, release: Callable[[], None]
+    ) -> Response:
+        head = Reply(incoming.status, incoming.headers, b"")
+        fallback = self._relay.fallback
+        if fallback and asking.method in _READS and head.status >= _FIRST_SERVER_ERROR:
+            incoming.close()
+            permit.settle(head)
+            release()
+            return self._stood_in_for(UpstreamError())
+        kind = (head.header("content-type") or "").partition(";")[0].strip().lower()
+        is_stream = self._relay.stream == "events" and kind == "text/event-stream"
+        if is_stream:
+            permit.settle(head)  # it holds a thread for long, and no place of the service
+            incoming.wait(self._relay.max_age)
+            body = self._streams.body(incoming, self._relay, asking.principal, request.environ)
+        else:
+            body = _settling(incoming, permit, head)
+        response = Response(body, head.status)
+        del response.headers["Content-Type"]
+        shared = self._rule.access == "public"
+        response.headers.extend(
+            sent_down(head, self._relay, self._here, self._there, shared=shared)
+        )
+        if is_stream:
+            response.headers["Cache-Control"] = "no-store, no-transform"
+            response.headers["X-Accel-Buffering"] = "no"  # what nginx calls it
+
+        def close() -> None:
+            incoming.close()
+            permit.settle(head)
+            release()
+
+        response.call_on_close(close)
+        return response
+
+    def _stood_in_for(self, error: BffError) -> Response:
+        """What is answered in the place of a service that is not well."""
+        fallback = self._relay.fallback
+        if fallback and request.method in _READS:
+            response = Response(fallback.text, fallback.status, content_type=fallback.type)
+            response.headers["Cache-Control"] = "no-store"
+            return response
+        detail = f"the service behind the relay `{self._relay.name}` did not answer"
+        response = problem(error.status, detail, reason=error.reason)
+        if error.status == StoreAway.status:
+            response.headers["Retry-After"] = RETRY_AFTER
+        return response
+
+    def _tell_at_the_end(self, response: Response, request_id: str, begun: float) -> None:
+        engine, relay, frontend = self._engine, self._relay, self._frontend.name
+
+        def tell() -> None:
+            took = engine.clock.now() - begun
+            status = response.status_code
+            engine.listener(Answered(request_id, frontend, relay.name, status, took, {}))
+
+        response.call_on_close(tell)
+
+
+def _settling(incoming: Streamed, permit: Permit, head: Reply) -> Iterator[bytes]:
+    """A body; where it breaks off, that is what its service is known for."""
+    try:
+        yield from incoming
+    except BffError as error:
+        permit.settle(error)
+        raise
+    permit.settle(head)
+
+
+def _start(path: str) -> str:
+    """The literal part of a path before its tree, with the slash."""
+    return path.partition("{")[0] if "{" in path else path
+
+
+def _nothing() -> None:
+    """What is released where nothing was taken."""

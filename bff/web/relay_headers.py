@@ -1,0 +1,132 @@
+"""Which headers cross a relay, up and down, and in which form."""
+
+from collections.abc import Collection, Sequence
+from typing import Final
+from urllib.parse import urlsplit
+
+from flask import Request
+
+from bff.auth.cookies import is_own_cookie, read_cookies
+from bff.engine.reading import connection_names
+from bff.model.exchange import Headers, Reply
+from bff.model.relay import Relay
+from bff.web.headers import forwardable
+
+# RFC 9110: content, conditions and ranges are between the client and the service alone.
+_UP: Final = (
+    "accept",
+    "accept-encoding",
+    "accept-language",
+    "cache-control",
+    "content-encoding",
+    "content-language",
+    "content-type",
+    "if-match",
+    "if-modified-since",
+    "if-none-match",
+    "if-range",
+    "if-unmodified-since",
+    "last-event-id",
+    "range",
+)
+RELAYED_UP: Final = frozenset(_UP)
+_DOWN: Final = frozenset(
+    {
+        "accept-ranges",
+        "allow",
+        "content-disposition",
+        "content-encoding",
+        "content-language",
+        "content-length",
+        "content-range",
+        "content-type",
+        "etag",
+        "expires",
+        "last-modified",
+        "retry-after",
+        "vary",
+    }
+)
+RELAYED_DOWN: Final = frozenset({"accept-ranges", "content-disposition", "content-range"})
+_SHARED: Final = ("public", "s-maxage", "proxy-revalidate")
+
+
+def sent_up(request: Request, relay: Relay, credentials: Headers, length: int | None) -> Headers:
+    """The headers of the request to the service.
+
+    Args:
+        length: bytes of the body; None where that is not known, or there is none.
+
+    Raises:
+        Ambiguous: two cookies have one name.
+    """
+    found = forwardable(request.headers, [*_UP, *sorted(relay.forward)])
+    found.setdefault("accept-encoding", "identity")  # or ours would be sent in its place
+    cookies = read_cookies(request.headers.get("Cookie", ""), "") if relay.cookies else {}
+    wanted = [f"{name}={cookies[name]}" for name in relay.cookies if name in cookies]
+    if wanted:
+        found["cookie"] = "; ".join(wanted)
+    if length is not None:
+        found["content-length"] = str(length)
+    return (*found.items(), *credentials)
+
+
+def sent_down(
+    reply: Reply, relay: Relay, here: str, there: str, *, shared: bool
+) -> list[tuple[str, str]]:
+    """The headers of the answer.
+
+    Args:
+        reply: status and headers of the service's.
+        here: the path of the relay's tree as clients know it, and `there` as the service does.
+        shared: whether everybody gets the same.
+    """
+    allowed = (_DOWN | relay.respond) - connection_names(reply)
+    found = [
+        (name, value)
+        for name, value in reply.headers
+        if name in allowed and name != "set-cookie" and value.isprintable()
+    ]
+    if "set-cookie" in allowed:
+        found += [
+            (name, value)
+            for name, value in reply.headers
+            if name == "set-cookie"
+            and value.isprintable()
+            and not is_own_cookie(value.partition("=")[0])
+        ]
+    location = _moved(reply.header("location") or "", here, there)
+    if location and "location" not in relay.respond:
+        found.append(("location", location))
+    found.append(("cache-control", _kept(_all(reply, "cache-control"), shared=shared)))
+    return found
+
+
+def _all(reply: Reply, name: str) -> list[str]:
+    return [value for key, value in reply.headers if key == name and value.isprintable()]
+
+
+def _kept(said: Sequence[str], *, shared: bool) -> str:
+    """Cache-Control: what the service says, but for one person only where one is asked for."""
+    given = [each.strip() for value in said for each in value.split(",") if each.strip()]
+    if shared:
+        return ", ".join(given) or "no-cache"
+    own = [each for each in given if each.lower().partition("=")[0] not in (*_SHARED, "private")]
+    return ", ".join(["private", *(own or ["no-cache"])])
+
+
+def _moved(location: str, here: str, there: str) -> str:
+    """Where a redirect leads, as clients know it; empty where that is no place of the relay's."""
+    parts = urlsplit(location)
+    inside = location.startswith("/") and not parts.netloc and "\\" not in location
+    tail = parts.path.removeprefix(there) if inside and parts.path.startswith(there) else None
+    whole = there.endswith("/") or not tail
+    if tail is None or not whole or not location.isprintable() or _climbs(tail):
+        return ""
+    return here + tail + (f"?{parts.query}" if parts.query else "")
+
+
+def _climbs(tail: str) -> bool:
+    """Whether a path has a step in it: it may lead out of the tree again."""
+    lower: Collection[str] = tail.lower().replace("%2e", ".").split("/")
+    return any(each in {".", ".."} for each in lower) or "//" in f"/{tail}"

@@ -1,0 +1,60 @@
+"""A request's body as it comes: framed in one way only, bounded, and never held as a whole."""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from flask import Request
+
+from bff.errors import Refused
+
+_PIECE: Final = 64 * 1024
+
+
+def body_length(environ: dict[str, Any]) -> int | None:
+    """How many bytes the body has: 0 for no body, None where chunks tell.
+
+    Raises:
+        Refused: a length and a coding at once, or either of them not as it should be: servers
+            read such a request differently (RFC 9112, section 6.3).
+    """
+    length = environ.get("CONTENT_LENGTH") or ""
+    coding = environ.get("HTTP_TRANSFER_ENCODING", "")
+    if coding:
+        if length:
+            raise Refused(400, "Content-Length and Transfer-Encoding at once")
+        if coding.strip().lower() != "chunked":
+            raise Refused(400, "the only Transfer-Encoding is chunked")
+        return None
+    if not length:
+        return 0
+    if not (length.isascii() and length.isdigit()):
+        raise Refused(400, "Content-Length is not one number")
+    return int(length)
+
+
+def pieces(request: Request, length: int | None, most: int) -> Iterator[bytes]:
+    """The body, piece by piece.
+
+    Args:
+        length: as `body_length` says.
+        most: bytes that it may have.
+
+    Raises:
+        Refused: it is too large, or cut off.
+    """
+    stream, got = request.stream, 0
+    while piece := _read(stream):
+        got += len(piece)
+        if got > most:
+            raise Refused(413, f"the body has more than {most} bytes")
+        yield piece
+    if length is not None and got != length:
+        raise Refused(400, "the body is cut off")
+
+
+def _read(stream: Any) -> bytes:
+    try:
+        piece: bytes = stream.read(_PIECE)
+    except Exception:  # noqa: BLE001  (each server raises errors of its own)
+        raise Refused(400, "the body cannot be read") from None
+    return piece

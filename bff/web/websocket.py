@@ -1,0 +1,71 @@
+"""Whether a WebSocket may be opened: what nginx asks before it relays one (`auth_request`).
+
+A WebSocket would hold a thread for hours, so nginx carries it; who may open it is for us to say.
+Any page may try, with the person's cookie (RFC 6455, section 10.2): its exact origin counts.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+from urllib.parse import quote
+
+from flask import Flask, Response, request
+
+from bff.errors import BffError, CrossSite, InvalidToken, LoginRequired
+from bff.model.principal import NOBODY
+from bff.model.relay import Relay
+from bff.model.view import Frontend
+from bff.web.admission import Admission
+from bff.web.authenticate import Rule, own_origin
+from bff.web.views import Engine
+
+PREFIX: Final = "/auth/websocket"
+_NO_CONTENT: Final = 204
+_UNAUTHORIZED, _FORBIDDEN = 401, 403
+_FIRST_SERVER_ERROR: Final = 500
+
+
+def websocket_routes(
+    app: Flask, relays: Iterable[Relay], frontends: Mapping[str, Frontend], engine: Engine
+) -> None:
+    """`/auth/websocket/{frontend}/{relay}`: 204, 401 or 403, as nginx understands it."""
+    for relay in relays:
+        for name in relay.frontends if relay.stream == "websocket" else ():
+            app.add_url_rule(
+                f"{PREFIX}/{name}/{relay.name}",
+                endpoint=f"{name}.websocket.{relay.name}",
+                view_func=_Check(relay, frontends[name], engine),
+                methods=["GET"],
+            )
+
+
+class _Check:
+    """Says whether who asks may open the WebSocket of one relay."""
+
+    def __init__(self, relay: Relay, frontend: Frontend, engine: Engine) -> None:
+        self._frontend = frontend
+        rule = Rule(frontend, relay.access_at(frontend), "origin", relay.require)
+        self._door = Admission(rule, engine.authenticate, engine.limits, engine.audit)
+
+    def __call__(self) -> Response:
+        principal = NOBODY
+        try:
+            principal = self._door.principal()
+            self._door.admit(principal)
+            if not principal.token:
+                self._check_origin()
+        except BffError as error:
+            response = self._door.refused(error, principal)
+            unknown = isinstance(error, LoginRequired | InvalidToken)
+            if error.status < _FIRST_SERVER_ERROR:
+                response.status_code = _UNAUTHORIZED if unknown else _FORBIDDEN
+            return response
+        response = Response(status=_NO_CONTENT)
+        del response.headers["Content-Type"]
+        response.headers["Cache-Control"] = "no-store"
+        response.headers["BFF-Subject"] = quote(principal.subject, safe="@:+|/ ")
+        return response
+
+    def _check_origin(self) -> None:
+        """Only a page of ours: apps that bring a token have no origin, and need none."""
+        if request.headers.get("Origin") not in {own_origin(request), *self._frontend.origins}:
+            raise CrossSite("pages of this origin may not open this")

@@ -1,0 +1,280 @@
+"""Relays: what crosses them, in both directions, and what never does."""
+
+import gzip
+from threading import Thread
+
+import pytest
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from bff.dev.stub import StubReply
+from bff.errors import LoginRequired
+from bff.model.principal import Principal
+from tests.faults.streaming import get
+from tests.web.test_target import LEADS, LEADS_NOWHERE
+
+FILES = "relay: /files/{path...} -> files:/v1/{path...}\nmethods: [GET, PUT, POST, DELETE]\n"
+
+
+def echo(request):
+    """What the service was sent."""
+    return StubReply.json(
+        {
+            "method": request.method,
+            "target": request.target,
+            "headers": {name.lower(): value for name, value in request.headers},
+            "body": request.body.decode(),
+        }
+    )
+
+
+@pytest.fixture
+def relayed(site):
+    """An app with one relay and the service behind it."""
+
+    def make(more="", answer=echo, relay=FILES, **parts):
+        return site(relays=[relay + more], files=answer, **parts)
+
+    return make
+
+
+def ask(shop, path="/web/files/a", method="GET", headers=(), body=None, **more):
+    given = [("Host", "shop.example"), *headers]
+    client = shop.app.test_client(use_cookies=False)
+    return client.open(path, method=method, headers=given, data=body, **more)
+
+
+def replying(*headers, status=200, body=b"content"):
+    return lambda _: StubReply(status, headers, body)
+
+
+def test_method_target_and_body_go_on_as_they_are(relayed):
+    shop = relayed()
+    reply = ask(shop, "/web/files/a/b%20c?x=1&x=%2e", "PUT", [("Content-Type", "text/x")], b"hello")
+    assert reply.json["method"] == "PUT"
+    assert reply.json["target"] == "/v1/a/b%20c?x=1&x=%2e"
+    assert reply.json["body"] == "hello"
+    assert reply.json["headers"]["content-type"] == "text/x"
+    assert reply.json["headers"]["content-length"] == "5"
+
+
+def test_the_usual_headers_go_up_and_no_others(relayed):
+    usual = {
+        "Accept": "image/*",
+        "Accept-Encoding": "br",
+        "Range": "bytes=0-1",
+        "If-Range": '"x"',
+        "If-None-Match": '"y"',
+        "If-Modified-Since": "Thu, 01 Jan 2026 00:00:00 GMT",
+        "Last-Event-ID": "7",
+    }
+    others = {
+        "Authorization": "Bearer mine",
+        "Cookie": "dev-bff=s; __Host-Http-bff=t; theme=dark",
+        "X-CSRF": "1",
+        "X-Forwarded-For": "1.2.3.4",
+        "X-Own": "a",
+        "TE": "trailers",
+        "Upgrade": "h2c",
+        "Forwarded": "for=x",
+    }
+    sent = ask(relayed(), headers=[*usual.items(), *others.items()]).json["headers"]
+    assert {name: sent[name.lower()] for name in usual} == usual
+    assert not {name.lower() for name in others} & sent.keys()
+
+
+def test_what_the_client_ties_to_its_connection_stays_there(relayed):
+    sent = ask(relayed(), headers=[("Connection", "range"), ("Range", "bytes=0-1")]).json
+    assert "range" not in sent["headers"]
+
+
+def test_nothing_is_compressed_for_a_client_that_did_not_ask_for_it(relayed):
+    assert ask(relayed()).json["headers"]["accept-encoding"] == "identity"
+
+
+def test_declared_headers_and_cookies_go_up(relayed):
+    shop = relayed("forward: [X-Own]\ncookies: [theme]\n")
+    sent = ask(shop, headers=[("X-Own", "a"), ("Cookie", "x=1; theme=dark; dev-bff=s")]).json
+    assert sent["headers"]["x-own"] == "a"
+    assert sent["headers"]["cookie"] == "theme=dark"
+
+
+def test_a_coded_body_comes_down_as_it_is(relayed):
+    packed = gzip.compress(b"content" * 100)
+    shop = relayed(answer=replying(("Content-Encoding", "gzip"), ("Vary", "Accept"), body=packed))
+    reply = ask(shop, headers=[("Accept-Encoding", "gzip")])
+    assert reply.data == packed
+    assert reply.headers["Content-Encoding"] == "gzip"
+    assert "Accept" in reply.headers["Vary"]
+
+
+def test_a_part_and_its_range_come_down(relayed):
+    headers = (("Content-Range", "bytes 0-6/99"), ("Accept-Ranges", "bytes"), ("ETag", '"1"'))
+    reply = ask(relayed(answer=replying(*headers, status=206)))
+    assert reply.status_code == 206
+    assert {name: reply.headers[name] for name, _ in headers} == dict(headers)
+
+
+def test_not_modified_comes_down_without_a_body(relayed):
+    reply = ask(relayed(answer=replying(("ETag", '"1"'), status=304, body=b"")))
+    assert (reply.status_code, reply.data, reply.headers["ETag"]) == (304, b"", '"1"')
+
+
+def test_head_has_the_length_and_no_body(relayed):
+    reply = ask(relayed(answer=replying(body=b"x" * 999)), method="HEAD")
+    assert (reply.status_code, reply.headers["Content-Length"], reply.data) == (200, "999", b"")
+
+
+@pytest.mark.parametrize("status", [200, 201, 204, 302, 400, 404, 409, 500, 503])
+def test_every_status_is_the_services_own(relayed, status):
+    body = b"" if status == 204 else b"content"
+    reply = ask(relayed(answer=replying(status=status, body=body)))
+    assert (reply.status_code, reply.data) == (status, body)
+
+
+def test_what_nobody_declared_does_not_come_down(relayed):
+    headers = (
+        ("Set-Cookie", "a=1"),
+        ("X-Inside", "host-7"),
+        ("Server", "x"),
+        ("Location", "http://inside:9000/x"),
+        ("X-Accel-Redirect", "/secret"),
+        ("Access-Control-Allow-Origin", "*"),
+    )
+    reply = ask(relayed(answer=replying(*headers)))
+    assert not {name for name, _ in headers} & {name for name, _ in reply.headers}
+
+
+def test_cookies_that_are_declared_come_down_but_never_ones_with_names_of_ours(relayed):
+    headers = (
+        ("Set-Cookie", "theme=dark; Path=/"),
+        ("Set-Cookie", "__Host-Http-bff=stolen; Path=/"),
+        ("Set-Cookie", "dev-bff=stolen"),
+        ("Set-Cookie", "theme2=x"),
+    )
+    reply = ask(relayed("respond: [Set-Cookie]\n", answer=replying(*headers)))
+    assert reply.headers.getlist("Set-Cookie") == ["theme=dark; Path=/", "theme2=x"]
+
+
+@pytest.mark.parametrize(
+    ("location", "told"),
+    [
+        ("/v1/b?c=d", "/web/files/b?c=d"),
+        ("/v2/b", None),
+        ("/v1/../b", None),
+        ("/v1/%2e%2e/b", None),
+        ("//evil.example/v1/b", None),
+        ("http://inside/v1/b", None),
+        ("/v1//evil.example", None),
+    ],
+)
+def test_a_redirect_leads_into_the_relay_or_nowhere(relayed, location, told):
+    reply = ask(relayed(answer=replying(("Location", location), status=302)))
+    assert reply.headers.get("Location") == told
+
+
+def test_what_is_for_one_person_is_kept_by_no_shared_cache(relayed):
+    answer = replying(("Cache-Control", "public, max-age=60, s-maxage=900"))
+    ada = Principal("https://id.example", "ada")
+    reply = ask(relayed(answer=answer, principal=lambda *_: ada))
+    assert reply.headers["Cache-Control"] == "private, max-age=60"
+    assert "Cookie" in reply.headers["Vary"]
+
+
+def test_what_is_for_everybody_is_kept_as_the_service_says(relayed):
+    reply = ask(relayed(answer=replying(("Cache-Control", "public, max-age=60"))))
+    assert reply.headers["Cache-Control"] == "public, max-age=60"
+
+
+def test_nobody_gets_through_who_may_not(relayed):
+    def nobody(*_):
+        raise LoginRequired("sign in first")
+
+    shop = relayed(principal=nobody)
+    assert ask(shop).status_code == 401
+    assert not shop.stubs.requests()
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "headers", "body", "status"),
+    [
+        ("/web/files/a%2fb", "GET", (), None, 400),
+        ("/web/files/%2e%2e/a", "GET", (), None, 400),
+        ("/web/files/a", "PATCH", (), None, 405),
+        ("/web/files/a", "GET", (), b"body", 400),
+        ("/web/files/a", "PUT", [("Transfer-Encoding", "chunked")], b"body", 400),
+        ("/web/files/a", "PUT", [("Transfer-Encoding", "gzip, chunked")], None, 400),
+        ("/web/files/a", "PUT", (), b"x" * 1025, 413),
+        ("/web/files", "GET", (), None, 404),
+    ],
+)
+def test_a_bad_request_reaches_no_service(relayed, path, method, headers, body, status):
+    shop = relayed("max_body: 1KB\n")
+    reply = ask(shop, path, method, headers, body)
+    assert reply.status_code == status, reply.data
+    assert reply.content_type == "application/problem+json"
+    assert not shop.stubs.requests()
+
+
+def test_without_the_raw_target_nothing_is_relayed(relayed):
+    shop = relayed()
+    reply = ask(shop, environ_overrides={"RAW_URI": "", "REQUEST_URI": ""})
+    assert reply.status_code == 400
+    assert not shop.stubs.requests()
+
+
+def test_a_service_that_is_away_is_a_problem(relayed):
+    shop = relayed()
+    shop.stubs.set("files", state="down")
+    reply = ask(shop)
+    assert (reply.status_code, reply.json["reason"]) == (502, "unreachable")
+
+
+def test_a_read_has_a_fallback_and_a_write_has_none(relayed):
+    shop = relayed("fallback: {status: 200, text: later}\n")
+    shop.stubs.set("files", state="down")
+    reply = ask(shop)
+    assert (reply.status_code, reply.data) == (200, b"later")
+    assert reply.headers["Cache-Control"] == "no-store"
+    assert ask(shop, method="PUT", body=b"x").status_code == 502
+    shop.stubs.set("files", state="failing")
+    assert ask(shop).data == b"later"
+
+
+def test_what_was_relayed_is_told(relayed):
+    shop = relayed()
+    ask(shop).close()
+    assert [(each.view, each.status) for each in shop.heard] == [("r0", 200)]
+
+
+@pytest.fixture
+def developed(relayed):
+    """The same under the server that `bff demo` and `bff dev` use."""
+    shop = relayed()
+    server = make_server("127.0.0.1", 0, shop.app, threaded=True, request_handler=_Quiet)
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield server.port, shop
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+class _Quiet(WSGIRequestHandler):
+    def log(self, *_args):
+        """Say nothing."""
+
+
+def test_under_the_development_server_no_target_leaves_its_tree_either(developed):
+    port, shop = developed
+    for target in LEADS_NOWHERE:
+        answer = get(port, target or "x", "shop.example")
+        # http.server takes slashes at the start for one, before anybody sees them
+        assert answer.split(b" ")[1][:1] == (b"2" if target == "//web/files/a" else b"4"), target
+    assert [each.target for each in shop.stubs.requests()] == ["/v1/a"]
+
+
+def test_under_the_development_server_a_target_arrives_as_it_should(developed):
+    port, shop = developed
+    for target, wanted in LEADS:
+        get(port, target, "shop.example")
+        assert shop.stubs.requests()[-1].target == wanted

@@ -1,0 +1,204 @@
+"""Writes: keys that have them done once, and what they changed in the same answer."""
+
+from threading import Event, Thread
+
+import pytest
+
+from bff.dev.stub import StubReply
+from bff.model.principal import Principal
+
+ADA = Principal("https://id.example", "ada")
+BOB = Principal("https://id.example", "bob")
+ORDER = """
+post: /orders
+body: {type: object, properties: {product: {type: string}}, required: [product]}
+call: {post: "shop:/orders", json: "{body}"}
+answer: 201
+"""
+
+
+class Shop:
+    """A service that does what it is asked, and says how often."""
+
+    def __init__(self):
+        self.done, self.status = 0, 200
+        self.keys = []
+        self.held, self.let_go = Event(), Event()
+        self.let_go.set()
+
+    def __call__(self, request):
+        self.keys.append(request.header("Idempotency-Key"))
+        self.done += 1
+        number = self.done
+        self.held.set()
+        assert self.let_go.wait(10)
+        return StubReply.json({"order": number}, self.status)
+
+
+@pytest.fixture
+def shop():
+    return Shop()
+
+
+@pytest.fixture
+def order(site, shop):
+    """Order something as somebody: `order("p-1", "key")`."""
+    who = [ADA]
+
+    def make(view=ORDER, principal=lambda *_: who[0]):
+        made = site(view, shop=shop, principal=principal)
+
+        def ask(product="p-1", key="k1", person=ADA, **headers):
+            who[0] = person
+            given = {"Host": "shop.example", **headers}
+            given |= {} if key is None else {"Idempotency-Key": key}
+            client = made.app.test_client()
+            return client.post("/web/orders", json={"product": product}, headers=given)
+
+        return ask
+
+    return make
+
+
+def test_the_same_again_is_answered_as_it_was_and_not_done(order, shop):
+    ask = order()
+    first, second = ask(), ask()
+    assert (first.status_code, first.json) == (201, {"order": 1})
+    assert (second.status_code, second.json) == (201, {"order": 1})
+    assert second.headers["Idempotency-Replayed"] == "true"
+    assert "Idempotency-Replayed" not in first.headers
+    assert second.headers["BFF-Calls"] == first.headers["BFF-Calls"]
+    assert shop.done == 1
+
+
+def test_a_quoted_key_is_the_same_as_a_bare_one(order, shop):
+    ask = order()
+    ask(key="k1")
+    assert ask(key='"k1"').json == {"order": 1}
+    assert shop.done == 1
+
+
+def test_another_body_is_422_and_reaches_no_service(order, shop):
+    ask = order()
+    ask("p-1")
+    reply = ask("p-2")
+    assert (reply.status_code, reply.content_type) == (422, "application/problem+json")
+    assert shop.done == 1
+
+
+@pytest.mark.parametrize("key", ["", '"', '""', "a b", "a,b", '"a", "b"', "x" * 201, "ä"])
+def test_what_is_no_key_is_400_and_reaches_no_service(order, shop, key):
+    assert order()(key=key).status_code == 400
+    assert shop.done == 0
+
+
+def test_a_view_may_want_a_key(order, shop):
+    ask = order(ORDER + "idempotency: required\n")
+    assert ask(key=None).status_code == 400
+    assert shop.done == 0
+    assert ask().status_code == 201
+
+
+def test_without_a_key_it_is_done_each_time(order, shop):
+    ask = order()
+    assert [ask(key=None).json for _ in range(2)] == [{"order": 1}, {"order": 2}]
+    assert shop.keys == [None, None]
+
+
+def test_another_person_has_keys_of_their_own(order):
+    ask = order()
+    assert ask(person=ADA).json == {"order": 1}
+    assert ask(person=BOB).json == {"order": 2}
+    assert ask(person=ADA).json == {"order": 1}
+
+
+def test_nobody_has_none(order, shop):
+    ask = order(ORDER + "access: public\n")
+    assert ask().status_code == 400
+    assert shop.done == 0
+    assert ask(key=None).status_code == 201
+
+
+def test_at_once_it_is_409(order, shop):
+    ask = order()
+    shop.let_go.clear()
+    first = []
+    thread = Thread(target=lambda: first.append(ask()))
+    thread.start()
+    try:
+        assert shop.held.wait(10)
+        reply = ask()
+        assert reply.status_code == 409
+        assert reply.headers["Retry-After"]
+    finally:
+        shop.let_go.set()
+        thread.join()
+    assert first[0].json == {"order": 1}
+    assert shop.done == 1
+
+
+def test_a_failure_of_a_service_is_not_kept_and_its_key_goes_up_again(order, shop):
+    ask = order()
+    shop.status = 503
+    assert ask().status_code == 502
+    shop.status = 200
+    assert (ask().status_code, shop.done) == (201, 2)
+    assert shop.keys[0] == shop.keys[1]
+    assert shop.keys[0] not in {None, "k1", '"k1"'}
+
+
+def test_a_bad_body_spends_no_key(order):
+    ask = order()
+    assert ask(product=7).status_code == 400
+    assert ask(product="p-1").status_code == 201
+
+
+CART = """
+get: /cart
+call:
+  get: shop:/cart
+  query: {who: "{session.sub}"}
+  cache: {ttl: 1h, tags: ["cart:{session.sub}"]}
+shape: {items: call.items}
+"""
+ADD = """
+post: /cart
+body: {type: object}
+call: {post: "shop:/cart", json: "{body}"}
+invalidates: ["cart:{session.sub}"]
+shape: {added: call.ok}
+refresh: [v1]
+"""
+
+
+def cart():
+    items = []
+
+    def answer(request):
+        if request.method == "POST":
+            items.append(request.json()["product"])
+            return StubReply.json({"ok": True})
+        return StubReply.json({"items": items})
+
+    return answer
+
+
+def test_what_a_write_changed_comes_with_its_answer(site):
+    shop = site(ADD, CART, shop=cart(), principal=lambda *_: ADA)
+    assert shop.get("/web/cart").json == {"items": []}
+    client = shop.app.test_client()
+    reply = client.post("/web/cart", json={"product": "p-1"}, headers={"Host": "shop.example"})
+    assert reply.json == {"added": True, "v1": {"items": ["p-1"]}}
+    assert reply.headers["BFF-Calls"] == "call=ok, refresh.v1=ok"
+    assert shop.get("/web/cart").json == {"items": ["p-1"]}
+
+
+def test_what_cannot_be_read_anew_is_null_and_the_write_is_answered(site):
+    def answer(request):
+        return StubReply.json({"ok": True}) if request.method == "POST" else StubReply(500)
+
+    shop = site(ADD, CART, shop=answer, principal=lambda *_: ADA)
+    client = shop.app.test_client()
+    reply = client.post("/web/cart", json={"product": "p-1"}, headers={"Host": "shop.example"})
+    assert (reply.status_code, reply.json) == (200, {"added": True, "v1": None})
+    assert "refresh.v1=failed" in reply.headers["BFF-Calls"]
