@@ -23,7 +23,7 @@ from bff.cache.open import open_cache
 from bff.declare import snapshot
 from bff.declare.check import Checked
 from bff.declare.settings import Settings
-from bff.engine.keeper import keeper_of
+from bff.engine.keeper import Heard, keeper_of
 from bff.model.view import Config
 from bff.observe.events import AuditListener, Listener, Watcher
 from bff.observe.log import log_answers, log_audit, log_changes
@@ -62,6 +62,7 @@ def create_app(
     watcher: Watcher = log_changes,
     timing: bool = False,
     development: bool = False,
+    hits: Heard | None = None,
 ) -> Flask:
     """Wire everything together; starts no thread and opens no socket.
 
@@ -74,6 +75,7 @@ def create_app(
         authenticate: says who asks; sessions and bearer tokens do if not given.
         timing: whether answers carry Server-Timing, for development.
         development: whether people may sign in at a provider that lets anybody in.
+        hits: told of each request to a service that was answered from the cache.
 
     Raises:
         ConfigError: the configuration or the settings cannot be served.
@@ -105,7 +107,7 @@ def create_app(
         audit=audit,
         limits=parts.limits,
         timing=timing,
-        keeper=keeper_of(cache, exchange, effects, clock, guards) if cache else None,
+        keeper=keeper_of(cache, exchange, effects, clock, guards, hits) if cache else None,
     )
     checks = {"upstream": exchange.unready, "stopping": drain.begun}
     if config.providers:

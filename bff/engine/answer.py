@@ -18,7 +18,7 @@ from bff.errors import (
     Unfillable,
     UpstreamError,
 )
-from bff.model.exchange import Headers, Outcome
+from bff.model.exchange import Headers, Origin, Outcome
 from bff.model.principal import Principal
 from bff.model.service import OF_THE_CALLER
 
@@ -35,12 +35,21 @@ class Asked:
         scope: the values of the reserved root names.
         headers: the client's headers by lower-case name, those that may be forwarded.
         gone: whether the client has gone away; None where that cannot be known.
+        id: of the client's request.
+        target: what it asked for: path and query.
     """
 
     scope: Mapping[str, Any]
     headers: Mapping[str, str]
     principal: Principal
     gone: Callable[[], bool] | None = None
+    id: str = ""
+    target: str = ""
+
+    def origin(self, plan: Plan, call: CompiledCall) -> Origin:
+        """What the requests of a call are made for."""
+        view, place = plan.view.name, call.call.place
+        return Origin(self.id, self.target, plan.frontend, view, call.name, place)
 
 
 @dataclass(frozen=True, slots=True)

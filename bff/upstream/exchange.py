@@ -12,14 +12,20 @@ from typing import Any, Protocol
 
 from bff.model.exchange import Deadline, Headers, Request
 from bff.model.principal import Principal
+from bff.upstream.steps import Steps
 
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """How one attempt ended: a reply, what an effect brought, or the error in its place."""
+    """How one attempt ended: a reply, what an effect brought, or the error in its place.
+
+    Args:
+        steps: when what happened on the connection, where somebody wants to know.
+    """
 
     attempt: int
     result: Any
+    steps: Steps | None = field(default=None, compare=False)
 
 
 class Sink(Protocol):

@@ -135,7 +135,8 @@ class _Handler:
             return problem(400, f"parameters are not as declared: {names}", errors=bad.errors)
         except BadBody as bad_body:
             return problem(bad_body.status, bad_body.detail, errors=bad_body.errors)
-        asked = Asked(scope, scope["headers"], principal, gone_of(request.environ))
+        gone, target = gone_of(request.environ), request.full_path.rstrip("?")
+        asked = Asked(scope, scope["headers"], principal, gone, g.request_id, target)
         if self._kept:
             served = self._kept.serve(asked, begun)
         else:
