@@ -5,7 +5,18 @@ from typing import Final
 
 import click
 
-COMMANDS: Final = ("cache", "check", "demo", "dev", "explain", "routes", "schema", "serve", "stub")
+COMMANDS: Final = (
+    "cache",
+    "check",
+    "demo",
+    "dev",
+    "explain",
+    "record",
+    "routes",
+    "schema",
+    "serve",
+    "stub",
+)
 
 
 class _Commands(click.Group):

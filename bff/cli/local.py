@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from secrets import token_urlsafe
 from tempfile import TemporaryDirectory
@@ -32,6 +32,8 @@ class Wanted:
         latency: of the stubs; None where services are as declared.
         token_seconds: how long an access token is good for.
         shop: whether the page may show the shop's home.
+        replay: the folder of recordings that answer inside the app; empty for none.
+        record: what is to be recorded; empty for nothing.
     """
 
     name: str
@@ -41,6 +43,8 @@ class Wanted:
     latency: str | None
     token_seconds: float
     shop: bool
+    replay: str = ""
+    record: Mapping[str, str] = field(default_factory=dict)
 
 
 def local_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -133,6 +137,8 @@ def _local(wanted: Wanted, served: "Checked", stub: Any) -> Local:
         token_seconds=wanted.token_seconds,
         stub=stub["control"] if stub else "",
         shop=wanted.shop,
+        replay=wanted.replay,
+        record=wanted.record,
     )
 
 

@@ -9,7 +9,7 @@ import sys
 import threading
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from flask import Flask
 
     from bff.declare.check import Checked
+    from bff.declare.settings import Settings
 
 VARIABLE: Final = "BFF_LOCAL"
 _LOOPBACK: Final = ("127.0.0.1", "localhost")
@@ -38,6 +39,9 @@ class Local:
         token_seconds: how long an access token is good for.
         stub: the address of the stubs' control API; empty where services are as declared.
         shop: whether it is the shop that is served, and the page may show its home.
+        replay: the folder of recordings that answer for the services; empty for the services.
+        latency: of what is replayed.
+        record: what is to be recorded (`bff.dev.take.Wanted`); empty for nothing.
     """
 
     port: int
@@ -48,6 +52,9 @@ class Local:
     token_seconds: float = 300.0
     stub: str = ""
     shop: bool = False
+    replay: str = ""
+    latency: str = "recorded"
+    record: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def from_env(cls) -> Self:
@@ -68,8 +75,49 @@ def app() -> "Flask":
 
     local, settings = Local.from_env(), Settings.from_env()
     checked = with_local_providers(snapshot.current(settings.config), local)
-    made = create_app(checked, settings, timing=True, development=True)
+    if local.record:
+        made = _recorded(local, checked, settings)
+    elif local.replay:
+        made = _replayed(local, checked, settings)
+    else:
+        made = create_app(checked, settings, timing=True, development=True)
     page_routes(made, checked, local.stub or None, shop=local.shop)
+    return made
+
+
+def _replayed(local: Local, checked: "Checked", settings: "Settings") -> "Flask":
+    """The app on recordings, which need no port and no server."""
+    from random import Random
+
+    from bff.app import create_app
+    from bff.dev.replay import replay_of
+    from bff.dev.stub_replay import read_latency
+    from bff.dev.unmatched import refuse_unmatched
+
+    latency = read_latency(local.latency, Random())  # noqa: S311 - it spreads what one waits
+    replay = replay_of(Path(local.replay), checked.config.services, latency)
+    made = create_app(checked, settings, exchange=replay, timing=True, development=True)
+    refuse_unmatched(made, replay)
+    return made
+
+
+def _recorded(local: Local, checked: "Checked", settings: "Settings") -> "Flask":
+    """The app, with all that it asks of services written down."""
+    from bff.app import create_app
+    from bff.dev.take import Take, Wanted
+    from bff.dev.unmatched import refuse_unmatched
+
+    take = Take(Wanted(**local.record), checked.config, settings.pool)  # type: ignore[arg-type]
+    made = create_app(
+        checked,
+        settings,
+        exchange=take.exchange,
+        timing=True,
+        development=True,
+        hits=take.recorder.hit,
+    )
+    refuse_unmatched(made, take.replay)
+    take.begin()
     return made
 
 

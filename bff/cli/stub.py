@@ -59,7 +59,8 @@ def command(
 
     from bff.dev.recording import RecordingError
     from bff.dev.stub import StubServices
-    from bff.dev.stub_replay import read_latency, replay_all
+    from bff.dev.stub_replay import read_latency, replay
+    from bff.dev.tape import tapes_of
 
     stopped = threading.Event()
     before = {
@@ -67,7 +68,9 @@ def command(
         for number in (signal.SIGINT, signal.SIGTERM)
     }
     try:
-        answerers = replay_all(recordings, read_latency(latency, Random()))  # noqa: S311
+        takes = read_latency(latency, Random())  # noqa: S311
+        tapes = tapes_of(recordings)
+        answerers = {name: replay(tape, takes) for name, tape in tapes.items()}
         services = StubServices(answerers, _read_ports(ports), control_port=control_port)
         with services:
             _announce(services, as_json=as_json)

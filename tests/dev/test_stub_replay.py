@@ -15,6 +15,7 @@ from bff.dev.match import Asked
 from bff.dev.recording import Entry, Recording
 from bff.dev.stub import StubReply, StubRequest
 from bff.dev.stub_replay import read_latency, replay
+from bff.dev.tape import Tape
 
 ROOT = Path(__file__).parents[2]
 HOLD = 20.0
@@ -24,15 +25,15 @@ ENTRY = Entry(0, "GET", "/a", Asked.target("GET", "/a?x=1").query, b"", 200, HEA
 
 
 def test_a_recording_answers_without_the_headers_that_no_longer_hold():
-    answer = replay(
-        Recording("users", Path("users.har"), (ENTRY,)), read_latency("recorded", Random())
-    )
+    tape = Tape(Recording("users", Path("users.har"), (ENTRY,)))
+    answer = replay(tape, read_latency("recorded", Random()))
     reply = answer(StubRequest("users", "GET", "/a?x=1", "/a", "x=1"))
     assert reply == StubReply(200, [("Content-Type", "text/plain")], b"hi", 0.007)
 
 
 def test_what_is_not_recorded_is_501_with_the_nearest(capsys):
-    answer = replay(Recording("users", Path("users.har"), (ENTRY,)), read_latency("0ms", Random()))
+    tape = Tape(Recording("users", Path("users.har"), (ENTRY,)))
+    answer = replay(tape, read_latency("0ms", Random()))
     reply = answer(StubRequest("users", "GET", "/a?x=2", "/a", "x=2"))
     problem = json.loads(reply.body)
     assert reply.status == 501
