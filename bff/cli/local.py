@@ -33,6 +33,7 @@ class Wanted:
         token_seconds: how long an access token is good for.
         shop: whether the page may show the shop's home.
         replay: the folder of recordings that answer inside the app; empty for none.
+        replay_latency: how long they take to.
         record: what is to be recorded; empty for nothing.
     """
 
@@ -44,6 +45,7 @@ class Wanted:
     token_seconds: float
     shop: bool
     replay: str = ""
+    replay_latency: str = "recorded"
     record: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -74,6 +76,22 @@ def run(wanted: Wanted) -> None:
             sys.exit(1)
         status = _run(processes, wanted, Path(state))
     sys.exit(status)
+
+
+def recordings_in(folder: Path, latency: str = "recorded") -> None:
+    """End the command with 2 where the recordings of a folder cannot be replayed."""
+    from random import Random
+
+    from bff.dev.recording import RecordingError
+    from bff.dev.stub_replay import read_latency
+    from bff.dev.tape import tapes_of
+
+    try:
+        read_latency(latency, Random())  # noqa: S311
+        tapes_of(folder)
+    except (RecordingError, ValueError) as error:
+        click.echo(f"bff: {error}", err=True)
+        sys.exit(2)
 
 
 def _run(processes: "Supervisor", wanted: Wanted, state: Path) -> int:
@@ -138,6 +156,7 @@ def _local(wanted: Wanted, served: "Checked", stub: Any) -> Local:
         stub=stub["control"] if stub else "",
         shop=wanted.shop,
         replay=wanted.replay,
+        latency=wanted.replay_latency,
         record=wanted.record,
     )
 

@@ -127,3 +127,18 @@ def test_only_the_accounts_that_there_are(bff):
         done = bff(command, "--as", "mallory")
         assert done.returncode == 2
         assert "'ada', 'grace'" in done.stderr
+
+
+def test_recordings_answer_inside_the_app(environ, repository, port, tmp_path):
+    with started(environ, repository, port, tmp_path, "dev", "--replay", "--as", "ada") as dev:
+        assert dev.shown("/mobile/home")[0] == 200
+        status, _, body = dev.shown("/web/search?q=zzz")
+        assert status == 501
+        assert "asked q=zzz" in body.decode()
+    assert "config/views/search.yaml:" in (tmp_path / "out").read_text()
+
+
+def test_a_replay_without_recordings_is_refused(bff, config, port):
+    done = bff("dev", "--config", str(config), "--replay", "--port", str(port))
+    assert done.returncode == 2
+    assert "there is no .har file here" in done.stderr

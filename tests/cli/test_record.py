@@ -15,7 +15,7 @@ def test_it_records_what_is_asked_and_says_so(environ, repository, port, tmp_pat
         words = ("record", "--as", "ada", "--recordings", str(folder))
         with started({**environ, **urls}, repository, port, tmp_path, *words) as app:
             assert app.shown("/web/home")[0] == 200
-            until("the recording", lambda: (folder / "orders.har").is_file())
+            until("the recording", (folder / "orders.har").is_file)
             assert app.shown("/web/orders/o-5038")[0] == 200
         assert app.process.returncode == 0, (tmp_path / "out").read_text()
     log = json.loads((folder / "orders.har").read_text())["log"]
