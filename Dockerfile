@@ -22,15 +22,19 @@ RUN rm -r bff/dev \
  && /build/bin/pip --python /opt/bff/bin/python install --no-deps --no-index /wheels/*.whl
 
 FROM ${PYTHON_IMAGE}
-# Nothing is written at run time but gunicorn's heartbeat in /dev/shm: --read-only is fine.
+# Written at run time: gunicorn's heartbeat in /dev/shm, and where there is no Redis, sessions and
+# what is kept in /var/lib/bff, which is a volume then. Besides that --read-only is fine.
 ENV PATH=/opt/bff/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     BFF_CONFIG=/app/config \
+    BFF_STATE=/var/lib/bff \
     BFF_BIND=0.0.0.0:8000
 WORKDIR /app
 COPY --from=build /opt/bff /opt/bff
 COPY config/ config/
+RUN install -d -m 700 -o 10001 -g 10001 /var/lib/bff
+VOLUME /var/lib/bff
 USER 10001:10001
 EXPOSE 8000
 STOPSIGNAL SIGTERM

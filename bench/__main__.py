@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import track
 
 from bench.contenders import FLASK, LIVEZ, PAGES, THREADS, Contender, start_contenders
+from bench.kept import DEAREST, LEAST, measure_kept, start_kept
 from bench.processes import Failed, Server, ended_by_signals, free_ports
 from bench.report import Memory, Rounds, speed, summary, table
 from bench.rounds import CONNECTIONS, Measured, measure, verify
@@ -41,6 +42,20 @@ def main(rounds: int, seconds: int, *, as_json: bool) -> None:
     else:
         Console(width=None if sys.stdout.isatty() else 100).print(table(told))
         click.echo(f"x: relative to {FLASK}, round by round. CPU: of the server, per answer.")
+    if not as_json:
+        kept = told["kept"]
+        for name, each in kept["medians"].items():
+            click.echo(f"{name}: {each['rate']:,.0f} answers/s, CPU {each['cpu']:.2f} ms")
+        click.echo(f"a kept page of a person costs {kept['cost_beside_a_bare_route']} bare routes")
+        click.echo(
+            f"nginx has {kept['rate_of_nginx_for_the_same_cpu']} times the app's rate for its CPU"
+        )
+    if told["kept"]["cost_beside_a_bare_route"] > DEAREST:
+        click.echo(f"bench: a kept page costs more than {DEAREST} bare routes", err=True)
+        sys.exit(1)
+    if told["kept"]["rate_of_nginx_for_the_same_cpu"] < LEAST:
+        click.echo(f"bench: nginx has less than {LEAST} times the app's rate", err=True)
+        sys.exit(1)
     if speed(told) < _SLOWEST:
         click.echo(f"bench: the app has {speed(told):.2f} of the rate of {FLASK}", err=True)
         sys.exit(1)
@@ -60,12 +75,13 @@ def _run(rounds: int, seconds: int) -> dict[str, Any]:
             idle = _memory(contenders)
             measured = _measure(contenders, upstream, rounds, seconds)
             after = _memory(contenders)
+            kept = measure_kept(start_kept(scratch, port, stop), upstream, rounds, seconds)
         finally:
             for server in reversed(stop):
                 server.stop()
     memory: Memory = {name: (idle[name], after[name]) for name in idle}
     load = {"rounds": rounds, "seconds": seconds, "connections": CONNECTIONS, "threads": THREADS}
-    return summary(measured, memory, load)
+    return summary(measured, memory, load) | {"kept": kept}
 
 
 def _measure(contenders: list[Contender], upstream: Server, rounds: int, seconds: int) -> Rounds:

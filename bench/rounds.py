@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -50,15 +51,21 @@ def verify(contenders: list[Contender]) -> None:
             raise Failed(f"{name} does not give the same page as {PAGES[0]}")
 
 
-def measure(contender: Contender, upstream: Server, seconds: int, warm_up: int) -> Measured:
+def measure(
+    contender: Contender,
+    upstream: Server,
+    seconds: int,
+    warm_up: int,
+    headers: Sequence[str] = (),
+) -> Measured:
     """Put one contender under load, after a warm-up that is not counted.
 
     Raises:
         Failed: an answer was an error, or was made with fewer calls than it should take.
     """
-    _load(contender, warm_up)
+    _load(contender, warm_up, headers)
     calls, spent = _served(upstream), contender.server.cpu()
-    done = _load(contender, seconds)
+    done = _load(contender, seconds, headers)
     spent, calls = contender.server.cpu() - spent, _served(upstream) - calls
     answers = done["requests"]
     if done["errors"] or not answers:
@@ -69,8 +76,9 @@ def measure(contender: Contender, upstream: Server, seconds: int, warm_up: int) 
     return Measured(rate, done["p50"], done["p99"], spent / answers * 1000)
 
 
-def _load(contender: Contender, seconds: int) -> Any:
+def _load(contender: Contender, seconds: int, headers: Sequence[str]) -> Any:
     load = ["-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout", f"{_TIMEOUT}s"]
+    load += [word for header in headers for word in ("-H", header)]
     done = subprocess.run(  # noqa: S603 - our own command
         [find("wrk"), *load, "-s", str(_SCRIPT), contender.url],
         capture_output=True,

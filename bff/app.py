@@ -91,7 +91,7 @@ def create_app(
     parts = _sign_in(config, settings.state, now, audit, cache, development=development)
     refresher = Refresher(parts.sessions, parts.providers, audit)
     tokens = TokenKeeper(config.services, parts.providers, parts.sessions, parts.seal, refresher)
-    bearer = _bearer(config, now)
+    bearer = _bearer(config, now, development=development)
     if effects is None:
         performers: dict[type, Performer] = {Credentials: tokens.perform}
         performers |= {Look: cache.look, Write: cache.write} if cache else {}
@@ -155,12 +155,15 @@ def _sign_in(
     own = rules.secrets or (kept_secret(state) if takers else token_urlsafe(),)
     seal = Seal(own)
     store = open_store(rules.store, state / "sessions.db", now)
+    sessions = Sessions(store, seal, rules, now)
+    if cache:  # what was kept for a session is dropped with it
+        sessions.ended = lambda key: cache.invalidate([session_of(key)])
     return SignIn(
         providers={
             name: OpenIdProvider(each, Http(each.tls), now, development=development)
             for name, each in config.providers.items()
         },
-        sessions=Sessions(store, seal, rules, now, _dropping(cache)),
+        sessions=sessions,
         cookies=Cookies(rules, seal, now),
         seal=seal,
         limits=Limits(store, config.limits, now),
@@ -170,19 +173,9 @@ def _sign_in(
     )
 
 
-def _dropping(cache: Cache | None) -> Callable[[str], None]:
-    """What is done besides when a session ends: what was kept for it is dropped."""
-
-    def drop(session: str) -> None:
-        if cache:
-            cache.invalidate([session_of(session)])
-
-    return drop
-
-
-def _bearer(config: Config, now: Callable[[], float]) -> Bearer | None:
+def _bearer(config: Config, now: Callable[[], float], *, development: bool) -> Bearer | None:
     issuers = config.issuers.values()
-    return Bearer(issuers, Http, now) if issuers else None
+    return Bearer(issuers, Http, now, development=development) if issuers else None
 
 
 def _port(bind: str | None) -> int | None:

@@ -44,10 +44,13 @@ class Bearer:
         issuers: Iterable[Issuer],
         http: Callable[[Tls | None], Http],
         now: Callable[[], float],
+        *,
+        development: bool = False,
     ) -> None:
         self._now = now
         self._known = {
-            each.issuer: _Known(each, _keys(each, http(each.tls), now)) for each in issuers
+            each.issuer: _Known(each, _keys(each, http(each.tls), now, development=development))
+            for each in issuers
         }
 
     def principal(self, token: str) -> Principal:
@@ -111,11 +114,16 @@ def _scopes(claims: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(listed)
 
 
-def _keys(issuer: Issuer, http: Http, now: Callable[[], float]) -> Published[Keys]:
+def _keys(
+    issuer: Issuer, http: Http, now: Callable[[], float], *, development: bool
+) -> Published[Keys]:
     """The keys of an issuer: at the address that is declared, or where its metadata says."""
     timeout = issuer.timeout
     if not issuer.jwks:
-        metadata = Published(lambda: discover(http, issuer.issuer, ("jwks_uri",), timeout), now)
+        needed = ("jwks_uri",)
+        metadata = Published(
+            lambda: discover(http, issuer.issuer, needed, timeout, development=development), now
+        )
         return published_keys(http, lambda: metadata.get().jwks_uri, timeout, now)
     return published_keys(http, lambda: _declared(issuer), timeout, now)
 

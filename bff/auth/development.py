@@ -40,7 +40,7 @@ def refuse_development(declared: Iterable[Provider | Issuer], timeout: float = _
 def _is_development(issuer: str, timeout: float) -> bool:
     http = Http()
     try:
-        return discover(http, issuer, (), timeout).development
+        return discover(http, issuer, (), timeout, development=True).development
     except ProviderAway:
         return False
     finally:

@@ -44,12 +44,20 @@ class Metadata:
     development: bool = False
 
 
-def discover(http: Http, issuer: str, needed: Collection[str], timeout: float) -> Metadata:
+def discover(
+    http: Http,
+    issuer: str,
+    needed: Collection[str],
+    timeout: float,
+    *,
+    development: bool = False,
+) -> Metadata:
     """Fetch a provider's metadata.
 
     Args:
         needed: the endpoints that it must have.
         timeout: seconds.
+        development: whether it may be one of ours for development.
 
     Raises:
         ProviderAway: there is none, or none that is to be believed.
@@ -57,7 +65,10 @@ def discover(http: Http, issuer: str, needed: Collection[str], timeout: float) -
     if not is_safe(issuer, issuer):
         raise ProviderAway("the issuer is neither https nor on this machine")
     document = http.get(issuer.rstrip("/") + _PATH, timeout=timeout)
-    return read_metadata(document, issuer, needed)
+    metadata = read_metadata(document, issuer, needed)
+    if metadata.development and not development:
+        raise ProviderAway("the provider is one for development, which lets anybody in")
+    return metadata
 
 
 def read_metadata(document: bytes, issuer: str, needed: Collection[str]) -> Metadata:

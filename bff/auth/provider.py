@@ -21,7 +21,7 @@ from bff.auth.jwt import BadToken, Jwt, read, text, verify
 from bff.auth.keys import published_keys
 from bff.auth.login import Login, SignedIn, Tokens
 from bff.auth.logout import MOST, LogoutToken, read_logout_token
-from bff.auth.metadata import Metadata, discover
+from bff.auth.metadata import discover
 from bff.auth.published import Published
 from bff.errors import BffError, GrantEnded, ProviderAway, SignInFailed
 from bff.model.access import Provider
@@ -53,17 +53,11 @@ class OpenIdProvider:
     ) -> None:
         self.provider = provider
         self._now, timeout = now, provider.timeout
-        self._http, self._development = http, development
-        self._metadata = Published(self._discover, now)
+        self._metadata = Published(
+            lambda: discover(http, provider.issuer, _NEEDED, timeout, development=development), now
+        )
         self._keys = published_keys(http, lambda: self._metadata.get().jwks_uri, timeout, now)
         self._tokens = TokenEndpoint(http, Client(provider, now), timeout, now)
-
-    def _discover(self) -> Metadata:
-        provider = self.provider
-        metadata = discover(self._http, provider.issuer, _NEEDED, provider.timeout)
-        if metadata.development and not self._development:
-            raise ProviderAway("the provider is one for development, which lets anybody in")
-        return metadata
 
     def prepare(self) -> None:
         """Have what its tokens are checked with, before anything that works once only is spent.

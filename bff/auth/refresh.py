@@ -16,7 +16,7 @@ from bff.auth.login import Tokens
 from bff.auth.provider import OpenIdProvider
 from bff.auth.session import KeptTokens, Sessions
 from bff.errors import GrantEnded, LoginRequired, NoCredentials, ProviderAway, StoreAway
-from bff.observe.events import Audited, AuditListener
+from bff.observe.events import Audit, Audited, AuditListener
 
 _AHEAD: Final = 30.0  # seconds before its end that a token is refreshed, at most
 _SHARE: Final = 5  # and no earlier than in the last fifth of its life
@@ -80,7 +80,8 @@ class Refresher:
             return kept.tokens.access
         provider = self._provider(kept)
         now, look = self._sessions.now, _FIRST_LOOK
-        patience = now() + _PATIENCE * provider.provider.timeout
+        # whoever has the lock may have been killed
+        patience = now() + _LOCK + _PATIENCE * provider.provider.timeout
         while now() < patience:
             token = self._in_turn(key, provider, rejected)
             if token:
@@ -126,7 +127,7 @@ class Refresher:
         if not self._stored(key, kept, fresh, lock):
             provider.revoke(fresh.refresh or fresh.access)  # signed out meanwhile: nobody has them
             return ""
-        self._audit(Audited("refreshed", session=key, provider=kept.provider))
+        self._audit(self._audited("refreshed", key, kept))
         return fresh.access
 
     def _without_refresh(self, key: str, kept: KeptTokens) -> str:
@@ -162,8 +163,12 @@ class Refresher:
         if self._kept(key).version != kept.version:
             return ""  # somebody else had them refreshed, while our lock had lapsed
         self._sessions.end(key)
-        self._audit(Audited("ended", session=key, provider=kept.provider, reason="invalid_grant"))
+        self._audit(self._audited("ended", key, kept, "invalid_grant"))
         raise LoginRequired("the provider has ended the session")
+
+    def _audited(self, what: Audit, key: str, kept: KeptTokens, reason: str = "") -> Audited:
+        issuer = self._provider(kept).provider.issuer
+        return Audited(what, issuer, kept.tokens.subject, key, kept.provider, reason)
 
     def _kept(self, key: str) -> KeptTokens:
         kept = self._sessions.tokens(key)

@@ -5,7 +5,7 @@ replaces exactly what was read: a session that has ended stays ended, whoever st
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import MISSING, asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from secrets import token_urlsafe
 from typing import Any, Final
@@ -13,16 +13,16 @@ from typing import Any, Final
 import orjson
 
 from bff.auth.login import SignedIn, Tokens
-from bff.auth.seal import BadSeal, Seal
-from bff.auth.store import Entry, Store
-from bff.errors import SignInFailed
+from bff.auth.records import Records, known
+from bff.auth.seal import Seal
+from bff.auth.store import Store
+from bff.errors import StoreAway
 from bff.model.access import SessionRules
 from bff.model.principal import Principal
 
 _ID_BYTES: Final = 32  # 256 bits
 _SLIDES: Final = 20  # writes that an idle time is worth at most
 _SHORT: Final = 16
-_MOST_BYTES: Final = 256 * 1024  # of one record
 _MOST_AGENT: Final = 200  # characters of a User-Agent that are kept
 
 
@@ -95,19 +95,22 @@ class Sessions:
 
     Args:
         now: seconds since 1970.
-        ended: told the key of a session that has ended.
     """
 
     def __init__(
-        self,
-        store: Store,
-        seal: Seal,
-        rules: SessionRules,
-        now: Callable[[], float],
-        ended: Callable[[str], None] = lambda _: None,
+        self, store: Store, seal: Seal, rules: SessionRules, now: Callable[[], float]
     ) -> None:
         self.store, self.rules, self.now = store, rules, now
-        self._seal, self._ended = seal, ended
+        self._records = Records(seal)
+        self.ended: Callable[[str], object] = str  # told the key of a session that has ended
+
+    def prepare(self) -> None:
+        """See that a session can be kept, before anything that works once only is spent on it.
+
+        Raises:
+            StoreAway: it cannot.
+        """
+        self.store.delete("nothing")  # as good as any other write
 
     def create(self, person: SignedIn, provider: str, client: str, about: Mapping[str, str]) -> str:
         """Begin a session with an id of its own, whatever the browser had before.
@@ -137,11 +140,13 @@ class Sessions:
         )
         lasts = now + self.rules.lifetime
         kept = KeptTokens(person.tokens, now, provider, lasts)
-        self.store.put(_tokens(session.key), self._sealed(_tokens(session.key), kept), lasts)
+        self.store.put(
+            _tokens(session.key), self._records.sealed(_tokens(session.key), kept), lasts
+        )
         for group in _groups(session):
             self.store.add(group, session.key, lasts)
         name = _data(session.key)  # last of all: what can be found is whole
-        self.store.put(name, self._sealed(name, session), self._expiry(session))
+        self.store.put(name, self._records.sealed(name, session), self._expiry(session))
         if self.store.get(_tokens(session.key)) is None:
             self.store.delete(name)  # the person was signed out everywhere just now
         return made
@@ -154,14 +159,20 @@ class Sessions:
         """
         session = self._session(key_of(given))
         if session and slide and self.now() - session.seen > self.rules.idle / _SLIDES:
-            used = replace(session, seen=self.now())
-            name = _data(session.key)
-            version = self.store.put(
-                name, self._sealed(name, used), self._expiry(used), session.version
-            )
-            # where somebody else has written it is in use, or has ended: neither is undone
-            return replace(used, version=version) if version else self._session(session.key)
+            return self._used(session)
         return session
+
+    def _used(self, session: Session) -> Session | None:
+        """The session with the end of its idle time put off, where the store can be written."""
+        used = replace(session, seen=self.now())
+        name = _data(session.key)
+        sealed = self._records.sealed(name, used)
+        try:
+            version = self.store.put(name, sealed, self._expiry(used), session.version)
+        except StoreAway:
+            return session  # it has been read, and the next use will put it off
+        # where somebody else has written it is in use, or has ended: neither is undone
+        return replace(used, version=version) if version else self._session(session.key)
 
     def expires(self, session: Session) -> float:
         """When the session ends if nobody uses it any more, in seconds since 1970."""
@@ -187,7 +198,7 @@ class Sessions:
         if session:
             for group in _groups(session):
                 self.store.discard(group, key)
-        self._ended(key)
+        self.ended(key)
         return kept
 
     def end_all(self, issuer: str, subject: str, sid: str = "") -> list[str]:
@@ -204,10 +215,10 @@ class Sessions:
     def tokens(self, key: str) -> KeptTokens | None:
         """The tokens of a session; None once it has ended."""
         entry = self.store.get(_tokens(key))
-        content = self._opened(_tokens(key), entry, KeptTokens)
+        content = self._records.opened(_tokens(key), entry, KeptTokens)
         if entry is None or content is None:
             return None
-        tokens = _known(Tokens, content["tokens"])
+        tokens = known(Tokens, content["tokens"])
         if tokens is None:
             return None
         return KeptTokens(**content | {"tokens": Tokens(**tokens), "version": entry.version})
@@ -215,12 +226,12 @@ class Sessions:
     def replace_tokens(self, key: str, kept: KeptTokens, fresh: Tokens) -> bool:
         """Put fresh tokens in the place of those that were read; whether they still were there."""
         name = _tokens(key)
-        sealed = self._sealed(name, replace(kept, tokens=fresh, obtained=self.now()))
+        sealed = self._records.sealed(name, replace(kept, tokens=fresh, obtained=self.now()))
         return bool(self.store.put(name, sealed, kept.lasts, kept.version))
 
     def _session(self, key: str) -> Session | None:
         entry = self.store.get(_data(key))
-        content = self._opened(_data(key), entry, Session)
+        content = self._records.opened(_data(key), entry, Session)
         if entry is None or content is None:
             return None
         content["scopes"] = tuple(content["scopes"])
@@ -229,38 +240,6 @@ class Sessions:
 
     def _expiry(self, session: Session) -> float:
         return min(session.seen + self.rules.idle, session.created + self.rules.lifetime)
-
-    def _sealed(self, name: str, value: Session | KeptTokens) -> bytes:
-        try:
-            content = orjson.dumps(asdict(value))
-        except (TypeError, RecursionError):
-            raise SignInFailed("the provider's claims are nested too deeply") from None
-        if len(content) > _MOST_BYTES:
-            raise SignInFailed("the provider's claims and tokens are too large to be kept")
-        return self._seal.seal(content, name)
-
-    def _opened(self, name: str, entry: Entry | None, kind: type) -> dict[str, Any] | None:
-        """What is in an entry, as far as this version of ours knows it.
-
-        One that no secret of ours opens any more is none, and neither is one that lacks something.
-        """
-        if entry is None:
-            return None
-        try:
-            content: dict[str, Any] = orjson.loads(self._seal.open(entry.value, name))
-        except BadSeal:
-            return None
-        return _known(kind, content)
-
-
-def _known(kind: type, content: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The fields of a record of ours; none if it lacks one. Another version may have written it."""
-    for each in fields(kind):
-        needed = each.default is MISSING and each.default_factory is MISSING
-        if needed and each.name not in content:
-            return None
-    names = {each.name for each in fields(kind)}
-    return {name: value for name, value in content.items() if name in names}
 
 
 def key_of(given: str) -> str:

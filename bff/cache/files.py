@@ -1,6 +1,7 @@
 """A store of files, shared by the processes of one machine."""
 
 import logging
+import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from threading import Lock
@@ -36,6 +37,7 @@ class FileStore:
     ) -> None:
         self._folder, self._listener, self._now = folder, listener, now
         self._marker = folder / "changes"
+        self._name = str(self._marker)
         self._lock = Lock()
         self._backed: Backed | None = None
         self._seen = -1
@@ -120,7 +122,7 @@ class FileStore:
 
     def _listen(self) -> None:
         try:
-            size = self._marker.stat().st_size
+            size = os.stat(self._name).st_size  # noqa: PTH116 - every look-up does, and Path is slow
         except OSError:  # the folder was removed below us: so was everything in it
             size = -1
         if size != self._seen:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -35,7 +36,7 @@ def wanted(parts: Iterable[Any], tags: Iterable[str]) -> Wanted:
             apart whatever differs, `1` and `True` and `"1"` among it.
         tags: names as `tag_of`, `kind_of` and `person_of` give them.
     """
-    return Wanted(digest_of(*parts), tuple(sorted({key_of(EVERYTHING), *tags})))
+    return Wanted(digest_of(*parts), tuple(sorted({_ALL, *tags})))
 
 
 def digest_of(*parts: Any) -> str:
@@ -48,11 +49,15 @@ def key_of(*name: str) -> str:
     return blake2b(repr(name).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
+_ALL: Final = key_of(EVERYTHING)
+
+
 def tag_of(text: str) -> str:
     """The key of a declared tag, filled in."""
     return key_of("tag", text)
 
 
+@cache
 def kind_of(kind: str, name: str) -> str:
     """The key of all that is kept of one view, or of one service."""
     return key_of(kind, name)

@@ -156,7 +156,11 @@ SESSION: Final = table(
 LIMITS: Final = table(
     lambda _, values: Limits(**values),
     {
-        "sign_in": Key(_RATE, "Sign-ins from one address; 20/minute if not said.", "20/minute"),
+        "sign_in": Key(
+            _RATE,
+            "Steps of signing in from one address: two a sign-in. 20/minute if not said.",
+            "20/minute",
+        ),
         "person": Key(_RATE, "Requests for views of one person, or address; no limit.", ""),
     },
     "the limits",

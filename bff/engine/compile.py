@@ -1,7 +1,7 @@
 """A declared call with every text in it compiled: the planner orders it, the conductor runs it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final
 
@@ -52,6 +52,7 @@ class CompiledCall:
         fallback: its fallback as JSON, decoded afresh for each request.
         statuses: likewise, the values of its `status`.
         tags: what its kept replies can be invalidated by.
+        reads: what its requests and its `when` are made of; without what its `each` selects.
         retry: when its requests are sent again; None where they may not be.
         hedge: when a second request is sent beside the first, likewise.
     """
@@ -74,6 +75,7 @@ class CompiledCall:
     forward: tuple[str, ...] = ()
     respond: frozenset[str] = field(default_factory=frozenset)
     tags: tuple[Template, ...] = ()
+    reads: Reads = field(default_factory=Reads)
     retry: Retry | None = None
     hedge: Hedge | None = None
 
@@ -106,12 +108,12 @@ class CompiledCall:
         yield from templates_in([value for _, value in self.query])
         yield from templates_in(self.body)
 
-    @property
-    def reads(self) -> Reads:
-        """What its requests and its `when` are made of; without what its `each` selects."""
-        found = together(template.reads(self.bound) for template in self.templates)
-        found |= together(reads(each, self.bound) for each in (self.when, self.follow) if each)
-        return found | self.body.reads if isinstance(self.body, Function) else found
+
+def _read_by(call: CompiledCall) -> Reads:
+    """What its requests and its `when` are made of; without what its `each` selects."""
+    found = together(template.reads(call.bound) for template in call.templates)
+    found |= together(reads(each, call.bound) for each in (call.when, call.follow) if each)
+    return found | call.body.reads if isinstance(call.body, Function) else found
 
 
 def compile_call(call: Call, service: Service) -> CompiledCall:
@@ -140,7 +142,7 @@ def compile_call(call: Call, service: Service) -> CompiledCall:
         ]
     )
     bound, selects = _bind(each)
-    return CompiledCall(
+    compiled = CompiledCall(
         call=call,
         service=service,
         path=path,
@@ -162,6 +164,7 @@ def compile_call(call: Call, service: Service) -> CompiledCall:
         retry=(call.retry or service.retry) if call.safe or call.method in _REPEATABLE else None,
         hedge=(call.hedge or service.hedge) if call.safe else None,
     )
+    return replace(compiled, reads=_read_by(compiled))
 
 
 def _expression(source: Source | None) -> Expression | None:

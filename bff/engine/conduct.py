@@ -14,10 +14,9 @@ from bff.engine.budget import Budget
 from bff.engine.compile import CompiledCall
 from bff.engine.expression import truthy
 from bff.engine.fanout import fan_out
-from bff.engine.keeper import Keeper, kept_request
+from bff.engine.keeper import Keeper, begin_request
 from bff.engine.means import Means, credentials_for, keep_credentials
 from bff.engine.plan import Node, Plan
-from bff.engine.pursue import Pursuit
 from bff.engine.settle import Running, Settled, Timing, aged, give_up_items, settle
 from bff.engine.template import header_value
 from bff.errors import BffError, Cancelled, GrantEnded, TimedOut, Unfillable
@@ -85,8 +84,6 @@ class Run:
             guards=guards,
             principal=asked.principal,
             budget=Budget(plan.view.max_calls, plan.view.max_bytes),
-            ended=self._ended,
-            unauthorized=self._unauthorized,
         )
         self._clock = clock
         self._begun = clock.now()
@@ -136,6 +133,8 @@ class Run:
     def give_up(self) -> None:
         """Nobody waits for what has not ended."""
         self._attempts.give_up()
+        if self.done:
+            return
         for name in self.nodes:
             if name not in self.outcomes:
                 out = self._running.get(name)
@@ -182,19 +181,10 @@ class Run:
         self._running[node.name] = call
         if not fan.units:
             self._finish(call)
+        kept = self.plan.keeping.calls.get(node.compiled.name)
+        scope = self.scope(node)
         for index in range(len(fan.units)):
-            self._request(call, index)
-
-    def _request(self, call: Running, index: int) -> None:
-        """Pursue one request of a call, or have what is kept of it looked up first."""
-        kept = self.plan.keeping.calls.get(call.node.compiled.name) if self._keeper else None
-        if kept and self._keeper:
-            scope = self.scope(call.node)
-            request = kept_request(self._keeper, self.means, call, index, kept, scope)
-            if request:
-                request.begin()
-                return
-        Pursuit(self.means, call, index).begin()
+            begin_request(self._keeper, kept, self.means, self, call, index, scope)
 
     def _skips(self, node: Node) -> bool:
         """Whether the call is not made; what stands in its way may also be an error.
@@ -228,7 +218,7 @@ class Run:
 
     def _obtained(self, name: str, result: Headers | BffError) -> None:
         """The credentials of a hidden node are there, or are not to be had."""
-        if not keep_credentials(self.means, name.removeprefix("@"), result):
+        if not keep_credentials(self.means, self, name.removeprefix("@"), result):
             self._release(name)
 
     def _look_again(self) -> None:
@@ -241,11 +231,12 @@ class Run:
         else:
             self._look_again()
 
-    def _unauthorized(self, error: BffError) -> None:
+    def unauthorized(self, error: BffError) -> None:
         """Whoever asks has to sign in again: no call of theirs is worth an answer."""
         self.fail(Failure(GrantEnded.status, reason=error.reason, detail="sign in first"))
 
-    def _ended(self, call: Running, index: int, result: Any) -> None:
+    def ended(self, call: Running, index: int, result: Any) -> None:
+        """A request of a call has come to a value or an error."""
         call.results[index] = result
         call.left -= 1
         if call.left == 0:

@@ -189,6 +189,8 @@ def converse(
         except ViewFailed:
             if not run.failure:
                 raise
+        except (SystemExit, KeyboardInterrupt) as error:  # it ends the view, not the worker
+            raise RuntimeError(f"a view raised {type(error).__name__}") from None
         finally:
             run.give_up()
     outcomes = _together(plan, run.outcomes)

@@ -48,7 +48,7 @@ class Function:
         """
         try:
             return self._function(given_only(self.reads.result, scope))
-        except Exception as error:  # noqa: BLE001  (it is somebody else's code)
+        except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001 (others' code)
             raise Unfillable(f"`{self.source.shown}` raised {type(error).__name__}") from None
 
 

@@ -21,7 +21,7 @@ from bff.engine.expression import Scope
 from bff.engine.fanout import FanOut, Unit
 from bff.engine.kept import Kept
 from bff.engine.loads import Landed, Load, Loads
-from bff.engine.means import Means, read
+from bff.engine.means import Means, Whole, read
 from bff.engine.pursue import Pursuit
 from bff.engine.settle import Running
 from bff.errors import BadStatus, BffError, Unfillable
@@ -68,8 +68,27 @@ def keeper_of(
     return Keeper(cache, loads, Background(), exchange, effects, clock, heard)
 
 
+def begin_request(
+    keeper: Keeper | None,
+    kept: Kept | None,
+    means: Means,
+    whole: Whole,
+    call: Running,
+    index: int,
+    scope: Scope,
+) -> None:
+    """Pursue one request of a call, or have what is kept of it looked up first."""
+    request = None
+    if keeper and kept:
+        request = kept_request(keeper, means, whole, call, index, kept, scope)
+    if request:
+        request.begin()
+    else:
+        Pursuit(means, whole, call, index).begin()
+
+
 def kept_request(
-    keeper: Keeper, means: Means, call: Running, index: int, kept: Kept, scope: Scope
+    keeper: Keeper, means: Means, whole: Whole, call: Running, index: int, kept: Kept, scope: Scope
 ) -> "KeptRequest | None":
     """A request of which something may be kept; None where a tag of it has no value.
 
@@ -86,16 +105,24 @@ def kept_request(
     headers = _without(request.headers, () if isinstance(secret, BffError) else secret)
     asked = (request.method, request.target, headers, request.body)
     want = wanted(["reply", service.name, service.url, asked, owner], tags)
-    return KeptRequest(keeper, means, call, index, kept, want)
+    return KeptRequest(keeper, means, whole, call, index, kept, want)
 
 
 class KeptRequest:
     """One request of a call, and what is kept of it."""
 
     def __init__(
-        self, keeper: Keeper, means: Means, call: Running, index: int, kept: Kept, want: Wanted
+        self,
+        keeper: Keeper,
+        means: Means,
+        whole: Whole,
+        call: Running,
+        index: int,
+        kept: Kept,
+        want: Wanted,
     ) -> None:
-        self._keeper, self._means, self._call, self._index = keeper, means, call, index
+        self._keeper, self._means, self._whole = keeper, means, whole
+        self._call, self._index = call, index
         self._kept, self._wanted = kept, want
         self._compiled = call.node.compiled
         self._request = call.fan.units[index].request
@@ -113,8 +140,7 @@ class KeptRequest:
     def load(self, near: Near) -> None:
         """Have it loaded, by a pursuit of its own or by one that is under way."""
         self._near = near
-        means = replace(self._means, ended=self._ended)
-        Pursuit(means, self._call, self._index, self._join).begin()
+        Pursuit(self._means, self, self._call, self._index, self._join).begin()
 
     def _join(self, request: Request, then: Then, lost: Callable[[], None]) -> int:
         """Send a request for all who want what it brings."""
@@ -155,14 +181,19 @@ class KeptRequest:
             self._keeper.heard(self._request, entry)
         if verdict == "stale":
             self._keeper.background.run(self._wanted.digest, self._refresh)
-        self._means.ended(self._call, self._index, value)
+        self._whole.ended(self._call, self._index, value)
 
     def _landed(self, then: Then, landed: Any) -> None:
         if isinstance(landed, Landed) and landed.entry is not None:
             self._tell(landed.entry, hit=False, collapsed=not landed.led)
         then(landed)
 
-    def _ended(self, call: Running, index: int, result: Any) -> None:
+    def unauthorized(self, error: BffError) -> None:
+        """Whoever asks has to sign in again."""
+        self._whole.unauthorized(error)
+
+    def ended(self, call: Running, index: int, result: Any) -> None:
+        """The pursuit is over; what is kept may stand in for its failure."""
         entry = self._near.entry
         if (
             entry is not None
@@ -175,7 +206,7 @@ class KeptRequest:
                 self._keeper.cache.count("error")
                 self._tell(entry, hit=True, reason=result.reason)
                 result = value
-        self._means.ended(call, index, result)
+        self._whole.ended(call, index, result)
 
     def _refresh(self) -> None:
         """In the background: look, and load anew what no other process has; for this person."""
@@ -187,21 +218,19 @@ class KeptRequest:
             return
         mailbox, now = clock.mailbox(), clock.now()
         attempts = Attempts(keeper.exchange, keeper.effects, clock, mailbox)
-        over: list[Any] = []
+        over = _Over()
         means = replace(
             self._means,
             attempts=attempts,
             budget=Budget(10, self._compiled.service.max_reply * 10),
-            ended=lambda *result: over.append(result),
-            unauthorized=over.append,
             credentials=dict(self._means.credentials),
             replies={},
         )
         ends = Deadline(now + self._compiled.timeout)
         fan = FanOut([Unit(self._request)])
         call = Running(self._call.node, fan, [None], 1, now, ends)
-        KeptRequest(keeper, means, call, 0, self._kept, self._wanted).load(near)
-        while not over:
+        KeptRequest(keeper, means, over, call, 0, self._kept, self._wanted).load(near)
+        while not over.done:
             due = attempts.next_timer()
             completion = mailbox.get(max(0.0, (ends.at if due is None else due) - clock.now()))
             if completion is None:
@@ -233,6 +262,21 @@ class KeptRequest:
         age = max(0.0, self._keeper.cache.now() - entry.stored)
         told = Freshness(hit, entry.fresh - age, age, collapsed, reason)
         self._call.kept[self._index] = told
+
+
+class _Over:
+    """What hears of a refresh: that it has ended, however that may be."""
+
+    def __init__(self) -> None:
+        self.done = False
+
+    def ended(self, _call: Running, _index: int, _result: Any) -> None:
+        """It has come to something; what it brought is kept."""
+        self.done = True
+
+    def unauthorized(self, _error: BffError) -> None:
+        """Whoever it was for has to sign in again."""
+        self.done = True
 
 
 def _reply(entry: Entry) -> Reply:

@@ -15,7 +15,7 @@ from bff.cache.flight import Flights
 from bff.cache.key import Wanted
 from bff.cache.levels import Cache, Write
 from bff.engine.kept import Kept
-from bff.errors import CircuitOpen
+from bff.errors import BffError, CircuitOpen
 from bff.model.exchange import Deadline, Reply, Request
 from bff.upstream.exchange import Clock, Completion, Effects, Exchange, Mailbox
 from bff.upstream.guard import Guards, Permit
@@ -23,6 +23,7 @@ from bff.upstream.hedge import Latencies
 
 _SLACK: Final = 0.5  # seconds that an exchange may be late with what has timed out
 _NOT_MODIFIED: Final = 304
+_PERHAPS_BETTER: Final = frozenset({429, *range(500, 600)})  # next time, or elsewhere
 # of one connection (RFC 9110, section 7.6.1), or of one person: not kept with the rest
 _NOT_KEPT: Final = frozenset(
     {
@@ -225,3 +226,8 @@ def _asking(load: Load) -> Request:
     """The request, or the question whether what is kept still holds."""
     asked = conditional(load.entry) if load.entry else ()
     return replace(load.request, headers=load.request.headers + asked) if asked else load.request
+
+
+def is_bad(result: Reply | BffError) -> bool:
+    """Whether another attempt may bring what this one did not."""
+    return not isinstance(result, Reply) or result.status in _PERHAPS_BETTER

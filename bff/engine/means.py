@@ -1,8 +1,7 @@
 """What the requests of one answer are pursued with, and what they learn from each other."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from bff.engine.answer import Replied
 from bff.engine.attempts import Attempts
@@ -28,8 +27,9 @@ class Means:
         budget: what all of them together may cost.
         credentials: by service, the headers that its requests carry, or why there are none.
         replies: what of the first reply of each call may go on.
-        ended: told of each request's value or error.
-        unauthorized: told when whoever asks has to sign in again: the view has failed.
+
+    It knows nothing of the run that it is for: a circle of references would keep each request's
+    values until the garbage collector comes by.
     """
 
     attempts: Attempts
@@ -37,8 +37,6 @@ class Means:
     guards: Guards
     principal: Principal
     budget: Budget
-    ended: Callable[[Running, int, Any], None]
-    unauthorized: Callable[[BffError], None]
     credentials: dict[str, Headers | BffError] = field(default_factory=dict)
     replies: dict[str, Replied] = field(default_factory=dict)
 
@@ -49,14 +47,24 @@ def credentials_for(service: Service, asker: Principal, rejected: Headers = ()) 
     return Credentials(service.name, whose, rejected)
 
 
-def keep_credentials(means: Means, service: str, result: Headers | BffError) -> bool:
+class Whole(Protocol):
+    """What hears of its requests."""
+
+    def ended(self, call: Running, index: int, result: Any) -> None:
+        """One of them has come to a value or an error."""
+
+    def unauthorized(self, error: BffError) -> None:
+        """Whoever asks has to sign in again."""
+
+
+def keep_credentials(means: Means, whole: Whole, service: str, result: Headers | BffError) -> bool:
     """Keep what an effect brought for the requests to come.
 
     Returns:
-        Whether the view is over, because whoever asks has to sign in again.
+        Whether all is over, because whoever asks has to sign in again.
     """
     if isinstance(result, AuthError | GrantEnded):
-        means.unauthorized(result)
+        whole.unauthorized(result)
         return True
     if isinstance(result, BffError) and not isinstance(result, UpstreamError):
         result = NoCredentials(str(result), result.status)

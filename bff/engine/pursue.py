@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from bff.engine.attempts import Then
 from bff.engine.links import redirected
-from bff.engine.loads import Landed
-from bff.engine.means import Means, credentials_for, keep_credentials, read
+from bff.engine.loads import Landed, is_bad
+from bff.engine.means import Means, Whole, credentials_for, keep_credentials, read
 from bff.engine.settle import Running
 from bff.errors import BffError, Cancelled, CircuitOpen, TimedOut, TooMany
 from bff.model.exchange import Deadline, Headers, Reply, Request
@@ -22,7 +22,6 @@ from bff.upstream.retry import wait_before
 
 _MAX_HOPS: Final = 3
 _UNAUTHORIZED: Final = 401
-_PERHAPS_BETTER: Final = frozenset({429, *range(500, 600)})  # next time, or elsewhere
 _PLACE, _HEDGE, _WAIT, _JOINED = "place", "hedge", "wait", "joined"
 # Sends a request for all who want what it brings; the number gives it up.
 Join = Callable[[Request, Then, Callable[[], None]], int]
@@ -51,10 +50,14 @@ class Pursuit:
         "_retries",
         "_sent_with",
         "_urls",
+        "_whole",
     )
 
-    def __init__(self, means: Means, call: Running, index: int, join: Join | None = None) -> None:
-        self._means, self._call, self._index, self._join = means, call, index, join
+    def __init__(
+        self, means: Means, whole: Whole, call: Running, index: int, join: Join | None = None
+    ) -> None:
+        self._means, self._whole, self._call, self._index = means, whole, call, index
+        self._join = join
         self._compiled = call.node.compiled
         self._guard = means.guards[self._compiled.service.name]
         self._request = call.fan.units[index].request
@@ -159,7 +162,7 @@ class Pursuit:
         del self._out[_JOINED]
         if not isinstance(landed, Landed):
             self._came("", landed, spends=False)
-        elif _is_bad(landed.result) and not (landed.led or self._joined_again) and self._left():
+        elif is_bad(landed.result) and not (landed.led or self._joined_again) and self._left():
             self._joined_again = True
             self._send()
         else:
@@ -169,7 +172,7 @@ class Pursuit:
         try:
             if isinstance(result, Reply):
                 self._means.budget.receive(len(result.body))
-            if _is_bad(result):
+            if is_bad(result):
                 if any(isinstance(each, Permit) for each in self._out):
                     return  # the other one may still be well
                 if self._retried(url, result, spends=spends):
@@ -229,7 +232,7 @@ class Pursuit:
     def _renew(self, reply: Reply, credentials: Headers | BffError) -> None:
         """Send the request once more with what it is to be sent with from now on."""
         service = self._compiled.service.name
-        if keep_credentials(self._means, service, credentials):
+        if keep_credentials(self._means, self._whole, service, credentials):
             return
         known = self._means.credentials[service]
         try:
@@ -267,7 +270,7 @@ class Pursuit:
     def _end(self, result: Any) -> None:
         self._drop_others()
         self._lost()
-        self._means.ended(self._call, self._index, result)
+        self._whole.ended(self._call, self._index, result)
 
     def _drop_others(self) -> None:
         out, self._out = self._out, {}
@@ -293,8 +296,3 @@ class Pursuit:
     @property
     def _latencies(self) -> Latencies:
         return self._guard.latencies(self._compiled.endpoint)
-
-
-def _is_bad(result: Reply | BffError) -> bool:
-    """Whether another attempt may bring what this one did not."""
-    return not isinstance(result, Reply) or result.status in _PERHAPS_BETTER

@@ -7,7 +7,7 @@ from typing import Literal
 from bff.model.service import Tls
 from bff.model.source import Place
 
-ClientAuth = Literal["client_secret_basic", "client_secret_post", "private_key_jwt", "none"]
+ClientAuth = Literal["client_secret_basic", "client_secret_post", "private_key_jwt"]
 SameSite = Literal["Strict", "Lax"]
 ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA")
 

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import sys
 from collections.abc import Mapping
 from typing import Any, Final
@@ -13,6 +14,7 @@ from bff.observe.events import AddressChanged, Answered, Audited
 
 logger: Final = logging.getLogger("bff")
 _FRAMES: Final = 30
+_REPEATED: Final = re.compile(r"""(b?['"]|\?).*""", re.DOTALL)  # a quote, or a query
 _OWN: Final = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime"}
 
 
@@ -71,14 +73,35 @@ def log_changes(changed: AddressChanged) -> None:
 
 
 def log_to_stderr(level: int = logging.INFO) -> None:
-    """Have the log written to standard error; httpx's own, which tells URLs, is silenced."""
+    """Have the log written to standard error, and what libraries warn of as well.
+
+    httpx's own, which tells URLs and headers, is silenced.
+    """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter())
     logger.handlers[:] = [handler]
     logger.setLevel(level)
     logger.propagate = False
+    root = logging.getLogger()
+    if not root.handlers:  # Python's last resort would write messages of exceptions
+        root.addHandler(handler)
     for noisy in ("httpx", "httpcore"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    logging.getLogger("gunicorn.error").addFilter(without_requests)
+
+
+def without_requests(record: logging.LogRecord) -> bool:
+    """Filter gunicorn's log: what its threads say of a request, without the request's own words.
+
+    It repeats request lines and headers that it refuses, with the codes and cookies in them. What
+    its main thread says is of the process: no request is handled there.
+    """
+    if record.threadName != "MainThread":
+        record.msg, record.args = _REPEATED.sub("...", record.getMessage()), None
+        if record.exc_info and record.exc_info[0]:
+            names = [record.exc_info[0].__name__, *_frames(record.exc_info[2])]
+            record.exc_info, record.exc_text = None, "\n    ".join(names)
+    return True
 
 
 def _outcome(outcome: Outcome) -> Mapping[str, Any]:

@@ -1,5 +1,6 @@
 """What crosses between client and services by header, and what every answer carries."""
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Final
 
@@ -11,6 +12,7 @@ from bff.model.view import View
 from bff.web.authenticate import Rule
 
 # RFC 9651: keys and tokens of ours are plain, so that serialising (section 4.1) is joining.
+_OURS: Final = re.compile(r"\s*(__host-|__secure-)?(http-)?(dev-)?bff", re.IGNORECASE)
 _SEPARATOR: Final = ", "
 _TOTAL: Final = "view-total"  # with a hyphen, which no call has in its name
 
@@ -37,8 +39,15 @@ def forwardable(headers: IncomingHeaders, names: Iterable[str]) -> dict[str, str
 
 
 def respondable(headers: Headers) -> Headers:
-    """The reply headers that go on to the client: those without a line break in them."""
-    return tuple((name, value) for name, value in headers if value.isprintable())
+    """The reply headers that go on to the client.
+
+    None with a line break in it does, and no cookie that goes by a name of ours.
+    """
+    return tuple(
+        (name, value)
+        for name, value in headers
+        if value.isprintable() and not (name == "set-cookie" and _OURS.match(value))
+    )
 
 
 def calls_header(outcomes: Mapping[str, Outcome]) -> str:

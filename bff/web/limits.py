@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, partial
 from ipaddress import IPv6Address, ip_address
 from typing import Any, Final, cast
 
@@ -11,13 +11,14 @@ from flask import Flask, g
 from flask_limiter import Limiter, RateLimitExceeded, RequestLimit
 from limits.storage import Storage
 
-from bff.auth.store import Store
+from bff.auth.store import Entry, Store
 from bff.errors import RateLimited, StoreAway
 from bff.model.access import Limits as Rules
 
 _SCHEME: Final = "bff"
 _OURS: Final = "limit:"  # how the store's keys of counts begin
 _OF_PROVIDERS: Final = "600/minute"  # sign-outs, of however many people
+_AWAY: Final = 1.0  # seconds for which a store that was away is not asked again
 _TRIES: Final = 64
 _INTERFACE_BITS: Final = 64  # of an IPv6 address: whoever has one has them all
 
@@ -152,28 +153,29 @@ class _Counts(Storage):
     def __init__(self, _uri: str, store: Store, now: Callable[[], float], **options: Any) -> None:
         super().__init__(**options)
         self._store, self._now = store, now
+        self._away_until = float("-inf")
 
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
         key = _OURS + key
         for _ in range(_TRIES):
-            entry = self._store.get(key)
+            entry = self._asked(key)
             count = amount + (int(entry.value) if entry else 0)
             expires = entry.expires if entry else self._now() + expiry
-            if self._store.put(key, b"%d" % count, expires, entry.version if entry else None):
+            if self._written(key, b"%d" % count, expires, entry.version if entry else None):
                 return count
         return sys.maxsize  # so many at once that they cannot be counted are too many
 
     def get(self, key: str) -> int:
-        entry = self._store.get(_OURS + key)
+        entry = self._asked(_OURS + key)
         return int(entry.value) if entry else 0
 
     def get_expiry(self, key: str) -> float:
-        entry = self._store.get(_OURS + key)
+        entry = self._asked(_OURS + key)
         return entry.expires if entry else self._now()
 
     def check(self) -> bool:
         try:
-            self._store.get(_OURS)
+            self._asked(_OURS)
         except StoreAway:
             return False
         return True
@@ -183,3 +185,19 @@ class _Counts(Storage):
 
     def reset(self) -> None:
         raise NotImplementedError  # a store cannot list its entries
+
+    def _asked(self, key: str) -> Entry | None:
+        return cast("Entry | None", self._unless_away(partial(self._store.get, key)))
+
+    def _written(self, *entry: Any) -> str:
+        return cast("str", self._unless_away(partial(self._store.put, *entry)))
+
+    def _unless_away(self, ask: Callable[[], Any]) -> Any:
+        """What the store says; for a moment after it was away nobody waits for it again."""
+        if time.monotonic() < self._away_until:
+            raise StoreAway("the store was away a moment ago")
+        try:
+            return ask()
+        except StoreAway:
+            self._away_until = time.monotonic() + _AWAY
+            raise

@@ -78,9 +78,12 @@ class KeptPages:
         self._timeout = plan.view.timeout
 
     def serve(self, asked: Asked, begun: float) -> Served:
-        """Answer from what is kept, or have it made, by this request or by one under way."""
+        """Answer from what is kept, or have it made, by this request or by one under way.
+
+        Args:
+            asked: without `gone`: others may wait for it, and it is kept in any case.
+        """
         cache = self._keeper.cache
-        asked = replace(asked, gone=None)  # others may wait for it, and it is kept in any case
         try:
             want = self._wanted(asked)
         except Unfillable:  # what could not be invalidated by its tags is not kept

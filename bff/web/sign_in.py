@@ -1,10 +1,11 @@
 """Signing in and out: navigations to the provider and back (OpenID Connect Core, section 3.1)."""
 
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from secrets import token_urlsafe
-from typing import Final
+from typing import Any, Final
 
 import orjson
-from flask import Flask, Response, request
+from flask import Flask, Response, g, request
 
 from bff.auth.csrf import check_cross_site
 from bff.auth.login import Login
@@ -22,7 +23,7 @@ from bff.web.error_page import onward_page
 _RANDOM: Final = 32  # bytes of state, nonce and verifier
 _SEE_OTHER: Final = 303
 _FORM: Final = "application/x-www-form-urlencoded"
-_OUT: Final = "out:"
+_OUT, _WAY_OUT = "out:", "way out:"
 _PROMPTS: Final = frozenset({"login", "consent", "select_account", "none"})
 _OUT_LASTS: Final = 600.0  # seconds for the way back from the provider's sign-out
 _MOST_ACR: Final = 200
@@ -39,6 +40,7 @@ def sign_in_routes(app: Flask, parts: SignIn) -> None:
             ("GET", "/auth/callback", _callback),
             ("GET", "/auth/callback/<provider>", _callback),
             ("POST", "/auth/logout", _logout),
+            ("GET", "/auth/logout/provider", _at_provider),
             ("GET", "/auth/logged-out", _logged_out),
         ],
     )
@@ -96,6 +98,7 @@ def _callback(parts: SignIn, **_provider: str) -> Response:
     if request.args.get("error"):
         asked.check_issuer(request.args.get("iss"))
         raise SignInFailed(_refusal(request.args["error"]))
+    parts.sessions.prepare()
     person = asked.redeem(request.args.get("code", ""), request.args.get("iss"), login)
     about = {"agent": request.headers.get("User-Agent", ""), "visitor": login.visitor}
     given = parts.sessions.create(person, login.provider, asked.provider.client_id, about)
@@ -114,7 +117,8 @@ def _end_previous(parts: SignIn, key: str) -> None:
     """The session that the browser had before ends with the new one's begin."""
     kept = parts.sessions.end(key)
     if kept:
-        parts.audit(Audited("ended", session=key, provider=kept.provider, reason="replaced"))
+        about = {"subject": kept.tokens.subject, "provider": kept.provider, "id": g.request_id}
+        parts.audit(Audited("ended", session=key, reason="replaced", **about))
         parts.revoke([kept])
 
 
@@ -134,7 +138,10 @@ def _logout(parts: SignIn) -> Response:
         for kept in parts.end([session], session.key):
             hint = kept.tokens.id_token
             url = _provider_logout(parts, session.provider, hint, origin, return_to)
-    response = _to(url or return_to) if is_form else json_of({"logout_url": url or None})
+    if is_form:
+        response = _to(url or return_to)
+    else:
+        response = json_of({"logout_url": _unseen(parts, origin, url) if url else None})
     response.headers.add("Set-Cookie", parts.cookies.drop_session(request))
     return response
 
@@ -144,19 +151,40 @@ def _provider_logout(parts: SignIn, provider: str, hint: str, origin: str, retur
     if provider not in parts.providers or not hint:
         return ""
     about = orjson.dumps({"return_to": return_to, "at": parts.sessions.now()})
-    state = parts.seal.seal(about, _OUT + origin).hex()
+    state = _text(parts.seal.seal(about, _OUT + origin))
     return parts.providers[provider].logout_url(hint, f"{origin}/auth/logged-out", state)
+
+
+def _unseen(parts: SignIn, origin: str, url: str) -> str:
+    """An address of ours that leads to `url`, in which an ID token is: no script gets to see it."""
+    about = orjson.dumps({"url": url, "at": parts.sessions.now()})
+    return f"/auth/logout/provider?to={_text(parts.seal.seal(about, _WAY_OUT + origin))}"
+
+
+def _at_provider(parts: SignIn) -> Response:
+    """On to the provider's own sign-out, from a page of ours that has just signed somebody out."""
+    about = _opened(parts, request.args.get("to", ""), _WAY_OUT + own_origin(request))
+    return _to(about["url"] if about else "/")
 
 
 def _logged_out(parts: SignIn) -> Response:
     """Back from the provider's own sign-out; a state that is not ours leads nowhere else."""
+    about = _opened(parts, request.args.get("state", ""), _OUT + own_origin(request))
+    return _to(about["return_to"] if about else "/")
+
+
+def _text(sealed: bytes) -> str:
+    return urlsafe_b64encode(sealed).decode().rstrip("=")
+
+
+def _opened(parts: SignIn, given: str, context: str) -> dict[str, Any]:
+    """What we have sealed for an address, not long ago; nothing if it is not that."""
     try:
-        state = bytes.fromhex(request.args.get("state", ""))
-        about = orjson.loads(parts.seal.open(state, _OUT + own_origin(request)))
+        sealed = urlsafe_b64decode(given + "=" * (-len(given) % 4))
+        about: dict[str, Any] = orjson.loads(parts.seal.open(sealed, context))
     except (BadSeal, ValueError):
-        return _to("/")
-    fresh = parts.sessions.now() - about["at"] < _OUT_LASTS
-    return _to(about["return_to"] if fresh else "/")
+        return {}
+    return about if parts.sessions.now() - about["at"] < _OUT_LASTS else {}
 
 
 def _previous(parts: SignIn) -> str:

@@ -132,11 +132,12 @@ class _Handler:
             return self._refused(error, principal)
         except BadRequest as bad:
             names = ", ".join(error["parameter"] for error in bad.errors)
-            return problem(400, f"parameters are not as declared: {names}", errors=bad.errors)
+            return self._bad(400, f"parameters are not as declared: {names}", bad.errors)
         except BadBody as bad_body:
-            return problem(bad_body.status, bad_body.detail, errors=bad_body.errors)
-        gone, target = gone_of(request.environ), request.full_path.rstrip("?")
-        asked = Asked(scope, scope["headers"], principal, gone, g.request_id, target)
+            return self._bad(bad_body.status, bad_body.detail, bad_body.errors)
+        gone = None if self._kept else gone_of(request.environ)
+        id_, target = g.request_id, request.full_path.rstrip("?")
+        asked = Asked(scope, scope["headers"], principal, gone, id_, target)
         if self._kept:
             served = self._kept.serve(asked, begun)
         else:
@@ -233,6 +234,11 @@ class _Handler:
         response = _failed(failure)
         if failure.status == LoginRequired.status:
             response.headers["WWW-Authenticate"] = how_to_sign_in(self._rule)
+        return response
+
+    def _bad(self, status: int, detail: str, errors: list[dict[str, str]]) -> Response:
+        response = problem(status, detail, errors=errors)
+        response.vary.update(self._vary)
         return response
 
     def _refused(self, error: BffError, principal: Principal) -> Response:

@@ -252,7 +252,20 @@ def test_one_who_waits_does_not_wait_for_ever(site):
     before = site.wall.at
     with pytest.raises(ProviderAway):
         site.have("users", ada)
-    assert site.wall.at - before < 4
+    assert site.wall.at - before < 9
+
+
+def test_one_who_waits_takes_the_turn_of_a_process_that_was_killed(site):
+    ada = site.sign_in()
+    site.wall.at += 300
+    assert Lock.acquire(site.sessions.store, f"refresh:{ada.session}", 5.0, lambda: site.wall.at)
+
+    def wait(seconds):
+        site.wall.at += seconds
+
+    site.refresher._pause = wait
+    assert site.have("users", ada) == bearer("of-ada+")
+    assert site.provider.refreshed == ["refresh-1"]
 
 
 def test_a_lock_that_lapsed_costs_no_session_when_the_other_was_faster(site):

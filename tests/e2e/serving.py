@@ -6,10 +6,11 @@ several take part.
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
@@ -19,11 +20,12 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Final, Self
 from urllib.parse import urljoin
-from urllib.request import urlopen
+from urllib.request import ProxyHandler, build_opener
 
 import httpx
 
 from tests.auth.redis_server import free_port
+from tests.e2e.browser import until
 
 ROOT: Final = Path(__file__).parents[2]
 COOKIE: Final = "dev-bff"  # of plain http at loopback
@@ -31,7 +33,8 @@ _PATIENCE: Final = 30.0
 _GUNICORN: Final = '''
 import os
 
-exec(compile({text!r}, "gunicorn.conf.py", "exec"))
+with open({shipped!r}) as file:
+    exec(compile(file.read(), file.name, "exec"))
 
 
 def post_worker_init(worker):
@@ -113,10 +116,11 @@ class Visitor:
     def __init__(self, url: str) -> None:
         self._url = url
         plain = {"verify": False, "trust_env": False}  # no TLS here: nothing to load for it
+        self.visited: list[httpx.URL] = []
         self._client = httpx.Client(timeout=_PATIENCE, follow_redirects=True, **plain)
 
     def go(self, where: str, form: dict[str, str] | None = None) -> httpx.Response:
-        """Follow a link, or send a form, and all redirects after it."""
+        """Follow a link, or send a form, and go on to wherever that leads."""
         url = where if "://" in where else self._url + where
         headers = {
             "Accept": "text/html",
@@ -124,7 +128,10 @@ class Visitor:
             "Sec-Fetch-Dest": "document",
         }
         method = "GET" if form is None else "POST"
-        return self._client.request(method, url, data=form, headers=headers)
+        reply = self._client.request(method, url, data=form, headers=headers)
+        self.visited += [each.url for each in (*reply.history, reply)]
+        onward = reply.headers.get("Refresh", "").partition("url=")[2]
+        return self.go(urljoin(str(reply.url), onward)) if onward else reply
 
     def submit(self, page: httpx.Response, **fields: str) -> httpx.Response:
         """Send the first form of a page, with these fields filled in."""
@@ -142,10 +149,6 @@ class Visitor:
     def session(self) -> str:
         """The id that its cookie has; empty if there is none."""
         return str(self._client.cookies.get(COOKIE, ""))
-
-    def forget(self) -> None:
-        """Become somebody with a new browser."""
-        self._client.cookies.clear()
 
     def __enter__(self) -> Self:
         return self
@@ -204,8 +207,8 @@ def served(
     (folder / "bff.yaml").write_text(start + config)
     for name, text in views.items():
         (folder / f"views/{name}.yaml").write_text(text)
-    shipped = (ROOT / "config/gunicorn.conf.py").read_text()
-    (folder / "gunicorn.conf.py").write_text(_GUNICORN.format(text=shipped))
+    shipped = str(ROOT / "config/gunicorn.conf.py")
+    (folder / "gunicorn.conf.py").write_text(_GUNICORN.format(shipped=shipped))
     port = port or free_port()
     words = ["serve", "--config", str(folder), "--bind", f"127.0.0.1:{port}"]
     words += ["--management-bind", f"127.0.0.1:{free_port()}", "--workers", str(workers)]
@@ -223,10 +226,10 @@ def running(command: list[str], log: Path, url: str, **environ: str) -> Iterator
             command, cwd=ROOT, env=os.environ | environ, stdout=output, stderr=subprocess.STDOUT
         )
     try:
-        until(f"{url} answers", lambda: _answers(process, url, log))
+        until(lambda: _answers(process, url, log), f"{url} answers", _PATIENCE)
         yield
     finally:
-        process.terminate()
+        process.send_signal(signal.SIGINT)  # of gunicorn too: at once
         try:
             process.wait(_PATIENCE)
         finally:
@@ -236,15 +239,7 @@ def running(command: list[str], log: Path, url: str, **environ: str) -> Iterator
 def _answers(process: "subprocess.Popen[bytes]", url: str, log: Path) -> bool:
     assert process.poll() is None, log.read_text()
     try:
-        with urlopen(url, timeout=_PATIENCE) as reply:  # noqa: S310 - http, at loopback
+        with build_opener(ProxyHandler({})).open(url, timeout=_PATIENCE) as reply:
             return bool(reply.status == HTTPStatus.OK)
     except OSError:
         return False
-
-
-def until(what: str, happens: Callable[[], object], within: float = _PATIENCE) -> None:
-    """Poll until something is so."""
-    deadline = time.monotonic() + within
-    while not happens():
-        assert time.monotonic() < deadline, f"in vain: {what}"
-        time.sleep(0.02)

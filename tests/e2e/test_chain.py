@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -18,6 +19,7 @@ from bff.dev.stub_replay import read_latency, replay_all
 from tests.project.test_nginx import command, free_port, listening, render
 
 ROOT = Path(__file__).parents[2]
+Chain = tuple[int, StubServices, int]  # the ports of nginx and, last, of gunicorn itself
 PUBLIC = ("/web/products/p-100042", "/mobile/products/p-100042", "/web/search?q=lamp")
 
 
@@ -33,8 +35,8 @@ def ask(port: int, path: str, **headers: str) -> tuple[int, dict[str, str], byte
 
 
 @pytest.fixture(scope="module")
-def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, StubServices]]:
-    """The port of nginx, and the services behind it all."""
+def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chain]:
+    """The port of nginx, the services behind it all, and gunicorn's own port."""
     app, management, front = free_port(), free_port(), free_port()
     answerers = replay_all(ROOT / "config/recordings", read_latency("0ms", Random(1)))
     with ExitStack() as stack:
@@ -59,13 +61,11 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, StubS
         while not (listening(front) and listening(app) and ask(app, "/readyz")[0] == 200):
             assert time.monotonic() < end, "the chain did not come up"
             time.sleep(0.05)
-        yield front, stubs
+        yield front, stubs, app
 
 
 @pytest.mark.parametrize("path", PUBLIC)
-def test_public_views_are_answered_through_all_of_it(
-    chain: tuple[int, StubServices], path: str
-) -> None:
+def test_public_views_are_answered_through_all_of_it(chain: Chain, path: str) -> None:
     status, headers, body = ask(chain[0], path)
     assert status == 200, body
     assert json.loads(body)
@@ -76,8 +76,10 @@ def test_public_views_are_answered_through_all_of_it(
     assert headers["x-request-id"]
 
 
-def test_nobody_is_signed_in_and_no_service_hears_of_it(chain: tuple[int, StubServices]) -> None:
-    front, stubs = chain
+def test_nobody_is_signed_in_and_no_service_hears_of_it(
+    chain: Chain,
+) -> None:
+    front, stubs, _ = chain
     stubs.forget()
     status, headers, body = ask(front, "/web/home", Cookie="sid=x", Authorization="Bearer x")
     assert status == 401
@@ -86,8 +88,8 @@ def test_nobody_is_signed_in_and_no_service_hears_of_it(chain: tuple[int, StubSe
     assert not stubs.requests()
 
 
-def test_bad_parameters_and_paths_reach_no_service(chain: tuple[int, StubServices]) -> None:
-    front, stubs = chain
+def test_bad_parameters_and_paths_reach_no_service(chain: Chain) -> None:
+    front, stubs, _ = chain
     stubs.forget()
     for path, status in (
         ("/web/search?page=0&sort=odd", 400),
@@ -99,8 +101,8 @@ def test_bad_parameters_and_paths_reach_no_service(chain: tuple[int, StubService
     assert not stubs.requests()
 
 
-def test_a_service_that_is_down_is_an_outcome(chain: tuple[int, StubServices]) -> None:
-    front, stubs = chain
+def test_a_service_that_is_down_is_an_outcome(chain: Chain) -> None:
+    front, stubs, _ = chain
     stubs.set("reviews", state="down")
     try:
         status, headers, _ = ask(front, "/web/products/p-100042")
@@ -109,3 +111,37 @@ def test_a_service_that_is_down_is_an_outcome(chain: tuple[int, StubServices]) -
     assert status == 200
     assert "summary=fallback;reason=unreachable" in headers["bff-calls"]
     assert headers["cache-control"] == "no-store"
+
+
+SMUGGLED = "GET /web/search?q=smuggled HTTP/1.1\r\nHost: shop.example\r\n\r\n"
+TWO_ENDS = {  # CVE-2024-1135, CVE-2024-6827: two readers that disagree where a request ends
+    "length and chunks": "Content-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "chunks twice": "Transfer-Encoding: chunked\r\nTransfer-Encoding: x\r\n\r\n0\r\n\r\n",
+    "chunks, then not": "Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n",
+    "chunks by another name": "Transfer-Encoding: \x0bchunked\r\n\r\n0\r\n\r\n",
+    "chunks, with a blank": "Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n",
+    "two lengths": "Content-Length: 0\r\nContent-Length: 60\r\n\r\n",
+    "a list of lengths": "Content-Length: 0, 60\r\n\r\n",
+    "a signed length": "Content-Length: +0\r\n\r\n",
+    "a folded length": "X: y\r\n Content-Length: 60\r\nContent-Length: 0\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("server", ["nginx", "gunicorn"])
+@pytest.mark.parametrize("name", TWO_ENDS)
+def test_what_ends_in_two_places_is_refused_and_what_follows_it_is_no_request(
+    chain: Chain, server: str, name: str
+) -> None:
+    front, stubs, app = chain
+    before = len(stubs.requests())
+    sent = f"POST /auth/logout HTTP/1.1\r\nHost: shop.example\r\n{TWO_ENDS[name]}{SMUGGLED}"
+    with socket.create_connection(
+        ("127.0.0.1", front if server == "nginx" else app), timeout=10
+    ) as line:
+        line.sendall(sent.encode("latin-1"))
+        line.shutdown(socket.SHUT_WR)
+        told = b"".join(iter(lambda: line.recv(65536), b""))
+    statuses = [int(each[:3]) for each in told.split(b"HTTP/1.1 ")[1:]]
+    assert len(statuses) == 1, told
+    assert statuses[0] in {400, 403, 501}
+    assert len(stubs.requests()) == before

@@ -1,53 +1,24 @@
-"""The real app under gunicorn, signing in at providers that this project did not write.
-
-The service behind it takes a token only if the provider that it is from does.
-"""
+"""The real app under gunicorn, signing in at providers that this project did not write."""
 
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from secrets import token_urlsafe
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
-from bff.dev.stub import StubReply, StubRequest, StubServices
 from tests.auth.redis_server import free_port
-from tests.e2e.providers.foreign import FromNpm, from_npm, from_pypi
-from tests.e2e.serving import Served, Visitor, served, until
+from tests.e2e.browser import until
+from tests.e2e.providers.foreign import FromNpm, app_before, from_npm, from_pypi
+from tests.e2e.serving import Served, Visitor
 
 CLIENT = "shop"
 TOKEN_SECONDS = 2
-CONFIG = """
-frontends: {{web: {{access: session}}}}
-session: {{secrets: ["0123456789012345678901234567890123456789"]}}
-services: {{users: {{url: "{users}", timeout: 5s, credentials: session}}}}
-providers:
-  main: {provider}
-"""
-ME = """
-get: /me
-timeout: 10s
-call: {get: "users:/me"}
-"""
-
-
-class Users:
-    """A service that knows of a person what the provider tells it for their token."""
-
-    def __init__(self, userinfo: str) -> None:
-        self._userinfo = userinfo
-
-    def __call__(self, request: StubRequest) -> StubReply:
-        token = request.header("Authorization") or ""
-        told = httpx.get(self._userinfo, headers={"Authorization": token})
-        if told.status_code != httpx.codes.OK:
-            return StubReply.problem(401, "The provider does not know this token")
-        return StubReply.json({**told.json(), "token": token})
 
 
 @dataclass(frozen=True)
@@ -71,13 +42,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         issuer = stack.enter_context(from_pypi(folder, free_port(), TOKEN_SECONDS))
         wanted = {"redirect_uris": [f"http://127.0.0.1:{port}/auth/callback"]}
         client = httpx.post(f"{issuer}/oauth2/clients", json=wanted).json()
-        stubs = stack.enter_context(StubServices({"users": Users(f"{issuer}/userinfo")}))
         provider = (
             f"{{issuer: '{issuer}', client_id: '{client['client_id']}',"
-            f" client_secret: '{client['client_secret']}', scopes: [openid, email], claims: [email]}}"
+            f" client_secret: '{client['client_secret']}',"
+            " scopes: [openid, email], claims: [email]}"
         )
-        config = CONFIG.format(users=stubs.urls["users"], provider=provider)
-        app = served(folder / "app", config, {"me": ME}, workers=2, port=port)
+        app = app_before(folder, port, f"{issuer}/userinfo", provider)
         yield Site(stack.enter_context(app), issuer)
 
 
@@ -115,17 +85,18 @@ def test_a_token_that_ends_is_refreshed(ada: Visitor) -> None:
         assert me.status_code == 200
         return bool(me.json()["token"] != first)
 
-    until("a token that is another", refreshed, within=5 * TOKEN_SECONDS)
+    until(refreshed, "a token that is another", within=5 * TOKEN_SECONDS)
     assert ada.session == session
 
 
 def test_signing_out_leads_by_the_provider_and_back(site: Site, ada: Visitor) -> None:
     session = ada.session
     out = ada.ask("/auth/logout?return_to=/readyz", "POST").json()["logout_url"]
-    assert out.startswith(f"{site.issuer}/oauth2/end_session?")
-    assert parse_qs(urlsplit(out).query)["id_token_hint"]
     assert not ada.session
-    back = ada.submit(ada.go(out))
+    page = ada.go(out)
+    assert str(page.url).startswith(f"{site.issuer}/oauth2/end_session?")
+    assert page.url.params["id_token_hint"]
+    back = ada.submit(page)
     assert str(back.url) == f"{site.app.url}/readyz"
     assert ada.ask("/web/me").status_code == 401
     with site.app.lines() as lines:
@@ -143,13 +114,13 @@ def test_a_refresh_token_that_is_revoked_ends_the_session(site: Site, ada: Visit
 
 
 def assert_ends(visitor: Visitor) -> None:
-    """A service refuses the token; once that is not quite new any more, it is refreshed, in vain."""
+    """The service refuses the token; once that is no new one any more, it is refreshed: in vain."""
 
     def over() -> bool:
         assert visitor.ask("/web/me").status_code == 401
         return visitor.ask("/auth/session").json() == {"authenticated": False}
 
-    until("the session is over", over, within=5 * TOKEN_SECONDS)
+    until(over, "the session is over", within=5 * TOKEN_SECONDS)
 
 
 def test_who_does_not_want_to_sign_in_is_told_so_on_a_page(site: Site) -> None:
@@ -211,14 +182,12 @@ def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Strict]:
     }
     with ExitStack() as stack:
         provider = stack.enter_context(from_npm(folder, free_port(), client))
-        stubs = stack.enter_context(StubServices({"users": Users(f"{provider.issuer}/me")}))
         declared = (
             f"{{issuer: '{provider.issuer}', client_id: {CLIENT}, key_id: ours,"
             f" private_key: '${{file:{folder}/key.pem}}',"
             " scopes: [openid, email, offline_access], claims: [email]}"
         )
-        config = CONFIG.format(users=stubs.urls["users"], provider=declared)
-        app = served(folder / "app", config, {"me": ME}, workers=2, port=port)
+        app = app_before(folder, port, f"{provider.issuer}/me", declared)
         yield Strict(stack.enter_context(app), provider, key)
 
 
@@ -240,16 +209,16 @@ def next_token(visitor: Visitor, than: str) -> str:
         seen.append(me.json()["token"])
         return seen[-1] != than
 
-    until("a token that is another", another, within=5 * TOKEN_SECONDS)
+    until(another, "a token that is another", within=5 * TOKEN_SECONDS)
     return seen[-1]
 
 
 @pytest.mark.large
 def test_a_strict_provider_names_itself_and_takes_our_signature(strict: Strict) -> None:
     with strict.app.visitor() as visitor:
-        done = strict.sign_in(visitor)
-        (back,) = [each for each in done.history if each.url.path == "/auth/callback"]
-        assert back.url.params["iss"] == strict.provider.issuer
+        strict.sign_in(visitor)
+        (back,) = [each for each in visitor.visited if each.path == "/auth/callback"]
+        assert back.params["iss"] == strict.provider.issuer
         session = visitor.ask("/auth/session").json()
         assert (session["sub"], session["claims"]) == ("ada", {"email": "ada@example.org"})
         assert visitor.ask("/web/me").json()["email"] == "ada@example.org"

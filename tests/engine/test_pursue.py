@@ -1,5 +1,6 @@
 """What is tried for one request: where, when, how often, and what it costs."""
 
+import gc
 from collections import Counter
 
 import orjson
@@ -269,3 +270,15 @@ def test_a_client_that_has_gone_is_not_worked_for_unless_something_is_written(be
     assert made.clock.now() == pytest.approx(0.5), "the second look"
     assert all(each.cancelled == pytest.approx(0.5) for each in made.exchange.started)
     assert made.guards["s"].seen().in_flight == 0
+
+
+def test_an_answer_leaves_no_circle_behind(bench):
+    """Its values would stay until the garbage collector comes by, which costs memory and time."""
+    made = bench((10, BUSY), (200, WELL), (10, WELL), service={"retry": RETRY, "hedge": "50ms"})
+    gc.collect()
+    gc.disable()
+    try:
+        assert made.ask().kind == "ok"
+        assert gc.collect() == 0
+    finally:
+        gc.enable()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bff.model.exchange import Outcome
 from bff.observe.events import Answered
-from bff.observe.log import JsonFormatter, log_answers, log_to_stderr, logger
+from bff.observe.log import JsonFormatter, log_answers, log_to_stderr, logger, without_requests
 
 
 def line(message="m", exc_info=None, **extra):
@@ -78,6 +78,7 @@ def restored():
     kept = logger.handlers[:], logger.level, logger.propagate
     levels = {name: logging.getLogger(name).level for name in ("httpx", "httpcore")}
     yield
+    logging.getLogger("gunicorn.error").removeFilter(without_requests)
     logger.handlers[:], logger.propagate = kept[0], kept[2]
     logger.setLevel(kept[1])
     for name, level in levels.items():
@@ -94,3 +95,73 @@ def test_the_log_goes_to_standard_error_once(monkeypatch):
     logging.getLogger("httpx").info("GET http://inner/?token=S3CRET")
     (written,) = stream.getvalue().splitlines()
     assert json.loads(written)["view"] == "home"
+
+
+@pytest.mark.usefixtures("restored")
+def test_what_a_library_warns_of_is_a_line_too_and_has_no_message_of_an_exception(monkeypatch):
+    stream = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stream)
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
+    log_to_stderr()
+    try:
+        int("S3CRET")
+    except ValueError:
+        logging.getLogger("library").exception("it went wrong")
+    content = json.loads(stream.getvalue())
+    assert (content["message"], content["error"]) == ("it went wrong", "ValueError")
+    assert "S3CRET" not in stream.getvalue()
+
+
+@pytest.mark.usefixtures("restored")
+def test_who_has_said_where_libraries_write_is_left_alone(monkeypatch):
+    stream, own = io.StringIO(), logging.NullHandler()
+    monkeypatch.setattr(sys, "stderr", stream)
+    monkeypatch.setattr(logging.getLogger(), "handlers", [own])
+    log_to_stderr()
+    logging.getLogger("library").error("it went wrong")
+    assert logging.getLogger().handlers == [own]
+    assert stream.getvalue() == ""
+
+
+def of_server(message, *args, thread="ThreadPoolExecutor-0_0", exc_info=None):
+    record = logging.makeLogRecord(
+        {"msg": message, "args": args, "threadName": thread, "exc_info": exc_info}
+    )
+    assert without_requests(record)
+    return logging.Formatter("%(message)s").format(record)
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ("Invalid HTTP request line: 'GET /auth/callback?code=S3CRET'", "request line: ..."),
+        ('Invalid HTTP Header: "S3CRET\'"', "Header: ..."),
+        ("Invalid chunk size: b'S3CRET'", "chunk size: ..."),
+        ("Request Line is too large (9000 > 8190)", "too large (9000 > 8190)"),
+    ],
+)
+def test_what_the_server_refuses_is_told_without_quoting_it(written, told):
+    line = of_server(f"Invalid request from ip=192.0.2.1: {written}")
+    assert line.startswith("Invalid request from ip=192.0.2.1: ")
+    assert line.endswith(told)
+    assert "S3CRET" not in line
+
+
+def raised():
+    try:
+        int("S3CRET")
+    except ValueError:
+        return sys.exc_info()
+
+
+def test_what_fails_in_the_server_is_told_by_its_place_and_without_a_query():
+    line = of_server("Error handling %s %s", "GET", "/x?code=S3CRET", exc_info=raised())
+    assert line.startswith("Error handling GET /x...\nValueError\n")
+    assert "test_log.py" in line
+    assert "S3CRET" not in line
+
+
+def test_what_the_servers_main_thread_says_is_left_as_it_is():
+    line = of_server("Exception in %r", "boot", thread="MainThread", exc_info=raised())
+    assert line.startswith("Exception in 'boot'\nTraceback")
+    assert "ValueError: invalid literal" in line

@@ -13,6 +13,7 @@ from bff.declare.config import assemble
 from bff.declare.load import parse
 from bff.declare.settings import Settings
 from bff.dev.stub import StubReply, StubServices
+from bff.errors import ConfigError
 from bff.model.principal import NOBODY, Principal
 
 PERSON = {"scopes": frozenset({"orders.read", "profile"})}
@@ -218,3 +219,48 @@ def test_the_scheme_is_read_whatever_its_case(mobile, scheme):
         headers={"Authorization": f"{scheme} {mobile.token()}"},
     )
     assert reply.status_code == 200
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/mobile/me#/mobile/all",
+        "/mobile/me?/mobile/all",
+        "/mobile/me%23/mobile/all",
+        "/mobile/me%3F/mobile/all",
+        "/mobile/me;/mobile/all",
+        "/mobile/all/../me",
+        "/mobile/all/%2e%2e/me",
+        "/mobile/all%2f..%2fme",
+        "/mobile//me",
+        "//mobile/me",
+        "/mobile/./me",
+        "/mobile/me/",
+        "/MOBILE/me",
+        "/mobile/me%00",
+    ],
+)
+def test_no_way_of_writing_a_path_makes_a_view_for_people_public(mobile, path):
+    client = mobile.app.test_client()
+    reply = client.get(path, base_url="https://shop.example")
+    assert reply.status_code in (301, 308, 400, 401, 404)
+    assert mobile.stubs.requests() == []
+
+
+@pytest.mark.parametrize("agent", ["kube-probe/1.29", "GoogleHC/1.0", "ELB-HealthChecker/2.0", ""])
+def test_what_the_client_says_it_is_decides_nothing(mobile, agent):
+    client = mobile.app.test_client()
+    reply = client.get("/mobile/me", base_url="https://shop.example", headers={"User-Agent": agent})
+    assert reply.status_code == 401
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["*", "https://*.example", "https://.*", "null", "https://shop.example/", "shop.example"],
+)
+def test_origins_are_exact_or_the_configuration_is_wrong(origin):
+    text = f"version: 1\nfrontends: {{web: {{access: session, origins: ['{origin}']}}}}\n"
+    text += "services: {users: {url: 'http://users'}}\n"
+    view = parse("get: /me\ncall: {get: users:/me}", "me.yaml", {})
+    with pytest.raises(ConfigError, match="exact origin"):
+        assemble(parse(text, "bff.yaml", {}), {"me": view}, {})

@@ -1,6 +1,7 @@
 """Signing in and out against a provider over real sockets; the browser is Flask's test client."""
 
 from contextlib import ExitStack
+from dataclasses import replace
 from types import SimpleNamespace
 from urllib.parse import parse_qsl, urlsplit
 
@@ -81,16 +82,25 @@ def site(tmp_path):
         config = assemble(parse(text, "bff.yaml", {}), views, {})
         exchange = PoolExchange(config.services, 8)
         stack.callback(exchange.close)
-        app = create_app(
-            check_config(config),
-            Settings(tmp_path, management_bind=None, state=tmp_path),
-            exchange=exchange,
-            now=wall,
-            audit=heard.append,
-            listener=answered.append,
-            development=True,
+
+        def started(**session):
+            rules = replace(config.session, **session)
+            return create_app(
+                check_config(replace(config, session=rules)),
+                Settings(tmp_path, management_bind=None, state=tmp_path),
+                exchange=exchange,
+                now=wall,
+                audit=heard.append,
+                listener=answered.append,
+                development=True,
+            )
+
+        def restarted(secrets):
+            return SimpleNamespace(app=started(secrets=tuple(secrets)))
+
+        yield SimpleNamespace(
+            app=started(), idp=idp, wall=wall, heard=heard, stubs=stubs, restarted=restarted
         )
-        yield SimpleNamespace(app=app, idp=idp, wall=wall, heard=heard, stubs=stubs)
 
 
 def led_to(reply):
@@ -395,7 +405,9 @@ def test_signing_out_ends_the_session_and_says_where_the_provider_ends_its_own(s
     given = browser.cookie.value
     token = browser.get("/web/me").json["token"].removeprefix("Bearer ")
     reply = browser.get("/auth/logout?return_to=/bye", method="POST")
-    url = reply.json["logout_url"]
+    ours = reply.json["logout_url"]
+    assert ours.startswith("/auth/logout/provider?to=")
+    url = browser.go(ours).headers["Location"]
     assert url.startswith(f"{site.idp.issuer}/oauth/end-session?")
     assert browser.cookie is None
     other = Browser(site)
@@ -408,9 +420,23 @@ def test_signing_out_ends_the_session_and_says_where_the_provider_ends_its_own(s
     assert back.headers["Location"] == "/bye"
 
 
-@pytest.mark.parametrize("query", ["", "state=", "state=00", "state=xyz", "state=" + "ab" * 100])
-def test_coming_back_from_a_sign_out_with_no_state_of_ours_leads_to_the_start(site, query):
-    assert Browser(site).go(f"/auth/logged-out?{query}").headers["Location"] == "/"
+@pytest.mark.parametrize("given", ["", "=", "=00", "=xyz", "=é", "=" + "ab" * 100])
+def test_coming_back_from_a_sign_out_with_no_state_of_ours_leads_to_the_start(site, given):
+    assert Browser(site).go(f"/auth/logged-out?state{given}").headers["Location"] == "/"
+    assert Browser(site).go(f"/auth/logout/provider?to{given}").headers["Location"] == "/"
+
+
+def test_what_leads_out_leads_back_nowhere_and_neither_for_ever(site):
+    browser = Browser(site)
+    browser.sign_in()
+    ours = browser.get("/auth/logout?return_to=/bye", method="POST").json["logout_url"]
+    state = dict(parse_qsl(urlsplit(browser.go(ours).headers["Location"]).query))["state"]
+    out = ours.partition("to=")[2]
+    assert browser.go(f"/auth/logged-out?state={out}").headers["Location"] == "/"
+    assert browser.go(f"/auth/logout/provider?to={state}").headers["Location"] == "/"
+    site.wall.at += 601
+    assert browser.go(ours).headers["Location"] == "/"
+    assert browser.go(f"/auth/logged-out?state={state}").headers["Location"] == "/"
 
 
 def test_a_plain_form_signs_out_and_is_redirected(site):
@@ -577,3 +603,72 @@ def test_a_second_provider_sends_people_back_to_a_path_of_its_own(site):
     assert browser.go(elsewhere).status_code == 400
     assert browser.cookie is None
     assert browser.go(back).status_code == 200
+
+
+def logout_token(site, **claims):
+    """What the provider sends to the back channel when somebody signs out there."""
+    now = int(site.wall.at)
+    events = {"http://schemas.openid.net/event/backchannel-logout": {}}
+    content = {"aud": "shop", "sub": "ada", "iat": now, "exp": now + 120, "events": events}
+    signer = site.idp.tokens._signer
+    return signer._sign("logout+jwt", {**content, **claims}, 120)
+
+
+def told(site, token):
+    return site.app.test_client().post(
+        "/auth/backchannel-logout", base_url=HOST, data={"logout_token": token}
+    )
+
+
+def test_the_provider_signs_a_person_out_everywhere(site):
+    browsers = [Browser(site), Browser(site)]
+    for each in browsers:
+        each.sign_in()
+    reply = told(site, logout_token(site))
+    assert (reply.status_code, reply.headers["Cache-Control"]) == (200, "no-store")
+    assert [each.get("/web/me").status_code for each in browsers] == [401, 401]
+    ended = [each for each in site.heard if each.what == "ended"]
+    assert [(each.subject, each.reason) for each in ended] == [("ada", "backchannel")] * 2
+
+
+def test_a_logout_token_counts_once(site):
+    token = logout_token(site)
+    assert told(site, token).status_code == 200
+    browser = Browser(site)
+    browser.sign_in()
+    reply = told(site, token)
+    assert (reply.status_code, reply.headers["Cache-Control"]) == (400, "no-store")
+    assert browser.get("/web/me").status_code == 200
+    assert told(site, logout_token(site)).status_code == 200
+    assert browser.get("/web/me").status_code == 401
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [{"aud": "other"}, {"events": {}}, {"nonce": "n"}, {"sub": "grace"}],
+)
+def test_a_logout_token_that_is_not_for_this_person_ends_nothing(site, claims):
+    browser = Browser(site)
+    browser.sign_in()
+    reply = told(site, logout_token(site, **claims))
+    assert reply.status_code == (200 if claims.get("sub") else 400)
+    assert browser.get("/web/me").status_code == 200
+
+
+@pytest.mark.parametrize("token", ["", "x", "a.b.c", "é", "x" * 20_000])
+def test_what_is_no_logout_token_is_400(site, token):
+    assert told(site, token).status_code in (400, 413)
+
+
+def test_sessions_outlive_a_secret_that_is_replaced(site):
+    """By the app as a whole: the new secret seals, the old one opens."""
+    browser = Browser(site)
+    browser.sign_in()
+    given = browser.cookie.value
+    later = site.restarted(secrets=["n" * 40, "0123456789012345678901234567890123456789"])
+    other = Browser(later)
+    other.client.set_cookie(COOKIE, given, domain="shop.example", secure=True)
+    assert other.get("/web/me").status_code == 200
+    gone = Browser(site.restarted(secrets=["n" * 40]))
+    gone.client.set_cookie(COOKIE, given, domain="shop.example", secure=True)
+    assert gone.get("/web/me").status_code == 401

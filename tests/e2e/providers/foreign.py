@@ -1,4 +1,8 @@
-"""OpenID providers that this project did not write, each in a process of its own."""
+"""OpenID providers that this project did not write, and the app with one of them.
+
+Each runs in a process of its own. The service behind the app takes a token only if the provider
+that it is from does.
+"""
 
 import json
 import shutil
@@ -9,9 +13,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from tests.e2e.serving import ROOT, running
+import httpx
+
+from bff.dev.stub import StubReply, StubRequest, StubServices
+from tests.e2e.serving import ROOT, Served, running, served
 
 ACCOUNTS: Final = ({"sub": "ada", "email": "ada@example.org"}, {"sub": "grace"})
+_CONFIG: Final = """
+frontends: {{web: {{access: session}}}}
+session: {{secrets: ["0123456789012345678901234567890123456789"]}}
+services: {{users: {{url: "{users}", timeout: 5s, credentials: session}}}}
+providers:
+  main: {provider}
+"""
+_ME: Final = """
+get: /me
+timeout: 10s
+call: {get: "users:/me"}
+"""
 _INSTALLED: Final = ROOT / "build/npm/node_modules"
 
 
@@ -53,3 +72,31 @@ def from_npm(folder: Path, port: int, client: Mapping[str, Any]) -> Iterator[Fro
     command = [node, str(folder / "provider.mjs"), str(port), json.dumps(client)]
     with running(command, log, f"{issuer}/.well-known/openid-configuration"):
         yield FromNpm(issuer, log)
+
+
+class Users:
+    """A service that knows of a person what the provider tells it for their token."""
+
+    def __init__(self, userinfo: str) -> None:
+        self._userinfo = userinfo
+
+    def __call__(self, request: StubRequest) -> StubReply:
+        token = request.header("Authorization") or ""
+        told = httpx.get(self._userinfo, headers={"Authorization": token})
+        if told.status_code != httpx.codes.OK:
+            return StubReply.problem(401, "The provider does not know this token")
+        return StubReply.json({**told.json(), "token": token})
+
+
+@contextmanager
+def app_before(folder: Path, port: int, userinfo: str, provider: str) -> Iterator[Served]:
+    """Run the app, with `/web/me` for what `Users` says.
+
+    Args:
+        userinfo: the address at the provider.
+        provider: how it is declared.
+    """
+    with StubServices({"users": Users(userinfo)}) as stubs:
+        config = _CONFIG.format(users=stubs.urls["users"], provider=provider)
+        with served(folder / "app", config, {"me": _ME}, workers=2, port=port) as app:
+            yield app

@@ -92,8 +92,10 @@ class RotatingProvider(ScriptedProvider):
             return sign_in.alive
 
     def _revoked(self, asked: Asked) -> tuple[int, Any]:
+        number, count = _parts(asked.form["token"])
         with self._lock:
-            self.sign_ins[_parts(asked.form["token"])[0]].alive = False
+            sign_in = self.sign_ins[number]
+            sign_in.alive &= sign_in.number != count  # another one is past being revoked
         return 200, {}
 
     def _tokens(self, number: int, count: int, lasts: int) -> dict[str, Any]:

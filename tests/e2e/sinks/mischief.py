@@ -1,5 +1,6 @@
 """All that goes well and all that goes wrong, with every secret in its place and out of it."""
 
+import socket
 from base64 import b64encode
 from secrets import token_urlsafe
 from typing import Final
@@ -27,9 +28,8 @@ _NO_HTTP: Final = (
     "GET / HTTP/1.1\r\nHost: {host}\r\nContent-Length: {access}\r\n\r\n",
     "GET / HTTP/1.1\r\nHost: {host}\r\nExpect: {access}\r\n\r\n",
     "GET / HTTP/1.1\r\nHost: {access}\r\nConnection: close\r\n\r\n",
-    "POST /auth/logout HTTP/1.1\r\nHost: {host}\r\nTransfer-Encoding: chunked\r\n\r\n{access}\r\n",
-    "POST /auth/logout HTTP/1.1\r\nHost: {host}\r\nTransfer-Encoding: chunked\r\n"
-    "\r\n5\r\nhello{access}\r\n",
+    "POST / HTTP/1.1\r\nHost: {host}\r\nTransfer-Encoding: chunked\r\n\r\n{access}\r\n",
+    "POST / HTTP/1.1\r\nHost: {host}\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx{access}\r\n",
     "GET / HTTP/1.1\r\nHost: {host}\r\nCookie: {cookie}",
     "POST /auth/logout?code={code} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 99\r\n\r\n{access}",
     "GET /auth/callback?code={code}&x={long} HTTP/1.1\r\nHost: {host}\r\n\r\n",
@@ -74,8 +74,8 @@ def sign_ins_go_wrong(visitor: Visitor) -> None:
         visitor.callback(where, error="access_denied", error_description=code, **iss),
         visitor.callback(where, error=code, error_uri=f"https://other.example/{code}", **iss),
         f"/auth/callback?code={code}&state={code}",
-        f"/auth/callback/{code}",
-        f"/auth/login/{code}?return_to=https://other.example/{code}",
+        f"/auth/callback/other?code={code}",
+        f"/auth/login/other?return_to=https://other.example/{code}",
         f"/auth/login?prompt={code}",
         f"/auth/login?acr_values={code}%0a",
     ):
@@ -113,11 +113,10 @@ def requests_go_wrong(visitor: Visitor) -> None:
             visitor.ask(path, **headers)
     for path in (
         f"/web/me?access_token={access}&code={session}",
-        f"/web/{access}",
-        f"/auth/sessions/{session}?code={session}",
+        f"/auth/sessions/other?code={session}",
         f"/auth/logged-out?state={access}",
         f"/auth/backchannel-logout?logout_token={FORGED}",
-        f"//{access}@other.example/auth/callback?code={session}",
+        f"//other.example/auth/callback?code={session}",
     ):
         visitor.go(path)
         visitor.ask(path, "POST", f"code={access}")
@@ -127,17 +126,13 @@ def requests_go_wrong(visitor: Visitor) -> None:
     rest = {"long": "x" * 9000, "many": "X: y\r\n" * 101, "host": visitor.host}
     code = visitor.secrets.add("authorization code", quote(token_urlsafe(32)))
     for text in _NO_HTTP:
-        visitor.raw(text.format(code=code, cookie=cookie, access=access, **rest))
+        visitor.refused += visitor.raw(text.format(code=code, cookie=cookie, access=access, **rest))
 
 
 def the_provider_is_away(visitor: Visitor, back: str) -> None:
     """It does not answer: to `back`, a callback; and to a refresh."""
     assert visitor.go(back).status == 503
-    until(
-        "a refresh fails",
-        lambda: print(visitor.ask("/web/me")) or visitor.answers[-1].status == 503,
-        3,
-    )
+    until("a refresh fails", lambda: visitor.ask("/web/renew").status == 503)
     visitor.begin()  # where it is, is still known
 
 
@@ -148,7 +143,8 @@ def the_grant_ends(visitor: Visitor, secret: str) -> None:
     where = urlsplit(visitor.begin())
     headers = {"Authorization": f"Basic {proof}", "Content-Type": FORM}
     assert asked(where.port, "POST", "/oauth/revoke", form, headers).status == 200
-    until("the session ends", lambda: visitor.ask("/web/me").status == 401)
+    visitor.ask("/web/renew")
+    until("the session ends", lambda: visitor.ask("/web/renew") and not visitor.signed_in)
 
 
 def the_store_is_away(visitor: Visitor, back: str) -> None:
@@ -161,5 +157,28 @@ def the_store_is_away(visitor: Visitor, back: str) -> None:
 
 
 def signs_out(visitor: Visitor) -> None:
+    """Here; and at the provider, which then says so (back-channel)."""
+    visitor.sign_in()
     answer = visitor.ask("/auth/logout", "POST")
     assert answer.json["logout_url"], answer
+    visitor.sign_in()
+    visitor.sign_out_at_provider()
+    until("it has said so", lambda: not visitor.signed_in)
+
+
+def the_provider_is_abused(visitor: Visitor, secret: str) -> None:
+    """What it refuses has secrets in it, too."""
+    tokens, port = visitor.sign_in().note_tokens(), urlsplit(visitor.begin()).port
+    code = visitor.secrets.add("authorization code", token_urlsafe(32))
+    form = {"code": code, "refresh_token": tokens["refresh"], "code_verifier": code}
+    typed = {"Content-Type": FORM}
+    proof = {**typed, "Authorization": "Basic " + b64encode(f"shop:{secret}".encode()).decode()}
+    wrong = {**typed, "Authorization": f"Basic {secret}"}
+    for kind in ("authorization_code", "refresh_token", "client_credentials", "", code):
+        for headers in (proof, wrong, typed):
+            asked(port, "POST", "/oauth/token", urlencode({"grant_type": kind, **form}), headers)
+    for path in (f"authorize?state={code}", f"end-session?id_token_hint={tokens['id']}", code):
+        asked(port, "GET", f"/oauth/{path}", None, {"Cookie": f"x={tokens['access']}"})
+    for text in _NO_HTTP[:4]:
+        with socket.create_connection(("127.0.0.1", port or 0), timeout=5) as line:
+            line.sendall(text.format(code=code, host="127.0.0.1").encode("latin-1"))

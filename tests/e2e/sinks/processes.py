@@ -22,17 +22,23 @@ def app() -> "Flask":
     from bff.declare.settings import Settings
 
     if file := os.environ.get("LIBRARIES_LOG"):
-        logging.basicConfig(filename=file, level=logging.DEBUG, force=True)
+        root, also = logging.getLogger(), logging.FileHandler(file)
+        also.setFormatter(logging.Formatter(logging.BASIC_FORMAT))
+        root.addHandler(also)
+        root.setLevel(logging.DEBUG)
     settings = Settings.from_env()
-    return create_app(snapshot.current(settings.config), settings, development=True)
+    made = create_app(snapshot.current(settings.config), settings, development=True)
+    logging.getLogger("flask_cors").setLevel(logging.NOTSET)  # it has set its own
+    return made
 
 
 def provider() -> None:
     from bff.cli.local_app import provider as demo
 
     word = os.environ["PLANTED"]
-    print(f"print {word}", flush=True)
-    print(f"stderr {word}", file=sys.stderr, flush=True)
+    for place in (sys.stdout, sys.stderr):
+        place.write(f"{place.name} {word}\n")
+        place.flush()
     logging.getLogger("werkzeug").error("log %s", word)
     demo()
 

@@ -47,12 +47,13 @@ class Chain:
     folder: Path
     secrets: Secrets
     planted: str
+    client_secret: str
     visitor: Visitor
     direct: Visitor
     redis: RedisServer
     stores: Mapping[str, Store]
     processes: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
-    stack: ExitStack = field(default_factory=ExitStack)
+    stack: ExitStack = field(default_factory=ExitStack, repr=False)
 
     def start(self, name: str, words: list[str], environ: Mapping[str, str]) -> None:
         """Have a process run, with nothing but this environment, and write to a file of its own."""
@@ -93,8 +94,9 @@ class Chain:
         for path in (self.folder / "state").iterdir():
             path.unlink()
         (self.folder / "state/sessions.db").write_bytes(b"no database" * 1000)
-        self.processes["app"].send_signal(signal.SIGHUP)
-        until("the store is away", lambda: self.visitor.ask("/readyz").status == 503)
+        for worker in _family(self.processes["app"].pid)[1:]:
+            os.kill(worker, signal.SIGKILL)
+        until("another worker", lambda: self.visitor.ask("/livez").status == 200)
 
 
 @contextmanager
@@ -119,12 +121,13 @@ def chain(folder: Path) -> Iterator[Chain]:
             folder,
             secrets,
             planted,
+            client,
             Visitor(front, host, secrets, seal, stores["sqlite"]),
             Visitor(direct, host, secrets, seal, stores["redis"]),
             redis,
             stores,
-            stack=stack,
         )
+        stack.callback(made.stack.close)
         environ = {
             "PATH": os.environ["PATH"],
             "PYTHONDONTWRITEBYTECODE": "1",

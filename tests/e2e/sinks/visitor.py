@@ -48,7 +48,9 @@ class Visitor:
     def __init__(self, port: int, host: str, secrets: Secrets, seal: Seal, store: Store) -> None:
         self.port, self.host, self.secrets = port, host, secrets
         self.answers: list[Answer] = []
+        self.refused = b""  # answers to what is no HTTP
         self.cookies: dict[str, str] = {}
+        self._provider, self._cookie = 0, ""
         self._seal = seal
         self._sessions = Sessions(store, seal, SessionRules(), time.time)
 
@@ -92,11 +94,23 @@ class Visitor:
         """Be at the demo provider, which asks nobody; the way back."""
         parts = urlsplit(where)
         answer = asked(parts.port, "GET", f"{parts.path}?{parts.query}", None, {})
-        cookie = answer.header("Set-Cookie").partition(";")[0].partition("=")[2]
-        self.secrets.add("provider's cookie", cookie)
+        self._provider, self._cookie = (
+            parts.port or 0,
+            answer.header("Set-Cookie").partition(";")[0],
+        )
+        self.secrets.add("provider's cookie", self._cookie.partition("=")[2])
         back = urlsplit(answer.header("Location"))
         self.secrets.add("authorization code", dict(parse_qsl(back.query))["code"])
         return f"{back.path}?{back.query}"
+
+    @property
+    def signed_in(self) -> bool:
+        """Whether the app says so."""
+        return bool(self.ask("/auth/session").json["authenticated"])
+
+    def sign_out_at_provider(self) -> None:
+        answer = asked(self._provider, "GET", "/oauth/end-session", None, {"Cookie": self._cookie})
+        assert answer.status == 200, answer
 
     def callback(self, state_of: str, **query: str) -> str:
         """A way back that no provider has sent: with the state of where it was begun."""
@@ -121,14 +135,15 @@ class Visitor:
             "id": self.secrets.add("ID token", kept.tokens.id_token),
         }
 
-    def raw(self, content: str) -> None:
-        """Send what need not be HTTP, hang up half-way, and wait until the other side does too."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=5) as line:
-            with suppress(ConnectionError):
-                line.sendall(content.encode("latin-1"))
-                line.shutdown(socket.SHUT_WR)
-                while line.recv(65536):
-                    pass
+    def raw(self, content: str) -> bytes:
+        """Send what need not be HTTP, and hang up soon; what has come back until then."""
+        got = b""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=0.1) as line:
+            line.sendall(content.encode("latin-1"))
+            with suppress(TimeoutError, ConnectionError):
+                while chunk := line.recv(65536):
+                    got += chunk
+        return got
 
     def _keep(self, answer: Answer) -> None:
         for name, value in answer.headers:

@@ -4,5 +4,5 @@ import os
 from pathlib import Path
 
 _shipped = Path("config/gunicorn.conf.py")
-exec(compile(_shipped.read_text(), str(_shipped), "exec"))
+exec(compile(_shipped.read_text(), str(_shipped), "exec"))  # noqa: S102 - as gunicorn does it
 loglevel = os.environ["GUNICORN_LEVEL"]

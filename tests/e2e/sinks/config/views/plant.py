@@ -8,7 +8,10 @@ import bff
 from bff.observe.events import Audited
 from bff.observe.log import log_audit, logger
 
-LIBRARIES = ("authlib", "flask-limiter", "flask_cors", "httpcore", "httpx", "joserfc", "redis")
+LIBRARIES = (
+    *("authlib", "flask-limiter", "flask_cors", "httpcore", "httpx", "joserfc", "redis"),
+    "werkzeug",
+)
 
 
 @bff.view(
@@ -25,14 +28,15 @@ def plant(ask):
     server = logging.getLogger("gunicorn.error")
     server.error("server %s", word)
     try:
-        raise RuntimeError(word)
-    except RuntimeError:
+        {}[word]
+    except KeyError:
         logger.exception("log of an exception")
         server.exception("server's of an exception")
     for name in LIBRARIES:
         for level in (logging.DEBUG, logging.ERROR):
             logging.getLogger(name).log(level, "%s %s", name, word)
-    print("print", word, flush=True)
-    print("stderr", word, file=sys.stderr, flush=True)
+    for place in (sys.stdout, sys.stderr):
+        place.write(f"{place.name} {word}\n")
+        place.flush()
     warnings.warn(f"warning {word}", stacklevel=1)
     return {"answer": word}

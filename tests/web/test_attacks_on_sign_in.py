@@ -1,4 +1,4 @@
-"""What a review of signing in found, over the real app: each of these fails until it is mended."""
+"""What somebody who means ill, or bad luck, can do to people who sign in: nothing."""
 
 import threading
 from collections import Counter

@@ -1,4 +1,4 @@
-"""What a review of sessions and tokens found: each of these fails until it is mended."""
+"""What somebody who means ill, or bad luck, can do to sessions and tokens: nothing."""
 
 from dataclasses import asdict
 

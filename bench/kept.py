@@ -1,0 +1,150 @@
+"""What is kept, under load: a person's page beside a bare route, and a public one behind nginx."""
+
+import os
+import re
+import shutil
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from time import time
+from typing import Any, Final
+from urllib.request import Request, urlopen
+
+from bench.contenders import ROOT, THREADS, Contender
+from bench.processes import Failed, Server, free_ports
+from bench.rounds import measure
+from bench.upstream import find
+from bff.auth.login import SignedIn, Tokens
+from bff.auth.seal import Seal
+from bff.auth.session import Sessions
+from bff.auth.stores import open_store
+from bff.model.access import SessionRules
+
+PERSON, BARE = "bff, kept, per person", "Flask, the same bytes"
+PUBLIC, EDGE = "bff, kept, public", "nginx, kept, public"
+DEAREST: Final = 2.0  # times the CPU of the bare route that a kept page of a person may cost
+LEAST: Final = 20.0  # times the app's own rate that nginx must have for the same CPU
+_SECRET: Final = "only-for-the-benchmark-and-for-nobody-else"  # noqa: S105 - it protects nothing
+_BIN: Final = Path(sys.executable).parent
+
+
+@dataclass(frozen=True, slots=True)
+class Kept(Contender):
+    """A contender that needs no upstream; `headers` are what its clients send."""
+
+    headers: tuple[str, ...] = ()
+
+
+def start_kept(scratch: Path, upstream: int, stop: list[Server]) -> list[Kept]:
+    """Start the app with a session in its store, the bare route, and nginx in front of the app."""
+    app, management, bare, edge = free_ports(4)
+    state = scratch / "state"
+    state.mkdir(mode=0o700)
+    headers = (f"Cookie: {_session(state)}", "X-CSRF: 1")
+    env = {"BENCH_UPSTREAM": f"http://127.0.0.1:{upstream}", "PYTHONPATH": str(ROOT)}
+    settings = {
+        "BFF_BIND": f"127.0.0.1:{app}",
+        "BFF_MANAGEMENT_BIND": f"127.0.0.1:{management}",
+        "BFF_WORKERS": "1",
+        "BFF_THREADS": str(THREADS),
+        "BFF_STATE": str(state),
+        "BENCH_SECRET": _SECRET,
+    }
+
+    def start(name: str, port: int, command: list[str], more: Mapping[str, str]) -> Server:
+        log = scratch / f"kept-{port}.log"
+        stop.append(Server(name, command, {**env, **more}, port, log))
+        stop[-1].wait_until_up()
+        return stop[-1]
+
+    words = ["--config", "bench/config", "--gunicorn-config", "config/gunicorn.conf.py"]
+    served = start(PERSON, app, [str(_BIN / "bff"), "serve", *words], settings)
+    person = Kept(PERSON, served, "/person/page/7", 0, headers)
+    body = scratch / "body"
+    body.write_bytes(_answer(person))
+    peers = ["--config", "bench/peers/gunicorn_settings.py", "bench.peers.flask_bytes:app"]
+    own = {"BENCH_BIND": f"127.0.0.1:{bare}", "BENCH_BODY": str(body)}
+    flask = start(BARE, bare, [str(_BIN / "gunicorn"), *peers], own)
+    front = start(EDGE, edge, _nginx(scratch / "edge", edge, app), {})
+    kept = [
+        person,
+        Kept(BARE, flask, "/bytes", 0),
+        Kept(PUBLIC, served, "/web/offers", 0),
+        Kept(EDGE, front, "/web/offers", 0),
+    ]
+    for each in kept:
+        _answer(each)  # from now on it is there
+    return kept
+
+
+def measure_kept(kept: list[Kept], upstream: Server, rounds: int, seconds: int) -> dict[str, Any]:
+    """Rates and costs; ratios round by round."""
+    found: dict[str, list[Any]] = {each.name: [] for each in kept}
+    for turn in range(rounds):
+        for each in kept[turn % len(kept) :] + kept[: turn % len(kept)]:
+            found[each.name].append(measure(each, upstream, seconds, 1, each.headers))
+    pairs = zip(found[PERSON], found[BARE], strict=True)
+    dearer = median(person.cpu / bare.cpu for person, bare in pairs)
+    # with the same CPU: the load shares this machine, and takes more of it than nginx does
+    fronts = zip(found[EDGE], found[PUBLIC], strict=True)
+    faster = median(app.cpu / front.cpu for front, app in fronts)
+    return {
+        "medians": {
+            name: {
+                "rate": round(median(each.rate for each in measured), 1),
+                "p99": round(median(each.p99 for each in measured), 3),
+                "cpu": round(median(each.cpu for each in measured), 3),
+            }
+            for name, measured in found.items()
+        },
+        "cost_beside_a_bare_route": round(dearer, 2),
+        "rate_of_nginx_for_the_same_cpu": round(faster, 1),
+    }
+
+
+def _session(state: Path) -> str:
+    """A session in the app's store; its cookie."""
+    rules = SessionRules(secrets=(_SECRET,))
+    store = open_store(rules.store, state / "sessions.db", time)
+    tokens = Tokens(access="unused", expires=time() + 3600, refresh="")
+    claims = {"name": "Ada"}
+    ada = SignedIn("https://id.example", "ada", "sid", "", None, claims, tokens)
+    given = Sessions(store, Seal([_SECRET]), rules, time).create(ada, "main", "bench", {})
+    store.close()
+    return f"dev-bff={given}"  # its name on plain http at loopback
+
+
+def _nginx(folder: Path, port: int, app: int) -> list[str]:
+    """The shipped nginx, without limits, for whoever runs this."""
+    (folder / "conf.d").mkdir(parents=True)
+    values = dict(
+        line.split("=", 1)
+        for line in (ROOT / "nginx/defaults.env").read_text().splitlines()
+        if not line.startswith("#")
+    )
+    values |= {"BFF_NGINX_LISTEN": f"127.0.0.1:{port}", "BFF_NGINX_UPSTREAM": f"127.0.0.1:{app}"}
+    values |= {"BFF_NGINX_RATE": "1000000r/s", "BFF_NGINX_BURST": "1000000"}
+    values |= {"BFF_NGINX_CONNECTIONS": "10000", "BFF_NGINX_CACHE": str(folder / "kept")}
+    template = (ROOT / "nginx/templates/bff.conf.template").read_text()
+    text = re.sub(r"\$\{(BFF_\w+)\}", lambda found: values[found[1]], template)
+    text = text.replace("/dev/stdout", str(folder / "access.log"))
+    (folder / "conf.d/bff.conf").write_text(text)
+    edge = 'map $path_only $bff_edge { default off; "~^/web/offers$" edge; }\n'
+    temporary = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    paths = "".join(f"{name}_temp_path {folder}/{name};\n" for name in temporary)
+    (folder / "conf.d/own.conf").write_text(edge + paths)
+    shutil.copy(ROOT / "nginx/nginx.conf", folder)
+    here = f"pid {folder}/pid; daemon off;" + ("user root;" if os.geteuid() == 0 else "")
+    return [find("nginx"), "-p", str(folder), "-c", str(folder / "nginx.conf"), "-g", here]
+
+
+def _answer(each: Kept) -> bytes:
+    """One answer, as wrk will ask for it."""
+    headers = dict(header.split(": ", 1) for header in each.headers)
+    with urlopen(Request(each.url, headers=headers), timeout=10) as reply:  # noqa: S310 - http
+        if reply.status != 200:  # noqa: PLR2004 - OK
+            raise Failed(f"{each.name} answers {reply.status}")
+        body: bytes = reply.read()
+        return body

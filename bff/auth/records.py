@@ -1,0 +1,57 @@
+"""What the store holds of a session: sealed, and read as far as this version of ours knows it."""
+
+from collections.abc import Mapping
+from dataclasses import MISSING, asdict, fields
+from typing import Any, Final
+
+import orjson
+
+from bff.auth.seal import BadSeal, Seal
+from bff.auth.store import Entry
+from bff.errors import SignInFailed
+
+_MOST_BYTES: Final = 256 * 1024  # of one record
+
+
+class Records:
+    """Dataclasses as entries of a store, each sealed for its own key."""
+
+    def __init__(self, seal: Seal) -> None:
+        self._seal = seal
+
+    def sealed(self, name: str, value: Any) -> bytes:
+        """A dataclass as it is kept under `name`, and there only.
+
+        Raises:
+            SignInFailed: it holds what nobody can keep.
+        """
+        try:
+            content = orjson.dumps(asdict(value))
+        except (TypeError, RecursionError):
+            raise SignInFailed("the provider's claims are nested too deeply") from None
+        if len(content) > _MOST_BYTES:
+            raise SignInFailed("the provider's claims and tokens are too large to be kept")
+        return self._seal.seal(content, name)
+
+    def opened(self, name: str, entry: Entry | None, kind: type) -> dict[str, Any] | None:
+        """What is in an entry, as far as this version of ours knows it.
+
+        One that no secret of ours opens any more is none, and neither is one that lacks something.
+        """
+        if entry is None:
+            return None
+        try:
+            content: dict[str, Any] = orjson.loads(self._seal.open(entry.value, name))
+        except BadSeal:
+            return None
+        return known(kind, content)
+
+
+def known(kind: type, content: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The fields of a record of ours; none if it lacks one. Another version may have written it."""
+    for each in fields(kind):
+        needed = each.default is MISSING and each.default_factory is MISSING
+        if needed and each.name not in content:
+            return None
+    names = {each.name for each in fields(kind)}
+    return {name: value for name, value in content.items() if name in names}
