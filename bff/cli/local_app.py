@@ -87,14 +87,12 @@ def app() -> "Flask":
 
 def _replayed(local: Local, checked: "Checked", settings: "Settings") -> "Flask":
     """The app on recordings, which need no port and no server."""
-    from random import Random
-
     from bff.app import create_app
     from bff.dev.replay import replay_of
     from bff.dev.stub_replay import read_latency
     from bff.dev.unmatched import refuse_unmatched
 
-    latency = read_latency(local.latency, Random())  # noqa: S311 - it spreads what one waits
+    latency = read_latency(local.latency)
     replay = replay_of(Path(local.replay), checked.config.services, latency)
     made = create_app(checked, settings, exchange=replay, timing=True, development=True)
     refuse_unmatched(made, replay)

@@ -82,8 +82,6 @@ def command(
       bff stub --control-port 9000
       curl -X PUT http://127.0.0.1:9000/services/orders -d '{"state": "down"}'
     """  # noqa: D301 - \b is click's: keep these lines as they are
-    from random import Random
-
     from bff.dev.recording import RecordingError
     from bff.dev.stub import StubServices
     from bff.dev.stub_replay import read_latency, replay
@@ -95,7 +93,7 @@ def command(
         for number in (signal.SIGINT, signal.SIGTERM)
     }
     try:
-        takes = read_latency(latency, Random())  # noqa: S311
+        takes = read_latency(latency)
         tapes = tapes_of(recordings)
         answerers = {name: replay(tape, takes) for name, tape in tapes.items()}
         services = StubServices(answerers, _read_ports(ports), control_port=control_port)

@@ -47,8 +47,9 @@ def replay(tape: Tape, latency: Latency) -> Answerer:
     return answer
 
 
-def read_latency(text: str, random: Random) -> Latency:
+def read_latency(text: str, random: Random | None = None) -> Latency:
     """Read `recorded`, `50ms` or `20ms-80ms` (evenly spread). Raises ValueError."""
+    dice = random or Random()  # noqa: S311 - it spreads what one waits
     if text == "recorded":
         return lambda entry: entry.time / 1000
     found = re.fullmatch(r"(\d{1,6})ms(?:-(\d{1,6})ms)?", text)
@@ -58,7 +59,7 @@ def read_latency(text: str, random: Random) -> Latency:
     most = int(found[2]) / 1000 if found[2] else least
     if most < least:
         raise ValueError(f"{text!r} should name the shorter time first")
-    return (lambda _: least) if least == most else (lambda _: random.uniform(least, most))
+    return (lambda _: least) if least == most else (lambda _: dice.uniform(least, most))
 
 
 def is_replayed(name: str) -> bool:

@@ -18,6 +18,7 @@ def refuse_unmatched(app: Flask, replay: ReplayExchange) -> None:
         missed = replay.missed(g.get("request_id", ""))
         if not missed:
             return response
+        missed = list({told(each): each for each in missed}.values())  # some are tried again
         sys.stderr.write("".join(f"{told(each)}\n" for each in missed))
         content = {"title": _TITLE, "status": 501, "missed": [_member(each) for each in missed]}
         refusal = Response(

@@ -6,7 +6,8 @@ Everything is imported by the fixture that needs it: a run that uses none of the
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from difflib import unified_diff
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from bff.dev.replay import ReplayExchange
     from bff.dev.tape import Tape
     from bff.testing.client import Client
+    from bff.testing.matrix import Cell
     from bff.testing.site import Time
     from bff.testing.upstream import Upstream
 
@@ -130,6 +132,56 @@ def client_for(
 
     yield make
     exchange.close()
+
+
+@pytest.fixture
+def failure_matrix(
+    request: pytest.FixtureRequest, bff_checked: Checked, recordings: ReplayExchange
+) -> Callable[..., Sequence[Cell]]:
+    """Break each service of a view in turn: `failure_matrix("home", "ada", plan="pro")`.
+
+    Fails where an answer is a 500 or late, or the view fails with nothing broken. With
+    `snapshots=True` it fails where a frontend would get something else than it did when the file
+    snapshots/VIEW.json was written; `--bff-update` writes it anew.
+    """
+    from bff.testing.client import somebody
+    from bff.testing.matrix import Asked, Matrix, snapshot, verdict
+
+    def run(
+        view: str,
+        subject: str | None = None,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: Any = None,
+        snapshots: bool = False,
+        **claims: Any,
+    ) -> Sequence[Cell]:
+        values = {name: [value] for name, value in (params or {}).items()}
+        asked = Asked(values, somebody(subject, claims), body)
+        cells = list(Matrix(bff_checked, recordings.tapes, view).cells(asked))
+        wrong = [
+            f"{each.frontend}, {each.service or 'nothing'} {each.broken}: {why}"
+            for each in cells
+            if (why := verdict(each, bff_checked, view))
+        ]
+        if wrong:
+            pytest.fail("\n".join(wrong))
+        if snapshots:
+            update = bool(request.config.getoption("--bff-update"))
+            _compare(request.path.parent / "snapshots" / f"{view}.json", snapshot(cells), update)
+        return cells
+
+    return run
+
+
+def _compare(file: Path, text: str, update: bool) -> None:  # noqa: FBT001 - an option's value
+    if update or not file.is_file():
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    before = file.read_text(encoding="utf-8")
+    if text != before:
+        lines = unified_diff(before.splitlines(), text.splitlines(), "before", "now", lineterm="")
+        pytest.fail(f"{file}: is not so any more; --bff-update writes it anew\n" + "\n".join(lines))
 
 
 @lru_cache(maxsize=8)
