@@ -32,6 +32,7 @@ from bff.upstream.exchange import Clock, Credentials, Effects, Exchange, SystemC
 from bff.upstream.guard import Guards
 from bff.upstream.pool import PoolExchange
 from bff.web import drain
+from bff.web.app import App
 from bff.web.authenticate import Authenticator
 from bff.web.cache_admin import CacheAdmin
 from bff.web.cookies import Cookies
@@ -116,7 +117,7 @@ def create_app(
     if cache:
         notes["cache"] = cache.away
 
-    app = Flask(__name__, static_folder=None)
+    app = App(__name__, static_folder=None)
     app.url_map.merge_slashes = False
     guard(app, config.hosts)
     cors(app, config.frontends, checked.plans)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, fields
+from functools import cache
 from typing import Any, Final
 
 import orjson
@@ -49,9 +50,15 @@ class Records:
 
 def known(kind: type, content: Mapping[str, Any]) -> dict[str, Any] | None:
     """The fields of a record of ours; none if it lacks one. Another version may have written it."""
-    for each in fields(kind):
-        needed = each.default is MISSING and each.default_factory is MISSING
-        if needed and each.name not in content:
-            return None
-    names = {each.name for each in fields(kind)}
+    names, needed = _names(kind)
+    if not content.keys() >= needed:
+        return None
     return {name: value for name, value in content.items() if name in names}
+
+
+@cache
+def _names(kind: type) -> tuple[frozenset[str], frozenset[str]]:
+    """The fields of a record: all, and those that it cannot do without."""
+    all_of_it = fields(kind)
+    needed = {each.name for each in all_of_it if each.default is each.default_factory is MISSING}
+    return frozenset(each.name for each in all_of_it), frozenset(needed)

@@ -39,9 +39,13 @@ class Generations:
     def own(self, tags: Iterable[str]) -> tuple[str, ...]:
         """The generations of `tags`, made up where there is nobody to ask."""
         with self._lock:
-            found = tuple(self._known.setdefault(tag, token_hex(8)) for tag in tags)
+            found = []
+            for tag in tags:
+                if tag not in self._known:
+                    self._known[tag] = token_hex(8)
+                found.append(self._known[tag])
             self._bound()
-            return found
+            return tuple(found)
 
     def learn(self, read: Mapping[str, str], since: int) -> bool:
         """Take in what the store said, unless something has changed since it was asked.

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
-from json import dumps
 from typing import Any
+
+from orjson import dumps
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Principal:
         A web session and a narrow token of the same person are two: they may not share entries.
         """
         about = [self.issuer, self.subject, self.client, self.audience, sorted(self.scopes)]
-        return sha256(dumps([*about, self.acr]).encode()).hexdigest()
+        return sha256(dumps([*about, self.acr])).hexdigest()
 
 
 NOBODY = Principal()

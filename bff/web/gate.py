@@ -23,7 +23,9 @@ _SAFE: Final = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
-_SAFE_BY_HTTPS: Final = {**_SAFE, "Strict-Transport-Security": "max-age=31536000"}  # RFC 6797
+_HTTPS: Final = {"Strict-Transport-Security": "max-age=31536000"}  # RFC 6797
+_PLAIN: Final = [(name.lower(), name, value) for name, value in _SAFE.items()]
+_SECURE: Final = [*_PLAIN, *((name.lower(), name, value) for name, value in _HTTPS.items())]
 ANY_HOST: Final = frozenset({"/livez", "/readyz"})  # asked by address, and they say nothing
 
 
@@ -52,12 +54,12 @@ def guard(app: Flask, hosts: Collection[str]) -> None:
         return None
 
     def label(response: Response) -> Response:
-        response.headers["X-Request-Id"] = g.request_id
-        given = {name.lower() for name, _ in response.headers}
-        wanted = _SAFE_BY_HTTPS if request.is_secure else _SAFE
-        response.headers.extend(
-            [(name, value) for name, value in wanted.items() if name.lower() not in given]
-        )
+        headers = response.headers
+        given = {name.lower() for name, _ in headers}
+        for lower, name, value in _SECURE if request.is_secure else _PLAIN:
+            if lower not in given:
+                headers.add(name, value)
+        headers["X-Request-Id"] = g.request_id
         return response
 
     app.before_request(check)

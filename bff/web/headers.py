@@ -1,7 +1,7 @@
 """What crosses between client and services by header, and what every answer carries."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from werkzeug.datastructures import Headers as IncomingHeaders
@@ -17,12 +17,14 @@ _SEPARATOR: Final = ", "
 _TOTAL: Final = "view-total"  # with a hyphen, which no call has in its name
 
 
-def forwardable(headers: IncomingHeaders, names: Iterable[str]) -> dict[str, str]:
+def forwardable(headers: IncomingHeaders, names: Collection[str]) -> dict[str, str]:
     """The client's headers that a plan passes on.
 
     A header that the client's `Connection` names belongs to that connection (RFC 9110, section
     7.6.1), and is left out whatever is declared.
     """
+    if not names:
+        return {}
     bound = {
         token.strip().lower()
         for value in headers.getlist("Connection")

@@ -3,9 +3,10 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from flask import Request, Response
+from werkzeug.datastructures import Headers as ResponseHeaders
 
 from bff.cache.entry import Entry
 from bff.engine.answer import Answer
@@ -27,6 +28,7 @@ from bff.web.policy import (
 )
 
 _NO_CONTENT: Final = frozenset({204, 205})
+_WITHOUT_LENGTH: Final = frozenset({204, 304})  # RFC 9110, section 8.6
 _OK: Final = 200
 _NOT_MODIFIED: Final = 304
 # what a page knows of itself, and tells nobody
@@ -51,6 +53,13 @@ class _Bare(Response):
     """A response whose headers are those of its page, and no others."""
 
     default_mimetype = None
+
+    def get_wsgi_headers(self, environ: Any) -> ResponseHeaders:
+        """Its headers as they are; werkzeug would make, check and copy each of them again."""
+        del environ
+        if self.status_code not in _WITHOUT_LENGTH:
+            self.headers["Content-Length"] = str(len(self.get_data()))
+        return self.headers
 
 
 class Pages:

@@ -279,8 +279,8 @@ def test_signing_out_ends_the_session_here_and_there(site: Site) -> None:
     cookie = site.cookie()
     status, told = site.fetch("/auth/logout", "POST")
     assert status == 200
-    assert told["logout_url"].startswith(f"{site.provider.issuer}/oauth/end-session?")
-    site.browser.open(told["logout_url"])
+    assert told["logout_url"].startswith("/auth/logout/provider?to=")
+    site.browser.open(SITE + told["logout_url"])
     until(lambda: site.browser.address == f"{SITE}/", "the way back")
     assert site.session() == {"authenticated": False}
     assert site.fetch("/web/home")[0] == 401
@@ -294,6 +294,7 @@ def test_signing_out_at_the_provider_ends_the_session(site: Site) -> None:
     assert site.session()["authenticated"]
     site.browser.open(f"{site.provider.issuer}/oauth/account")
     site.browser.click(".end")
+    until(lambda: "Ada" not in site.browser.text("body"), "the provider's word that it is done")
     site.browser.open(SITE)
     assert site.session() == {"authenticated": False}
 
