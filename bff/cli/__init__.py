@@ -12,6 +12,7 @@ COMMANDS: Final = (
     "dev",
     "explain",
     "matrix",
+    "new",
     "record",
     "routes",
     "schema",

@@ -156,6 +156,7 @@ def _local(wanted: Wanted, served: "Checked", stub: Any) -> Local:
         replay=wanted.replay,
         latency=wanted.replay_latency,
         record=wanted.record,
+        reload=wanted.name == "dev",
     )
 
 

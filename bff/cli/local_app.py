@@ -11,9 +11,11 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import orjson
+
+from bff.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -42,6 +44,7 @@ class Local:
         replay: the folder of recordings that answer for the services; empty for the services.
         latency: of what is replayed.
         record: what is to be recorded (`bff.dev.take.Wanted`); empty for nothing.
+        reload: whether a change of a file is served at once.
     """
 
     port: int
@@ -55,6 +58,7 @@ class Local:
     replay: str = ""
     latency: str = "recorded"
     record: Mapping[str, str] = field(default_factory=dict)
+    reload: bool = False
 
     @classmethod
     def from_env(cls) -> Self:
@@ -66,15 +70,25 @@ class Local:
         return {**os.environ, VARIABLE: orjson.dumps(asdict(self)).decode()}
 
 
-def app() -> "Flask":
+def app() -> Any:
     """The app: whoever is declared as provider is local, answers carry Server-Timing."""
-    from bff.app import create_app
     from bff.declare import snapshot
+    from bff.declare.check import check
     from bff.declare.settings import Settings
-    from bff.dev.page import page_routes
+    from bff.dev.reload import Reloading
 
     local, settings = Local.from_env(), Settings.from_env()
-    checked = with_local_providers(snapshot.current(settings.config), local)
+    if local.record or not local.reload:
+        return _built(local, settings, snapshot.current(settings.config))
+    sys.dont_write_bytecode = True  # two edits within a second would be one to it
+    return Reloading(lambda: _built(local, settings, check(settings.config)), settings.config)
+
+
+def _built(local: Local, settings: "Settings", declared: "Checked") -> "Flask":
+    from bff.app import create_app
+    from bff.dev.page import page_routes
+
+    checked = with_local_providers(declared, local)
     if local.record:
         made = _recorded(local, checked, settings)
     elif local.replay:
@@ -125,6 +139,10 @@ def with_local_providers(checked: "Checked", local: Local) -> "Checked":
     Their sessions are in BFF_STATE, sealed by a secret of that folder's own.
     """
     config = checked.config
+    unknown = [each for name, each in config.providers.items() if name not in local.providers]
+    if unknown:
+        message = "a provider that was not there when this was started"
+        raise ConfigError([Problem(unknown[0].place, message, "start `bff dev` again")])
     providers = {
         name: replace(
             each,

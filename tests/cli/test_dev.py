@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from threading import Lock
+from time import monotonic
 
 import pytest
 from joserfc import jws
@@ -142,3 +143,26 @@ def test_a_replay_without_recordings_is_refused(bff, config, port):
     done = bff("dev", "--config", str(config), "--replay", "--port", str(port))
     assert done.returncode == 2
     assert "there is no .har file here" in done.stderr
+
+
+def test_an_edit_is_served_within_a_second_and_a_mistake_is_shown(
+    environ, repository, port, tmp_path, config, tickets
+):
+    key = "-----BEGIN PRIVATE KEY-----\nnot of this machine\n-----END PRIVATE KEY-----"
+    told = {**environ, "TICKETS_URL": tickets[0], "TICKETS_KEY": key}
+    view = config / "views/mine.yaml"
+    with started(told, repository, port, tmp_path, "dev", "--config", str(config)) as dev:
+        assert dev.ask("/web/mine")[0] == 401
+        good = view.read_text()
+        view.write_text(good.replace("/mine", "/yours", 1))
+        begun = monotonic()
+        assert dev.ask("/web/yours")[0] == 401
+        assert monotonic() - begun < 1
+        view.write_text(good.replace("get: ", "gt: ", 1))
+        status, _, body = dev.ask("/web/yours")
+        assert status == 500
+        assert "mine.yaml:1:1" in body.decode()
+        until("the terminal", lambda: b"mine.yaml:1:1" in (tmp_path / "out").read_bytes(), 5)
+        view.write_text(good)
+        assert dev.ask("/web/mine")[0] == 401
+    assert b"reloaded in" in (tmp_path / "out").read_bytes()
