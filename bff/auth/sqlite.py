@@ -9,15 +9,20 @@ import sqlite3
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from secrets import token_hex
 from tempfile import TemporaryDirectory
+from time import monotonic
 from typing import Final
 
+from bff.auth.marks import Marks
 from bff.auth.store import Entry
 from bff.errors import StoreAway
 
+_MOST_SEEN: Final = 4096  # entries that a process remembers
+_SEEN_FOR: Final = 1.0  # seconds
 _BUSY: Final = 1.0  # seconds that a write waits for those of others
 _VERSION_BYTES: Final = 8
 _SWEEP_EVERY: Final = 8  # writes, each of which adds a row at most
@@ -60,6 +65,18 @@ _SWEEP: Final = tuple(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """An entry as it was read, the mark it had before, and until when that is believed.
+
+    A process that was killed between writing and saying so is why it is not believed for longer.
+    """
+
+    entry: Entry
+    mark: bytes
+    until: float
+
+
 class SqliteStore:
     """Entries and groups in a file, which is made with its folder where it is missing.
 
@@ -73,29 +90,50 @@ class SqliteStore:
 
     def __init__(self, path: Path, now: Callable[[], float]) -> None:
         self._path, self._now = path, now
+        self._marks = Marks(path.with_name(f"{path.name}-marks"))
+        self._seen: dict[str, _Seen] = {}
         self._writes = count()
         self._idle: deque[sqlite3.Connection] = deque()
         self._owner = 0
         self._inherited: list[deque[sqlite3.Connection]] = []
 
     def get(self, key: str) -> Entry | None:
-        """What is under `key`, unless it has expired."""
+        """What is under `key`, unless it has expired.
+
+        What was read a moment ago, and has been written by nobody since, is not read again.
+        """
+        seen, now = self._seen.get(key), self._now()
+        if seen and seen.until > monotonic() and seen.mark == self._mark(key):
+            return seen.entry if seen.entry.expires > now else None
+        mark = self._mark(key)  # before it is read: what is written meanwhile changes it
         with self._connection() as connection:
-            row = connection.execute(_GET, (key, self._now())).fetchone()
-        return Entry(*row) if row else None
+            row = connection.execute(_GET, (key, now)).fetchone()
+        if row is None:
+            return None
+        entry = Entry(*row)
+        if len(self._seen) >= _MOST_SEEN:
+            self._seen.clear()
+        self._seen[key] = _Seen(entry, mark, monotonic() + _SEEN_FOR)
+        return entry
 
     def put(self, key: str, value: bytes, expires: float, replacing: str | None = None) -> str:
         """Write an entry: a new one, or over the version `replacing` and no other."""
         version, now = token_hex(_VERSION_BYTES), self._now()
-        if replacing is None:
-            written = self._write(_CREATE, (key, value, version, expires, now))
-        else:
-            written = self._write(_REPLACE, (value, version, expires, key, replacing, now))
+        try:
+            if replacing is None:
+                written = self._write(_CREATE, (key, value, version, expires, now))
+            else:
+                written = self._write(_REPLACE, (value, version, expires, key, replacing, now))
+        finally:
+            self._change(key)
         return version if written else ""
 
     def delete(self, key: str, version: str | None = None) -> bool:
         """Remove an entry, or only this version of it; whether there was one to remove."""
-        return self._write(_DELETE, (key, self._now(), version)) > 0
+        try:
+            return self._write(_DELETE, (key, self._now(), version)) > 0
+        finally:
+            self._change(key)
 
     def add(self, group: str, member: str, expires: float) -> None:
         """Have `member` belong to `group` until it expires."""
@@ -123,6 +161,18 @@ class SqliteStore:
         """Close the connections that are not in use."""
         while self._idle:
             self._idle.pop().close()
+
+    def _mark(self, key: str) -> bytes:
+        try:
+            return self._marks.of(key)
+        except FileNotFoundError:  # without its folder there is no store yet
+            return b""
+        except OSError as error:
+            raise StoreAway(_why(self._path, error)) from None
+
+    def _change(self, key: str) -> None:
+        with suppress(OSError):  # nobody has marks, then
+            self._marks.change(key)
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:

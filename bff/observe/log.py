@@ -13,6 +13,7 @@ import orjson
 
 from bff.model.exchange import Outcome
 from bff.observe.events import AddressChanged, Answered, Audited
+from bff.observe.writer import Writer
 
 logger: Final = logging.getLogger("bff")
 _FRAMES: Final = 30
@@ -79,7 +80,7 @@ def log_to_stderr(level: int = logging.INFO) -> None:
 
     httpx's own, which tells URLs and headers, is silenced.
     """
-    handler = logging.StreamHandler(sys.stderr)
+    handler = Writer(sys.stderr)
     handler.setFormatter(JsonFormatter())
     logger.handlers[:] = [handler]
     logger.setLevel(level)

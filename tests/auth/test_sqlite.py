@@ -51,7 +51,7 @@ def test_nobody_but_its_owner_may_read_it(store, path, clock):
         os.umask(before)
     assert mode(path.parent) == 0o700
     assert {mode(each) for each in path.parent.iterdir()} == {0o600}
-    assert len(list(path.parent.iterdir())) == 3  # the file, its log, its index
+    assert len(list(path.parent.iterdir())) == 4  # the file, its log, its index, its marks
 
 
 def test_nothing_is_made_before_it_is_used(store, path):

@@ -93,6 +93,7 @@ def test_the_log_goes_to_standard_error_once(monkeypatch):
     log_to_stderr()
     log_answers(ANSWERED)
     logging.getLogger("httpx").info("GET http://inner/?token=S3CRET")
+    logger.handlers[0].flush()
     (written,) = stream.getvalue().splitlines()
     assert json.loads(written)["view"] == "home"
 
@@ -107,6 +108,7 @@ def test_what_a_library_warns_of_is_a_line_too_and_has_no_message_of_an_exceptio
         int("S3CRET")
     except ValueError:
         logging.getLogger("library").exception("it went wrong")
+    logger.handlers[0].flush()
     content = json.loads(stream.getvalue())
     assert (content["message"], content["error"]) == ("it went wrong", "ValueError")
     assert "S3CRET" not in stream.getvalue()
@@ -119,6 +121,7 @@ def test_who_has_said_where_libraries_write_is_left_alone(monkeypatch):
     monkeypatch.setattr(logging.getLogger(), "handlers", [own])
     log_to_stderr()
     logging.getLogger("library").error("it went wrong")
+    logger.handlers[0].flush()
     assert logging.getLogger().handlers == [own]
     assert stream.getvalue() == ""
 
