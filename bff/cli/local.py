@@ -34,6 +34,7 @@ class Wanted:
         shop: whether the page may show the shop's home.
         replay: the folder of recordings that answer inside the app; empty for none.
         replay_latency: how long they take to.
+        declared: whether people sign in at the providers that are declared, not at a local one.
         record: what is to be recorded; empty for nothing.
     """
 
@@ -46,6 +47,7 @@ class Wanted:
     shop: bool
     replay: str = ""
     replay_latency: str = "recorded"
+    declared: bool = False
     record: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -140,7 +142,7 @@ def _refuse_strangers(command: str, served: "Checked", stubs: Mapping[str, Any])
 def _local(wanted: Wanted, served: "Checked", stub: Any) -> Local:
     from bff.dev.supervise import free_port
 
-    declared = served.config.providers
+    declared = {} if wanted.declared else served.config.providers
     if wanted.account and not declared:
         click.echo(f"bff {wanted.name}: nobody can sign in: `providers` declares none", err=True)
         sys.exit(2)
@@ -157,6 +159,7 @@ def _local(wanted: Wanted, served: "Checked", stub: Any) -> Local:
         latency=wanted.replay_latency,
         record=wanted.record,
         reload=wanted.name == "dev",
+        declared=wanted.declared,
     )
 
 

@@ -45,6 +45,7 @@ class Local:
         latency: of what is replayed.
         record: what is to be recorded (`bff.dev.take.Wanted`); empty for nothing.
         reload: whether a change of a file is served at once.
+        declared: whether people sign in at the providers that are declared.
     """
 
     port: int
@@ -59,6 +60,7 @@ class Local:
     latency: str = "recorded"
     record: Mapping[str, str] = field(default_factory=dict)
     reload: bool = False
+    declared: bool = False
 
     @classmethod
     def from_env(cls) -> Self:
@@ -139,6 +141,10 @@ def with_local_providers(checked: "Checked", local: Local) -> "Checked":
     Their sessions are in BFF_STATE, sealed by a secret of that folder's own.
     """
     config = checked.config
+    if local.declared:
+        session = replace(config.session, secrets=(), store="")
+        own = replace(config, hosts=(*config.hosts, *_LOOPBACK), session=session)
+        return replace(checked, config=own)
     unknown = [each for name, each in config.providers.items() if name not in local.providers]
     if unknown:
         message = "a provider that was not there when this was started"

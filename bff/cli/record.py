@@ -1,6 +1,7 @@
 """`bff record`: serve a configuration on its real services, and write down what they answer."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -24,8 +25,19 @@ from bff.cli.local import Wanted, local_options, run
     show_default=True,
     help="Whom to ask: services without a recording, for what is not recorded, everybody, nobody.",
 )
+@click.option(
+    "--declared-provider",
+    is_flag=True,
+    help="Sign in at the declared provider, which must know this address; its tokens go along.",
+)
 def command(
-    config: Path, port: int, account: str | None, recordings: Path | None, mode: str
+    config: Path,
+    port: int,
+    account: str | None,
+    recordings: Path | None,
+    mode: str,
+    *,
+    declared_provider: bool,
 ) -> None:
     """Serve a configuration on loopback, and record what its services answer, as HAR 1.2.
 
@@ -39,6 +51,7 @@ def command(
     Examples:
       bff record
       bff record --as ada --mode new
+      bff record --declared-provider
       bff record --mode all --recordings /tmp/today
     """  # noqa: D301 - \b is click's: keep these lines as they are
     from bff.auth.secret import kept_secret
@@ -54,7 +67,8 @@ def command(
             "report": str(report),
         }
         try:
-            run(Wanted("record", config, port, account, None, 300.0, shop=False, record=record))
+            wanted = Wanted("record", config, port, account, None, 300.0, shop=False)
+            run(replace(wanted, record=record, declared=declared_provider))
         except SystemExit as ended:
             status = ended.code
         refused = _sum_up(folder, report)

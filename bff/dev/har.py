@@ -141,7 +141,7 @@ def _posted(headers: Headers, body: bytes) -> Json:
     if not body:
         return {}
     kind = next((value for name, value in headers if name.lower() == "content-type"), "")
-    return {"postData": {"mimeType": kind, "params": [], "text": body.decode(errors="replace")}}
+    return {"postData": {"mimeType": kind, "text": body.decode(errors="replace")}}
 
 
 def _text(body: bytes) -> Json:

@@ -92,7 +92,7 @@ def _by_value(body: bytes) -> bytes:
     try:
         return orjson.dumps(orjson.loads(body), option=orjson.OPT_SORT_KEYS)
     except orjson.JSONDecodeError:
-        return body
+        return body.decode(errors="replace").encode()  # HAR has text, and nothing else
 
 
 def _common_start(one: str, other: str) -> int:

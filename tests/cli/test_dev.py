@@ -166,3 +166,13 @@ def test_an_edit_is_served_within_a_second_and_a_mistake_is_shown(
         view.write_text(good)
         assert dev.ask("/web/mine")[0] == 401
     assert b"reloaded in" in (tmp_path / "out").read_bytes()
+
+
+def test_whoever_records_may_sign_in_at_the_declared_provider(repository):
+    local = Local(8080, {}, {}, "a secret", declared=True)
+    before = check(repository / "config", {"SESSION_STORE": "rediss://far.example:6379/0",
+                                           "SESSION_SECRET": "s" * 32})  # fmt: skip
+    config = with_local_providers(before, local).config
+    assert config.providers == before.config.providers
+    assert (config.session.store, config.session.secrets) == ("", ())
+    assert "127.0.0.1" in config.hosts
