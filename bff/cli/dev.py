@@ -40,10 +40,11 @@ def command(
     """Serve a configuration on loopback, with a local provider to sign in at.
 
     An edit of its YAML, or of Python beside it, is served at once; a mistake is shown with its
-    place, here and in the browser. The provider stands in for each that is declared, with the accounts
-    `ada` and `grace` and no passwords. Services are asked where they are declared to be, with
-    tokens that only this provider vouches for. With --replay nobody is asked: what is not recorded
-    fails its view, and the terminal says by which line it was asked for and what comes nearest.
+    place, here and in the browser. The provider stands in for each that is declared, with the
+    accounts `ada` and `grace` and no passwords. Services are asked where they are declared to be,
+    with tokens that only this provider vouches for. With --replay nobody is asked: what is not
+    recorded fails its view, and the terminal says by which line it was asked for and what comes
+    nearest.
     Ends on Ctrl-C and SIGTERM.
 
     \b

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from bff.cli.local import Wanted, local_options, run
+from bff.cli.local import Wanted, local_options, recordings_in, run
 
 
 @click.command(name="record")
@@ -58,6 +58,8 @@ def command(
     from bff.declare.settings import Settings
 
     folder = recordings or config / "recordings"
+    if any(folder.glob("*.har")):
+        recordings_in(folder)  # what cannot be read is not written over
     with TemporaryDirectory(prefix="bff-record-") as told:
         report = Path(told) / "report.json"
         record = {

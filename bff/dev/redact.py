@@ -6,7 +6,7 @@ is joined by it can still be joined, and a new recording differs only where some
 
 import hmac
 import re
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container
 from dataclasses import replace
 from hashlib import sha256
 from typing import Any, Final
@@ -44,6 +44,7 @@ class Redactor:
     def __init__(self, rules: Redaction, key: bytes) -> None:
         self._rules, self._key = rules, key
         self._known: dict[str, str] = {}
+        self._ordered: list[str] = []
 
     def learn(self, exchanged: Exchanged) -> None:
         """Find what is secret where secrets stand: by name, by path, by pattern."""
@@ -51,7 +52,11 @@ class Redactor:
 
     def redacted(self, exchanged: Exchanged) -> Exchanged:
         """The exchange without any secret that was learnt, of itself or of another."""
-        return self._redact(self._redact(exchanged, self._learned), self._replaced)
+        plain = self._redact(exchanged, self._learned)
+        self._ordered = sorted(
+            (each for each in self._known if len(each) >= _LONG), key=len, reverse=True
+        )
+        return self._redact(plain, self._replaced)
 
     def _redact(self, exchanged: Exchanged, text: Callable[[str], str]) -> Exchanged:
         request, reply = exchanged.request, exchanged.reply
@@ -146,39 +151,38 @@ class Redactor:
         if isinstance(value, list):
             return [self._value(each) for each in value]
         if isinstance(value, str):
-            return self._secret(value)
+            return self._secret(value, declared=True)
         if isinstance(value, int | float) and not isinstance(value, bool):
             return int(self._digest(repr(value)), 16) % 10 ** len(str(abs(int(value))))
         return value
 
     # -- secrets and what stands for them --------------------------------------------------------
 
-    def _secret(self, value: str) -> str:
+    def _secret(self, value: str, *, declared: bool = False) -> str:
+        """What stands for a secret; elsewhere, too, where nothing else is likely to be the same."""
         if not value or PREFIX in value:
             return value
-        if value not in self._known:
-            end = "@example.invalid" if re.fullmatch(r"[^@\s]+@[^@\s]+", value) else ""
-            self._known[value] = f"{PREFIX}{self._digest(value)}{end}"
-        return self._known[value]
+        end = "@example.invalid" if re.fullmatch(r"[^@\s]+@[^@\s]+", value) else ""
+        stands = f"{PREFIX}{self._digest(value)}{end}"
+        if declared or len(value) >= _LONG:
+            self._known[value] = stands
+        return stands
 
     def _digest(self, value: str) -> str:
         return hmac.new(self._key, value.encode(), sha256).hexdigest()[:10]
 
     def _learned(self, text: str) -> str:
         for pattern in self._rules.patterns:
-            text = pattern.sub(lambda found: self._secret(found[0]), text)
+            text = pattern.sub(lambda found: self._secret(found[0], declared=True), text)
         return text
 
     def _replaced(self, text: str) -> str:
         if text in self._known:
             return self._known[text]
-        for value in self._longest():
+        for value in self._ordered:
             if value in text:
                 text = text.replace(value, self._known[value])
         return text
-
-    def _longest(self) -> Iterable[str]:
-        return sorted((each for each in self._known if len(each) >= _LONG), key=len, reverse=True)
 
 
 def _again(written: str, made: str, plain: str | None = None) -> str:

@@ -64,7 +64,7 @@ def _looks_like(text: str, allow: tuple[re.Pattern[str], ...]) -> str:
 
 def _is_random(run: str) -> bool:
     """Whether a run of characters has letters of both cases, digits, and little order."""
-    if PREFIX in run or run.count("/") > len(run) / 8 or run.count("-") > len(run) / 6:
+    if PREFIX in run or run.count("/") > len(run) / 12 or run.count("-") > len(run) / 8:
         return False  # ours, or a path, or words
     mixed = all(any(test(each) for each in run) for test in (str.isupper, str.islower, str.isdigit))
     counts = Counter(run).values()

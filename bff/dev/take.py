@@ -4,6 +4,7 @@ import atexit
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Lock, Thread
+from time import monotonic
 from typing import Any, Final
 
 import orjson
@@ -69,8 +70,11 @@ class Take:
             self._report.write_bytes(orjson.dumps(self._told(saved, len(noted))))
 
     def _save_often(self) -> None:
-        while not self._over.wait(_OFTEN):
+        took = 0.0
+        while not self._over.wait(max(_OFTEN, 10 * took)):
+            begun = monotonic()
             self.save()
+            took = monotonic() - begun
 
     def _told(self, saved: Saved, exchanges: int) -> dict[str, Any]:
         unused = {

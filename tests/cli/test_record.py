@@ -25,3 +25,12 @@ def test_it_records_what_is_asked_and_says_so(environ, repository, port, tmp_pat
     said = (tmp_path / "out").read_text()
     assert f"{folder}/orders.har: {len(log['entries'])} entries" in said
     assert "left out" not in said
+
+
+def test_a_recording_that_cannot_be_read_is_not_written_over(bff, tmp_path, port):
+    broken = tmp_path / "orders.har"
+    broken.write_text('{"log": {"entries": [')
+    done = bff("record", "--recordings", str(tmp_path), "--port", str(port))
+    assert done.returncode == 2
+    assert "orders.har: is not JSON, perhaps cut short" in done.stderr
+    assert broken.read_text() == '{"log": {"entries": ['
