@@ -57,8 +57,8 @@ class _Bare(Response):
     def get_wsgi_headers(self, environ: Any) -> ResponseHeaders:
         """Its headers as they are; werkzeug would make, check and copy each of them again."""
         del environ
-        if self.status_code not in _WITHOUT_LENGTH:
-            self.headers["Content-Length"] = str(len(self.get_data()))
+        if self.status_code in _WITHOUT_LENGTH:
+            self.headers.remove("Content-Length")
         return self.headers
 
 
