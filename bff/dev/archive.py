@@ -4,6 +4,7 @@ A page is what one client asked of one view. A page that is recorded again, and 
 as it is written, with its times; one that is not takes the place of the one before it.
 """
 
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -180,16 +181,17 @@ def _document(pages: list[_Page]) -> Json:
         for page in pages
         for entry in page.entries
     ]
-    entries.sort(key=lambda entry: (entry["startedDateTime"], entry["request"]["url"]))
+    entries.sort(key=lambda entry: (entry.get("startedDateTime", ""), entry["request"]["url"]))
     return document([page_of(each.name, each.title, each.started) for each in named], entries)
 
 
 def _pages(file: Path) -> list[_Page]:
     read_recording(file)  # says what is wrong with it
-    log = orjson.loads(file.read_bytes())["log"]
+    log = orjson.loads(file.read_bytes().removeprefix(BOM_UTF8))["log"]
     pages = {
         each["id"]: _Page(each.get("title", ""), each["id"], each.get("startedDateTime", ""))
         for each in log.get("pages") or []
+        if "id" in each
     }
     loose: list[_Page] = []
     for entry in log["entries"]:

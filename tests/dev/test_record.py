@@ -289,3 +289,23 @@ def test_a_request_without_a_reply_is_not_recorded_and_is_named(live):
     take.save()
     assert live.report()["failed"] == ["GET orders:/of/ada-token-7"]
     assert not (live.folder / "orders.har").exists()
+
+
+def test_what_another_tool_recorded_is_added_to_and_kept(live):
+    live.folder.mkdir()
+    entry = {
+        "_initiator": {"type": "script"},
+        "pageref": "page_1",
+        "request": {"method": "GET", "url": "https://other.example/old", "headers": []},
+        "response": {"status": 200, "headers": [], "content": {"mimeType": "text/plain"}},
+    }
+    pages = [{"title": "no id"}, {"id": "page_1", "title": "https://other.example/"}]
+    text = json.dumps({"log": {"version": "1.2", "pages": pages, "entries": [entry]}})
+    (live.folder / "orders.har").write_bytes(b"\xef\xbb\xbf" + text.encode())
+    take, client = live.take("new")
+    assert client.get("/web/home").status_code == 200
+    take.save()
+    old, new = live.log("orders")["entries"]
+    assert old == entry
+    assert new["pageref"] == "web.home-1"
+    assert [each["id"] for each in live.log("orders")["pages"]] == ["page_1", "web.home-1"]
