@@ -24,12 +24,20 @@ from bff.cache.open import open_cache
 from bff.declare import snapshot
 from bff.declare.check import Checked
 from bff.declare.settings import Settings
-from bff.engine.keeper import keeper_of
+from bff.engine.keeper import Heard, keeper_of
 from bff.model.view import Config
 from bff.observe.events import AuditListener, Listener, Watcher
 from bff.observe.log import log_answers, log_audit, log_changes
 from bff.upstream.effects import Performer, PoolEffects
-from bff.upstream.exchange import CarryingExchange, Clock, Credentials, Effects, SystemClock
+from bff.upstream.exchange import (
+    Carrier,
+    Clock,
+    Credentials,
+    Effects,
+    Exchange,
+    NoCarrier,
+    SystemClock,
+)
 from bff.upstream.guard import Guards
 from bff.upstream.pool import PoolExchange
 from bff.web import drain
@@ -57,7 +65,7 @@ def create_app(
     checked: Checked | None = None,
     settings: Settings | None = None,
     *,
-    exchange: CarryingExchange | None = None,
+    exchange: Exchange | None = None,
     effects: Effects | None = None,
     clock: Clock | None = None,
     cache: Cache | None = None,
@@ -69,6 +77,7 @@ def create_app(
     watcher: Watcher = log_changes,
     timing: bool = False,
     development: bool = False,
+    hits: Heard | None = None,
 ) -> Flask:
     """Wire everything together; starts no thread and opens no socket.
 
@@ -81,6 +90,7 @@ def create_app(
         authenticate: says who asks; sessions and bearer tokens do if not given.
         timing: whether answers carry Server-Timing, for development.
         development: whether people may sign in at a provider that lets anybody in.
+        hits: told of each request to a service that was answered from the cache.
 
     Raises:
         ConfigError: the configuration or the settings cannot be served.
@@ -112,7 +122,7 @@ def create_app(
         audit=audit,
         limits=parts.limits,
         timing=timing,
-        keeper=keeper_of(cache, exchange, effects, clock, guards) if cache else None,
+        keeper=keeper_of(cache, exchange, effects, clock, guards, hits) if cache else None,
         once=Once(parts.sessions.store, parts.seal, now),
     )
     checks = {"upstream": exchange.unready, "stopping": drain.begun}
@@ -134,7 +144,8 @@ def create_app(
     streams = EventStreams(max(1, int(settings.threads * config.streams)), parts.sessions.goes_on)
     batch_routes(app, config.frontends, checked.plans, exchange, clock, settings.threads)
     websocket_routes(app, config.relays, config.frontends, engine)
-    relay_routes(app, config.relays, config.frontends, engine, exchange, streams)
+    carrier: Carrier = exchange if isinstance(exchange, PoolExchange) else NoCarrier()
+    relay_routes(app, config.relays, config.frontends, engine, carrier, streams)
     port = _port(settings.management_bind)
     app.wsgi_app = Management(  # type: ignore[method-assign]
         app.wsgi_app, port, checks, notes, {"/upstreams": guards.seen}, CacheAdmin(cache)

@@ -12,27 +12,30 @@ _FILE: Final = "session-secret"
 _BYTES: Final = 32
 
 
-def kept_secret(folder: Path) -> str:
+def kept_secret(folder: Path, name: str = _FILE) -> str:
     """The secret of a folder; made if there is none, by one process of however many.
+
+    Args:
+        name: of its file.
 
     Raises:
         ConfigError: the folder cannot be written, and `session.secrets` has none.
     """
-    path = folder / _FILE
+    path = folder / name
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not path.is_file():
             _make(path)
         return path.read_text()
     except OSError as error:
-        message = f"no secret for sessions can be kept in {folder}: {error.strerror}"
+        message = f"no secret can be kept in {folder}: {error.strerror}"
         hint = "declare `session.secrets`, or name a folder that can be written: BFF_STATE"
         raise ConfigError([Problem(Place("environment"), message, hint)]) from None
 
 
 def _make(path: Path) -> None:
     """Write a new one aside, and move it there whole unless somebody else was first."""
-    aside = path.with_name(f"{_FILE}.{token_urlsafe(8)}")
+    aside = path.with_name(f"{path.name}.{token_urlsafe(8)}")
     handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "w") as file:
         file.write(token_urlsafe(_BYTES))

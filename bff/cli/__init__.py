@@ -5,7 +5,20 @@ from typing import Final
 
 import click
 
-COMMANDS: Final = ("cache", "check", "demo", "dev", "explain", "routes", "schema", "serve", "stub")
+COMMANDS: Final = (
+    "cache",
+    "check",
+    "demo",
+    "dev",
+    "explain",
+    "matrix",
+    "new",
+    "record",
+    "routes",
+    "schema",
+    "serve",
+    "stub",
+)
 
 
 class _Commands(click.Group):

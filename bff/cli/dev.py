@@ -1,15 +1,24 @@
 """`bff dev`: one's own configuration on this machine, with a provider to sign in at."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
-from bff.cli.local import Wanted, local_options, run
+from bff.cli.local import Wanted, local_options, recordings_in, run
 
 
 @click.command(name="dev")
 @local_options
-@click.option("--stubs", is_flag=True, help="Services from recordings/, not as declared.")
+@click.option("--stubs", is_flag=True, help="Services from recordings/, on ports of their own.")
+@click.option("--replay", is_flag=True, help="Services from recordings/, inside the app.")
+@click.option(
+    "--latency",
+    default="recorded",
+    show_default=True,
+    metavar="recorded|50ms|20ms-80ms",
+    help="How long replies from recordings take.",
+)
 @click.option(
     "--token-life",
     type=click.IntRange(1, 86400),
@@ -18,18 +27,40 @@ from bff.cli.local import Wanted, local_options, run
     metavar="SECONDS",
     help="How long access tokens last: few, to see them refreshed.",
 )
-def command(config: Path, port: int, account: str | None, token_life: int, *, stubs: bool) -> None:
+def command(
+    config: Path,
+    port: int,
+    account: str | None,
+    token_life: int,
+    latency: str,
+    *,
+    stubs: bool,
+    replay: bool,
+) -> None:
     """Serve a configuration on loopback, with a local provider to sign in at.
 
-    It stands in for each provider that is declared, with the accounts `ada` and `grace` and no
-    passwords. Services are asked where they are declared to be, with tokens that only this
-    provider vouches for. Ends on Ctrl-C and SIGTERM.
+    An edit of its YAML, or of Python beside it, is served at once; a mistake is shown with its
+    place, here and in the browser. The provider stands in for each that is declared, with the
+    accounts `ada` and `grace` and no passwords. Services are asked where they are declared to be,
+    with tokens that only this provider vouches for. With --replay nobody is asked: what is not
+    recorded fails its view, and the terminal says by which line it was asked for and what comes
+    nearest.
+    Ends on Ctrl-C and SIGTERM.
 
     \b
     Examples:
       bff dev
-      bff dev --as ada --stubs
+      bff dev --as ada --replay
+      bff dev --stubs --latency 20ms-80ms
       bff dev --token-life 10
     """  # noqa: D301 - \b is click's: keep these lines as they are
-    latency = "recorded" if stubs else None
-    run(Wanted("dev", config, port, account, latency, float(token_life), shop=False))
+    if stubs and replay:
+        raise click.UsageError("--stubs and --replay: one of them")
+    wanted = Wanted("dev", config, port, account, None, float(token_life), shop=False)
+    if stubs:
+        wanted = replace(wanted, latency=latency)
+    if replay:
+        folder = config / "recordings"
+        recordings_in(folder, latency)
+        wanted = replace(wanted, replay=str(folder), replay_latency=latency)
+    run(wanted)

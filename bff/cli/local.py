@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from secrets import token_urlsafe
 from tempfile import TemporaryDirectory
@@ -32,6 +32,10 @@ class Wanted:
         latency: of the stubs; None where services are as declared.
         token_seconds: how long an access token is good for.
         shop: whether the page may show the shop's home.
+        replay: the folder of recordings that answer inside the app; empty for none.
+        replay_latency: how long they take to.
+        declared: whether people sign in at the providers that are declared, not at a local one.
+        record: what is to be recorded; empty for nothing.
     """
 
     name: str
@@ -41,6 +45,10 @@ class Wanted:
     latency: str | None
     token_seconds: float
     shop: bool
+    replay: str = ""
+    replay_latency: str = "recorded"
+    declared: bool = False
+    record: Mapping[str, str] = field(default_factory=dict)
 
 
 def local_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -70,6 +78,20 @@ def run(wanted: Wanted) -> None:
             sys.exit(1)
         status = _run(processes, wanted, Path(state))
     sys.exit(status)
+
+
+def recordings_in(folder: Path, latency: str = "recorded") -> None:
+    """End the command with 2 where the recordings of a folder cannot be replayed."""
+    from bff.dev.recording import RecordingError
+    from bff.dev.stub_replay import read_latency
+    from bff.dev.tape import tapes_of
+
+    try:
+        read_latency(latency)
+        tapes_of(folder)
+    except (RecordingError, ValueError) as error:
+        click.echo(f"bff: {error}", err=True)
+        sys.exit(2)
 
 
 def _run(processes: "Supervisor", wanted: Wanted, state: Path) -> int:
@@ -120,7 +142,7 @@ def _refuse_strangers(command: str, served: "Checked", stubs: Mapping[str, Any])
 def _local(wanted: Wanted, served: "Checked", stub: Any) -> Local:
     from bff.dev.supervise import free_port
 
-    declared = served.config.providers
+    declared = {} if wanted.declared else served.config.providers
     if wanted.account and not declared:
         click.echo(f"bff {wanted.name}: nobody can sign in: `providers` declares none", err=True)
         sys.exit(2)
@@ -133,6 +155,11 @@ def _local(wanted: Wanted, served: "Checked", stub: Any) -> Local:
         token_seconds=wanted.token_seconds,
         stub=stub["control"] if stub else "",
         shop=wanted.shop,
+        replay=wanted.replay,
+        latency=wanted.replay_latency,
+        record=wanted.record,
+        reload=wanted.name == "dev",
+        declared=wanted.declared,
     )
 
 

@@ -9,16 +9,19 @@ import sys
 import threading
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import orjson
+
+from bff.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
     from flask import Flask
 
     from bff.declare.check import Checked
+    from bff.declare.settings import Settings
 
 VARIABLE: Final = "BFF_LOCAL"
 _LOOPBACK: Final = ("127.0.0.1", "localhost")
@@ -38,6 +41,11 @@ class Local:
         token_seconds: how long an access token is good for.
         stub: the address of the stubs' control API; empty where services are as declared.
         shop: whether it is the shop that is served, and the page may show its home.
+        replay: the folder of recordings that answer for the services; empty for the services.
+        latency: of what is replayed.
+        record: what is to be recorded (`bff.dev.take.Wanted`); empty for nothing.
+        reload: whether a change of a file is served at once.
+        declared: whether people sign in at the providers that are declared.
     """
 
     port: int
@@ -48,6 +56,11 @@ class Local:
     token_seconds: float = 300.0
     stub: str = ""
     shop: bool = False
+    replay: str = ""
+    latency: str = "recorded"
+    record: Mapping[str, str] = field(default_factory=dict)
+    reload: bool = False
+    declared: bool = False
 
     @classmethod
     def from_env(cls) -> Self:
@@ -59,17 +72,66 @@ class Local:
         return {**os.environ, VARIABLE: orjson.dumps(asdict(self)).decode()}
 
 
-def app() -> "Flask":
+def app() -> Any:
     """The app: whoever is declared as provider is local, answers carry Server-Timing."""
-    from bff.app import create_app
     from bff.declare import snapshot
+    from bff.declare.check import check
     from bff.declare.settings import Settings
-    from bff.dev.page import page_routes
+    from bff.dev.reload import Reloading
 
     local, settings = Local.from_env(), Settings.from_env()
-    checked = with_local_providers(snapshot.current(settings.config), local)
-    made = create_app(checked, settings, timing=True, development=True)
+    if local.record or not local.reload:
+        return _built(local, settings, snapshot.current(settings.config))
+    sys.dont_write_bytecode = True  # two edits within a second would be one to it
+    return Reloading(lambda: _built(local, settings, check(settings.config)), settings.config)
+
+
+def _built(local: Local, settings: "Settings", declared: "Checked") -> "Flask":
+    from bff.app import create_app
+    from bff.dev.page import page_routes
+
+    checked = with_local_providers(declared, local)
+    if local.record:
+        made = _recorded(local, checked, settings)
+    elif local.replay:
+        made = _replayed(local, checked, settings)
+    else:
+        made = create_app(checked, settings, timing=True, development=True)
     page_routes(made, checked, local.stub or None, shop=local.shop)
+    return made
+
+
+def _replayed(local: Local, checked: "Checked", settings: "Settings") -> "Flask":
+    """The app on recordings, which need no port and no server."""
+    from bff.app import create_app
+    from bff.dev.replay import replay_of
+    from bff.dev.stub_replay import read_latency
+    from bff.dev.unmatched import refuse_unmatched
+
+    latency = read_latency(local.latency)
+    replay = replay_of(Path(local.replay), checked.config.services, latency)
+    made = create_app(checked, settings, exchange=replay, timing=True, development=True)
+    refuse_unmatched(made, replay)
+    return made
+
+
+def _recorded(local: Local, checked: "Checked", settings: "Settings") -> "Flask":
+    """The app, with all that it asks of services written down."""
+    from bff.app import create_app
+    from bff.dev.take import Take, Wanted
+    from bff.dev.unmatched import refuse_unmatched
+
+    take = Take(Wanted(**local.record), checked.config, settings.pool)  # type: ignore[arg-type]
+    made = create_app(
+        checked,
+        settings,
+        exchange=take.exchange,
+        timing=True,
+        development=True,
+        hits=take.recorder.hit,
+    )
+    refuse_unmatched(made, take.replay)
+    take.begin()
     return made
 
 
@@ -79,6 +141,14 @@ def with_local_providers(checked: "Checked", local: Local) -> "Checked":
     Their sessions are in BFF_STATE, sealed by a secret of that folder's own.
     """
     config = checked.config
+    if local.declared:
+        session = replace(config.session, secrets=(), store="")
+        own = replace(config, hosts=(*config.hosts, *_LOOPBACK), session=session)
+        return replace(checked, config=own)
+    unknown = [each for name, each in config.providers.items() if name not in local.providers]
+    if unknown:
+        message = "a provider that was not there when this was started"
+        raise ConfigError([Problem(unknown[0].place, message, "start `bff dev` again")])
     providers = {
         name: replace(
             each,

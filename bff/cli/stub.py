@@ -6,12 +6,25 @@ import signal
 import sys
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Container, Mapping
+
     from bff.dev.stub import StubServices
+    from bff.dev.stub_message import Fault
+    from bff.dev.tape import Tape
+
+FAULT_WORDS: Final[dict[str, Fault]] = {
+    "reset": "reset",
+    "empty": "empty",
+    "truncated": "truncated",
+    "slow": "dribble_body",
+    "hang": "hang",
+}
+_MOST_LISTED: Final = 5
 
 
 @click.command(name="stub", no_args_is_help=False)
@@ -33,6 +46,14 @@ if TYPE_CHECKING:
     help="How long replies take.",
 )
 @click.option(
+    "--fault",
+    "faults",
+    multiple=True,
+    metavar="SERVICE=KIND",
+    help="What a service does instead of replying: reset, empty, truncated, slow (a byte now and"
+    " then), hang.",
+)
+@click.option(
     "--control-port",
     type=click.IntRange(0, 65535),
     help="Serve the control API here; 0 takes a free port.",
@@ -42,24 +63,29 @@ def command(
     recordings: Path,
     ports: tuple[str, ...],
     latency: str,
+    faults: tuple[str, ...],
     control_port: int | None,
     *,
     as_json: bool,
 ) -> None:
     """Answer for the services from recordings, on loopback ports.
 
+    Of several replies to one request each comes once, in the order of the recording, and the last
+    from then on. What is not recorded is answered 501, with what comes nearest. When it ends, it
+    lists the entries that nobody has asked for.
+
     \b
     Examples:
       bff stub
       bff stub --port users=9001 --port orders=9002 --latency 20ms-80ms
+      bff stub --fault reviews=truncated --fault orders=slow
       bff stub --control-port 9000
       curl -X PUT http://127.0.0.1:9000/services/orders -d '{"state": "down"}'
     """  # noqa: D301 - \b is click's: keep these lines as they are
-    from random import Random
-
     from bff.dev.recording import RecordingError
     from bff.dev.stub import StubServices
-    from bff.dev.stub_replay import read_latency, replay_all
+    from bff.dev.stub_replay import read_latency, replay
+    from bff.dev.tape import tapes_of
 
     stopped = threading.Event()
     before = {
@@ -67,11 +93,17 @@ def command(
         for number in (signal.SIGINT, signal.SIGTERM)
     }
     try:
-        answerers = replay_all(recordings, read_latency(latency, Random()))  # noqa: S311
+        takes = read_latency(latency)
+        tapes = tapes_of(recordings)
+        answerers = {name: replay(tape, takes) for name, tape in tapes.items()}
         services = StubServices(answerers, _read_ports(ports), control_port=control_port)
         with services:
+            for service, fault in _read_faults(faults, tapes):
+                services.set(service, fault=fault)
             _announce(services, as_json=as_json)
             stopped.wait()
+        if not as_json:
+            _list_unused(tapes)
     except (RecordingError, ValueError) as error:
         click.echo(f"bff stub: {error}", err=True)
         sys.exit(2)
@@ -91,6 +123,29 @@ def _read_ports(texts: tuple[str, ...]) -> dict[str, int]:
             raise ValueError(f"--port {text}: should read as --port users=9001")
         ports[service] = int(number)
     return ports
+
+
+def _read_faults(texts: tuple[str, ...], known: Container[str]) -> list[tuple[str, Fault]]:
+    found: list[tuple[str, Fault]] = []
+    for text in texts:
+        service, _, kind = text.partition("=")
+        fault = FAULT_WORDS.get(kind)
+        if service not in known or fault is None:
+            words = ", ".join(FAULT_WORDS)
+            raise ValueError(f"--fault {text}: should name a service, and one of {words}")
+        found.append((service, fault))
+    return found
+
+
+def _list_unused(tapes: Mapping[str, Tape]) -> None:
+    for service, tape in tapes.items():
+        unused = tape.unused()
+        if unused:
+            click.echo(f"{service}: {len(unused)} of {len(tape.recording.entries)} entries unused")
+        for entry in unused[:_MOST_LISTED]:
+            click.echo(f"  log.entries[{entry.number}]: {entry.method} {entry.target}")
+        if len(unused) > _MOST_LISTED:
+            click.echo(f"  and {len(unused) - _MOST_LISTED} more")
 
 
 def _announce(services: StubServices, *, as_json: bool) -> None:

@@ -1,7 +1,7 @@
 """Finds the recorded exchange that answers a request, or the nearest ones and how they differ."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from heapq import nsmallest
 from itertools import takewhile, zip_longest
@@ -50,20 +50,33 @@ class Near:
 
 
 class Index:
-    """Recorded entries by what was asked. Of identical requests, the first recorded one counts."""
+    """Recorded entries by what was asked.
 
-    def __init__(self, entries: Iterable[Entry]) -> None:
-        self._entries: dict[Asked, Entry] = {}
+    Args:
+        loosen: takes what does not count out of requests, asked and recorded alike.
+    """
+
+    def __init__(
+        self, entries: Iterable[Entry], loosen: Callable[[Asked], Asked] = lambda asked: asked
+    ) -> None:
+        self._loosen = loosen
+        self._all: dict[Asked, list[Entry]] = {}
         for entry in entries:
             asked = Asked.of(entry.method, entry.path, entry.query, entry.body)
-            self._entries.setdefault(asked, entry)
+            self._all.setdefault(loosen(asked), []).append(entry)
+        self._entries = {asked: entries[0] for asked, entries in self._all.items()}
 
     def find(self, asked: Asked) -> Entry | None:
-        """The entry recorded for exactly this, if there is one."""
-        return self._entries.get(asked)
+        """The first entry that was recorded for this, if there is one."""
+        return self._entries.get(self._loosen(asked))
+
+    def sequence(self, asked: Asked) -> Sequence[Entry]:
+        """All that was recorded for this, in the order in which it came."""
+        return self._all.get(self._loosen(asked), ())
 
     def nearest(self, asked: Asked, n: int = 3) -> list[Near]:
         """The `n` entries that differ least, nearest first."""
+        asked = self._loosen(asked)
 
         def rank(recorded: Asked) -> tuple[int, int, int]:
             unlike = -_common_start(asked.path, recorded.path)
@@ -79,7 +92,7 @@ def _by_value(body: bytes) -> bytes:
     try:
         return orjson.dumps(orjson.loads(body), option=orjson.OPT_SORT_KEYS)
     except orjson.JSONDecodeError:
-        return body
+        return body.decode(errors="replace").encode()  # HAR has text, and nothing else
 
 
 def _common_start(one: str, other: str) -> int:

@@ -2,10 +2,11 @@
 
 import base64
 import binascii
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import orjson
@@ -13,6 +14,7 @@ import orjson
 Json = dict[str, object]
 Pairs = tuple[tuple[str, str], ...]
 T = TypeVar("T")
+_MOST_BYTES: Final = 512 * 1024 * 1024
 
 
 class RecordingError(ValueError):
@@ -57,13 +59,15 @@ def read_recording(file: Path) -> Recording:
     Raises RecordingError where the file is missing, is not JSON or is not HAR.
     """
     try:
-        document = orjson.loads(file.read_bytes())
+        if file.stat().st_size > _MOST_BYTES:
+            raise RecordingError(f"{file}: is larger than {_MOST_BYTES >> 20} MB: divide it")
+        document = orjson.loads(file.read_bytes().removeprefix(BOM_UTF8))
     except OSError as error:
         raise RecordingError(f"{file}: cannot be read: {error.strerror}") from error
     except orjson.JSONDecodeError as error:
         raise RecordingError(f"{file}: is not JSON, perhaps cut short: {error}") from error
     try:
-        return Recording(file.stem, file, tuple(_entries(document)))
+        return Recording(file.stem, file, tuple(_entries(document, file.parent)))
     except _Wrong as wrong:
         raise RecordingError(f"{file}: {wrong}") from None
 
@@ -83,14 +87,16 @@ class _Wrong(Exception):
     """Where in the file, and what is wrong there."""
 
 
-def _entries(document: object) -> Iterator[Entry]:
+def _entries(document: object, folder: Path) -> Iterator[Entry]:
     log = _field(_typed(document, dict, "the file"), "log", dict, "")
     for number, entry in enumerate(_field(log, "entries", list, "log.")):
         where = f"log.entries[{number}]"
-        yield _entry(number, _typed(entry, dict, where), where + ".")
+        read = _entry(number, _typed(entry, dict, where), where + ".", folder)
+        if read.status:  # browsers write 0 where no reply came
+            yield read
 
 
-def _entry(number: int, entry: Json, where: str) -> Entry:
+def _entry(number: int, entry: Json, where: str, folder: Path) -> Entry:
     request = _field(entry, "request", dict, where)
     response = _field(entry, "response", dict, where)
     url = urlsplit(_field(request, "url", str, where + "request."))
@@ -102,7 +108,7 @@ def _entry(number: int, entry: Json, where: str) -> Entry:
         body=_posted(request, where + "request."),
         status=_field(response, "status", int, where + "response."),
         headers=_pairs(response, "headers", where + "response."),
-        content=_content(response, where + "response."),
+        content=_content(response, where + "response.", folder),
         time=max(0.0, float(_typed(entry.get("time", 0), (int, float), where + "time"))),
     )
 
@@ -124,8 +130,10 @@ def _posted(request: Json, where: str) -> bytes:
     return text.encode()
 
 
-def _content(response: Json, where: str) -> bytes:
+def _content(response: Json, where: str, folder: Path) -> bytes:
     content = _field(response, "content", dict, where)
+    if "_file" in content and "text" not in content:
+        return _beside(folder, _typed(content["_file"], str, where + "content._file"), where)
     text = _typed(content.get("text", ""), str, where + "content.text")
     if content.get("encoding") != "base64":
         return text.encode()
@@ -133,6 +141,17 @@ def _content(response: Json, where: str) -> bytes:
         return base64.b64decode(text, validate=True)
     except binascii.Error as error:
         raise _Wrong(f"{where}content.text: is not base64: {error}") from None
+
+
+def _beside(folder: Path, name: str, where: str) -> bytes:
+    """A body in a file of its own, as we and Playwright write large ones."""
+    path = (folder / name).resolve()
+    if not path.is_relative_to(folder.resolve()):
+        raise _Wrong(f"{where}content._file: leads out of the folder")
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise _Wrong(f"{where}content._file: {name} cannot be read: {error.strerror}") from None
 
 
 def _pairs(holder: Json, name: str, where: str) -> Pairs:

@@ -6,7 +6,7 @@ with StubServices({"users": lambda request: StubReply.json({"id": 7})}) as servi
 
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
 from bff.dev.stub_control import control
 from bff.dev.stub_message import Answerer, Fault, StubReply, StubRequest
@@ -74,7 +74,12 @@ class StubServices:
         return None if self._control is None else f"http://127.0.0.1:{self._control.port}"
 
     def set(
-        self, service: str, *, latency: float | None = None, state: State | None = None
+        self,
+        service: str,
+        *,
+        latency: float | None = None,
+        state: State | None = None,
+        fault: Fault | Literal["none"] | None = None,
     ) -> Status:
         """Change how a service behaves from now on, and return how it is then.
 
@@ -83,8 +88,9 @@ class StubServices:
             latency: seconds, added to whatever delay its replies have.
             state: `failing` answers 503 to everything; `down` closes the port and all connections,
                 so that connects are refused; `up` opens the same port again.
+            fault: what it does instead of replying, see `StubReply`; `none` ends that.
         """
-        self._services[service].set(latency=latency, state=state)
+        self._services[service].set(latency=latency, state=state, fault=fault)
         return self._services[service].status()
 
     def state(self) -> dict[str, Status]:

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
-from bff.dev.match import Asked, Index, Near
-from bff.dev.recording import Entry, Recording, read_recordings
+from bff.dev.match import Asked, Near
+from bff.dev.recording import Entry, Recording
 from bff.dev.stub_message import Answerer, StubReply, StubRequest
+from bff.dev.tape import Tape, tapes_of
 
 # HAR keeps bodies decoded and whole, so these no longer hold (RFC 9110, 7.6.1; RFC 9112, 6.1).
 _NOT_REPLAYED = {
@@ -20,7 +21,6 @@ _NOT_REPLAYED = {
     "transfer-encoding",
     "upgrade",
 }
-_NEAREST = 3
 
 Latency = Callable[[Entry], float]
 """How long the reply of an entry takes, in seconds."""
@@ -28,28 +28,28 @@ Latency = Callable[[Entry], float]
 
 def replay_all(directory: Path, latency: Latency) -> dict[str, Answerer]:
     """An answerer for each `{service}.har` of a directory. Raises RecordingError."""
-    recordings = read_recordings(directory)
-    return {service: replay(recording, latency) for service, recording in recordings.items()}
+    return {service: replay(tape, latency) for service, tape in tapes_of(directory).items()}
 
 
-def replay(recording: Recording, latency: Latency) -> Answerer:
+def replay(tape: Tape, latency: Latency) -> Answerer:
     """Answer what is recorded; what is not, with 501 and a line on stderr."""
-    index = Index(recording.entries)
+    recording = tape.recording
 
     def answer(request: StubRequest) -> StubReply:
         target = request.path + ("?" + request.query if request.query else "")
         asked = Asked.target(request.method, target, request.body)
-        entry = index.find(asked)
+        entry = tape.next(asked)
         if entry is None:
-            return _unmatched(request, recording, index.nearest(asked, _NEAREST))
-        kept = [(name, value) for name, value in entry.headers if _replayed(name)]
+            return _unmatched(request, recording, tape.nearest(asked))
+        kept = [(name, value) for name, value in entry.headers if is_replayed(name)]
         return StubReply(entry.status, kept, entry.content, latency(entry))
 
     return answer
 
 
-def read_latency(text: str, random: Random) -> Latency:
+def read_latency(text: str, random: Random | None = None) -> Latency:
     """Read `recorded`, `50ms` or `20ms-80ms` (evenly spread). Raises ValueError."""
+    dice = random or Random()  # noqa: S311 - it spreads what one waits
     if text == "recorded":
         return lambda entry: entry.time / 1000
     found = re.fullmatch(r"(\d{1,6})ms(?:-(\d{1,6})ms)?", text)
@@ -59,10 +59,11 @@ def read_latency(text: str, random: Random) -> Latency:
     most = int(found[2]) / 1000 if found[2] else least
     if most < least:
         raise ValueError(f"{text!r} should name the shorter time first")
-    return (lambda _: least) if least == most else (lambda _: random.uniform(least, most))
+    return (lambda _: least) if least == most else (lambda _: dice.uniform(least, most))
 
 
-def _replayed(name: str) -> bool:
+def is_replayed(name: str) -> bool:
+    """Whether a recorded header still holds of the reply that is replayed."""
     # HTTP/2 recordings carry pseudo-headers such as `:status`.
     return name.lower() not in _NOT_REPLAYED and not name.startswith(":")
 

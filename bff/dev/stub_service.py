@@ -10,16 +10,21 @@ from typing import Literal, TypedDict
 from bff.dev.stub_fault import FAULTS
 from bff.dev.stub_http import BadRequest, Connection, Gone
 from bff.dev.stub_listener import Listener
-from bff.dev.stub_message import Answerer, StubReply, StubRequest
+from bff.dev.stub_message import Answerer, Fault, StubReply, StubRequest
 
 State = Literal["up", "failing", "down"]
 
 
 class Status(TypedDict):
-    """How a service is: its state, the latency added to each reply, and where it listens."""
+    """How a service is: its state, the latency added to each reply, and where it listens.
+
+    Args:
+        fault: what it does instead of replying; None where it replies.
+    """
 
     state: State
     latency_ms: float
+    fault: Fault | None
     port: int
 
 
@@ -34,6 +39,7 @@ class StubService:
         self._asked: list[StubRequest] = []
         self._state: State = "up"
         self._latency = 0.0
+        self._fault: Fault | None = None
         self._listener: Listener | None = None
         self._switching = Lock()  # one change of state at a time
         self._lock = Lock()  # guards what was asked
@@ -48,9 +54,17 @@ class StubService:
         with self._switching:
             self._close()
 
-    def set(self, *, latency: float | None = None, state: State | None = None) -> None:
-        """Change the latency (seconds, added to each reply), the state, or both."""
+    def set(
+        self,
+        *,
+        latency: float | None = None,
+        state: State | None = None,
+        fault: Fault | Literal["none"] | None = None,
+    ) -> None:
+        """Change the latency (seconds, added to each reply), the state, what it does to replies."""
         with self._switching:
+            if fault is not None:
+                self._fault = None if fault == "none" else fault
             if latency is not None:
                 self._latency = latency
             if state is not None:
@@ -62,7 +76,12 @@ class StubService:
 
     def status(self) -> Status:
         """The state, as the control port shows it."""
-        return {"state": self._state, "latency_ms": self._latency * 1000, "port": self.port}
+        return {
+            "state": self._state,
+            "latency_ms": self._latency * 1000,
+            "fault": self._fault,
+            "port": self.port,
+        }
 
     def requests(self) -> list[StubRequest]:
         """What it was asked so far, if it was made with `keep`: a copy."""
@@ -106,11 +125,12 @@ class StubService:
         delay = reply.delay + self._latency
         if delay > 0 and stopping.wait(delay):
             return
-        if reply.fault is None:
+        fault = reply.fault or self._fault
+        if fault is None:
             connection.send(reply, head_only=request.method == "HEAD")
         else:
             connection.keep_alive = False
-            FAULTS[reply.fault](connection.sock, reply, stopping)
+            FAULTS[fault](connection.sock, reply, stopping)
 
     def _answered(self, request: StubRequest) -> StubReply:
         if self._state == "failing":

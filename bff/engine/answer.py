@@ -18,7 +18,7 @@ from bff.errors import (
     Unfillable,
     UpstreamError,
 )
-from bff.model.exchange import Headers, Outcome
+from bff.model.exchange import Headers, Origin, Outcome
 from bff.model.principal import Principal
 from bff.model.service import OF_THE_CALLER
 
@@ -36,6 +36,8 @@ class Asked:
         headers: the client's headers by lower-case name, those that may be forwarded.
         gone: whether the client has gone away; None where that cannot be known.
         key: what the keys of its writes are derived from; empty for no such keys.
+        id: of the client's request.
+        target: what it asked for: path and query.
     """
 
     scope: Mapping[str, Any]
@@ -43,6 +45,13 @@ class Asked:
     principal: Principal
     gone: Callable[[], bool] | None = None
     key: str = ""
+    id: str = ""
+    target: str = ""
+
+    def origin(self, plan: Plan, call: CompiledCall) -> Origin:
+        """What the requests of a call are made for."""
+        view, place = plan.view.name, call.call.place
+        return Origin(self.id, self.target, plan.frontend, view, call.name, place)
 
 
 @dataclass(frozen=True, slots=True)

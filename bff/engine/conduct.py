@@ -164,7 +164,8 @@ class Run:
         try:
             if self._skips(node):
                 return
-            fan = fan_out(node.compiled, self.scope(node), self._headers(node.compiled))
+            origin = self.asked.origin(self.plan, node.compiled)
+            fan = fan_out(node.compiled, self.scope(node), self._headers(node.compiled), origin)
             fan = keyed(fan, node.compiled, node.name, self.asked.key)
             self.means.budget.send(len(fan.units))
         except Unfillable as fault:
@@ -245,8 +246,7 @@ class Run:
 
     def _finish(self, call: Running) -> None:
         compiled = call.node.compiled
-        settled = settle(compiled, call.fan, call.results, self._timing(call.started))
-        settled = aged(settled, call)
+        settled = aged(settle(compiled, call.fan, call.results, self._timing(call.started)), call)
         if settled.outcome.kind not in {"ok", "stale"}:
             self.means.replies.pop(compiled.name, None)
         self._end(call.node, settled)

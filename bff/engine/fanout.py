@@ -8,11 +8,11 @@ from typing import Any
 from bff.engine.bodies import ENCODERS
 from bff.engine.compile import CompiledCall, Fold
 from bff.engine.expression import Expression, Scope
-from bff.engine.links import target_of
+from bff.engine.links import link_of, target_of
 from bff.engine.reading import Stood
 from bff.engine.template import as_text, encode_query, fill_tree, header_value
 from bff.errors import BadReply, BffError, TooMany, Unfillable
-from bff.model.exchange import Headers, Request
+from bff.model.exchange import Headers, Origin, Request
 
 # What one request came to: the value of its reply, or why there is none.
 Result = Any
@@ -47,11 +47,14 @@ class FanOut:
     scopes: list[Scope] = field(default_factory=list)
 
 
-def fan_out(call: CompiledCall, scope: Scope, extra: Headers) -> FanOut:
+def fan_out(
+    call: CompiledCall, scope: Scope, extra: Headers, origin: Origin | None = None
+) -> FanOut:
     """The requests of `call` for the values of `scope`.
 
     Args:
         extra: headers that are not templates: forwarded ones and credentials.
+        origin: what the requests are made for.
 
     Raises:
         Unfillable: a lone request cannot be made, or the `each` cannot be computed.
@@ -59,16 +62,16 @@ def fan_out(call: CompiledCall, scope: Scope, extra: Headers) -> FanOut:
         TooMany: it selects more than its `max`.
     """
     if not call.each:
-        return FanOut([Unit(_request(call, scope, extra))])
+        return FanOut([Unit(_request(call, scope, extra, origin))])
     scopes, nest = _items(call, scope)
     items = [each[call.each[-1][0]] for each in scopes]
     fan = FanOut([], items, nest, scopes=list(scopes))
     if call.fold:
-        return _batches(call, call.fold, scope, fan, extra)
+        return _batches(call, call.fold, scope, fan, extra, origin)
     unique: dict[Request, Unit] = {}
     for position, own in enumerate(scopes):
         try:
-            request = _request(call, own, extra)
+            request = _request(call, own, extra, origin)
         except BffError as fault:
             fan.failed[position] = fault
             continue
@@ -123,7 +126,9 @@ def not_fanned_out(call: CompiledCall, scope: Scope, why: BffError) -> FanOut:
     return FanOut([], items, nest, failed=dict.fromkeys(range(len(items)), why))
 
 
-def _batches(call: CompiledCall, fold: Fold, scope: Scope, fan: FanOut, extra: Headers) -> FanOut:
+def _batches(
+    call: CompiledCall, fold: Fold, scope: Scope, fan: FanOut, extra: Headers, origin: Origin | None
+) -> FanOut:
     batch = fold.batch
     typed: dict[str, Any] = {}  # the same id as text and as number is one id
     for position, own in enumerate(fan.scopes):
@@ -142,7 +147,7 @@ def _batches(call: CompiledCall, fold: Fold, scope: Scope, fan: FanOut, extra: H
         given = (fold.ids, batch.join.join(chunk) if batch.join else ids)
         wanted = frozenset(chunk)
         positions = [at for at, key in enumerate(fan.ids) if key in wanted]
-        fan.units.append(Unit(_request(call, scope, extra, given), positions))
+        fan.units.append(Unit(_request(call, scope, extra, origin, given), positions))
     return fan
 
 
@@ -156,12 +161,16 @@ def _id(fold: Fold, value: Any) -> str | None:
 
 
 def _request(
-    call: CompiledCall, scope: Scope, extra: Headers, given: tuple[Any, Any] | None = None
+    call: CompiledCall,
+    scope: Scope,
+    extra: Headers,
+    origin: Origin | None,
+    given: tuple[Any, Any] | None = None,
 ) -> Request:
     query = encode_query([(name, fill_tree(value, scope, given)) for name, value in call.query])
     target = call.path.fill(scope)
     if call.follow:
-        target = target_of(_link(call.follow, scope), call.service)
+        target = target_of(link_of(call.follow, scope), call.service)
     headers = dict([call.accept, *extra])
     for name, template in call.headers:
         value = template.value(scope)
@@ -184,14 +193,8 @@ def _request(
         headers=tuple(headers.items()),
         body=body,
         max_reply=call.service.max_reply,
+        origin=origin,
     )
-
-
-def _link(follow: Expression, scope: Scope) -> Any:
-    link = follow.value(scope)
-    if link is None:
-        raise Unfillable(f"`{follow.source.shown}` is null, where a link is needed")
-    return link
 
 
 def join(

@@ -55,6 +55,11 @@ def register(name: str, function: Callable[..., Any], *signature: str | Types) -
     }
 
 
+def forget_registered() -> None:
+    """Have the functions that there are without anybody's `register`, for a fresh start."""
+    FUNCTIONS.FUNCTION_TABLE = dict(_OWN)
+
+
 def _number(value: float) -> float:
     """Whole results are written without a fraction; what is no number is an error."""
     if not math.isfinite(value):
@@ -205,3 +210,4 @@ for _name, _function, _signature in (
     ("now", _now, ()),
 ):
     register(_name, _function, *_signature)
+_OWN: Final = dict(FUNCTIONS.FUNCTION_TABLE)

@@ -32,6 +32,7 @@ from bff.upstream.guard import Guards
 _LOOK: Final = 0.3  # seconds that the shared level may take before the service is asked instead
 _FIRST_SERVER_ERROR: Final = 500
 _TOO_MANY_REQUESTS: Final = 429
+Heard = Callable[[Request, Entry], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class Keeper:
         cache: where entries are.
         loads: what is under way for several.
         background: where stale entries are refreshed.
+        heard: told of a request that was answered from what is kept.
     """
 
     cache: Cache
@@ -50,14 +52,20 @@ class Keeper:
     exchange: Exchange
     effects: Effects
     clock: Clock
+    heard: Heard | None = None
 
 
 def keeper_of(
-    cache: Cache, exchange: Exchange, effects: Effects, clock: Clock, guards: Guards
+    cache: Cache,
+    exchange: Exchange,
+    effects: Effects,
+    clock: Clock,
+    guards: Guards,
+    heard: Heard | None = None,
 ) -> Keeper:
     """A keeper; its threads start with their first work."""
     loads = Loads(exchange, effects, cache, clock, guards)
-    return Keeper(cache, loads, Background(), exchange, effects, clock)
+    return Keeper(cache, loads, Background(), exchange, effects, clock, heard)
 
 
 def begin_request(
@@ -169,6 +177,8 @@ class KeptRequest:
             return
         cache.count(verdict)
         self._tell(entry, hit=True)
+        if self._keeper.heard:
+            self._keeper.heard(self._request, entry)
         if verdict == "stale":
             self._keeper.background.run(self._wanted.digest, self._refresh)
         self._whole.ended(self._call, self._index, value)

@@ -4,8 +4,9 @@ from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import unquote, urljoin, urlsplit
 
+from bff.engine.expression import Expression, Scope
 from bff.engine.template import has_dots
-from bff.errors import BadReply
+from bff.errors import BadReply, Unfillable
 from bff.model.exchange import Reply, Request
 from bff.model.service import Links, Service
 
@@ -13,6 +14,14 @@ _MAX: Final = 2048
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _SEE_OTHER: Final = 303
 _REPEATABLE: Final = frozenset({"GET", "HEAD"})
+
+
+def link_of(follow: Expression, scope: Scope) -> Any:
+    """What is to be followed. Raises Unfillable where there is nothing."""
+    link = follow.value(scope)
+    if link is None:
+        raise Unfillable(f"`{follow.source.shown}` is null, where a link is needed")
+    return link
 
 
 def target_of(link: Any, service: Service, base: str = "/") -> str:

@@ -1,10 +1,30 @@
 """What goes to a service, what comes back, and how a call ended."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
+
+from bff.model.source import Place
 
 Headers = tuple[tuple[str, str], ...]
 OutcomeKind = Literal["ok", "stale", "fallback", "skipped", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a request is made for, so that whoever records or misses it can say so.
+
+    Args:
+        id: of the client's request.
+        target: what the client asked for: path and query.
+        place: of the call, in the configuration.
+    """
+
+    id: str
+    target: str
+    frontend: str
+    view: str
+    call: str
+    place: Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +35,7 @@ class Request:
         target: the encoded path and query below the service's address (RFC 9112, section 3.2).
         max_reply: bytes that the decoded reply body may have.
         url: which address of the service it goes to; the first where nothing is said.
+        origin: what it is made for; two requests are the same whatever they are for.
     """
 
     service: str
@@ -24,6 +45,7 @@ class Request:
     body: bytes = b""
     max_reply: int = 8 * 1024 * 1024
     url: str = ""
+    origin: Origin | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

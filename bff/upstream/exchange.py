@@ -10,16 +10,23 @@ from queue import Empty, SimpleQueue
 from time import monotonic
 from typing import Any, Protocol
 
+from bff.errors import Unreachable
 from bff.model.exchange import Deadline, Headers, Request
 from bff.model.principal import Principal
+from bff.upstream.steps import Steps
 
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """How one attempt ended: a reply, what an effect brought, or the error in its place."""
+    """How one attempt ended: a reply, what an effect brought, or the error in its place.
+
+    Args:
+        steps: when what happened on the connection, where somebody wants to know.
+    """
 
     attempt: int
     result: Any
+    steps: Steps | None = field(default=None, compare=False)
 
 
 class Sink(Protocol):
@@ -97,8 +104,13 @@ class Carrier(Protocol):
         """
 
 
-class CarryingExchange(Exchange, Carrier, Protocol):
-    """An exchange that can do both."""
+class NoCarrier:
+    """Carries nothing: what is recorded or simulated has no streams."""
+
+    def stream(self, request: Request, body: Iterable[bytes] | None, idle: float) -> Streamed:
+        """Raise Unreachable."""
+        del body, idle
+        raise Unreachable(f"no stream of `{request.service}` is carried here")
 
 
 class Effect(Protocol):

@@ -19,6 +19,7 @@ from bff.upstream.exchange import Completion, Sink
 from bff.upstream.network import Backend, carrying
 from bff.upstream.resolve import Resolver
 from bff.upstream.retry import IDEMPOTENT
+from bff.upstream.steps import Steps
 from bff.upstream.stream import Incoming, open_stream
 from bff.upstream.ticket import Ticket
 from bff.upstream.tls import TlsContexts
@@ -37,6 +38,7 @@ class PoolExchange:
         services: where requests may go; nothing else is ever contacted.
         size: threads, and so requests in flight.
         transport: makes the transport for a service; tests hand in their own.
+        traced: whether completions say when what happened on the connection.
 
     Threads start with the first request, so one may be made before a fork.
     """
@@ -46,8 +48,10 @@ class PoolExchange:
         services: Mapping[str, Service],
         size: int,
         transport: Callable[[Service], httpx.BaseTransport] | None = None,
+        *,
+        traced: bool = False,
     ) -> None:
-        self._size = size
+        self._size, self._traced = size, traced
         self._workers = Workers(size, "bff-upstream")
         self._resolver = Resolver()
         self._tls = TlsContexts()
@@ -63,7 +67,7 @@ class PoolExchange:
         transport = self._transports[request.service, url]
         ticket = Ticket(request, deadline, attempt, mailbox)
         try:
-            self._workers.submit(partial(_work, transport, url, ticket))
+            self._workers.submit(partial(_work, transport, url, ticket, traced=self._traced))
         except RuntimeError as error:
             mailbox.put(Completion(attempt, Unreachable(f"no thread: {error}", "connect")))
         return ticket
@@ -103,12 +107,14 @@ class PoolExchange:
         return transport
 
 
-def _work(transport: httpx.BaseTransport, url: str, ticket: Ticket) -> None:
+def _work(transport: httpx.BaseTransport, url: str, ticket: Ticket, *, traced: bool) -> None:
     """Carry a ticket; one that met a kept connection just as it was closed, once more."""
-    result = _carried(transport, url, ticket, {})
+    steps = Steps() if traced else None
+    more: dict[str, Any] = {"trace": steps.note} if steps else {}
+    result = _carried(transport, url, ticket, more)
     if isinstance(result, Unreachable) and _met_a_closing_one(ticket):
-        result = _carried(transport, url, ticket, {FRESH: True})
-    ticket.mailbox.put(Completion(ticket.attempt, result))
+        result = _carried(transport, url, ticket, {**more, FRESH: True})
+    ticket.mailbox.put(Completion(ticket.attempt, result, steps))
 
 
 def _met_a_closing_one(ticket: Ticket) -> bool:

@@ -167,7 +167,8 @@ class _Handler:
             return replayed(turn)
         gone = None if self._kept else gone_of(request.environ)
         key = turn.name if turn else ""
-        asked = Asked(scope, scope["headers"], principal, gone, key)
+        id_, target = g.request_id, request.full_path.rstrip("?")
+        asked = Asked(scope, scope["headers"], principal, gone, key, id_, target)
         response = None
         try:
             response = self._answered(asked, begun)

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from threading import Lock
+from time import monotonic
 
 import pytest
 from joserfc import jws
@@ -127,3 +128,51 @@ def test_only_the_accounts_that_there_are(bff):
         done = bff(command, "--as", "mallory")
         assert done.returncode == 2
         assert "'ada', 'grace'" in done.stderr
+
+
+def test_recordings_answer_inside_the_app(environ, repository, port, tmp_path):
+    with started(environ, repository, port, tmp_path, "dev", "--replay", "--as", "ada") as dev:
+        assert dev.shown("/mobile/home")[0] == 200
+        status, _, body = dev.shown("/web/search?q=zzz")
+        assert status == 501
+        assert "asked q=zzz" in body.decode()
+    assert "config/views/search.yaml:" in (tmp_path / "out").read_text()
+
+
+def test_a_replay_without_recordings_is_refused(bff, config, port):
+    done = bff("dev", "--config", str(config), "--replay", "--port", str(port))
+    assert done.returncode == 2
+    assert "there is no .har file here" in done.stderr
+
+
+def test_an_edit_is_served_within_a_second_and_a_mistake_is_shown(
+    environ, repository, port, tmp_path, config, tickets
+):
+    key = "-----BEGIN PRIVATE KEY-----\nnot of this machine\n-----END PRIVATE KEY-----"
+    told = {**environ, "TICKETS_URL": tickets[0], "TICKETS_KEY": key}
+    view = config / "views/mine.yaml"
+    with started(told, repository, port, tmp_path, "dev", "--config", str(config)) as dev:
+        assert dev.ask("/web/mine")[0] == 401
+        good = view.read_text()
+        view.write_text(good.replace("/mine", "/yours", 1))
+        begun = monotonic()
+        assert dev.ask("/web/yours")[0] == 401
+        assert monotonic() - begun < 1
+        view.write_text(good.replace("get: ", "gt: ", 1))
+        status, _, body = dev.ask("/web/yours")
+        assert status == 500
+        assert "mine.yaml:1:1" in body.decode()
+        until("the terminal", lambda: b"mine.yaml:1:1" in (tmp_path / "out").read_bytes(), 5)
+        view.write_text(good)
+        assert dev.ask("/web/mine")[0] == 401
+    assert b"reloaded in" in (tmp_path / "out").read_bytes()
+
+
+def test_whoever_records_may_sign_in_at_the_declared_provider(repository):
+    local = Local(8080, {}, {}, "a secret", declared=True)
+    before = check(repository / "config", {"SESSION_STORE": "rediss://far.example:6379/0",
+                                           "SESSION_SECRET": "s" * 32})  # fmt: skip
+    config = with_local_providers(before, local).config
+    assert config.providers == before.config.providers
+    assert (config.session.store, config.session.secrets) == ("", ())
+    assert "127.0.0.1" in config.hosts

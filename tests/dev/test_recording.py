@@ -130,3 +130,28 @@ def test_the_shops_recordings_are_what_generate_writes(tmp_path):
     subprocess.run([sys.executable, script, str(tmp_path)], check=True)  # noqa: S603 - ours
     for file in RECORDINGS.glob("*.har"):
         assert (tmp_path / file.name).read_bytes() == file.read_bytes(), f"{file}: run generate.py"
+
+
+def test_a_body_may_be_in_a_file_beside_and_nowhere_else(save, tmp_path):
+    (tmp_path / "bodies").mkdir()
+    (tmp_path / "bodies/large.json").write_bytes(b"[1]")
+    (entry,) = read_recording(
+        save(exchange(response={"content": {"_file": "bodies/large.json"}}))
+    ).entries
+    assert entry.content == b"[1]"
+    for name, complaint in [("../other.json", "leads out"), ("bodies/none.json", "cannot be read")]:
+        with pytest.raises(RecordingError, match=complaint):
+            read_recording(save(exchange(response={"content": {"_file": name}})))
+
+
+def test_what_browsers_write_is_read(save):
+    file = save(exchange(response={"status": 0}), exchange())
+    file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes())
+    (entry,) = read_recording(file).entries
+    assert (entry.number, entry.status) == (1, 200)
+
+
+def test_what_is_huge_is_refused(save, monkeypatch):
+    monkeypatch.setattr("bff.dev.recording._MOST_BYTES", 10)
+    with pytest.raises(RecordingError, match="larger than"):
+        read_recording(save(exchange()))

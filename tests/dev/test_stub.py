@@ -241,11 +241,11 @@ def test_the_control_api_shows_and_changes_states(serve, client):
     services = serve(control_port=0)
     port = services.ports["users"]
     users = f"{services.control_url}/services/users"
-    up = {"state": "up", "latency_ms": 0.0, "port": port}
+    up = {"state": "up", "latency_ms": 0.0, "fault": None, "port": port}
     assert client.get(f"{services.control_url}/services").json() == {"users": up}
     changed = client.put(users, json={"latency_ms": 20, "state": "failing"}).json()
     assert changed == client.get(users).json()
-    assert changed == {"state": "failing", "latency_ms": 20.0, "port": port}
+    assert changed == {"state": "failing", "latency_ms": 20.0, "fault": None, "port": port}
     assert client.put(users, json={"state": "down"}).json()["latency_ms"] == 20.0
     assert client.put(users, json={"state": "up", "latency_ms": 0}).json() == up
 

@@ -15,6 +15,7 @@ from bff.dev.match import Asked
 from bff.dev.recording import Entry, Recording
 from bff.dev.stub import StubReply, StubRequest
 from bff.dev.stub_replay import read_latency, replay
+from bff.dev.tape import Tape
 
 ROOT = Path(__file__).parents[2]
 HOLD = 20.0
@@ -24,15 +25,15 @@ ENTRY = Entry(0, "GET", "/a", Asked.target("GET", "/a?x=1").query, b"", 200, HEA
 
 
 def test_a_recording_answers_without_the_headers_that_no_longer_hold():
-    answer = replay(
-        Recording("users", Path("users.har"), (ENTRY,)), read_latency("recorded", Random())
-    )
+    tape = Tape(Recording("users", Path("users.har"), (ENTRY,)))
+    answer = replay(tape, read_latency("recorded", Random()))
     reply = answer(StubRequest("users", "GET", "/a?x=1", "/a", "x=1"))
     assert reply == StubReply(200, [("Content-Type", "text/plain")], b"hi", 0.007)
 
 
 def test_what_is_not_recorded_is_501_with_the_nearest(capsys):
-    answer = replay(Recording("users", Path("users.har"), (ENTRY,)), read_latency("0ms", Random()))
+    tape = Tape(Recording("users", Path("users.har"), (ENTRY,)))
+    answer = replay(tape, read_latency("0ms", Random()))
     reply = answer(StubRequest("users", "GET", "/a?x=2", "/a", "x=2"))
     problem = json.loads(reply.body)
     assert reply.status == 501
@@ -92,3 +93,34 @@ def test_the_command_refuses_what_it_cannot_do(arguments):
     with run_command(*arguments) as process:
         assert process.wait(HOLD) == 2
         assert process.stderr.read().startswith("bff stub: ")
+
+
+def test_a_service_can_be_told_to_break_its_replies():
+    words = ("--json", "--latency", "0ms", "--fault", "users=empty", "--control-port", "0")
+    with run_command(*words) as process:
+        told = json.loads(process.stdout.readline())
+        users = told["services"]["users"]["url"] + "/users/ada"
+        control = told["control"] + "/services/users"
+        with pytest.raises(httpx.RemoteProtocolError):
+            httpx.get(users)
+        assert httpx.put(control, json={"fault": "truncated"}).json()["fault"] == "truncated"
+        with pytest.raises(httpx.RemoteProtocolError):
+            httpx.get(users)
+        assert httpx.put(control, json={"fault": "none"}).json()["fault"] is None
+        assert httpx.get(users).status_code == 200
+        assert httpx.put(control, json={"fault": "bent"}).status_code == 400
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(HOLD) == 0
+
+
+def test_the_command_lists_what_nobody_asked_for():
+    with run_command("--latency", "0ms") as process:
+        assert "Services, from recordings" in process.stdout.readline()
+        while "Ctrl-C" not in process.stdout.readline():
+            pass
+        process.send_signal(signal.SIGTERM)
+        said = process.stdout.read()
+        assert process.wait(HOLD) == 0
+        assert "users: " in said
+        assert "entries unused" in said
+        assert "log.entries[0]: GET /users/" in said

@@ -1,0 +1,156 @@
+"""`bff matrix`: what each frontend gets of a view while one of its services is broken."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+import click
+
+from bff.cli.configured import config_option
+from bff.errors import did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bff.declare.check import Checked
+    from bff.testing.matrix import Asked, Cell
+
+_QUICK: Final = 20  # cells that are there before a bar would be
+
+
+@click.command(name="matrix")
+@click.argument("view")
+@click.option("--as", "subject", metavar="WHO", help="The subject of who asks; else nobody does.")
+@click.option("--claim", "claims", multiple=True, metavar="NAME=VALUE", help="A claim of theirs.")
+@click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter.")
+@click.option("--body", metavar="JSON", help="The body, for a view that takes one.")
+@config_option
+@click.option(
+    "--recordings",
+    type=click.Path(path_type=Path),
+    help="Where the {service}.har files are; else the folder `recordings` of the configuration.",
+)
+@click.option(
+    "--snapshot",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write what each frontend gets there; if it is there already, say whether it still holds.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for a program.")
+def command(
+    view: str,
+    subject: str | None,
+    claims: tuple[str, ...],
+    params: tuple[str, ...],
+    body: str | None,
+    config: Path,
+    recordings: Path | None,
+    snapshot: Path | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Replay a view with each of its services timing out, failing, cut short and empty.
+
+    Time is virtual: a time-out takes no time. Ends with 1 where an answer is late or a 500, or is
+    not what the snapshot has.
+
+    \b
+    Examples:
+      bff matrix home --as ada --claim plan=pro
+      bff matrix order --as ada --param id=o-5038 --json
+      bff matrix search --param q=lamp --snapshot tests/search.json
+    """  # noqa: D301 - \b is click's: keep these lines as they are
+    from bff.cli.configured import checked
+    from bff.dev.recording import RecordingError
+    from bff.testing.client import Unmatched, somebody
+    from bff.testing.matrix import Asked, verdict
+
+    found = checked(config)
+    if view not in found.plans:
+        _refuse(f"there is no view `{view}`", did_you_mean(view, found.plans))
+    try:
+        values: dict[str, list[str]] = {}
+        for name, value in map(_pair, params):
+            values.setdefault(name, []).append(value)
+        asked = Asked(values, somebody(subject, dict(map(_pair, claims))), _json(body))
+        cells = _cells(found, recordings or config / "recordings", view, asked)
+    except (RecordingError, ValueError, Unmatched) as error:
+        _refuse(str(error))
+    wrong = [(each, why) for each in cells if (why := verdict(each, found, view))]
+    _print(cells, as_json=as_json)
+    for cell, why in wrong:
+        where = f"{cell.frontend}, {cell.service or 'nothing'} {cell.broken}".strip()
+        click.echo(f"bff matrix: {where}: {why}", err=True)
+    holds = _compare(snapshot, cells) if snapshot else True
+    sys.exit(int(bool(wrong) or not holds))
+
+
+def _cells(found: "Checked", folder: Path, view: str, asked: "Asked") -> "list[Cell]":
+    from bff.dev.tape import tapes_of
+    from bff.testing.matrix import Matrix
+
+    matrix = Matrix(found, tapes_of(folder), view)
+    if matrix.count() < _QUICK or not sys.stderr.isatty():
+        return list(matrix.cells(asked))
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(stderr=True)
+    made = track(matrix.cells(asked), view, total=matrix.count(), console=console, transient=True)
+    return list(made)
+
+
+def _print(cells: "Sequence[Cell]", *, as_json: bool) -> None:
+    if as_json:
+        from dataclasses import asdict
+
+        import orjson
+
+        told = [asdict(each) for each in cells]
+        click.echo(orjson.dumps(told, option=orjson.OPT_INDENT_2).decode())
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("frontend", "broken", "status", "s", "calls", "differs in", box=None)
+    for each in cells:
+        broken = f"{each.service} {each.broken}" if each.service else "nothing"
+        calls = [call for call in each.calls.split(", ") if not call.endswith("=ok")]
+        row = (str(each.status), f"{each.took:.2f}", "\n".join(calls), "\n".join(each.differs))
+        table.add_row(each.frontend, broken, *row)
+    Console().print(table)
+
+
+def _compare(file: Path, cells: "Sequence[Cell]") -> bool:
+    """Whether a snapshot holds; it is written where there is none."""
+    from difflib import unified_diff
+
+    from bff.testing.matrix import snapshot
+
+    text = snapshot(cells)
+    if not file.is_file():
+        file.write_text(text, encoding="utf-8")
+        click.echo(f"bff matrix: {file} is written", err=True)
+        return True
+    before = file.read_text(encoding="utf-8")
+    for line in unified_diff(before.splitlines(), text.splitlines(), str(file), "now", lineterm=""):
+        click.echo(line)
+    return before == text
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise ValueError(f"{text!r} should read as NAME=VALUE")
+    return name, value
+
+
+def _json(text: str | None) -> Any:
+    import orjson
+
+    return None if text is None else orjson.loads(text)
+
+
+def _refuse(message: str, hint: str = "") -> NoReturn:
+    click.echo(f"bff matrix: {message}" + (f"\n    hint: {hint}" if hint else ""), err=True)
+    sys.exit(2)

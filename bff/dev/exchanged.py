@@ -1,0 +1,26 @@
+"""One exchange with a service as it took place: what recordings are made of."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from bff.model.exchange import Reply, Request
+from bff.upstream.steps import Timings
+
+NO_TIME = Timings(0.0, None, None, 0.0, 0.0, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Exchanged:
+    """A request, its reply, and when.
+
+    Args:
+        base: the address of the service, below which the request's target is.
+        hit: whether the reply came from the cache, and nobody was asked.
+    """
+
+    request: Request
+    reply: Reply
+    base: str
+    started: datetime
+    timings: Timings = NO_TIME
+    hit: bool = False

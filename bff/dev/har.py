@@ -1,0 +1,173 @@
+"""Exchanges as HAR 1.2: entries, pages, files, and the large bodies beside them."""
+
+import json
+from base64 import b64encode
+from datetime import datetime, timedelta
+from hashlib import sha256
+from http import HTTPStatus
+from http.cookies import CookieError, SimpleCookie
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import parse_qsl, urlsplit
+
+from bff.dev.exchanged import Exchanged
+from bff.model.exchange import Headers
+from bff.upstream.steps import Timings
+
+Json = dict[str, Any]
+LARGE: Final = 64 * 1024  # bytes of a body that is written beside
+BODIES: Final = "bodies"
+_SUFFIXES: Final = {"json": ".json", "html": ".html", "xml": ".xml", "csv": ".csv", "text": ".txt"}
+
+
+def entry_of(exchanged: Exchanged, page: str | None) -> Json:
+    """One exchange as an entry; `page` is the id of the page that it belongs to."""
+    request, reply = exchanged.request, exchanged.reply
+    url = exchanged.base + request.target
+    timings = _timings(exchanged.timings)
+    kind = reply.header("content-type") or "application/octet-stream"
+    made: Json = {"pageref": page} if page else {}
+    made |= {
+        "startedDateTime": exchanged.started.isoformat(timespec="milliseconds"),
+        "time": round(sum(max(0.0, timings[name]) for name in timings if name != "ssl"), 1),
+        "request": {
+            "method": request.method,
+            "url": url,
+            "httpVersion": "HTTP/1.1",
+            "cookies": _cookies(request.headers, "cookie"),
+            "headers": _named(request.headers),
+            "queryString": _named(parse_qsl(urlsplit(url).query, keep_blank_values=True)),
+            **_posted(request.headers, request.body),
+            "headersSize": -1,
+            "bodySize": len(request.body),
+        },
+        "response": {
+            "status": reply.status,
+            "statusText": _phrase(reply.status),
+            "httpVersion": "HTTP/1.1",
+            "cookies": _cookies(reply.headers, "set-cookie"),
+            "headers": _named(reply.headers),
+            "content": {"size": len(reply.body), "mimeType": kind, **_text(reply.body)},
+            "redirectURL": reply.header("location") or "",
+            "headersSize": -1,
+            "bodySize": -1,
+        },
+        "cache": _cache(exchanged) if exchanged.hit else {},
+        "timings": timings,
+    }
+    return made
+
+
+def page_of(name: str, title: str, started: str) -> Json:
+    """A page: what one client asked of one view."""
+    return {
+        "startedDateTime": started,
+        "id": name,
+        "title": title,
+        "pageTimings": {"onContentLoad": -1, "onLoad": -1},
+    }
+
+
+def document(pages: list[Json], entries: list[Json]) -> Json:
+    """A whole file."""
+    creator = {"name": "bff", "version": version("bff")}
+    return {"log": {"version": "1.2", "creator": creator, "pages": pages, "entries": entries}}
+
+
+def write(file: Path, found: Json) -> None:
+    """Write a file whole, with its large bodies beside; those that nobody refers to any more go."""
+    folder = file.parent / BODIES
+    kept = {_beside(file, entry["response"]["content"]) for entry in found["log"]["entries"]}
+    text = json.dumps(found, ensure_ascii=False, indent=1)
+    aside = file.with_suffix(".har.new")
+    aside.write_text(text + "\n", encoding="utf-8")
+    aside.replace(file)
+    for path in folder.glob(f"{file.stem}-*"):
+        if path.name not in kept:
+            path.unlink()
+
+
+def _beside(file: Path, content: Json) -> str:
+    """Move a large body into a file of its own, where Playwright looks for one as well."""
+    if "_file" in content:
+        return Path(content["_file"]).name
+    text = content.get("text", "")
+    if len(text) < LARGE or content.get("encoding"):
+        return ""
+    body = text.encode()
+    subtype = content["mimeType"].partition(";")[0]
+    suffix = next((end for word, end in _SUFFIXES.items() if word in subtype), ".bin")
+    name = f"{file.stem}-{sha256(body).hexdigest()[:16]}{suffix}"
+    (file.parent / BODIES).mkdir(exist_ok=True)
+    (file.parent / BODIES / name).write_bytes(body)
+    del content["text"]
+    content["_file"] = f"{BODIES}/{name}"
+    return name
+
+
+def _timings(taken: Timings) -> Json:
+    def ms(seconds: float | None) -> float:
+        return -1 if seconds is None else round(max(0.0, seconds) * 1000, 1)
+
+    return {
+        "blocked": ms(taken.blocked),
+        "dns": -1,  # part of connect
+        "connect": ms(taken.connect),
+        "ssl": ms(taken.tls),
+        "send": ms(taken.send),
+        "wait": ms(taken.wait),
+        "receive": ms(taken.receive),
+    }
+
+
+def _cache(exchanged: Exchanged) -> Json:
+    at = exchanged.started
+    expires = (at + timedelta(seconds=1)).isoformat(timespec="milliseconds")
+    before = {
+        "expires": expires,
+        "lastAccess": _text_of(at),
+        "eTag": exchanged.reply.header("etag") or "",
+        "hitCount": 1,
+    }
+    return {"beforeRequest": before, "comment": "answered from the cache: nobody was asked"}
+
+
+def _text_of(at: datetime) -> str:
+    return at.isoformat(timespec="milliseconds")
+
+
+def _posted(headers: Headers, body: bytes) -> Json:
+    if not body:
+        return {}
+    kind = next((value for name, value in headers if name.lower() == "content-type"), "")
+    return {"postData": {"mimeType": kind, "text": body.decode(errors="replace")}}
+
+
+def _text(body: bytes) -> Json:
+    try:
+        return {"text": body.decode()}
+    except UnicodeDecodeError:
+        return {"text": b64encode(body).decode(), "encoding": "base64"}
+
+
+def _named(pairs: Any) -> list[Json]:
+    return [{"name": name, "value": value} for name, value in pairs]
+
+
+def _cookies(headers: Headers, header: str) -> list[Json]:
+    found: list[Json] = []
+    for name, value in headers:
+        if name.lower() == header:
+            try:
+                found += _named((key, each.value) for key, each in SimpleCookie(value).items())
+            except CookieError:
+                continue
+    return found
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ""

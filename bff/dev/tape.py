@@ -1,0 +1,103 @@
+"""One service's recording while it is replayed: what answers next, and what nobody asked for."""
+
+from collections.abc import Callable
+from pathlib import Path
+from threading import Lock
+from typing import Any, Final
+
+import orjson
+
+from bff.dev.match import Asked, Index, Near
+from bff.dev.recording import Entry, Recording, read_recordings
+from bff.dev.redact import is_secret
+from bff.dev.rules import Rules, changed_at, read_rules
+
+_NEAREST: Final = 3
+_HIDDEN: Final = "redacted"
+
+
+class Tape:
+    """A recording in play. Of several replies to one request, the last comes for ever."""
+
+    def __init__(self, recording: Recording, rules: Rules | None = None) -> None:
+        self.recording = recording
+        self._index = Index(recording.entries, _loosening(recording.service, rules or Rules()))
+        self._lock = Lock()
+        self._asked: dict[int, int] = {}  # by the number of a request's first entry: how often
+        self._used: set[int] = set()
+
+    def next(self, asked: Asked) -> Entry | None:
+        """The reply to a request, as often as it has been asked; None where there is none."""
+        sequence = self._index.sequence(asked)
+        if not sequence:
+            return None
+        first = sequence[0].number
+        with self._lock:
+            at = self._asked.get(first, 0)
+            self._asked[first] = at + 1
+            entry = sequence[min(at, len(sequence) - 1)]
+            self._used.add(entry.number)
+        return entry
+
+    def has(self, asked: Asked) -> bool:
+        """Whether there is a reply to a request."""
+        return bool(self._index.sequence(asked))
+
+    def nearest(self, asked: Asked) -> list[Near]:
+        """The entries that come nearest to a request, and what differs."""
+        return self._index.nearest(asked, _NEAREST)
+
+    def unused(self) -> list[Entry]:
+        """The entries that have answered nothing."""
+        with self._lock:
+            return [each for each in self.recording.entries if each.number not in self._used]
+
+    def rewind(self) -> None:
+        """Begin again."""
+        with self._lock:
+            self._asked.clear()
+            self._used.clear()
+
+
+def tapes_of(folder: Path, rules: Rules | None = None) -> dict[str, Tape]:
+    """The recordings of a folder, ready to be played. Raises RecordingError."""
+    own = rules or read_rules(folder)
+    return {name: Tape(each, own) for name, each in read_recordings(folder).items()}
+
+
+def _loosening(service: str, rules: Rules) -> Callable[[Asked], Asked]:
+    loose = rules.match.of(service)
+
+    def loosen(asked: Asked) -> Asked:
+        query = tuple(
+            (name, _HIDDEN if is_secret(name, rules.redact.query) else value)
+            for name, value in asked.query
+            if name not in loose.query
+        )
+        return Asked(asked.method, asked.path, query, _loosened(asked.body, loose.body))
+
+    return loosen
+
+
+def _loosened(body: bytes, paths: tuple[str, ...]) -> bytes:
+    if not body or not (paths or b'"' in body):
+        return body
+    try:
+        tree: Any = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return body
+    for path in paths:
+        tree = changed_at(tree, path, lambda _: ...)
+    return orjson.dumps(_without_secrets(tree), option=orjson.OPT_SORT_KEYS)
+
+
+def _without_secrets(tree: Any) -> Any:
+    """What recordings have a pseudonym for is not compared: a replay may not know the secret."""
+    if isinstance(tree, list):
+        return [_without_secrets(each) for each in tree]
+    if not isinstance(tree, dict):
+        return tree
+    return {
+        name: _HIDDEN if isinstance(each, str) and is_secret(name) else _without_secrets(each)
+        for name, each in tree.items()
+    }

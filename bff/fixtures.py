@@ -1,0 +1,191 @@
+"""pytest's fixtures for views: clients, scripted services, recordings, time.
+
+Everything is imported by the fixture that needs it: a run that uses none of them pays for none.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from difflib import unified_diff
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from bff.declare.check import Checked
+    from bff.dev.replay import ReplayExchange
+    from bff.dev.tape import Tape
+    from bff.testing.client import Client
+    from bff.testing.matrix import Cell
+    from bff.testing.site import Time
+    from bff.testing.upstream import Upstream
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Say where the configuration is."""
+    parser.addini("bff_config", "the folder that holds bff.yaml", default="config")
+    group = parser.getgroup("bff")
+    group.addoption(
+        "--bff-update", action="store_true", help="write the snapshots of failure matrices anew"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Explain the marker."""
+    config.addinivalue_line(
+        "markers",
+        "recordings(folder, unused='ignore'): what answers for services that a test does not"
+        " script; unused='fail' fails a test that leaves entries unused.",
+    )
+
+
+@pytest.fixture(scope="session")
+def bff_config(pytestconfig: pytest.Config) -> Path:
+    """The folder of the configuration: the setting `bff_config`, below the root of the tests."""
+    return pytestconfig.rootpath / str(pytestconfig.getini("bff_config"))
+
+
+@pytest.fixture(scope="session")
+def bff_environ() -> Mapping[str, str]:
+    """The environment that the configuration is read in; variables of addresses need not be set."""
+    from bff.testing.site import Environ
+
+    return Environ(os.environ)
+
+
+@pytest.fixture(scope="session")
+def bff_checked(bff_config: Path, bff_environ: Mapping[str, str]) -> Checked:
+    """The configuration, read and checked once."""
+    from bff.declare.check import check
+
+    return check(bff_config, bff_environ)
+
+
+@pytest.fixture
+def bff_clock() -> Time:
+    """The app's time: `bff_clock.advance(60)`."""
+    from bff.testing.site import Time
+
+    return Time()
+
+
+@pytest.fixture
+def upstream(bff_checked: Checked) -> Upstream:
+    """A respx router for each service: `upstream.orders.get("/orders").respond(503)`."""
+    from bff.testing.upstream import Upstream
+
+    return Upstream(bff_checked.config.services)
+
+
+@pytest.fixture
+def recordings(
+    request: pytest.FixtureRequest, bff_config: Path, bff_checked: Checked
+) -> Iterator[ReplayExchange]:
+    """What answers where the test scripts nothing: the folder of the marker, or recordings/."""
+    from bff.dev.replay import ReplayExchange
+    from bff.dev.unmatched import told
+
+    marker = request.node.get_closest_marker("recordings")
+    folder = bff_config / "recordings"
+    if marker:
+        folder = request.config.rootpath / marker.args[0]
+    tapes = _tapes(folder) if marker or any(folder.glob("*.har")) else {}
+    for tape in tapes.values():
+        tape.rewind()
+    replay = ReplayExchange(tapes, bff_checked.config.services)
+    yield replay
+    missed = replay.missed()
+    if missed:
+        pytest.fail("\n\n".join(map(told, missed)))
+    if marker and marker.kwargs.get("unused") == "fail" and replay.unused():
+        lines = [
+            f"{name}.har log.entries[{each.number}]: {each.method} {each.target}"
+            for name, entries in replay.unused().items()
+            for each in entries
+        ]
+        pytest.fail("recorded, and not asked for:\n" + "\n".join(lines))
+
+
+@pytest.fixture
+def client_for(
+    bff_checked: Checked,
+    upstream: Upstream,
+    recordings: ReplayExchange,
+    bff_clock: Time,
+    tmp_path: Path,
+) -> Iterator[Callable[..., Client]]:
+    """A client of the app: `client_for("ada", plan="pro")`; `client_for()` is nobody."""
+    from bff.testing.client import somebody
+    from bff.testing.site import app_on, client_of
+    from bff.testing.upstream import ScriptedExchange
+
+    exchange = ScriptedExchange(bff_checked.config.services, upstream, recordings)
+    app = app_on(
+        bff_checked, exchange, recordings, tmp_path, clock=bff_clock, epoch=bff_clock.epoch
+    )
+
+    def make(subject: str | None = None, **claims: Any) -> Client:
+        return client_of(app, bff_checked.config, somebody(subject, claims))
+
+    yield make
+    exchange.close()
+
+
+@pytest.fixture
+def failure_matrix(
+    request: pytest.FixtureRequest, bff_checked: Checked, recordings: ReplayExchange
+) -> Callable[..., Sequence[Cell]]:
+    """Break each service of a view in turn: `failure_matrix("home", "ada", plan="pro")`.
+
+    Fails where an answer is a 500 or late, or the view fails with nothing broken. With
+    `snapshots=True` it fails where a frontend would get something else than it did when the file
+    snapshots/VIEW.json was written; `--bff-update` writes it anew.
+    """
+    from bff.testing.client import somebody
+    from bff.testing.matrix import Asked, Matrix, snapshot, verdict
+
+    def run(
+        view: str,
+        subject: str | None = None,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: Any = None,
+        snapshots: bool = False,
+        **claims: Any,
+    ) -> Sequence[Cell]:
+        values = {name: [value] for name, value in (params or {}).items()}
+        asked = Asked(values, somebody(subject, claims), body)
+        cells = list(Matrix(bff_checked, recordings.tapes, view).cells(asked))
+        wrong = [
+            f"{each.frontend}, {each.service or 'nothing'} {each.broken}: {why}"
+            for each in cells
+            if (why := verdict(each, bff_checked, view))
+        ]
+        if wrong:
+            pytest.fail("\n".join(wrong))
+        if snapshots:
+            update = bool(request.config.getoption("--bff-update"))
+            _compare(request.path.parent / "snapshots" / f"{view}.json", snapshot(cells), update)
+        return cells
+
+    return run
+
+
+def _compare(file: Path, text: str, update: bool) -> None:  # noqa: FBT001 - an option's value
+    if update or not file.is_file():
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    before = file.read_text(encoding="utf-8")
+    if text != before:
+        lines = unified_diff(before.splitlines(), text.splitlines(), "before", "now", lineterm="")
+        pytest.fail(f"{file}: is not so any more; --bff-update writes it anew\n" + "\n".join(lines))
+
+
+@lru_cache(maxsize=8)
+def _tapes(folder: Path) -> dict[str, Tape]:
+    from bff.dev.tape import tapes_of
+
+    return tapes_of(folder)

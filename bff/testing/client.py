@@ -1,0 +1,58 @@
+"""A client that asks an app in its own process, signed in as whom the test says."""
+
+from typing import Any, Final
+
+from flask import Request
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from bff.model.principal import NOBODY, Principal
+from bff.web.authenticate import Rule
+
+_KEY: Final = "bff.testing.principal"
+ISSUER: Final = "https://issuer.test"
+
+
+class Unmatched(AssertionError):
+    """A view asked a service for what is neither scripted nor recorded."""
+
+
+class Client(FlaskClient):
+    """Werkzeug's test client; a request that nothing answers fails the test, not just the call."""
+
+    base: str = "http://localhost"
+
+    def signed_in(self, principal: Principal) -> "Client":
+        """The same, for somebody."""
+        environ: dict[str, Any] = self.environ_base
+        environ[_KEY] = principal
+        return self
+
+    def open(self, *args: Any, **kwargs: Any) -> TestResponse:
+        """Ask.
+
+        Raises:
+            Unmatched: with the view, the file and line of the call, and what comes nearest.
+        """
+        response = super().open(*args, **{"base_url": self.base, **kwargs})
+        if response.status_code == 501 and response.mimetype == "application/problem+json":  # noqa: PLR2004 - Not Implemented
+            missed = (response.get_json(silent=True) or {}).get("missed")
+            if missed:
+                raise Unmatched("\n\n".join(each["told"] for each in missed))
+        return response
+
+
+def somebody(subject: str | None, claims: dict[str, Any]) -> Principal:
+    """A person of that subject; nobody where there is none."""
+    if subject is None:
+        return NOBODY
+    scopes = frozenset(str(claims.pop("scope", "")).split())
+    return Principal(
+        ISSUER, subject, "client", "audience", scopes, claims, session=f"session-of-{subject}"
+    )
+
+
+def authenticate(request: Request, _rule: Rule) -> Principal:
+    """Who the client was signed in as."""
+    principal: Principal = request.environ.get(_KEY, NOBODY)
+    return principal

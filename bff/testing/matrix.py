@@ -1,0 +1,186 @@
+"""The failure matrix: what each frontend gets of a view with each of its services broken.
+
+A view is replayed from recordings in virtual time, so that a service that times out takes its time
+and the test does not.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+from urllib.parse import quote, urlencode
+
+import orjson
+
+from bff.declare.check import Checked
+from bff.dev.faulty import BROKEN, Broken, FaultyExchange
+from bff.dev.replay import Missed, ReplayExchange
+from bff.dev.stub_replay import read_latency
+from bff.dev.tape import Tape
+from bff.dev.unmatched import told
+from bff.dev.virtual import VirtualClock
+from bff.engine.plan import Plan
+from bff.model.principal import NOBODY, Principal
+from bff.testing.client import Unmatched
+from bff.testing.site import app_on, client_of
+
+_SURE: Final = 400  # the first status that is no answer
+_UNFORESEEN: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is asked of the view, in every cell.
+
+    Args:
+        params: of the route and of the query.
+        body: JSON, for a view that takes one.
+    """
+
+    params: Mapping[str, Sequence[str]]
+    principal: Principal = NOBODY
+    body: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What a frontend gets.
+
+    Args:
+        service: which was broken; empty where none was.
+        broken: how.
+        took: seconds, of the virtual time.
+        calls: the outcome of each call, as in BFF-Calls.
+        differs: the paths of the body at which it is not what it is when all is well.
+    """
+
+    frontend: str
+    service: str
+    broken: str
+    status: int
+    took: float
+    calls: str
+    differs: tuple[str, ...]
+    body: Any
+
+
+class Matrix:
+    """Runs the cells of one view.
+
+    Args:
+        tapes: the recordings, by service.
+    """
+
+    def __init__(self, checked: Checked, tapes: Mapping[str, Tape], view: str) -> None:
+        self._checked, self._tapes = checked, tapes
+        self._plans = checked.plans[view]
+
+    def cells(self, asked: Asked) -> Iterator[Cell]:
+        """Every frontend, with nothing broken, then with each service broken in each way.
+
+        Raises:
+            Unmatched: what is asked when all is well is not recorded.
+        """
+        for plan in self._plans.values():
+            well, services = self._cell(plan, asked, "", "failing")
+            yield well
+            for service in services:
+                for broken in BROKEN:
+                    cell, _ = self._cell(plan, asked, service, broken, well.body)
+                    yield cell
+
+    def count(self) -> int:
+        """How many cells there are at most, for who waits for them."""
+        return sum(
+            1 + len(BROKEN) * len({node.compiled.service.name for node in plan.nodes.values()})
+            for plan in self._plans.values()
+        )
+
+    def _cell(
+        self, plan: Plan, asked: Asked, service: str, broken: Broken, well: Any = None
+    ) -> tuple[Cell, list[str]]:
+        clock = VirtualClock()
+        for tape in self._tapes.values():
+            tape.rewind()
+        services = self._checked.config.services
+        replay = ReplayExchange(self._tapes, services, read_latency("recorded"), clock.after)
+        exchange = FaultyExchange(replay, service, broken)
+        with TemporaryDirectory(prefix="bff-matrix-") as state:
+            app = app_on(self._checked, exchange, replay, Path(state), clock=clock)
+            client = client_of(app, self._checked.config, asked.principal)
+            response = client.open(
+                _target(plan, asked.params), method=plan.view.method, json=asked.body
+            )
+        missed: list[Missed] = replay.missed()
+        if missed:
+            raise Unmatched("\n\n".join(dict.fromkeys(map(told, missed))))
+        body = orjson.loads(response.data) if response.data else None
+        if isinstance(body, dict):
+            body.pop("id", None)  # a problem's, which is another each time
+        return Cell(
+            frontend=plan.frontend,
+            service=service,
+            broken=broken if service else "",
+            status=response.status_code,
+            took=round(clock.now(), 3),
+            calls=response.headers.get("BFF-Calls", ""),
+            differs=_lost(response.status_code, well, body) if service else (),
+            body=body,
+        ), list(dict.fromkeys(exchange.asked))
+
+
+def verdict(cell: Cell, checked: Checked, view: str) -> str:
+    """What is wrong with a cell, whatever the view declares; empty if nothing is."""
+    plan = checked.plans[view][cell.frontend]
+    if not cell.service and cell.status >= _SURE:
+        return f"answers {cell.status} though nothing is broken"
+    if cell.status == _UNFORESEEN:
+        return "answers 500, as nothing may"
+    if cell.took > plan.view.timeout:
+        return f"takes {cell.took} s, and the view has {plan.view.timeout} s"
+    return ""
+
+
+def snapshot(cells: Sequence[Cell]) -> str:
+    """The cells as JSON that shows in a diff what has changed for whom."""
+    told_by = {
+        " ".join(filter(None, (each.frontend, each.service, each.broken))): {
+            name: value
+            for name, value in asdict(each).items()
+            if name not in {"frontend", "service", "broken", "took"}
+            and not (name == "body" and each.service and each.status < _SURE)
+        }
+        for each in cells
+    }
+    return orjson.dumps(told_by, option=orjson.OPT_INDENT_2).decode() + "\n"
+
+
+def _target(plan: Plan, params: Mapping[str, Sequence[str]]) -> str:
+    route, query = plan.view.route, []
+    for name, values in params.items():
+        if f"{{{name}}}" in route:
+            route = route.replace(f"{{{name}}}", quote(values[0], safe=""))
+        else:
+            query += [(name, value) for value in values]
+    missing = [part.strip("{}") for part in route.split("/") if part.startswith("{")]
+    if missing:
+        raise ValueError(f"the route {plan.view.route} needs a value for `{missing[0]}`")
+    return f"/{plan.frontend}{route}" + (f"?{urlencode(query)}" if query else "")
+
+
+def _lost(status: int, well: Any, body: Any) -> tuple[str, ...]:
+    return ("all of it",) if status >= _SURE else tuple(sorted(_differs(well, body)))
+
+
+def _differs(well: Any, body: Any, path: str = "") -> Iterator[str]:
+    """Where two bodies differ; of a list, its elements count as one."""
+    if isinstance(well, dict) and isinstance(body, dict):
+        for name in well.keys() | body.keys():
+            inner = f"{path}.{name}" if path else name
+            yield from _differs(well.get(name, ...), body.get(name, ...), inner)
+    elif isinstance(well, list) and isinstance(body, list) and len(well) == len(body):
+        inside = (_differs(one, other, f"{path}[]") for one, other in zip(well, body, strict=True))
+        yield from dict.fromkeys(each for found in inside for each in found)
+    elif well != body:
+        yield path or "all of it"

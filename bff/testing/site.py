@@ -1,0 +1,120 @@
+"""The real app, with everything around it in the hands of a test."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from time import monotonic, time
+from typing import Any, Final
+
+from flask import Flask
+
+from bff.app import create_app
+from bff.cache.levels import Cache
+from bff.declare.check import Checked
+from bff.declare.settings import Settings
+from bff.dev.replay import ReplayExchange
+from bff.dev.unmatched import refuse_unmatched
+from bff.dev.virtual import InlineEffects
+from bff.model.exchange import Headers
+from bff.model.principal import Principal
+from bff.model.view import Config
+from bff.testing.client import Client, authenticate
+from bff.upstream.exchange import Clock, Credentials, Exchange, Mailbox, SystemClock
+
+_SECRET: Final = "the secret of tests, which is none"  # noqa: S105 - it seals nothing of anybody
+
+
+class Time:
+    """The time of an app: it passes as ever, and a test can put it forward."""
+
+    def __init__(self) -> None:
+        self._ahead = 0.0
+        self._system = SystemClock()
+
+    def advance(self, seconds: float) -> None:
+        """Put it forward: sessions, kept replies and breakers grow older."""
+        self._ahead += seconds
+
+    def now(self) -> float:
+        """Seconds on the clock by which deadlines and breakers go."""
+        return monotonic() + self._ahead
+
+    def epoch(self) -> float:
+        """Seconds since 1970, by which sessions and kept replies go."""
+        return time() + self._ahead
+
+    def mailbox(self) -> Mailbox:
+        """A mailbox; whoever waits in it really waits."""
+        return self._system.mailbox()
+
+
+class Environ(dict[str, str]):
+    """An environment in which each service has an address, which nobody ever asks."""
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The value of a variable; an address for one that ends with _URL."""
+        if name in self or not name.endswith("_URL"):
+            return super().get(name, default)
+        return f"http://{name.removesuffix('_URL').lower().replace('_', '-')}.test"
+
+
+def app_on(
+    checked: Checked,
+    exchange: Exchange,
+    replay: ReplayExchange,
+    state: Path,
+    *,
+    clock: Clock,
+    epoch: Callable[[], float] = time,
+) -> Flask:
+    """The app of a configuration, asking an exchange.
+
+    Args:
+        replay: what of it says which requests nothing answered.
+        state: a folder for what an app keeps.
+        epoch: seconds since 1970.
+    """
+    checked = replace(checked, config=_alone(checked.config))
+    app = create_app(
+        checked,
+        Settings(Path("unused"), management_bind=None, state=state, pool=16),
+        exchange=exchange,
+        effects=InlineEffects(_credentials),
+        clock=clock,
+        cache=Cache(checked.config.cache.memory, None, epoch),
+        now=epoch,
+        authenticate=authenticate,
+        listener=_nobody_listens,
+        audit=_nobody_listens,
+        watcher=_nobody_listens,
+    )
+    app.test_client_class = Client
+    app.testing = True
+    refuse_unmatched(app, replay)
+    return app
+
+
+def client_of(app: Flask, config: Config, principal: Principal) -> Client:
+    """A client that is signed in, and asks the first host that is declared."""
+    client = app.test_client()
+    if not isinstance(client, Client):
+        raise TypeError("the app was not made by app_on()")
+    client.base = f"http://{config.hosts[0]}"
+    return client.signed_in(principal)
+
+
+def _alone(config: Config) -> Config:
+    """The same configuration, with no store that other processes share."""
+    session = replace(config.session, store="", secrets=(_SECRET,))
+    return replace(config, session=session)
+
+
+def _credentials(effect: Any) -> Headers:
+    """A token that says whose it is, and that nobody takes for one."""
+    if not isinstance(effect, Credentials):
+        raise TypeError(f"nobody does {type(effect).__name__} here")
+    return (("authorization", f"Bearer token-of-{effect.principal.subject or 'the-app'}"),)
+
+
+def _nobody_listens(_heard: Any) -> None:
+    """Tests look at answers."""

@@ -1,0 +1,66 @@
+"""When what happened on a connection: what HAR calls timings."""
+
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any, Final
+
+_CONNECT: Final = "connection.connect_tcp"
+_TLS: Final = "connection.start_tls"
+_SENT: Final = ("send_request_headers", "send_request_body")
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """How long the steps of one exchange took, in seconds; None for what did not take place.
+
+    Args:
+        blocked: until something was sent, or a connection begun.
+        connect: to a connection, `tls` included.
+    """
+
+    blocked: float
+    connect: float | None
+    tls: float | None
+    send: float
+    wait: float
+    receive: float
+
+    @property
+    def total(self) -> float:
+        """All of it."""
+        return self.blocked + (self.connect or 0.0) + self.send + self.wait + self.receive
+
+
+class Steps:
+    """Notes what httpcore's `trace` extension tells of a request."""
+
+    __slots__ = ("_at",)
+
+    def __init__(self) -> None:
+        self._at: dict[str, float] = {}
+
+    def note(self, name: str, _info: dict[str, Any]) -> None:
+        """One event, such as `http11.send_request_headers.started`."""
+        self._at[name.removeprefix("http11.")] = monotonic()
+
+    def timings(self, started: float, ended: float) -> Timings:
+        """How long each step took.
+
+        Args:
+            started: when the exchange was asked for, on the monotonic clock.
+            ended: when its reply was whole.
+        """
+        at = self._at
+        connect, tls = self._took(_CONNECT), self._took(_TLS)
+        sending = at.get(f"{_SENT[0]}.started", started)
+        sent = max((at.get(f"{name}.complete", sending) for name in _SENT), default=sending)
+        heard = at.get("receive_response_headers.complete", ended)
+        whole = None if connect is None else connect + (tls or 0.0)
+        blocked = at.get(f"{_CONNECT}.started", sending) - started
+        return Timings(
+            max(0.0, blocked), whole, tls, sent - sending, max(0.0, heard - sent), ended - heard
+        )
+
+    def _took(self, name: str) -> float | None:
+        begun, ended = self._at.get(f"{name}.started"), self._at.get(f"{name}.complete")
+        return None if begun is None or ended is None else ended - begun

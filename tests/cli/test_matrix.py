@@ -1,0 +1,52 @@
+"""`bff matrix`, as people run it."""
+
+import json
+
+import pytest
+
+
+def test_it_prints_what_each_frontend_gets(bff):
+    words = ("matrix", "home", "--as", "ada", "--claim", "plan=pro")
+    done = bff(*words, "--json")
+    assert done.returncode == 0, done.stderr
+    cells = json.loads(done.stdout)
+    assert {each["frontend"] for each in cells} == {"web", "mobile"}
+    assert [each["status"] for each in cells if not each["service"]] == [200, 200]
+    ways = {each["broken"] for each in cells if each["service"] == "orders"}
+    assert ways == {"timeout", "failing", "truncated", "empty"}
+    done = bff(*words)
+    assert "reason=timeout" in done.stdout
+
+
+def test_a_snapshot_is_written_then_held_to(bff, tmp_path):
+    file = tmp_path / "search.json"
+    words = ("matrix", "search", "--snapshot", str(file), "--param")
+    assert bff(*words, "q=lamp").returncode == 0
+    before = file.read_text()
+    assert bff(*words, "q=lamp").returncode == 0
+    done = bff(*words, "q=kettle")
+    assert done.returncode == 1, done.stderr
+    assert "+++ now" in done.stdout
+    assert file.read_text() == before
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["hme"], "did you mean `home`?"),
+        (["order", "--as", "ada"], "needs a value for `id`"),
+        (["order", "--as", "ada", "--param", "id=none"], "nothing is recorded for"),
+        (["home", "--param", "limit"], "should read as NAME=VALUE"),
+        (["home", "--recordings", "docs"], "there is no .har file here"),
+    ],
+)
+def test_what_cannot_be_done_is_said(bff, words, complaint):
+    done = bff("matrix", *words)
+    assert done.returncode == 2
+    assert complaint in done.stderr
+
+
+def test_a_view_that_fails_with_nothing_broken_is_told(bff):
+    done = bff("matrix", "home")
+    assert done.returncode == 1
+    assert "answers 401 though nothing is broken" in done.stderr

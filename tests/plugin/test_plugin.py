@@ -1,0 +1,99 @@
+"""The pytest plugin as a team's own tests meet it."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+FAILING = {
+    "unmatched": (
+        """
+def test_it(client_for):
+    client_for().get("/web/search?q=zebra")
+""",
+        "config/views/search.yaml:",
+    ),
+    "unused": (
+        """
+import pytest
+
+@pytest.mark.recordings("few", unused="fail")
+def test_it(client_for):
+    client_for().get("/web/search?q=lamp")
+""",
+        "recorded, and not asked for",
+    ),
+    "unmatched in the background of a test that looks at nothing": (
+        """
+from bff.model.exchange import Deadline, Request
+from queue import SimpleQueue
+
+def test_it(recordings):
+    recordings.start(Request("orders", "GET", "/none"), Deadline(1), 1, SimpleQueue())
+""",
+        "nothing is recorded for GET orders:/none",
+    ),
+    "a matrix of what is broken already": (
+        """
+def test_it(failure_matrix):
+    failure_matrix("home")
+""",
+        "answers 401 though nothing is broken",
+    ),
+    "a snapshot that does not hold": (
+        """
+def test_it(failure_matrix):
+    failure_matrix("search", params={"q": "lamp"}, snapshots=True)
+    failure_matrix("search", params={"q": "kettle"}, snapshots=True)
+""",
+        "--bff-update writes it anew",
+    ),
+}
+
+
+def run(folder, *words):
+    return subprocess.run(  # noqa: S603 - our own arguments
+        [sys.executable, "-m", "pytest", "-q", "-W", "error", *words],
+        cwd=folder,
+        env={name: each for name, each in os.environ.items() if not name.startswith("PYTEST")},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "pytest.ini").write_text(f"[pytest]\nbff_config = {ROOT / 'config'}\n")
+    few = tmp_path / "few"
+    few.mkdir()
+    (few / "catalog.har").symlink_to(ROOT / "config/recordings/catalog.har")
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", FAILING)
+def test_what_goes_wrong_fails_the_test_and_says_why(folder, name):
+    text, complaint = FAILING[name]
+    (folder / "test_it.py").write_text(text)
+    done = run(folder)
+    assert done.returncode == 1, done.stdout
+    assert complaint in done.stdout
+
+
+def test_a_snapshot_is_written_anew_where_that_is_asked_for(folder):
+    (folder / "test_it.py").write_text(FAILING["a snapshot that does not hold"][0])
+    assert run(folder, "--bff-update").returncode == 0
+    assert (folder / "snapshots/search.json").is_file()
+
+
+def test_a_run_that_uses_nothing_of_it_imports_nothing_of_it(folder):
+    (folder / "test_it.py").write_text(
+        "import sys\n\ndef test_it():\n"
+        "    assert not {'flask', 'httpx', 'respx', 'bff.app'} & sys.modules.keys()\n"
+    )
+    done = run(folder, "-p", "no:respx")
+    assert done.returncode == 0, done.stdout

@@ -1,0 +1,56 @@
+"""What docs/testing.md teaches is so."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bff.dev.rules import read_rules
+from bff.fixtures import __dict__ as plugin
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs/testing.md").read_text()
+
+
+def block(language):
+    return re.search(rf"^```{language}\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)[1]
+
+
+@pytest.mark.parametrize("more", [(), ("-n", "2")])
+def test_the_tests_that_are_shown_pass(tmp_path, more):
+    (tmp_path / "test_home.py").write_text(block("python"))
+    (tmp_path / "pytest.ini").write_text(f"[pytest]\nbff_config = {ROOT / 'config'}\n")
+    done = subprocess.run(  # noqa: S603 - our own arguments
+        [sys.executable, "-m", "pytest", "-q", "-W", "error", *more],
+        cwd=tmp_path,
+        env={name: each for name, each in os.environ.items() if not name.startswith("PYTEST")},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "5 passed" in done.stdout
+
+
+def test_the_rules_that_are_shown_can_be_read(tmp_path):
+    (tmp_path / "rules.toml").write_text(block("toml"))
+    rules = read_rules(tmp_path)
+    assert rules.redact.headers == {"x-employee"}
+    assert rules.match.of("orders").query == {"ts", "nonce"}
+    assert rules.match.of("users").query == {"ts"}
+
+
+def test_the_shops_rules_can_be_read():
+    assert read_rules(ROOT / "config/recordings").redact.paths
+
+
+def test_every_fixture_is_documented():
+    fixtures = [
+        name for name, each in plugin.items() if type(each).__name__ == "FixtureFunctionDefinition"
+    ]
+    assert len(fixtures) >= 7
+    assert [name for name in fixtures if f"`{name}`" not in PAGE and name != "bff_checked"] == []

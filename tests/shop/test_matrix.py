@@ -1,0 +1,41 @@
+"""Every view of the shop, for every frontend, with each of its services broken in each way."""
+
+import pytest
+
+VIEWS = {
+    "home": {"subject": "ada", "plan": "pro"},
+    "order": {"subject": "ada", "params": {"id": "o-5038"}},
+    "orders": {"subject": "ada"},
+    "product": {"params": {"id": "p-100126"}},
+    "search": {"params": {"q": "lamp"}},
+}
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_whatever_breaks_each_frontend_gets_what_it_got_before(failure_matrix, view):
+    cells = failure_matrix(view, snapshots=True, **VIEWS[view])
+    assert {each.status for each in cells} <= {200, 502, 503, 504}
+    assert len({each.frontend for each in cells}) == 2
+
+
+def test_every_view_is_in_the_list(bff_checked):
+    assert set(VIEWS) == set(bff_checked.plans)
+
+
+def test_a_service_that_never_answers_takes_its_time_of_the_view_and_not_of_the_test(
+    failure_matrix,
+):
+    cells = {(each.frontend, each.service, each.broken): each for each in failure_matrix(
+        "home", "ada", plan="pro"
+    )}  # fmt: skip
+    late = cells["web", "orders", "timeout"]
+    assert late.status == 200
+    assert late.took >= 1.0
+    assert "orders=fallback;reason=timeout" in late.calls
+    assert late.differs == ("orders",)
+    assert late.body["orders"] == []
+    assert cells["web", "users", "failing"].status == 502
+    assert cells["web", "users", "timeout"].status == 504
+    assert "orders=fallback;reason=unreachable" in cells["web", "orders", "truncated"].calls
+    assert cells["web", "orders", "empty"].differs == ("orders",)
+    assert "reviews" not in {service for frontend, service, _ in cells if frontend == "mobile"}
