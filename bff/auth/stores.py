@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from bff.auth.redis import RedisStore
 from bff.auth.sqlite import SqliteStore
 from bff.auth.store import Store
 
@@ -22,4 +21,6 @@ def open_store(url: str, default: Path, now: Callable[[], float]) -> Store:
     kind, _, rest = url.partition(":")
     if not url or kind == "sqlite":
         return SqliteStore(Path(rest) if rest else default, now)
+    from bff.auth.redis import RedisStore  # where there is no Redis, its client is not loaded
+
     return RedisStore(url, now)

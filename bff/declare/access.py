@@ -4,7 +4,6 @@ import re
 from typing import Any, Final, get_args
 from urllib.parse import urlsplit
 
-from bff.auth.redis_client import parse
 from bff.declare.credentials import SECRET
 from bff.declare.load import Node
 from bff.declare.read import (
@@ -54,6 +53,8 @@ def _issuer(node: Node) -> str:
 def _store(node: Node) -> str:
     try:
         if not node.raw.startswith("sqlite:/"):
+            from bff.auth.redis_client import parse  # its client is loaded where it is needed
+
             parse(node.raw)
     except ValueError as error:  # it says nothing of the address, which may hold a password
         hint = "`redis://redis.internal:6379/0`, or `sqlite:/var/lib/bff/sessions.db`"

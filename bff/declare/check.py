@@ -135,6 +135,8 @@ def _slices_of_text(view: View, plans: Mapping[str, Plan]) -> Iterator[Problem]:
     texts = {("session", "sub"), ("locale",), ("frontend",)}
     texts |= {("params", param.name) for param in view.params if param.type == "string"}
     for expression in _expressions(plans):
+        if ":" not in expression.source.text:
+            continue  # a slice has one
         for path in texts.intersection(_sliced(expression.ast, ())):
             message = f"a slice of `{'.'.join(path)}`, a text, is always null"
             hint = f"`slice({'.'.join(path)}, `0`, `3`)`"

@@ -31,7 +31,7 @@ _INTERPRETER: Final = _Interpreter(jmespath.Options(custom_functions=FUNCTIONS))
 class Expression:
     """One compiled expression; `value` may be called from any number of threads."""
 
-    __slots__ = ("_compute", "ast", "source")
+    __slots__ = ("_compute", "ast", "reads", "source")
 
     def __init__(self, source: Source) -> None:
         """Compile `source`.
@@ -40,6 +40,7 @@ class Expression:
             ConfigError: the text is not JMESPath, or calls a function that does not exist.
         """
         self.source = source
+        self.reads: Any = None  # what it reads, once somebody has asked (`bff.engine.reads`)
         try:
             self.ast: Ast = jmespath.compile(braces_back(source.text)).parsed
         except (jmespath.exceptions.JMESPathError, ValueError) as error:

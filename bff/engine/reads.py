@@ -45,9 +45,15 @@ def reads(expression: Expression, bound: Mapping[str, Paths] | None = None) -> R
     Args:
         bound: names that stand for what other paths hold (`item` for the elements of a list).
     """
+    if not bound and expression.reads is not None:
+        known: Reads = expression.reads
+        return known
     reader = _Reader(bound or {})
     result = reader.read(expression.ast, _ROOT)
-    return Reads(result, frozenset(reader.decides))
+    found = Reads(result, frozenset(reader.decides))
+    if not bound:
+        expression.reads = found  # it is asked for many times while a view is planned and checked
+    return found
 
 
 def together(all_reads: Iterable[Reads]) -> Reads:
