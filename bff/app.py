@@ -173,7 +173,10 @@ def _sign_in(
     """Everything about sessions: where they are, what seals them, who vouches for people."""
     rules = config.session
     takers = [each for each in config.frontends.values() if "session" in each.access]
-    own = rules.secrets or (kept_secret(state) if takers else token_urlsafe(),)
+    known = any(each.access for each in config.frontends.values())
+    writes = known and any(view.method != "GET" for view in config.views)
+    # all processes must open what any of them has sealed: sessions, and answers to keys
+    own = rules.secrets or (kept_secret(state) if takers or writes else token_urlsafe(),)
     seal = Seal(own)
     store = open_store(rules.store, state / "sessions.db", now)
     sessions = Sessions(store, seal, rules, now)

@@ -6,7 +6,7 @@ from time import time
 from typing import Any, Final
 
 import orjson
-from flask import Flask, Response, g, request
+from flask import Flask, Response, g, has_request_context, request
 
 from bff.auth.once import KeptAnswer, Once
 from bff.engine.answer import Answer, Asked, Failure
@@ -213,12 +213,14 @@ class _Handler:
 
     def _run(self, plan: Plan, asked: Asked, deadline: Deadline) -> Answer:
         engine = self._engine
+        # what is refreshed behind an answer belongs to no request, and so to no batch
+        batch = request.environ.get(EXCHANGE) if has_request_context() else None
         run = converse if plan.view.function else conduct
         return run(
             plan,
             asked,
             deadline,
-            request.environ.get(EXCHANGE) or engine.exchange,
+            batch or engine.exchange,
             engine.effects,
             engine.clock,
             engine.guards,

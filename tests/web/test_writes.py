@@ -4,8 +4,14 @@ from threading import Event, Thread
 
 import pytest
 
-from bff.dev.stub import StubReply
+from bff.app import create_app
+from bff.declare.check import check_config
+from bff.declare.config import assemble
+from bff.declare.load import parse
+from bff.declare.settings import Settings
+from bff.dev.stub import StubReply, StubServices
 from bff.model.principal import Principal
+from bff.upstream.pool import PoolExchange
 
 ADA = Principal("https://id.example", "ada")
 BOB = Principal("https://id.example", "bob")
@@ -69,6 +75,25 @@ def test_the_same_again_is_answered_as_it_was_and_not_done(order, shop):
     assert "Idempotency-Replayed" not in first.headers
     assert second.headers["BFF-Calls"] == first.headers["BFF-Calls"]
     assert shop.done == 1
+
+
+def test_another_process_answers_as_the_first_did_where_only_apps_ask(tmp_path, shop):
+    issuer = "{issuer: https://id.example, audience: shop}"
+    with StubServices({"shop": shop}) as stubs:
+        text = "version: 1\nhosts: [shop.example]\nfrontends: {web: {access: bearer}}\n"
+        text += f"issuers: {{main: {issuer}}}\nservices: {{shop: {{url: '{stubs.urls['shop']}'}}}}"
+        config = assemble(parse(text, "bff.yaml", {}), {"order": parse(ORDER, "order", {})}, {})
+        settings = Settings(management_bind=None, state=tmp_path)
+        found = []
+        for _ in range(2):
+            exchange = PoolExchange(config.services, 2)
+            checked = check_config(config)
+            app = create_app(checked, settings, exchange=exchange, authenticate=lambda *_: ADA)
+            headers = {"Host": "shop.example", "Idempotency-Key": "k1"}
+            client = app.test_client()
+            found.append(client.post("/web/orders", json={"product": "p"}, headers=headers).json)
+            exchange.close()
+    assert found == [{"order": 1}, {"order": 1}]
 
 
 def test_a_quoted_key_is_the_same_as_a_bare_one(order, shop):
