@@ -144,7 +144,7 @@ def create_app(
     streams = EventStreams(max(1, int(settings.threads * config.streams)), parts.sessions.goes_on)
     batch_routes(app, config.frontends, checked.plans, exchange, clock, settings.threads)
     websocket_routes(app, config.relays, config.frontends, engine)
-    carrier: Carrier = exchange if isinstance(exchange, PoolExchange) else NoCarrier()
+    carrier = exchange if isinstance(exchange, Carrier) else NoCarrier()
     relay_routes(app, config.relays, config.frontends, engine, carrier, streams)
     port = _port(settings.management_bind)
     app.wsgi_app = Management(  # type: ignore[method-assign]

@@ -8,7 +8,7 @@ from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from time import monotonic
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from bff.errors import Unreachable
 from bff.model.exchange import Deadline, Headers, Request
@@ -89,6 +89,7 @@ class Streamed(Protocol):
         """Let it go, whole or not."""
 
 
+@runtime_checkable
 class Carrier(Protocol):
     """Carries what is too large or too long to be held: on the thread that asks for it."""
 
