@@ -69,7 +69,7 @@ class RedisServer:
 
     def tell(self, *command: str):
         """The reply to a command, by a connection that nobody else has."""
-        with redis.Redis(port=self.port, password=self._password) as client:
+        with redis.Redis("127.0.0.1", self.port, password=self._password) as client:
             return client.execute_command(*command)
 
     def _answers(self) -> bool:
