@@ -25,6 +25,7 @@ _SCHEMES: Final = ("redis", _SENTINEL, _CLUSTER)
 _TLS_FILES: Final = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
 _SENTINEL_LOGIN: Final = ("sentinel_username", "sentinel_password")
 _HOST: Final = re.compile(r"(?:\[([0-9a-fA-F:.]+)\]|([^\s\[\]:@/]+))(?::(\d{1,5}))?")
+_AFTER_HOSTS: Final = re.compile("[/?#]")
 _NAME: Final = re.compile(r"[\w.-]+")
 _MOST_PORT: Final = 65535
 
@@ -74,15 +75,17 @@ def parse(url: str) -> Address:
     Raises:
         ValueError: it gives none; the message has nothing of the URL, as that may be a password.
     """
-    try:
-        parts = urlsplit(url)
+    scheme, _, rest = url.partition("://")
+    netloc = _AFTER_HOSTS.split(rest, maxsplit=1)[0]
+    try:  # newer Pythons take no list of hosts with brackets among them
+        parts = urlsplit(f"{scheme}://hosts{rest[len(netloc) :]}")
         options = _options(parts.query)
     except ValueError:
         raise ValueError("the address of a Redis: it is no URL") from None
     kind = parts.scheme.replace("rediss", "redis", 1)
     if kind not in _SCHEMES:
         raise ValueError(f"the address of a Redis begins with one of {', '.join(_SCHEMES)}")
-    login, _, places = parts.netloc.rpartition("@")
+    login, _, places = netloc.rpartition("@")
     hosts = tuple(_host(each, 26379 if kind == _SENTINEL else 6379) for each in places.split(","))
     if kind == "redis" and len(hosts) > 1:
         raise ValueError("the address of a Redis has one host, unless it is of Sentinels or nodes")
