@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from random import random
 from time import monotonic, time
 from typing import Any, Final
 
@@ -66,6 +67,7 @@ def app_on(
     *,
     clock: Clock,
     epoch: Callable[[], float] = time,
+    dice: Callable[[], float] = random,
 ) -> Flask:
     """The app of a configuration, asking an exchange.
 
@@ -73,6 +75,7 @@ def app_on(
         replay: what of it says which requests nothing answered.
         state: a folder for what an app keeps.
         epoch: seconds since 1970.
+        dice: what spreads retries and lifetimes, from 0 to 1.
     """
     checked = replace(checked, config=_alone(checked.config))
     app = create_app(
@@ -81,7 +84,8 @@ def app_on(
         exchange=exchange,
         effects=InlineEffects(_credentials),
         clock=clock,
-        cache=Cache(checked.config.cache.memory, None, epoch),
+        dice=dice,
+        cache=Cache(checked.config.cache.memory, None, epoch, dice),
         now=epoch,
         authenticate=authenticate,
         listener=_nobody_listens,

@@ -39,3 +39,10 @@ def test_a_service_that_never_answers_takes_its_time_of_the_view_and_not_of_the_
     assert "orders=fallback;reason=unreachable" in cells["web", "orders", "truncated"].calls
     assert cells["web", "orders", "empty"].differs == ("orders",)
     assert "reviews" not in {service for frontend, service, _ in cells if frontend == "mobile"}
+
+
+def test_two_runs_are_the_same_to_the_millisecond_though_retries_are_spread_at_random(
+    failure_matrix,
+):
+    one, other = (failure_matrix("product", **VIEWS["product"]) for _ in range(2))
+    assert [each.took for each in one] == [each.took for each in other]
