@@ -81,12 +81,18 @@ class Settings:
             state=Path(environ.get("BFF_STATE") or _state_folder()),
             drain=number("BFF_DRAIN", 0, 300, least=0),
         )
-        one, other = (
-            text.rpartition(":")[2] for text in (settings.bind, settings.management_bind or "")
-        )
-        if one == other and not problems:
+        if not problems and _port(settings.bind) == settings.management_port:
             message = "BFF_BIND and BFF_MANAGEMENT_BIND have one port: operators need their own"
             problems.append(Problem(Place("environment"), message))
         if problems:
             raise ConfigError(problems)
         return settings
+
+    @property
+    def management_port(self) -> int | None:
+        """The port where operators are; None for nowhere."""
+        return _port(self.management_bind)
+
+
+def _port(bind: str | None) -> int | None:
+    return int(bind.rpartition(":")[2]) if bind else None

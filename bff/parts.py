@@ -1,0 +1,93 @@
+"""The larger parts of the app, each opened from what is declared of it."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from secrets import token_urlsafe
+
+from bff.auth.bearer import Bearer
+from bff.auth.http import Http
+from bff.auth.provider import OpenIdProvider
+from bff.auth.refresh import Refresher
+from bff.auth.seal import Seal
+from bff.auth.secret import kept_secret
+from bff.auth.session import Sessions
+from bff.auth.stores import open_store
+from bff.auth.tokens import TokenKeeper
+from bff.cache.key import session_of
+from bff.cache.levels import Cache, Look, Write
+from bff.cache.open import open_cache
+from bff.declare.check import Checked
+from bff.declare.settings import Settings
+from bff.model.service import Service
+from bff.model.view import Config
+from bff.observe.events import AuditListener
+from bff.upstream.effects import Performer, PoolEffects
+from bff.upstream.exchange import Credentials, Effects
+from bff.web.cookies import Cookies
+from bff.web.endpoint import SignIn
+from bff.web.limits import Limits
+
+
+def open_cache_of(checked: Checked, settings: Settings) -> Cache | None:
+    """The cache, where anything is kept; it is opened by its first use."""
+    keeping = [plan.keeping for each in checked.plans.values() for plan in each.values()]
+    if not any(each.view or each.calls for each in keeping):
+        return None
+    return open_cache(checked.config.cache, settings.cache_folder)
+
+
+def open_sign_in(
+    config: Config,
+    state: Path,
+    now: Callable[[], float],
+    audit: AuditListener,
+    cache: Cache | None,
+    *,
+    development: bool,
+) -> SignIn:
+    """Everything about sessions: where they are, what seals them, who vouches for people."""
+    rules = config.session
+    takers = [each for each in config.frontends.values() if "session" in each.access]
+    known = any(each.access for each in config.frontends.values())
+    writes = known and any(view.method != "GET" for view in config.views)
+    # all processes must open what any of them has sealed: sessions, and answers to keys
+    own = rules.secrets or (kept_secret(state) if takers or writes else token_urlsafe(),)
+    seal = Seal(own)
+    store = open_store(rules.store, state / "sessions.db", now)
+    sessions = Sessions(store, seal, rules, now)
+    if cache:  # what was kept for a session is dropped with it
+        sessions.ended = lambda key: cache.invalidate([session_of(key)])
+    return SignIn(
+        providers={
+            name: OpenIdProvider(each, Http(each.tls), now, development=development)
+            for name, each in config.providers.items()
+        },
+        sessions=sessions,
+        cookies=Cookies(rules, seal, now),
+        seal=seal,
+        limits=Limits(store, config.limits, now),
+        audit=audit,
+        return_to=rules.return_to,
+        origins=frozenset(origin for each in takers for origin in each.origins),
+    )
+
+
+def open_bearer(config: Config, now: Callable[[], float], *, development: bool) -> Bearer | None:
+    """What checks access tokens; None where no issuer is declared."""
+    issuers = config.issuers.values()
+    return Bearer(issuers, Http, now, development=development) if issuers else None
+
+
+def open_effects(
+    services: Mapping[str, Service], parts: SignIn, cache: Cache | None, threads: int
+) -> Effects:
+    """The threads on which tokens are got, and what is kept is read and written.
+
+    Args:
+        threads: how many at most.
+    """
+    refresher = Refresher(parts.sessions, parts.providers, parts.audit)
+    tokens = TokenKeeper(services, parts.providers, parts.sessions, parts.seal, refresher)
+    performers: dict[type, Performer] = {Credentials: tokens.perform}
+    performers |= {Look: cache.look, Write: cache.write} if cache else {}
+    return PoolEffects(performers, threads)
