@@ -1,6 +1,6 @@
 """The whole product on one screen: what is declared, wired to what runs it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from random import random
 from time import time
 
@@ -12,9 +12,16 @@ from bff.declare import snapshot
 from bff.declare.check import Checked
 from bff.declare.settings import Settings
 from bff.engine.keeper import Heard, keeper_of
-from bff.observe.events import AuditListener, Listener, Watcher
-from bff.observe.log import log_answers, log_audit, log_changes
-from bff.parts import open_bearer, open_cache_of, open_effects, open_sign_in
+from bff.observe.events import Observer, told_to
+from bff.observe.log import log_events
+from bff.parts import (
+    open_bearer,
+    open_cache_of,
+    open_effects,
+    open_metrics,
+    open_sign_in,
+    open_spans,
+)
 from bff.upstream.exchange import Carrier, Clock, Effects, Exchange, NoCarrier, SystemClock
 from bff.upstream.guard import Guards
 from bff.upstream.pool import PoolExchange
@@ -28,10 +35,12 @@ from bff.web.cors import cors
 from bff.web.events import EventStreams
 from bff.web.gate import guard
 from bff.web.health import Management, health_routes
+from bff.web.levels import levels_of
 from bff.web.problem import handle_errors
 from bff.web.relay import relay_routes
 from bff.web.sessions import session_routes
 from bff.web.sign_in import sign_in_routes
+from bff.web.telling import tell_answers
 from bff.web.views import Engine, view_routes
 from bff.web.websocket import websocket_routes
 
@@ -47,9 +56,7 @@ def create_app(
     now: Callable[[], float] = time,
     dice: Callable[[], float] = random,
     authenticate: Authenticate | None = None,
-    listener: Listener = log_answers,
-    audit: AuditListener = log_audit,
-    watcher: Watcher = log_changes,
+    observers: Sequence[Observer] = (log_events,),
     timing: bool = False,
     development: bool = False,
     hits: Heard | None = None,
@@ -63,6 +70,7 @@ def create_app(
         now: seconds since 1970, by which sessions and tokens end.
         dice: gives numbers from 0 up to 1.
         authenticate: says who asks; sessions and bearer tokens do if not given.
+        observers: hear of all that happens, besides the metrics and what exports spans.
         timing: whether answers carry Server-Timing, for development.
         development: whether people may sign in at a provider that lets anybody in.
         hits: told of each request to a service that was answered from the cache.
@@ -77,8 +85,11 @@ def create_app(
     clock = clock or SystemClock()
     cache = cache or open_cache_of(checked, settings)
     places = max(1, settings.pool // 2)  # so that one slow service cannot have all threads
-    guards = Guards(config.services, places, clock, dice, watcher)
-    sign_in = open_sign_in(config, settings.state, now, audit, cache, development=development)
+    metrics, spans = open_metrics(checked), open_spans(settings)
+    sampler = spans.samples if spans else None
+    observe = told_to([*observers, metrics.hear, *([spans.hear] if spans else [])])
+    guards = Guards(config.services, places, clock, dice, observe)
+    sign_in = open_sign_in(config, settings.state, now, observe, cache, development=development)
     bearer = open_bearer(config, now, development=development)
     effects = effects or open_effects(config.services, sign_in, cache, settings.pool)
     engine = Engine(
@@ -88,8 +99,7 @@ def create_app(
         guards=guards,
         authenticate=authenticate or Authenticator(sign_in.sessions, sign_in.cookies, bearer),
         services=config.services,
-        listener=listener,
-        audit=audit,
+        observer=observe,
         limits=sign_in.limits,
         timing=timing,
         keeper=keeper_of(cache, exchange, effects, clock, guards, hits) if cache else None,
@@ -104,6 +114,8 @@ def create_app(
 
     app = App(__name__, static_folder=None)
     app.url_map.merge_slashes = False
+    answering = tell_answers(app, clock, observe, config.frontends, sampler)
+    metrics.watch(lambda: levels_of(guards, exchange, cache, settings, answering))
     guard(app, config.hosts)
     cors(app, config.frontends, checked.plans, config.relays)
     handle_errors(app)
@@ -117,6 +129,8 @@ def create_app(
     carrier = exchange if isinstance(exchange, Carrier) else NoCarrier()
     relay_routes(app, config.relays, config.frontends, engine, carrier, streams)
     port, reports = settings.management_port, {"/upstreams": guards.seen}
-    managed = Management(app.wsgi_app, port, checks, notes, reports, CacheAdmin(cache))
+    managed = Management(
+        app.wsgi_app, port, checks, notes, reports, CacheAdmin(cache), metrics.text
+    )
     app.wsgi_app = managed  # type: ignore[method-assign]  # as Flask documents it
     return app

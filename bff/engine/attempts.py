@@ -9,7 +9,8 @@ from typing import Any, Protocol
 from bff.errors import BffError, Cancelled, LimitReached, TimedOut
 from bff.model.exchange import Deadline, Request
 from bff.upstream.exchange import Clock, Completion, Effect, Effects, Exchange, Mailbox
-from bff.upstream.guard import Guard, Permit
+from bff.upstream.guard import Guard
+from bff.upstream.permit import Permit
 
 # What is done with how an attempt ended: its result, or the error in its place.
 Then = Callable[[Any], None]

@@ -25,7 +25,7 @@ from bff.engine.means import Means, Whole, read
 from bff.engine.pursue import Pursuit
 from bff.engine.settle import Running
 from bff.errors import BadStatus, BffError, Unfillable
-from bff.model.exchange import Deadline, Freshness, Headers, Reply, Request
+from bff.model.exchange import Deadline, Freshness, Headers, Reply, Request, Why
 from bff.upstream.exchange import Clock, Effects, Exchange
 from bff.upstream.guard import Guards
 
@@ -142,7 +142,9 @@ class KeptRequest:
         self._near = near
         Pursuit(self._means, self, self._call, self._index, self._join).begin()
 
-    def _join(self, request: Request, then: Then, lost: Callable[[], None]) -> int:
+    def _join(
+        self, request: Request, why: tuple[Why, int], then: Then, lost: Callable[[], None]
+    ) -> int:
         """Send a request for all who want what it brings."""
         compiled = self._compiled
         service, retry = compiled.service, compiled.retry
@@ -155,6 +157,7 @@ class KeptRequest:
             lasts=min(compiled.timeout, (retry.each if retry else None) or compiled.timeout),
             readable=self._readable,
             label=f"reply of {service.name}",
+            why=why,
             deadline=service.deadline,
             latencies=self._means.guards[service.name].latencies(compiled.endpoint),
         )

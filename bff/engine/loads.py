@@ -16,10 +16,11 @@ from bff.cache.key import Wanted
 from bff.cache.levels import Cache, Write
 from bff.engine.kept import Kept
 from bff.errors import BffError, CircuitOpen
-from bff.model.exchange import Deadline, Reply, Request
+from bff.model.exchange import Deadline, Reply, Request, Why
 from bff.upstream.exchange import Clock, Completion, Effects, Exchange, Mailbox
-from bff.upstream.guard import Guards, Permit
+from bff.upstream.guard import Guards
 from bff.upstream.hedge import Latencies
+from bff.upstream.permit import Permit
 
 _SLACK: Final = 0.5  # seconds that an exchange may be late with what has timed out
 _NOT_MODIFIED: Final = 304
@@ -46,6 +47,7 @@ class Load:
         latencies: where how long it takes is remembered.
         readable: whether a reply is what the call takes for a good one.
         label: what it is of, for operators.
+        why: it is sent, and how often it was sent before.
     """
 
     request: Request
@@ -56,6 +58,7 @@ class Load:
     lasts: float
     readable: Callable[[Reply], bool]
     label: str
+    why: tuple[Why, int]
     deadline: str | None = None
     latencies: Latencies | None = None
 
@@ -155,6 +158,7 @@ class Loads:
         if load.deadline:
             left = str(int(landing.ends.left(self._clock.now()) * 1000))
             request = replace(request, headers=(*request.headers, (load.deadline, left)))
+        request = permit.sends(request, *load.why)
         self._exchange.start(request, landing.ends, 0, permit.towards(landing))
 
     def _admit(self, landing: "_Landing") -> None:

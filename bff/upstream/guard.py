@@ -13,46 +13,16 @@ from typing import Any, Final
 from bff.errors import BffError, Cancelled, CircuitOpen
 from bff.model.exchange import Reply
 from bff.model.service import Service
-from bff.observe.events import AddressChanged, Watcher
+from bff.observe.events import AddressChanged, Observer
 from bff.upstream.balance import Outliers, choose
 from bff.upstream.breaker import Breaker
 from bff.upstream.budget import ExtraBudget
 from bff.upstream.exchange import Clock, Completion, Sink
 from bff.upstream.hedge import Latencies
 from bff.upstream.limit import Places
+from bff.upstream.permit import Permit
 
 _FIRST_ERROR: Final = 500
-
-
-class Permit:
-    """Leave to send one request to one address; also the mailbox that its completion goes through.
-
-    So its end is counted when it ends, even while the conductor is busy with something else.
-    """
-
-    __slots__ = ("_guard", "_mailbox", "address", "began", "era", "latencies", "over", "url")
-
-    def __init__(self, guard: "Guard", address: int, url: str, began: float, era: int) -> None:
-        self._guard = guard
-        self.address, self.url, self.began, self.era = address, url, began, era
-        self.over = False
-        self.latencies: Latencies | None = None  # where how long it takes is to be remembered
-        self._mailbox: Sink | None = None
-
-    def towards(self, mailbox: Sink) -> "Permit":
-        """Have completions go on to `mailbox`."""
-        self._mailbox = mailbox
-        return self
-
-    def settle(self, result: Reply | BffError) -> None:
-        """The request has ended, or was given up (`Cancelled`)."""
-        self._guard.settle(self, result)
-
-    def put(self, completion: Completion) -> None:
-        """The request has ended; its completion goes on."""
-        self._guard.settle(self, completion.result)
-        if self._mailbox:
-            self._mailbox.put(completion)
 
 
 @dataclass(slots=True, eq=False)
@@ -77,10 +47,12 @@ class Seen:
     """What operators may know of one service at a moment.
 
     Args:
+        places: how many may be in flight.
         extra: retries and hedges that are out, or wait to be sent.
         extra_refused: those that the budget did not allow, ever.
     """
 
+    places: int
     in_flight: int
     waiting: int
     extra: int
@@ -95,8 +67,8 @@ class Guard:
         places: requests in flight at once, where the service does not say.
     """
 
-    def __init__(self, service: Service, places: int, clock: Clock, watcher: Watcher) -> None:
-        self._service, self._clock, self._watcher = service, clock, watcher
+    def __init__(self, service: Service, places: int, clock: Clock, observer: Observer) -> None:
+        self._service, self._clock, self._observer = service, clock, observer
         self._lock = Lock()
         self._places: Places[Waiting] = Places(service.limit or places)
         self._addresses = [
@@ -154,6 +126,9 @@ class Guard:
             self._learn(permit, result, now)
             self._hand_on(self._places.leave(), now)
         self._tell()
+        attempted = permit.attempted(result, now)
+        if attempted:
+            self._observer(attempted)
 
     def spend(self) -> bool:
         """Whether one more request may be sent besides the first ones."""
@@ -185,7 +160,12 @@ class Guard:
             }
             places = self._places
             return Seen(
-                places.taken, places.waiting, self._extra.out, self._extra.refused, addresses
+                places.limit,
+                places.taken,
+                places.waiting,
+                self._extra.out,
+                self._extra.refused,
+                addresses,
             )
 
     def _refuse_if_open(self, now: float) -> None:
@@ -257,7 +237,7 @@ class Guard:
             with self._lock:
                 changes, self._changes = self._changes, []
             for each in changes:
-                self._watcher(each)
+                self._observer(each)
 
 
 class Guards:
@@ -266,7 +246,7 @@ class Guards:
     Args:
         places: requests in flight at once, of a service that does not say.
         dice: gives numbers from 0 up to 1.
-        watcher: hears when what is known of an address changes.
+        observer: hears how each request ended, and when what is known of an address changes.
     """
 
     def __init__(
@@ -275,11 +255,11 @@ class Guards:
         places: int,
         clock: Clock,
         dice: Callable[[], float] = random,
-        watcher: Watcher = lambda _: None,
+        observer: Observer = lambda _: None,
     ) -> None:
         self.dice = dice
         self._guards = {
-            name: Guard(service, places, clock, watcher) for name, service in services.items()
+            name: Guard(service, places, clock, observer) for name, service in services.items()
         }
 
     def __getitem__(self, service: str) -> Guard:

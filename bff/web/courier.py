@@ -3,16 +3,16 @@
 from dataclasses import dataclass
 from typing import Final
 
-from flask import request
+from flask import g, request
 
 from bff.engine.means import credentials_for
 from bff.errors import BffError, LimitReached, TimedOut
-from bff.model.exchange import Deadline, Headers, Request
+from bff.model.exchange import Deadline, Headers, Origin, Request, Why
 from bff.model.principal import Principal
 from bff.model.relay import Relay
 from bff.model.service import OF_THE_CALLER
 from bff.upstream.exchange import Carrier, Streamed
-from bff.upstream.guard import Permit
+from bff.upstream.permit import Permit
 from bff.web.relay_headers import sent_up
 from bff.web.upload import pieces
 from bff.web.views import Engine
@@ -38,7 +38,8 @@ class Asking:
 class Courier:
     """Brings the requests of one relay to its service."""
 
-    def __init__(self, relay: Relay, engine: Engine, carrier: Carrier) -> None:
+    def __init__(self, relay: Relay, frontend: str, engine: Engine, carrier: Carrier) -> None:
+        self._frontend = frontend
         self._relay, self._engine, self._carrier = relay, engine, carrier
         self._service = engine.services[relay.service]
 
@@ -50,15 +51,28 @@ class Courier:
         if incoming.status != _UNAUTHORIZED or not again:
             return incoming
         incoming.close()
-        return self._sent(asking, permit, self._credentials(asking.principal, credentials))
+        fresh = self._credentials(asking.principal, credentials)
+        return self._sent(asking, permit, fresh, ("renewal", 1))
 
-    def _sent(self, asking: Asking, permit: Permit, credentials: Headers) -> Streamed:
+    def _sent(
+        self,
+        asking: Asking,
+        permit: Permit,
+        credentials: Headers,
+        why: tuple[Why, int] = ("first", 0),
+    ) -> Streamed:
         relay = self._relay
         length = asking.length
         told = length if length or asking.method not in _READS else None
         headers = sent_up(request, relay, self._service.secret + credentials, told)
         body = None if length == 0 else pieces(request, length, relay.max_body)
-        outgoing = Request(relay.service, asking.method, asking.target, headers, url=permit.url)
+        origin = Origin(
+            g.request_id, "", self._frontend, relay.name, relay.name, relay.place, g.trace
+        )
+        outgoing = Request(
+            relay.service, asking.method, asking.target, headers, url=permit.url, origin=origin
+        )
+        outgoing = permit.sends(outgoing, *why)
         return self._carrier.stream(outgoing, body, relay.timeout)
 
     def _credentials(self, principal: Principal, rejected: Headers) -> Headers:

@@ -16,9 +16,8 @@ from bff.model.exchange import Reply
 from bff.model.principal import NOBODY, Principal
 from bff.model.relay import Relay
 from bff.model.view import Frontend
-from bff.observe.events import Answered
 from bff.upstream.exchange import Carrier, Streamed
-from bff.upstream.guard import Permit
+from bff.upstream.permit import Permit
 from bff.web.admission import Admission
 from bff.web.authenticate import Rule
 from bff.web.courier import Asking, Courier
@@ -82,15 +81,16 @@ class _Handler:
     ) -> None:
         self._relay, self._frontend, self._engine = relay, frontend, engine
         self._streams = streams
-        self._courier = Courier(relay, engine, carrier)
+        self._courier = Courier(relay, frontend.name, engine, carrier)
         self._rule = Rule(frontend, relay.access_at(frontend), relay.csrf, relay.require)
-        self._door = Admission(self._rule, engine.authenticate, engine.limits, engine.audit)
+        self._door = Admission(self._rule, engine.authenticate, engine.limits, engine.observer)
         self._route = route_of(relay, frontend.name)
         self._here = _start(f"/{frontend.name}{relay.path}")
         self._there = _start(relay.target)
 
     def __call__(self, **_variables: str) -> Response:
-        begun, principal = self._engine.clock.now(), NOBODY
+        principal = NOBODY
+        g.told.at_the_end = True
         try:
             principal = self._door.principal()
             self._door.admit(principal)
@@ -108,7 +108,6 @@ class _Handler:
         except BffError as error:
             return self._door.refused(error, principal)
         response.vary.update(varies(self._rule))
-        self._tell_at_the_end(response, g.request_id, begun)
         return response
 
     def _asking(self, principal: Principal) -> Asking:
@@ -193,16 +192,6 @@ class _Handler:
         if error.status == StoreAway.status:
             response.headers["Retry-After"] = RETRY_AFTER
         return response
-
-    def _tell_at_the_end(self, response: Response, request_id: str, begun: float) -> None:
-        engine, relay, frontend = self._engine, self._relay, self._frontend.name
-
-        def tell() -> None:
-            took = engine.clock.now() - begun
-            status = response.status_code
-            engine.listener(Answered(request_id, frontend, relay.name, status, took, {}))
-
-        response.call_on_close(tell)
 
 
 def _settling(incoming: Streamed, permit: Permit, head: Reply) -> Iterator[bytes]:

@@ -12,7 +12,7 @@ from bff.model.service import Service
 from bff.model.source import Place
 from bff.observe.events import AddressChanged
 from bff.upstream.exchange import Completion, SystemClock
-from bff.upstream.guard import Guard, Guards, Permit
+from bff.upstream.guard import Guard, Guards
 from tests.simulation import SimulatedClock
 
 SERVICE = Service("s", Place("t"), "http://one.test", 2.0, 1000)

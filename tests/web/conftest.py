@@ -13,6 +13,7 @@ from bff.declare.config import assemble
 from bff.declare.load import parse
 from bff.declare.settings import Settings
 from bff.dev.stub import StubServices
+from bff.observe.events import Answered
 from bff.upstream.pool import PoolExchange
 
 HOST = "shop.example"
@@ -73,7 +74,7 @@ def site(tmp_path):
                 cache=cache,
                 timing=timing,
                 authenticate=principal,
-                listener=heard.append,
+                observers=[lambda each: isinstance(each, Answered) and heard.append(each)],
             )
             return Site(app, stubs, heard)
 
