@@ -13,6 +13,7 @@ from bff.model.source import Place
 from bff.observe.events import AddressChanged
 from bff.upstream.exchange import Completion, SystemClock
 from bff.upstream.guard import Guard, Guards
+from bff.upstream.permit import Permit
 from tests.simulation import SimulatedClock
 
 SERVICE = Service("s", Place("t"), "http://one.test", 2.0, 1000)
