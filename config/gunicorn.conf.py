@@ -78,12 +78,6 @@ _OF_THIS_RUN = ("BFF_CACHE_FOLDER", "PROMETHEUS_MULTIPROC_DIR")  # folders of a 
 
 def on_starting(server: Arbiter) -> None:
     """Have the configuration before a socket is opened; a bad one ends the start with 2."""
-    # What workers count they share. prometheus_client asks for this when it is imported, and what
-    # imports it is imported here, or each worker would do so once more.
-    figures = mkdtemp(prefix=_prefix("metrics"), dir=worker_tmp_dir)
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = figures
-    import bff.observe.metrics  # noqa: F401
-
     try:
         _allow_for_deadlines(server)  # of what `bff serve` has taken, or what is taken now
         open_spans(_settings)
@@ -93,6 +87,12 @@ def on_starting(server: Arbiter) -> None:
     # what workers keep they share, so that what one invalidates the others keep no longer
     if "BFF_CACHE_FOLDER" not in os.environ:
         os.environ["BFF_CACHE_FOLDER"] = mkdtemp(prefix=_prefix("cache"))
+    # What workers count they share, too. prometheus_client asks for this when it is imported, and
+    # what imports it is imported here, or each worker would do so once more.
+    figures = mkdtemp(prefix=_prefix("metrics"), dir=worker_tmp_dir)
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = figures
+    import bff.observe.metrics  # noqa: F401
+
     server.handle_term = partial(_drain, server, server.handle_term)
 
 
