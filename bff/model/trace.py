@@ -1,7 +1,7 @@
 """Where a request stands in a trace, and what is sent on of it (W3C Trace Context, level 2)."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from secrets import token_hex
 from typing import Final
 
@@ -30,6 +30,10 @@ class Trace:
     parent: str = ""
     sampled: bool = False
     state: str = ""
+
+    def below(self) -> "Trace":
+        """The place of what is done for this request, as a request of its own."""
+        return replace(self, span=new_span(), parent=self.span)
 
     def headers(self, span: str) -> tuple[tuple[str, str], ...]:
         """What a service is told: that `span` of ours asks it (sections 3.2 and 3.3)."""

@@ -25,6 +25,7 @@ from bff.web.body import BadBody, BodyReader
 from bff.web.problem import problem
 
 BEGUN: Final = "bff.begun"  # in the environ of a part: when the batch began
+TRACE: Final = "bff.trace"  # the batch's own place in a trace
 EXCHANGE: Final = "bff.exchange"  # and what carries the requests of all of its parts
 PATH: Final = "/_batch"
 _MAX_BODY: Final = 64 * 1024
@@ -96,7 +97,7 @@ class _Batch:
             wanted: Mapping[str, str] = self._body.read(request)["requests"]
         except BadBody as bad:
             return problem(bad.status, bad.detail, errors=bad.errors)
-        shared = {BEGUN: begun, EXCHANGE: Sharing(self._exchange)}
+        shared = {BEGUN: begun, TRACE: g.trace, EXCHANGE: Sharing(self._exchange)}
         environs = {name: self._environ(path) | shared for name, path in wanted.items()}
         times = {name: self._time(environ) for name, environ in environs.items()}
         answers: SimpleQueue[tuple[str, Response]] = SimpleQueue()

@@ -12,7 +12,7 @@ from bff.model.trace import Trace, begun, continued
 from bff.model.view import Frontend
 from bff.observe.events import Answered, Observer
 from bff.upstream.exchange import Clock
-from bff.web.batch import BEGUN
+from bff.web.batch import BEGUN, TRACE
 from bff.web.gate import ANY_HOST
 
 Sampler = Callable[[Trace], bool]
@@ -100,6 +100,9 @@ def _names(endpoint: str | None) -> tuple[str, str, str]:
 
 
 def _trace(trusted: Collection[str], sampler: Sampler | None) -> Trace:
+    whole: Trace | None = request.environ.get(TRACE)
+    if whole:
+        return whole.below()
     trace = None
     if trusted and _names(request.endpoint)[0] in trusted:
         headers = request.headers

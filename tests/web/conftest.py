@@ -48,11 +48,14 @@ def site(tmp_path):
             shared=(),
             relays=(),
             batch=0,
+            trusting=False,
+            traces=False,
             **answerers,
         ):
             stubs = stack.enter_context(StubServices(answerers, keep=True))
             lines = [f"  {name}: {{url: '{url}'{service}}}" for name, url in stubs.urls.items()]
             more = f", batch: {batch}" if batch else ""
+            more += ", trust_traceparent: true" if trusting else ""
             access = "session, languages: [en, de]" if principal else "none"
             frontend = f"{{access: {access}{more}}}"
             text = f"version: 1\nhosts: [{HOST}, '[::1]']\nfrontends: {{web: {frontend}}}\n"
@@ -69,7 +72,12 @@ def site(tmp_path):
             heard = []
             app = create_app(
                 check_config(config),
-                Settings(Path("unused"), management_bind=management, state=tmp_path / "state"),
+                Settings(
+                    Path("unused"),
+                    management_bind=management,
+                    state=tmp_path / "state",
+                    traces=traces,
+                ),
                 exchange=exchange,
                 cache=cache,
                 timing=timing,
