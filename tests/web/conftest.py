@@ -26,6 +26,7 @@ class Site:
     app: Any
     stubs: StubServices
     heard: list
+    metrics: Any = None
 
     def get(self, path, *, headers=(), host=HOST, method="GET"):
         given = [("Host", host), *headers] if host is not None else [*headers]
@@ -84,6 +85,6 @@ def site(tmp_path):
                 authenticate=principal,
                 observers=[lambda each: isinstance(each, Answered) and heard.append(each)],
             )
-            return Site(app, stubs, heard)
+            return Site(app, stubs, heard, app.wsgi_app._metrics.__self__)
 
         yield make
