@@ -51,24 +51,24 @@ def log_events(event: Event) -> None:
 
 def _answered(answered: Answered) -> None:
     """Each answer; calls that were not simply well, with their reasons."""
+    content: dict[str, Any] = {"id": answered.id}
     trace = answered.trace
-    content = {
-        "id": answered.id,
-        # as OpenTelemetry calls them in logs that are not its own
-        "trace_id": trace.id if trace else "",
-        "span_id": trace.span if trace else "",
-        "trace_flags": f"{trace.sampled:02x}" if trace else "",
-        "frontend": answered.frontend,
-        "view": answered.view,
-        "method": answered.method,
-        "route": "" if answered.view else answered.route,
-        "status": answered.status,
-        "ms": round(answered.took * 1000, 1),
-        "calls": {name: _outcome(each) for name, each in answered.outcomes.items()},
-        "cache": answered.kept,
-        "late": answered.late,
-    }
-    logger.info("answered", extra={name: each for name, each in content.items() if each})
+    if trace:  # as OpenTelemetry calls it in logs that are not its own
+        content["trace_id"], content["span_id"] = trace.id, trace.span
+        content["trace_flags"] = "01" if trace.sampled else "00"
+    if answered.view:
+        content["frontend"], content["view"] = answered.frontend, answered.view
+    else:
+        content["route"] = answered.route
+    content["method"], content["status"] = answered.method, answered.status
+    content["ms"] = round(answered.took * 1000, 1)
+    if answered.outcomes:
+        content["calls"] = {name: _outcome(each) for name, each in answered.outcomes.items()}
+    if answered.kept:
+        content["cache"] = answered.kept
+    if answered.late:
+        content["late"] = True
+    logger.info("answered", extra=content)
 
 
 def _audited(audited: Audited) -> None:

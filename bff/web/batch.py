@@ -97,7 +97,7 @@ class _Batch:
             wanted: Mapping[str, str] = self._body.read(request)["requests"]
         except BadBody as bad:
             return problem(bad.status, bad.detail, errors=bad.errors)
-        shared = {BEGUN: begun, TRACE: g.trace, EXCHANGE: Sharing(self._exchange)}
+        shared = {BEGUN: begun, TRACE: g.told.trace, EXCHANGE: Sharing(self._exchange)}
         environs = {name: self._environ(path) | shared for name, path in wanted.items()}
         times = {name: self._time(environ) for name, environ in environs.items()}
         answers: SimpleQueue[tuple[str, Response]] = SimpleQueue()

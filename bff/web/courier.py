@@ -67,7 +67,7 @@ class Courier:
         headers = sent_up(request, relay, self._service.secret + credentials, told)
         body = None if length == 0 else pieces(request, length, relay.max_body)
         origin = Origin(
-            g.request_id, "", self._frontend, relay.name, relay.name, relay.place, g.trace
+            g.request_id, "", self._frontend, relay.name, relay.name, relay.place, g.told.trace
         )
         outgoing = Request(
             relay.service, asking.method, asking.target, headers, url=permit.url, origin=origin

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field, replace
 from threading import get_ident
 from typing import Final
 
-from flask import Flask, Response, g, request
+from flask import Flask, Request, Response, g
+from flask.globals import app_ctx, request_ctx
 
 from bff.model.exchange import Outcome
 from bff.model.trace import Trace, begun, continued
@@ -17,17 +18,21 @@ from bff.web.gate import ANY_HOST
 
 Sampler = Callable[[Trace], bool]
 _RELAY: Final = "relay."
+_Names = tuple[str, str, str]
 
 
 @dataclass(slots=True)
 class Told:
-    """What a view or a relay has to say of its answer.
+    """What is known of a request while it is answered; views and relays add what they know.
 
     Args:
+        begun: when, on the conductor's clock.
         late: whether the view's deadline had come before it was answered.
         at_the_end: whether all of it is known only when its body has ended.
     """
 
+    begun: float
+    trace: Trace
     outcomes: Mapping[str, Outcome] = field(default_factory=dict)
     kept: str = ""
     late: bool = False
@@ -41,7 +46,7 @@ def tell_answers(
     frontends: Mapping[str, Frontend],
     sampler: Sampler | None = None,
 ) -> Callable[[], int]:
-    """Have `g.trace` and `g.told` for each request; it is told of when all else is done.
+    """Have `g.told` for each request; it is told of when all else is done.
 
     Args:
         frontends: some say that the traces of their clients are continued.
@@ -52,39 +57,40 @@ def tell_answers(
     """
     trusted = {name for name, each in frontends.items() if each.trust_traceparent}
     busy: set[int] = set()  # threads; one that could not say that it has ended says it next time
+    names: dict[str | None, _Names] = {}
 
     def begin() -> None:
-        part_of = request.environ.get(BEGUN)
+        asked = request_ctx.request  # once: going through the proxy each time is not for nothing
+        part_of = asked.environ.get(BEGUN)
         if part_of is None:
             busy.add(get_ident())
-        g.begun = part_of or clock.now()
-        g.told = Told()
-        g.trace = _trace(trusted, sampler)
+        g.told = Told(part_of or clock.now(), _trace(asked, trusted, sampler))
 
     def end(response: Response) -> Response:
-        if BEGUN not in request.environ:
+        asked, kept = request_ctx.request, app_ctx.g
+        if BEGUN not in asked.environ:
             response.call_on_close(lambda: busy.discard(get_ident()))
-        if request.path in ANY_HOST:  # whether it is alive is asked all the time
+        if asked.path in ANY_HOST:  # whether it is alive is asked all the time
             return response
-        told: Told = g.told
-        frontend, _, view = _names(request.endpoint)
-        rule = request.url_rule
+        known = names.get(asked.endpoint)
+        if known is None:
+            known = names[asked.endpoint] = _names(asked)
+        told: Told = kept.told
         event = Answered(
-            id=g.request_id,
-            frontend=frontend,
-            view=view.removeprefix(_RELAY),
-            status=response.status_code,
-            took=clock.now() - g.begun,
-            outcomes=told.outcomes,
-            kept=told.kept,
-            method=request.method,
-            route=rule.rule.replace("<", "{").replace(">", "}") if rule else "",
-            late=told.late,
-            trace=g.trace,
+            kept.request_id,
+            known[0],
+            known[1],
+            response.status_code,
+            clock.now() - told.begun,
+            told.outcomes,
+            told.kept,
+            asked.method,
+            known[2],
+            told.late,
+            told.trace,
         )
         if told.at_the_end:
-            start: float = g.begun
-            response.call_on_close(lambda: observer(replace(event, took=clock.now() - start)))
+            response.call_on_close(lambda: observer(replace(event, took=clock.now() - told.begun)))
         else:
             observer(event)
         return response
@@ -94,20 +100,21 @@ def tell_answers(
     return lambda: len(busy)
 
 
-def _names(endpoint: str | None) -> tuple[str, str, str]:
-    """The frontend and the view of an endpoint; those of sign-in are of none."""
-    return endpoint.partition(".") if endpoint and "." in endpoint else ("", "", "")
+def _names(asked: Request) -> _Names:
+    """The frontend, the view or relay, and the route; what is of sign-in is of no frontend."""
+    rule = asked.url_rule
+    route = rule.rule.replace("<", "{").replace(">", "}") if rule else ""
+    frontend, dot, view = (asked.endpoint or "").partition(".")
+    return (frontend, view.removeprefix(_RELAY), route) if dot else ("", "", route)
 
 
-def _trace(trusted: Collection[str], sampler: Sampler | None) -> Trace:
-    whole: Trace | None = request.environ.get(TRACE)
+def _trace(asked: Request, trusted: Collection[str], sampler: Sampler | None) -> Trace:
+    whole: Trace | None = asked.environ.get(TRACE)
     if whole:
         return whole.below()
-    trace = None
-    if trusted and _names(request.endpoint)[0] in trusted:
-        headers = request.headers
+    if trusted and (asked.endpoint or "").partition(".")[0] in trusted:
+        headers = asked.headers
         trace = continued(headers.get("Traceparent", ""), headers.get("Tracestate", ""))
-    trace = trace or begun()
-    if sampler is None:
-        return trace
-    return replace(trace, sampled=sampler(trace))
+    else:
+        trace = begun()
+    return replace(trace, sampled=sampler(trace)) if sampler else trace

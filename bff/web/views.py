@@ -147,7 +147,8 @@ class _Handler:
         )
 
     def __call__(self, **variables: str) -> Response:
-        begun: float = g.begun
+        told: Told = g.told
+        begun = told.begun
         principal = NOBODY
         try:
             principal = self._door.principal()
@@ -168,7 +169,7 @@ class _Handler:
         gone = None if self._kept else gone_of(request.environ)
         key = turn.name if turn else ""
         id_, target = g.request_id, request.full_path.rstrip("?")
-        asked = Asked(scope, scope["headers"], principal, gone, key, id_, target, g.trace)
+        asked = Asked(scope, scope["headers"], principal, gone, key, id_, target, told.trace)
         response = None
         try:
             response = self._answered(asked, begun)
