@@ -135,7 +135,7 @@ def test_an_address_that_fails_costs_nobody_an_answer_and_is_left_out(
 ) -> None:
     one, two = proxies["one"], proxies["two"]
     one.set("error")
-    answers = app.many("/web/spread", 60, at_once=4)
+    answers = app.many("/web/spread", 60, at_once=3)  # as many as may always be sent again at once
     assert Counter(answer.status for answer in answers) == {200: 60}
     assert {answer.json["from"] for answer in answers} == {"two"}
     assert one.served < 20, "it was left out"
