@@ -2,7 +2,7 @@
 
 import pytest
 
-from bff.testing import assert_outcomes
+from bff.testing import Unmatched, assert_outcomes
 
 LINE = {"product": "p-100126"}
 WHERE = {"name": "Ada Lovelace", "street": "12 Mill Lane", "city": "London"}
@@ -109,3 +109,9 @@ def test_a_service_that_fails_is_asked_again_under_the_same_key(client_for, upst
     assert len(keys) == 2
     assert len(set(keys)) == 1
     assert "k-1" not in keys[0]
+
+
+def test_what_a_refreshed_part_asks_and_nobody_recorded_fails_the_test(client_for, upstream):
+    upstream.orders.post("/carts/mallory/items").respond(201, json={})
+    with pytest.raises(Unmatched, match="GET orders:/carts/mallory"):
+        client_for("mallory").post("/web/cart/items", json=LINE)
