@@ -13,6 +13,7 @@ from bff.cache.entry import Entry
 from bff.cache.key import tag_of, wanted
 from bff.cache.levels import Cache, Look, Write
 from bff.cache.redis import RedisStore
+from bff.cache.store import Away
 from bff.declare.check import check_config
 from bff.declare.config import assemble
 from bff.declare.load import parse
@@ -140,6 +141,21 @@ def test_what_could_not_be_told_is_told_before_the_store_is_used_again(caches):
     assert one.stats()["shared"]["untold"] == 0
 
 
+def test_a_connection_that_is_closed_under_who_reads_is_a_store_that_is_away(caches):
+    """redis-py then stumbles over its own parts, and raises what no list of errors foresees."""
+    cache = caches()
+    assert load(cache, b"1")
+    store = cache._store
+
+    def stumbles(_client, _backed):
+        raise AttributeError("'NoneType' object has no attribute 'readline'")
+
+    with pytest.raises(Away):
+        store._asked(stumbles)
+    assert cache.near(WANT).entry is None, "as whenever it is away"
+    until(lambda: cache.look(Look(WANT)).address, within=10, every=0.05)
+
+
 VIEWS = {
     "page": "get: /x\ncache: {ttl: 1h, tags: [x]}\ncall: {get: inner:/of}\n",
     "part": "get: /c\ncall: {get: inner:/of, cache: {ttl: 1h, tags: [x]}}\n",
@@ -221,7 +237,9 @@ class Seen:
         while not self.done.is_set():
             self.get(app, "/web/x")
             self.get(app, "/web/c")
-            self.done.wait(0.005)  # all of them and the service share one interpreter's lock
+            # what is in memory costs no system call: without a pause these two would keep the
+            # interpreter to themselves, for seconds
+            self.done.wait(0.005)
 
     def write(self, app):
         while not self.done.is_set():
