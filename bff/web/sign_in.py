@@ -22,6 +22,7 @@ from bff.web.error_page import onward_page
 
 _RANDOM: Final = 32  # bytes of state, nonce and verifier
 _SEE_OTHER: Final = 303
+_DIGITS: Final = 9  # of a number of seconds
 _FORM: Final = "application/x-www-form-urlencoded"
 _OUT, _WAY_OUT = "out:", "way out:"
 _PROMPTS: Final = frozenset({"login", "consent", "select_account", "none"})
@@ -196,7 +197,7 @@ def _previous(parts: SignIn) -> str:
 def _max_age(text: str | None) -> int | None:
     if text is None:
         return None
-    if not (text.isascii() and text.isdigit() and len(text) < 10):  # noqa: PLR2004 (seconds)
+    if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS):
         raise SignInFailed("`max_age` is a number of seconds")
     return int(text)
 
