@@ -170,7 +170,7 @@ def test_a_service_that_moves_is_found(
 def test_a_slow_service_does_not_slow_who_does_not_use_it(
     app: Deployed, proxies: dict[str, FaultProxy]
 ) -> None:
-    proxies["slow"].delay = 1.0
+    proxies["slow"].delay = 2.0
     stop = threading.Event()
     slow: list[int] = []
 
@@ -188,7 +188,7 @@ def test_a_slow_service_does_not_slow_who_does_not_use_it(
         thread.join(10)
     assert {answer.status for answer in answers} == {200}
     print(f"beside a slow service: p95 {percentile(answers, 0.95) * 1000:.0f} ms")
-    assert percentile(answers, 0.95) < 0.5
+    assert percentile(answers, 0.95) < 1.0, "half of what the slow one takes"
     assert set(slow) == {200, 503}
 
 
