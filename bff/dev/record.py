@@ -53,7 +53,8 @@ class Recorder:
         """A request was answered from the cache."""
         reply = Reply(entry.status, entry.headers, entry.body)
         base = self._services[request.service].url
-        self._add(Exchanged(request, reply, base, datetime.now(UTC), hit=True))
+        until = datetime.fromtimestamp(entry.stored + entry.fresh, UTC)
+        self._add(Exchanged(request, reply, base, datetime.now(UTC), fresh_until=until))
 
     def noted(self) -> list[Exchanged]:
         """All of them."""

@@ -11,6 +11,8 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import orjson
 
+from bff.dev import bodies
+
 Json = dict[str, object]
 Pairs = tuple[tuple[str, str], ...]
 T = TypeVar("T")
@@ -132,8 +134,9 @@ def _posted(request: Json, where: str) -> bytes:
 
 def _content(response: Json, where: str, folder: Path) -> bytes:
     content = _field(response, "content", dict, where)
-    if "_file" in content and "text" not in content:
-        return _beside(folder, _typed(content["_file"], str, where + "content._file"), where)
+    file = bodies.file_of(content)
+    if file is not None:
+        return _beside(folder, _typed(file, str, where + "content._file"), where)
     text = _typed(content.get("text", ""), str, where + "content.text")
     if content.get("encoding") != "base64":
         return text.encode()
@@ -147,11 +150,11 @@ def _beside(folder: Path, name: str, where: str) -> bytes:
     """A body in a file of its own, as we and Playwright write large ones."""
     path = (folder / name).resolve()
     if not path.is_relative_to(folder.resolve()):
-        raise _Wrong(f"{where}content._file: leads out of the folder")
+        raise _Wrong(f"{where}content: {name} leads out of the folder")
     try:
         return path.read_bytes()
     except OSError as error:
-        raise _Wrong(f"{where}content._file: {name} cannot be read: {error.strerror}") from None
+        raise _Wrong(f"{where}content: {name} cannot be read: {error.strerror}") from None
 
 
 def _pairs(holder: Json, name: str, where: str) -> Pairs:
