@@ -82,13 +82,14 @@ def run(wanted: Wanted) -> None:
 
 def recordings_in(folder: Path, latency: str = "recorded") -> None:
     """End the command with 2 where the recordings of a folder cannot be replayed."""
+    from bff.cli.progress import bar
     from bff.dev.recording import RecordingError
     from bff.dev.stub_replay import read_latency
     from bff.dev.tape import tapes_of
 
     try:
         read_latency(latency)
-        tapes_of(folder)
+        tapes_of(folder, watch=bar)
     except (RecordingError, ValueError) as error:
         click.echo(f"bff: {error}", err=True)
         sys.exit(2)

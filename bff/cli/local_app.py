@@ -118,6 +118,7 @@ def _replayed(local: Local, checked: "Checked", settings: "Settings") -> "Flask"
 def _recorded(local: Local, checked: "Checked", settings: "Settings") -> "Flask":
     """The app, with all that it asks of services written down."""
     from bff.app import create_app
+    from bff.cli.progress import bar
     from bff.dev.take import Take, Wanted
     from bff.dev.unmatched import refuse_unmatched
 
@@ -131,7 +132,7 @@ def _recorded(local: Local, checked: "Checked", settings: "Settings") -> "Flask"
         hits=take.recorder.hit,
     )
     refuse_unmatched(made, take.replay)
-    take.begin()
+    take.begin(bar)
     return made
 
 

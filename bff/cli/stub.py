@@ -82,6 +82,7 @@ def command(
       bff stub --control-port 9000
       curl -X PUT http://127.0.0.1:9000/services/orders -d '{"state": "down"}'
     """  # noqa: D301 - \b is click's: keep these lines as they are
+    from bff.cli.progress import bar
     from bff.dev.recording import RecordingError
     from bff.dev.stub import StubServices
     from bff.dev.stub_replay import read_latency, replay
@@ -94,7 +95,7 @@ def command(
     }
     try:
         takes = read_latency(latency)
-        tapes = tapes_of(recordings)
+        tapes = tapes_of(recordings, watch=bar)
         answerers = {name: replay(tape, takes) for name, tape in tapes.items()}
         services = StubServices(answerers, _read_ports(ports), control_port=control_port)
         with services:

@@ -63,9 +63,12 @@ class Archive:
         replayed as if it were all of it.
         """
         redactor = Redactor(rules, self._key)
-        for each in watch(exchanges, "looking for secrets"):
+        for each in watch(exchanges, "looking for secrets", len(exchanges)):
             redactor.learn(each)
-        clean = [redactor.redacted(each) for each in watch(exchanges, "taking out secrets")]
+        clean = [
+            redactor.redacted(each)
+            for each in watch(exchanges, "taking out secrets", len(exchanges))
+        ]
         made = merged(self._before, visits_of(clean), keeps=self._mode != "all")
         self._folder.mkdir(parents=True, exist_ok=True)
         entries, written, refused = {}, [], {}
@@ -89,7 +92,7 @@ def _suspicious(whole: Json, rules: Redaction, watch: Watch) -> list[Finding]:
     titles = {page["id"]: page["title"] for page in whole["log"]["pages"]}
     return [
         found
-        for number, entry in watch(numbered, "looking for what is left of secrets")
+        for number, entry in watch(numbered, "looking for what is left of them", len(numbered))
         for found in findings(entry, number, titles.get(entry.get("pageref"), ""), rules.allow)
     ]
 

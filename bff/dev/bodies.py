@@ -13,6 +13,7 @@ from typing import Any, Final
 
 LARGE: Final = 64 * 1024  # bytes of a body that is written beside
 FOLDER: Final = "bodies"
+_DIGITS: Final = 16  # of the hash in a file's name
 _NAMED: Final = re.compile(rf"{FOLDER}/[\w.-]+")
 _SUFFIXES: Final = {"json": ".json", "html": ".html", "xml": ".xml", "csv": ".csv", "text": ".txt"}
 
@@ -51,10 +52,17 @@ def put_beside(recording: Path, content: dict[str, Any]) -> str:
     return name
 
 
+def bodies_of(recording: Path) -> list[Path]:
+    """The files beside a recording that were written for it, and for no other service's."""
+    name = re.compile(rf"{re.escape(recording.stem)}-[0-9a-f]{{{_DIGITS}}}\.\w+")
+    folder = recording.parent / FOLDER
+    return [path for path in folder.glob("*") if name.fullmatch(path.name)]
+
+
 def _inline(content: Mapping[str, Any]) -> bytes:
     text: str = content.get("text", "")
     return b64decode(text) if content.get("encoding") == "base64" else text.encode()
 
 
 def _digest(body: bytes) -> str:
-    return sha256(body).hexdigest()[:16]
+    return sha256(body).hexdigest()[:_DIGITS]

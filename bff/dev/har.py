@@ -71,15 +71,19 @@ def document(pages: list[Json], entries: list[Json]) -> Json:
     return {"log": {"version": "1.2", "creator": creator, "pages": pages, "entries": entries}}
 
 
+def written(found: Json) -> str:
+    """A document as text that shows well in a diff."""
+    return json.dumps(found, ensure_ascii=False, indent=1) + "\n"
+
+
 def write(file: Path, found: Json) -> None:
     """Write a file whole, with its large bodies beside; those that nobody refers to any more go."""
     contents = [entry["response"]["content"] for entry in found["log"]["entries"]]
     kept = {bodies.put_beside(file, each) for each in contents}
-    text = json.dumps(found, ensure_ascii=False, indent=1)
     aside = file.with_suffix(".har.new")
-    aside.write_text(text + "\n", encoding="utf-8")
+    aside.write_text(written(found), encoding="utf-8")
     aside.replace(file)
-    for path in (file.parent / bodies.FOLDER).glob(f"{file.stem}-*"):
+    for path in bodies.bodies_of(file):
         if path.name not in kept:
             path.unlink()
 

@@ -11,6 +11,7 @@ from bff.dev.match import Asked, Index, Near
 from bff.dev.recording import Entry, Recording, read_recordings
 from bff.dev.redact import is_secret
 from bff.dev.rules import Rules, changed_at, read_rules
+from bff.dev.watch import Watch, unwatched
 
 _NEAREST: Final = 3
 _HIDDEN: Final = "redacted"
@@ -22,6 +23,7 @@ class Tape:
     def __init__(self, recording: Recording, rules: Rules | None = None) -> None:
         self.recording = recording
         self._index = Index(recording.entries, _loosening(recording.service, rules or Rules()))
+        self._answers = self._index.answers()
         self._lock = Lock()
         self._asked: dict[int, int] = {}  # by the number of a request's first entry: how often
         self._used: set[int] = set()
@@ -48,9 +50,10 @@ class Tape:
         return self._index.nearest(asked, _NEAREST)
 
     def unused(self) -> list[Entry]:
-        """The entries that have answered nothing."""
+        """The entries that have answered nothing, though they could."""
         with self._lock:
-            return [each for each in self.recording.entries if each.number not in self._used]
+            left = self._answers - self._used
+        return [each for each in self.recording.entries if each.number in left]
 
     def rewind(self) -> None:
         """Begin again."""
@@ -59,10 +62,10 @@ class Tape:
             self._used.clear()
 
 
-def tapes_of(folder: Path, rules: Rules | None = None) -> dict[str, Tape]:
+def tapes_of(folder: Path, rules: Rules | None = None, watch: Watch = unwatched) -> dict[str, Tape]:
     """The recordings of a folder, ready to be played. Raises RecordingError."""
     own = rules or read_rules(folder)
-    return {name: Tape(each, own) for name, each in read_recordings(folder).items()}
+    return {name: Tape(each, own) for name, each in read_recordings(folder, watch).items()}
 
 
 def _loosening(service: str, rules: Rules) -> Callable[[Asked], Asked]:

@@ -32,12 +32,12 @@ def visits_of(exchanges: Iterable[Exchanged]) -> list[Visit]:
 
 def reunited(files: Mapping[str, list[Page]]) -> list[Visit]:
     """The parts of each page together, from the files of all services."""
-    visits: dict[str, Visit] = {}
+    visits: dict[tuple[str, str], Visit] = {}
     loose: list[Visit] = []
     for service, pages in files.items():
         for page in pages:
-            if page.name:
-                visits.setdefault(page.name, {})[service] = page
+            if page.name:  # and the title, as other tools call every first page the same
+                visits.setdefault((page.name, page.title), {})[service] = page
             else:
                 loose.append({service: page})
     return [*visits.values(), *loose]

@@ -79,6 +79,18 @@ def test_what_nobody_asked_for_is_listed(replay):
     assert made.unused() == {}
 
 
+def test_what_a_cache_has_answered_is_no_reply_in_the_sequence_and_is_not_missed(replay):
+    hit = {"time": 0, "cache": {"beforeRequest": {"lastAccess": "", "eTag": "", "hitCount": 1}}}
+    made = replay(
+        *(entry("/a", 1), entry("/a", 1) | hit, entry("/a", 2)),
+        *(entry("/warm", 3) | hit, entry("/warm", 3) | hit),
+    )
+    assert [ask(made, "/a") for _ in range(3)] == [1, 2, 2]
+    assert [each.number for each in made.unused()["orders"]] == [3]
+    assert ask(made, "/warm") == 3
+    assert made.unused() == {}
+
+
 def test_an_address_with_a_path_is_a_part_of_what_was_recorded(replay):
     made = replay(entry("/api/a", 1), url="http://elsewhere/api")
     assert ask(made, "/a") == 1
