@@ -90,10 +90,15 @@ def read_recordings(directory: Path, watch: Watch = unwatched) -> dict[str, Reco
 
     Raises RecordingError where there is none, or one of them cannot be read.
     """
+    return {name: read_recording(file, watch) for name, file in recordings_of(directory).items()}
+
+
+def recordings_of(directory: Path) -> dict[str, Path]:
+    """The files of a directory, by service. Raises RecordingError where there is none."""
     files = sorted(directory.glob("*.har"))
     if not files:
         raise RecordingError(f"{directory}: there is no .har file here")
-    return {file.stem: read_recording(file, watch) for file in files}
+    return {file.stem: file for file in files}
 
 
 class _Wrong(Exception):

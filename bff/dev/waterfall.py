@@ -9,7 +9,7 @@ from pathlib import Path
 from bff.dev.bodies import file_of
 from bff.dev.har import Json, document, page_of, text_of
 from bff.dev.pages import Page, read_pages
-from bff.dev.recording import RecordingError
+from bff.dev.recording import recordings_of
 from bff.dev.visits import Visit, reunited
 from bff.dev.watch import Watch, unwatched
 
@@ -23,10 +23,8 @@ def together(folder: Path, watch: Watch = unwatched) -> Json:
     Raises:
         RecordingError: there are none, or one of them cannot be read.
     """
-    files = sorted(folder.glob("*.har"))
-    if not files:
-        raise RecordingError(f"{folder}: there is no .har file here")
-    parts = {file.stem: read_pages(file) for file in watch(files, "reading", len(files))}
+    files = recordings_of(folder)
+    parts = {name: read_pages(files[name]) for name in watch(files, "reading", len(files))}
     pages: list[Json] = []
     entries: list[Json] = []
     visits = reunited(parts)
