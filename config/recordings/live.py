@@ -67,7 +67,8 @@ class Shop:
 
     def placed_by(self, sub: str) -> list[Json]:
         """Somebody's new orders, newest first."""
-        return [each for each in reversed(self.orders.values()) if each["customer"] == sub]
+        with self.lock:
+            return [each for each in reversed(self.orders.values()) if each["customer"] == sub]
 
     def catalog(self, request: StubRequest) -> StubReply:
         """Any list of products: a recording has only the lists that somebody has asked for."""
