@@ -17,7 +17,7 @@ from bff.model.access import Csrf
 from bff.observe.events import Audited
 from bff.web.address import client_address
 from bff.web.authenticate import own_origin, sent, session_of
-from bff.web.endpoint import SignIn, add_endpoints, json_of
+from bff.web.endpoint import SignIn, add_endpoints, json_of, never_stored
 from bff.web.error_page import onward_page
 
 _RANDOM: Final = 32  # bytes of state, nonce and verifier
@@ -32,6 +32,7 @@ _MOST_ACR: Final = 200
 
 def sign_in_routes(app: Flask, parts: SignIn) -> None:
     """`/auth/login`, `/auth/callback`, `/auth/logout` and `/auth/logged-out`."""
+    app.after_request(never_stored)
     add_endpoints(
         app,
         parts,
