@@ -25,6 +25,7 @@ from bff.web.authenticate import Authenticator
 from bff.web.batch import batch_routes
 from bff.web.cache_admin import CacheAdmin
 from bff.web.cors import cors
+from bff.web.engine import Engine
 from bff.web.events import EventStreams
 from bff.web.gate import guard
 from bff.web.health import Management, health_routes
@@ -32,7 +33,7 @@ from bff.web.problem import handle_errors
 from bff.web.relay import relay_routes
 from bff.web.sessions import session_routes
 from bff.web.sign_in import sign_in_routes
-from bff.web.views import Engine, view_routes
+from bff.web.views import view_routes
 from bff.web.websocket import websocket_routes
 
 
@@ -94,6 +95,7 @@ def create_app(
         timing=timing,
         keeper=keeper_of(cache, exchange, effects, clock, guards, hits) if cache else None,
         once=Once(sign_in.sessions.store, sign_in.seal, now),
+        seal=sign_in.seal,
     )
     checks = {"upstream": exchange.unready, "stopping": drain.begun}
     if config.providers:

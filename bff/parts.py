@@ -50,8 +50,10 @@ def open_sign_in(
     takers = [each for each in config.frontends.values() if "session" in each.access]
     known = any(each.access for each in config.frontends.values())
     writes = known and any(view.method != "GET" for view in config.views)
-    # all processes must open what any of them has sealed: sessions, and answers to keys
-    own = rules.secrets or (kept_secret(state) if takers or writes else token_urlsafe(),)
+    turned = any(call.pages and call.pages.param for view in config.views for call in view.calls)
+    # all processes must open what any of them has sealed: sessions, answers to keys, cursors
+    kept = takers or writes or turned
+    own = rules.secrets or (kept_secret(state) if kept else token_urlsafe(),)
     seal = Seal(own)
     store = open_store(rules.store, state / "sessions.db", now)
     sessions = Sessions(store, seal, rules, now)

@@ -58,6 +58,9 @@ def refreshed(views: Collection[View]) -> Iterator[Problem]:
                 continue
             if other.method != "GET":
                 yield Problem(view.place, f"`{name}` is a {other.method}: only a get is refreshed")
+            if any(call.pages and call.pages.param for call in other.calls):
+                message = f"`{name}` is turned page by page: it cannot come along"
+                yield Problem(view.place, message, "gather its pages: `pages: {…, gather: 5}`")
             for frontend in sorted(set(view.frontends) - set(other.frontends)):
                 yield Problem(view.place, f"`{frontend}` does not have the view `{name}`")
             for param in other.params:

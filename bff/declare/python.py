@@ -56,6 +56,9 @@ class PythonView:
             message = "`omit_null`, `require_any` and the status of a call are for shapes"
             raise wrong(view.place, message, "do it in the function")
         own = self._declared
+        if own.given and any(call.pages and call.pages.param for call in view.calls):
+            message = "a call whose pages a client turns is one list: it cannot be given values"
+            raise wrong(view.place, message, "gather its pages: `pages: {…, gather: 5}`")
         taken = RESERVED | {"null"} | {call.name for call in view.calls}
         for name in sorted(own.given & taken):
             raise wrong(view.place, f"`{name}` cannot be given: the name has a meaning")

@@ -12,6 +12,7 @@ from bff.declare.body_schema import SCHEMA
 from bff.declare.caching import VIEW_CACHE
 from bff.declare.calls import call_reader
 from bff.declare.load import Node
+from bff.declare.pages import check_params_of_pages
 from bff.declare.params import PARAM
 from bff.declare.read import (
     DURATION,
@@ -182,13 +183,15 @@ def _view(name: str, place: Place, values: dict[str, Any], frontends: Mapping[st
     if "shape_with" in values and ("shape" in values or values["shapes"]):
         raise wrong(place, "an answer has a shape or is made by `shape_with`, not both")
     _check_method(place, methods[0], values)
+    calls, params = _calls(place, values), _params(route, values["params"])
+    check_params_of_pages(calls, params, methods[0], sparse=values["sparse"])
     return View(
         name=name,
         place=place,
         path=route.text,
         frontends=own,
-        calls=_calls(place, values),
-        params=_params(route, values["params"]),
+        calls=calls,
+        params=params,
         access=values.get("access"),
         require=values.get("require"),
         csrf=values["csrf"],

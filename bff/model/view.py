@@ -14,6 +14,7 @@ from bff.model.access import (
     SessionRules,
 )
 from bff.model.cache import CacheRule, CacheStore
+from bff.model.pages import Pages
 from bff.model.policy import Hedge, Retry
 from bff.model.relay import Relay
 from bff.model.service import HeaderTemplates, Service
@@ -112,6 +113,7 @@ class Call:
         timeout: seconds; None is the service's.
         cache: how its replies are kept; None keeps none.
         retry: None is the service's, and so with `hedge`.
+        pages: how the pages of its list are turned; None for a reply that is all there is.
     """
 
     name: str
@@ -146,6 +148,7 @@ class Call:
     cache: CacheRule | None = None
     retry: Retry | None = None
     hedge: Hedge | None = None
+    pages: Pages | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,9 @@ from bff.model.relay import Relay
 from bff.model.service import OF_THE_CALLER
 from bff.upstream.exchange import Carrier, Streamed
 from bff.upstream.guard import Permit
+from bff.web.engine import Engine
 from bff.web.relay_headers import sent_up
 from bff.web.upload import pieces
-from bff.web.views import Engine
 
 _READS: Final = frozenset({"GET", "HEAD"})
 _UNAUTHORIZED: Final = 401

@@ -38,6 +38,7 @@ def parameters(view: View, variables: Mapping[str, str]) -> dict[str, Any]:
     if view.strict:
         known = {param.name for param in view.params if param.where == "query"}
         known |= {"fields"} if view.sparse else set()
+        known |= {call.pages.param for call in view.calls if call.pages}
         errors += [
             {"parameter": name, "in": "query", "detail": "is not declared"}
             for name in request.args

@@ -22,6 +22,7 @@ from bff.upstream.guard import Permit
 from bff.web.admission import Admission
 from bff.web.authenticate import Rule
 from bff.web.courier import Asking, Courier
+from bff.web.engine import Engine
 from bff.web.events import EventStreams, TooManyStreams
 from bff.web.headers import varies
 from bff.web.problem import problem
@@ -29,7 +30,6 @@ from bff.web.refusal import RETRY_AFTER
 from bff.web.relay_headers import sent_down
 from bff.web.target import BadTarget, Route, raw_target, rewritten
 from bff.web.upload import body_length
-from bff.web.views import Engine
 
 _TREE: Final = "...}"
 _READS: Final = frozenset({"GET", "HEAD"})
