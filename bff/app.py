@@ -33,6 +33,7 @@ from bff.web.problem import handle_errors
 from bff.web.relay import relay_routes
 from bff.web.sessions import session_routes
 from bff.web.sign_in import sign_in_routes
+from bff.web.stream import stream_routes
 from bff.web.views import view_routes
 from bff.web.websocket import websocket_routes
 
@@ -81,7 +82,7 @@ def create_app(
     guards = Guards(config.services, places, clock, dice, watcher)
     sign_in = open_sign_in(config, settings.state, now, audit, cache, development=development)
     bearer = open_bearer(config, now, development=development)
-    effects = effects or open_effects(config.services, sign_in, cache, settings.pool)
+    effects = effects or open_effects(config, sign_in, cache, settings.pool)
     engine = Engine(
         exchange=exchange,
         effects=effects,
@@ -117,6 +118,7 @@ def create_app(
     batch_routes(app, config.frontends, checked.plans, exchange, clock, settings.threads)
     websocket_routes(app, config.relays, config.frontends, engine)
     carrier = exchange if isinstance(exchange, Carrier) else NoCarrier()
+    stream_routes(app, checked.plans, config.frontends, engine, carrier, streams)
     relay_routes(app, config.relays, config.frontends, engine, carrier, streams)
     port, reports = settings.management_port, {"/upstreams": guards.seen}
     managed = Management(app.wsgi_app, port, checks, notes, reports, CacheAdmin(cache))

@@ -52,6 +52,8 @@ class PythonView:
         """The view that was read from `node`, with its function."""
         if view.shape is not None or view.shapes or view.shape_with:
             raise wrong(view.place, "a view in Python returns its answer: it has no shape")
+        if view.stream:
+            raise wrong(view.place, "a view in Python returns its answer: it is no stream")
         if view.omit_null or view.require_any or isinstance(view.answer, str):
             message = "`omit_null`, `require_any` and the status of a call are for shapes"
             raise wrong(view.place, message, "do it in the function")

@@ -151,7 +151,7 @@ def _asked(stub: str | None, method: str, path: str, body: bytes | None = None) 
 def _told(checked: Checked) -> dict[str, Any]:
     """Every view that can be asked with GET, and every service."""
     plans = [each for by_frontend in checked.plans.values() for each in by_frontend.values()]
-    asked = [each for each in plans if each.view.method == "GET"]
+    asked = [each for each in plans if each.view.method == "GET" and not each.view.stream]
     files = {each.view.name: each.view.place.file for each in asked}
     return {
         "services": {

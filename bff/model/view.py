@@ -16,7 +16,7 @@ from bff.model.access import (
 from bff.model.cache import CacheRule, CacheStore
 from bff.model.pages import Pages
 from bff.model.policy import Hedge, Retry
-from bff.model.relay import Relay
+from bff.model.relay import Relay, Stream
 from bff.model.service import HeaderTemplates, Service
 from bff.model.source import Place, Source, Tree
 
@@ -192,6 +192,9 @@ class View:
         require: what who asks must have.
         csrf: how a browser's request shows that it is from a page of ours: by a header, or, where
             none can be sent, by its origin alone.
+        stream: `events` where its only call's events are passed on as they come.
+        keep_alive: seconds after which a silent stream says that it is there.
+        max_age: seconds after which a stream is closed, so that the client comes again.
     """
 
     name: str
@@ -229,6 +232,9 @@ class View:
     refresh: tuple[str, ...] = ()
     sparse: bool = False
     idempotency: Idempotency = "honoured"
+    stream: Stream = ""
+    keep_alive: float = 15.0
+    max_age: float = 900.0
 
     @property
     def route(self) -> str:

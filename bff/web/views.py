@@ -7,11 +7,11 @@ from typing import Any, Final
 from flask import Flask, Response, g, has_request_context, request
 
 from bff.auth.once import KeptAnswer
-from bff.engine.answer import Answer, Asked, Failure
+from bff.engine.answer import Answer, Asked
 from bff.engine.conduct import conduct
 from bff.engine.converse import converse
 from bff.engine.plan import Plan
-from bff.errors import BffError, LoginRequired, Refused
+from bff.errors import BffError, Refused
 from bff.model.exchange import Deadline
 from bff.model.principal import NOBODY
 from bff.model.view import Frontend
@@ -34,10 +34,10 @@ from bff.web.headers import (
 )
 from bff.web.once import Keys, replayed
 from bff.web.page import Pages, Sent
-from bff.web.parameters import BadRequest
+from bff.web.parameters import BadRequest, bad_parameters
 from bff.web.policy import cache_status, calls_status, kept_word
 from bff.web.problem import problem
-from bff.web.refusal import RETRY_AFTER, how_to_sign_in
+from bff.web.refusal import RETRY_AFTER
 from bff.web.scope import Scopes
 from bff.web.serve import UNWRITABLE, KeptPages, Served, conducted
 from bff.web.sparse import Sparse
@@ -51,7 +51,7 @@ def view_routes(
     frontends: Mapping[str, Frontend],
     engine: Engine,
 ) -> None:
-    """One route for each view of each frontend."""
+    """One route for each view of each frontend; streams have others."""
     for name, by_frontend in plans.items():
         for frontend, plan in by_frontend.items():
             fragments = {each: plans[each][frontend] for each in plan.view.refresh}
@@ -63,6 +63,8 @@ def view_routes(
             ) -> _Handler:
                 return _Handler(drawn, frontend, engine, fragments)
 
+            if plan.view.stream:
+                continue
             sparse = plan.view.sparse
             handler = Sparse(plan, engine.services, make) if sparse else make(plan)
             route = plan.view.route.replace("{", "<").replace("}", ">")
@@ -125,8 +127,7 @@ class _Handler:
         except BffError as error:
             return self._door.refused(error, principal)
         except BadRequest as bad:
-            names = ", ".join(error["parameter"] for error in bad.errors)
-            return self._bad(400, f"parameters are not as declared: {names}", errors=bad.errors)
+            return self._varied(bad_parameters(bad))
         except BadBody as bad_body:
             return self._bad(bad_body.status, bad_body.detail, errors=bad_body.errors)
         if isinstance(turn, KeptAnswer):
@@ -198,7 +199,7 @@ class _Handler:
             response = self._pages.response(served.page, request, Sent(served.address, self._now()))
         else:
             failure = served.failure or UNWRITABLE
-            response = self._failed(failure)
+            response = failed(failure, self._rule)
             response.vary.update(self._vary)
             if served.answer:
                 response.headers["BFF-Calls"] = calls_header(served.answer.outcomes)
@@ -218,16 +219,12 @@ class _Handler:
             response.headers["Cache-Control"] = "no-store"
         return response
 
-    def _failed(self, failure: Failure) -> Response:
-        """Where somebody has to sign in again, the answer says how, as if they never had."""
-        response = failed(failure)
-        if failure.status == LoginRequired.status:
-            response.headers["WWW-Authenticate"] = how_to_sign_in(self._rule)
-        return response
-
     def _bad(self, status: int, detail: str, **members: Any) -> Response:
         response = problem(status, detail, **members)
         if status == _CONFLICT:
             response.headers["Retry-After"] = RETRY_AFTER
+        return self._varied(response)
+
+    def _varied(self, response: Response) -> Response:
         response.vary.update(self._vary)
         return response
