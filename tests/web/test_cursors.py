@@ -52,7 +52,9 @@ def shop(site):
 
     def make(*views, **more):
         more = {"service": ", links: {under: /}"} | more
-        found = site(*(views or (ORDERS, OFFSETS, LINKS)), orders=orders, principal=lambda *_: who[0], **more)
+        found = site(
+            *(views or (ORDERS, OFFSETS, LINKS)), orders=orders, principal=lambda *_: who[0], **more
+        )
         found.stubs.who = who
         return found
 
