@@ -99,7 +99,7 @@ class _Handler:
         self._vary = varies(self._rule)
         self._scopes = Scopes(plan, frontend, engine.services)
         self._cursors = cursors_of(plan, frontend, engine.seal)
-        self._fragments = Fragments(fragments, frontend, self._run)
+        self._fragments = Fragments(fragments, frontend, self._run, engine.clock.now)
         keys = engine.once if view.method != "GET" else None
         self._keys = Keys(view, frontend.name, keys) if keys else None
         self._lifecycle = lifecycle_headers(view)
@@ -176,7 +176,7 @@ class _Handler:
         answer = self._run(self._plan, asked, deadline)
         if answer.invalidates and keeper:
             keeper.cache.invalidate(answer.invalidates)
-        return self._fragments.added(answer, asked, deadline)
+        return self._fragments.added(answer, asked, begun, deadline)
 
     def _run(self, plan: Plan, asked: Asked, deadline: Deadline) -> Answer:
         engine = self._engine
