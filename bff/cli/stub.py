@@ -39,6 +39,13 @@ _MOST_LISTED: Final = 5
     "--port", "ports", multiple=True, metavar="SERVICE=N", help="A fixed port; else a free one."
 )
 @click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    metavar="ADDRESS",
+    help="Where they listen; 0.0.0.0 in a container.",
+)
+@click.option(
     "--latency",
     default="recorded",
     show_default=True,
@@ -62,13 +69,14 @@ _MOST_LISTED: Final = 5
 def command(
     recordings: Path,
     ports: tuple[str, ...],
+    host: str,
     latency: str,
     faults: tuple[str, ...],
     control_port: int | None,
     *,
     as_json: bool,
 ) -> None:
-    """Answer for the services from recordings, on loopback ports.
+    """Answer for the services from recordings, each on a port of its own.
 
     Of several replies to one request each comes once, in the order of the recording, and the last
     from then on. What is not recorded is answered 501, with what comes nearest. When it ends, it
@@ -96,7 +104,7 @@ def command(
         takes = read_latency(latency)
         tapes = tapes_of(recordings)
         answerers = {name: replay(tape, takes) for name, tape in tapes.items()}
-        services = StubServices(answerers, _read_ports(ports), control_port=control_port)
+        services = StubServices(answerers, _read_ports(ports), control_port=control_port, host=host)
         with services:
             for service, fault in _read_faults(faults, tapes):
                 services.set(service, fault=fault)
