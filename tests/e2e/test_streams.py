@@ -185,8 +185,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         )
         app = stack.enter_context(served(folder / "app", config, {}, 2, relays=RELAYS))
         shutil.copytree(ROOT / "nginx", folder / "shipped/nginx")
-        done = CliRunner().invoke(main, ["routes", "--config", str(folder / "app"), "--websockets"])
-        locations = folder / "shipped/nginx/templates/websockets.locations.template"
+        done = CliRunner().invoke(main, ["routes", "--config", str(folder / "app"), "--locations"])
+        locations = folder / "shipped/nginx/templates/app.locations.template"
         locations.write_text(done.output)
         rendered = render(
             folder / "shipped",
@@ -307,6 +307,6 @@ def test_who_asks_is_for_nginx_alone_to_find_out(site: Site) -> None:
 
 
 def test_what_is_shipped_is_what_the_shop_declares() -> None:
-    done = CliRunner().invoke(main, ["routes", "--config", str(ROOT / "config"), "--websockets"])
-    shipped = ROOT / "nginx/templates/websockets.locations.template"
+    done = CliRunner().invoke(main, ["routes", "--config", str(ROOT / "config"), "--locations"])
+    shipped = ROOT / "nginx/templates/app.locations.template"
     assert done.output == shipped.read_text()
