@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -77,16 +77,15 @@ class Running:
             return
         if not self.ended:
             self.process.send_signal(sign)
-        try:
+        with suppress(subprocess.TimeoutExpired):
             self.process.wait(_ENDS_WITHIN)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait(_ENDS_WITHIN)
+        self.kill()
 
     def kill(self) -> None:
         """End it, and whatever it has started, without a word: as when a machine is lost."""
         if self.process is not None:
-            os.killpg(self.process.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it was alone, and is over
+                os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait(_ENDS_WITHIN)
 
     def _is_well(self) -> bool:

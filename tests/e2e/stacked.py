@@ -160,4 +160,3 @@ def outcomes(reply: httpx.Response) -> dict[str, str]:
 def eventually(condition: Callable[[], bool], what: str) -> None:
     """Wait for what takes a moment, but no longer than patience lasts."""
     until(condition, what, within=PATIENCE)
-

@@ -201,7 +201,9 @@ def test_a_redis_that_is_killed_and_comes_back_has_forgotten_no_one(
         finally:
             redis.start()
         for app in APPS:
-            eventually(lambda app=app: ada.at(app, "/web/home").status_code == 200, f"{app} is back")
+            eventually(
+                lambda app=app: ada.at(app, "/web/home").status_code == 200, f"{app} is back"
+            )
             assert grace.at(app, "/auth/session").json() == {"authenticated": False}
 
 
