@@ -79,8 +79,9 @@ def command(
     """Answer for the services from recordings, each on a port of its own.
 
     Of several replies to one request each comes once, in the order of the recording, and the last
-    from then on. What is not recorded is answered 501, with what comes nearest. When it ends, it
-    lists the entries that nobody has asked for.
+    from then on. What is not recorded is answered 501, with what comes nearest. A file `live.py`
+    beside the recordings may answer for what has a state. When it ends, it lists the entries that
+    nobody has asked for.
 
     \b
     Examples:
@@ -92,7 +93,7 @@ def command(
     """  # noqa: D301 - \b is click's: keep these lines as they are
     from bff.dev.recording import RecordingError
     from bff.dev.stub import StubServices
-    from bff.dev.stub_replay import read_latency, replay
+    from bff.dev.stub_replay import answerers_of, read_latency
     from bff.dev.tape import tapes_of
 
     stopped = threading.Event()
@@ -103,7 +104,7 @@ def command(
     try:
         takes = read_latency(latency)
         tapes = tapes_of(recordings)
-        answerers = {name: replay(tape, takes) for name, tape in tapes.items()}
+        answerers = answerers_of(recordings, tapes, takes)
         services = StubServices(answerers, _read_ports(ports), control_port=control_port, host=host)
         with services:
             for service, fault in _read_faults(faults, tapes):

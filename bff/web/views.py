@@ -131,7 +131,7 @@ class _Handler:
         self._door = Admission(self._rule, engine.authenticate, engine.limits, engine.audit)
         self._vary = varies(self._rule)
         self._services = services
-        self._fragments = Fragments(fragments, frontend, self._run)
+        self._fragments = Fragments(fragments, frontend, self._run, engine.clock.now)
         keys = engine.once if view.method != "GET" else None
         self._keys = Keys(view, frontend.name, keys) if keys else None
         self._body = BodyReader(view.body, view.max_body) if view.body is not None else None
@@ -209,7 +209,7 @@ class _Handler:
         answer = self._run(self._plan, asked, deadline)
         if answer.invalidates and keeper:
             keeper.cache.invalidate(answer.invalidates)
-        return self._fragments.added(answer, asked, deadline)
+        return self._fragments.added(answer, asked, begun, deadline)
 
     def _run(self, plan: Plan, asked: Asked, deadline: Deadline) -> Answer:
         engine = self._engine

@@ -375,6 +375,50 @@ def test_a_token_for_one_service_is_made_once_per_person_and_kept_while_it_lasts
     assert site.provider.exchanged[2:] == [("of-ada+", "orders-api", "read")]
 
 
+@pytest.fixture
+def kept_for_services(site):
+    """How many tokens for one service the store has, whoever they are of."""
+    store, names = site.sessions.store, set()
+    put = store.put
+
+    def noted(key, *more):
+        names.add(key)
+        return put(key, *more)
+
+    store.put = noted
+    made = "exchanged:"
+    return lambda: sum(each.startswith(made) and store.get(each) is not None for each in names)
+
+
+def test_tokens_for_one_service_go_with_the_session_that_they_were_made_for(
+    site, kept_for_services
+):
+    ada, again, grace = site.sign_in(), site.sign_in(), site.sign_in("grace")
+    for each in (ada, again, grace):
+        site.have("orders", each)
+    assert kept_for_services() == 3
+    site.sessions.end(ada.session)
+    assert kept_for_services() == 2
+    site.sessions.end_all(again.issuer, again.subject)
+    assert kept_for_services() == 1
+    assert site.have("orders", grace) == bearer("of-grace-for-orders-api")
+    assert len(site.provider.exchanged) == 3
+
+
+def test_a_token_for_one_service_that_comes_after_the_sign_out_is_not_kept(site, kept_for_services):
+    ada = site.sign_in()
+    exchange = site.provider.exchange
+
+    def slow(access, audience, scope):
+        tokens = exchange(access, audience, scope)
+        site.sessions.end(ada.session)
+        return tokens
+
+    site.provider.exchange = slow
+    assert site.have("orders", ada) == bearer("of-ada-for-orders-api")
+    assert kept_for_services() == 0
+
+
 def test_a_rejected_token_for_one_service_is_made_anew(site):
     ada = site.sign_in()
     headers = site.have("orders", ada)

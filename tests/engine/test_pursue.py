@@ -9,13 +9,14 @@ import pytest
 from bff.declare.check import check_config
 from bff.declare.config import assemble
 from bff.declare.load import parse
+from bff.dev.virtual import VirtualClock
 from bff.engine.answer import Asked
 from bff.engine.conduct import conduct
 from bff.errors import TimedOut, Unreachable
 from bff.model.exchange import Deadline, Reply
 from bff.upstream.guard import Guards
 from tests.random_plans import asked
-from tests.simulation import Played, SimulatedClock, SimulatedEffects, SimulatedExchange
+from tests.simulation import Played, SimulatedEffects, SimulatedExchange
 
 WELL, BUSY = Reply(200, (("content-type", "application/json"),), b"1"), Reply(503, (), b"")
 REFUSED = Unreachable("refused", "connect")
@@ -39,7 +40,7 @@ class Bench:
         nodes = [parse(orjson.dumps(each).decode(), "made.yaml", {}) for each in (root, view)]
         checked = check_config(assemble(nodes[0], {"all": nodes[1]}, {}))
         self.plan = checked.plans["all"]["web"]
-        self.clock = SimulatedClock()
+        self.clock = VirtualClock()
         self.guards = Guards(checked.config.services, 32, self.clock, lambda: dice)
         self.exchange = SimulatedExchange(self.clock, script)
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from bff.dev.virtual import VirtualClock
 from bff.errors import Cancelled, CircuitOpen, TimedOut, Unreachable
 from bff.model.exchange import Reply
 from bff.model.policy import Break, Eject
@@ -13,7 +14,6 @@ from bff.model.source import Place
 from bff.observe.events import AddressChanged
 from bff.upstream.exchange import Completion, SystemClock
 from bff.upstream.guard import Guard, Guards, Permit
-from tests.simulation import SimulatedClock
 
 SERVICE = Service("s", Place("t"), "http://one.test", 2.0, 1000)
 TWO = replace(SERVICE, others=("http://two.test",))
@@ -23,7 +23,7 @@ GONE = Unreachable("refused", "connect")
 
 @pytest.fixture
 def clock():
-    return SimulatedClock()
+    return VirtualClock()
 
 
 @pytest.fixture
