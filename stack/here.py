@@ -8,7 +8,7 @@ from socket import create_server
 
 from stack.compose import Part
 
-_ITSELF = ("0.0.0.0", "127.0.0.1")  # noqa: S104 - what a container says when it means all of itself
+_ITSELF = ("0.0.0.0", "127.0.0.1")  # what a container says when it means itself
 
 
 @dataclass(frozen=True, slots=True)

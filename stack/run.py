@@ -1,4 +1,4 @@
-"""Runs the parts of compose.yaml as processes: in their order, each when those before it are well."""
+"""Runs the parts of compose.yaml as processes, each when those that it waits for are well."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""The stack of compose.yaml as processes, on free ports, and people with browsers in front of it."""
+"""The stack of compose.yaml as processes, on free ports, and people in front of it."""
 
 import ssl
 from collections.abc import Callable

@@ -75,7 +75,7 @@ def test_a_token_is_refreshed_once_however_many_ask_at_both(site: Site, ada: Per
     assert site.granted("refresh_token") - before == 1
 
 
-def test_who_signs_out_at_one_app_is_signed_out_at_both(site: Site, ada: Person) -> None:
+def test_who_signs_out_at_one_app_is_signed_out_at_both(ada: Person) -> None:
     session = ada.session
     assert ada.at("app-1", "/auth/logout", "POST").status_code == 200
     for app in APPS:

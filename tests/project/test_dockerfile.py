@@ -26,7 +26,9 @@ def test_hadolint_has_nothing_to_say(root: Path) -> None:
 
 
 def test_what_is_copied_is_there_and_is_not_ignored(root: Path) -> None:
-    kept = {line[1:] for line in (root / ".dockerignore").read_text().splitlines() if line[:1] == "!"}
+    kept = {
+        line[1:] for line in (root / ".dockerignore").read_text().splitlines() if line[:1] == "!"
+    }
     for stage in dockerfile.read(root / "Dockerfile").values():
         for word, rest in stage.instructions:
             if word == "COPY" and not rest.startswith("--from"):

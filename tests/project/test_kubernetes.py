@@ -1,4 +1,4 @@
-"""The manifests of config/kubernetes: what the API would refuse, and what it would take all the same."""
+"""The manifests of config/kubernetes: what the API would refuse, and what it would not."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,7 +46,9 @@ def test_every_release_would_take_it(manifest: Manifest, version: str) -> None:
 
 def test_everything_is_in_the_one_namespace() -> None:
     (namespace,) = [each["metadata"]["name"] for each in MANIFESTS if each["kind"] == "Namespace"]
-    others = {each["metadata"].get("namespace") for each in MANIFESTS if each["kind"] != "Namespace"}
+    others = {
+        each["metadata"].get("namespace") for each in MANIFESTS if each["kind"] != "Namespace"
+    }
     assert others == {namespace}
 
 
