@@ -26,7 +26,7 @@ class Part:
     Args:
         command: its words, the entrypoint's first.
         environment: what the image sets, and what the service sets over it.
-        ports: what it listens on in a container, and the port of this machine that shows it, or 0.
+        ports: what it listens on in a container, and the port here that shows it, or 0.
         names: what other containers call it.
         folders: where volumes are mounted, with a path of this machine or the name of a volume; None
             for what is its own and empty at the start.

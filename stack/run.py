@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -71,12 +71,16 @@ class Running:
         """Whether it is over."""
         return self.process is None or self.process.poll() is not None
 
+    def tell(self, sign: signal.Signals) -> None:
+        """Send it a signal, if it is still there."""
+        if self.process is not None and not self.ended:
+            self.process.send_signal(sign)
+
     def stop(self, sign: signal.Signals = signal.SIGINT) -> None:
         """End it, at once unless told to end well, and wait until it has; kill it at last."""
         if self.process is None:
             return
-        if not self.ended:
-            self.process.send_signal(sign)
+        self.tell(sign)
         with suppress(subprocess.TimeoutExpired):
             self.process.wait(_ENDS_WITHIN)
         self.kill()
@@ -130,7 +134,7 @@ class Stack:
         _programs(state)
         self.here = place(parts.values(), state, published=published)
         self.parts = {each.name: Running(each, self.here, state, root) for each in parts.values()}
-        self._told, self._exits = told, ExitStack()
+        self._told = told
 
     def port(self, part: str, inside: int) -> int:
         """The port of this machine where a part listens."""
@@ -152,12 +156,17 @@ class Stack:
         try:
             for name, each in self.parts.items():
                 self._told(name)
-                self._exits.callback(each.stop)
                 each.start()
         except BaseException:
-            self._exits.close()
+            self._end()
             raise
         return self
+
+    def _end(self) -> None:
+        for each in reversed(self.parts.values()):
+            each.tell(signal.SIGINT)  # all of them before the first is waited for
+        for each in self.parts.values():
+            each.stop()
 
     def __exit__(
         self,
@@ -165,7 +174,7 @@ class Stack:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._exits.close()
+        self._end()
 
 
 def _listens(port: int) -> bool:
