@@ -38,9 +38,7 @@ def test_three_replicas_come_up_and_one_may_go(root: Path, tmp_path: Path) -> No
     script = elsewhere(commands(root), tmp_path)
     kept = ("HOME", "LANG", "PATH", "TMPDIR")
     environ = {
-        name: value
-        for name, value in os.environ.items()
-        if name in kept or name.startswith("PIP_")
+        name: value for name, value in os.environ.items() if name in kept or name.startswith("PIP_")
     }
     text = f"set -eum\ntrap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n{script}\nwait\n"
     done = subprocess.run(  # noqa: S603
@@ -54,5 +52,5 @@ def test_three_replicas_come_up_and_one_may_go(root: Path, tmp_path: Path) -> No
     )
     logs = "\n".join(f"{log.name}: {log.read_text()[-600:]}" for log in tmp_path.glob("*.log"))
     assert "views are good" in done.stdout, done.stderr + logs
-    assert '"products"' in done.stdout, done.stdout + done.stderr + logs
+    assert '"facets"' in done.stdout, done.stdout + done.stderr + logs
     assert re.search(r"^ *20 ready$", done.stdout, re.MULTILINE), done.stdout + done.stderr + logs
