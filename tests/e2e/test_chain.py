@@ -131,7 +131,7 @@ def test_a_service_that_is_down_is_an_outcome(chain: Chain) -> None:
 
 @pytest.mark.parametrize("server", ["nginx", "gunicorn"])
 def test_a_header_under_another_spelling_is_another_header(chain: Chain, server: str) -> None:
-    """WSGI writes `X-App` and `X_App` the same: the second must not get that far (CVE-2025-64484)."""
+    """WSGI writes `X-App` and `X_App` the same: the second must not come there, CVE-2025-64484."""
     front, stubs, app = chain
     port = front if server == "nginx" else app
 
