@@ -93,6 +93,8 @@ class FaultProxy:
                 self.times -= 1
                 if self.times <= 0:
                     self.fault, self.times = "", None
+        if fault == "refused":  # it had come before the connection was cut
+            return _reset_before
         return FAULTS[fault] if fault else _well
 
     def _request(self, sock: socket.socket) -> bool:
