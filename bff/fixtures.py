@@ -86,6 +86,7 @@ def recordings(
 ) -> Iterator[ReplayExchange]:
     """What answers where the test scripts nothing: the folder of the marker, or recordings/."""
     from bff.dev.replay import ReplayExchange
+    from bff.dev.tape import shown
     from bff.dev.unmatched import told
 
     marker = request.node.get_closest_marker("recordings")
@@ -102,7 +103,7 @@ def recordings(
         pytest.fail("\n\n".join(map(told, missed)))
     if marker and marker.kwargs.get("unused") == "fail" and replay.unused():
         lines = [
-            f"{name}.har log.entries[{each.number}]: {each.method} {each.target}"
+            f"{name}.har {shown(each)}"
             for name, entries in replay.unused().items()
             for each in entries
         ]

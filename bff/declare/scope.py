@@ -23,6 +23,8 @@ from bff.model.service import OF_THE_CALLER
 
 _CLAIMS: Final = ("session", "claims")
 _TOKEN: Final = "session (credentials of "  # noqa: S105 - the beginning of an input's name
+_SERVICES: Final = ("services",)
+_EVERYTHING: Final = frozenset({("session",), _SERVICES})
 _ALWAYS_NEW: Final = frozenset({"uuid", "now"})
 
 
@@ -72,7 +74,9 @@ def scope_of(plan: Plan) -> Scope:
     for refusal in plan.refusals:
         found |= _named(reads(refusal.when).all)
     if plan.view.function:
-        found |= _named(plan.view.reads) if plan.view.reads is not None else {("session",)}
+        found |= _named(plan.view.reads) if plan.view.reads is not None else _EVERYTHING
+    for tag in (*plan.tags, *plan.invalidates):  # of a person's they only tell what is kept
+        found |= _named(tag.reads({}).all) & {_SERVICES}
     others: set[str] = set()
     for name in plan.nodes:
         found |= _inputs(plan, name)
@@ -204,8 +208,8 @@ def _named(paths: Iterable[Path]) -> set[Path]:
     for path in paths:
         if path[:1] in {("params",), ("body",), ("session",), ("headers",)}:
             found.add(path[:3] if path[:2] == _CLAIMS else path[:2])
-        elif path[:1] in {("locale",), ("frontend",)}:
+        elif path[:1] in {("locale",), ("frontend",), _SERVICES}:
             found.add(path[:1])
         elif not path:
-            found.add(("session",))  # everything
+            found |= _EVERYTHING
     return found

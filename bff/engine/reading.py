@@ -133,7 +133,7 @@ def _refuse_declarations(
     _name: str,
     system: str | None,
     public: str | None,
-    has_declarations: bool,  # noqa: FBT001
+    has_declarations: bool,  # noqa: FBT001 - as expat calls it
 ) -> None:
     if has_declarations or system or public:
         raise ValueError("the document has declarations, here or elsewhere")

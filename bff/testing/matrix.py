@@ -14,7 +14,7 @@ from urllib.parse import quote, urlencode
 import orjson
 
 from bff.declare.check import Checked
-from bff.dev.faulty import BROKEN, Broken, FaultyExchange
+from bff.dev.faulty import BROKEN, CELLS, Broken, FaultyExchange
 from bff.dev.replay import Missed, ReplayExchange
 from bff.dev.stub_replay import read_latency
 from bff.dev.tape import Tape
@@ -106,7 +106,7 @@ class Matrix:
             tape.rewind()
         services = self._checked.config.services
         replay = ReplayExchange(self._tapes, services, read_latency("recorded"), clock.after)
-        exchange = FaultyExchange(replay, service, broken)
+        exchange = FaultyExchange(replay, {service: CELLS[broken]} if service else {})
         with TemporaryDirectory(prefix="bff-matrix-") as state:
             app = app_on(self._checked, exchange, replay, Path(state), clock=clock, dice=_no_chance)
             client = client_of(app, self._checked.config, asked.principal)

@@ -130,7 +130,9 @@ class _Handler:
         )
         self._door = Admission(self._rule, engine.authenticate, engine.limits, engine.audit)
         self._vary = varies(self._rule)
-        self._services = services
+        drawn = [plan, *fragments.values()]
+        used = any("services" in each.keeping.inputs for each in drawn)
+        self._services = services if used else {}  # who knows them gets a copy for each request
         self._fragments = Fragments(fragments, frontend, self._run, engine.clock.now)
         keys = engine.once if view.method != "GET" else None
         self._keys = Keys(view, frontend.name, keys) if keys else None

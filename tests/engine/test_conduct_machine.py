@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from bff.dev.virtual import VirtualClock
 from bff.engine.answer import Answer
 from bff.engine.conduct import Run, conduct
 from bff.engine.plan import Plan
@@ -15,7 +16,7 @@ from bff.errors import BadReply, TimedOut, Unreachable
 from bff.model.exchange import Deadline, Reply, Request
 from bff.upstream.exchange import Completion
 from tests.random_plans import CAREFUL, asked, calls, guards, planned, reply, value_for
-from tests.simulation import Played, SimulatedClock, SimulatedEffects, SimulatedExchange, Started
+from tests.simulation import Played, SimulatedEffects, SimulatedExchange, Started
 
 DEADLINE = 1.0
 QUICK = settings(
@@ -45,7 +46,7 @@ class Conductor(RuleBasedStateMachine):
     @initialize(declared=calls())
     def begin(self, declared: dict[str, Any]) -> None:
         self.plan = planned(declared, CAREFUL)
-        self.clock = SimulatedClock()
+        self.clock = VirtualClock()
         self.exchange = SimulatedExchange(self.clock)
         self.effects = SimulatedEffects(self.clock, latency=None)
         self.completed: set[int] = set()
@@ -241,7 +242,7 @@ TestConductor.settings = QUICK
 
 
 def test_a_redirect_that_comes_too_late_is_not_followed():
-    clock = SimulatedClock()
+    clock = VirtualClock()
     exchange = SimulatedExchange(clock)
     plan = planned({"c0": {"get": "moving:/c0", "timeout": "400ms", "optional": True}})
     effects = SimulatedEffects(clock, latency=None)
@@ -259,7 +260,7 @@ def test_a_redirect_that_comes_too_late_is_not_followed():
 
 def answered(plan: Plan, latencies: list[float], broken: set[str]) -> Answer:
     """Run a plan; the n-th request started takes the n-th latency."""
-    clock = SimulatedClock()
+    clock = VirtualClock()
     numbers = iter(range(10_000))
 
     def script(request: Request) -> Played:

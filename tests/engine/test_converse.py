@@ -8,6 +8,7 @@ from bff.declare.check import check_config
 from bff.declare.config import assemble
 from bff.declare.load import parse
 from bff.declare.python import PythonView
+from bff.dev.virtual import VirtualClock
 from bff.engine.answer import Asked, Failure
 from bff.engine.converse import converse
 from bff.errors import Unreachable, ViewFailed
@@ -15,7 +16,7 @@ from bff.model.exchange import Deadline, Reply
 from bff.model.principal import NOBODY
 from bff.model.python import VIEW
 from bff.upstream.guard import Guards
-from tests.simulation import Played, SimulatedClock, SimulatedEffects, SimulatedExchange
+from tests.simulation import Played, SimulatedEffects, SimulatedExchange
 
 ROOT = {
     "version": 1,
@@ -47,7 +48,7 @@ class Ran:
         config = assemble(root, {"page": python.node}, {}, {"page": python})
         self.plan = check_config(config).plans["page"]["web"]
         self.services = config.services
-        self.clock = SimulatedClock()
+        self.clock = VirtualClock()
         self.exchange = SimulatedExchange(self.clock, script)
         self.effects = SimulatedEffects(self.clock, 0.1)
 

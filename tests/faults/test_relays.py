@@ -1,6 +1,5 @@
 """Relays under gunicorn as it is shipped: raw requests, and bodies larger than any memory."""
 
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -155,7 +154,8 @@ def test_nothing_is_said_within_a_line(site: Site) -> None:
     with listening(site, "/web/events") as reply:
         until("a listener", lambda: site.service.listeners)
         site.service.say(b"data: tw")
-        time.sleep(0.8)  # more than the keep-alive takes: it is to be held back
+        with listening(site, "/web/events") as later:  # its first line comes with the head
+            assert [later.readline() for _ in range(3)] == [b":\n"] * 3  # kept alive, twice
         site.service.say(b"o\n\n")
         assert lines(reply, 2) == [b"data: two\n", b"\n"]
 

@@ -16,6 +16,7 @@ export async function ask(url, signal, sent = {}) {
       status: response.status,
       type: (response.headers.get("Content-Type") ?? "").split(";")[0],
       cache: response.headers.get("Cache-Control") ?? "",
+      kept: /^bff; hit/.test(response.headers.get("Cache-Status") ?? ""),
       replayed: response.headers.get("Idempotency-Replayed") === "true",
       retryAfter: Number(response.headers.get("Retry-After") ?? 1),
       size: new TextEncoder().encode(text).length,
@@ -103,6 +104,8 @@ export function because(call, service) {
     too_many: "the view would have made too many calls",
     shape: "the shape could not be filled",
     credentials: "no credentials were to be had",
+    circuit_open: `${who} is not asked for a while, as too many calls have failed`,
+    limit: `${who} has no place left`,
   };
   return call.reason ? words[call.reason] ?? call.reason : "";
 }
