@@ -167,8 +167,9 @@ def _asked(stub: str | None, method: str, path: str, body: bytes | None = None) 
 def _told(checked: Checked) -> dict[str, Any]:
     """Every view, those that write for themselves, and every service."""
     plans = [each for by_frontend in checked.plans.values() for each in by_frontend.values()]
-    told = [_view(each, checked.config.frontends[each.frontend]) for each in plans]
-    files = {each.view.name: each.view.place.file for each in plans}
+    asked = [each for each in plans if not each.view.stream]
+    told = [_view(each, checked.config.frontends[each.frontend]) for each in asked]
+    files = {each.view.name: each.view.place.file for each in asked}
     return {
         "services": {
             name: {"timeout_ms": round(each.timeout * 1000)}
