@@ -3,6 +3,7 @@
 `Run` holds the decisions and never waits; `conduct` is the loop that does.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -75,6 +76,7 @@ class Run:
         self._awaited = {name: len(awaited) for name, awaited in plan.awaits.items()}
         self.waiting: Mapping[str, Sequence[str]] = plan.dependents
         self._refusals = list(plan.refusals)
+        self._sent: Counter[tuple[str, str]] = Counter()
         self._running: dict[str, Running] = {}
         self._harmless: set[str] = set()  # skipped by a `when`, their own or an earlier one
 
@@ -150,7 +152,7 @@ class Run:
                 return
             origin = self.asked.origin(self.plan, node.compiled)
             fan = fan_out(node.compiled, self.scope(node), self._headers(node.compiled), origin)
-            fan = keyed(fan, node.compiled, node.name, self.asked.key)
+            fan = keyed(fan, node.compiled, self._sent, self.asked.key)
             self.means.budget.send(len(fan.units))
         except Unfillable as fault:
             if any(self.outcomes[name].kind == "failed" for name in node.needs):

@@ -2,7 +2,7 @@
 
 import jmespath
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bff.engine.expression import Expression, truthy
@@ -109,6 +109,7 @@ JSON = st.recursive(
 )
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # of a busy machine it says nothing
 @given(st.dictionaries(st.sampled_from("abc"), JSON))
 def test_the_short_cut_for_plain_paths_finds_what_jmespath_finds(scope):
     made = expression("a.b.c")
