@@ -16,7 +16,7 @@ def test_a_browser_has_a_cookie_and_is_told_who_it_is(browser_for):
     told = browser.get("/auth/session", headers=OWN).json
     assert (told["authenticated"], told["sub"], told["claims"]) == (True, "ada", {"plan": "pro"})
     (cookie,) = browser._cookies.values()
-    assert (cookie.key, cookie.secure, cookie.http_only) == ("__Host-bff", True, True)
+    assert (cookie.key, cookie.secure, cookie.http_only) == ("__Host-Http-bff", True, True)
 
 
 @pytest.mark.parametrize(
