@@ -33,7 +33,7 @@ def test_the_tests_that_are_shown_pass(tmp_path, more):
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "5 passed" in done.stdout
+    assert "6 passed" in done.stdout
 
 
 def test_the_rules_that_are_shown_can_be_read(tmp_path):
