@@ -28,6 +28,13 @@ if TYPE_CHECKING:
     "--port", "ports", multiple=True, metavar="SERVICE=N", help="A fixed port; else a free one."
 )
 @click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    metavar="ADDRESS",
+    help="Where they listen; 0.0.0.0 in a container.",
+)
+@click.option(
     "--latency",
     default="recorded",
     show_default=True,
@@ -44,17 +51,19 @@ if TYPE_CHECKING:
 def command(
     recordings: Path,
     ports: tuple[str, ...],
+    host: str,
     latency: str,
     faults: tuple[str, ...],
     control_port: int | None,
     *,
     as_json: bool,
 ) -> None:
-    """Answer for the services from recordings, on loopback ports.
+    """Answer for the services from recordings, each on a port of its own.
 
     Of several replies to one request each comes once, in the order of the recording, and the last
-    from then on. What is not recorded is answered 501, with what comes nearest. When it ends, it
-    lists the entries that nobody has asked for.
+    from then on. What is not recorded is answered 501, with what comes nearest. A file `live.py`
+    beside the recordings may answer for what has a state. When it ends, it lists the entries that
+    nobody has asked for.
 
     \b
     Examples:
@@ -67,7 +76,7 @@ def command(
     from bff.cli.progress import bar
     from bff.dev.recording import RecordingError
     from bff.dev.stub import StubServices
-    from bff.dev.stub_replay import read_latency, replay
+    from bff.dev.stub_replay import answerers_of, read_latency
     from bff.dev.tape import tapes_of, told_unused
 
     stopped = threading.Event()
@@ -78,8 +87,8 @@ def command(
     try:
         takes = read_latency(latency)
         tapes = tapes_of(recordings, watch=bar)
-        answerers = {name: replay(tape, takes) for name, tape in tapes.items()}
-        services = StubServices(answerers, _read_ports(ports), control_port=control_port)
+        answerers = answerers_of(recordings, tapes, takes)
+        services = StubServices(answerers, _read_ports(ports), control_port=control_port, host=host)
         with services:
             for service, fault in read_faults(faults, tapes).items():
                 services.set(service, fault=fault)

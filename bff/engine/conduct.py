@@ -14,8 +14,9 @@ from bff.engine.budget import Budget
 from bff.engine.compile import CompiledCall
 from bff.engine.expression import truthy
 from bff.engine.fanout import fan_out
+from bff.engine.gather import begin_call
 from bff.engine.idempotence import keyed
-from bff.engine.keeper import Keeper, begin_request
+from bff.engine.keeper import Keeper
 from bff.engine.means import Means, credentials_for, keep_credentials
 from bff.engine.plan import Node, Plan
 from bff.engine.settle import Running, Settled, Timing, aged, give_up_items, settle
@@ -184,9 +185,8 @@ class Run:
         if not fan.units:
             self._finish(call)
         kept = self.plan.keeping.calls.get(node.compiled.name)
-        scope = self.scope(node)
-        for index in range(len(fan.units)):
-            begin_request(self._keeper, kept, self.means, self, call, index, scope)
+        scope, cursors = self.scope(node), self.asked.cursors
+        begin_call(self._keeper, kept, self.means, self, call, scope, cursors)
 
     def _skips(self, node: Node) -> bool:
         """Whether the call is not made; what stands in its way may also be an error.

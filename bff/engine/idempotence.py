@@ -1,5 +1,6 @@
 """The keys with which a view's writes go to services: the same when the view is tried again."""
 
+from collections import Counter
 from dataclasses import replace
 from hashlib import sha256
 from typing import Final
@@ -13,15 +14,21 @@ _HEADER: Final = "idempotency-key"
 def keyed(fan: FanOut, call: CompiledCall, name: str, key: str) -> FanOut:
     """The requests of a write, each with a key of its own; others as they are.
 
+    A request is told from the others of its call by where it goes: of a list that has become
+    shorter since the first try, the second element must not take the first one's key.
+
     Args:
         name: the call's, which two calls of one view never share.
         key: of the view's request; empty without any.
     """
     if not key or call.call.safe:
         return fan
+    sent = Counter[str]()
     for at, unit in enumerate(fan.units):
+        target = unit.request.target
+        sent[target] += 1
         if all(header.lower() != _HEADER for header, _ in unit.request.headers):
-            own = sha256(f"{key}\n{name}\n{at}".encode()).hexdigest()[:32]
+            own = sha256(f"{key}\n{name}\n{target}\n{sent[target]}".encode()).hexdigest()[:32]
             headers = (*unit.request.headers, (_HEADER, f'"{own}"'))
             fan.units[at] = replace(unit, request=replace(unit.request, headers=headers))
     return fan

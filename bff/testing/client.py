@@ -1,5 +1,6 @@
 """A client that asks an app in its own process, signed in as whom the test says."""
 
+from http import HTTPStatus
 from typing import Any, Final
 
 from flask.testing import FlaskClient
@@ -33,7 +34,8 @@ class Client(FlaskClient):
             Unmatched: with the view, the file and line of the call, and what comes nearest.
         """
         response = super().open(*args, **{"base_url": self.base, **kwargs})
-        if response.status_code == 501 and response.mimetype == "application/problem+json":  # noqa: PLR2004 - Not Implemented
+        unplayed = response.status_code == HTTPStatus.NOT_IMPLEMENTED
+        if unplayed and response.mimetype == "application/problem+json":
             missed = (response.get_json(silent=True) or {}).get("missed")
             if missed:
                 raise Unmatched("\n\n".join(each["told"] for each in missed))

@@ -27,6 +27,7 @@ from bff.testing.site import app_on, client_of
 
 _SURE: Final = 400  # the first status that is no answer
 _UNFORESEEN: Final = 500
+_KEY: Final = {"Idempotency-Key": "matrix"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,10 @@ class Matrix:
             app = app_on(self._checked, exchange, replay, Path(state), clock=clock, dice=_no_chance)
             client = client_of(app, self._checked.config, asked.principal)
             response = client.open(
-                _target(plan, asked.params), method=plan.view.method, json=asked.body
+                _target(plan, asked.params),
+                method=plan.view.method,
+                json=asked.body,
+                headers=_KEY if plan.view.idempotency == "required" else {},
             )
         missed: list[Missed] = replay.missed()
         if missed:

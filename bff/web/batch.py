@@ -63,7 +63,7 @@ def batch_routes(
         own = {
             f"{name}.{view}": each[name].view.timeout
             for view, each in plans.items()
-            if name in each and each[name].view.method == "GET"
+            if name in each and each[name].view.method == "GET" and not each[name].view.stream
         }
         if frontend.batch:
             handler = _Batch(app, frontend, own, exchange, clock, workers)

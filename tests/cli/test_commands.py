@@ -72,7 +72,7 @@ def test_wrong_usage_is_2(bff, arguments):
 
 def test_check_finds_the_shop_good(bff):
     done = bff("check")
-    assert (done.returncode, done.stdout, done.stderr) == (0, "5 views are good\n", "")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "10 views are good\n", "")
 
 
 def test_check_of_a_broken_folder_is_2_and_names_every_place(bff, broken):
@@ -132,7 +132,7 @@ def test_routes_lists_every_route(bff):
     for path in ("/web/home", "/mobile/home", "/web/orders/{id}", "/mobile/search"):
         assert path in done.stdout
     rows = json.loads(bff("routes", "--json").stdout)
-    assert len(rows) == 10
+    assert len(rows) == 20
     home = next(row for row in rows if row["path"] == "/mobile/home")
     assert home["calls"] == ["user", "unread", "orders"]
     assert (home["method"], home["view"], home["access"]) == ("GET", "home", "signed_in")

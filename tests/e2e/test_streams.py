@@ -115,6 +115,12 @@ RELAYS = {
     "chat": "relay: /chat -> chats:/socket\nstream: websocket\n",
     "files": "relay: /files/{path...} -> events:/v1/{path...}\naccess: public\n",
 }
+VIEWS = {
+    "told": "get: /told/{room}\nstream: events\ncsrf: origin\n"
+    "params: {room: {type: integer}}\n"
+    "call: {get: 'events:/events/{session.sub}/{params.room}'}\n",
+}
+EITHER = pytest.mark.parametrize("path", ["/web/events", "/web/told/7"])  # a relay, a view
 
 
 @dataclass
@@ -138,10 +144,10 @@ class Site:
         return visitor
 
     @contextmanager
-    def listening(self, session: str) -> Iterator[HTTPResponse]:
+    def listening(self, session: str, path: str, **more: str) -> Iterator[HTTPResponse]:
         connection = HTTPConnection("127.0.0.1", self.front, timeout=20)
-        headers = {"Cookie": f"{COOKIE}={session}", "Sec-Fetch-Site": "same-origin"}
-        connection.request("GET", "/web/events", headers=headers)
+        headers = {"Cookie": f"{COOKIE}={session}", "Sec-Fetch-Site": "same-origin", **more}
+        connection.request("GET", path, headers=headers)
         reply = connection.getresponse()
         try:
             yield reply
@@ -183,10 +189,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             events=events.url,
             chats=f"http://127.0.0.1:{chats.server_address[1]}",
         )
-        app = stack.enter_context(served(folder / "app", config, {}, 2, relays=RELAYS))
+        app = stack.enter_context(served(folder / "app", config, VIEWS, 2, relays=RELAYS))
         shutil.copytree(ROOT / "nginx", folder / "shipped/nginx")
-        done = CliRunner().invoke(main, ["routes", "--config", str(folder / "app"), "--websockets"])
-        locations = folder / "shipped/nginx/templates/websockets.locations.template"
+        done = CliRunner().invoke(main, ["routes", "--config", str(folder / "app"), "--locations"])
+        locations = folder / "shipped/nginx/templates/app.locations.template"
         locations.write_text(done.output)
         rendered = render(
             folder / "shipped",
@@ -201,8 +207,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         yield Site(front, app.port, events, chats, provider)
 
 
-def test_events_come_through_the_front_at_once(site: Site) -> None:
-    with site.visitor() as visitor, site.listening(visitor.session) as reply:
+@EITHER
+def test_events_come_through_the_front_at_once(site: Site, path: str) -> None:
+    site.events.asked.clear()
+    with site.visitor() as visitor, site.listening(visitor.session, path) as reply:
         assert reply.status == 200
         until("a listener", lambda: site.events.listeners)
         for number in range(3):
@@ -215,8 +223,19 @@ def test_events_come_through_the_front_at_once(site: Site) -> None:
     assert not asked & {"cookie", "authorization", "sec-fetch-site"}
 
 
-def test_a_stream_ends_with_the_session(site: Site) -> None:
-    with site.visitor() as visitor, site.listening(visitor.session) as reply:
+def test_a_view_that_is_a_stream_asks_for_who_listens_and_where_they_were(site: Site) -> None:
+    site.events.asked.clear()
+    last = {"Last-Event-ID": "41"}
+    with site.visitor() as visitor, site.listening(visitor.session, "/web/told/7", **last) as reply:
+        assert reply.status == 200
+    ((_, asked, headers),) = site.events.asked
+    assert asked == "/events/ada/7"
+    assert {name.lower(): value for name, value in headers.items()}["last-event-id"] == "41"
+
+
+@EITHER
+def test_a_stream_ends_with_the_session(site: Site, path: str) -> None:
+    with site.visitor() as visitor, site.listening(visitor.session, path) as reply:
         assert reply.status == 200
         until("a listener", lambda: site.events.listeners)
         assert visitor.ask("/auth/logout", "POST").status_code == 200
@@ -246,8 +265,9 @@ def test_a_target_arrives_through_the_front_as_it_should(
     assert [path for _, path, _ in site.events.asked] == [wanted]
 
 
-def test_without_a_session_there_is_no_stream(site: Site) -> None:
-    with site.listening("nobody") as reply:
+@EITHER
+def test_without_a_session_there_is_no_stream(site: Site, path: str) -> None:
+    with site.listening("nobody", path) as reply:
         assert reply.status == 401
     assert not site.events.listeners
 
@@ -307,6 +327,6 @@ def test_who_asks_is_for_nginx_alone_to_find_out(site: Site) -> None:
 
 
 def test_what_is_shipped_is_what_the_shop_declares() -> None:
-    done = CliRunner().invoke(main, ["routes", "--config", str(ROOT / "config"), "--websockets"])
-    shipped = ROOT / "nginx/templates/websockets.locations.template"
+    done = CliRunner().invoke(main, ["routes", "--config", str(ROOT / "config"), "--locations"])
+    shipped = ROOT / "nginx/templates/app.locations.template"
     assert done.output == shipped.read_text()

@@ -12,9 +12,11 @@ from bff.declare.load import parse
 from bff.dev.virtual import VirtualClock
 from bff.engine.answer import Asked
 from bff.engine.conduct import conduct
+from bff.engine.keeper import keeper_of
 from bff.errors import TimedOut, Unreachable
 from bff.model.exchange import Deadline, Reply
 from bff.upstream.guard import Guards
+from tests.kept import Wall, memory_only
 from tests.random_plans import asked
 from tests.simulation import Played, SimulatedEffects, SimulatedExchange
 
@@ -44,13 +46,13 @@ class Bench:
         self.guards = Guards(checked.config.services, 32, self.clock, lambda: dice)
         self.exchange = SimulatedExchange(self.clock, script)
 
-    def ask(self, left=10.0):
+    def ask(self, left=10.0, cache=None):
         """The outcome of one answer."""
-        effects = SimulatedEffects(self.clock, None)
-        deadline = Deadline(self.clock.now() + left)
-        answer = conduct(
-            self.plan, asked(), deadline, self.exchange, effects, self.clock, self.guards
-        )
+        exchange, clock, guards = self.exchange, self.clock, self.guards
+        effects = SimulatedEffects(clock, None)
+        deadline = Deadline(clock.now() + left)
+        keeper = keeper_of(cache, exchange, effects, clock, guards) if cache else None
+        answer = conduct(self.plan, asked(), deadline, exchange, effects, clock, guards, keeper)
         seen = self.guards["s"].seen()
         assert (seen.in_flight, seen.waiting, seen.extra) == (0, 0, 0)
         return answer.outcomes["call"]
@@ -125,6 +127,25 @@ def test_another_address_is_tried(bench):
         if first:
             assert {first.what.url, second.what.url} == set(urls)
     assert len(made.sent) == 11
+
+
+@pytest.mark.parametrize("turn", [0, 1])
+def test_another_address_is_tried_for_what_is_kept_too(bench, turn):
+    urls = ["http://one.test", "http://two.test"]
+    call = {"cache": {"ttl": "1h"}}
+    service = {"url": urls, "retry": {"first": "10ms"}}
+    made = bench((0, BUSY), (0, WELL), service=service, call=call)
+    guard = made.guards["s"]
+    spend = guard.spend
+
+    def others_ask_meanwhile():
+        for _ in range(turn):
+            guard.admit().settle(WELL)
+        return spend()
+
+    guard.spend = others_ask_meanwhile
+    assert made.ask(cache=memory_only(Wall())).kind == "ok"
+    assert {each.what.url for each in made.exchange.started} == set(urls)
 
 
 def test_a_hedge_goes_to_another_address(bench):
