@@ -64,7 +64,7 @@ def keeper_of(
     heard: Heard | None = None,
 ) -> Keeper:
     """A keeper; its threads start with their first work."""
-    loads = Loads(exchange, effects, cache, clock, guards)
+    loads = Loads(effects, cache, clock, guards)
     return Keeper(cache, loads, Background(), exchange, effects, clock, heard)
 
 
@@ -153,6 +153,7 @@ class KeptRequest:
             kept=self._kept,
             entry=self._near.entry,
             lasts=min(compiled.timeout, (retry.each if retry else None) or compiled.timeout),
+            exchange=self._means.attempts.exchange,
             readable=self._readable,
             label=f"reply of {service.name}",
             deadline=service.deadline,

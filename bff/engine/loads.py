@@ -44,6 +44,7 @@ class Load:
         lasts: seconds that it may take.
         deadline: the header that says so to the service.
         latencies: where how long it takes is remembered.
+        exchange: what carries it: that of the request for which it is begun.
         readable: whether a reply is what the call takes for a good one.
         label: what it is of, for operators.
     """
@@ -54,6 +55,7 @@ class Load:
     kept: Kept
     entry: Entry | None
     lasts: float
+    exchange: Exchange
     readable: Callable[[Reply], bool]
     label: str
     deadline: str | None = None
@@ -85,10 +87,8 @@ class _Waiter:
 class Loads:
     """Starts loads, and lets others wait for those that are under way."""
 
-    def __init__(
-        self, exchange: Exchange, effects: Effects, cache: Cache, clock: Clock, guards: Guards
-    ) -> None:
-        self._exchange, self._effects, self._guards = exchange, effects, guards
+    def __init__(self, effects: Effects, cache: Cache, clock: Clock, guards: Guards) -> None:
+        self._effects, self._guards = effects, guards
         self._cache, self._clock = cache, clock
         self._flights: Flights[_Waiter] = Flights()
 
@@ -155,7 +155,7 @@ class Loads:
         if load.deadline:
             left = str(int(landing.ends.left(self._clock.now()) * 1000))
             request = replace(request, headers=(*request.headers, (load.deadline, left)))
-        self._exchange.start(request, landing.ends, 0, permit.towards(landing))
+        load.exchange.start(request, landing.ends, 0, permit.towards(landing))
 
     def _admit(self, landing: "_Landing") -> None:
         """Have a place of the service, at once or in line: one for all who wait."""
