@@ -141,6 +141,23 @@ def test_what_is_no_batch_is_400_and_reaches_no_service(batch, body):
     assert not shop.stubs.requests()
 
 
+@pytest.mark.parametrize(
+    ("body", "kind", "status"),
+    [
+        (b"{", "application/json", 400),
+        (b"", "application/json", 400),
+        (b'{"requests": {"a": "/home"}}', "text/plain", 415),
+        (b'{"requests": {"a": "/' + b"h" * 70_000 + b'"}}', "application/json", 413),
+    ],
+)
+def test_a_body_that_is_no_json_is_4xx_and_reaches_no_service(batch, body, kind, status):
+    shop, _ = batch(HOME)
+    headers = {"Host": "shop.example", "X-CSRF": "1", "Content-Type": kind}
+    reply = shop.app.test_client().post("/web/_batch", data=body, headers=headers)
+    assert (reply.status_code, reply.content_type) == (status, "application/problem+json")
+    assert not shop.stubs.requests()
+
+
 @pytest.mark.parametrize(("error", "status"), [(LoginRequired, 401), (CrossSite, 403)])
 def test_who_may_not_have_a_view_may_not_by_a_batch(batch, error, status):
     def refuse(*_):

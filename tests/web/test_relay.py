@@ -128,7 +128,7 @@ def test_head_has_the_length_and_no_body(relayed):
     assert (reply.status_code, reply.headers["Content-Length"], reply.data) == (200, "999", b"")
 
 
-@pytest.mark.parametrize("status", [200, 201, 204, 302, 400, 404, 409, 500, 503])
+@pytest.mark.parametrize("status", [200, 201, 204, 302, 400, 404, 409, 412, 416, 500, 503])
 def test_every_status_is_the_services_own(relayed, status):
     body = b"" if status == 204 else b"content"
     reply = ask(relayed(answer=replying(status=status, body=body)))
