@@ -252,7 +252,7 @@ def test_what_was_relayed_is_told(relayed):
 
 @pytest.fixture
 def developed(relayed):
-    """The same under the server that `bff demo` and `bff dev` use."""
+    """The same under Werkzeug's server, by which people run a Flask app for a moment."""
     shop = relayed()
     server = make_server("127.0.0.1", 0, shop.app, threaded=True, request_handler=_Quiet)
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
