@@ -6,6 +6,7 @@ from time import time
 
 from flask import Flask
 
+from bff import parts
 from bff.auth.once import Once
 from bff.cache.levels import Cache
 from bff.declare import snapshot
@@ -14,14 +15,6 @@ from bff.declare.settings import Settings
 from bff.engine.keeper import Heard, keeper_of
 from bff.observe.events import Observer, told_to
 from bff.observe.log import log_events
-from bff.parts import (
-    open_bearer,
-    open_cache_of,
-    open_effects,
-    open_metrics,
-    open_sign_in,
-    open_spans,
-)
 from bff.upstream.exchange import Carrier, Clock, Effects, Exchange, NoCarrier, SystemClock
 from bff.upstream.guard import Guards
 from bff.upstream.pool import PoolExchange
@@ -32,6 +25,7 @@ from bff.web.authenticate import Authenticator
 from bff.web.batch import batch_routes
 from bff.web.cache_admin import CacheAdmin
 from bff.web.cors import cors
+from bff.web.engine import Engine
 from bff.web.events import EventStreams
 from bff.web.gate import guard
 from bff.web.health import Management, health_routes
@@ -40,8 +34,9 @@ from bff.web.problem import handle_errors
 from bff.web.relay import relay_routes
 from bff.web.sessions import session_routes
 from bff.web.sign_in import sign_in_routes
+from bff.web.stream import stream_routes
 from bff.web.telling import tell_answers
-from bff.web.views import Engine, view_routes
+from bff.web.views import view_routes
 from bff.web.websocket import websocket_routes
 
 
@@ -83,15 +78,17 @@ def create_app(
     config = checked.config
     exchange = exchange or PoolExchange(config.services, settings.pool)
     clock = clock or SystemClock()
-    cache = cache or open_cache_of(checked, settings)
+    cache = cache or parts.open_cache_of(checked, settings)
     places = max(1, settings.pool // 2)  # so that one slow service cannot have all threads
-    metrics, spans = open_metrics(checked), open_spans(settings)
+    metrics, spans = parts.open_metrics(checked), parts.open_spans(settings)
     sampler = spans.samples if spans else None
     observe = told_to([*observers, metrics.hear, *([spans.hear] if spans else [])])
     guards = Guards(config.services, places, clock, dice, observe)
-    sign_in = open_sign_in(config, settings.state, now, observe, cache, development=development)
-    bearer = open_bearer(config, now, development=development)
-    effects = effects or open_effects(config.services, sign_in, cache, settings.pool)
+    sign_in = parts.open_sign_in(
+        config, settings.state, now, observe, cache, development=development
+    )
+    bearer = parts.open_bearer(config, now, development=development)
+    effects = effects or parts.open_effects(config, sign_in, cache, settings.pool)
     engine = Engine(
         exchange=exchange,
         effects=effects,
@@ -104,6 +101,7 @@ def create_app(
         timing=timing,
         keeper=keeper_of(cache, exchange, effects, clock, guards, hits) if cache else None,
         once=Once(sign_in.sessions.store, sign_in.seal, now),
+        seal=sign_in.seal,
     )
     checks = {"upstream": exchange.unready, "stopping": drain.begun}
     if config.providers:
@@ -124,9 +122,12 @@ def create_app(
     session_routes(app, sign_in)
     view_routes(app, checked.plans, config.frontends, engine)
     streams = EventStreams(max(1, int(settings.threads * config.streams)), sign_in.sessions.goes_on)
-    batch_routes(app, config.frontends, checked.plans, exchange, clock, settings.threads)
+    batch_routes(
+        app, config.frontends, checked.plans, exchange, clock, config.services, settings.threads
+    )
     websocket_routes(app, config.relays, config.frontends, engine)
     carrier = exchange if isinstance(exchange, Carrier) else NoCarrier()
+    stream_routes(app, checked.plans, config.frontends, engine, carrier, streams)
     relay_routes(app, config.relays, config.frontends, engine, carrier, streams)
     port, reports = settings.management_port, {"/upstreams": guards.seen}
     managed = Management(

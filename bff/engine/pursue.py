@@ -3,7 +3,7 @@
 `conduct.Run` decides about calls, a `Pursuit` about the attempts of one request.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -16,7 +16,7 @@ from bff.engine.loads import Landed, is_bad
 from bff.engine.means import Means, Whole, credentials_for, keep_credentials, read
 from bff.engine.settle import Running
 from bff.errors import BffError, Cancelled, CircuitOpen, TimedOut, TooMany
-from bff.model.exchange import Deadline, Headers, Reply, Request, Why
+from bff.model.exchange import Deadline, Headers, Reply, Request, Tried, Why
 from bff.upstream.hedge import Latencies, hedge_after
 from bff.upstream.permit import Permit
 from bff.upstream.retry import wait_before
@@ -24,8 +24,9 @@ from bff.upstream.retry import wait_before
 _MAX_HOPS: Final = 3
 _UNAUTHORIZED: Final = 401
 _PLACE, _HEDGE, _WAIT, _JOINED = "place", "hedge", "wait", "joined"
-# Sends a request for all who want what it brings; the number gives it up.
-Join = Callable[[Request, tuple[Why, int], Then, Callable[[], None]], int]
+# Sends a request for all who want what it brings, but if it can not to these addresses; the
+# number gives it up.
+Join = Callable[[Request, Tried, Collection[str], Then, Callable[[], None]], int]
 
 
 class Pursuit:
@@ -68,7 +69,7 @@ class Pursuit:
         self._renewed = self._joined_again = False
         self._hops = self._retries = 0
         self._extra = Extra(self._guard, means.budget)
-        self._why: tuple[Why, int] = ("first", 0)  # it is sent, and how often it was before
+        self._why: Tried = ("first", 0)  # it is sent, and how often it was before
         self._urls: list[str] = []  # where it has failed
         self._out: dict[Permit | str, int] = {}  # attempts, and timers by their names
 
@@ -94,7 +95,7 @@ class Pursuit:
             return
         if self._join and not self._hops:
             self._out[_JOINED] = self._join(
-                self._request, self._why, self._landed, self._extra.give_back
+                self._request, self._why, self._urls, self._landed, self._extra.give_back
             )
             return
         try:
@@ -132,7 +133,7 @@ class Pursuit:
                 at = self._means.clock.now() + after
                 self._out[_HEDGE] = self._means.attempts.wake(at, self._hedge)
 
-    def _attempt(self, permit: Permit, why: tuple[Why, int]) -> None:
+    def _attempt(self, permit: Permit, why: Tried) -> None:
         service, retry, hedge = self._compiled.service, self._compiled.retry, self._compiled.hedge
         request, ends = self._request, self._call.ends
         if retry and retry.each:

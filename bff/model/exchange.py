@@ -9,6 +9,7 @@ from bff.model.trace import Trace
 Headers = tuple[tuple[str, str], ...]
 OutcomeKind = Literal["ok", "stale", "fallback", "skipped", "failed"]
 Why = Literal["first", "retry", "hedge", "redirect", "renewal"]  # a request is sent to a service
+Tried = tuple[Why, int]  # why it is sent, and how often it was sent before
 
 
 @dataclass(frozen=True, slots=True)
