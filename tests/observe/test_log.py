@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bff.model.exchange import Outcome
-from bff.observe.events import Answered
-from bff.observe.log import JsonFormatter, log_answers, log_to_stderr, logger, without_requests
+from bff.model.trace import Trace
+from bff.observe.events import AddressChanged, Answered, Attempted, Refreshed, told_to
+from bff.observe.log import JsonFormatter, log_events, log_to_stderr, logger, without_requests
 
 
 def line(message="m", exc_info=None, **extra):
@@ -50,27 +51,73 @@ ANSWERED = Answered(
     status=200,
     took=0.01234,
     outcomes={"a": Outcome("ok", took=0.001), "b": Outcome("failed", "timeout", detail="late")},
+    kept="miss",
+    late=True,
+    trace=Trace("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7", sampled=True),
 )
 
 
 def test_an_answer_is_told_with_its_calls(caplog):
     with caplog.at_level(logging.INFO, "bff"):
-        log_answers(ANSWERED)
+        log_events(ANSWERED)
     content = json.loads(JsonFormatter().format(caplog.records[0]))
     del content["timestamp"]
     assert content == {
         "level": "info",
         "message": "answered",
         "id": "abcdefgh",
+        "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736",
+        "span_id": "00f067aa0ba902b7",
+        "trace_flags": "01",
         "frontend": "web",
         "view": "home",
+        "method": "GET",
         "status": 200,
+        "cache": "miss",
+        "late": True,
         "ms": 12.3,
         "calls": {
             "a": {"outcome": "ok", "ms": 1.0},
             "b": {"outcome": "failed", "ms": 0.0, "reason": "timeout", "detail": "late"},
         },
     }
+
+
+def test_what_is_of_no_view_is_told_by_its_route(caplog):
+    with caplog.at_level(logging.INFO, "bff"):
+        log_events(Answered("abcdefgh", "", "", 303, 0.001, {}, route="/auth/login"))
+    content = json.loads(JsonFormatter().format(caplog.records[0]))
+    assert (content["route"], content["status"]) == ("/auth/login", 303)
+    assert "view" not in content
+
+
+@pytest.mark.parametrize(
+    ("event", "lines"),
+    [
+        (AddressChanged("users", "http://users.internal", "open"), ["address open"]),
+        (Refreshed("shop", "away"), ["provider away"]),
+        (Refreshed("shop", "ok"), []),
+        (Attempted("users", "http://users.internal", "GET", "first", 0, 200, "", 0.1), []),
+    ],
+)
+def test_what_is_no_news_has_no_line(event, lines, caplog):
+    with caplog.at_level(logging.INFO, "bff"):
+        log_events(event)
+    assert [each.message for each in caplog.records] == lines
+
+
+def test_an_observer_that_fails_disturbs_nobody(caplog):
+    heard = []
+
+    def fails(_event):
+        raise ValueError("S3CRET")
+
+    told_to([fails, heard.append])(ANSWERED)
+    assert heard == [ANSWERED]
+    (record,) = caplog.records
+    written = JsonFormatter().format(record)
+    assert "ValueError" in written
+    assert "S3CRET" not in written
 
 
 @pytest.fixture
@@ -91,7 +138,7 @@ def test_the_log_goes_to_standard_error_once(monkeypatch):
     monkeypatch.setattr(sys, "stderr", stream)
     log_to_stderr()
     log_to_stderr()
-    log_answers(ANSWERED)
+    log_events(ANSWERED)
     logging.getLogger("httpx").info("GET http://inner/?token=S3CRET")
     logger.handlers[0].flush()
     (written,) = stream.getvalue().splitlines()
