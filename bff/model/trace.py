@@ -48,7 +48,8 @@ def new_span() -> str:
 
 def begun() -> Trace:
     """A trace that begins here."""
-    return Trace(token_hex(16), new_span())
+    drawn = token_hex(24)  # at once: asking the system is most of it
+    return Trace(drawn[:32], drawn[32:])
 
 
 def continued(parent: str, state: str) -> Trace:
