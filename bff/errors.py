@@ -51,12 +51,18 @@ _FEW: Final = 12  # words that are worth listing in a hint
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong with a configuration, where it is, and what may mend it."""
+    """One thing wrong with a configuration, where it is, and what may mend it.
+
+    Args:
+        warning: it can be served all the same.
+        unsafe: in development only: `bff serve` refuses it.
+    """
 
     place: Place
     message: str
     hint: str = ""
     warning: bool = False
+    unsafe: bool = False
 
     def __str__(self) -> str:
         kind = "warning" if self.warning else "error"

@@ -204,6 +204,24 @@ def test_a_secret_is_read_from_its_file(tmp_path):
     assert plain(f'a: "${{file:{tmp_path}/secret}}"') == {"a": "s3cret"}
 
 
+def test_a_variable_may_be_in_a_file_that_another_names(tmp_path):
+    (tmp_path / "secret").write_text("s3cret\n")
+    named = {"KEY_FILE": str(tmp_path / "secret")}
+    assert plain('a: "${KEY}"', **named) == {"a": "s3cret"}
+    assert plain('a: "${KEY:-}"', **named) == {"a": "s3cret"}
+    assert "both KEY and KEY_FILE are set" in problem_of('a: "${KEY}"', KEY="x", **named).message
+    gone = {"KEY_FILE": str(tmp_path / "none")}
+    assert "KEY_FILE cannot be read" in problem_of('a: "${KEY:-x}"', **gone).message
+
+
+def test_a_file_that_need_not_be_there_has_a_default(tmp_path):
+    path = tmp_path / "secret"
+    assert plain(f'a: "x${{file:{path}:-}}"') == {"a": "x"}
+    assert plain(f'a: "${{file:{path}:-y}}"') == {"a": "y"}
+    path.write_text("s3cret")
+    assert plain(f'a: "${{file:{path}:-y}}"') == {"a": "s3cret"}
+
+
 def test_a_secret_file_that_is_no_text_is_a_problem(tmp_path):
     (tmp_path / "secret").write_bytes(b"\xff\xfe\x00")
     assert "cannot be read" in problem_of(f'a: "${{file:{tmp_path}/secret}}"').message
