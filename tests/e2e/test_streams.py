@@ -233,12 +233,8 @@ def test_no_target_leaves_its_tree_through_the_front(site: Site, target: str) ->
     site.events.asked.clear()
     status = int(get(site.front, target).split(b" ")[1])
     asked = [path for _, path, _ in site.events.asked]
-    # nginx itself takes the absolute form (RFC 9112, section 3.2.2) for the path in it
-    assert (
-        (status, asked) == (200, ["/v1/a"])
-        if "://" in target
-        else 400 <= status < 500 and not asked
-    )
+    assert 400 <= status < 500
+    assert not asked
 
 
 @pytest.mark.parametrize(("target", "wanted"), LEADS)
