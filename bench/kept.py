@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from statistics import median
 from time import time
@@ -138,7 +139,7 @@ def _answer(each: Kept) -> bytes:
     """One answer, as wrk will ask for it."""
     headers = dict(header.split(": ", 1) for header in each.headers)
     with urlopen(Request(each.url, headers=headers), timeout=10) as reply:  # noqa: S310 - http
-        if reply.status != 200:  # noqa: PLR2004 - OK
+        if reply.status != HTTPStatus.OK:
             raise Failed(f"{each.name} answers {reply.status}")
         body: bytes = reply.read()
         return body

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from bff.declare.check import Checked, check_config
 from bff.declare.config import assemble
 from bff.declare.load import parse
+from bff.dev.virtual import VirtualClock
 from bff.engine.answer import Asked
 from bff.engine.plan import Plan
 from bff.model.exchange import Reply, Request
 from bff.model.principal import NOBODY
 from bff.upstream.guard import Guards
-from tests.simulation import SimulatedClock
 
 ROOT: dict[str, Any] = {
     "version": 1,
@@ -118,7 +118,7 @@ def _config(view: dict[str, Any], root: dict[str, Any]) -> Checked:
     return check_config(assemble(nodes[0], {"all": nodes[1]}, {}))
 
 
-def guards(clock: SimulatedClock, root: dict[str, Any] = ROOT) -> Guards:
+def guards(clock: VirtualClock, root: dict[str, Any] = ROOT) -> Guards:
     """What is known of the services: nothing yet."""
     checked = _config({"get": "/all", "call": {"get": "plain:/"}}, root)
     return Guards(checked.config.services, 32, clock, dice=lambda: 0.5)

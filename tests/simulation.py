@@ -1,73 +1,14 @@
-"""A clock, an exchange and effects in which nothing happens but what a test decides.
-
-Time stands still until somebody waits; then it leaps to the next thing that is due.
-"""
+"""An exchange and effects in which nothing happens but what a test decides, in virtual time."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from heapq import heappop, heappush
+from functools import partial
 from typing import Any
 
+from bff.dev.virtual import VirtualClock
 from bff.errors import BffError
 from bff.model.exchange import Deadline, Headers, Reply, Request
 from bff.upstream.exchange import Completion, Credentials, Mailbox
-
-
-class SimulatedClock:
-    """Virtual time in seconds, and the completions that are still to come."""
-
-    def __init__(self) -> None:
-        self._now = 0.0
-        self._due: list[tuple[float, int, SimulatedMailbox, Completion]] = []
-        self._numbers = 0
-        self._withdrawn: set[int] = set()
-
-    def now(self) -> float:
-        return self._now
-
-    def mailbox(self) -> "SimulatedMailbox":
-        return SimulatedMailbox(self)
-
-    def advance(self, to: float) -> None:
-        self._now = max(self._now, to)
-
-    def post(self, after: float, mailbox: Any, completion: Completion) -> int:
-        """Have `completion` arrive `after` seconds from now; the number withdraws it."""
-        self._numbers += 1
-        heappush(self._due, (self._now + after, self._numbers, mailbox, completion))
-        return self._numbers
-
-    def withdraw(self, number: int) -> None:
-        self._withdrawn.add(number)
-
-    def deliver(self, until: float) -> bool:
-        """Leap to the next completion and deliver it, if it comes no later than `until`."""
-        while self._due and self._due[0][0] <= until:
-            at, number, mailbox, completion = heappop(self._due)
-            if number not in self._withdrawn:
-                self.advance(at)
-                mailbox.put(completion)
-                return True
-        return False
-
-
-class SimulatedMailbox:
-    """Waiting in it is what makes the time of its clock pass."""
-
-    def __init__(self, clock: SimulatedClock) -> None:
-        self._clock = clock
-        self._arrived: list[Completion] = []
-
-    def put(self, completion: Completion) -> None:
-        self._arrived.append(completion)
-
-    def get(self, timeout: float) -> Completion | None:
-        until = self._clock.now() + timeout
-        while not self._arrived:
-            if not self._clock.deliver(until):
-                self._clock.advance(until)
-                return None
-        return self._arrived.pop(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +29,14 @@ class Started:
     at: float
     mailbox: Any = None
     cancelled: float | None = None
-    number: int | None = None
+    withdraw: Callable[[], None] = lambda: None
 
 
 class SimulatedExchange:
     """Plays for each request what `script` says; None is a reply that never comes."""
 
     def __init__(
-        self, clock: SimulatedClock, script: Callable[[Request], Played | None] = lambda _: None
+        self, clock: VirtualClock, script: Callable[[Request], Played | None] = lambda _: None
     ) -> None:
         self._clock, self._script = clock, script
         self.started: list[Started] = []
@@ -108,13 +49,12 @@ class SimulatedExchange:
         played = self._script(request)
         if played:
             completion = Completion(attempt, played.result)
-            ticket.number = self._clock.post(played.after, mailbox, completion)
+            ticket.withdraw = self._clock.after(played.after, partial(mailbox.put, completion))
         return ticket
 
     def cancel(self, ticket: Started) -> None:
         ticket.cancelled = self._clock.now()
-        if ticket.number is not None:
-            self._clock.withdraw(ticket.number)
+        ticket.withdraw()
 
     def unready(self) -> str:
         return ""
@@ -153,7 +93,7 @@ class SimulatedEffects:
 
     def __init__(
         self,
-        clock: SimulatedClock,
+        clock: VirtualClock,
         latency: float | None,
         perform: Callable[[Credentials], Headers] = lambda _: (),
     ) -> None:
@@ -171,10 +111,10 @@ class SimulatedEffects:
                 result = self._perform(effect)
             except BffError as error:
                 result = error
-            ticket.number = self._clock.post(self._latency, mailbox, Completion(attempt, result))
+            completion = Completion(attempt, result)
+            ticket.withdraw = self._clock.after(self._latency, partial(mailbox.put, completion))
         return ticket
 
     def cancel(self, ticket: Started) -> None:
         ticket.cancelled = self._clock.now()
-        if ticket.number is not None:
-            self._clock.withdraw(ticket.number)
+        ticket.withdraw()

@@ -18,6 +18,7 @@ from bff.app import create_app
 from bff.declare.check import check
 from bff.declare.settings import Settings
 from bff.dev.stub import StubReply, StubRequest, StubServices
+from bff.dev.virtual import VirtualClock
 from bff.errors import BffError, ConfigError, Problem, Unreachable
 from bff.model.exchange import Reply, Request
 from bff.observe.events import Answered
@@ -26,7 +27,7 @@ from bff.upstream.effects import PoolEffects
 from bff.upstream.exchange import Credentials
 from bff.upstream.pool import PoolExchange
 from tests.golden_case import Asked, Case, SentRequest, Upstream, like, measure, read_case
-from tests.simulation import Played, SimulatedClock, SimulatedEffects, SimulatedExchange
+from tests.simulation import Played, SimulatedEffects, SimulatedExchange
 
 FILES = sorted((Path(__file__).parent / "golden").glob("*.yaml"))
 NOISE = 1.5  # seconds by which a busy machine may be late
@@ -133,7 +134,7 @@ def _simulated(case: Case, services: Services, folder: Path) -> Ran:
         )
         return _played(services.answer(asked), request.max_reply)
 
-    clock = SimulatedClock()
+    clock = VirtualClock()
     answered: list[Answered] = []
     urls = {name: f"http://{name}.internal.test" for name in case.services}
     parts = {

@@ -6,6 +6,7 @@ answer trickles in.
 """
 
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from threading import Lock
 from time import monotonic
 from typing import Any, Final
@@ -80,7 +81,7 @@ class Http:
             ProviderAway: there is none.
         """
         reply = self.ask("GET", url, (_JSON,), timeout=timeout)
-        if reply.status != 200:  # noqa: PLR2004  (OK, and nothing else)
+        if reply.status != HTTPStatus.OK:
             raise ProviderAway(f"{_shown(url)} answered {reply.status}")
         return reply.body
 

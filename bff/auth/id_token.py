@@ -8,9 +8,7 @@ import hmac
 from collections.abc import Mapping
 from typing import Any, Final
 
-from authlib.oidc.core.util import (  # type: ignore[import-untyped]  # it has no types
-    create_half_hash,
-)
+from authlib.oidc.core.util import create_half_hash
 
 from bff.auth.jwt import BadToken, Jwt, check_claims, text
 from bff.auth.login import Login

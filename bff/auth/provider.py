@@ -9,9 +9,7 @@ from dataclasses import replace
 from typing import Final
 from urllib.parse import urlencode
 
-from authlib.oauth2.rfc7636 import (  # type: ignore[import-untyped]  # it has no types
-    create_s256_code_challenge,
-)
+from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
 from bff.auth.client import Client
 from bff.auth.grants import NOT_EXCHANGED, Refused, TokenEndpoint

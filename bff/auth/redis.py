@@ -13,9 +13,9 @@ from secrets import token_hex
 from threading import BoundedSemaphore, Lock
 from typing import Any, Final
 
+import redis
 from redis.exceptions import (
     ChildDeadlockedError,
-    ConnectionError,  # noqa: A004  (its own name; Python's is an OSError)
     NoScriptError,
     ReadOnlyError,
     RedisClusterException,
@@ -166,7 +166,7 @@ class RedisStore:
             return self._connected().execute_command(*command)
         except ReadOnlyError:
             self._client = None  # no master any more: who is will be found out anew
-        except ConnectionError:
+        except redis.ConnectionError:  # Python's own is an OSError
             pass
         return self._connected().execute_command(*command)
 

@@ -121,16 +121,17 @@ def connect(address: Address) -> Client:
         **sockets, **tls, **address.login, "retry": once, "max_connections": CONNECTIONS,
     }  # fmt: skip
     if address.kind == _CLUSTER:
-        nodes = [ClusterNode(*each) for each in address.hosts]  # type: ignore[no-untyped-call]
+        nodes = [ClusterNode(*each) for each in address.hosts]
         return RedisCluster(startup_nodes=nodes, **options)
     if address.kind == "redis":
         host, port = address.hosts[0]
         return Redis(host=host, port=port, db=address.db, **options)
     asked = {**sockets, **tls, **address.sentinel_login, "retry": once}
     kind = _SentinelConnection if address.tls is None else _SentinelTlsConnection
-    return Sentinel(address.hosts, sentinel_kwargs=asked).master_for(  # type: ignore[no-untyped-call,no-any-return]
+    found: Redis = Sentinel(address.hosts, sentinel_kwargs=asked).master_for(
         address.name, db=address.db, connection_class=kind, **options
     )
+    return found
 
 
 class _SentinelConnection(SentinelManagedConnection):

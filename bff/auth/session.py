@@ -199,6 +199,9 @@ class Sessions:
         while kept and not self.store.delete(_tokens(key), kept.version):
             kept = self.tokens(key)  # they were just refreshed: those are the ones to revoke
         self.store.delete(_data(key))  # after the tokens: see `create`
+        for name in self.store.members(_made_for(key)):
+            self.store.delete(name)
+            self.store.discard(_made_for(key), name)
         if session:
             for group in _groups(session):
                 self.store.discard(group, key)
@@ -215,6 +218,21 @@ class Sessions:
                 self.end(key)
                 ended.append(key)
         return ended
+
+    def keep_with(
+        self, key: str, name: str, value: bytes, expires: float, read: str | None
+    ) -> None:
+        """Keep what was made for a session, and no longer than that goes on.
+
+        Args:
+            name: what the store has it under.
+            expires: seconds since 1970.
+            read: the version that it replaces; None where there was none.
+        """
+        self.store.add(_made_for(key), name, expires)  # before it is there: `end` finds all of it
+        self.store.put(name, value, expires, read)
+        if self.store.get(_tokens(key)) is None:  # it has ended meanwhile, and may have looked
+            self.store.delete(name)
 
     def tokens(self, key: str) -> KeptTokens | None:
         """The tokens of a session; None once it has ended."""
@@ -257,6 +275,10 @@ def _data(key: str) -> str:
 
 def _tokens(key: str) -> str:
     return f"tokens:{key}"
+
+
+def _made_for(key: str) -> str:
+    return f"made-for:{key}"
 
 
 def _person(issuer: str, subject: str) -> str:

@@ -58,10 +58,9 @@ ON CONFLICT (of, member) DO UPDATE SET expires = excluded.expires
 """
 _DISCARD: Final = "DELETE FROM members WHERE of = ? AND member = ?"
 _MEMBERS: Final = "SELECT member FROM members WHERE of = ? AND expires > ?"
-_SWEEP: Final = tuple(
-    f"DELETE FROM {table} WHERE rowid IN "  # noqa: S608  (the names are the two below)
-    f"(SELECT rowid FROM {table} WHERE expires <= ? LIMIT {_SWEPT})"
-    for table in ("entries", "members")
+_SWEEP: Final = (
+    "DELETE FROM entries WHERE rowid IN (SELECT rowid FROM entries WHERE expires <= ? LIMIT ?)",
+    "DELETE FROM members WHERE rowid IN (SELECT rowid FROM members WHERE expires <= ? LIMIT ?)",
 )
 
 
@@ -205,7 +204,7 @@ class SqliteStore:
         with self._connection() as connection:
             if next(self._writes) % _SWEEP_EVERY == 0:
                 for sweep in _SWEEP:
-                    connection.execute(sweep, (self._now(),))
+                    connection.execute(sweep, (self._now(), _SWEPT))
             return connection.execute(statement, values).rowcount
 
     def _of_this_process(self) -> deque[sqlite3.Connection]:

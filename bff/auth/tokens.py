@@ -49,7 +49,8 @@ class TokenKeeper:
         refresher: Refresher,
     ) -> None:
         self._services, self._providers, self._refresher = services, providers, refresher
-        self._store, self._now, self._seal = sessions.store, sessions.now, seal
+        self._sessions, self._seal = sessions, seal
+        self._store, self._now = sessions.store, sessions.now
 
     def perform(self, effect: Credentials) -> Headers | Longer:
         """The header for a call, or none for somebody who is not signed in.
@@ -103,7 +104,11 @@ class TokenKeeper:
                 raise NoCredentials("the provider makes no token for this service") from None
         kept = _Kept(tokens.access, self._now(), tokens.expires)
         sealed = self._seal.seal(orjson.dumps(astuple(kept)), name)
-        self._store.put(name, sealed, good_until(kept.expires, kept.obtained), version)
+        until = good_until(kept.expires, kept.obtained)
+        if principal.session and service.credentials != "client":
+            self._sessions.keep_with(principal.session, name, sealed, until, version)
+        else:
+            self._store.put(name, sealed, until, version)
         return tokens.access
 
     def _kept(self, name: str) -> tuple["_Kept | None", str | None]:

@@ -11,6 +11,7 @@ COMMANDS: Final = (
     "demo",
     "dev",
     "explain",
+    "har",
     "matrix",
     "new",
     "record",

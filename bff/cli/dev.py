@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from bff.cli.faults import fault_option
 from bff.cli.local import Wanted, local_options, recordings_in, run
 
 
@@ -19,6 +20,7 @@ from bff.cli.local import Wanted, local_options, recordings_in, run
     metavar="recorded|50ms|20ms-80ms",
     help="How long replies from recordings take.",
 )
+@fault_option
 @click.option(
     "--token-life",
     type=click.IntRange(1, 86400),
@@ -33,6 +35,7 @@ def command(
     account: str | None,
     token_life: int,
     latency: str,
+    faults: tuple[str, ...],
     *,
     stubs: bool,
     replay: bool,
@@ -44,23 +47,26 @@ def command(
     accounts `ada` and `grace` and no passwords. Services are asked where they are declared to be,
     with tokens that only this provider vouches for. With --replay nobody is asked: what is not
     recorded fails its view, and the terminal says by which line it was asked for and what comes
-    nearest.
+    nearest. What is recorded and was not asked for is at /demo/unused, and listed at the end.
     Ends on Ctrl-C and SIGTERM.
 
     \b
     Examples:
       bff dev
       bff dev --as ada --replay
+      bff dev --as ada --replay --fault orders=slow --fault reviews=reset
       bff dev --stubs --latency 20ms-80ms
       bff dev --token-life 10
     """  # noqa: D301 - \b is click's: keep these lines as they are
     if stubs and replay:
         raise click.UsageError("--stubs and --replay: one of them")
+    if faults and not (stubs or replay):
+        raise click.UsageError("--fault: only of services from recordings: --stubs or --replay")
     wanted = Wanted("dev", config, port, account, None, float(token_life), shop=False)
     if stubs:
-        wanted = replace(wanted, latency=latency)
+        wanted = replace(wanted, latency=latency, faults=faults)
     if replay:
         folder = config / "recordings"
-        recordings_in(folder, latency)
-        wanted = replace(wanted, replay=str(folder), replay_latency=latency)
+        recordings_in(folder, latency, faults)
+        wanted = replace(wanted, replay=str(folder), replay_latency=latency, faults=faults)
     run(wanted)

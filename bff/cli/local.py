@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from bff.cli.configured import checked, config_option
+from bff.cli.faults import WORDS, read_faults
 from bff.cli.local_app import Local
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class Wanted:
         latency: of the stubs; None where services are as declared.
         token_seconds: how long an access token is good for.
         shop: whether the page may show the shop's home.
+        faults: what services from recordings do instead of replying, as `orders=slow`.
         replay: the folder of recordings that answer inside the app; empty for none.
         replay_latency: how long they take to.
         declared: whether people sign in at the providers that are declared, not at a local one.
@@ -45,6 +47,7 @@ class Wanted:
     latency: str | None
     token_seconds: float
     shop: bool
+    faults: tuple[str, ...] = ()
     replay: str = ""
     replay_latency: str = "recorded"
     declared: bool = False
@@ -80,15 +83,16 @@ def run(wanted: Wanted) -> None:
     sys.exit(status)
 
 
-def recordings_in(folder: Path, latency: str = "recorded") -> None:
-    """End the command with 2 where the recordings of a folder cannot be replayed."""
+def recordings_in(folder: Path, latency: str = "recorded", faults: tuple[str, ...] = ()) -> None:
+    """End the command with 2 where the recordings of a folder cannot be replayed as wanted."""
+    from bff.cli.progress import bar
     from bff.dev.recording import RecordingError
     from bff.dev.stub_replay import read_latency
     from bff.dev.tape import tapes_of
 
     try:
         read_latency(latency)
-        tapes_of(folder)
+        read_faults(faults, tapes_of(folder, watch=bar))
     except (RecordingError, ValueError) as error:
         click.echo(f"bff: {error}", err=True)
         sys.exit(2)
@@ -97,7 +101,7 @@ def recordings_in(folder: Path, latency: str = "recorded") -> None:
 def _run(processes: "Supervisor", wanted: Wanted, state: Path) -> int:
     stub = None
     if wanted.latency is not None:
-        stub = _start_stub(processes, wanted.config, wanted.latency)
+        stub = _start_stub(processes, wanted.config, wanted.latency, wanted.faults)
         if stub is None:
             return 0 if processes.told_to_stop else processes.status()
     served = checked(wanted.config)
@@ -115,12 +119,15 @@ def _run(processes: "Supervisor", wanted: Wanted, state: Path) -> int:
     return processes.wait()
 
 
-def _start_stub(processes: "Supervisor", config: Path, latency: str) -> Any:
+def _start_stub(
+    processes: "Supervisor", config: Path, latency: str, faults: tuple[str, ...]
+) -> Any:
     """What the stubs say of themselves; their addresses are in our environment from then on."""
     import orjson
 
     arguments = ["stub", "--json", "--control-port", "0", "--latency", latency]
     arguments += ["--recordings", str(config / "recordings")]
+    arguments += [word for each in faults for word in ("--fault", each)]
     child = processes.start(["-m", "bff.cli", *arguments], os.environ)
     line = child.stdout.readline() if child.stdout else b""
     stub = orjson.loads(line) if line else None
@@ -157,10 +164,17 @@ def _local(wanted: Wanted, served: "Checked", stub: Any) -> Local:
         shop=wanted.shop,
         replay=wanted.replay,
         latency=wanted.replay_latency,
+        faults=dict(map(_fault, wanted.faults)) if wanted.replay else {},
         record=wanted.record,
         reload=wanted.name == "dev",
         declared=wanted.declared,
     )
+
+
+def _fault(text: str) -> tuple[str, str]:
+    """The service and the fault of what `recordings_in` has read already."""
+    service, _, kind = text.partition("=")
+    return service, WORDS[kind]
 
 
 def _start(processes: "Supervisor", config: Path, local: Local, state: Path) -> None:
@@ -191,4 +205,6 @@ def _greet(wanted: Wanted, local: Local) -> None:
         click.echo(f"  {name:<12} http://127.0.0.1:{port}, a provider on this machine")
     if local.stub:
         click.echo(f'  its stubs    {local.stub}/services (PUT {{"state": "down"}} on one)')
+    if local.replay:
+        click.echo(f"  recordings   {local.replay}; what nobody asked for: /demo/unused")
     click.echo("Ctrl-C ends it.")

@@ -3,6 +3,7 @@
 `python -m bff.cli.local_app app GUNICORN_CONF` and `... provider`; both are told how by BFF_LOCAL.
 """
 
+import atexit
 import os
 import signal
 import sys
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
     from bff.declare.check import Checked
     from bff.declare.settings import Settings
+    from bff.dev.replay import ReplayExchange
+    from bff.dev.tape import Shelf
 
 VARIABLE: Final = "BFF_LOCAL"
 _LOOPBACK: Final = ("127.0.0.1", "localhost")
@@ -43,6 +46,7 @@ class Local:
         shop: whether it is the shop that is served, and the page may show its home.
         replay: the folder of recordings that answer for the services; empty for the services.
         latency: of what is replayed.
+        faults: what services that are replayed do instead, by name.
         record: what is to be recorded (`bff.dev.take.Wanted`); empty for nothing.
         reload: whether a change of a file is served at once.
         declared: whether people sign in at the providers that are declared.
@@ -58,6 +62,7 @@ class Local:
     shop: bool = False
     replay: str = ""
     latency: str = "recorded"
+    faults: Mapping[str, Any] = field(default_factory=dict)
     record: Mapping[str, str] = field(default_factory=dict)
     reload: bool = False
     declared: bool = False
@@ -83,41 +88,60 @@ def app() -> Any:
     if local.record or not local.reload:
         return _built(local, settings, snapshot.current(settings.config))
     sys.dont_write_bytecode = True  # two edits within a second would be one to it
-    return Reloading(lambda: _built(local, settings, check(settings.config)), settings.config)
+    shelf = _shelf(local) if local.replay else None
+    return Reloading(
+        lambda: _built(local, settings, check(settings.config), shelf), settings.config
+    )
 
 
-def _built(local: Local, settings: "Settings", declared: "Checked") -> "Flask":
+def _built(
+    local: Local, settings: "Settings", declared: "Checked", shelf: "Shelf | None" = None
+) -> "Flask":
     from bff.app import create_app
     from bff.dev.page import page_routes
 
-    checked = with_local_providers(declared, local)
+    checked, replay = with_local_providers(declared, local), None
     if local.record:
         made = _recorded(local, checked, settings)
-    elif local.replay:
-        made = _replayed(local, checked, settings)
+    elif shelf:
+        made, replay = _replayed(local, checked, settings, shelf)
     else:
         made = create_app(checked, settings, timing=True, development=True)
-    page_routes(made, checked, local.stub or None, shop=local.shop)
+    page_routes(made, checked, local.stub or None, shop=local.shop, replay=replay)
     return made
 
 
-def _replayed(local: Local, checked: "Checked", settings: "Settings") -> "Flask":
+def _shelf(local: Local) -> "Shelf":
+    """The recordings; what of them nobody has asked for is listed when the process ends."""
+    from bff.dev.tape import Shelf, told_unused
+
+    shelf = Shelf(Path(local.replay))
+    atexit.register(lambda: sys.stderr.write("".join(f"{x}\n" for x in told_unused(shelf.tapes))))
+    return shelf
+
+
+def _replayed(
+    local: Local, checked: "Checked", settings: "Settings", shelf: "Shelf"
+) -> "tuple[Flask, ReplayExchange]":
     """The app on recordings, which need no port and no server."""
     from bff.app import create_app
-    from bff.dev.replay import replay_of
+    from bff.dev.faulty import FAULTS, FaultyExchange
+    from bff.dev.replay import ReplayExchange
     from bff.dev.stub_replay import read_latency
     from bff.dev.unmatched import refuse_unmatched
 
-    latency = read_latency(local.latency)
-    replay = replay_of(Path(local.replay), checked.config.services, latency)
-    made = create_app(checked, settings, exchange=replay, timing=True, development=True)
+    replay = ReplayExchange(shelf.look(), checked.config.services, read_latency(local.latency))
+    results = {name: FAULTS[fault] for name, fault in local.faults.items()}
+    faulty = FaultyExchange(replay, results)
+    made = create_app(checked, settings, exchange=faulty, timing=True, development=True)
     refuse_unmatched(made, replay)
-    return made
+    return made, replay
 
 
 def _recorded(local: Local, checked: "Checked", settings: "Settings") -> "Flask":
     """The app, with all that it asks of services written down."""
     from bff.app import create_app
+    from bff.cli.progress import bar
     from bff.dev.take import Take, Wanted
     from bff.dev.unmatched import refuse_unmatched
 
@@ -131,7 +155,7 @@ def _recorded(local: Local, checked: "Checked", settings: "Settings") -> "Flask"
         hits=take.recorder.hit,
     )
     refuse_unmatched(made, take.replay)
-    take.begin()
+    take.begin(bar)
     return made
 
 

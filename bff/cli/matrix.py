@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
     from bff.declare.check import Checked
     from bff.testing.matrix import Asked, Cell
-
-_QUICK: Final = 20  # cells that are there before a bar would be
 
 
 @click.command(name="matrix")
@@ -86,18 +84,12 @@ def command(
 
 
 def _cells(found: "Checked", folder: Path, view: str, asked: "Asked") -> "list[Cell]":
+    from bff.cli.progress import bar
     from bff.dev.tape import tapes_of
     from bff.testing.matrix import Matrix
 
-    matrix = Matrix(found, tapes_of(folder), view)
-    if matrix.count() < _QUICK or not sys.stderr.isatty():
-        return list(matrix.cells(asked))
-    from rich.console import Console
-    from rich.progress import track
-
-    console = Console(stderr=True)
-    made = track(matrix.cells(asked), view, total=matrix.count(), console=console, transient=True)
-    return list(made)
+    matrix = Matrix(found, tapes_of(folder, watch=bar), view)
+    return list(bar(matrix.cells(asked), view, matrix.count()))
 
 
 def _print(cells: "Sequence[Cell]", *, as_json: bool) -> None:

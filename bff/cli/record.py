@@ -43,9 +43,9 @@ def command(
 
     Use the app as its frontends do; what it asks is written while it runs: one file for each
     service, one page for each request of a view. Secrets are replaced by pseudonyms before
-    anything is written; what still looks like one is left out, and said. `rules.toml` beside the
-    recordings declares what else is secret. Ends on Ctrl-C and SIGTERM, with 1 where something was
-    left out.
+    anything is written; a file in which something still looks like one is not saved, and where it
+    is, is said. `rules.toml` beside the recordings declares what else is secret, or is none; while
+    this runs, too. Ends on Ctrl-C and SIGTERM, with 1 where a file was not saved.
 
     \b
     Examples:
@@ -78,13 +78,14 @@ def command(
 
 
 def _sum_up(folder: Path, report: Path) -> bool:
-    """Say what was recorded; whether something was left out."""
+    """Say what was recorded; whether a file was not saved."""
     import orjson
 
     if not report.is_file():
-        click.echo("Nothing was recorded: no view asked a service.")
-        return False
+        return False  # it did not come so far
     told: dict[str, Any] = orjson.loads(report.read_bytes())
+    if not told["exchanges"]:
+        click.echo("Nothing was recorded: no view asked a service.")
     for service, entries in told["entries"].items():
         click.echo(f"{folder / service}.har: {entries} entries")
     for request in told["failed"]:
@@ -93,8 +94,9 @@ def _sum_up(folder: Path, report: Path) -> bool:
         for request in entries:
             click.echo(f"recorded before, and not asked for: {request}", err=True)
     for found in told["refused"]:
-        click.echo(f"left out: {found}", err=True)
+        click.echo(f"not saved: {found}", err=True)
     if told["refused"]:
-        hint = f"declare it secret in {folder / 'rules.toml'}, or `allow` it there"
+        rules = folder / "rules.toml"
+        hint = f"declare it secret in {rules}, by `paths` or `patterns`, or `allow` it there"
         click.echo(f"    hint: {hint}", err=True)
     return bool(told["refused"])

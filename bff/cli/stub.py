@@ -6,25 +6,14 @@ import signal
 import sys
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import click
 
+from bff.cli.faults import fault_option, read_faults
+
 if TYPE_CHECKING:
-    from collections.abc import Container, Mapping
-
     from bff.dev.stub import StubServices
-    from bff.dev.stub_message import Fault
-    from bff.dev.tape import Tape
-
-FAULT_WORDS: Final[dict[str, Fault]] = {
-    "reset": "reset",
-    "empty": "empty",
-    "truncated": "truncated",
-    "slow": "dribble_body",
-    "hang": "hang",
-}
-_MOST_LISTED: Final = 5
 
 
 @click.command(name="stub", no_args_is_help=False)
@@ -39,20 +28,20 @@ _MOST_LISTED: Final = 5
     "--port", "ports", multiple=True, metavar="SERVICE=N", help="A fixed port; else a free one."
 )
 @click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    metavar="ADDRESS",
+    help="Where they listen; 0.0.0.0 in a container.",
+)
+@click.option(
     "--latency",
     default="recorded",
     show_default=True,
     metavar="recorded|50ms|20ms-80ms",
     help="How long replies take.",
 )
-@click.option(
-    "--fault",
-    "faults",
-    multiple=True,
-    metavar="SERVICE=KIND",
-    help="What a service does instead of replying: reset, empty, truncated, slow (a byte now and"
-    " then), hang.",
-)
+@fault_option
 @click.option(
     "--control-port",
     type=click.IntRange(0, 65535),
@@ -62,17 +51,19 @@ _MOST_LISTED: Final = 5
 def command(
     recordings: Path,
     ports: tuple[str, ...],
+    host: str,
     latency: str,
     faults: tuple[str, ...],
     control_port: int | None,
     *,
     as_json: bool,
 ) -> None:
-    """Answer for the services from recordings, on loopback ports.
+    """Answer for the services from recordings, each on a port of its own.
 
     Of several replies to one request each comes once, in the order of the recording, and the last
-    from then on. What is not recorded is answered 501, with what comes nearest. When it ends, it
-    lists the entries that nobody has asked for.
+    from then on. What is not recorded is answered 501, with what comes nearest. A file `live.py`
+    beside the recordings may answer for what has a state. When it ends, it lists the entries that
+    nobody has asked for.
 
     \b
     Examples:
@@ -82,10 +73,11 @@ def command(
       bff stub --control-port 9000
       curl -X PUT http://127.0.0.1:9000/services/orders -d '{"state": "down"}'
     """  # noqa: D301 - \b is click's: keep these lines as they are
+    from bff.cli.progress import bar
     from bff.dev.recording import RecordingError
     from bff.dev.stub import StubServices
-    from bff.dev.stub_replay import read_latency, replay
-    from bff.dev.tape import tapes_of
+    from bff.dev.stub_replay import answerers_of, read_latency
+    from bff.dev.tape import tapes_of, told_unused
 
     stopped = threading.Event()
     before = {
@@ -94,16 +86,16 @@ def command(
     }
     try:
         takes = read_latency(latency)
-        tapes = tapes_of(recordings)
-        answerers = {name: replay(tape, takes) for name, tape in tapes.items()}
-        services = StubServices(answerers, _read_ports(ports), control_port=control_port)
+        tapes = tapes_of(recordings, watch=bar)
+        answerers = answerers_of(recordings, tapes, takes)
+        services = StubServices(answerers, _read_ports(ports), control_port=control_port, host=host)
         with services:
-            for service, fault in _read_faults(faults, tapes):
+            for service, fault in read_faults(faults, tapes).items():
                 services.set(service, fault=fault)
             _announce(services, as_json=as_json)
             stopped.wait()
         if not as_json:
-            _list_unused(tapes)
+            click.echo("".join(f"{line}\n" for line in told_unused(tapes)), nl=False)
     except (RecordingError, ValueError) as error:
         click.echo(f"bff stub: {error}", err=True)
         sys.exit(2)
@@ -123,29 +115,6 @@ def _read_ports(texts: tuple[str, ...]) -> dict[str, int]:
             raise ValueError(f"--port {text}: should read as --port users=9001")
         ports[service] = int(number)
     return ports
-
-
-def _read_faults(texts: tuple[str, ...], known: Container[str]) -> list[tuple[str, Fault]]:
-    found: list[tuple[str, Fault]] = []
-    for text in texts:
-        service, _, kind = text.partition("=")
-        fault = FAULT_WORDS.get(kind)
-        if service not in known or fault is None:
-            words = ", ".join(FAULT_WORDS)
-            raise ValueError(f"--fault {text}: should name a service, and one of {words}")
-        found.append((service, fault))
-    return found
-
-
-def _list_unused(tapes: Mapping[str, Tape]) -> None:
-    for service, tape in tapes.items():
-        unused = tape.unused()
-        if unused:
-            click.echo(f"{service}: {len(unused)} of {len(tape.recording.entries)} entries unused")
-        for entry in unused[:_MOST_LISTED]:
-            click.echo(f"  log.entries[{entry.number}]: {entry.method} {entry.target}")
-        if len(unused) > _MOST_LISTED:
-            click.echo(f"  and {len(unused) - _MOST_LISTED} more")
 
 
 def _announce(services: StubServices, *, as_json: bool) -> None:

@@ -122,7 +122,7 @@ def _unresolvable(view: View, plans: Mapping[str, Plan]) -> Iterator[Problem]:
             if not found.all and _constant(expression) is None:
                 yield Problem(place, f"`{{{text}}}` is always null: the path is never filled")
             for path in found.result:
-                param = params.get(path[1]) if path[0] == "params" and len(path) == 2 else None  # noqa: PLR2004
+                param = params.get(path[1]) if path[:1] == ("params",) and path[1:] else None
                 if param and text == ".".join(path) and param.type == "array":
                     yield Problem(place, f"`{{{text}}}` is a list: the path is never filled")
                 elif (
@@ -221,7 +221,11 @@ def _with_values(
     """Fallbacks and `status` values: what raises is an error, what is silently null a warning."""
     if call.each:
         return  # they are what single items get; the list itself is always there
-    values = [(f"status {status}", value) for status, value in call.statuses.items()]
+    turned = call.pages is not None and bool(call.pages.param)
+    values = [
+        (f"status {status}", {"items": value, "next": None} if turned else value)
+        for status, value in call.statuses.items()
+    ]
     if call.rung == "fallback":
         values.append(("its fallback", call.fallback))
     for what, value in values:

@@ -198,35 +198,31 @@ class _Converter:
 
     def _found(self, reference: str, place: Place) -> str:
         if reference.startswith("file:"):
-            path, optional, default = reference.removeprefix("file:").partition(":-")
-            if optional and not Path(path).exists():
-                return default
-            return self._text_of(path, f"`${{{reference}}}`", place)
+            where, optional, instead = reference.removeprefix("file:").partition(":-")
+            if optional and not Path(where).exists():
+                return instead
+            return self._read(reference, where, place)
         found = _NAME.fullmatch(reference)
         if not found:
             hint = "`${NAME}`, `${NAME:-default}` or `${file:/path}`"
             self._problem(place, f"`${{{reference}}}` is no reference", hint)
             return ""
         name, default = found.groups()
-        value, held = self._environ.get(name), self._environ.get(f"{name}_FILE")
-        if value and held:
-            self._problem(place, f"both {name} and {name}_FILE are set", "unset one of them")
-        if value:
-            return value
-        if held:
-            return self._text_of(held, f"{name}_FILE", place)
-        if default is None:
-            hint = f"set it or {name}_FILE, or give a default: `${{{name}:-…}}`"
+        if not self._environ.get(name) and (path := self._environ.get(f"{name}_FILE")):
+            return self._read(f"{name}_FILE", path, place)
+        value = self._environ.get(name) or default
+        if value is None:
+            hint = f"set it, or give a default: `${{{name}:-…}}`"
             self._problem(place, f"the environment has no {name}", hint)
-        return default or ""
+            return ""
+        return value
 
-    def _text_of(self, path: str, shown: str, place: Place) -> str:
-        """What a file holds, without the line break that editors end it with."""
+    def _read(self, reference: str, path: str, place: Place) -> str:
         try:
             return Path(path).read_text().strip()
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or "it is not text"
-            self._problem(place, f"{shown} cannot be read: {reason}")
+            self._problem(place, f"`${{{reference}}}` cannot be read: {reason}")
             return ""
 
     def _problem(self, place: Place, message: str, hint: str = "") -> None:

@@ -23,6 +23,9 @@ from bff.model.service import OF_THE_CALLER
 
 _CLAIMS: Final = ("session", "claims")
 _TOKEN: Final = "session (credentials of "  # noqa: S105 - the beginning of an input's name
+_SERVICES: Final = ("services",)
+_EVERYTHING: Final = frozenset({("session",), _SERVICES})
+_CURSORS: Final = "session (a cursor is one person's)"
 _ALWAYS_NEW: Final = frozenset({"uuid", "now"})
 
 
@@ -72,11 +75,13 @@ def scope_of(plan: Plan) -> Scope:
     for refusal in plan.refusals:
         found |= _named(reads(refusal.when).all)
     if plan.view.function:
-        found |= _named(plan.view.reads) if plan.view.reads is not None else {("session",)}
+        found |= _named(plan.view.reads) if plan.view.reads is not None else _EVERYTHING
+    for tag in (*plan.tags, *plan.invalidates):  # of a person's they only tell what is kept
+        found |= _named(tag.reads({}).all) & {_SERVICES}
     others: set[str] = set()
     for name in plan.nodes:
         found |= _inputs(plan, name)
-        others |= _credentials(plan, name)
+        others |= _credentials(plan, name) | _cursors(plan, name)
     return _scope(found, others)
 
 
@@ -155,6 +160,8 @@ def _remedy(inputs: list[str]) -> str:
 
 
 def _shown(name: str) -> str:
+    if name == _CURSORS:
+        return "the cursor of one person"
     return "the person's credentials" if name.startswith(_TOKEN) else name
 
 
@@ -193,6 +200,12 @@ def _credentials(plan: Plan, name: str) -> set[str]:
     return {f"{_TOKEN}{service.name})"} if personal else set()
 
 
+def _cursors(plan: Plan, name: str) -> set[str]:
+    """What of who asks reaches an answer by a cursor in it: it is of no use to anybody else."""
+    pages = plan.nodes[name].compiled.call.pages
+    return {_CURSORS} if pages and pages.param and plan.view.access != "public" else set()
+
+
 def _scope(found: set[Path], others: set[str]) -> Scope:
     inputs = {".".join(path) for path in found} | others
     own = sorted(path for path in found if path[0] == "session")
@@ -204,8 +217,8 @@ def _named(paths: Iterable[Path]) -> set[Path]:
     for path in paths:
         if path[:1] in {("params",), ("body",), ("session",), ("headers",)}:
             found.add(path[:3] if path[:2] == _CLAIMS else path[:2])
-        elif path[:1] in {("locale",), ("frontend",)}:
+        elif path[:1] in {("locale",), ("frontend",), _SERVICES}:
             found.add(path[:1])
         elif not path:
-            found.add(("session",))  # everything
+            found |= _EVERYTHING
     return found

@@ -15,7 +15,7 @@ class Exchanged:
 
     Args:
         base: the address of the service, below which the request's target is.
-        hit: whether the reply came from the cache, and nobody was asked.
+        fresh_until: where the reply came from the cache and nobody was asked, how long it holds.
     """
 
     request: Request
@@ -23,4 +23,4 @@ class Exchanged:
     base: str
     started: datetime
     timings: Timings = NO_TIME
-    hit: bool = False
+    fresh_until: datetime | None = None

@@ -1,32 +1,47 @@
-"""An exchange in which one service does not do what it should."""
+"""An exchange in which some services do not do what they should."""
 
-from collections.abc import Callable
-from typing import Any, Final, Literal, get_args
+from collections.abc import Callable, Mapping
+from typing import Final, Literal, get_args
 
 from bff.dev.replay import ReplayExchange
+from bff.dev.stub_message import Fault
 from bff.errors import BffError, Unreachable
 from bff.model.exchange import Deadline, Reply, Request
 from bff.upstream.exchange import Completion, Sink
 
+Result = Reply | BffError | None  # None: it never comes
 Broken = Literal["timeout", "failing", "truncated", "empty"]
 BROKEN: Final[tuple[Broken, ...]] = get_args(Broken)
 _JSON: Final = (("content-type", "application/json"),)
-_RESULTS: Final[dict[Broken, Reply | BffError]] = {
+_CUT: Final = Unreachable("the reply was cut short")
+_CLOSED: Final = Unreachable("the connection was closed without a reply", "reset")
+# What a view meets in the failure matrix.
+CELLS: Final[Mapping[Broken, Result]] = {
+    "timeout": None,
     "failing": Reply(503, _JSON, b'{"title": "Service Unavailable"}'),
-    "truncated": Unreachable("the reply was cut short"),
+    "truncated": _CUT,
     "empty": Reply(200, _JSON, b""),
+}
+# What becomes of a request to a stub that plays a fault, as the exchange over sockets tells it.
+FAULTS: Final[Mapping[Fault, Result]] = {
+    "reset": _CLOSED,
+    "empty": _CLOSED,
+    "truncated": _CUT,
+    "dribble_headers": None,
+    "dribble_body": None,
+    "hang": None,
 }
 
 
 class FaultyExchange:
-    """Replays, but for one service: it never answers, answers 503, half a reply, or nothing.
+    """Replays, but for some services, of which always the same comes, or nothing ever.
 
     Args:
-        service: which; empty for none.
+        results: by service.
     """
 
-    def __init__(self, replay: ReplayExchange, service: str, broken: Broken = "failing") -> None:
-        self._replay, self._service, self._broken = replay, service, broken
+    def __init__(self, replay: ReplayExchange, results: Mapping[str, Result]) -> None:
+        self._replay, self._results = replay, results
         self.asked: list[str] = []
 
     def start(
@@ -34,9 +49,10 @@ class FaultyExchange:
     ) -> Callable[[], None]:
         """Replay, or break."""
         self.asked.append(request.service)
-        if request.service != self._service:
+        if request.service not in self._results:
             return self._replay.start(request, deadline, attempt, mailbox)
-        result: Any = _RESULTS.get(self._broken)
+        self._replay.entry(request)  # it was asked for, and would have been the next
+        result = self._results[request.service]
         if result is not None:
             mailbox.put(Completion(attempt, result))
         return _nothing

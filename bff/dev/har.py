@@ -2,23 +2,19 @@
 
 import json
 from base64 import b64encode
-from datetime import datetime, timedelta
-from hashlib import sha256
 from http import HTTPStatus
 from http.cookies import CookieError, SimpleCookie
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from bff.dev import bodies
 from bff.dev.exchanged import Exchanged
 from bff.model.exchange import Headers
 from bff.upstream.steps import Timings
 
 Json = dict[str, Any]
-LARGE: Final = 64 * 1024  # bytes of a body that is written beside
-BODIES: Final = "bodies"
-_SUFFIXES: Final = {"json": ".json", "html": ".html", "xml": ".xml", "csv": ".csv", "text": ".txt"}
 
 
 def entry_of(exchanged: Exchanged, page: str | None) -> Json:
@@ -48,12 +44,12 @@ def entry_of(exchanged: Exchanged, page: str | None) -> Json:
             "httpVersion": "HTTP/1.1",
             "cookies": _cookies(reply.headers, "set-cookie"),
             "headers": _named(reply.headers),
-            "content": {"size": len(reply.body), "mimeType": kind, **_text(reply.body)},
+            "content": {"size": len(reply.body), "mimeType": kind, **text_of(reply.body)},
             "redirectURL": reply.header("location") or "",
             "headersSize": -1,
             "bodySize": -1,
         },
-        "cache": _cache(exchanged) if exchanged.hit else {},
+        "cache": _cache(exchanged),
         "timings": timings,
     }
     return made
@@ -75,35 +71,21 @@ def document(pages: list[Json], entries: list[Json]) -> Json:
     return {"log": {"version": "1.2", "creator": creator, "pages": pages, "entries": entries}}
 
 
+def written(found: Json) -> str:
+    """A document as text that shows well in a diff."""
+    return json.dumps(found, ensure_ascii=False, indent=1) + "\n"
+
+
 def write(file: Path, found: Json) -> None:
     """Write a file whole, with its large bodies beside; those that nobody refers to any more go."""
-    folder = file.parent / BODIES
-    kept = {_beside(file, entry["response"]["content"]) for entry in found["log"]["entries"]}
-    text = json.dumps(found, ensure_ascii=False, indent=1)
+    contents = [entry["response"]["content"] for entry in found["log"]["entries"]]
+    kept = {bodies.put_beside(file, each) for each in contents}
     aside = file.with_suffix(".har.new")
-    aside.write_text(text + "\n", encoding="utf-8")
+    aside.write_text(written(found), encoding="utf-8")
     aside.replace(file)
-    for path in folder.glob(f"{file.stem}-*"):
+    for path in bodies.bodies_of(file):
         if path.name not in kept:
             path.unlink()
-
-
-def _beside(file: Path, content: Json) -> str:
-    """Move a large body into a file of its own, where Playwright looks for one as well."""
-    if "_file" in content:
-        return Path(content["_file"]).name
-    text = content.get("text", "")
-    if len(text) < LARGE or content.get("encoding"):
-        return ""
-    body = text.encode()
-    subtype = content["mimeType"].partition(";")[0]
-    suffix = next((end for word, end in _SUFFIXES.items() if word in subtype), ".bin")
-    name = f"{file.stem}-{sha256(body).hexdigest()[:16]}{suffix}"
-    (file.parent / BODIES).mkdir(exist_ok=True)
-    (file.parent / BODIES / name).write_bytes(body)
-    del content["text"]
-    content["_file"] = f"{BODIES}/{name}"
-    return name
 
 
 def _timings(taken: Timings) -> Json:
@@ -122,19 +104,15 @@ def _timings(taken: Timings) -> Json:
 
 
 def _cache(exchanged: Exchanged) -> Json:
-    at = exchanged.started
-    expires = (at + timedelta(seconds=1)).isoformat(timespec="milliseconds")
+    if exchanged.fresh_until is None:
+        return {}
     before = {
-        "expires": expires,
-        "lastAccess": _text_of(at),
+        "expires": exchanged.fresh_until.isoformat(timespec="milliseconds"),
+        "lastAccess": exchanged.started.isoformat(timespec="milliseconds"),
         "eTag": exchanged.reply.header("etag") or "",
         "hitCount": 1,
     }
     return {"beforeRequest": before, "comment": "answered from the cache: nobody was asked"}
-
-
-def _text_of(at: datetime) -> str:
-    return at.isoformat(timespec="milliseconds")
 
 
 def _posted(headers: Headers, body: bytes) -> Json:
@@ -144,7 +122,8 @@ def _posted(headers: Headers, body: bytes) -> Json:
     return {"postData": {"mimeType": kind, "text": body.decode(errors="replace")}}
 
 
-def _text(body: bytes) -> Json:
+def text_of(body: bytes) -> Json:
+    """A body as the fields of `content` that hold it."""
     try:
         return {"text": body.decode()}
     except UnicodeDecodeError:

@@ -64,6 +64,8 @@ class Index:
         for entry in entries:
             asked = Asked.of(entry.method, entry.path, entry.query, entry.body)
             self._all.setdefault(loosen(asked), []).append(entry)
+        for asked, found in self._all.items():  # what a cache has answered, nobody asks for
+            self._all[asked] = [each for each in found if not each.kept] or found[:1]
         self._entries = {asked: entries[0] for asked, entries in self._all.items()}
 
     def find(self, asked: Asked) -> Entry | None:
@@ -73,6 +75,10 @@ class Index:
     def sequence(self, asked: Asked) -> Sequence[Entry]:
         """All that was recorded for this, in the order in which it came."""
         return self._all.get(self._loosen(asked), ())
+
+    def answers(self) -> set[int]:
+        """The numbers of the entries that can ever be an answer."""
+        return {entry.number for entries in self._all.values() for entry in entries}
 
     def nearest(self, asked: Asked, n: int = 3) -> list[Near]:
         """The `n` entries that differ least, nearest first."""

@@ -17,7 +17,9 @@ import orjson
 from flask import Flask, Response, abort, request
 
 from bff.declare.check import Checked
+from bff.dev.replay import ReplayExchange
 from bff.dev.stub_service import State
+from bff.dev.tape import shown
 from bff.engine.plan import Node, Plan
 from bff.model.view import Frontend, Param
 
@@ -43,7 +45,14 @@ _MOST_LATENCY_MS: Final = 60_000
 _STUB_SECONDS: Final = 5.0
 
 
-def page_routes(app: Flask, checked: Checked, stub: str | None, *, shop: bool = False) -> None:
+def page_routes(
+    app: Flask,
+    checked: Checked,
+    stub: str | None,
+    *,
+    shop: bool = False,
+    replay: ReplayExchange | None = None,
+) -> None:
     """Serve the page at `/`, its files and what it asks for below `/demo/`.
 
     Args:
@@ -51,6 +60,7 @@ def page_routes(app: Flask, checked: Checked, stub: str | None, *, shop: bool = 
         stub: the address of the stubs' control API (`http://127.0.0.1:…`); None where there is
             none, and the page then shows no controls.
         shop: whether the view `home` is the shop's, and can be drawn as its customers see it.
+        replay: what answers from recordings, if that is what the app asks.
     """
     told = orjson.dumps({**_told(checked), "shop": shop, "stubs": stub is not None})
 
@@ -68,6 +78,12 @@ def page_routes(app: Flask, checked: Checked, stub: str | None, *, shop: bool = 
             abort(404)
         return _asked(stub, "PUT", f"/services/{name}", _change())
 
+    def unused() -> Response:
+        _refuse_strangers()
+        left = replay.unused() if replay else abort(404)
+        return _json(orjson.dumps({name: list(map(shown, each)) for name, each in left.items()}))
+
+    app.add_url_rule("/demo/unused", "page.unused", unused)
     app.add_url_rule("/demo/views", "page.views", views)
     app.add_url_rule("/demo/services", "page.services", services)
     app.add_url_rule("/demo/services/<name>", "page.service", service, methods=["PUT"])
@@ -149,16 +165,18 @@ def _asked(stub: str | None, method: str, path: str, body: bytes | None = None) 
 
 
 def _told(checked: Checked) -> dict[str, Any]:
-    """Every view that can be asked with GET, and every service."""
+    """Every view, those that write for themselves, and every service."""
     plans = [each for by_frontend in checked.plans.values() for each in by_frontend.values()]
-    asked = [each for each in plans if each.view.method == "GET"]
+    asked = [each for each in plans if not each.view.stream]
+    told = [_view(each, checked.config.frontends[each.frontend]) for each in asked]
     files = {each.view.name: each.view.place.file for each in asked}
     return {
         "services": {
             name: {"timeout_ms": round(each.timeout * 1000)}
             for name, each in checked.config.services.items()
         },
-        "views": [_view(each, checked.config.frontends[each.frontend]) for each in asked],
+        "views": [each for each in told if each["method"] == "GET"],
+        "writes": [each for each in told if each["method"] != "GET"],
         "providers": list(checked.config.providers),
         "idle_seconds": checked.config.session.idle,
         "declared": {name: _declared(Path(file)) for name, file in files.items()},
@@ -177,6 +195,7 @@ def _view(plan: Plan, frontend: Frontend) -> dict[str, Any]:
     view = plan.view
     return {
         "name": view.name,
+        "method": view.method,
         "frontend": plan.frontend,
         "route": f"/{plan.frontend}{view.route}",
         "access": view.access_at(frontend),

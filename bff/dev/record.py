@@ -5,7 +5,7 @@ What is asked of a service and what is answered from its recording is for the mo
 everything, `none` for nothing.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from threading import Lock
@@ -16,9 +16,10 @@ from bff.cache.entry import Entry
 from bff.dev.archive import Mode
 from bff.dev.exchanged import Exchanged
 from bff.dev.replay import ReplayExchange
+from bff.errors import Unreachable
 from bff.model.exchange import Deadline, Reply, Request
 from bff.model.service import Service
-from bff.upstream.exchange import Completion, Exchange, Sink
+from bff.upstream.exchange import Carrier, Completion, Exchange, Sink, Streamed
 from bff.upstream.steps import Steps
 
 
@@ -53,7 +54,8 @@ class Recorder:
         """A request was answered from the cache."""
         reply = Reply(entry.status, entry.headers, entry.body)
         base = self._services[request.service].url
-        self._add(Exchanged(request, reply, base, datetime.now(UTC), hit=True))
+        until = datetime.fromtimestamp(entry.stored + entry.fresh, UTC)
+        self._add(Exchanged(request, reply, base, datetime.now(UTC), fresh_until=until))
 
     def noted(self) -> list[Exchanged]:
         """All of them."""
@@ -98,6 +100,12 @@ class RecordingExchange:
     def cancel(self, ticket: _Ticket) -> None:
         """Give up an attempt."""
         ticket.by.cancel(ticket.ticket)
+
+    def stream(self, request: Request, body: Iterable[bytes] | None, idle: float) -> Streamed:
+        """Carry what is passed on piece by piece, for a relay: it is not recorded."""
+        if self._mode == "none" or not isinstance(self._live, Carrier):
+            raise Unreachable("nothing is recorded of relays")
+        return self._live.stream(request, body, idle)
 
     def unready(self) -> str:
         """As the exchange that carries."""

@@ -3,13 +3,16 @@
 import base64
 import binascii
 from codecs import BOM_UTF8
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import orjson
+
+from bff.dev import bodies
+from bff.dev.watch import Watch, unwatched
 
 Json = dict[str, object]
 Pairs = tuple[tuple[str, str], ...]
@@ -23,7 +26,13 @@ class RecordingError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One recorded exchange. `number` counts from 0, as `log.entries` does; `time` is in ms."""
+    """One recorded exchange.
+
+    Args:
+        number: from 0, as `log.entries` counts.
+        time: in ms.
+        kept: whether a cache answered, and nobody was asked.
+    """
 
     number: int
     method: str
@@ -34,6 +43,7 @@ class Entry:
     headers: Pairs
     content: bytes
     time: float
+    kept: bool = False
 
     @property
     def target(self) -> str:
@@ -50,7 +60,7 @@ class Recording:
     entries: tuple[Entry, ...]
 
 
-def read_recording(file: Path) -> Recording:
+def read_recording(file: Path, watch: Watch = unwatched) -> Recording:
     """Read one HAR file; the service is named by the file's stem.
 
     Hosts are not kept: a recording of production answers for a stub on loopback. Custom fields
@@ -67,29 +77,36 @@ def read_recording(file: Path) -> Recording:
     except orjson.JSONDecodeError as error:
         raise RecordingError(f"{file}: is not JSON, perhaps cut short: {error}") from error
     try:
-        return Recording(file.stem, file, tuple(_entries(document, file.parent)))
+        log = _field(_typed(document, dict, "the file"), "log", dict, "")
+        entries = _field(log, "entries", list, "log.")
+        watched = watch(entries, f"reading {file.name}", len(entries))
+        return Recording(file.stem, file, tuple(_entries(watched, file.parent)))
     except _Wrong as wrong:
         raise RecordingError(f"{file}: {wrong}") from None
 
 
-def read_recordings(directory: Path) -> dict[str, Recording]:
+def read_recordings(directory: Path, watch: Watch = unwatched) -> dict[str, Recording]:
     """Read every `{service}.har` of a directory, by service, in alphabetical order.
 
     Raises RecordingError where there is none, or one of them cannot be read.
     """
+    return {name: read_recording(file, watch) for name, file in recordings_of(directory).items()}
+
+
+def recordings_of(directory: Path) -> dict[str, Path]:
+    """The files of a directory, by service. Raises RecordingError where there is none."""
     files = sorted(directory.glob("*.har"))
     if not files:
         raise RecordingError(f"{directory}: there is no .har file here")
-    return {file.stem: read_recording(file) for file in files}
+    return {file.stem: file for file in files}
 
 
 class _Wrong(Exception):
     """Where in the file, and what is wrong there."""
 
 
-def _entries(document: object, folder: Path) -> Iterator[Entry]:
-    log = _field(_typed(document, dict, "the file"), "log", dict, "")
-    for number, entry in enumerate(_field(log, "entries", list, "log.")):
+def _entries(entries: Iterable[object], folder: Path) -> Iterator[Entry]:
+    for number, entry in enumerate(entries):
         where = f"log.entries[{number}]"
         read = _entry(number, _typed(entry, dict, where), where + ".", folder)
         if read.status:  # browsers write 0 where no reply came
@@ -100,6 +117,8 @@ def _entry(number: int, entry: Json, where: str, folder: Path) -> Entry:
     request = _field(entry, "request", dict, where)
     response = _field(entry, "response", dict, where)
     url = urlsplit(_field(request, "url", str, where + "request."))
+    took = max(0.0, float(_typed(entry.get("time", 0), (int, float), where + "time")))
+    cache = _typed(entry.get("cache") or {}, dict, where + "cache")
     return Entry(
         number=number,
         method=_field(request, "method", str, where + "request.").upper(),
@@ -109,7 +128,8 @@ def _entry(number: int, entry: Json, where: str, folder: Path) -> Entry:
         status=_field(response, "status", int, where + "response."),
         headers=_pairs(response, "headers", where + "response."),
         content=_content(response, where + "response.", folder),
-        time=max(0.0, float(_typed(entry.get("time", 0), (int, float), where + "time"))),
+        time=took,
+        kept=not took and bool(cache.get("beforeRequest")),
     )
 
 
@@ -132,8 +152,9 @@ def _posted(request: Json, where: str) -> bytes:
 
 def _content(response: Json, where: str, folder: Path) -> bytes:
     content = _field(response, "content", dict, where)
-    if "_file" in content and "text" not in content:
-        return _beside(folder, _typed(content["_file"], str, where + "content._file"), where)
+    file = bodies.file_of(content)
+    if file is not None:
+        return _beside(folder, _typed(file, str, where + "content._file"), where)
     text = _typed(content.get("text", ""), str, where + "content.text")
     if content.get("encoding") != "base64":
         return text.encode()
@@ -147,11 +168,11 @@ def _beside(folder: Path, name: str, where: str) -> bytes:
     """A body in a file of its own, as we and Playwright write large ones."""
     path = (folder / name).resolve()
     if not path.is_relative_to(folder.resolve()):
-        raise _Wrong(f"{where}content._file: leads out of the folder")
+        raise _Wrong(f"{where}content: {name} leads out of the folder")
     try:
         return path.read_bytes()
     except OSError as error:
-        raise _Wrong(f"{where}content._file: {name} cannot be read: {error.strerror}") from None
+        raise _Wrong(f"{where}content: {name} cannot be read: {error.strerror}") from None
 
 
 def _pairs(holder: Json, name: str, where: str) -> Pairs:

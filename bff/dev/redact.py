@@ -45,6 +45,7 @@ class Redactor:
         self._rules, self._key = rules, key
         self._known: dict[str, str] = {}
         self._ordered: list[str] = []
+        self._sorted = 0  # how many were known when they were ordered
 
     def learn(self, exchanged: Exchanged) -> None:
         """Find what is secret where secrets stand: by name, by path, by pattern."""
@@ -53,9 +54,10 @@ class Redactor:
     def redacted(self, exchanged: Exchanged) -> Exchanged:
         """The exchange without any secret that was learnt, of itself or of another."""
         plain = self._redact(exchanged, self._learned)
-        self._ordered = sorted(
-            (each for each in self._known if len(each) >= _LONG), key=len, reverse=True
-        )
+        if len(self._known) != self._sorted:
+            self._sorted = len(self._known)
+            long = (each for each in self._known if len(each) >= _LONG)
+            self._ordered = sorted(long, key=len, reverse=True)
         return self._redact(plain, self._replaced)
 
     def _redact(self, exchanged: Exchanged, text: Callable[[str], str]) -> Exchanged:
@@ -88,9 +90,6 @@ class Redactor:
         return tuple(found)
 
     def _header(self, name: str, value: str) -> str:
-        scheme = _SCHEME.fullmatch(value)
-        if scheme:
-            return f"{scheme[1]} {self._secret(scheme[2])}"
         if name.lower() == "cookie":
             return "; ".join(self._cookie(each) for each in value.split("; "))
         if name.lower() == "set-cookie":
@@ -162,6 +161,9 @@ class Redactor:
         """What stands for a secret; elsewhere, too, where nothing else is likely to be the same."""
         if not value or PREFIX in value:
             return value
+        scheme = None if declared else _SCHEME.fullmatch(value)
+        if scheme:  # credentials as in a header (RFC 9110, section 11.4), wherever they stand
+            return f"{scheme[1]} {self._secret(scheme[2])}"
         end = "@example.invalid" if re.fullmatch(r"[^@\s]+@[^@\s]+", value) else ""
         stands = f"{PREFIX}{self._digest(value)}{end}"
         if declared or len(value) >= _LONG:

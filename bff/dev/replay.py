@@ -16,7 +16,7 @@ from bff.dev.delays import After, Delays
 from bff.dev.match import Asked, Near
 from bff.dev.recording import Entry
 from bff.dev.stub_replay import Latency, is_replayed
-from bff.dev.tape import Tape, tapes_of
+from bff.dev.tape import Tape
 from bff.errors import BadReply, BffError, Unreachable
 from bff.model.exchange import Deadline, Reply, Request
 from bff.model.service import Service
@@ -117,17 +117,6 @@ class ReplayExchange:
         missed = Missed(request, tape.recording.file if tape else None, tuple(nearest))
         with self._lock:
             self._missed = [*self._missed[-_MOST_MISSED:], missed]
-
-
-def replay_of(
-    folder: Path, services: Mapping[str, Service], latency: Latency = lambda _: 0.0
-) -> ReplayExchange:
-    """Replay a folder of recordings.
-
-    Raises:
-        RecordingError: there are none, or one of them cannot be read.
-    """
-    return ReplayExchange(tapes_of(folder), services, latency)
 
 
 def reply_of(entry: Entry, request: Request) -> Reply | BffError:

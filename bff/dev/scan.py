@@ -2,10 +2,12 @@
 
 import math
 import re
+from base64 import b64decode
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import orjson
 
@@ -21,7 +23,8 @@ _KINDS: Final = {
     "a token of a chat": re.compile(r"\bxox[abprs]-[\w-]{10,}"),
     "a key of a payment provider": re.compile(r"\b[sr]k_(?:live|test)_\w{16,}"),
 }
-_RUN: Final = re.compile(r"[A-Za-z0-9+/_=-]{28,}")
+_LONG: Final = 28  # characters of a key
+_RUN: Final = re.compile(rf"[A-Za-z0-9+/_=-]{{{_LONG},}}")
 _DISORDER: Final = 4.0  # bits a character; words and numbers have less, hexadecimal at most this
 
 
@@ -33,24 +36,49 @@ class Finding:
     what: str
 
 
-def findings(entry: dict[str, Any], where: str, allow: Iterable[re.Pattern[str]]) -> list[Finding]:
+def findings(
+    entry: dict[str, Any], number: int, title: str, allow: Iterable[re.Pattern[str]]
+) -> list[Finding]:
     """What in a HAR entry still looks like a secret.
 
     Args:
-        where: the entry, as `log.entries[3]`.
+        number: the entry's, from 0.
+        title: of its page.
         allow: patterns of what may look like one.
     """
     patterns = tuple(allow)
     request, response = entry["request"], entry["response"]
-    texts = [("request.url", request["url"])]
+    texts = [("page's title", title), ("request.url", request["url"])]
     for part, message in (("request", request), ("response", response)):
-        texts += [(f"{part}.headers.{each['name']}", each["value"]) for each in message["headers"]]
-    texts += _inside("request.postData.text", request.get("postData", {}).get("text", ""))
-    content = response["content"]
+        texts += _named(f"{part}.headers", message.get("headers"))
+    posted = request.get("postData") or {}
+    texts += _named("request.postData.params", posted.get("params"))
+    texts += _inside("request.postData.text", posted.get("text", ""))
+    texts += _inside("response.content.text", _plain(response["content"]))
+    found = [(place, what) for place, text in texts if (what := _looks_like(text, patterns))]
+    where = f"log.entries[{number}] {_shown(request, patterns)}"
+    return [Finding(f"{where}: {place}", what) for place, what in found]
+
+
+def _named(where: str, pairs: list[dict[str, str]] | None) -> list[tuple[str, str]]:
+    return [(f"{where}.{each['name']}", each.get("value", "")) for each in pairs or ()]
+
+
+def _shown(request: dict[str, Any], patterns: tuple[re.Pattern[str], ...]) -> str:
+    """The method and path, for people; not a path that looks like a secret itself."""
+    path = urlsplit(request["url"]).path
+    return f"{request['method']} {'…' if _looks_like(path, patterns) else path}"
+
+
+def _plain(content: dict[str, Any]) -> str:
+    """The text of a body; empty where it is none, such as of an image."""
+    text: str = content.get("text", "")
     if content.get("encoding") != "base64":
-        texts += _inside("response.content.text", content.get("text", ""))
-    found = ((place, _looks_like(text, patterns)) for place, text in texts)
-    return [Finding(f"{where}.{place}", what) for place, what in found if what]
+        return text
+    try:
+        return b64decode(text).decode()
+    except ValueError:
+        return ""
 
 
 def _looks_like(text: str, allow: tuple[re.Pattern[str], ...]) -> str:
@@ -59,12 +87,18 @@ def _looks_like(text: str, allow: tuple[re.Pattern[str], ...]) -> str:
     for kind, pattern in _KINDS.items():
         if pattern.search(text):
             return kind
-    return next(("a random key" for run in _RUN.findall(text) if _is_random(run)), "")
+    runs = [piece for run in _RUN.findall(text) for piece in (run, *run.split("/"))]
+    return "a random key" if any(map(_is_random, runs)) else ""
 
 
 def _is_random(run: str) -> bool:
     """Whether a run of characters has letters of both cases, digits, and little order."""
-    if PREFIX in run or run.count("/") > len(run) / 12 or run.count("-") > len(run) / 8:
+    if (
+        len(run) < _LONG
+        or PREFIX in run
+        or run.count("/") > len(run) / 12
+        or run.count("-") > len(run) / 8
+    ):
         return False  # ours, or a path, or words
     mixed = all(any(test(each) for each in run) for test in (str.isupper, str.islower, str.isdigit))
     counts = Counter(run).values()

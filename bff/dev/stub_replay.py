@@ -2,12 +2,13 @@
 
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from random import Random
 
 from bff.dev.match import Asked, Near
 from bff.dev.recording import Entry, Recording
+from bff.dev.stub_live import live
 from bff.dev.stub_message import Answerer, StubReply, StubRequest
 from bff.dev.tape import Tape, tapes_of
 
@@ -26,9 +27,16 @@ Latency = Callable[[Entry], float]
 """How long the reply of an entry takes, in seconds."""
 
 
-def replay_all(directory: Path, latency: Latency) -> dict[str, Answerer]:
-    """An answerer for each `{service}.har` of a directory. Raises RecordingError."""
-    return {service: replay(tape, latency) for service, tape in tapes_of(directory).items()}
+def replay_all(directory: Path, latency: Latency) -> Mapping[str, Answerer]:
+    """What answers for each service of a directory. Raises RecordingError."""
+    return answerers_of(directory, tapes_of(directory), latency)
+
+
+def answerers_of(
+    directory: Path, tapes: Mapping[str, Tape], latency: Latency
+) -> Mapping[str, Answerer]:
+    """The same, of tapes that are read already."""
+    return live(directory, {service: replay(tape, latency) for service, tape in tapes.items()})
 
 
 def replay(tape: Tape, latency: Latency) -> Answerer:

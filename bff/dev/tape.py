@@ -1,6 +1,6 @@
 """One service's recording while it is replayed: what answers next, and what nobody asked for."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from threading import Lock
 from typing import Any, Final
@@ -8,11 +8,13 @@ from typing import Any, Final
 import orjson
 
 from bff.dev.match import Asked, Index, Near
-from bff.dev.recording import Entry, Recording, read_recordings
+from bff.dev.recording import Entry, Recording, read_recording, read_recordings, recordings_of
 from bff.dev.redact import is_secret
 from bff.dev.rules import Rules, changed_at, read_rules
+from bff.dev.watch import Watch, unwatched
 
 _NEAREST: Final = 3
+_MOST_LISTED: Final = 5
 _HIDDEN: Final = "redacted"
 
 
@@ -22,6 +24,7 @@ class Tape:
     def __init__(self, recording: Recording, rules: Rules | None = None) -> None:
         self.recording = recording
         self._index = Index(recording.entries, _loosening(recording.service, rules or Rules()))
+        self._answers = self._index.answers()
         self._lock = Lock()
         self._asked: dict[int, int] = {}  # by the number of a request's first entry: how often
         self._used: set[int] = set()
@@ -48,21 +51,78 @@ class Tape:
         return self._index.nearest(asked, _NEAREST)
 
     def unused(self) -> list[Entry]:
-        """The entries that have answered nothing."""
+        """The entries that have answered nothing, though they could."""
         with self._lock:
-            return [each for each in self.recording.entries if each.number not in self._used]
+            left = self._answers - self._used
+        return [each for each in self.recording.entries if each.number in left]
 
-    def rewind(self) -> None:
-        """Begin again."""
+    def restart(self) -> None:
+        """Begin every sequence again."""
         with self._lock:
             self._asked.clear()
+
+    def rewind(self) -> None:
+        """Begin again, as if nobody had asked for anything."""
+        self.restart()
+        with self._lock:
             self._used.clear()
 
 
-def tapes_of(folder: Path, rules: Rules | None = None) -> dict[str, Tape]:
+class Shelf:
+    """A folder of recordings whose files change: one that has not is not read a second time."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._rules: Rules | None = None
+        self._marks: dict[str, tuple[int, int]] = {}
+        self.tapes: dict[str, Tape] = {}
+
+    def look(self) -> dict[str, Tape]:
+        """The recordings as they are now, their sequences begun again. Raises RecordingError."""
+        rules, files = read_rules(self._folder), recordings_of(self._folder)
+        marks = {name: _mark(file) for name, file in files.items()}
+        known = self._marks if rules == self._rules else {}
+        found = {
+            name: self.tapes[name]
+            if known.get(name) == marks[name]
+            else Tape(read_recording(file), rules)
+            for name, file in files.items()
+        }
+        for tape in found.values():
+            tape.restart()
+        self.tapes, self._marks, self._rules = found, marks, rules
+        return found
+
+
+def told_unused(tapes: Mapping[str, Tape]) -> list[str]:
+    """The entries that have answered nothing, for people: some of each service."""
+    lines = []
+    for service, tape in tapes.items():
+        unused = tape.unused()
+        if unused:
+            lines.append(
+                f"{service}: {len(unused)} of {len(tape.recording.entries)} entries unused"
+            )
+        lines += [f"  {shown(each)}" for each in unused[:_MOST_LISTED]]
+        if len(unused) > _MOST_LISTED:
+            lines.append(f"  and {len(unused) - _MOST_LISTED} more")
+    return lines
+
+
+def shown(entry: Entry) -> str:
+    """An entry, for people: which it is, and what it answers."""
+    return f"log.entries[{entry.number}]: {entry.method} {entry.target}"
+
+
+def tapes_of(folder: Path, rules: Rules | None = None, watch: Watch = unwatched) -> dict[str, Tape]:
     """The recordings of a folder, ready to be played. Raises RecordingError."""
     own = rules or read_rules(folder)
-    return {name: Tape(each, own) for name, each in read_recordings(folder).items()}
+    return {name: Tape(each, own) for name, each in read_recordings(folder, watch).items()}
+
+
+def _mark(file: Path) -> tuple[int, int]:
+    stat = file.stat()
+    return stat.st_mtime_ns, stat.st_size
 
 
 def _loosening(service: str, rules: Rules) -> Callable[[Asked], Asked]:

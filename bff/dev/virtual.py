@@ -24,6 +24,10 @@ class VirtualClock:
         """Seconds since it was made."""
         return self._now
 
+    def advance(self, to: float) -> None:
+        """Have it be so late, with nothing done that is due until then; it never goes back."""
+        self._now = max(self._now, to)
+
     def mailbox(self) -> Mailbox:
         """A mailbox in which waiting is what makes time pass."""
         return _Mailbox(self)
@@ -40,10 +44,10 @@ class VirtualClock:
         while self._due and self._due[0][0] <= until:
             at, number, action = heappop(self._due)
             if number not in self._withdrawn:
-                self._now = max(self._now, at)
+                self.advance(at)
                 action()
                 return True
-        self._now = max(self._now, until)
+        self.advance(until)
         return False
 
 

@@ -5,7 +5,7 @@ enough is kept, has what it sends shared by all who want the same, and puts what
 place of a failure.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
@@ -20,18 +20,16 @@ from bff.engine.budget import Budget
 from bff.engine.expression import Scope
 from bff.engine.fanout import FanOut, Unit
 from bff.engine.kept import Kept
-from bff.engine.loads import Landed, Load, Loads
+from bff.engine.loads import Landed, Load, Loads, may_be_stood_in_for
 from bff.engine.means import Means, Whole, read
 from bff.engine.pursue import Pursuit
 from bff.engine.settle import Running
-from bff.errors import BadStatus, BffError, Unfillable
+from bff.errors import BadStatus, BffError, LimitReached, TimedOut, Unfillable
 from bff.model.exchange import Deadline, Freshness, Headers, Reply, Request
 from bff.upstream.exchange import Clock, Effects, Exchange
 from bff.upstream.guard import Guards
 
 _LOOK: Final = 0.3  # seconds that the shared level may take before the service is asked instead
-_FIRST_SERVER_ERROR: Final = 500
-_TOO_MANY_REQUESTS: Final = 429
 Heard = Callable[[Request, Entry], None]
 
 
@@ -64,7 +62,7 @@ def keeper_of(
     heard: Heard | None = None,
 ) -> Keeper:
     """A keeper; its threads start with their first work."""
-    loads = Loads(exchange, effects, cache, clock, guards)
+    loads = Loads(effects, cache, clock, guards)
     return Keeper(cache, loads, Background(), exchange, effects, clock, heard)
 
 
@@ -142,24 +140,33 @@ class KeptRequest:
         self._near = near
         Pursuit(self._means, self, self._call, self._index, self._join).begin()
 
-    def _join(self, request: Request, then: Then, lost: Callable[[], None]) -> int:
+    def _join(
+        self, request: Request, avoid: Collection[str], then: Then, lost: Callable[[], None]
+    ) -> int:
         """Send a request for all who want what it brings."""
-        compiled = self._compiled
-        service, retry = compiled.service, compiled.retry
+        compiled, loads, attempts = self._compiled, self._keeper.loads, self._means.attempts
+        service, retry, now = compiled.service, compiled.retry, self._means.clock.now()
+        address = self._near.address
         load = Load(
             request=request,
-            wanted=self._wanted,
-            address=self._near.address,
+            # without an address an invalidation must still part those before it from those after
+            key=address or (self._wanted.digest, self._keeper.cache.changes),
+            address=address,
             kept=self._kept,
             entry=self._near.entry,
             lasts=min(compiled.timeout, (retry.each if retry else None) or compiled.timeout),
+            wait=service.wait,
+            avoid=tuple(avoid),
+            exchange=self._means.attempts.exchange,
             readable=self._readable,
             label=f"reply of {service.name}",
             deadline=service.deadline,
             latencies=self._means.guards[service.name].latencies(compiled.endpoint),
         )
-        then = partial(self._landed, then)
-        return self._means.attempts.begin(self._keeper.loads, load, self._call.ends, then, lost)
+        if service.wait is not None:  # a load has no timers of its own
+            attempts.wake(now + service.wait, lambda _: loads.hurry(load))
+        then = partial(self._landed, load, then)
+        return attempts.begin(loads, load, self._call.ends, then, lost)
 
     def _looked(self, result: Near | BffError) -> None:
         # where the shared level did not answer in time, what is loaded is not kept
@@ -183,7 +190,9 @@ class KeptRequest:
             self._keeper.background.run(self._wanted.digest, self._refresh)
         self._whole.ended(self._call, self._index, value)
 
-    def _landed(self, then: Then, landed: Any) -> None:
+    def _landed(self, load: Load, then: Then, landed: Any) -> None:
+        if isinstance(landed, TimedOut) and self._keeper.loads.is_in_line(load):
+            landed = LimitReached("no place in time")
         if isinstance(landed, Landed) and landed.entry is not None:
             self._tell(landed.entry, hit=False, collapsed=not landed.led)
         then(landed)
@@ -198,7 +207,7 @@ class KeptRequest:
         if (
             entry is not None
             and isinstance(result, BffError)
-            and _may_be_stood_in_for(result)
+            and may_be_stood_in_for(result)
             and stands_in(entry, self._keeper.cache.now())
         ):
             value = self._value(entry)
@@ -281,14 +290,6 @@ class _Over:
 
 def _reply(entry: Entry) -> Reply:
     return Reply(entry.status, entry.headers, entry.body)
-
-
-def _may_be_stood_in_for(error: BffError) -> bool:
-    """Whether an error is of a service that is not well, and not its answer (RFC 5861, 4)."""
-    if not isinstance(error, BadStatus):
-        return not isinstance(error, Unfillable)
-    status = error.upstream_status
-    return status >= _FIRST_SERVER_ERROR or status == _TOO_MANY_REQUESTS
 
 
 def _without(headers: Headers, secret: Headers) -> Headers:

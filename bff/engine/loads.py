@@ -5,20 +5,19 @@ reply is kept first; only then its key and those who waited are taken away, so t
 later finds it kept. A waiter that runs out of time leaves, and disturbs nobody.
 """
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Collection, Hashable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from bff.cache.decide import age_of, conditional, confirmed, judge, lifetime
 from bff.cache.entry import Entry
 from bff.cache.flight import Flights
-from bff.cache.key import Wanted
 from bff.cache.levels import Cache, Write
 from bff.engine.kept import Kept
-from bff.errors import BffError, CircuitOpen
+from bff.errors import BadStatus, BffError, Cancelled, CircuitOpen, LimitReached, Unfillable
 from bff.model.exchange import Deadline, Reply, Request
 from bff.upstream.exchange import Clock, Completion, Effects, Exchange, Mailbox
-from bff.upstream.guard import Guards, Permit
+from bff.upstream.guard import Guard, Guards, Permit, Waiting
 from bff.upstream.hedge import Latencies
 
 _SLACK: Final = 0.5  # seconds that an exchange may be late with what has timed out
@@ -39,23 +38,30 @@ class Load:
     """A request whose reply is to be kept.
 
     Args:
+        key: who has the same wants the same.
         address: where; None where it cannot be kept just now.
         entry: what is there, to be asked about.
         lasts: seconds that it may take.
+        wait: seconds of them that it may stand in line for a place; None for all of them.
+        avoid: addresses that are asked only if there is no other.
         deadline: the header that says so to the service.
         latencies: where how long it takes is remembered.
+        exchange: what carries it: that of the request for which it is begun.
         readable: whether a reply is what the call takes for a good one.
         label: what it is of, for operators.
     """
 
     request: Request
-    wanted: Wanted
+    key: Hashable
     address: str | None
     kept: Kept
     entry: Entry | None
     lasts: float
+    exchange: Exchange
     readable: Callable[[Reply], bool]
     label: str
+    wait: float | None = None
+    avoid: Collection[str] = ()
     deadline: str | None = None
     latencies: Latencies | None = None
 
@@ -85,12 +91,11 @@ class _Waiter:
 class Loads:
     """Starts loads, and lets others wait for those that are under way."""
 
-    def __init__(
-        self, exchange: Exchange, effects: Effects, cache: Cache, clock: Clock, guards: Guards
-    ) -> None:
-        self._exchange, self._effects, self._guards = exchange, effects, guards
+    def __init__(self, effects: Effects, cache: Cache, clock: Clock, guards: Guards) -> None:
+        self._effects, self._guards = effects, guards
         self._cache, self._clock = cache, clock
         self._flights: Flights[_Waiter] = Flights()
+        self._lines: dict[Hashable, _Line] = {}
 
     def start(
         self, load: Load, deadline: Deadline, attempt: int, mailbox: Mailbox
@@ -101,9 +106,7 @@ class Loads:
             deadline: the waiter's own, which the load does not have.
         """
         del deadline
-        # without an address an invalidation must still part those before it from those after
-        key = load.address or (load.wanted.digest, self._cache.changes)
-        now = self._clock.now()
+        key, now = load.key, self._clock.now()
         ends = now + load.lasts
         waiter = _Waiter(attempt, mailbox)
         if self._flights.join(key, waiter, now, ends + _SLACK):
@@ -112,7 +115,7 @@ class Loads:
                 reply = Reply(entry.status, entry.headers, entry.body)
                 self.land(key, reply, entry)
             else:
-                self._admit(_Landing(self, key, load, Deadline(ends)))
+                self._admit(_Landing(self, load, Deadline(ends)), now)
         return key, waiter
 
     def cancel(self, ticket: tuple[Hashable, _Waiter]) -> None:
@@ -147,28 +150,43 @@ class Loads:
             waiter.mailbox.put(Completion(waiter.attempt, landed))
 
     def send(self, landing: "_Landing", permit: Permit) -> None:
-        """Send what a place was had for."""
+        """Send what a place was had for, unless it is too late for that."""
         load = landing.load
+        if not landing.ends.left(self._clock.now()):
+            permit.settle(Cancelled("it came too late"))
+            landing.put(Completion(0, LimitReached("no place in time")))
+            return
         landing.url = permit.url
         permit.latencies = load.latencies
         request = replace(_asking(load), url=permit.url)
         if load.deadline:
             left = str(int(landing.ends.left(self._clock.now()) * 1000))
             request = replace(request, headers=(*request.headers, (load.deadline, left)))
-        self._exchange.start(request, landing.ends, 0, permit.towards(landing))
+        load.exchange.start(request, landing.ends, 0, permit.towards(landing))
 
-    def _admit(self, landing: "_Landing") -> None:
+    def is_in_line(self, load: Load) -> bool:
+        """Whether it still waits for a place."""
+        return load.key in self._lines
+
+    def hurry(self, load: Load) -> None:
+        """Have a load that has stood in line for as long as it may fail, for all who wait."""
+        line = self._lines.get(load.key)
+        if line and line.is_over(self._clock.now()):
+            line.leave()
+
+    def _admit(self, landing: "_Landing", now: float) -> None:
         """Have a place of the service, at once or in line: one for all who wait."""
-        guard = self._guards[landing.load.request.service]
+        load = landing.load
+        guard = self._guards[load.request.service]
         try:
-            permit = guard.admit()
+            permit = guard.admit(load.avoid)
         except CircuitOpen as error:
             landing.put(Completion(0, error))
             return
         if permit:
             self.send(landing, permit)
         else:
-            guard.start((), 0, _Line(self, landing))
+            _Line(self._lines, self, guard, landing, now)
 
     def _kept_meanwhile(self, load: Load) -> Entry | None:
         """What a load that ended just before this one began has left."""
@@ -181,8 +199,8 @@ class Loads:
 class _Landing:
     """Where a load ends: what comes in is kept, and passed on to all who wait."""
 
-    def __init__(self, loads: Loads, key: Hashable, load: Load, ends: Deadline) -> None:
-        self._loads, self._key = loads, key
+    def __init__(self, loads: Loads, load: Load, ends: Deadline) -> None:
+        self._loads = loads
         self.load, self.ends, self.url = load, ends, ""
 
     def put(self, completion: Completion) -> None:
@@ -191,21 +209,45 @@ class _Landing:
         try:
             result, entry = self._loads.keep(self.load, result)
         finally:  # whatever keeping it may raise, somebody waits
-            self._loads.land(self._key, result, entry, self.url)
+            self._loads.land(self.load.key, result, entry, self.url)
 
 
 class _Line:
     """Where a load stands in line for a place."""
 
-    def __init__(self, loads: Loads, landing: _Landing) -> None:
-        self._loads, self._landing = loads, landing
+    def __init__(
+        self,
+        lines: dict[Hashable, "_Line"],
+        loads: Loads,
+        guard: Guard,
+        landing: _Landing,
+        since: float,
+    ) -> None:
+        self._lines, self._loads, self._guard, self._landing = lines, loads, guard, landing
+        self._since = since
+        self._waiting: Waiting | None = None
+        lines[landing.load.key] = self
+        self._waiting = guard.start(landing.load.avoid, 0, self)  # may put at once
 
     def put(self, completion: Completion) -> None:
         """Its turn has come, or it never will."""
+        key = self._landing.load.key
+        if self._lines.get(key) is self:
+            del self._lines[key]
         if isinstance(completion.result, Permit):
             self._loads.send(self._landing, completion.result)
         else:
             self._landing.put(completion)
+
+    def is_over(self, now: float) -> bool:
+        """Whether it has lasted as long as it may."""
+        wait = self._landing.load.wait
+        return wait is not None and now >= self._since + wait
+
+    def leave(self) -> None:
+        """Wait no more, unless a place has come just now."""
+        if self._waiting and self._guard.withdraw(self._waiting):
+            self.put(Completion(0, LimitReached("no place in time")))
 
 
 class _NobodyWaits:
@@ -231,3 +273,10 @@ def _asking(load: Load) -> Request:
 def is_bad(result: Reply | BffError) -> bool:
     """Whether another attempt may bring what this one did not."""
     return not isinstance(result, Reply) or result.status in _PERHAPS_BETTER
+
+
+def may_be_stood_in_for(error: BffError) -> bool:
+    """Whether an error is of a service that is not well, and not its answer (RFC 5861, 4)."""
+    if not isinstance(error, BadStatus):
+        return not isinstance(error, Unfillable)
+    return error.upstream_status in _PERHAPS_BETTER

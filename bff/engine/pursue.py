@@ -3,7 +3,7 @@
 `conduct.Run` decides about calls, a `Pursuit` about the attempts of one request.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -23,8 +23,9 @@ from bff.upstream.retry import wait_before
 _MAX_HOPS: Final = 3
 _UNAUTHORIZED: Final = 401
 _PLACE, _HEDGE, _WAIT, _JOINED = "place", "hedge", "wait", "joined"
-# Sends a request for all who want what it brings; the number gives it up.
-Join = Callable[[Request, Then, Callable[[], None]], int]
+# Sends a request for all who want what it brings, but if it can not to these addresses; the
+# number gives it up.
+Join = Callable[[Request, Collection[str], Then, Callable[[], None]], int]
 
 
 class Pursuit:
@@ -86,7 +87,7 @@ class Pursuit:
             self._end(TimedOut("its time was over before it could be sent"))
             return
         if self._join and not self._hops:
-            self._out[_JOINED] = self._join(self._request, self._landed, self._lost)
+            self._out[_JOINED] = self._join(self._request, self._urls, self._landed, self._lost)
             return
         try:
             permit = self._guard.admit(self._urls)

@@ -4,10 +4,14 @@ import logging
 import os
 from queue import SimpleQueue
 from threading import Event, Lock, Thread
+from time import sleep
 from typing import Final, TextIO
 
 _MOST: Final = 10_000  # lines that wait; more than that is not kept up with
 _TOGETHER: Final = 256  # lines written at once
+_GATHER: Final = (
+    0.01  # seconds that a line waits for others: to be woken for each costs a request more
+)
 _PATIENCE: Final = 2.0  # seconds that an end waits for what is left
 
 
@@ -55,6 +59,7 @@ class Writer(logging.Handler):
     def _write(self, lines: "SimpleQueue[str | Event]") -> None:
         while True:
             taken = [lines.get()]
+            sleep(_GATHER)
             while len(taken) < _TOGETHER and not lines.empty():
                 taken.append(lines.get())
             text = "".join(f"{each}\n" for each in taken if isinstance(each, str))

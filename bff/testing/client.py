@@ -1,15 +1,14 @@
 """A client that asks an app in its own process, signed in as whom the test says."""
 
+from http import HTTPStatus
 from typing import Any, Final
 
-from flask import Request
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from bff.model.principal import NOBODY, Principal
-from bff.web.authenticate import Rule
 
-_KEY: Final = "bff.testing.principal"
+KEY: Final = "bff.testing.principal"  # of the environ: who a test says that it is
 ISSUER: Final = "https://issuer.test"
 
 
@@ -25,7 +24,7 @@ class Client(FlaskClient):
     def signed_in(self, principal: Principal) -> "Client":
         """The same, for somebody."""
         environ: dict[str, Any] = self.environ_base
-        environ[_KEY] = principal
+        environ[KEY] = principal
         return self
 
     def open(self, *args: Any, **kwargs: Any) -> TestResponse:
@@ -35,7 +34,8 @@ class Client(FlaskClient):
             Unmatched: with the view, the file and line of the call, and what comes nearest.
         """
         response = super().open(*args, **{"base_url": self.base, **kwargs})
-        if response.status_code == 501 and response.mimetype == "application/problem+json":  # noqa: PLR2004 - Not Implemented
+        unplayed = response.status_code == HTTPStatus.NOT_IMPLEMENTED
+        if unplayed and response.mimetype == "application/problem+json":
             missed = (response.get_json(silent=True) or {}).get("missed")
             if missed:
                 raise Unmatched("\n\n".join(each["told"] for each in missed))
@@ -50,9 +50,3 @@ def somebody(subject: str | None, claims: dict[str, Any]) -> Principal:
     return Principal(
         ISSUER, subject, "client", "audience", scopes, claims, session=f"session-of-{subject}"
     )
-
-
-def authenticate(request: Request, _rule: Rule) -> Principal:
-    """Who the client was signed in as."""
-    principal: Principal = request.environ.get(_KEY, NOBODY)
-    return principal

@@ -14,7 +14,7 @@ from urllib.parse import quote, urlencode
 import orjson
 
 from bff.declare.check import Checked
-from bff.dev.faulty import BROKEN, Broken, FaultyExchange
+from bff.dev.faulty import BROKEN, CELLS, Broken, FaultyExchange
 from bff.dev.replay import Missed, ReplayExchange
 from bff.dev.stub_replay import read_latency
 from bff.dev.tape import Tape
@@ -27,6 +27,7 @@ from bff.testing.site import app_on, client_of
 
 _SURE: Final = 400  # the first status that is no answer
 _UNFORESEEN: Final = 500
+_KEY: Final = {"Idempotency-Key": "matrix"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +71,16 @@ class Matrix:
 
     Args:
         tapes: the recordings, by service.
+
+    Raises:
+        ValueError: it is a stream, of which there is no answer.
     """
 
     def __init__(self, checked: Checked, tapes: Mapping[str, Tape], view: str) -> None:
         self._checked, self._tapes = checked, tapes
         self._plans = checked.plans[view]
+        if any(plan.view.stream for plan in self._plans.values()):
+            raise ValueError(f"`{view}` is a stream: it has no answer to compare")
 
     def cells(self, asked: Asked) -> Iterator[Cell]:
         """Every frontend, with nothing broken, then with each service broken in each way.
@@ -105,12 +111,15 @@ class Matrix:
             tape.rewind()
         services = self._checked.config.services
         replay = ReplayExchange(self._tapes, services, read_latency("recorded"), clock.after)
-        exchange = FaultyExchange(replay, service, broken)
+        exchange = FaultyExchange(replay, {service: CELLS[broken]} if service else {})
         with TemporaryDirectory(prefix="bff-matrix-") as state:
             app = app_on(self._checked, exchange, replay, Path(state), clock=clock, dice=_no_chance)
             client = client_of(app, self._checked.config, asked.principal)
             response = client.open(
-                _target(plan, asked.params), method=plan.view.method, json=asked.body
+                _target(plan, asked.params),
+                method=plan.view.method,
+                json=asked.body,
+                headers=_KEY if plan.view.idempotency == "required" else {},
             )
         missed: list[Missed] = replay.missed()
         if missed:

@@ -21,7 +21,11 @@ class ExtraBudget:
         self.refused = 0
 
     def take(self, requests: int) -> bool:
-        """Whether one more may be sent, beside `requests` that are under way."""
+        """Whether one more may be sent.
+
+        Args:
+            requests: that are out or in line, first ones and others.
+        """
         if self.out >= max(_FLOOR, int(self._share * requests)):
             self.refused += 1
             return False

@@ -6,6 +6,7 @@ let through holds a `Permit` until it has ended, however that may be.
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from random import random
 from threading import Lock
 from typing import Any, Final
@@ -70,6 +71,7 @@ class _Address:
     url: str
     breaker: Breaker | None
     outstanding: int = 0
+    ejections: int = 0  # how often, ever
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +109,7 @@ class Guard:
         self._extra = ExtraBudget(service.budget)
         self._turn = 0
         self._latencies: dict[str, Latencies] = {}
-        self._changes: list[AddressChanged] = []
+        self._news: list[Callable[[], None]] = []  # to be told outside of the lock
 
     def admit(self, avoid: Collection[str] = ()) -> Permit | None:
         """Leave to send a request at once; None where all places are taken.
@@ -136,10 +138,14 @@ class Guard:
         self._tell()
         return waiting
 
+    def withdraw(self, waiting: Waiting) -> bool:
+        """Leave the line; false where it is over: a place was given, or there will be none."""
+        with self._lock:
+            return self._places.withdraw(waiting)
+
     def cancel(self, waiting: Waiting) -> None:
         """Leave the line; a place that has been given meanwhile goes on."""
-        with self._lock:
-            self._places.withdraw(waiting)
+        self.withdraw(waiting)
         if waiting.permit:
             self.settle(waiting.permit, Cancelled("nobody waits for it any more"))
 
@@ -158,7 +164,7 @@ class Guard:
     def spend(self) -> bool:
         """Whether one more request may be sent besides the first ones."""
         with self._lock:
-            return self._extra.take(self._places.taken + self._places.waiting + self._extra.out)
+            return self._extra.take(self._places.taken + self._places.waiting)
 
     def give_back(self, number: int) -> None:
         """So many of these have ended."""
@@ -179,14 +185,13 @@ class Guard:
                     "state": each.breaker.state if each.breaker else "closed",
                     "opened": each.breaker.opened if each.breaker else 0,
                     "ejected": self._outliers.ejected(number, now),
+                    "ejections": each.ejections,
                     "outstanding": each.outstanding,
                 }
                 for number, each in enumerate(self._addresses)
             }
-            places = self._places
-            return Seen(
-                places.taken, places.waiting, self._extra.out, self._extra.refused, addresses
-            )
+            places, extra = self._places, self._extra
+            return Seen(places.taken, places.waiting, extra.out, extra.refused, addresses)
 
     def _refuse_if_open(self, now: float) -> None:
         breakers = [each.breaker for each in self._addresses]
@@ -224,11 +229,11 @@ class Guard:
             try:
                 self._refuse_if_open(now)
             except CircuitOpen as error:
-                waiting.mailbox.put(Completion(waiting.attempt, error))
+                self._news.append(partial(waiting.mailbox.put, Completion(waiting.attempt, error)))
                 waiting = self._places.leave()
             else:
-                waiting.permit = self._permit(waiting.avoid, now)
-                waiting.mailbox.put(Completion(waiting.attempt, waiting.permit))
+                permit = waiting.permit = self._permit(waiting.avoid, now)
+                self._news.append(partial(waiting.mailbox.put, Completion(waiting.attempt, permit)))
                 return
 
     def _learn(self, permit: Permit, result: Reply | BffError, now: float) -> None:
@@ -242,22 +247,25 @@ class Guard:
             address.breaker.leave(permit.era, now, took, failed=None if cancelled else failed)
             self._note(address, before)
         if not cancelled and self._outliers.record(permit.address, now, failed=failed):
-            self._changes.append(AddressChanged(self._service.name, permit.url, "ejected"))
+            address.ejections += 1
+            self._changed(permit.url, "ejected")
         if permit.latencies and not failed:
             permit.latencies.add(took)
 
     def _note(self, address: _Address, before: str) -> None:
         if address.breaker and address.breaker.state != before:
-            state = address.breaker.state
-            self._changes.append(AddressChanged(self._service.name, address.url, state))
+            self._changed(address.url, address.breaker.state)
+
+    def _changed(self, url: str, state: str) -> None:
+        self._news.append(partial(self._watcher, AddressChanged(self._service.name, url, state)))
 
     def _tell(self) -> None:
-        """Tell of what has changed, outside of the lock."""
-        if self._changes:
+        """Tell whoever waited, and of what has changed: who hears of it may ask again at once."""
+        if self._news:
             with self._lock:
-                changes, self._changes = self._changes, []
-            for each in changes:
-                self._watcher(each)
+                news, self._news = self._news, []
+            for tell in news:
+                tell()
 
 
 class Guards:

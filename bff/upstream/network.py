@@ -48,8 +48,8 @@ class Backend(httpcore.NetworkBackend):
         host: str,
         port: int,
         timeout: float | None = None,  # noqa: ARG002  (the ticket's deadline is what counts)
-        local_address: str | None = None,  # noqa: ARG002
-        socket_options: Iterable[Any] | None = None,  # noqa: ARG002
+        local_address: str | None = None,  # noqa: ARG002 - nobody declares one
+        socket_options: Iterable[Any] | None = None,  # noqa: ARG002 - likewise
     ) -> httpcore.NetworkStream:
         """Connect to the first address that answers.
 
@@ -104,7 +104,7 @@ class Stream(httpcore.NetworkStream):
         self._socket = sock
         self._break = partial(_break, sock)
 
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002 - likewise
         """Read what is there, for as long as the attempt may take."""
         ticket = _ticket()
         try:
@@ -120,7 +120,7 @@ class Stream(httpcore.NetworkStream):
         ticket.heard = ticket.heard or bool(received)
         return received
 
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002 - likewise
         """Write everything, within the attempt's time."""
         ticket = _ticket()
         if ticket.kept is None:
@@ -145,7 +145,7 @@ class Stream(httpcore.NetworkStream):
         self,
         ssl_context: ssl.SSLContext,
         server_hostname: str | None = None,
-        timeout: float | None = None,  # noqa: ARG002
+        timeout: float | None = None,  # noqa: ARG002 - likewise: the ticket's
     ) -> httpcore.NetworkStream:
         """Begin TLS; CPython bounds the whole handshake by the socket's time-out."""
         ticket = _ticket()

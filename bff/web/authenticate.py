@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from flask import Request, g
 
@@ -14,6 +14,8 @@ from bff.model.access import Access, Csrf, Requirement
 from bff.model.principal import NOBODY, Principal
 from bff.model.view import Frontend
 from bff.web.cookies import Cookies
+
+_BOTH: Final = "a session and a bearer token: send one of them"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +70,11 @@ class Authenticator:
             CrossSite: a page of somebody else's may have sent it.
             StoreAway, ProviderAway: that cannot be said just now.
         """
-        given = self._cookies.session_id(request)
-        scheme, _, token = (
-            request.headers.get("Authorization", "").replace("\t", " ").partition(" ")
-        )
-        if scheme.lower() == "bearer":
+        given, token = self._cookies.session_id(request), _token(request)
+        if token is not None:
             if given:
-                raise Ambiguous("a session and a bearer token: send one of them")
-            return self._by_token(token.strip(), rule)
+                raise Ambiguous(_BOTH)
+            return self._by_token(token, rule)
         principal = NOBODY
         if given and "session" in rule.frontend.access:
             check_cross_site(sent(request), rule.csrf, own_origin(request), rule.frontend.origins)
@@ -111,13 +110,22 @@ def session_of(
     """The session of a request for one of our own endpoints, which take no tokens.
 
     Raises:
+        Ambiguous: it has a bearer token as well.
         CrossSite: a page of somebody else's may have sent it.
     """
     given = cookies.session_id(request)
     if not given:
         return None
+    if _token(request) is not None:
+        raise Ambiguous(_BOTH)
     check_cross_site(sent(request), csrf, own_origin(request), origins)
     return sessions.load(given, slide=slide)
+
+
+def _token(request: Request) -> str | None:
+    """What stands behind `Bearer` (RFC 6750, section 2.1); None without that."""
+    scheme, _, token = request.headers.get("Authorization", "").replace("\t", " ").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
 
 
 def admit(principal: Principal, rule: Rule) -> None:

@@ -26,7 +26,7 @@ class BadBody(Exception):
         self.status, self.detail, self.errors = status, detail, errors
 
 
-def _unique_items(_validator: Any, wanted: bool, value: Any, _schema: Any) -> Iterator[Any]:  # noqa: FBT001
+def _unique_items(_validator: Any, wanted: bool, value: Any, _schema: Any) -> Iterator[Any]:  # noqa: FBT001 - the library calls it
     """`uniqueItems` in one pass; the library's own compares each item with each other."""
     if wanted and isinstance(value, list) and len({identity(each) for each in value}) < len(value):
         yield ValidationError("has items that are equal")
@@ -38,7 +38,7 @@ def _pattern(_validator: Any, pattern: str, value: Any, _schema: Any) -> Iterato
         yield ValidationError("does not have the form declared")
 
 
-_Validator = validators.extend(  # type: ignore[no-untyped-call] # it has no types
+_Validator = validators.extend(
     Draft202012Validator, {"uniqueItems": _unique_items, "pattern": _pattern}
 )
 

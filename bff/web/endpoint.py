@@ -83,7 +83,7 @@ Endpoint = Callable[..., Response]  # of SignIn and the variables of its route
 
 
 def add_endpoints(app: Flask, parts: SignIn, routes: Sequence[tuple[str, str, Endpoint]]) -> None:
-    """Add routes as (method, path, view); no answer of theirs is stored anywhere."""
+    """Add routes as (method, path, view)."""
     for method, path, view in routes:
         app.add_url_rule(
             path, f"{method} {path}".replace(".", "_"), _endpoint(view, parts), methods=[method]
@@ -93,15 +93,23 @@ def add_endpoints(app: Flask, parts: SignIn, routes: Sequence[tuple[str, str, En
 def _endpoint(view: Endpoint, parts: SignIn) -> Callable[..., Response]:
     def answer(**variables: str) -> Response:
         try:
-            response = view(parts, **variables)
+            return view(parts, **variables)
         except BffError as error:
             parts.audit(Audited("refused", reason=type(error).__name__, id=g.request_id))
-            response = refusal(error, page=_is_looked_at())
-        response.headers["Cache-Control"] = "no-store"
-        response.vary.add("Cookie")
-        return response
+            return refusal(error, page=_is_looked_at())
 
     return answer
+
+
+def never_stored(response: Response) -> Response:
+    """Below `/auth` no answer is stored anywhere.
+
+    Of what is not there, or cannot be done there, too: a cache may guess how long that holds.
+    """
+    if request.path.startswith("/auth/"):
+        response.headers["Cache-Control"] = "no-store"
+        response.vary.add("Cookie")
+    return response
 
 
 def _is_looked_at() -> bool:

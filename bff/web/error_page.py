@@ -3,6 +3,7 @@
 from base64 import b64encode
 from hashlib import sha256
 from html import escape
+from http import HTTPStatus
 from http.client import responses
 from typing import Final
 
@@ -24,7 +25,8 @@ _POLICY: Final = (
 
 def error_page(status: int, detail: str) -> Response:
     """A small page; whatever is in it is text, and none of it the provider's."""
-    title = "Signing in did not work" if status < 500 else "Signing in does not work just now"  # noqa: PLR2004
+    ours = status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    title = "Signing in does not work just now" if ours else "Signing in did not work"
     return _page(
         status,
         title,

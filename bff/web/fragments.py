@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from flask import request
 
@@ -15,6 +15,8 @@ from bff.model.view import Frontend
 from bff.web.authenticate import Rule, admit
 from bff.web.headers import forwardable
 
+_WELL: Final = frozenset({"ok", "skipped"})
+
 Run = Callable[[Plan, Asked, Deadline], Answer]
 
 
@@ -24,36 +26,58 @@ class Fragments:
     Args:
         plans: theirs, by name.
         run: conducts a plan.
+        now: the conductor's clock.
     """
 
-    def __init__(self, plans: Mapping[str, Plan], frontend: Frontend, run: Run) -> None:
-        self._plans, self._frontend, self._run = plans, frontend, run
+    def __init__(
+        self,
+        plans: Mapping[str, Plan],
+        frontend: Frontend,
+        run: Run,
+        now: Callable[[], float],
+    ) -> None:
+        self._plans, self._frontend, self._run, self._now = plans, frontend, run, now
 
-    def added(self, answer: Answer, asked: Asked, deadline: Deadline) -> Answer:
-        """The answer with each fragment under its view's name; null where that did not come."""
+    def added(self, answer: Answer, asked: Asked, begun: float, deadline: Deadline) -> Answer:
+        """The answer with each fragment under its view's name; null where that did not come.
+
+        Args:
+            begun: when the view began, on the conductor's clock.
+        """
         if answer.failure or not self._plans:
             return answer
         value = answer.value if isinstance(answer.value, dict) else {"answer": answer.value}
         value, outcomes = dict(value), dict(answer.outcomes)
         for name, plan in self._plans.items():
-            value[name], outcomes[f"refresh.{name}"] = self._fragment(plan, asked, deadline)
+            started = self._now() - begun
+            value[name], own, inner = self._fragment(plan, asked, deadline)
+            took = self._now() - begun - started
+            outcomes[f"refresh.{name}"] = replace(own, started=started, took=took)
+            outcomes |= {
+                f"refresh.{name}.{call}": replace(each, started=started + (each.started or 0.0))
+                for call, each in inner.items()
+                if each.kind not in _WELL
+            }
         return replace(answer, value=value, outcomes=outcomes)
 
-    def _fragment(self, plan: Plan, asked: Asked, deadline: Deadline) -> tuple[Any, Outcome]:
+    def _fragment(
+        self, plan: Plan, asked: Asked, deadline: Deadline
+    ) -> tuple[Any, Outcome, Mapping[str, Outcome]]:
+        """Its value, what became of it, and of each of its calls."""
         view = plan.view
         rule = Rule(self._frontend, view.access_at(self._frontend), view.csrf, view.require)
         try:
             if rule.access != "public":
                 admit(asked.principal, rule)
         except BffError:
-            return None, Outcome("failed", "forbidden")
+            return None, Outcome("failed", "forbidden"), {}
         headers = forwardable(request.headers, plan.forward)
         given = asked.scope["params"]
         params = {each.name: given.get(each.name) for each in view.params}
         params |= {each.name: decode(each, []) for each in view.params if params[each.name] is None}
         scope = {**asked.scope, "params": params, "headers": headers}
         scope.pop("body", None)
-        answer = self._run(plan, Asked(scope, headers, asked.principal), deadline)
+        answer = self._run(plan, replace(asked, scope=scope, headers=headers, key=""), deadline)
         if answer.failure:
-            return None, Outcome("failed", answer.failure.reason or "refused")
-        return answer.value, Outcome("ok")
+            return None, Outcome("failed", answer.failure.reason or "refused"), {}
+        return answer.value, Outcome("ok"), answer.outcomes

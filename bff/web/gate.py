@@ -34,6 +34,14 @@ def _size_of_target(environ: Mapping[str, Any]) -> int:
     return len(raw) if raw else len(environ["PATH_INFO"]) + len(environ["QUERY_STRING"])
 
 
+def _is_text(query: str) -> bool:
+    """Whether a query, as WSGI has it (PEP 3333), is UTF-8; nearly all are ASCII (RFC 3986)."""
+    try:
+        return query.isascii() or bool(query.encode("latin-1").decode())
+    except UnicodeError:
+        return False
+
+
 def _size_of_headers(environ: Mapping[str, Any]) -> int:
     return sum(len(name) + len(environ[name]) for name in environ if name.startswith("HTTP_"))
 
@@ -48,6 +56,8 @@ def guard(app: Flask, hosts: Collection[str]) -> None:
             return problem(414, f"the address has more than {_MAX_TARGET} characters")
         if _size_of_headers(request.environ) > _MAX_HEADERS:
             return problem(431, f"the headers have more than {_MAX_HEADERS} characters")
+        if not _is_text(request.environ["QUERY_STRING"]):
+            return problem(400, "the query is not UTF-8")
         host = _PORT.sub("", request.headers.get("Host", "").lower())
         if host not in hosts and request.path not in ANY_HOST:
             return problem(421, "this host name is not served here")

@@ -17,11 +17,12 @@ from bff.model.access import Csrf
 from bff.observe.events import Audited
 from bff.web.address import client_address
 from bff.web.authenticate import own_origin, sent, session_of
-from bff.web.endpoint import SignIn, add_endpoints, json_of
+from bff.web.endpoint import SignIn, add_endpoints, json_of, never_stored
 from bff.web.error_page import onward_page
 
 _RANDOM: Final = 32  # bytes of state, nonce and verifier
 _SEE_OTHER: Final = 303
+_DIGITS: Final = 9  # of a number of seconds
 _FORM: Final = "application/x-www-form-urlencoded"
 _OUT, _WAY_OUT = "out:", "way out:"
 _PROMPTS: Final = frozenset({"login", "consent", "select_account", "none"})
@@ -31,6 +32,7 @@ _MOST_ACR: Final = 200
 
 def sign_in_routes(app: Flask, parts: SignIn) -> None:
     """`/auth/login`, `/auth/callback`, `/auth/logout` and `/auth/logged-out`."""
+    app.after_request(never_stored)
     add_endpoints(
         app,
         parts,
@@ -196,7 +198,7 @@ def _previous(parts: SignIn) -> str:
 def _max_age(text: str | None) -> int | None:
     if text is None:
         return None
-    if not (text.isascii() and text.isdigit() and len(text) < 10):  # noqa: PLR2004 (seconds)
+    if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS):
         raise SignInFailed("`max_age` is a number of seconds")
     return int(text)
 

@@ -19,7 +19,7 @@ def main() -> None:
     """Write every `{service}.har`."""
     directory = Path(sys.argv[1]) if len(sys.argv) > 1 else HERE
     for recorder in record(Shop()):
-        recorder.write(directory)
+        recorder.save(directory)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ from bff.auth.login import SignedIn, Tokens
 from bff.auth.refresh import Refresher, good_until
 from bff.auth.seal import Seal
 from bff.auth.session import Sessions
-from bff.auth.sqlite import SqliteStore
 from bff.auth.tokens import TokenKeeper
 from bff.errors import GrantEnded, LoginRequired, NoCredentials, ProviderAway, StoreAway
 from bff.model.access import SessionRules
@@ -20,6 +19,8 @@ from bff.upstream.effects import Longer
 from bff.upstream.exchange import Credentials
 
 START = 1_000_000.0
+# where an entry has to expire: a Redis has a clock of its own
+BY_ITS_CLOCK = pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
 HERE = Place("test")
 
 
@@ -62,14 +63,14 @@ class Provider:
 
 
 @pytest.fixture
-def site(tmp_path):
-    """A store, a provider, people and services, on a clock that stands still."""
+def site(store_url, opened):
+    """A store of each kind, a provider, people and services, on a clock that stands still."""
     wall = SimpleNamespace(at=START)
 
     def now():
         return wall.at
 
-    store = SqliteStore(tmp_path / "sessions.db", now)
+    store = opened(store_url, now)
     sessions = Sessions(store, Seal(["s" * 32]), SessionRules(), now)
     provider = Provider(now)
     heard = []
@@ -99,7 +100,7 @@ def site(tmp_path):
         result = keeper.perform(Credentials(service, principal, rejected))
         return result.work() if isinstance(result, Longer) else result
 
-    yield SimpleNamespace(
+    return SimpleNamespace(
         wall=wall,
         sessions=sessions,
         provider=provider,
@@ -109,7 +110,6 @@ def site(tmp_path):
         sign_in=sign_in,
         have=have,
     )
-    store.close()
 
 
 def bearer(token):
@@ -255,6 +255,7 @@ def test_one_who_waits_does_not_wait_for_ever(site):
     assert site.wall.at - before < 9
 
 
+@BY_ITS_CLOCK
 def test_one_who_waits_takes_the_turn_of_a_process_that_was_killed(site):
     ada = site.sign_in()
     site.wall.at += 300
@@ -361,6 +362,7 @@ def test_nobody_never_carries_a_token_whatever_the_service_wants_of_people(site)
     assert site.provider.own == 0
 
 
+@BY_ITS_CLOCK
 def test_a_token_for_one_service_is_made_once_per_person_and_kept_while_it_lasts(site):
     ada, grace = site.sign_in(), site.sign_in("grace")
     assert site.have("orders", ada) == bearer("of-ada-for-orders-api")
@@ -373,6 +375,50 @@ def test_a_token_for_one_service_is_made_once_per_person_and_kept_while_it_lasts
     site.wall.at += 290
     site.have("orders", ada)
     assert site.provider.exchanged[2:] == [("of-ada+", "orders-api", "read")]
+
+
+@pytest.fixture
+def kept_for_services(site):
+    """How many tokens for one service the store has, whoever they are of."""
+    store, names = site.sessions.store, set()
+    put = store.put
+
+    def noted(key, *more):
+        names.add(key)
+        return put(key, *more)
+
+    store.put = noted
+    made = "exchanged:"
+    return lambda: sum(each.startswith(made) and store.get(each) is not None for each in names)
+
+
+def test_tokens_for_one_service_go_with_the_session_that_they_were_made_for(
+    site, kept_for_services
+):
+    ada, again, grace = site.sign_in(), site.sign_in(), site.sign_in("grace")
+    for each in (ada, again, grace):
+        site.have("orders", each)
+    assert kept_for_services() == 3
+    site.sessions.end(ada.session)
+    assert kept_for_services() == 2
+    site.sessions.end_all(again.issuer, again.subject)
+    assert kept_for_services() == 1
+    assert site.have("orders", grace) == bearer("of-grace-for-orders-api")
+    assert len(site.provider.exchanged) == 3
+
+
+def test_a_token_for_one_service_that_comes_after_the_sign_out_is_not_kept(site, kept_for_services):
+    ada = site.sign_in()
+    exchange = site.provider.exchange
+
+    def slow(access, audience, scope):
+        tokens = exchange(access, audience, scope)
+        site.sessions.end(ada.session)
+        return tokens
+
+    site.provider.exchange = slow
+    assert site.have("orders", ada) == bearer("of-ada-for-orders-api")
+    assert kept_for_services() == 0
 
 
 def test_a_rejected_token_for_one_service_is_made_anew(site):
@@ -408,6 +454,7 @@ def test_a_bearer_of_an_issuer_that_is_no_provider_of_ours_gets_nothing_exchange
         site.have("orders", stranger)
 
 
+@BY_ITS_CLOCK
 def test_a_token_of_our_own_is_had_once_and_again_when_it_ends_or_is_rejected(site):
     first = site.have("stock", NOBODY)
     assert first == bearer("own-1--stock")

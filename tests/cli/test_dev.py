@@ -139,6 +139,39 @@ def test_recordings_answer_inside_the_app(environ, repository, port, tmp_path):
     assert "config/views/search.yaml:" in (tmp_path / "out").read_text()
 
 
+def test_faults_are_played_inside_the_app_and_what_nobody_asked_for_is_listed(
+    environ, repository, port, tmp_path
+):
+    words = ("--as", "ada", "--fault", "orders=truncated", "--fault", "notifications=slow")
+    with started(environ, repository, port, tmp_path, "dev", "--replay", *words) as dev:
+        before = json.loads(dev.ask("/demo/unused")[2])
+        status, headers, _ = dev.shown("/mobile/home")
+        assert status == 200
+        calls = headers["BFF-Calls"]
+        assert "orders=fallback;reason=unreachable" in calls
+        assert "unread=fallback;reason=timeout" in calls
+        after = json.loads(dev.ask("/demo/unused")[2])
+        assert len(before["users"]) == len(after["users"]) + 1
+        assert not any("GET /users/ada" in each for each in after["users"])
+    said = (tmp_path / "out").read_text()
+    assert "users: 6 of 7 entries unused" in said
+    assert "GET /users/grace" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["--replay", "--fault", "order=slow"], "should name a service, and one of reset"),
+        (["--stubs", "--fault", "order=slow"], "should name a service, and one of reset"),
+        (["--fault", "orders=slow"], "only of services from recordings"),
+    ],
+)
+def test_a_fault_that_cannot_be_played_is_refused(bff, port, words, complaint):
+    done = bff("dev", *words, "--port", str(port))
+    assert done.returncode == 2, done.stderr
+    assert complaint in done.stderr
+
+
 def test_a_replay_without_recordings_is_refused(bff, config, port):
     done = bff("dev", "--config", str(config), "--replay", "--port", str(port))
     assert done.returncode == 2

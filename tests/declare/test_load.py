@@ -204,14 +204,11 @@ def test_a_secret_is_read_from_its_file(tmp_path):
     assert plain(f'a: "${{file:{tmp_path}/secret}}"') == {"a": "s3cret"}
 
 
-def test_a_variable_may_be_in_a_file_that_another_names(tmp_path):
+def test_a_variable_may_name_the_file_that_holds_its_value(tmp_path):
     (tmp_path / "secret").write_text("s3cret\n")
-    named = {"KEY_FILE": str(tmp_path / "secret")}
-    assert plain('a: "${KEY}"', **named) == {"a": "s3cret"}
-    assert plain('a: "${KEY:-}"', **named) == {"a": "s3cret"}
-    assert "both KEY and KEY_FILE are set" in problem_of('a: "${KEY}"', KEY="x", **named).message
-    gone = {"KEY_FILE": str(tmp_path / "none")}
-    assert "KEY_FILE cannot be read" in problem_of('a: "${KEY:-x}"', **gone).message
+    assert plain("a: '${A:-}'", A_FILE=f"{tmp_path}/secret") == {"a": "s3cret"}
+    assert plain("a: '${A:-}'", A="mine", A_FILE=f"{tmp_path}/secret") == {"a": "mine"}
+    assert "`${A_FILE}` cannot be read" in problem_of("a: '${A:-}'", A_FILE="/nowhere").message
 
 
 def test_a_file_that_need_not_be_there_has_a_default(tmp_path):

@@ -1,6 +1,7 @@
 """What an app exchanges with its services is written as HAR 1.2, without secrets."""
 
 import json
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -132,17 +133,56 @@ def test_a_secret_has_one_pseudonym_wherever_it_stands(live):
     assert f"/of/{user['owner']}?" in live.log("orders")["entries"][0]["request"]["url"]
 
 
-def test_what_still_looks_like_a_secret_is_left_out_and_its_place_is_said(live, replies):
+def test_a_file_in_which_something_looks_like_a_secret_is_not_saved_and_its_place_is_said(
+    live, replies, capsys
+):
+    take, client = live.take()
+    client.get("/web/home")
+    take.save()
+    before = (live.folder / "orders.har").read_bytes()
+    replies["orders"] = {"items": [{"note": JWT}]}
+    replies["users"] = {"owner": "grace"}
+    take, client = live.take()
+    client.get("/web/home")
+    client.get("/web/home?q=b")
+    take.finish()
+    assert (live.folder / "orders.har").read_bytes() == before
+    assert "grace" in (live.folder / "users.har").read_text()
+    told = live.report()
+    assert list(told["entries"]) == ["users"]
+    first, second = told["refused"]
+    place = "response.content.text at items[0].note looks like a JSON Web Token"
+    assert first == f"{live.folder}/orders.har log.entries[0] GET /of/grace: {place}"
+    assert "log.entries[1] GET /of/grace: " in second
+    said = capsys.readouterr().err
+    assert f"not saved: {first}" in said
+    assert JWT not in said + json.dumps(told)
+
+
+@pytest.mark.parametrize(
+    ("rules", "written"),
+    [
+        ("[redact]\npaths = ['items[].note']\n", '[{\\"note\\":\\"redacted-'),
+        ("[redact]\npatterns = ['eyJ[^\"]+']\n", '[{\\"note\\":\\"redacted-'),
+        ("[redact]\nallow = ['eyJ[^\"]+']\n", JWT),
+    ],
+)
+def test_what_was_refused_is_saved_as_soon_as_the_rules_say_what_it_is(
+    live, replies, rules, written, capsys
+):
     replies["orders"] = {"items": [{"note": JWT}]}
     take, client = live.take()
     client.get("/web/home")
     take.save()
-    assert live.log("orders")["entries"] == []
-    assert len(live.log("users")["entries"]) == 1
-    (told,) = live.report()["refused"]
-    assert "orders.har" in told
-    assert "response.content.text at items[0].note: looks like a JSON Web Token" in told
-    assert JWT not in told
+    file = live.folder / "orders.har"
+    assert not file.exists()
+    (live.folder / "rules.toml").write_text("[redact\n")  # half of an edit
+    take.save()
+    assert "rules.toml: Expected" in capsys.readouterr().err
+    (live.folder / "rules.toml").write_text(rules)
+    take.finish()
+    assert written in file.read_text()
+    assert live.report()["refused"] == []
 
 
 def test_what_is_declared_is_redacted_too(live, replies):
@@ -228,7 +268,7 @@ def test_what_is_new_is_added_to_what_there_is(live):
     take.save()
     take, client = live.take("new")
     client.get("/web/home?q=b")
-    take.save()
+    take.finish()
     assert [page["id"] for page in live.log("orders")["pages"]] == ["web.home-1", "web.home-2"]
     assert live.report()["unused"] == {"orders": ["GET /of/" + owner_of(live) + "?q=a"]}
 
@@ -245,7 +285,8 @@ def test_a_large_body_is_beside_and_is_read_again(live, replies):
     take.save()
     content = live.log("orders")["entries"][0]["response"]["content"]
     assert "text" not in content
-    assert content["_file"].startswith("bodies/orders-")
+    assert content["comment"] == content["_file"]
+    assert content["comment"].startswith("bodies/orders-")
     (entry,) = read_recording(live.folder / "orders.har").entries
     assert json.loads(entry.content) == replies["orders"]
     replies["orders"] = {"items": []}
@@ -253,6 +294,26 @@ def test_a_large_body_is_beside_and_is_read_again(live, replies):
     client.get("/web/home")
     take.save()
     assert list((live.folder / "bodies").iterdir()) == []
+
+
+def test_replay_needs_no_custom_field(live, replies):
+    replies["orders"] = {"items": ["words " * 20_000]}
+    take, client = live.take()
+    before = client.get("/web/home").json
+    take.save()
+    for file in live.folder.glob("*.har"):
+        file.write_text(json.dumps(without_custom_fields(json.loads(file.read_text()))))
+        assert '"_' not in file.read_text()
+    take, client = live.take("none")
+    assert client.get("/web/home").json["orders"] == before["orders"]
+
+
+def without_custom_fields(tree):
+    if isinstance(tree, list):
+        return [without_custom_fields(each) for each in tree]
+    if not isinstance(tree, dict):
+        return tree
+    return {k: without_custom_fields(each) for k, each in tree.items() if not k.startswith("_")}
 
 
 def test_what_the_cache_answers_is_marked(live):
@@ -267,7 +328,10 @@ call: {get: "orders:/all", cache: {ttl: 60s}}
     take.save()
     asked, hit = live.log("orders")["entries"]
     assert asked["cache"] == {}
-    assert hit["cache"]["beforeRequest"]["hitCount"] == 1
+    kept = hit["cache"]["beforeRequest"]
+    assert kept["hitCount"] == 1
+    lasts = datetime.fromisoformat(kept["expires"]) - datetime.fromisoformat(kept["lastAccess"])
+    assert 50 < lasts.total_seconds() <= 60
     assert hit["time"] == 0
 
 
@@ -286,7 +350,7 @@ def test_a_request_without_a_reply_is_not_recorded_and_is_named(live):
     take, client = live.take()
     live.stubs.set("orders", state="down")
     assert client.get("/web/home").status_code == 200
-    take.save()
+    take.finish()
     assert live.report()["failed"] == ["GET orders:/of/ada-token-7"]
     assert not (live.folder / "orders.har").exists()
 

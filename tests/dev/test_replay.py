@@ -12,8 +12,9 @@ from bff.declare.config import assemble
 from bff.declare.load import parse
 from bff.declare.settings import Settings
 from bff.dev.recording import RecordingError
-from bff.dev.replay import ReplayExchange, replay_of
+from bff.dev.replay import ReplayExchange
 from bff.dev.rules import read_rules
+from bff.dev.tape import Shelf, tapes_of
 from bff.dev.unmatched import refuse_unmatched, told
 from bff.errors import Unreachable
 from bff.model.exchange import Deadline, Origin, Request
@@ -50,7 +51,7 @@ def replay(tmp_path):
         (tmp_path / "orders.har").write_text(json.dumps(log))
         (tmp_path / "rules.toml").write_text(rules)
         service = Service("orders", Place("bff.yaml"), url, 1.0, 10_000)
-        return replay_of(tmp_path, {"orders": service})
+        return ReplayExchange(tapes_of(tmp_path), {"orders": service})
 
     return make
 
@@ -77,6 +78,40 @@ def test_what_nobody_asked_for_is_listed(replay):
     ask(made, "/a")
     ask(made, "/b")
     assert made.unused() == {}
+
+
+def test_what_a_cache_has_answered_is_no_reply_in_the_sequence_and_is_not_missed(replay):
+    hit = {"time": 0, "cache": {"beforeRequest": {"lastAccess": "", "eTag": "", "hitCount": 1}}}
+    made = replay(
+        *(entry("/a", 1), entry("/a", 1) | hit, entry("/a", 2)),
+        *(entry("/warm", 3) | hit, entry("/warm", 3) | hit),
+    )
+    assert [ask(made, "/a") for _ in range(3)] == [1, 2, 2]
+    assert [each.number for each in made.unused()["orders"]] == [3]
+    assert ask(made, "/warm") == 3
+    assert made.unused() == {}
+
+
+def test_while_files_change_only_those_are_read_again_and_what_was_asked_is_remembered(
+    tmp_path,
+):
+    def write(service, *entries):
+        log = {"log": {"version": "1.2", "creator": {}, "entries": entries}}
+        (tmp_path / f"{service}.har").write_text(json.dumps(log))
+
+    write("orders", entry("/a", 1), entry("/a", 2), entry("/b", 3))
+    write("users", entry("/u", 1))
+    shelf = Shelf(tmp_path)
+    first = shelf.look()
+    assert ask(ReplayExchange(first, {}), "/a") == 1
+    write("users", entry("/u", 1), entry("/longer", 1))
+    second = shelf.look()
+    assert second["orders"] is first["orders"]
+    assert len(second["users"].unused()) == 2
+    assert ask(ReplayExchange(second, {}), "/a") == 1, "sequences begin again"
+    assert [each.target for each in second["orders"].unused()] == ["/a", "/b"]
+    (tmp_path / "rules.toml").write_text("[match]\nignore_query = ['ts']\n")
+    assert ask(ReplayExchange(shelf.look(), {}), "/a?ts=1") == 1
 
 
 def test_an_address_with_a_path_is_a_part_of_what_was_recorded(replay):

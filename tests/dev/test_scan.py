@@ -1,6 +1,7 @@
 """What looks like a secret is found with its place; what does not is let pass."""
 
 import re
+from base64 import b64encode
 from pathlib import Path
 
 import orjson
@@ -36,6 +37,7 @@ HARMLESS = [
 def entry(text="", *, url="http://s/x", header="", posted=""):
     return {
         "request": {
+            "method": "GET",
             "url": url,
             "headers": [{"name": "X-Note", "value": header}],
             "postData": {"text": posted},
@@ -55,17 +57,39 @@ def test_a_secret_is_found_wherever_it_stands(secret):
         "request.url": entry(url=f"http://s/x?y={secret}"),
     }
     for place, each in places.items():
-        (found,) = findings(each, "log.entries[3]", ())
-        assert (found.where, found.what) == (f"log.entries[3].{place}", SECRETS[secret])
-        assert findings(each, "log.entries[3]", [re.compile(re.escape(secret))]) == []
+        (found,) = findings(each, 3, "", ())
+        assert (found.where, found.what) == (f"log.entries[3] GET /x: {place}", SECRETS[secret])
+        assert findings(each, 3, "", [re.compile(re.escape(secret))]) == []
+
+
+def test_it_is_found_in_a_title_and_a_form_and_behind_base64_too():
+    key = "q9XvB2mL7rT4kW8sD1fG6hJ3zN5cPyRe"
+    form = entry() | {"request": {"method": "POST", "url": "http://s/x", "postData": {
+        "params": [{"name": "note", "value": key}]}}}  # fmt: skip
+    coded = entry()
+    body = b64encode(orjson.dumps({"note": key})).decode()
+    coded["response"]["content"] = {"text": body, "encoding": "base64"}
+    found = [*findings(entry(), 0, f"/web/x?y={key}", ()), *findings(form, 1, "", ())]
+    found += findings(coded, 2, "", ())
+    assert [each.where for each in found] == [
+        "log.entries[0] GET /x: page's title",
+        "log.entries[1] POST /x: request.postData.params.note",
+        "log.entries[2] GET /x: response.content.text at note",
+    ]
+
+
+def test_the_place_does_not_tell_a_secret_that_stands_in_the_path():
+    key = "q9XvB2mL7rT4kW8sD1fG6hJ3zN5cPyRe"
+    (found,) = findings(entry(url=f"http://s/of/{key}"), 0, "", ())
+    assert found.where == "log.entries[0] GET …: request.url"
 
 
 @pytest.mark.parametrize("text", HARMLESS)
 def test_what_is_no_secret_is_let_pass(text):
-    assert findings(entry(text, header=text), "log.entries[0]", ()) == []
+    assert findings(entry(text, header=text), 0, "", ()) == []
 
 
 @pytest.mark.parametrize("file", sorted(RECORDINGS.glob("*.har")), ids=lambda file: file.stem)
 def test_nothing_in_the_shops_recordings_looks_like_one(file):
     entries = orjson.loads(file.read_bytes())["log"]["entries"]
-    assert not [found for each in entries for found in findings(each, file.name, ())]
+    assert not [found for each in entries for found in findings(each, 0, "", ())]

@@ -80,11 +80,17 @@ class Line:
         self._connection = HTTPConnection("127.0.0.1", self.port, timeout=_PATIENCE)
         self.worker = self.ask("/livez").worker
 
-    def ask(self, path: str, session: str = "", method: str = "GET") -> Answer:
+    def ask(
+        self, path: str, session: str = "", method: str = "GET", body: Any = None, key: str = ""
+    ) -> Answer:
         """What a script of the app's own page is answered."""
-        cookie = {"Cookie": f"{COOKIE}={session}"} if session else {}
-        origin = {"Origin": f"http://127.0.0.1:{self.port}"} if method != "GET" else {}
-        self._connection.request(method, path, headers={"X-CSRF": "1", **cookie, **origin})
+        headers = {"X-CSRF": "1"}
+        headers |= {"Cookie": f"{COOKIE}={session}"} if session else {}
+        headers |= {"Origin": f"http://127.0.0.1:{self.port}"} if method != "GET" else {}
+        headers |= {"Content-Type": "application/json"} if body is not None else {}
+        headers |= {"Idempotency-Key": key} if key else {}
+        content = None if body is None else json.dumps(body)
+        self._connection.request(method, path, content, headers)
         reply = self._connection.getresponse()
         headers = {name.lower(): value for name, value in reply.getheaders()}
         return Answer(reply.status, headers, reply.read())

@@ -126,3 +126,19 @@ def test_a_service_that_is_down_is_an_outcome(chain: Chain) -> None:
     assert status == 200
     assert "summary=fallback;reason=unreachable" in headers["bff-calls"]
     assert headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize("server", ["nginx", "gunicorn"])
+def test_a_header_under_another_spelling_is_another_header(chain: Chain, server: str) -> None:
+    """WSGI writes `X-App` and `X_App` the same: one must not get that far (CVE-2025-64484)."""
+    front, stubs, app = chain
+    port = front if server == "nginx" else app
+
+    def came(name: str, value: str) -> set[str | None]:
+        stubs.forget()
+        assert ask(port, "/web/products/p-100042", **{name: f"{value}-{server}"})[0] == 200
+        return {each.header("x-app-version") for each in stubs.requests("recommendations")}
+
+    assert came("X-App-Version", "1") == {f"1-{server}"}
+    assert came("X_App_Version", "2") <= {None}
+    assert came("X_App-Version", "3") <= {None}

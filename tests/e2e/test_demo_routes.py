@@ -65,13 +65,13 @@ def test_other_sites_are_refused(client, services, headers):
     assert put(client, {"state": "down"}, **headers).status_code == 403
     assert services.state()["users"]["state"] == "up"
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    for path in ("/demo/services", "/demo/views"):
+    for path in ("/demo/services", "/demo/unused", "/demo/views"):
         assert client.get(path, base_url=HOST, headers=named).status_code == 403
 
 
 def test_other_machines_are_refused(client):
     far = {"REMOTE_ADDR": "192.0.2.7"}
-    for path in ("/demo/services", "/demo/views"):
+    for path in ("/demo/services", "/demo/unused", "/demo/views"):
         assert client.get(path, base_url=HOST, environ_overrides=far).status_code == 403
 
 

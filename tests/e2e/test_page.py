@@ -116,6 +116,14 @@ def test_any_view_opens_in_the_panel(page: Browser) -> None:
     sees(page, ".explored-news", "orders has no recording of that request")
 
 
+def test_an_answer_that_was_kept_says_so(demo: Demo, page: Browser) -> None:
+    demo.ask("GET", "/web/search?q=lamp")
+    page.click("#links a[href='/web/search?q=lamp']")
+    sees(page, ".explored-news", "complete. It was kept: no service was asked.")
+    sees(page, "#explored .status", "kept, no call")
+    assert page.text("#explored .w-none") == "kept"
+
+
 def test_bad_parameters_are_told_one_by_one(page: Browser) -> None:
     page.click("#links a[href='/web/orders']")
     page.run("document.querySelector('#params input').value = 'many'")

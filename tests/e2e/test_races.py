@@ -28,6 +28,7 @@ from tests.e2e.serving import Answer, Line, Served, served
 WORKERS = 4
 AT_ONCE = 64
 AHEAD = 25  # sessions that are begun before the first of them ends
+YOUNG = 1.25  # seconds for which a token of six is too new to be refreshed for being refused
 USED = 1.05  # seconds after which a session is written for being used: a twentieth of `idle`
 LEAVES_WITHIN = 0.03  # seconds after the others have asked
 LOCK = 5.0  # seconds for which a lock lasts that nobody renews
@@ -129,13 +130,18 @@ def at_once(*tasks: Callable[[], Answer]) -> list[Answer]:
         return list(threads.map(run, tasks))
 
 
+def sleep_until(moment: float) -> None:
+    """Let something get old: processes of the app have the machine's clock."""
+    sleep(max(0.0, moment - monotonic()))
+
+
 def asking(line: Line, session: str) -> Callable[[], Answer]:
     return lambda: line.ask("/web/me", session)
 
 
 def leaving(line: Line, session: str, after: float) -> Callable[[], Answer]:
     def leave() -> Answer:
-        sleep(after)
+        sleep(after)  # somewhere in the race, which is what the test is about
         return line.ask("/auth/logout", session, "POST")
 
     return leave
@@ -159,9 +165,10 @@ def test_two_people_at_once_each_get_their_own_tokens(site: Site) -> None:
     """While the one's token is stale, and the other's refused: each is refreshed, and once."""
     people = [("ada", "grace")[at % 2] for at in range(AT_ONCE)]
     with site.app.lines(AT_ONCE // WORKERS) as lines:
-        sessions = {"grace": site.sign_in("grace", lasts=6), "ada": site.sign_in("ada")}
+        grace, born = site.sign_in("grace", lasts=6), monotonic()
+        sessions = {"grace": grace, "ada": site.sign_in("ada")}
         site.users.refused, site.users.refusals = "access:grace:", 0
-        sleep(1.3)  # a fifth of its life: a newer one is not refreshed for being refused
+        sleep_until(born + YOUNG)
         everybody = zip(chain(*lines.values()), people, strict=True)
         answers = at_once(*(asking(line, sessions[who]) for line, who in everybody))
     assert {answer.status for answer in answers} == {200}
@@ -186,7 +193,7 @@ def test_who_signs_out_while_requests_are_answered_stays_signed_out(
         ask, leave = ([pair[index] for pair in lines.values()] for index in (0, 1))
         for _ in range(0, rounds, AHEAD):
             for number, session, born in [site.begin() for _ in range(AHEAD)]:
-                sleep(max(0.0, born + USED - monotonic()))
+                sleep_until(born + USED)
                 out = leaving(dice.choice(leave), session, dice.random() * LEAVES_WITHIN)
                 left, *answers = at_once(out, *(asking(line, session) for line in ask))
                 assert left.status == 200

@@ -8,14 +8,16 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from bff.dev.virtual import VirtualClock
 from bff.engine.answer import Answer
 from bff.engine.conduct import Run, conduct
+from bff.engine.machinery import Machinery
 from bff.engine.plan import Plan
 from bff.errors import BadReply, TimedOut, Unreachable
 from bff.model.exchange import Deadline, Reply, Request
 from bff.upstream.exchange import Completion
 from tests.random_plans import CAREFUL, asked, calls, guards, planned, reply, value_for
-from tests.simulation import Played, SimulatedClock, SimulatedEffects, SimulatedExchange, Started
+from tests.simulation import Played, SimulatedEffects, SimulatedExchange, Started
 
 DEADLINE = 1.0
 QUICK = settings(
@@ -45,7 +47,7 @@ class Conductor(RuleBasedStateMachine):
     @initialize(declared=calls())
     def begin(self, declared: dict[str, Any]) -> None:
         self.plan = planned(declared, CAREFUL)
-        self.clock = SimulatedClock()
+        self.clock = VirtualClock()
         self.exchange = SimulatedExchange(self.clock)
         self.effects = SimulatedEffects(self.clock, latency=None)
         self.completed: set[int] = set()
@@ -57,10 +59,7 @@ class Conductor(RuleBasedStateMachine):
             self.plan,
             asked(),
             Deadline(DEADLINE),
-            self.exchange,
-            self.effects,
-            self.clock,
-            self.guards,
+            Machinery(self.exchange, self.effects, self.clock, self.guards),
             self.mailbox,
         )
         self.run.begin()
@@ -241,12 +240,18 @@ TestConductor.settings = QUICK
 
 
 def test_a_redirect_that_comes_too_late_is_not_followed():
-    clock = SimulatedClock()
+    clock = VirtualClock()
     exchange = SimulatedExchange(clock)
     plan = planned({"c0": {"get": "moving:/c0", "timeout": "400ms", "optional": True}})
     effects = SimulatedEffects(clock, latency=None)
     mailbox = clock.mailbox()
-    run = Run(plan, asked(), Deadline(DEADLINE), exchange, effects, clock, guards(clock), mailbox)
+    run = Run(
+        plan,
+        asked(),
+        Deadline(DEADLINE),
+        Machinery(exchange, effects, clock, guards(clock)),
+        mailbox,
+    )
     run.begin()
     clock.advance(0.4)
     run.receive(Completion(1, Reply(302, (("location", "/elsewhere"),), b"")))
@@ -259,7 +264,7 @@ def test_a_redirect_that_comes_too_late_is_not_followed():
 
 def answered(plan: Plan, latencies: list[float], broken: set[str]) -> Answer:
     """Run a plan; the n-th request started takes the n-th latency."""
-    clock = SimulatedClock()
+    clock = VirtualClock()
     numbers = iter(range(10_000))
 
     def script(request: Request) -> Played:
@@ -271,7 +276,9 @@ def answered(plan: Plan, latencies: list[float], broken: set[str]) -> Answer:
 
     exchange = SimulatedExchange(clock, script)
     effects = SimulatedEffects(clock, latencies[-1])
-    answer = conduct(plan, asked(), Deadline(DEADLINE), exchange, effects, clock, guards(clock))
+    answer = conduct(
+        plan, asked(), Deadline(DEADLINE), Machinery(exchange, effects, clock, guards(clock))
+    )
     assert clock.now() <= DEADLINE
     return answer
 

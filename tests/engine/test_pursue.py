@@ -9,13 +9,17 @@ import pytest
 from bff.declare.check import check_config
 from bff.declare.config import assemble
 from bff.declare.load import parse
+from bff.dev.virtual import VirtualClock
 from bff.engine.answer import Asked
 from bff.engine.conduct import conduct
+from bff.engine.keeper import keeper_of
+from bff.engine.machinery import Machinery
 from bff.errors import TimedOut, Unreachable
 from bff.model.exchange import Deadline, Reply
 from bff.upstream.guard import Guards
+from tests.kept import Wall, memory_only
 from tests.random_plans import asked
-from tests.simulation import Played, SimulatedClock, SimulatedEffects, SimulatedExchange
+from tests.simulation import Played, SimulatedEffects, SimulatedExchange
 
 WELL, BUSY = Reply(200, (("content-type", "application/json"),), b"1"), Reply(503, (), b"")
 REFUSED = Unreachable("refused", "connect")
@@ -39,17 +43,18 @@ class Bench:
         nodes = [parse(orjson.dumps(each).decode(), "made.yaml", {}) for each in (root, view)]
         checked = check_config(assemble(nodes[0], {"all": nodes[1]}, {}))
         self.plan = checked.plans["all"]["web"]
-        self.clock = SimulatedClock()
+        self.clock = VirtualClock()
         self.guards = Guards(checked.config.services, 32, self.clock, lambda: dice)
         self.exchange = SimulatedExchange(self.clock, script)
 
-    def ask(self, left=10.0):
+    def ask(self, left=10.0, cache=None):
         """The outcome of one answer."""
-        effects = SimulatedEffects(self.clock, None)
-        deadline = Deadline(self.clock.now() + left)
-        answer = conduct(
-            self.plan, asked(), deadline, self.exchange, effects, self.clock, self.guards
-        )
+        exchange, clock, guards = self.exchange, self.clock, self.guards
+        effects = SimulatedEffects(clock, None)
+        deadline = Deadline(clock.now() + left)
+        keeper = keeper_of(cache, exchange, effects, clock, guards) if cache else None
+        machinery = Machinery(exchange, effects, clock, guards, keeper)
+        answer = conduct(self.plan, asked(), deadline, machinery)
         seen = self.guards["s"].seen()
         assert (seen.in_flight, seen.waiting, seen.extra) == (0, 0, 0)
         return answer.outcomes["call"]
@@ -126,6 +131,25 @@ def test_another_address_is_tried(bench):
     assert len(made.sent) == 11
 
 
+@pytest.mark.parametrize("turn", [0, 1])
+def test_another_address_is_tried_for_what_is_kept_too(bench, turn):
+    urls = ["http://one.test", "http://two.test"]
+    call = {"cache": {"ttl": "1h"}}
+    service = {"url": urls, "retry": {"first": "10ms"}}
+    made = bench((0, BUSY), (0, WELL), service=service, call=call)
+    guard = made.guards["s"]
+    spend = guard.spend
+
+    def others_ask_meanwhile():
+        for _ in range(turn):
+            guard.admit().settle(WELL)
+        return spend()
+
+    guard.spend = others_ask_meanwhile
+    assert made.ask(cache=memory_only(Wall())).kind == "ok"
+    assert {each.what.url for each in made.exchange.started} == set(urls)
+
+
 def test_a_hedge_goes_to_another_address(bench):
     urls = ["http://one.test", "http://two.test"]
     made = bench((0, None), (10, WELL), service={"url": urls, "hedge": "50ms"})
@@ -196,7 +220,9 @@ def test_the_budget_bounds_what_is_sent_again_at_once(bench):
     scope = asked()
     scope.scope["params"]["ids"] = [str(number) for number in range(40)]
     effects = SimulatedEffects(made.clock, None)
-    conduct(made.plan, scope, Deadline(9.0), made.exchange, effects, made.clock, made.guards)
+    conduct(
+        made.plan, scope, Deadline(9.0), Machinery(made.exchange, effects, made.clock, made.guards)
+    )
     again = [each.at for each in made.exchange.started if each.at > 0]
     # 20 % of those under way, never fewer than three; each that ends makes fewer
     assert 3 <= len(again) <= 8
@@ -213,7 +239,7 @@ def test_what_waits_for_a_place_past_its_time_has_met_the_limit(bench):
     scope.scope["params"]["ids"] = ["a", "b"]
     effects = SimulatedEffects(made.clock, None)
     answer = conduct(
-        made.plan, scope, Deadline(9.0), made.exchange, effects, made.clock, made.guards
+        made.plan, scope, Deadline(9.0), Machinery(made.exchange, effects, made.clock, made.guards)
     )
     outcome = answer.outcomes["call"]
     assert (outcome.reason, outcome.failed, outcome.of) == ("limit", 1, 2)
@@ -234,7 +260,12 @@ def test_an_error_of_the_machine_gives_everything_back(bench):
     mailbox.get = breaks
     made.clock.mailbox = lambda: mailbox
     with pytest.raises(BrokenError):
-        conduct(made.plan, asked(), Deadline(9.0), made.exchange, effects, made.clock, made.guards)
+        conduct(
+            made.plan,
+            asked(),
+            Deadline(9.0),
+            Machinery(made.exchange, effects, made.clock, made.guards),
+        )
     seen = made.guards["s"].seen()
     assert (seen.in_flight, seen.extra) == (0, 0)
 
@@ -261,7 +292,7 @@ def test_a_client_that_has_gone_is_not_worked_for_unless_something_is_written(be
     gone = Asked(scope.scope, {}, scope.principal, gone=lambda: made.clock.now() > 0.3)
     effects = SimulatedEffects(made.clock, None)
     answer = conduct(
-        made.plan, gone, Deadline(9.0), made.exchange, effects, made.clock, made.guards
+        made.plan, gone, Deadline(9.0), Machinery(made.exchange, effects, made.clock, made.guards)
     )
     if method == "post":
         assert answer.outcomes["call"].kind == "ok"

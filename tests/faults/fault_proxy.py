@@ -4,7 +4,6 @@ import gzip
 import socket
 import struct
 import threading
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from random import Random
@@ -22,6 +21,7 @@ class FaultProxy:
 
     def __init__(self, name: str = "a", delay: float = 0.0) -> None:
         self.fault = ""
+        self.times: int | None = None
         self.delay = delay
         self.served = 0
         self._body = _BODY % name.encode()
@@ -34,8 +34,12 @@ class FaultProxy:
         self._threads = [threading.Thread(target=self._accept, args=(self._listener,), daemon=True)]
         self._threads[0].start()
 
-    def set(self, fault: str) -> None:
-        """Have this happen from now on, on connections that are open too."""
+    def set(self, fault: str, times: int | None = None) -> None:
+        """Have this happen from now on, on connections that are open too.
+
+        Args:
+            times: to how many requests; to all of them if not given.
+        """
         if fault == "refused" and self._listener:
             listener, self._listener = self._listener, None
             with suppress(OSError):
@@ -47,7 +51,8 @@ class FaultProxy:
             thread = threading.Thread(target=self._accept, args=(self._listener,), daemon=True)
             self._threads.append(thread)
             thread.start()
-        self.fault = fault
+        with self._lock:
+            self.fault, self.times = fault, times
 
     def stop(self) -> None:
         """Close everything."""
@@ -74,12 +79,23 @@ class FaultProxy:
     def _serve(self, sock: socket.socket) -> None:
         with suppress(OSError), sock:
             while self._request(sock):
-                with self._lock:
-                    self.served += 1
-                if not (FAULTS[self.fault] if self.fault else _well)(self, sock):
+                if not self._play()(self, sock):
                     break
         with self._lock:
             self._open.discard(sock)
+
+    def _play(self) -> "Play":
+        """What becomes of the request that has just come."""
+        with self._lock:
+            self.served += 1
+            fault = self.fault
+            if self.times is not None:
+                self.times -= 1
+                if self.times <= 0:
+                    self.fault, self.times = "", None
+        if fault == "refused":  # it had come before the connection was cut
+            return _reset_before
+        return FAULTS[fault] if fault else _well
 
     def _request(self, sock: socket.socket) -> bool:
         """Read one request without a body."""
@@ -126,9 +142,9 @@ def _reset_before(_proxy: FaultProxy, sock: socket.socket) -> bool:
     return _reset(sock)
 
 
-def _reset_mid_body(_proxy: FaultProxy, sock: socket.socket) -> bool:
+def _reset_mid_body(proxy: FaultProxy, sock: socket.socket) -> bool:
     sock.sendall(_OK + b'Content-Length: 1000\r\n\r\n{"items": [')
-    time.sleep(0.01)  # so that it is read before the reset discards it
+    proxy.pause(0.01)  # time to read it; nothing says when it was, and no test depends on it
     return _reset(sock)
 
 

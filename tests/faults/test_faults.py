@@ -114,7 +114,9 @@ def test_all_services_at_once(app: Deployed, bad: FaultProxy, good: FaultProxy) 
         for proxy in (bad, good):
             proxy.set("")
     assert {answer.status for answer in answers} == {504}
-    assert percentile(answers, 0.99) <= 2.0 + SLACK
+    p99 = percentile(answers, 0.99)
+    print(f"all at once: p99 {p99 * 1000:.0f} ms of 2000 ms")
+    assert p99 <= 2.0 + SLACK
     until("an answer that is well", lambda: app.ask("/web/partial").status == 200)
     until(f"what was held: {before}", lambda: returned(before, app.held()))
 

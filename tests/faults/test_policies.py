@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.deployed import Deployed, ask, deployed, percentile, until
+from tests.faults.deployed import Deployed, ask, deployed, percentile, returned, until
 from tests.faults.fault_proxy import FaultProxy
 
 HERE = Path(__file__).parent
@@ -46,7 +46,7 @@ def app(
 ) -> Iterator[Deployed]:
     at = {name: each.url for name, each in proxies.items()}
     services = f"""
-  retried: {{url: '{at["retried"]}', retry: {{retries: 2, first: 300ms, most: 300ms}}}}
+  retried: {{url: '{at["retried"]}', retry: {{retries: 9, first: 100ms, most: 100ms}}}}
   broken: {{url: '{at["broken"]}', timeout: 300ms, breaker: {{of: 5, open: 1s, probes: 2}}}}
   hedged: {{url: '{at["hedged"]}', timeout: 3s, hedge: 100ms}}
   spread:
@@ -67,18 +67,29 @@ def app(
         yield service
 
 
-@pytest.mark.parametrize("fault", ["busy", "refused", "reset_before"])
+@pytest.mark.parametrize("fault", ["busy", "reset_before"])
 def test_a_short_failure_is_not_seen_by_anybody(
     app: Deployed, proxies: dict[str, FaultProxy], fault: str
 ) -> None:
-    proxies["retried"].set(fault)
+    proxies["retried"].set(fault, times=2)
+    served = proxies["retried"].served
+    assert {answer.status for answer in app.many("/web/retried", 2)} == {200}
+    assert proxies["retried"].served == served + 4
+
+
+def test_a_service_that_is_away_for_a_moment_is_not_missed_by_anybody(
+    app: Deployed, proxies: dict[str, FaultProxy]
+) -> None:
+    def waits_to_be_sent_again() -> int:
+        seen = app.operators("/upstreams")["retried"]
+        return int(seen["extra"])
+
+    proxies["retried"].set("refused")
     with ThreadPoolExecutor(2) as pool:
         asked = [pool.submit(app.ask, "/web/retried") for _ in range(2)]
-        time.sleep(0.02)  # the time that the failure lasts; both waits are likely to be longer
+        until("an attempt to fail", waits_to_be_sent_again)
         proxies["retried"].set("")
-        answers = [each.result() for each in asked]
-    assert sum(answer.status == 200 for answer in answers) >= 1
-    assert {answer.status for answer in answers} <= {200, 502}
+        assert {each.result().status for each in asked} == {200}
 
 
 def test_a_breaker_opens_tells_operators_and_closes(
@@ -123,8 +134,12 @@ def test_an_address_that_fails_costs_nobody_an_answer_and_is_left_out(
     app: Deployed, proxies: dict[str, FaultProxy]
 ) -> None:
     one, two = proxies["one"], proxies["two"]
+    app.many("/web/spread", 16)  # every thread has started
+    one.served = two.served = 0
+    before = app.held()
     one.set("error")
-    answers = app.many("/web/spread", 60, at_once=4)
+    answers = app.many("/web/spread", 60, at_once=3)  # as many as may always be sent again at once
+    print(f"one of two fails: p99 {percentile(answers, 0.99) * 1000:.0f} ms")
     assert Counter(answer.status for answer in answers) == {200: 60}
     assert {answer.json["from"] for answer in answers} == {"two"}
     assert one.served < 20, "it was left out"
@@ -133,23 +148,29 @@ def test_an_address_that_fails_costs_nobody_an_answer_and_is_left_out(
     assert seen[one.url]["ejected"]
     one.set("")
     until("it to be asked again", lambda: app.ask("/web/spread").json["from"] == "one")
+    until(f"what was held: {before}", lambda: returned(before, app.held()))
 
 
 def test_a_service_that_moves_is_found(
     app: Deployed, proxies: dict[str, FaultProxy], names: Path
 ) -> None:
-    assert {each.json["from"] for each in app.many("/web/moved", 8, at_once=4)} == {"old"}
+    assert {each.json["from"] for each in app.many("/web/moved", 16)} == {"old"}
+    before = app.held()
     names.write_text(json.dumps({"moving.test": ["127.0.0.1", proxies["new"].port]}))
     began = time.monotonic()
+    answers = []
     while time.monotonic() - began < 0.7:
-        assert app.ask("/web/moved").status == 200
+        answers.append(app.ask("/web/moved"))
+    assert {each.status for each in answers} == {200}
+    print(f"a service moves: p99 {percentile(answers, 0.99) * 1000:.0f} ms")
     assert {each.json["from"] for each in app.many("/web/moved", 8, at_once=4)} == {"new"}
+    until(f"what was held: {before}", lambda: returned(before, app.held()))
 
 
 def test_a_slow_service_does_not_slow_who_does_not_use_it(
     app: Deployed, proxies: dict[str, FaultProxy]
 ) -> None:
-    proxies["slow"].delay = 1.0
+    proxies["slow"].delay = 2.0
     stop = threading.Event()
     slow: list[int] = []
 
@@ -167,7 +188,7 @@ def test_a_slow_service_does_not_slow_who_does_not_use_it(
         thread.join(10)
     assert {answer.status for answer in answers} == {200}
     print(f"beside a slow service: p95 {percentile(answers, 0.95) * 1000:.0f} ms")
-    assert percentile(answers, 0.95) < 0.5
+    assert percentile(answers, 0.95) < 1.0, "half of what the slow one takes"
     assert set(slow) == {200, 503}
 
 

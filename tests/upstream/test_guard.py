@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from bff.dev.virtual import VirtualClock
 from bff.errors import Cancelled, CircuitOpen, TimedOut, Unreachable
 from bff.model.exchange import Reply
 from bff.model.policy import Break, Eject
@@ -13,7 +14,6 @@ from bff.model.source import Place
 from bff.observe.events import AddressChanged
 from bff.upstream.exchange import Completion, SystemClock
 from bff.upstream.guard import Guard, Guards, Permit
-from tests.simulation import SimulatedClock
 
 SERVICE = Service("s", Place("t"), "http://one.test", 2.0, 1000)
 TWO = replace(SERVICE, others=("http://two.test",))
@@ -23,7 +23,7 @@ GONE = Unreachable("refused", "connect")
 
 @pytest.fixture
 def clock():
-    return SimulatedClock()
+    return VirtualClock()
 
 
 @pytest.fixture
@@ -178,6 +178,8 @@ def test_one_that_fails_in_a_row_is_left_out_for_a_while(guarding, clock, heard)
         permit = guard.admit()
         guard.settle(permit, GONE if permit.url == "http://one.test" else WELL)
     assert heard == [AddressChanged("s", "http://one.test", "ejected")]
+    counted = {url: each["ejections"] for url, each in guard.seen().addresses.items()}
+    assert counted == {"http://one.test": 1, "http://two.test": 0}
     assert {guard.admit().url for _ in range(4)} == {"http://two.test"}
     clock.advance(10.0)
     assert {guard.admit().url for _ in range(4)} == {"http://one.test", "http://two.test"}
@@ -199,9 +201,26 @@ def test_the_budget_is_a_share_of_what_is_under_way(guarding):
     guard = guarding(limit=50)
     for _ in range(50):
         guard.admit()
-    assert sum(guard.spend() for _ in range(100)) == 12  # 20 % of 50, and of themselves
-    guard.give_back(12)
+    assert sum(guard.spend() for _ in range(100)) == 10
+    guard.give_back(10)
     assert guard.seen().extra == 0
+
+
+def test_no_more_than_a_fifth_of_what_is_out_was_sent_again(guarding):
+    """Those that are out count among the requests once, and not once more as retries."""
+    guard = guarding(limit=200)
+    permits = [guard.admit() for _ in range(80)]
+    again = 0
+    while guard.spend():
+        again += 1
+        permits.append(guard.admit())
+    assert again == 19
+    assert again / guard.seen().in_flight <= 0.2
+
+
+def test_a_service_that_is_seldom_asked_has_a_few_all_the_same(guarding):
+    guard = guarding(limit=50)
+    assert sum(guard.spend() for _ in range(9)) == 3
 
 
 # -- threads -----------------------------------------------------------------------------------

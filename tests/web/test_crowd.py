@@ -156,6 +156,45 @@ def test_a_crowd_takes_one_place_of_a_service_that_has_one(shop, gate):
     assert gate.asked == 1
 
 
+OTHER = CALL.replace("/c", "/other").replace("/of", "/else")
+
+
+@pytest.mark.parametrize(
+    ("limit", "time"), [("{calls: 1, wait: 20ms}", "5s"), ("1", "300ms")], ids=["wait", "timeout"]
+)
+def test_a_full_service_is_waited_for_no_longer_than_was_said(shop, gate, limit, time):
+    """Kept or not: who finds no place has met the limit, and holds a thread no longer."""
+    place = shop(
+        CALL % ("20s", ""),
+        OTHER.replace("timeout: 5s", f"timeout: {time}") % ("20s", ""),
+        service=f", limit: {limit}",
+    )
+    threads, answers = crowd(place, "/web/c", 1)
+    until(lambda: gate.asked)
+    begun = monotonic()
+    refused = place.get("/web/other")
+    assert monotonic() - begun < 2
+    assert (refused.status_code, refused.json["reason"]) == (503, "limit")
+    gate.open.set()
+    joined(threads)
+    assert answers[0].status_code == 200
+    again = place.get("/web/other")
+    assert (again.status_code, again.json) == (200, {"n": 2})
+    assert gate.asked == 2, "what met the limit was not sent behind the answer"
+
+
+def test_a_crowd_that_finds_no_place_is_told_so(shop, gate):
+    place = shop(CALL % ("20s", ""), OTHER % ("20s", ""), service=", limit: {calls: 1, wait: 20ms}")
+    first, _ = crowd(place, "/web/c", 1)
+    until(lambda: gate.asked)
+    threads, answers = crowd(place, "/web/other", 20)
+    joined(threads)
+    assert {(each.status_code, each.json["reason"]) for each in answers} == {(503, "limit")}
+    gate.open.set()
+    joined(first)
+    assert gate.asked == 1
+
+
 def test_a_failed_flight_counts_once_for_the_breaker(shop, gate):
     """Of five failures in the window one is too few; counted for each waiter, it were enough."""
     place = shop(CALL % ("20s", ""), service=", breaker: {failures: 50%, of: 5, open: 10s}")

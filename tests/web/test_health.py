@@ -119,4 +119,10 @@ def test_operators_see_how_services_stand(site):
     seen = ask(shop.app.wsgi_app, "/upstreams", MANAGED).json["users"]
     (address,) = seen.pop("addresses").values()
     assert seen == {"in_flight": 0, "waiting": 0, "extra": 0, "extra_refused": 0}
-    assert address == {"state": "closed", "opened": 0, "ejected": False, "outstanding": 0}
+    assert address == {
+        "state": "closed",
+        "opened": 0,
+        "ejected": False,
+        "ejections": 0,
+        "outstanding": 0,
+    }

@@ -5,6 +5,7 @@ import logging
 import pytest
 
 from bff.dev.stub import StubReply
+from tests.web.conftest import HOST
 
 VIEW = """
 get: /home/{id}
@@ -55,6 +56,14 @@ def test_head_is_get_without_a_body(shop):
     reply = shop.get("/web/home/1", method="HEAD")
     assert (reply.status_code, reply.data) == (200, b"")
     assert reply.headers["BFF-Calls"] == "call=ok"
+
+
+@pytest.mark.parametrize(("query", "status"), [("q=\xff", 400), ("q=\xc3\xa4", 200), ("", 200)])
+def test_bytes_of_a_query_that_are_no_text_are_refused(shop, query, status):
+    raw = {"QUERY_STRING": query}  # as WSGI has it: bytes as Latin-1
+    reply = shop.app.test_client().get("/web/home/1", environ_overrides=raw, headers={"Host": HOST})
+    assert reply.status_code == status
+    assert len(shop.stubs.requests()) == (status == 200)
 
 
 def test_nobody_signed_in_is_401_and_nothing_is_sent(site):

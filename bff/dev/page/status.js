@@ -3,8 +3,8 @@
 import { because, degraded, isProblem, isSignedOut, verdict } from "./answer.js";
 import { bytes, el, milliseconds, svg } from "./dom.js";
 
-const NAMES = {
-  0: "no answer", 200: "OK", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 429: "Too Many Requests",
+export const NAMES = {
+  0: "no answer", 200: "OK", 201: "Created", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 409: "Conflict", 422: "Unprocessable Content", 429: "Too Many Requests",
   500: "Internal Server Error", 502: "Bad Gateway", 503: "Service Unavailable", 504: "Gateway Timeout",
 };
 const MOST = 40;
@@ -13,7 +13,7 @@ export function statusLine(answer) {
   const how = verdict(answer);
   const count = answer.calls.length;
   const words = {
-    complete: count === 1 ? "complete, 1 call" : `complete, ${count} calls`,
+    complete: answer.kept ? "kept, no call" : count === 1 ? "complete, 1 call" : `complete, ${count} calls`,
     partial: `partial, ${degraded(answer).length} of ${count} calls degraded`,
     locked: "nobody is signed in",
     problem: "problem",
@@ -59,7 +59,7 @@ export function sentence(name, answer, plan) {
     return `${name}, ${answer.status} ${NAMES[answer.status] ?? ""}: ${why}.`;
   }
   const bad = degraded(answer);
-  if (!bad.length) return `${name}: complete.`;
+  if (!bad.length) return `${name}: complete.${answer.kept ? " It was kept: no service was asked." : ""}`;
   const each = bad.map((call) =>
     `${call.name} ${call.outcome === "fallback" ? "is on its fallback" : "failed and is left out"}, because ${because(call, service(call))}`);
   return `${name}, partial: ${each.join("; ")}.`;

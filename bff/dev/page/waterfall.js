@@ -16,7 +16,7 @@ export function axis(longest) {
 // at, or null.
 export function waterfall(answer, plan, { end, ticks }, key, point = () => {}) {
   const limited = answer.calls.some((call) => limit(call, plan?.calls[call.name]) <= end);
-  const rows = answer.calls.map((call) => row(call, plan?.calls[call.name], end, `${key}/${call.name}`, point));
+  const rows = answer.calls.map((call) => row(call, plan?.calls[call.name], end, `${key}/${call.name}`, point, answer.kept ? "kept" : "not made"));
   return el("div", { class: "waterfall" },
     el("div", { class: "w-axis" },
       plan && el("span", { class: "w-deadline" }, `deadline ${milliseconds(plan.timeout_ms)}`),
@@ -33,7 +33,7 @@ function tickLabel(tick, end) {
   return label;
 }
 
-function row(call, declared, end, key, point) {
+function row(call, declared, end, key, point, none) {
   const track = el("span", { class: "w-track" });
   const made = call.start !== null && call.dur !== null;
   if (made) {
@@ -48,7 +48,7 @@ function row(call, declared, end, key, point) {
       track.append(mark);
     }
   } else {
-    track.append(el("span", { class: "w-none" }, "not made"));
+    track.append(el("span", { class: "w-none" }, none));
   }
   const item = el("li", {
     class: `w-row is-${call.reason === "cancelled" ? "skipped" : call.outcome}`,

@@ -25,7 +25,7 @@ _LATENCY = {
 
 
 class Recorder:
-    """Collects the exchanges of one service; a request that it has already is not kept twice."""
+    """Collects the exchanges of one service; a read that it has already is not kept twice."""
 
     def __init__(self, service: str) -> None:
         self._service = service
@@ -39,28 +39,47 @@ class Recorder:
         encoded = urlencode(asked, doseq=True, safe=",")
         target = path + ("?" + encoded if encoded else "")
         if target not in self._entries:
-            self._entries[target] = self._entry(target, asked, body, status)
+            self._entries[target] = self._entry("GET", target, asked, body, status)
+
+    def again(self, path: str, *, body: object) -> None:
+        """Record one more reply to a GET, which comes after those that are recorded already."""
+        key = f"{path} {len(self._entries)}"
+        self._entries[key] = self._entry("GET", path, {}, body, 200)
+
+    def write(self, method: str, path: str, sent: object, *, body: object, status: int) -> None:
+        """Record a write and its JSON reply; None as what is sent or as the reply is no body."""
+        text = None if sent is None else json.dumps(sent, ensure_ascii=False)
+        key = f"{method} {path} {text}"
+        self._entries[key] = self._entry(method, path, {}, body, status, text)
 
     def missing(self, path: str, query: Query | None = None, *, detail: str) -> None:
         """Record a GET that is answered with 404."""
         self.get(path, query, body={"title": "Not Found", "detail": detail}, status=404)
 
-    def write(self, directory: Path) -> None:
+    def save(self, directory: Path) -> None:
         """Write `{service}.har`, in the order in which the exchanges were recorded."""
         creator = {"name": "config/recordings/generate.py", "version": "1"}
         log = {"version": "1.2", "creator": creator, "entries": list(self._entries.values())}
         text = json.dumps({"log": log}, ensure_ascii=False, indent=1)
         (directory / f"{self._service}.har").write_text(text + "\n", encoding="utf-8")
 
-    def _entry(self, target: str, asked: Query, body: object, status: int) -> Json:
-        text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+    def _entry(
+        self,
+        method: str,
+        target: str,
+        asked: Query,
+        body: object,
+        status: int,
+        sent: str | None = None,
+    ) -> Json:
+        text = "" if body is None else json.dumps(body, ensure_ascii=False, separators=(",", ":"))
         timings = self._timings(target)
         started = TODAY + timedelta(milliseconds=150 * len(self._entries))
         return {
             "startedDateTime": started.isoformat(timespec="milliseconds"),
             "time": round(sum(timings.values()), 1),
             "request": {
-                "method": "GET",
+                "method": method,
                 "url": f"http://{self._service}.shop.internal{target}",
                 "httpVersion": "HTTP/1.1",
                 "cookies": [],
@@ -70,8 +89,9 @@ class Recorder:
                     for key, value in asked.items()
                     for one in (value if isinstance(value, list) else [value])
                 ],
+                **({"postData": {"mimeType": "application/json", "text": sent}} if sent else {}),
                 "headersSize": -1,
-                "bodySize": 0,
+                "bodySize": len((sent or "").encode()),
             },
             "response": self._response(text, status),
             "cache": {},

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from shop.carts import CARTS, record_carts
 from shop.dice import Dice
 from shop.har import Recorder
 from shop.orders import make_orders, make_tracking
@@ -85,6 +86,7 @@ def _orders(shop: Shop, to: Recorder) -> None:
         to.missing(f"/orders/{order_id}", detail=f"No order {order_id}.")
     for shipment_id, tracking in shop.tracking.items():
         to.get(f"/shipments/{shipment_id}", body=tracking)
+    record_carts(shop.products, shop.users, to)
 
 
 def _order_pages(to: Recorder, sub: str, status: str | None, orders: list[Json]) -> None:
@@ -117,11 +119,17 @@ def _catalog(shop: Shop, to: Recorder) -> None:
     for product in shop.products.values():
         _cards(shop, to, shop.similar_to(product)[:4])
     record_searches(list(shop.products.values()), shop.categories, to)
+    _cart_cards(shop, to)
 
 
 def _cards(shop: Shop, to: Recorder, ids: list[str]) -> None:
     cards = [card(shop.products[product_id]) for product_id in ids]
     to.get("/products", {"ids": ",".join(ids), "fields": "card"}, body={"items": cards})
+
+
+def _cart_cards(shop: Shop, to: Recorder) -> None:
+    for ids in CARTS.values():
+        _cards(shop, to, list(ids))
 
 
 def _batches(orders: list[Json]) -> list[list[str]]:

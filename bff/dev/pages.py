@@ -1,0 +1,92 @@
+"""The pages of recordings: what a client asked of a view, and what each service answered."""
+
+from codecs import BOM_UTF8
+from dataclasses import dataclass, field
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import orjson
+
+from bff.dev.bodies import digest_of
+from bff.dev.har import Json
+from bff.dev.recording import read_recording
+
+# They differ each time, and say nothing of what was answered.
+_VOLATILE: Final = frozenset(
+    {"date", "age", "expires", "server-timing", "x-request-id", "traceparent", "connection"}
+    | {"x-runtime", "x-response-time", "keep-alive", "set-cookie", "via", "x-trace-id"}
+)
+
+
+@dataclass
+class Page:
+    """The part of a page that is in one service's file.
+
+    Args:
+        title: what the client asked for; empty for entries that belong to no page.
+        name: the page's id, the same in all files; empty where it has none yet.
+        started: when the page was asked for, the same in all files.
+    """
+
+    title: str
+    name: str
+    started: str
+    entries: list[Json] = field(default_factory=list)
+
+    @cached_property
+    def requests(self) -> tuple[str, ...]:
+        """What makes two parts the same part at two times."""
+        return tuple(sorted(map(_request_key, self.entries)))
+
+    @cached_property
+    def replies(self) -> tuple[str, ...]:
+        """What tells whether anything was answered otherwise."""
+        return tuple(sorted(_request_key(each) + _reply_key(each) for each in self.entries))
+
+
+def read_pages(file: Path) -> list[Page]:
+    """The pages of one file, as they are written; what belongs to none is a page of its own.
+
+    Raises:
+        RecordingError: the file cannot be read.
+    """
+    read_recording(file)  # says what is wrong with it
+    log = orjson.loads(file.read_bytes().removeprefix(BOM_UTF8))["log"]
+    pages = {
+        each["id"]: Page(each.get("title", ""), each["id"], each.get("startedDateTime", ""))
+        for each in log.get("pages") or []
+        if "id" in each
+    }
+    loose: list[Page] = []
+    for entry in log["entries"]:
+        page = pages.get(entry.get("pageref", ""))
+        if page:
+            page.entries.append(entry)
+        else:
+            loose.append(Page("", "", entry.get("startedDateTime", ""), [entry]))
+    return [*pages.values(), *loose]
+
+
+def _request_key(entry: Json) -> str:
+    request = entry["request"]
+    url = urlsplit(request["url"])
+    body = (request.get("postData") or {}).get("text", "")
+    return _digest([request["method"], url.path, url.query, body])
+
+
+def _reply_key(entry: Json) -> str:
+    response = entry["response"]
+    headers = sorted(
+        (each["name"].lower(), each["value"])
+        for each in response.get("headers", ())
+        if each["name"].lower() not in _VOLATILE
+    )
+    body = digest_of(response["content"])
+    return _digest([response["status"], headers, body, bool(entry.get("cache"))])
+
+
+def _digest(what: Any) -> str:
+    return sha256(orjson.dumps(what)).hexdigest()[:16]
