@@ -51,18 +51,13 @@ _FEW: Final = 12  # words that are worth listing in a hint
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong with a configuration, where it is, and what may mend it.
-
-    Args:
-        warning: it can be served all the same.
-        unsafe: in development only: `bff serve` refuses it.
-    """
+    """One thing wrong with a configuration, where it is, and what may mend it."""
 
     place: Place
     message: str
     hint: str = ""
     warning: bool = False
-    unsafe: bool = False
+    unsafe: bool = False  # a warning for development, an error for `bff serve`
 
     def __str__(self) -> str:
         kind = "warning" if self.warning else "error"
