@@ -279,6 +279,19 @@ def test_what_is_not_used_is_a_warning(folder, more, message):
     assert message in problem.message
 
 
+@pytest.mark.parametrize(
+    ("call", "warned"),
+    [
+        ("get: users:/x, cache: {ttl: 1m}, hedge: 50ms", True),
+        ("get: users:/x, cache: {ttl: 1m}, hedge: none", False),
+        ("get: users:/x, hedge: 50ms", False),
+    ],
+)
+def test_a_hedge_of_what_is_kept_is_a_warning(folder, call, warned):
+    found = folder.check(home=f"{VIEW}  user: {{{call}}}\nshape: user\n").warnings
+    assert ("so its `hedge` is never sent" in told(found)) == warned
+
+
 def test_the_names_of_a_query_are_as_they_are_written(folder):
     query = "{true: a, NO: b, 0x10: c, null: d}"
     home = f"{VIEW}  user: {{get: users:/x, query: {query}}}\nshape: user\n"
