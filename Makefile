@@ -1,6 +1,6 @@
 # Every target sets up what it needs, by .ci/bootstrap, and does so once.
 .DEFAULT_GOAL := help
-.PHONY: docs help demo test test-all soak check bench lock clean packages
+.PHONY: docs help demo stack test test-all soak check bench lock clean packages
 
 PORT ?= 8080
 PYTHON ?=
@@ -13,6 +13,10 @@ help: ## Say what can be made
 # make hands SIGTERM to the process it started: `exec`, so that this is bff and not a shell.
 demo: .venv/.run ## Serve the shop on http://127.0.0.1:8080 (PORT=... for another port)
 	@exec .venv/bin/bff demo --port $(PORT)
+
+stack: ## Serve the shop as it is deployed on https://localhost:8443: what compose.yaml says, as processes
+	@.ci/bootstrap stack
+	@exec .venv/bin/python -m stack
 
 test: .venv/.dev packages ## Run the tests
 	.venv/bin/python -m pytest -n auto -m "not large"

@@ -1,8 +1,7 @@
 """What is kept, under load: a person's page beside a bare route, and a public one behind nginx."""
 
 import os
-import re
-import shutil
+import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -119,26 +118,21 @@ def _session(state: Path) -> str:
 
 def _nginx(folder: Path, port: int, app: int) -> list[str]:
     """The shipped nginx, without limits, for whoever runs this."""
-    (folder / "conf.d").mkdir(parents=True)
-    values = dict(
-        line.split("=", 1)
-        for line in (ROOT / "nginx/defaults.env").read_text().splitlines()
-        if not line.startswith("#")
-    )
-    values |= {"BFF_NGINX_LISTEN": f"127.0.0.1:{port}", "BFF_NGINX_UPSTREAM": f"127.0.0.1:{app}"}
-    values |= {"BFF_NGINX_RATE": "1000000r/s", "BFF_NGINX_BURST": "1000000"}
-    values |= {"BFF_NGINX_CONNECTIONS": "10000", "BFF_NGINX_CACHE": str(folder / "kept")}
-    template = (ROOT / "nginx/templates/bff.conf.template").read_text()
-    text = re.sub(r"\$\{(BFF_\w+)\}", lambda found: values[found[1]], template)
-    text = text.replace("/dev/stdout", str(folder / "access.log"))
-    (folder / "conf.d/bff.conf").write_text(text)
+    values = {
+        "BFF_NGINX_LISTEN": f"127.0.0.1:{port}",
+        "BFF_NGINX_UPSTREAM": f"127.0.0.1:{app}",
+        "BFF_NGINX_RATE": "1000000r/s",
+        "BFF_NGINX_BURST": "1000000",
+        "BFF_NGINX_CONNECTIONS": "10000",
+        "BFF_NGINX_STATE": str(folder / "state"),
+        "BFF_NGINX_ACCESS_LOG": str(folder / "access.log"),
+    }
+    script = [str(ROOT / "nginx/render"), str(folder)]
+    subprocess.run(script, env=os.environ | values, check=True)  # noqa: S603 - it is ours
     edge = 'map $path_only $bff_edge { default off; "~^/web/offers$" edge; }\n'
-    temporary = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    paths = "".join(f"{name}_temp_path {folder}/{name};\n" for name in temporary)
-    (folder / "conf.d/own.conf").write_text(edge + paths)
-    shutil.copy(ROOT / "nginx/nginx.conf", folder)
-    here = f"pid {folder}/pid; daemon off;" + ("user root;" if os.geteuid() == 0 else "")
-    return [find("nginx"), "-p", str(folder), "-c", str(folder / "nginx.conf"), "-g", here]
+    (folder / "edge.conf").write_text(edge)
+    ours = ["-g", "user root;"] if os.geteuid() == 0 else []
+    return [find("nginx"), "-e", "stderr", "-p", str(folder), "-c", f"{folder}/nginx.conf", *ours]
 
 
 def _answer(each: Kept) -> bytes:

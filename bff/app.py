@@ -25,6 +25,7 @@ from bff.web.authenticate import Authenticator
 from bff.web.batch import batch_routes
 from bff.web.cache_admin import CacheAdmin
 from bff.web.cors import cors
+from bff.web.engine import Engine
 from bff.web.events import EventStreams
 from bff.web.gate import guard
 from bff.web.health import Management, health_routes
@@ -32,7 +33,8 @@ from bff.web.problem import handle_errors
 from bff.web.relay import relay_routes
 from bff.web.sessions import session_routes
 from bff.web.sign_in import sign_in_routes
-from bff.web.views import Engine, view_routes
+from bff.web.stream import stream_routes
+from bff.web.views import view_routes
 from bff.web.websocket import websocket_routes
 
 
@@ -80,7 +82,7 @@ def create_app(
     guards = Guards(config.services, places, clock, dice, watcher)
     sign_in = open_sign_in(config, settings.state, now, audit, cache, development=development)
     bearer = open_bearer(config, now, development=development)
-    effects = effects or open_effects(config.services, sign_in, cache, settings.pool)
+    effects = effects or open_effects(config, sign_in, cache, settings.pool)
     engine = Engine(
         exchange=exchange,
         effects=effects,
@@ -94,6 +96,7 @@ def create_app(
         timing=timing,
         keeper=keeper_of(cache, exchange, effects, clock, guards, hits) if cache else None,
         once=Once(sign_in.sessions.store, sign_in.seal, now),
+        seal=sign_in.seal,
     )
     checks = {"upstream": exchange.unready, "stopping": drain.begun}
     if config.providers:
@@ -112,9 +115,12 @@ def create_app(
     session_routes(app, sign_in)
     view_routes(app, checked.plans, config.frontends, engine)
     streams = EventStreams(max(1, int(settings.threads * config.streams)), sign_in.sessions.goes_on)
-    batch_routes(app, config.frontends, checked.plans, exchange, clock, settings.threads)
+    batch_routes(
+        app, config.frontends, checked.plans, exchange, clock, config.services, settings.threads
+    )
     websocket_routes(app, config.relays, config.frontends, engine)
     carrier = exchange if isinstance(exchange, Carrier) else NoCarrier()
+    stream_routes(app, checked.plans, config.frontends, engine, carrier, streams)
     relay_routes(app, config.relays, config.frontends, engine, carrier, streams)
     port, reports = settings.management_port, {"/upstreams": guards.seen}
     managed = Management(app.wsgi_app, port, checks, notes, reports, CacheAdmin(cache))

@@ -1,6 +1,6 @@
 """The larger parts of the app, each opened from what is declared of it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from secrets import token_urlsafe
 
@@ -18,7 +18,7 @@ from bff.cache.levels import Cache, Look, Write
 from bff.cache.open import open_cache
 from bff.declare.check import Checked
 from bff.declare.settings import Settings
-from bff.model.service import Service
+from bff.model.relay import called_by
 from bff.model.view import Config
 from bff.observe.events import AuditListener
 from bff.upstream.effects import Performer, PoolEffects
@@ -50,8 +50,10 @@ def open_sign_in(
     takers = [each for each in config.frontends.values() if "session" in each.access]
     known = any(each.access for each in config.frontends.values())
     writes = known and any(view.method != "GET" for view in config.views)
-    # all processes must open what any of them has sealed: sessions, and answers to keys
-    own = rules.secrets or (kept_secret(state) if takers or writes else token_urlsafe(),)
+    turned = any(call.pages and call.pages.param for view in config.views for call in view.calls)
+    # all processes must open what any of them has sealed: sessions, answers to keys, cursors
+    kept = takers or writes or turned
+    own = rules.secrets or (kept_secret(state) if kept else token_urlsafe(),)
     seal = Seal(own)
     store = open_store(rules.store, state / "sessions.db", now)
     sessions = Sessions(store, seal, rules, now)
@@ -78,15 +80,15 @@ def open_bearer(config: Config, now: Callable[[], float], *, development: bool) 
     return Bearer(issuers, Http, now, development=development) if issuers else None
 
 
-def open_effects(
-    services: Mapping[str, Service], parts: SignIn, cache: Cache | None, threads: int
-) -> Effects:
+def open_effects(config: Config, parts: SignIn, cache: Cache | None, threads: int) -> Effects:
     """The threads on which tokens are got, and what is kept is read and written.
 
     Args:
         threads: how many at most.
     """
     refresher = Refresher(parts.sessions, parts.providers, parts.audit)
+    bearing = [called_by(each, config.services) for each in config.relays]
+    services = {**config.services, **{each.name: each for each in bearing}}
     tokens = TokenKeeper(services, parts.providers, parts.sessions, parts.seal, refresher)
     performers: dict[type, Performer] = {Credentials: tokens.perform}
     performers |= {Look: cache.look, Write: cache.write} if cache else {}

@@ -9,6 +9,7 @@ imported here too, so that replacing it on disk changes nothing before a restart
 
 import math
 import os
+import resource
 import shutil
 import signal
 import sys
@@ -49,10 +50,17 @@ workers = _settings.workers
 threads = _settings.threads
 # Idle kept-alive connections count too, so this must be far more than can work at once.
 worker_connections = max(1000, 8 * threads)
+# Each of them is a descriptor, as is each connection to a service; the rest is for files.
+_DESCRIPTORS = worker_connections + 2 * _settings.pool + 256
+# Whatever a library leaks ends with its process, and not all processes end at once. One that ends
+# takes no more connections, and answers those that it has.
+max_requests = _settings.max_requests
+max_requests_jitter = max_requests // 10
 # Longer than nginx keeps an idle connection (60 s), so that it is nginx that closes it: otherwise
 # it sends a request into a connection that is just going away.
 keepalive = 75
-# A view ends by its own deadline; this is for a worker that is stuck altogether.
+# A view ends by its own deadline; this is for a worker that is stuck altogether. It is more where a
+# view may take longer: see _allow_for_deadlines.
 timeout = 30
 
 # What nginx sends on; what is longer it has refused.
@@ -80,6 +88,10 @@ def on_starting(server: Arbiter) -> None:
     except ConfigError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(2)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < _DESCRIPTORS:
+        enough = _DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _DESCRIPTORS)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (enough, hard))
     # what workers keep they share, so that what one invalidates the others keep no longer
     if "BFF_CACHE_FOLDER" not in os.environ:
         os.environ["BFF_CACHE_FOLDER"] = mkdtemp(prefix="bff-cache-")
@@ -135,11 +147,14 @@ def _take(server: Arbiter) -> None:
 
 
 def _allow_for_deadlines(server: Arbiter) -> None:
-    """Let a stopping worker finish the slowest view: gunicorn's own default knows none of them."""
+    """Let a worker finish the slowest view before it is stopped, or taken for stuck."""
     longest = max(
         (view.timeout for view in snapshot.current(_settings.config).config.views), default=0.0
     )
-    server.cfg.set("graceful_timeout", math.ceil(longest) + 5)
+    slowest = math.ceil(longest) + 5
+    server.cfg.set("graceful_timeout", slowest)
+    server.cfg.set("timeout", max(timeout, slowest))
+    server.timeout = server.cfg.timeout  # read from there before this file is asked
 
 
 def _rehearsed() -> str:

@@ -66,8 +66,7 @@ class Once:
             lease: seconds after which whoever has the turn is taken to have crashed.
 
         Raises:
-            KeyReused: it was the key of something else.
-            UnderWay: somebody has the turn.
+            Refused: with 422 it was the key of something else, with 409 somebody has the turn.
             StoreAway: nobody can say.
         """
         name = f"once:{sha256(orjson.dumps(list(whose))).hexdigest()}"

@@ -11,7 +11,15 @@ from bff.cli.configured import checked, config_option
 if TYPE_CHECKING:
     from bff.declare.check import Checked
 
-# The headers are all that goes on: neither the session's cookie nor anybody's token.
+# A regular expression of nginx's is not asked where this is: what is the app's stays the app's.
+_APP = """\
+location = {path} {{
+    include app.proxy; # or nginx would redirect it to the one below
+}}
+location ^~ {path}/ {{
+    include app.proxy;
+}}"""
+# The session's cookie and anybody's token stay here.
 _WEBSOCKET = """\
 location = {path} {{
     limit_req zone=requests burst=${{BFF_NGINX_BURST}} nodelay;
@@ -24,6 +32,10 @@ location = {path} {{
     proxy_set_header Upgrade $http_upgrade;
     proxy_set_header Host $proxy_host;
     proxy_set_header X-Request-Id $request_id;
+    proxy_set_header X-Forwarded-For $remote_addr;
+    proxy_set_header X-Forwarded-Proto $bff_scheme;
+    proxy_set_header X-Forwarded-Host $http_host;
+    proxy_set_header Forwarded "";
     proxy_set_header BFF-Subject $bff_subject;
     proxy_set_header Cookie "";
     proxy_set_header Authorization "";
@@ -36,27 +48,28 @@ location = {path} {{
 @config_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for a program.")
 @click.option("--edge", is_flag=True, help="Print what nginx may keep, as a map of its own.")
-@click.option("--websockets", is_flag=True, help="Print how nginx relays WebSockets.")
-def command(config: Path, *, as_json: bool, edge: bool, websockets: bool) -> None:
+@click.option("--locations", is_flag=True, help="Print which paths nginx leaves to the app.")
+def command(config: Path, *, as_json: bool, edge: bool, locations: bool) -> None:
     """List the routes of a configuration.
 
     With --edge, only views that are kept and proven to be the same for everybody: the shipped
-    nginx keeps those, and no others. With --websockets, a location of nginx's for each relay of
-    WebSockets, which asks this app who may open one.
+    nginx keeps those, and no others. With --locations, the locations of nginx's that are not the
+    single-page app's: one for each frontend, and one for each relay of WebSockets, which nginx
+    carries and asks this app who may open one.
 
     \b
     Examples:
       bff routes
       bff routes --json
       bff routes --edge > nginx/templates/edge.conf.template
-      bff routes --websockets > nginx/templates/websockets.locations.template
+      bff routes --locations > nginx/templates/app.locations.template
     """  # noqa: D301 - \b is click's: keep these lines as they are
     found = checked(config)
     if edge:
         _print_edge(found)
         return
-    if websockets:
-        _print_websockets(found)
+    if locations:
+        _print_locations(found)
         return
     rows = [
         {
@@ -115,11 +128,13 @@ def _print_edge(found: "Checked") -> None:
     click.echo("}")
 
 
-def _print_websockets(found: "Checked") -> None:
-    """Locations of nginx's: whoever may open a WebSocket is passed on to its service."""
+def _print_locations(found: "Checked") -> None:
+    """Locations of nginx's: what the app answers, and the WebSockets that it says may be opened."""
     from bff.web.websocket import PREFIX
 
-    click.echo("# What nginx relays itself: written by `bff routes --websockets`.")
+    click.echo("# What is not the single-page app's: written by `bff routes --locations`.")
+    for path in ["/auth", *(f"/{name}" for name in sorted(found.config.frontends))]:
+        click.echo(_APP.format(path=path))
     for relay in found.config.relays:
         for frontend in relay.frontends if relay.stream == "websocket" else ():
             url = found.config.services[relay.service].url

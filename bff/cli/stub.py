@@ -28,6 +28,13 @@ if TYPE_CHECKING:
     "--port", "ports", multiple=True, metavar="SERVICE=N", help="A fixed port; else a free one."
 )
 @click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    metavar="ADDRESS",
+    help="Where they listen; 0.0.0.0 in a container.",
+)
+@click.option(
     "--latency",
     default="recorded",
     show_default=True,
@@ -44,13 +51,14 @@ if TYPE_CHECKING:
 def command(
     recordings: Path,
     ports: tuple[str, ...],
+    host: str,
     latency: str,
     faults: tuple[str, ...],
     control_port: int | None,
     *,
     as_json: bool,
 ) -> None:
-    """Answer for the services from recordings, on loopback ports.
+    """Answer for the services from recordings, each on a port of its own.
 
     Of several replies to one request each comes once, in the order of the recording, and the last
     from then on. What is not recorded is answered 501, with what comes nearest. A file `live.py`
@@ -80,7 +88,7 @@ def command(
         takes = read_latency(latency)
         tapes = tapes_of(recordings, watch=bar)
         answerers = answerers_of(recordings, tapes, takes)
-        services = StubServices(answerers, _read_ports(ports), control_port=control_port)
+        services = StubServices(answerers, _read_ports(ports), control_port=control_port, host=host)
         with services:
             for service, fault in read_faults(faults, tapes).items():
                 services.set(service, fault=fault)

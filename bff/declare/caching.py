@@ -92,7 +92,7 @@ VIEW_CACHE: Final = Reader(_of_a_view, _TABLE.schema)
 
 def _url(node: Node) -> str:
     url: str = text("", "where the cache is").read(node)
-    if not _STORE.fullmatch(url):
+    if url and not _STORE.fullmatch(url):  # nothing: a reference to what is not set
         hint = "memory, file:/path, redis://host:6379/0, redis+sentinel://… or redis+cluster://…"
         raise wrong(node.place, f"`{node.written}` is no store", hint)
     return url

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from bff.declare.caching import CACHE
 from bff.declare.load import Node
+from bff.declare.pages import PAGES, check_pages
 from bff.declare.policy import HEDGE, RETRY
 from bff.declare.read import (
     CONSTANT,
@@ -111,11 +112,16 @@ CALL_KEYS: Final = {
     "after": Key(list_of(source("a call's name"), or_one=True), "Calls that end before it.", ()),
     "each": Key(EACH, "A list, or names bound to lists: the call runs once per item."),
     "max": Key(integer(1, 10_000), "Items that `each` may select; 100 if not said.", 100),
-    "over": Key(one_of("error", "truncate"), "What more items than `max` are.", "error"),
+    "over": Key(
+        one_of("error", "truncate"),
+        "What is more than `max`, or than `gather` of pages.",
+        "error",
+    ),
     "batch": Key(
         table(lambda place, values: (place, values), BATCH_KEYS, "a batch"),
         "Folds the items of `each` into few requests.",
     ),
+    "pages": Key(PAGES, "How the pages of its list follow each other, and what is read of them."),
     "into": Key(NAME, "The field of each item that its result is attached as."),
     "replace": Key(FLAG, "Whether `into` may replace a field of the item.", default=False),
     "path": Key(source(), "The part of the reply that counts."),
@@ -208,8 +214,8 @@ def _call(place: Place, values: dict[str, Any]) -> Call:
     else:
         what = "a batch" if batch else "a call"
         method, service, path = _request(place_of_request, asked, what)
-    statuses = values["status"]
-    return Call(
+    statuses, pages = values["status"], values.get("pages")
+    call = Call(
         name="",
         place=place,
         service=service,
@@ -238,9 +244,12 @@ def _call(place: Place, values: dict[str, Any]) -> Call:
         cache=values.get("cache"),
         retry=values.get("retry"),
         hedge=values.get("hedge"),
+        pages=replace(pages, truncate=values["over"] == "truncate") if pages else None,
         **_body(place_of_request, asked),
         **_rung(place, values),
     )
+    check_pages(call, values)
+    return call
 
 
 _CALL: Final = table(_call, CALL_KEYS, "a call")

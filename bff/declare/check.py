@@ -225,7 +225,11 @@ def _with_values(
     """Fallbacks and `status` values: what raises is an error, what is silently null a warning."""
     if call.each:
         return  # they are what single items get; the list itself is always there
-    values = [(f"status {status}", value) for status, value in call.statuses.items()]
+    turned = call.pages is not None and bool(call.pages.param)
+    values = [
+        (f"status {status}", {"items": value, "next": None} if turned else value)
+        for status, value in call.statuses.items()
+    ]
     if call.rung == "fallback":
         values.append(("its fallback", call.fallback))
     for what, value in values:

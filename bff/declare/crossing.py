@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator
 
-from bff.declare.views import path_variables
+from bff.declare.route import path_variables
 from bff.errors import Problem, did_you_mean
 from bff.model.view import Config, Frontend, View
 
@@ -56,11 +56,22 @@ def refreshed(views: Collection[View]) -> Iterator[Problem]:
             if other is None:
                 yield Problem(view.place, f"no view `{name}`", did_you_mean(name, known))
                 continue
-            if other.method != "GET":
-                yield Problem(view.place, f"`{name}` is a {other.method}: only a get is refreshed")
+            yield from _not_along(view, other)
             for frontend in sorted(set(view.frontends) - set(other.frontends)):
                 yield Problem(view.place, f"`{frontend}` does not have the view `{name}`")
             for param in other.params:
                 if param.required and param.default is None and param.name not in own:
                     message = f"`{name}` needs `{param.name}`, which this view does not have"
                     yield Problem(view.place, message)
+
+
+def _not_along(view: View, other: View) -> Iterator[Problem]:
+    """Why a view can be no part of another one's answer."""
+    name = other.name
+    if other.stream:
+        yield Problem(view.place, f"`{name}` is a stream: it cannot come along")
+    if other.method != "GET":
+        yield Problem(view.place, f"`{name}` is a {other.method}: only a get is refreshed")
+    if any(call.pages and call.pages.param for call in other.calls):
+        message = f"`{name}` is turned page by page: it cannot come along"
+        yield Problem(view.place, message, "gather its pages: `pages: {…, gather: 5}`")

@@ -198,24 +198,29 @@ class _Converter:
 
     def _found(self, reference: str, place: Place) -> str:
         if reference.startswith("file:"):
-            try:
-                return Path(reference.removeprefix("file:")).read_text().strip()
-            except (OSError, ValueError) as error:
-                reason = getattr(error, "strerror", None) or "it is not text"
-                self._problem(place, f"`${{{reference}}}` cannot be read: {reason}")
-                return ""
+            return self._read(reference, reference.removeprefix("file:"), place)
         found = _NAME.fullmatch(reference)
         if not found:
             hint = "`${NAME}`, `${NAME:-default}` or `${file:/path}`"
             self._problem(place, f"`${{{reference}}}` is no reference", hint)
             return ""
         name, default = found.groups()
+        if not self._environ.get(name) and (path := self._environ.get(f"{name}_FILE")):
+            return self._read(f"{name}_FILE", path, place)
         value = self._environ.get(name) or default
         if value is None:
             hint = f"set it, or give a default: `${{{name}:-…}}`"
             self._problem(place, f"the environment has no {name}", hint)
             return ""
         return value
+
+    def _read(self, reference: str, path: str, place: Place) -> str:
+        try:
+            return Path(path).read_text().strip()
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or "it is not text"
+            self._problem(place, f"`${{{reference}}}` cannot be read: {reason}")
+            return ""
 
     def _problem(self, place: Place, message: str, hint: str = "") -> None:
         self.problems.append(Problem(place, message, hint))

@@ -52,10 +52,15 @@ class PythonView:
         """The view that was read from `node`, with its function."""
         if view.shape is not None or view.shapes or view.shape_with:
             raise wrong(view.place, "a view in Python returns its answer: it has no shape")
+        if view.stream:
+            raise wrong(view.place, "a view in Python returns its answer: it is no stream")
         if view.omit_null or view.require_any or isinstance(view.answer, str):
             message = "`omit_null`, `require_any` and the status of a call are for shapes"
             raise wrong(view.place, message, "do it in the function")
         own = self._declared
+        if own.given and any(call.pages and call.pages.param for call in view.calls):
+            message = "a call whose pages a client turns is one list: it cannot be given values"
+            raise wrong(view.place, message, "gather its pages: `pages: {…, gather: 5}`")
         taken = RESERVED | {"null"} | {call.name for call in view.calls}
         for name in sorted(own.given & taken):
             raise wrong(view.place, f"`{name}` cannot be given: the name has a meaning")

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from bff.auth.cookies import is_own_cookie
 from bff.declare.access import REQUIREMENT
+from bff.declare.credentials import CREDENTIALS
 from bff.declare.load import Node
 from bff.declare.read import (
     DURATION,
@@ -24,6 +25,7 @@ from bff.declare.read import (
 from bff.declare.words import FORWARDED_HEADER, FRONTEND_NAME, REPLY_HEADER
 from bff.errors import Problem, did_you_mean
 from bff.model.relay import Relay, StandIn
+from bff.model.service import OF_THE_CALLER, Bearing
 from bff.model.source import Place, Source
 from bff.model.view import Config, View
 
@@ -102,6 +104,7 @@ RELAY_KEYS: Final = {
         "How a browser shows that a page of ours asks; by X-CSRF if not said.",
         "header",
     ),
+    "credentials": Key(CREDENTIALS, "Whose credentials it brings; the service's if not said."),
     "forward": Key(list_of(FORWARDED_HEADER), "Headers of the client, besides the usual.", ()),
     "respond": Key(list_of(REPLY_HEADER), "Headers of the reply, besides the usual.", ()),
     "cookies": Key(
@@ -148,6 +151,10 @@ def _relay(name: str, place: Place, values: dict[str, Any], frontends: tuple[str
         raise wrong(place, "a stream has no fallback: clients come again by themselves")
     if stream == "websocket" and path.partition("{")[1]:
         raise wrong(place, "a relay of WebSockets is one path, without names")
+    if stream == "websocket" and "credentials" in values:
+        raise wrong(place, "nginx carries WebSockets, and it has no credentials for a service")
+    if "credentials" in values:
+        values["credentials"] = Bearing(**values["credentials"])
     return Relay(
         name=name,
         place=place,
@@ -174,6 +181,7 @@ def relay_problems(config: Config, views: Collection[View]) -> Iterator[Problem]
         if relay.service not in config.services:
             hint = did_you_mean(relay.service, config.services)
             yield Problem(relay.place, f"no service `{relay.service}`", hint)
+        yield from _credentials(config, relay)
         for name in relay.frontends:
             frontend = config.frontends.get(name)
             if frontend is None:
@@ -184,11 +192,30 @@ def relay_problems(config: Config, views: Collection[View]) -> Iterator[Problem]
             if not asks and (relay.require or relay.access == "signed_in"):
                 message = f"nobody is asked who they are at `{name}`, and the relay wants to know"
                 yield Problem(relay.place, message, f"see `access` of {frontend.place}")
+            own = relay.credentials
+            if own and own.credentials in OF_THE_CALLER and not asks:
+                message = f"nobody is asked who they are at `{name}`: there are no credentials of"
+                hint = "credentials of our own: `none`, `basic`, `api_key` or `client`"
+                yield Problem(relay.place, f"{message} theirs", hint)
             for other, route, what in seen:
                 if other == name and _meet(relay.path, route):
                     message = f"the relay `/{name}{relay.path}` and {what} have paths in common"
                     yield Problem(relay.place, message)
             seen.append((name, relay.path, f"the relay `{relay.name}`"))
+
+
+def _credentials(config: Config, relay: Relay) -> Iterator[Problem]:
+    """Tokens are made by providers that are declared."""
+    own = relay.credentials
+    if own is None or own.credentials not in {"exchange", "client"}:
+        return
+    name = own.grant.provider
+    if name and name not in config.providers:
+        hint = did_you_mean(name, config.providers)
+        yield Problem(relay.place, f"`{relay.name}` asks an unknown provider `{name}`", hint)
+    elif not config.providers:
+        message = f"`{relay.name}` asks for a token, and no provider is declared that makes one"
+        yield Problem(relay.place, message, "`providers` in bff.yaml")
 
 
 def _meet(one: str, other: str) -> bool:

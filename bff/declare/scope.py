@@ -25,6 +25,7 @@ _CLAIMS: Final = ("session", "claims")
 _TOKEN: Final = "session (credentials of "  # noqa: S105 - the beginning of an input's name
 _SERVICES: Final = ("services",)
 _EVERYTHING: Final = frozenset({("session",), _SERVICES})
+_CURSORS: Final = "session (a cursor is one person's)"
 _ALWAYS_NEW: Final = frozenset({"uuid", "now"})
 
 
@@ -80,7 +81,7 @@ def scope_of(plan: Plan) -> Scope:
     others: set[str] = set()
     for name in plan.nodes:
         found |= _inputs(plan, name)
-        others |= _credentials(plan, name)
+        others |= _credentials(plan, name) | _cursors(plan, name)
     return _scope(found, others)
 
 
@@ -159,6 +160,8 @@ def _remedy(inputs: list[str]) -> str:
 
 
 def _shown(name: str) -> str:
+    if name == _CURSORS:
+        return "the cursor of one person"
     return "the person's credentials" if name.startswith(_TOKEN) else name
 
 
@@ -195,6 +198,12 @@ def _credentials(plan: Plan, name: str) -> set[str]:
     service = plan.nodes[name].compiled.service
     personal = service.credentials in OF_THE_CALLER
     return {f"{_TOKEN}{service.name})"} if personal else set()
+
+
+def _cursors(plan: Plan, name: str) -> set[str]:
+    """What of who asks reaches an answer by a cursor in it: it is of no use to anybody else."""
+    pages = plan.nodes[name].compiled.call.pages
+    return {_CURSORS} if pages and pages.param and plan.view.access != "public" else set()
 
 
 def _scope(found: set[Path], others: set[str]) -> Scope:

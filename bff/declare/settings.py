@@ -6,15 +6,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Self
 
+from bff.declare.cores import cores
 from bff.errors import ConfigError, Problem
 from bff.model.source import Place
 
 _MOST_PORT: Final = 65535
+_MOST_POOL: Final = 4096
+_LEAST_WORKERS: Final = 2  # so that one serves while another is replaced
+_EACH_THREAD: Final = 4  # calls that a view has out at once, by and large
 
 
 def _state_folder() -> Path:
     """Where programs of this user keep what outlives them (XDG Base Directory)."""
     return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state") / "bff"
+
+
+def _workers() -> int:
+    return max(_LEAST_WORKERS, cores())
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,22 +33,24 @@ class Settings:
         config: BFF_CONFIG, the folder that holds bff.yaml.
         bind: BFF_BIND, where clients are answered.
         management_bind: BFF_MANAGEMENT_BIND, where operators are; empty for nowhere.
-        workers: BFF_WORKERS, processes.
+        workers: BFF_WORKERS, processes: Python uses one processor in each.
         threads: BFF_THREADS, requests answered at once in each process.
         pool: BFF_POOL, upstream requests in flight at once in each process.
         cache_folder: BFF_CACHE_FOLDER, where files of the cache are kept if no store is declared.
         state: BFF_STATE, the folder of the sessions that are not in Redis.
+        max_requests: BFF_MAX_REQUESTS, requests after which a process is replaced; 0 for never.
         drain: BFF_DRAIN, seconds between saying that it is not ready and taking no more requests.
     """
 
     config: Path = Path("config")
     bind: str = "127.0.0.1:8000"
     management_bind: str | None = "127.0.0.1:9090"
-    workers: int = 2
+    workers: int = field(default_factory=_workers)
     threads: int = 16
     pool: int = 64
     cache_folder: str = ""
     state: Path = field(default_factory=_state_folder)
+    max_requests: int = 100_000
     drain: int = 0
 
     @classmethod
@@ -60,6 +70,8 @@ class Settings:
             problems.append(Problem(Place("environment"), message))
             return default
 
+        threads = number("BFF_THREADS", 16, 1024)
+
         def address(name: str, default: str) -> str:
             text = environ.get(name, default)
             port = text.rpartition(":")[2]
@@ -74,11 +86,12 @@ class Settings:
             config=Path(environ.get("BFF_CONFIG", "config")),
             bind=address("BFF_BIND", "127.0.0.1:8000"),
             management_bind=address("BFF_MANAGEMENT_BIND", "127.0.0.1:9090") or None,
-            workers=number("BFF_WORKERS", 2, 256),
-            threads=number("BFF_THREADS", 16, 1024),
-            pool=number("BFF_POOL", 64, 4096),
+            workers=number("BFF_WORKERS", _workers(), 256),
+            threads=threads,
+            pool=number("BFF_POOL", min(_MOST_POOL, _EACH_THREAD * threads), _MOST_POOL),
             cache_folder=environ.get("BFF_CACHE_FOLDER", ""),
             state=Path(environ.get("BFF_STATE") or _state_folder()),
+            max_requests=number("BFF_MAX_REQUESTS", 100_000, 10**9, least=0),
             drain=number("BFF_DRAIN", 0, 300, least=0),
         )
         if not problems and _port(settings.bind) == settings.management_port:

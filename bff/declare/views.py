@@ -1,7 +1,6 @@
 """Views, one a file."""
 
 import math
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -12,6 +11,7 @@ from bff.declare.body_schema import SCHEMA
 from bff.declare.caching import VIEW_CACHE
 from bff.declare.calls import call_reader
 from bff.declare.load import Node
+from bff.declare.pages import check_params_of_pages
 from bff.declare.params import PARAM
 from bff.declare.read import (
     DURATION,
@@ -30,6 +30,8 @@ from bff.declare.read import (
     text,
     wrong,
 )
+from bff.declare.route import ROUTE, path_variables
+from bff.declare.stream import STREAM_KEYS, check_stream
 from bff.declare.words import FRONTEND_NAME, NAME
 from bff.engine.names import RESERVED
 from bff.model.source import Place, Source
@@ -38,37 +40,12 @@ from bff.model.view import Call, Param, Refusal, View
 VIEW_METHODS: Final = ("get", "post", "put", "patch", "delete")
 _MAX_BODY: Final = 1024 * 1024
 _LONE: Final = "call"
-_SEGMENT: Final = re.compile(r"\{([a-z][a-z0-9_]*)\}|[A-Za-z0-9._~-]+")
 _TAKEN: Final = RESERVED | {"shape", "item", "null", "true", "false"}
 _RESERVE: Final = 0.05  # enough to shape and encode a large answer
 _SHARE: Final = 0.1
 _TIMEOUT: Final = 5.0
 _MAX_CALLS: Final = 200
 _MAX_BYTES: Final = 32 * 1024 * 1024
-
-
-def _route(node: Node) -> Source:
-    written: Source = source("a route").read(node)
-    segments = written.text.removeprefix("/").split("/")
-    if not written.text.startswith("/") or not all(map(_SEGMENT.fullmatch, segments)):
-        hint = "such as `/orders/{id}`: each segment is text or one name in braces"
-        raise wrong(node.place, f"`{written.shown}` is no route", hint)
-    if {".", ".."} & set(segments):
-        raise wrong(node.place, f"the route `{written.shown}` has a dot segment")
-    variables = path_variables(written.text)
-    if len(set(variables)) < len(variables):
-        raise wrong(node.place, f"the route `{written.shown}` names a variable twice")
-    return written
-
-
-def path_variables(route: str) -> list[str]:
-    """The names in braces of a route, in order."""
-    return [
-        found[1] for each in route.split("/") if (found := _SEGMENT.fullmatch(each)) and found[1]
-    ]
-
-
-ROUTE: Final = Reader(_route, {"type": "string"})
 
 
 def _day(node: Node) -> int:
@@ -141,6 +118,7 @@ def view_keys(shared: Mapping[str, Node]) -> dict[str, Key]:
         "invalidates": Key(
             list_of(source("a tag")), "Tags of what is no longer true once it has written.", ()
         ),
+        **STREAM_KEYS,
         "sparse": Key(FLAG, "Whether `?fields=` may ask for less of it.", default=False),
         "refresh": Key(list_of(NAME), "Views that come along with the answer, read anew.", ()),
         "idempotency": Key(
@@ -182,13 +160,15 @@ def _view(name: str, place: Place, values: dict[str, Any], frontends: Mapping[st
     if "shape_with" in values and ("shape" in values or values["shapes"]):
         raise wrong(place, "an answer has a shape or is made by `shape_with`, not both")
     _check_method(place, methods[0], values)
-    return View(
+    calls, params = _calls(place, values), _params(route, values["params"])
+    check_params_of_pages(calls, params, methods[0], sparse=values["sparse"])
+    view = View(
         name=name,
         place=place,
         path=route.text,
         frontends=own,
-        calls=_calls(place, values),
-        params=_params(route, values["params"]),
+        calls=calls,
+        params=params,
         access=values.get("access"),
         require=values.get("require"),
         csrf=values["csrf"],
@@ -215,7 +195,10 @@ def _view(name: str, place: Place, values: dict[str, Any], frontends: Mapping[st
         refresh=values["refresh"],
         sparse=values["sparse"],
         idempotency=values["idempotency"],
+        **{name: values[name] for name in STREAM_KEYS if name in values},
     )
+    check_stream(view, values)
+    return view
 
 
 def _check_method(place: Place, method: str, values: dict[str, Any]) -> None:

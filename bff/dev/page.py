@@ -165,16 +165,18 @@ def _asked(stub: str | None, method: str, path: str, body: bytes | None = None) 
 
 
 def _told(checked: Checked) -> dict[str, Any]:
-    """Every view that can be asked with GET, and every service."""
+    """Every view, those that write for themselves, and every service."""
     plans = [each for by_frontend in checked.plans.values() for each in by_frontend.values()]
-    asked = [each for each in plans if each.view.method == "GET"]
+    asked = [each for each in plans if not each.view.stream]
+    told = [_view(each, checked.config.frontends[each.frontend]) for each in asked]
     files = {each.view.name: each.view.place.file for each in asked}
     return {
         "services": {
             name: {"timeout_ms": round(each.timeout * 1000)}
             for name, each in checked.config.services.items()
         },
-        "views": [_view(each, checked.config.frontends[each.frontend]) for each in asked],
+        "views": [each for each in told if each["method"] == "GET"],
+        "writes": [each for each in told if each["method"] != "GET"],
         "providers": list(checked.config.providers),
         "idle_seconds": checked.config.session.idle,
         "declared": {name: _declared(Path(file)) for name, file in files.items()},
@@ -193,6 +195,7 @@ def _view(plan: Plan, frontend: Frontend) -> dict[str, Any]:
     view = plan.view
     return {
         "name": view.name,
+        "method": view.method,
         "frontend": plan.frontend,
         "route": f"/{plan.frontend}{view.route}",
         "access": view.access_at(frontend),

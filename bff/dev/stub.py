@@ -1,4 +1,4 @@
-"""Stands in for the internal services: real HTTP on loopback ports, from recordings or scripts.
+"""Stands in for the internal services: real HTTP on ports of their own, recorded or scripted.
 
 with StubServices({"users": lambda request: StubReply.json({"id": 7})}) as services:
     httpx.get(services.urls["users"] + "/users/7")
@@ -23,6 +23,7 @@ class StubServices:
         ports: by service; 0, or not named, takes a free one.
         keep: remember every request, for `requests()`.
         control_port: where to serve the control API; 0 takes a free port, None serves none.
+        host: the address that services listen on; the control API is on loopback always.
     """
 
     def __init__(
@@ -32,12 +33,13 @@ class StubServices:
         *,
         keep: bool = False,
         control_port: int | None = None,
+        host: str = "127.0.0.1",
     ) -> None:
         wanted = ports or {}
         if unknown := sorted(set(wanted) - set(answerers)):
             raise ValueError(f"ports for services that are not there: {', '.join(unknown)}")
         self._services = {
-            name: StubService(name, answer, wanted.get(name, 0), keep=keep)
+            name: StubService(name, answer, wanted.get(name, 0), keep=keep, host=host)
             for name, answer in answerers.items()
         }
         self._control = (

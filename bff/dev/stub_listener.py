@@ -1,4 +1,4 @@
-"""One listening socket on loopback with a thread for each connection, all of which it can end."""
+"""One listening socket with a thread for each connection, all of which it can end."""
 
 import socket
 from collections.abc import Callable
@@ -19,14 +19,14 @@ class Listener:
     where the port is taken.
     """
 
-    def __init__(self, name: str, port: int, serve: Serve) -> None:
+    def __init__(self, name: str, port: int, serve: Serve, host: str = "127.0.0.1") -> None:
         self._name = name
         self._serve = serve
         self._stopping = Event()
         self._lock = Lock()
         self._open: dict[Thread, socket.socket] = {}
         # create_server sets SO_REUSEADDR: a service that comes back finds its port in TIME_WAIT.
-        self._socket = socket.create_server(("127.0.0.1", port), backlog=512)
+        self._socket = socket.create_server((host, port), backlog=512)
         self.port: int = self._socket.getsockname()[1]
         self._acceptor = Thread(target=self._accept, name=f"stub {name}", daemon=True)
         self._acceptor.start()

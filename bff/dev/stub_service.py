@@ -29,11 +29,20 @@ class Status(TypedDict):
 
 
 class StubService:
-    """Answers for one service on one loopback port, in the state that it was last set to."""
+    """Answers for one service on one port, on loopback unless said, as it was last set to."""
 
-    def __init__(self, name: str, answer: Answerer, port: int = 0, *, keep: bool = False) -> None:
+    def __init__(
+        self,
+        name: str,
+        answer: Answerer,
+        port: int = 0,
+        *,
+        keep: bool = False,
+        host: str = "127.0.0.1",
+    ) -> None:
         self.name = name
         self.port = port
+        self._host = host
         self._answer = answer
         self._keep = keep
         self._asked: list[StubRequest] = []
@@ -96,7 +105,7 @@ class StubService:
     def _listen(self) -> None:
         if self._listener is None and self._state != "down":
             try:
-                self._listener = Listener(self.name, self.port, self._serve)
+                self._listener = Listener(self.name, self.port, self._serve, self._host)
             except OSError as error:
                 told = f"cannot listen on port {self.port} for {self.name}: {error.strerror}"
                 raise OSError(error.errno, told) from error

@@ -8,6 +8,7 @@ from typing import Any, Final
 from bff.engine.compile import CompiledCall
 from bff.engine.expression import Scope
 from bff.engine.kept import filled
+from bff.engine.pages import Position
 from bff.engine.plan import Plan
 from bff.errors import (
     BadStatus,
@@ -28,6 +29,19 @@ _NOT_MODIFIED: Final = 304  # of that call's reply; the view's answer is another
 
 
 @dataclass(frozen=True, slots=True)
+class Cursors:
+    """Where the client is in lists that it turns the pages of.
+
+    Args:
+        starts: by parameter, what its cursor leads to; nothing for a list from its beginning.
+        seal: makes the cursor that goes to the client, for a parameter, of where it leads.
+    """
+
+    starts: Mapping[str, Position]
+    seal: Callable[[str, Position], str]
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
     """What a client's request brings to a plan.
 
@@ -38,6 +52,7 @@ class Asked:
         key: what the keys of its writes are derived from; empty for no such keys.
         id: of the client's request.
         target: what it asked for: path and query.
+        cursors: where the client is in lists; None where the view has none to turn.
     """
 
     scope: Mapping[str, Any]
@@ -47,6 +62,7 @@ class Asked:
     key: str = ""
     id: str = ""
     target: str = ""
+    cursors: Cursors | None = None
 
     def origin(self, plan: Plan, call: CompiledCall) -> Origin:
         """What the requests of a call are made for."""

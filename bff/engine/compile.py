@@ -9,6 +9,7 @@ import orjson
 
 from bff.engine.expression import Expression
 from bff.engine.functional import Function
+from bff.engine.pages import Paging
 from bff.engine.reads import Paths, Reads, reads, together
 from bff.engine.template import PathTemplate, Template, compile_tree, templates_in
 from bff.errors import ConfigError, Problem, gather
@@ -23,6 +24,7 @@ _ACCEPT: Final = {
     "text": ("accept", "text/plain, text/*;q=0.9, */*;q=0.1"),
 }
 _REPEATABLE: Final = frozenset({"PUT", "DELETE"})  # RFC 9110, section 9.2.2; GET if it is `safe`
+_LED: Final = frozenset({"link", "follow"})  # where the next page is, a link says
 _ANYTHING: Final = ("accept", "*/*")
 
 
@@ -55,6 +57,7 @@ class CompiledCall:
         reads: what its requests and its `when` are made of; without what its `each` selects.
         retry: when its requests are sent again; None where they may not be.
         hedge: when a second request is sent beside the first, likewise.
+        paging: how the pages of its list are turned; None where it has none.
     """
 
     call: Call
@@ -78,6 +81,7 @@ class CompiledCall:
     reads: Reads = field(default_factory=Reads)
     retry: Retry | None = None
     hedge: Hedge | None = None
+    paging: Paging | None = None
 
     @property
     def name(self) -> str:
@@ -122,11 +126,13 @@ def compile_call(call: Call, service: Service) -> CompiledCall:
     Raises:
         ConfigError: a text does not compile, or a batch is not about one id of its items.
     """
-    if call.follow and service.links is None:
+    pages = call.pages
+    if service.links is None and (call.follow or (pages and pages.turn in _LED)):
         message = f"the service `{service.name}` does not say where its links may lead"
         hint = f"`links: {{under: /}}` at {service.place}"
-        raise ConfigError([Problem(call.follow.place, message, hint)])
-    each, query, body, path, headers, follow, when, select, tags = gather(
+        place = call.follow.place if call.follow else call.place
+        raise ConfigError([Problem(place, message, hint)])
+    each, query, body, path, headers, follow, when, select, turn, tags = gather(
         [
             lambda: _each(call),
             lambda: tuple(compile_tree(dict(call.query)).items()),
@@ -136,6 +142,7 @@ def compile_call(call: Call, service: Service) -> CompiledCall:
             lambda: _expression(call.follow),
             lambda: _expression(call.when),
             lambda: _expression(call.select),
+            lambda: _expression(pages.next if pages else None),
             lambda: (
                 gather([partial(Template, each) for each in call.cache.tags]) if call.cache else []
             ),
@@ -163,6 +170,7 @@ def compile_call(call: Call, service: Service) -> CompiledCall:
         tags=tuple(tags),
         retry=(call.retry or service.retry) if call.safe or call.method in _REPEATABLE else None,
         hedge=(call.hedge or service.hedge) if call.safe else None,
+        paging=Paging(pages, turn) if pages else None,
     )
     return replace(compiled, reads=_read_by(compiled))
 

@@ -12,6 +12,7 @@ import orjson
 import xmltodict
 
 from bff.engine.compile import CompiledCall
+from bff.engine.pages import page_of
 from bff.errors import BadReply, BadStatus
 from bff.model.exchange import Reply
 
@@ -32,7 +33,7 @@ class Stood:
 
 
 def read_reply(call: CompiledCall, reply: Reply) -> Any:
-    """The value of a reply, decoded afresh; `Stood` where it stands for a status.
+    """The value of a reply, decoded afresh; `Stood` where it stands for a status, perhaps a `Page`.
 
     Raises:
         BadStatus: the status is a failure and the call has no value for it.
@@ -48,7 +49,8 @@ def read_reply(call: CompiledCall, reply: Reply) -> Any:
     value = _decoded(call, reply)
     if call.call.full:
         value = _full(reply, value)
-    return call.select.value(value) if call.select else value
+    counts = call.select.value(value) if call.select else value
+    return page_of(call.paging, value, counts, reply) if call.paging else counts
 
 
 def connection_names(reply: Reply) -> frozenset[str]:

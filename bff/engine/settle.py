@@ -44,6 +44,19 @@ class Running:
 
 
 @dataclass(frozen=True, slots=True)
+class Incomplete:
+    """What came of a list before one of its pages failed, where that counts.
+
+    Args:
+        of: pages that were asked for.
+    """
+
+    value: Any
+    error: BffError
+    of: int
+
+
+@dataclass(frozen=True, slots=True)
 class Settled:
     """How a call ended.
 
@@ -62,6 +75,10 @@ def settle(call: CompiledCall, fan: FanOut, results: Sequence[Any], timing: Timi
     Args:
         results: for each unit of `fan` the value of its reply, or the error in its place.
     """
+    if results and isinstance(results[0], Incomplete):
+        part = results[0]
+        outcome = _outcome(call, part.error, timing, 1, part.of)
+        return Settled(part.value, replace(outcome, kind="failed"))
     errors = [each for each in results if isinstance(each, BffError)]
     errors += dict.fromkeys(fan.failed.values())
     of = len(fan.units) + len(fan.failed) if call.each else 0

@@ -1,9 +1,11 @@
 """Relays as declared: raw routes, each a path or a tree of them passed on to one service."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from bff.model.access import Access, Csrf, Requirement
+from bff.model.service import Bearing, Service
 from bff.model.source import Place
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ class Relay:
         cookies: names of the client's cookies that are passed on.
         timeout: seconds for which nothing may move, in either direction.
         max_body: bytes of a request body.
+        credentials: whose its requests carry; None for those of the service.
         fallback: what a read is answered where the service is not well.
         stream: `events` for server-sent events, `websocket` for what nginx passes on.
         keep_alive: seconds after which a silent stream of events says that it is there.
@@ -55,6 +58,7 @@ class Relay:
     cookies: tuple[str, ...] = ()
     timeout: float = 15.0
     max_body: int = 1024 * 1024
+    credentials: Bearing | None = None
     fallback: StandIn | None = None
     stream: Stream = ""
     keep_alive: float = 15.0
@@ -63,3 +67,23 @@ class Relay:
     def access_at(self, frontend: "Frontend") -> Access:
         """Who may ask at one of its frontends."""
         return self.access or ("signed_in" if frontend.access else "public")
+
+
+def called_by(relay: Relay, services: Mapping[str, Service]) -> Service:
+    """The service of a relay, with the credentials that it is called with by this relay.
+
+    With credentials of its own it has a name of its own, by which tokens are asked for and kept.
+    """
+    service, own = services[relay.service], relay.credentials
+    if own is None:
+        return service
+    grant = own.grant
+    if own.credentials != "client":  # a token is made for the service, whoever passes it on
+        grant = replace(grant, audience=grant.audience or service.name)
+    return replace(
+        service,
+        name=f"{service.name} of {relay.name}",
+        credentials=own.credentials,
+        grant=grant,
+        secret=own.secret,
+    )

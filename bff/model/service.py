@@ -51,6 +51,19 @@ OF_THE_CALLER = frozenset({"session", "relay", "exchange"})  # credentials that 
 
 
 @dataclass(frozen=True, slots=True)
+class Bearing:
+    """Whose credentials requests carry, in the place of those that their service has.
+
+    Args:
+        secret: the header of static ones; never shown.
+    """
+
+    credentials: Credentials
+    grant: Grant = Grant()
+    secret: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Service:
     """One internal HTTP service.
 

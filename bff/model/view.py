@@ -14,8 +14,9 @@ from bff.model.access import (
     SessionRules,
 )
 from bff.model.cache import CacheRule, CacheStore
+from bff.model.pages import Pages
 from bff.model.policy import Hedge, Retry
-from bff.model.relay import Relay
+from bff.model.relay import Relay, Stream
 from bff.model.service import HeaderTemplates, Service
 from bff.model.source import Place, Source, Tree
 
@@ -112,6 +113,7 @@ class Call:
         timeout: seconds; None is the service's.
         cache: how its replies are kept; None keeps none.
         retry: None is the service's, and so with `hedge`.
+        pages: how the pages of its list are turned; None for a reply that is all there is.
     """
 
     name: str
@@ -146,6 +148,7 @@ class Call:
     cache: CacheRule | None = None
     retry: Retry | None = None
     hedge: Hedge | None = None
+    pages: Pages | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +192,9 @@ class View:
         require: what who asks must have.
         csrf: how a browser's request shows that it is from a page of ours: by a header, or, where
             none can be sent, by its origin alone.
+        stream: `events` where its only call's events are passed on as they come.
+        keep_alive: seconds after which a silent stream says that it is there.
+        max_age: seconds after which a stream is closed, so that the client comes again.
     """
 
     name: str
@@ -226,6 +232,9 @@ class View:
     refresh: tuple[str, ...] = ()
     sparse: bool = False
     idempotency: Idempotency = "honoured"
+    stream: Stream = ""
+    keep_alive: float = 15.0
+    max_age: float = 900.0
 
     @property
     def route(self) -> str:

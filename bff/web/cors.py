@@ -14,7 +14,7 @@ from flask_cors import CORS
 from bff.engine.plan import Plan
 from bff.model.relay import Relay
 from bff.model.view import Frontend
-from bff.web.relay_headers import RELAYED_DOWN, RELAYED_UP
+from bff.web.relay_headers import LAST_EVENT_ID, RELAYED_DOWN, RELAYED_UP
 
 _METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 _SENT: Final = frozenset(
@@ -49,7 +49,9 @@ def cors(
         resources[name] = _resource(
             frontend.origins,
             frozenset[str]().union(
-                *(plan.forward for plan in own), *(RELAYED_UP | each.forward for each in passing)
+                *(plan.forward for plan in own),
+                *({LAST_EVENT_ID} for plan in own if plan.view.stream),
+                *(RELAYED_UP | each.forward for each in passing),
             ),
             frozenset[str]().union(
                 *(each.respond for each in nodes),

@@ -1,65 +1,78 @@
-"""What brings one relay's requests to its service: a place there, credentials, and the sending."""
+"""What brings a request to its service on this thread: a place there, credentials, the sending."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from typing import Final
 
-from flask import request
-
 from bff.engine.means import credentials_for
-from bff.errors import BffError, LimitReached, TimedOut
+from bff.errors import BffError, Cancelled, LimitReached, TimedOut, UpstreamError
 from bff.model.exchange import Deadline, Headers, Request
 from bff.model.principal import Principal
-from bff.model.relay import Relay
-from bff.model.service import OF_THE_CALLER
+from bff.model.service import OF_THE_CALLER, Service
 from bff.upstream.exchange import Carrier, Streamed
 from bff.upstream.guard import Permit
-from bff.web.relay_headers import sent_up
-from bff.web.upload import pieces
-from bff.web.views import Engine
+from bff.web.engine import Engine
 
-_READS: Final = frozenset({"GET", "HEAD"})
 _UNAUTHORIZED: Final = 401
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
-    """One request on its way to the service.
+class Errand:
+    """One request on its way to a service.
 
     Args:
-        length: bytes of its body; None where chunks tell.
+        make: the request, given the headers of its credentials.
+        body: makes its pieces, where it has a body; that can be sent only once.
     """
 
-    method: str
-    target: str
-    length: int | None
     principal: Principal
+    make: Callable[[Headers], Request]
+    body: Callable[[], Iterable[bytes]] | None = None
 
 
 class Courier:
-    """Brings the requests of one relay to its service."""
+    """Brings requests to one service.
 
-    def __init__(self, relay: Relay, engine: Engine, carrier: Carrier) -> None:
-        self._relay, self._engine, self._carrier = relay, engine, carrier
-        self._service = engine.services[relay.service]
+    Args:
+        place: the name of the service whose places are taken.
+        service: the same, with the credentials that are to be brought.
+        timeout: seconds for which nothing may move.
+    """
 
-    def open(self, asking: Asking, permit: Permit) -> Streamed:
+    def __init__(
+        self, place: str, service: Service, engine: Engine, carrier: Carrier, timeout: float
+    ) -> None:
+        self._guard = engine.guards[place]
+        self._service, self._engine, self._carrier = service, engine, carrier
+        self._timeout = timeout
+
+    def fetch(self, errand: Errand) -> tuple[Permit, Streamed]:
+        """The reply, as soon as its head is there, and the place that it has, to be settled.
+
+        Raises:
+            BffError: there is none.
+        """
+        permit = self._permitted()
+        try:
+            return permit, self._opened(errand, permit)
+        except BaseException as error:
+            permit.settle(error if isinstance(error, UpstreamError) else Cancelled("given up"))
+            raise
+
+    def _opened(self, errand: Errand, permit: Permit) -> Streamed:
         """Send it; a read that is answered 401 once more, with fresh credentials."""
-        credentials = self._credentials(asking.principal, ())
-        incoming = self._sent(asking, permit, credentials)
-        again = credentials and self._service.credentials in OF_THE_CALLER and asking.length == 0
+        credentials = self._credentials(errand.principal, ())
+        incoming = self._sent(errand, permit, credentials)
+        again = credentials and self._service.credentials in OF_THE_CALLER and errand.body is None
         if incoming.status != _UNAUTHORIZED or not again:
             return incoming
         incoming.close()
-        return self._sent(asking, permit, self._credentials(asking.principal, credentials))
+        return self._sent(errand, permit, self._credentials(errand.principal, credentials))
 
-    def _sent(self, asking: Asking, permit: Permit, credentials: Headers) -> Streamed:
-        relay = self._relay
-        length = asking.length
-        told = length if length or asking.method not in _READS else None
-        headers = sent_up(request, relay, self._service.secret + credentials, told)
-        body = None if length == 0 else pieces(request, length, relay.max_body)
-        outgoing = Request(relay.service, asking.method, asking.target, headers, url=permit.url)
-        return self._carrier.stream(outgoing, body, relay.timeout)
+    def _sent(self, errand: Errand, permit: Permit, credentials: Headers) -> Streamed:
+        outgoing = replace(errand.make(self._service.secret + credentials), url=permit.url)
+        body = errand.body() if errand.body else None
+        return self._carrier.stream(outgoing, body, self._timeout)
 
     def _credentials(self, principal: Principal, rejected: Headers) -> Headers:
         """The headers with which the service is called for who asks.
@@ -70,32 +83,32 @@ class Courier:
         if not self._service.asks_for_tokens:
             return ()
         clock = self._engine.clock
-        mailbox, most = clock.mailbox(), self._relay.timeout
+        mailbox = clock.mailbox()
         effect = credentials_for(self._service, principal, rejected)
-        self._engine.effects.start(effect, Deadline(clock.now() + most), 0, mailbox)
-        completion = mailbox.get(most)
+        deadline = Deadline(clock.now() + self._timeout)
+        self._engine.effects.start(effect, deadline, 0, mailbox)
+        completion = mailbox.get(self._timeout)
         found = completion.result if completion else TimedOut("the credentials did not come")
         if isinstance(found, BffError):
             raise found
         headers: Headers = found
         return headers
 
-    def permitted(self) -> Permit:
+    def _permitted(self) -> Permit:
         """A place of the service.
 
         Raises:
             UpstreamError: there is none, or it is not asked just now.
         """
-        guard = self._engine.guards[self._relay.service]
-        permit = guard.admit()
+        permit = self._guard.admit()
         if permit:
             return permit
         mailbox = self._engine.clock.mailbox()
-        waiting = guard.start((), 0, mailbox)
+        waiting = self._guard.start((), 0, mailbox)
         wait = self._service.wait
-        completion = mailbox.get(self._relay.timeout if wait is None else wait)
+        completion = mailbox.get(self._timeout if wait is None else wait)
         if completion is None:
-            guard.cancel(waiting)
+            self._guard.cancel(waiting)
             raise LimitReached("all places were taken for too long")
         if isinstance(completion.result, BffError):
             raise completion.result

@@ -12,8 +12,8 @@ from time import monotonic
 from typing import Any, Final
 
 from bff.errors import BffError, StoreAway
+from bff.model.exchange import Reply
 from bff.model.principal import Principal
-from bff.model.relay import Relay
 from bff.upstream.exchange import Streamed
 from bff.web import drain
 from bff.web.gone import gone_of
@@ -23,11 +23,22 @@ _CHECK: Final = 2.0  # and for whether its session is
 _HELD: Final = 16  # pieces that wait for a slow client; more, and the service has to wait
 _COMMENT: Final = b":\n"  # no blank line: it would end an event that is half there
 
+AT_ONCE: Final = {  # what a stream says to whoever passes it on
+    "Cache-Control": "no-store, no-transform",
+    "X-Accel-Buffering": "no",  # what nginx calls it
+}
+
 Alive = Callable[[str], bool]  # whether the session of this key goes on; may raise StoreAway
 
 
 class TooManyStreams(Exception):
     """As many are open as may be."""
+
+
+def is_events(head: Reply) -> bool:
+    """Whether a reply is a stream of events (HTML, section 9.2.5), by its type."""
+    kind = (head.header("content-type") or "").partition(";")[0].strip().lower()
+    return kind == "text/event-stream"
 
 
 class EventStreams:
@@ -63,11 +74,22 @@ class EventStreams:
         return release
 
     def body(
-        self, incoming: Streamed, relay: Relay, principal: Principal, environ: Mapping[str, Any]
+        self,
+        incoming: Streamed,
+        keep_alive: float,
+        max_age: float,
+        principal: Principal,
+        environ: Mapping[str, Any],
     ) -> Iterator[bytes]:
-        """What goes to the client, until either side ends it or it has to end."""
+        """What goes to the client, until either side ends it or it has to end.
+
+        Args:
+            keep_alive: seconds after which a silent stream says that it is there.
+            max_age: seconds after which it ends.
+        """
+        incoming.wait(max_age)
         gone = gone_of(environ)
-        ends = monotonic() + relay.max_age
+        ends = monotonic() + max_age
         check = monotonic() + _CHECK
         pump = _Pump(incoming)
         spoken, whole = monotonic(), True
@@ -82,7 +104,7 @@ class EventStreams:
                     spoken, whole = monotonic(), piece.endswith(b"\n")
                 elif gone and gone():
                     return
-                elif whole and monotonic() - spoken >= relay.keep_alive:
+                elif whole and monotonic() - spoken >= keep_alive:
                     yield _COMMENT
                     spoken = monotonic()
                 if monotonic() >= check:

@@ -5,13 +5,21 @@ from math import ceil
 from flask import Response
 
 from bff.engine.answer import Failure
-from bff.errors import StoreAway
+from bff.errors import LoginRequired, StoreAway
+from bff.web.authenticate import Rule
 from bff.web.problem import problem
-from bff.web.refusal import RETRY_AFTER
+from bff.web.refusal import RETRY_AFTER, how_to_sign_in
 
 
-def failed(failure: Failure) -> Response:
-    """The answer for a failure."""
+def failed(failure: Failure, rule: Rule) -> Response:
+    """The answer for a failure; who has to sign in again is told how, as if they never had."""
+    response = _problem(failure)
+    if failure.status == LoginRequired.status:
+        response.headers["WWW-Authenticate"] = how_to_sign_in(rule)
+    return response
+
+
+def _problem(failure: Failure) -> Response:
     if not failure.call:
         return problem(failure.status, failure.detail, title=failure.title)
     detail = f"the call `{failure.call}` failed, and the view cannot do without it"

@@ -34,8 +34,9 @@ class Keys:
         """What a request's key entitles to; None without a key.
 
         Raises:
-            BadKey: it is none, there is none where there must be, or it would be everybody's.
-            KeyReused, UnderWay, StoreAway: as `Once.begin` says.
+            Refused: with 400 it is none, there is none where there must be, or it would be
+                everybody's; with 409 and 422 as `Once.begin` says.
+            StoreAway: nobody can say.
         """
         given = request.headers.get("Idempotency-Key")
         if given is None:

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from flask import request
+from flask import Response, request
 
 from bff.engine.params import BadValue, decode
 from bff.model.view import View
+from bff.web.problem import problem
 
 
 class BadRequest(Exception):
@@ -15,6 +16,12 @@ class BadRequest(Exception):
     def __init__(self, errors: list[dict[str, str]]) -> None:
         super().__init__()
         self.errors = errors
+
+
+def bad_parameters(bad: BadRequest) -> Response:
+    """The answer to a request whose parameters are not as declared."""
+    names = ", ".join(error["parameter"] for error in bad.errors)
+    return problem(400, f"parameters are not as declared: {names}", errors=bad.errors)
 
 
 def parameters(view: View, variables: Mapping[str, str]) -> dict[str, Any]:
@@ -38,6 +45,7 @@ def parameters(view: View, variables: Mapping[str, str]) -> dict[str, Any]:
     if view.strict:
         known = {param.name for param in view.params if param.where == "query"}
         known |= {"fields"} if view.sparse else set()
+        known |= {call.pages.param for call in view.calls if call.pages}
         errors += [
             {"parameter": name, "in": "query", "detail": "is not declared"}
             for name in request.args

@@ -1,35 +1,35 @@
 """Relays as routes: one path tree passed through to one service, bodies and all."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Final
 
 from flask import Flask, Response, g, request
 
 from bff.errors import (
     BffError,
-    Cancelled,
     Refused,
     StoreAway,
     UpstreamError,
 )
-from bff.model.exchange import Reply
+from bff.model.exchange import Headers, Reply, Request
 from bff.model.principal import NOBODY, Principal
-from bff.model.relay import Relay
+from bff.model.relay import Relay, called_by
 from bff.model.view import Frontend
 from bff.observe.events import Answered
 from bff.upstream.exchange import Carrier, Streamed
 from bff.upstream.guard import Permit
 from bff.web.admission import Admission
 from bff.web.authenticate import Rule
-from bff.web.courier import Asking, Courier
-from bff.web.events import EventStreams, TooManyStreams
+from bff.web.courier import Courier, Errand
+from bff.web.engine import Engine
+from bff.web.events import AT_ONCE, EventStreams, TooManyStreams, is_events
 from bff.web.headers import varies
 from bff.web.problem import problem
 from bff.web.refusal import RETRY_AFTER
-from bff.web.relay_headers import sent_down
+from bff.web.relay_headers import sent_down, sent_up
 from bff.web.target import BadTarget, Route, raw_target, rewritten
-from bff.web.upload import body_length
-from bff.web.views import Engine
+from bff.web.upload import body_length, pieces
 
 _TREE: Final = "...}"
 _READS: Final = frozenset({"GET", "HEAD"})
@@ -82,7 +82,9 @@ class _Handler:
     ) -> None:
         self._relay, self._frontend, self._engine = relay, frontend, engine
         self._streams = streams
-        self._courier = Courier(relay, engine, carrier)
+        self._courier = Courier(
+            relay.service, called_by(relay, engine.services), engine, carrier, relay.timeout
+        )
         self._rule = Rule(frontend, relay.access_at(frontend), relay.csrf, relay.require)
         self._door = Admission(self._rule, engine.authenticate, engine.limits, engine.audit)
         self._route = route_of(relay, frontend.name)
@@ -94,7 +96,7 @@ class _Handler:
         try:
             principal = self._door.principal()
             self._door.admit(principal)
-            response = self._passed_on(self._asking(principal))
+            response = self._passed_on(self._errand(principal))
         except BadTarget as bad:
             response = problem(400, str(bad))
         except Refused as bad_body:
@@ -111,21 +113,31 @@ class _Handler:
         self._tell_at_the_end(response, g.request_id, begun)
         return response
 
-    def _asking(self, principal: Principal) -> Asking:
+    def _errand(self, principal: Principal) -> Errand:
+        """What is to be brought to the service.
+
+        Raises:
+            BadTarget, Refused: the request is none that is passed on.
+        """
         raw = raw_target(request.environ)
         if raw is None:
             raise BadTarget("this server does not say what was asked for: nothing is relayed")
-        target = rewritten(raw, self._route)
+        relay, method, target = self._relay, request.method, rewritten(raw, self._route)
         length = body_length(request.environ)
-        if length != 0 and request.method in _READS:
-            raise Refused(
-                400, f"a {request.method} has no body here"
-            )  # some servers look, some not
-        if length is not None and length > self._relay.max_body:
-            raise Refused(413, f"the body has more than {self._relay.max_body} bytes")
-        return Asking(request.method, target, length, principal)
+        if length != 0 and method in _READS:
+            raise Refused(400, f"a {method} has no body here")  # some servers look, some not
+        if length is not None and length > relay.max_body:
+            raise Refused(413, f"the body has more than {relay.max_body} bytes")
+        told = length if length or method not in _READS else None
 
-    def _passed_on(self, asking: Asking) -> Response:
+        def make(credentials: Headers) -> Request:
+            headers = sent_up(request, relay, credentials, told)
+            return Request(relay.service, method, target, headers)
+
+        body = None if length == 0 else partial(pieces, request, length, relay.max_body)
+        return Errand(principal, make, body)
+
+    def _passed_on(self, errand: Errand) -> Response:
         """The answer, as soon as its head is there; its body follows.
 
         Raises:
@@ -134,33 +146,29 @@ class _Handler:
         events = self._relay.stream == "events"
         release = self._streams.take() if events else _nothing
         try:
-            permit = self._courier.permitted()
-            try:
-                incoming = self._courier.open(asking, permit)
-            except BaseException as error:
-                permit.settle(error if isinstance(error, UpstreamError) else Cancelled("given up"))
-                raise
+            permit, incoming = self._courier.fetch(errand)
         except BaseException:
             release()
             raise
-        return self._response(asking, permit, incoming, release)
+        return self._response(errand.principal, permit, incoming, release)
 
     def _response(
-        self, asking: Asking, permit: Permit, incoming: Streamed, release: Callable[[], None]
+        self, principal: Principal, permit: Permit, incoming: Streamed, release: Callable[[], None]
     ) -> Response:
         head = Reply(incoming.status, incoming.headers, b"")
         fallback = self._relay.fallback
-        if fallback and asking.method in _READS and head.status >= _FIRST_SERVER_ERROR:
+        if fallback and request.method in _READS and head.status >= _FIRST_SERVER_ERROR:
             incoming.close()
             permit.settle(head)
             release()
             return self._stood_in_for(UpstreamError())
-        kind = (head.header("content-type") or "").partition(";")[0].strip().lower()
-        is_stream = self._relay.stream == "events" and kind == "text/event-stream"
+        is_stream = self._relay.stream == "events" and is_events(head)
         if is_stream:
             permit.settle(head)  # it holds a thread for long, and no place of the service
-            incoming.wait(self._relay.max_age)
-            body = self._streams.body(incoming, self._relay, asking.principal, request.environ)
+            relay = self._relay
+            body = self._streams.body(
+                incoming, relay.keep_alive, relay.max_age, principal, request.environ
+            )
         else:
             body = _settling(incoming, permit, head)
         response = Response(body, head.status)
@@ -170,8 +178,7 @@ class _Handler:
             sent_down(head, self._relay, self._here, self._there, shared=shared)
         )
         if is_stream:
-            response.headers["Cache-Control"] = "no-store, no-transform"
-            response.headers["X-Accel-Buffering"] = "no"  # what nginx calls it
+            response.headers.update(AT_ONCE)
 
         def close() -> None:
             incoming.close()

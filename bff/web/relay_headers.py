@@ -12,6 +12,7 @@ from bff.model.exchange import Headers, Reply
 from bff.model.relay import Relay
 from bff.web.headers import forwardable
 
+LAST_EVENT_ID: Final = "last-event-id"  # HTML, section 9.2.4
 # RFC 9110: content, conditions and ranges are between the client and the service alone.
 _UP: Final = (
     "accept",
@@ -26,7 +27,7 @@ _UP: Final = (
     "if-none-match",
     "if-range",
     "if-unmodified-since",
-    "last-event-id",
+    LAST_EVENT_ID,
     "range",
 )
 RELAYED_UP: Final = frozenset(_UP)

@@ -107,7 +107,8 @@ class KeptPages:
         tags = kept.tags_of(asked.principal, [scope], "view", view)
         owner = kept.owner(asked.principal, scope)
         headers = sorted(asked.headers.items())
-        own = (self._plan.frontend, scope["locale"], scope["params"], headers)
+        starts = sorted(asked.cursors.starts.items()) if asked.cursors else ()
+        own = (self._plan.frontend, scope["locale"], scope["params"], headers, starts)
         return wanted(["page", self._print, own, owner], tags)
 
     def _look(self, want: Wanted) -> Near:

@@ -1,81 +1,50 @@
 """Views as routes: a request becomes values for a plan, the conductor's answer a response."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from time import time
 from typing import Any, Final
 
-import orjson
 from flask import Flask, Response, g, has_request_context, request
 
-from bff.auth.once import KeptAnswer, Once
-from bff.engine.answer import Answer, Asked, Failure
+from bff.auth.once import KeptAnswer
+from bff.engine.answer import Answer, Asked
 from bff.engine.conduct import conduct
 from bff.engine.converse import converse
-from bff.engine.keeper import Keeper
+from bff.engine.machinery import Machinery
 from bff.engine.plan import Plan
-from bff.errors import BffError, InvalidToken, LoginRequired, Refused
+from bff.errors import BffError, Refused
 from bff.model.exchange import Deadline
-from bff.model.principal import NOBODY, Principal
-from bff.model.service import Service
+from bff.model.principal import NOBODY
 from bff.model.view import Frontend
-from bff.observe.events import Answered, AuditListener, Listener
-from bff.upstream.exchange import Clock, Effects, Exchange
-from bff.upstream.guard import Guards
-from bff.web.admission import Admission, Authenticate
+from bff.observe.events import Answered
+from bff.web.admission import Admission
 from bff.web.authenticate import Rule
 from bff.web.batch import BEGUN, EXCHANGE
-from bff.web.body import BadBody, BodyReader
+from bff.web.body import BadBody
+from bff.web.cursors import cursors_of
+from bff.web.engine import Engine
 from bff.web.failed import failed
 from bff.web.fingerprint import fingerprint
 from bff.web.fragments import Fragments
 from bff.web.gone import gone_of
 from bff.web.headers import (
     calls_header,
-    forwardable,
     lifecycle_headers,
     timing_header,
     varies,
 )
-from bff.web.limits import Limits
 from bff.web.once import Keys, replayed
 from bff.web.page import Pages, Sent
-from bff.web.parameters import BadRequest, parameters
+from bff.web.parameters import BadRequest, bad_parameters
 from bff.web.policy import cache_status, calls_status, kept_word
 from bff.web.problem import problem
-from bff.web.refusal import RETRY_AFTER, how_to_sign_in
+from bff.web.refusal import RETRY_AFTER
+from bff.web.scope import Scopes
 from bff.web.serve import UNWRITABLE, KeptPages, Served, conducted
 from bff.web.sparse import Sparse
 
 _CONFLICT: Final = 409
-
-
-@dataclass(frozen=True, slots=True)
-class Engine:
-    """What views run on.
-
-    Args:
-        guards: what is known of the services, shared by all requests.
-        authenticate: says who asks, from the request.
-        limits: how often one person may ask; None for as often as they like.
-        services: what expressions may know of services.
-        timing: whether answers carry Server-Timing; for development, it tells of the inside.
-        keeper: keeps what is declared to be kept; None where nothing is.
-        once: keeps what was answered to keys; None where no keys are honoured.
-    """
-
-    exchange: Exchange
-    effects: Effects
-    clock: Clock
-    guards: Guards
-    authenticate: Authenticate
-    services: Mapping[str, Service]
-    listener: Listener
-    audit: AuditListener
-    limits: Limits | None = None
-    timing: bool = False
-    keeper: Keeper | None = None
-    once: Once | None = None
 
 
 def view_routes(
@@ -84,8 +53,7 @@ def view_routes(
     frontends: Mapping[str, Frontend],
     engine: Engine,
 ) -> None:
-    """One route for each view of each frontend."""
-    services = {name: {"url": each.url} for name, each in engine.services.items()}
+    """One route for each view of each frontend; streams have others."""
     for name, by_frontend in plans.items():
         for frontend, plan in by_frontend.items():
             fragments = {each: plans[each][frontend] for each in plan.view.refresh}
@@ -95,8 +63,10 @@ def view_routes(
                 frontend: Frontend = frontends[frontend],
                 fragments: Mapping[str, Plan] = fragments,
             ) -> _Handler:
-                return _Handler(drawn, frontend, engine, services, fragments)
+                return _Handler(drawn, frontend, engine, fragments)
 
+            if plan.view.stream:
+                continue
             sparse = plan.view.sparse
             handler = Sparse(plan, engine.services, make) if sparse else make(plan)
             route = plan.view.route.replace("{", "<").replace("}", ">")
@@ -116,10 +86,12 @@ class _Handler:
         plan: Plan,
         frontend: Frontend,
         engine: Engine,
-        services: Mapping[str, Any],
         fragments: Mapping[str, Plan],
     ) -> None:
         self._plan, self._frontend, self._engine = plan, frontend, engine
+        self._machinery = Machinery(
+            engine.exchange, engine.effects, engine.clock, engine.guards, engine.keeper
+        )
         view = plan.view
         self._rule = Rule(
             frontend=frontend,
@@ -130,13 +102,11 @@ class _Handler:
         )
         self._door = Admission(self._rule, engine.authenticate, engine.limits, engine.audit)
         self._vary = varies(self._rule)
-        drawn = [plan, *fragments.values()]
-        used = any("services" in each.keeping.inputs for each in drawn)
-        self._services = services if used else {}  # who knows them gets a copy for each request
+        self._scopes = Scopes(plan, frontend, engine.services, fragments.values())
+        self._cursors = cursors_of(plan, frontend, engine.seal)
         self._fragments = Fragments(fragments, frontend, self._run, engine.clock.now)
         keys = engine.once if view.method != "GET" else None
         self._keys = Keys(view, frontend.name, keys) if keys else None
-        self._body = BodyReader(view.body, view.max_body) if view.body is not None else None
         self._lifecycle = lifecycle_headers(view)
         keeper, kept = engine.keeper, plan.keeping.view
         self._now = keeper.cache.now if keeper else time
@@ -154,15 +124,15 @@ class _Handler:
         try:
             principal = self._door.principal()
             self._door.admit(principal)
-            scope = self._scope(variables, principal)
+            scope = self._scopes.of(variables, principal)
+            cursors = self._cursors.given(request, scope["params"], principal)
             turn = self._keys.begin(request, principal, scope) if self._keys else None
         except Refused as error:
             return self._bad(error.status, str(error))
         except BffError as error:
             return self._door.refused(error, principal)
         except BadRequest as bad:
-            names = ", ".join(error["parameter"] for error in bad.errors)
-            return self._bad(400, f"parameters are not as declared: {names}", errors=bad.errors)
+            return self._varied(bad_parameters(bad))
         except BadBody as bad_body:
             return self._bad(bad_body.status, bad_body.detail, errors=bad_body.errors)
         if isinstance(turn, KeptAnswer):
@@ -170,7 +140,7 @@ class _Handler:
         gone = None if self._kept else gone_of(request.environ)
         key = turn.name if turn else ""
         id_, target = g.request_id, request.full_path.rstrip("?")
-        asked = Asked(scope, scope["headers"], principal, gone, key, id_, target)
+        asked = Asked(scope, scope["headers"], principal, gone, key, id_, target, cursors)
         response = None
         try:
             response = self._answered(asked, begun)
@@ -214,27 +184,18 @@ class _Handler:
         return self._fragments.added(answer, asked, begun, deadline)
 
     def _run(self, plan: Plan, asked: Asked, deadline: Deadline) -> Answer:
-        engine = self._engine
         # what is refreshed behind an answer belongs to no request, and so to no batch
         batch = request.environ.get(EXCHANGE) if has_request_context() else None
+        machinery = replace(self._machinery, exchange=batch) if batch else self._machinery
         run = converse if plan.view.function else conduct
-        return run(
-            plan,
-            asked,
-            deadline,
-            batch or engine.exchange,
-            engine.effects,
-            engine.clock,
-            engine.guards,
-            engine.keeper,
-        )
+        return run(plan, asked, deadline, machinery)
 
     def _response(self, served: Served, locale: str | None) -> Response:
         if served.page is not None:
             response = self._pages.response(served.page, request, Sent(served.address, self._now()))
         else:
             failure = served.failure or UNWRITABLE
-            response = self._failed(failure)
+            response = failed(failure, self._rule)
             response.vary.update(self._vary)
             if served.answer:
                 response.headers["BFF-Calls"] = calls_header(served.answer.outcomes)
@@ -254,45 +215,12 @@ class _Handler:
             response.headers["Cache-Control"] = "no-store"
         return response
 
-    def _failed(self, failure: Failure) -> Response:
-        """Where somebody has to sign in again, the answer says how, as if they never had."""
-        response = failed(failure)
-        if failure.status == LoginRequired.status:
-            response.headers["WWW-Authenticate"] = how_to_sign_in(self._rule)
-        return response
-
     def _bad(self, status: int, detail: str, **members: Any) -> Response:
         response = problem(status, detail, **members)
         if status == _CONFLICT:
             response.headers["Retry-After"] = RETRY_AFTER
+        return self._varied(response)
+
+    def _varied(self, response: Response) -> Response:
         response.vary.update(self._vary)
         return response
-
-    def _scope(self, variables: Mapping[str, str], principal: Principal) -> dict[str, Any]:
-        """The values of the root names; raises what is wrong with the request."""
-        languages = self._frontend.languages
-        scope = {
-            "params": parameters(self._plan.view, variables),
-            "session": {
-                "sub": principal.subject or None,
-                "claims": _own_copy(principal.claims),
-                "signed_in": principal.signed_in,
-                "visitor": principal.visitor or None,
-            },
-            "frontend": self._frontend.name,
-            "locale": request.accept_languages.best_match(languages, languages[0])
-            if languages
-            else None,
-            "headers": forwardable(request.headers, self._plan.forward),
-            "services": {name: dict(each) for name, each in self._services.items()},
-        }
-        return scope | {"body": self._body.read(request)} if self._body else scope
-
-
-def _own_copy(claims: Mapping[str, Any]) -> dict[str, Any]:
-    """Claims that a request may change; it would change everybody's otherwise."""
-    try:
-        copy: dict[str, Any] = orjson.loads(orjson.dumps(claims))
-    except (TypeError, orjson.JSONDecodeError):
-        raise InvalidToken("its claims are nested too deeply") from None
-    return copy

@@ -16,7 +16,7 @@ from bff.model.relay import Relay
 from bff.model.view import Frontend
 from bff.web.admission import Admission
 from bff.web.authenticate import Rule, own_origin
-from bff.web.views import Engine
+from bff.web.engine import Engine
 
 PREFIX: Final = "/auth/websocket"
 _NO_CONTENT: Final = 204

@@ -2,7 +2,7 @@
 
 `bff stub` and `bff demo` ask this first. It begins with the carts that are recorded, and forgets
 everything when it ends.
-"""
+"""  # noqa: INP001 - it is loaded by its path, and no package
 
 import json
 from collections.abc import Callable, Mapping
@@ -18,6 +18,7 @@ _CARD = ("id", "title", "currency", "price_cents", "stock")
 _FREE_FROM, _SHIPPING = 5000, 490  # cents
 _CHANGE, _ORDER = 0.03, 0.35  # seconds: an order waits for a payment
 _MOST = 99
+_OK = 200
 
 
 def answerers(recorded: Mapping[str, Answerer]) -> Mapping[str, Answerer]:
@@ -54,19 +55,20 @@ class Shop:
     def product(self, product_id: str) -> Json | None:
         """One product; None where there is none."""
         reply = self.ask("catalog", f"/products/{product_id}")
-        return json.loads(reply.body) if reply.status == 200 else None
+        return json.loads(reply.body) if reply.status == _OK else None
 
     def cart(self, sub: str) -> dict[str, int]:
         """Somebody's cart; at first what is recorded of it."""
         if sub not in self.carts:
             reply = self.ask("orders", f"/carts/{sub}")
-            lines = json.loads(reply.body)["items"] if reply.status == 200 else []
+            lines = json.loads(reply.body)["items"] if reply.status == _OK else []
             self.carts[sub] = {line["product_id"]: line["quantity"] for line in lines}
         return self.carts[sub]
 
     def placed_by(self, sub: str) -> list[Json]:
         """Somebody's new orders, newest first."""
-        return [each for each in reversed(self.orders.values()) if each["customer"] == sub]
+        with self.lock:
+            return [each for each in reversed(self.orders.values()) if each["customer"] == sub]
 
     def catalog(self, request: StubRequest) -> StubReply:
         """Any list of products: a recording has only the lists that somebody has asked for."""
@@ -75,7 +77,7 @@ class Shop:
             return self.otherwise(request)
         wanted = asked["ids"][0].split(",")
         replies = [self.ask("catalog", f"/products/{each}") for each in wanted]
-        cards = [_card(json.loads(each.body)) for each in replies if each.status == 200]
+        cards = [_card(json.loads(each.body)) for each in replies if each.status == _OK]
         headers = [each for each in replies[0].headers if each[0] != "Content-Type"]
         delay = max(each.delay for each in replies)
         return StubReply.json({"items": cards}, headers=headers, delay=delay)
@@ -114,24 +116,32 @@ class Orders:
         """Answer; a write under an Idempotency-Key once, and then as before."""
         parts = [unquote(each) for each in request.path.strip("/").split("/")]
         with self._shop.lock:
-            match request.method, parts:
-                case "GET", ["carts", sub]:
-                    return StubReply.json(self._cart(sub), delay=_CHANGE)
-                case "POST", ["carts", sub, "items"]:
-                    return self._once(request, sub, lambda: self._add(sub, request.json()))
-                case "PUT", ["carts", sub, "items", product_id]:
-                    return self._change(sub, product_id, request.json()["quantity"])
-                case "DELETE", ["carts", sub, "items", product_id]:
-                    self._shop.cart(sub).pop(product_id, None)
-                    return StubReply(204, delay=_CHANGE)
-                case "POST", ["orders"]:
-                    asked = request.json()
-                    return self._once(request, asked["customer"], lambda: self._place(asked))
-                case "GET", ["orders"]:
-                    return self._listed(request)
-                case "GET", ["orders", order_id, *rest] if order_id in self._shop.orders:
-                    return self._one(request, self._shop.orders[order_id], rest)
-        return self._shop.otherwise(request)
+            own = self._read if request.method == "GET" else self._written
+            return own(request, parts) or self._shop.otherwise(request)
+
+    def _read(self, request: StubRequest, parts: list[str]) -> StubReply | None:
+        match parts:
+            case ["carts", sub]:
+                return StubReply.json(self._cart(sub), delay=_CHANGE)
+            case ["orders"]:
+                return self._listed(request)
+            case ["orders", order_id, *rest] if order_id in self._shop.orders:
+                return self._one(request, self._shop.orders[order_id], rest)
+        return None
+
+    def _written(self, request: StubRequest, parts: list[str]) -> StubReply | None:
+        match request.method, parts:
+            case "POST", ["carts", sub, "items"]:
+                return self._once(request, sub, lambda: self._add(sub, request.json()))
+            case "PUT", ["carts", sub, "items", product_id]:
+                return self._change(sub, product_id, request.json()["quantity"])
+            case "DELETE", ["carts", sub, "items", product_id]:
+                self._shop.cart(sub).pop(product_id, None)
+                return StubReply(204, delay=_CHANGE)
+            case "POST", ["orders"]:
+                asked = request.json()
+                return self._once(request, asked["customer"], lambda: self._place(asked))
+        return None
 
     def _once(self, request: StubRequest, sub: str, do: Callable[[], StubReply]) -> StubReply:
         key = request.header("Idempotency-Key")
@@ -188,11 +198,11 @@ class Orders:
         self._shop.carts[sub] = {}
         return StubReply.json(order, 201, delay=_ORDER)
 
-    def _listed(self, request: StubRequest) -> StubReply:
+    def _listed(self, request: StubRequest) -> StubReply | None:
         asked = {name: values[0] for name, values in parse_qs(request.query).items()}
         placed = self._shop.placed_by(asked.get("customer", ""))
         if not placed:
-            return self._shop.otherwise(request)
+            return None
         orders = [*placed, *self._recorded(asked["customer"])]
         found = [each for each in orders if asked.get("status", each["status"]) == each["status"]]
         limit, page = int(asked["limit"]), int(asked.get("page", 1))

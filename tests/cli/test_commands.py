@@ -72,7 +72,7 @@ def test_wrong_usage_is_2(bff, arguments):
 
 def test_check_finds_the_shop_good(bff):
     done = bff("check")
-    assert (done.returncode, done.stdout, done.stderr) == (0, "5 views are good\n", "")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "10 views are good\n", "")
 
 
 def test_check_of_a_broken_folder_is_2_and_names_every_place(bff, broken):
@@ -132,7 +132,7 @@ def test_routes_lists_every_route(bff):
     for path in ("/web/home", "/mobile/home", "/web/orders/{id}", "/mobile/search"):
         assert path in done.stdout
     rows = json.loads(bff("routes", "--json").stdout)
-    assert len(rows) == 10
+    assert len(rows) == 20
     home = next(row for row in rows if row["path"] == "/mobile/home")
     assert home["calls"] == ["user", "unread", "orders"]
     assert (home["method"], home["view"], home["access"]) == ("GET", "home", "signed_in")
@@ -275,6 +275,20 @@ def test_explain_speaks_json(bff):
     done = bff("explain", "home", "--json")
     assert done.returncode == 0
     assert "reviews" in json.dumps(json.loads(done.stdout))
+
+
+def test_explain_says_how_pages_are_turned_and_what_is_a_stream(bff, doubtful):
+    views = {
+        "all": "call: {get: users:/x, pages: {cursor: meta.next, as: after, gather: 5}}",
+        "one": "call: {get: users:/x, pages: {offset: skip, param: cursor}}",
+        "told": "stream: events\ncall: {get: users:/x}",
+    }
+    for name, text in views.items():
+        (doubtful / f"views/{name}.yaml").write_text(f"get: /{name}\n{text}\n")
+    told = {name: bff("explain", name, "--config", str(doubtful)).stdout for name in views}
+    assert "pages by cursor as after: at most 5, one after the other" in told["all"]
+    assert "pages by offset: one, by ?cursor=" in told["one"]
+    assert "a stream of events" in told["told"]
 
 
 def test_explain_knows_no_other_views(bff):

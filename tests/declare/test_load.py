@@ -204,6 +204,13 @@ def test_a_secret_is_read_from_its_file(tmp_path):
     assert plain(f'a: "${{file:{tmp_path}/secret}}"') == {"a": "s3cret"}
 
 
+def test_a_variable_may_name_the_file_that_holds_its_value(tmp_path):
+    (tmp_path / "secret").write_text("s3cret\n")
+    assert plain("a: '${A:-}'", A_FILE=f"{tmp_path}/secret") == {"a": "s3cret"}
+    assert plain("a: '${A:-}'", A="mine", A_FILE=f"{tmp_path}/secret") == {"a": "mine"}
+    assert "`${A_FILE}` cannot be read" in problem_of("a: '${A:-}'", A_FILE="/nowhere").message
+
+
 def test_a_secret_file_that_is_no_text_is_a_problem(tmp_path):
     (tmp_path / "secret").write_bytes(b"\xff\xfe\x00")
     assert "cannot be read" in problem_of(f'a: "${{file:{tmp_path}/secret}}"').message

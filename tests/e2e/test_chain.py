@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -131,7 +130,7 @@ def test_a_service_that_is_down_is_an_outcome(chain: Chain) -> None:
 
 @pytest.mark.parametrize("server", ["nginx", "gunicorn"])
 def test_a_header_under_another_spelling_is_another_header(chain: Chain, server: str) -> None:
-    """WSGI writes `X-App` and `X_App` the same: the second must not come there, CVE-2025-64484."""
+    """WSGI writes `X-App` and `X_App` the same: one must not get that far (CVE-2025-64484)."""
     front, stubs, app = chain
     port = front if server == "nginx" else app
 
@@ -143,37 +142,3 @@ def test_a_header_under_another_spelling_is_another_header(chain: Chain, server:
     assert came("X-App-Version", "1") == {f"1-{server}"}
     assert came("X_App_Version", "2") <= {None}
     assert came("X_App-Version", "3") <= {None}
-
-
-SMUGGLED = "GET /web/search?q=smuggled HTTP/1.1\r\nHost: shop.example\r\n\r\n"
-TWO_ENDS = {  # CVE-2024-1135, CVE-2024-6827: two readers that disagree where a request ends
-    "length and chunks": "Content-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-    "chunks twice": "Transfer-Encoding: chunked\r\nTransfer-Encoding: x\r\n\r\n0\r\n\r\n",
-    "chunks, then not": "Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n",
-    "chunks by another name": "Transfer-Encoding: \x0bchunked\r\n\r\n0\r\n\r\n",
-    "chunks, with a blank": "Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n",
-    "two lengths": "Content-Length: 0\r\nContent-Length: 60\r\n\r\n",
-    "a list of lengths": "Content-Length: 0, 60\r\n\r\n",
-    "a signed length": "Content-Length: +0\r\n\r\n",
-    "a folded length": "X: y\r\n Content-Length: 60\r\nContent-Length: 0\r\n\r\n",
-}
-
-
-@pytest.mark.parametrize("server", ["nginx", "gunicorn"])
-@pytest.mark.parametrize("name", TWO_ENDS)
-def test_what_ends_in_two_places_is_refused_and_what_follows_it_is_no_request(
-    chain: Chain, server: str, name: str
-) -> None:
-    front, stubs, app = chain
-    before = len(stubs.requests())
-    sent = f"POST /auth/logout HTTP/1.1\r\nHost: shop.example\r\n{TWO_ENDS[name]}{SMUGGLED}"
-    with socket.create_connection(
-        ("127.0.0.1", front if server == "nginx" else app), timeout=10
-    ) as line:
-        line.sendall(sent.encode("latin-1"))
-        line.shutdown(socket.SHUT_WR)
-        told = b"".join(iter(lambda: line.recv(65536), b""))
-    statuses = [int(each[:3]) for each in told.split(b"HTTP/1.1 ")[1:]]
-    assert len(statuses) == 1, told
-    assert statuses[0] in {400, 403, 501}
-    assert len(stubs.requests()) == before

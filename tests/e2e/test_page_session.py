@@ -21,7 +21,7 @@ def rows(page: Browser) -> list[str]:
 def test_before_sign_in_the_page_invites_and_views_answer_401(signed_out: Browser) -> None:
     page = signed_out
     sees(page, "#who", "Nobody is signed in")
-    assert "home, order, orders answer 401" in page.text("#who")
+    assert "cart, home, order, orders answer 401" in page.text("#who")
     assert "product, search answer everybody" in page.text("#who")
     for frame in (".browser", ".phone"):
         assert "Sign in to see your orders" in page.text(frame)

@@ -101,14 +101,14 @@ def front(folder: Path, port: int, app: int) -> list[str]:
     rendered = render(
         ROOT,
         folder / "nginx",
-        BFF_NGINX_LISTEN=f"{port} ssl",
+        BFF_NGINX_TLS="on",
+        BFF_NGINX_LISTEN=port,
+        BFF_NGINX_HTTPS_PORT=port,
+        BFF_NGINX_REDIRECT=f"127.0.0.1:{free_port()}",
+        BFF_NGINX_CERTIFICATE=folder / "cert.pem",
+        BFF_NGINX_KEY=folder / "key.pem",
         BFF_NGINX_UPSTREAM=f"127.0.0.1:{app}",
     )
-    lines = [
-        f"ssl_certificate {folder}/cert.pem;",
-        f"ssl_certificate_key {folder}/key.pem;",
-    ]
-    (rendered / "conf.d/tls.conf").write_text("\n".join(lines))
     return command(rendered)
 
 

@@ -253,9 +253,7 @@ def at_its_end(folder: Path, level: str, path: str) -> bytes:
         )
         _replace(rendered / "nginx.conf", "worker_connections 4096", "worker_connections 9")
         _replace(rendered / "nginx.conf", "worker_processes auto", "worker_processes 1")
-        _replace(
-            rendered / "conf.d/bff.conf", "error_log stderr emerg", f"error_log stderr {level}"
-        )
+        _replace(rendered / "bff.conf", "error_log stderr emerg", f"error_log stderr {level}")
         with (folder / "errors").open("wb") as out:
             process = subprocess.Popen(command(rendered), stderr=out)  # noqa: S603
         stack.callback(process.wait, 10)

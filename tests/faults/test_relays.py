@@ -9,7 +9,16 @@ from pathlib import Path
 import pytest
 
 from tests.faults.deployed import Deployed, deployed, until
-from tests.faults.streaming import PIECE, Streaming, get, lines, raw, streaming
+from tests.faults.streaming import (
+    FRAMINGS,
+    PIECE,
+    UNKNOWN_CODING,
+    Streaming,
+    get,
+    lines,
+    raw,
+    streaming,
+)
 from tests.web.test_target import LEADS, LEADS_NOWHERE
 
 MEGABYTE = 1024 * 1024
@@ -21,6 +30,13 @@ RELAYS = {
     "events": "relay: /events -> files:/events\nstream: events\nkeep_alive: 300ms\n",
     "short": "relay: /short -> files:/events\nstream: events\nmax_age: 1s\n",
 }
+VIEWS = {
+    "told": "get: /told/{room}\nstream: events\nkeep_alive: 300ms\n"
+    "params: {room: {type: integer}}\n"
+    "call: {get: 'files:/events/{params.room}'}\n",
+    "brief": "get: /brief\nstream: events\nmax_age: 1s\ncall: {get: 'files:/events'}\n",
+}
+EITHER = pytest.mark.parametrize("path", ["/web/events", "/web/told/7"])  # a relay, a view
 
 
 @dataclass
@@ -34,7 +50,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("relays") / "config"
     with streaming() as service:
         services = f"  files: {{url: '{service.url}'}}\n"
-        with deployed(folder, services, {}, RELAYS, BFF_THREADS="8") as app:
+        with deployed(folder, services, VIEWS, RELAYS, BFF_THREADS="8") as app:
             yield Site(app, service)
 
 
@@ -54,30 +70,12 @@ def test_a_raw_target_reaches_the_service_as_it_should(
     assert [path for _, path, _ in site.service.asked] == [wanted]
 
 
-@pytest.mark.parametrize(
-    "framing",
-    [
-        "Content-Length: 5\r\nTransfer-Encoding: chunked",
-        "Transfer-Encoding: chunked\r\nContent-Length: 5",
-        "Content-Length: 5\r\nContent-Length: 6",
-        "Content-Length: 5, 5",
-        "Content-Length: +5",
-        "Content-Length: 5x",
-        "Content-Length: -1",
-        "Transfer-Encoding: xchunked",
-        "Transfer-Encoding: chunked, identity",
-        "Transfer-Encoding: gzip, chunked",
-        "Transfer-Encoding:\x0bchunked",
-        "Transfer-Encoding : chunked",
-        "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity",
-        "Transfer_Encoding: chunked\r\nContent-Length: 5\r\nContent-Length : 9",
-    ],
-)
+@pytest.mark.parametrize("framing", FRAMINGS)
 def test_a_body_with_two_readings_reaches_no_service(site: Site, framing: str) -> None:
     site.service.asked.clear()
     request = f"PUT /web/files/a HTTP/1.1\r\nHost: 127.0.0.1\r\n{framing}\r\n\r\n0\r\n\r\nhello"
     answer = raw(site.app.port, request.encode())
-    assert answer.split(b" ")[1][:1] in {b"4", b"5"}, answer
+    assert answer.split(b" ")[1] == (b"501" if framing == UNKNOWN_CODING else b"400"), answer
     assert not site.service.asked
 
 
@@ -136,9 +134,10 @@ def listening(site: Site, path: str, **headers: str) -> Iterator[HTTPResponse]:
         connection.close()
 
 
-def test_events_come_as_they_are_sent_and_silence_is_kept_alive(site: Site) -> None:
+@EITHER
+def test_events_come_as_they_are_sent_and_silence_is_kept_alive(site: Site, path: str) -> None:
     site.service.asked.clear()
-    with listening(site, "/web/events", Last_Event_ID="41") as reply:
+    with listening(site, path, Last_Event_ID="41") as reply:
         assert reply.status == 200
         assert reply.headers["Content-Type"] == "text/event-stream"
         assert reply.headers["X-Accel-Buffering"] == "no"
@@ -150,8 +149,9 @@ def test_events_come_as_they_are_sent_and_silence_is_kept_alive(site: Site) -> N
     until("the service is let go", lambda: not site.service.listeners)
 
 
-def test_nothing_is_said_within_a_line(site: Site) -> None:
-    with listening(site, "/web/events") as reply:
+@EITHER
+def test_nothing_is_said_within_a_line(site: Site, path: str) -> None:
+    with listening(site, path) as reply:
         until("a listener", lambda: site.service.listeners)
         site.service.say(b"data: tw")
         with listening(site, "/web/events") as later:  # its first line comes with the head
@@ -160,21 +160,32 @@ def test_nothing_is_said_within_a_line(site: Site) -> None:
         assert lines(reply, 2) == [b"data: two\n", b"\n"]
 
 
-def test_a_stream_ends_after_its_time(site: Site) -> None:
-    with listening(site, "/web/short") as reply:
+@pytest.mark.parametrize("path", ["/web/short", "/web/brief"])
+def test_a_stream_ends_after_its_time(site: Site, path: str) -> None:
+    with listening(site, path) as reply:
         assert reply.read() == b":\n"
 
 
 def test_streams_leave_threads_for_everybody_else(site: Site) -> None:
     with ExitStack() as stack:
-        found = [stack.enter_context(listening(site, "/web/events")) for _ in range(4)]
+        paths = ["/web/events", "/web/told/7"]  # both are of the same share
+        found = [stack.enter_context(listening(site, path)) for path in paths * 2]
         assert {reply.status for reply in found} == {200}
-        with listening(site, "/web/events") as refused:
-            assert refused.status == 503
-            assert refused.headers["Retry-After"]
+        for path in paths:
+            with listening(site, path) as refused:
+                assert refused.status == 503
+                assert refused.headers["Retry-After"]
         assert site.app.ask("/web/files/5").body == b"01234"
     until("all are let go", lambda: not site.service.listeners)
     until("a place is free", lambda: _opens(site))
+
+
+@pytest.mark.parametrize("path", ["/web/told/x", "/web/told/%2e%2e", "/web/told/7%2f8"])
+def test_a_stream_with_bad_parameters_reaches_no_service(site: Site, path: str) -> None:
+    site.service.asked.clear()
+    with listening(site, path) as reply:
+        assert 400 <= reply.status < 500
+    assert not site.service.asked
 
 
 def _opens(site: Site) -> bool:

@@ -73,27 +73,23 @@ def free_port() -> int:
 
 
 def render(root: Path, into: Path, **values: object) -> Path:
-    """Write the shipped files to `into` as the official image would, for a user without rights."""
-    defaults = (root / "nginx/defaults.env").read_text().splitlines()
-    known = dict(line.split("=", 1) for line in defaults if not line.startswith("#"))
-    known |= {"BFF_NGINX_CACHE": str(into / "kept")}
-    known |= {name: str(value) for name, value in values.items()}
-    (into / "conf.d").mkdir(parents=True)
-    for template in (root / "nginx/templates").glob("*.template"):
-        text = re.sub(r"\$\{(BFF_\w+)\}", lambda match: known[match[1]], template.read_text())
-        text = text.replace("/dev/stdout", str(into / "access.log"))
-        (into / "conf.d" / template.stem).write_text(text)
-    temporary = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    lines = [f"{name}_temp_path {into}/{name};\n" for name in temporary]
-    (into / "conf.d/temporary.conf").write_text("".join(lines))
-    shutil.copy(root / "nginx/nginx.conf", into)
+    """Have the shipped script write the shipped files, for a user without rights."""
+    own = {
+        "BFF_NGINX_STATE": into / "state",
+        "BFF_NGINX_STATIC": into / "static",
+        "BFF_NGINX_ACCESS_LOG": into / "access.log",
+    }
+    into.mkdir(parents=True)
+    script = [str(root / "nginx/render"), str(into)]
+    environ = os.environ | {name: str(value) for name, value in (own | values).items()}
+    subprocess.run(script, env=environ, check=True)  # noqa: S603
     return into
 
 
 def command(folder: Path, *words: str) -> list[str]:
     assert NGINX, "nginx is not installed: `make test` does that, or apt-get install nginx"
-    only_here = f"pid {folder}/pid; daemon off;" + ("user root;" if os.geteuid() == 0 else "")
-    return [NGINX, "-p", str(folder), "-c", str(folder / "nginx.conf"), "-g", only_here, *words]
+    ours = ["-g", "user root;"] if os.geteuid() == 0 else []
+    return [NGINX, "-e", "stderr", "-p", f"{folder}", "-c", f"{folder}/nginx.conf", *ours, *words]
 
 
 @dataclass
@@ -182,7 +178,11 @@ def test_the_shipped_defaults_are_a_valid_configuration(root: Path, tmp_path: Pa
 
 def test_every_value_of_the_templates_has_a_default(root: Path) -> None:
     templates = (root / "nginx/templates").glob("*.template")
-    used = {name for file in templates for name in re.findall(r"\$\{(\w+)\}", file.read_text())}
+    used = {
+        name
+        for file in templates
+        for name in re.findall(r"\$\{(?:each )?(\w+)\}", file.read_text())
+    }
     set_ = re.findall(r"^(\w+)=", (root / "nginx/defaults.env").read_text(), re.MULTILINE)
     assert used == set(set_)
 

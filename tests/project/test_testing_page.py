@@ -9,19 +9,21 @@ from pathlib import Path
 import pytest
 
 from bff.dev.rules import read_rules
+from bff.dev.stub_live import live
+from bff.dev.stub_message import StubReply, StubRequest
 from bff.fixtures import __dict__ as plugin
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/testing.md").read_text()
 
 
-def block(language):
-    return re.search(rf"^```{language}\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)[1]
+def block(language, start=""):
+    return re.search(rf"^```{language}\n({start}.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)[1]
 
 
 @pytest.mark.parametrize("more", [(), ("-n", "2")])
 def test_the_tests_that_are_shown_pass(tmp_path, more):
-    (tmp_path / "test_home.py").write_text(block("python"))
+    (tmp_path / "test_home.py").write_text(block("python", "# test_home"))
     (tmp_path / "pytest.ini").write_text(f"[pytest]\nbff_config = {ROOT / 'config'}\n")
     done = subprocess.run(  # noqa: S603 - our own arguments
         [sys.executable, "-m", "pytest", "-q", "-W", "error", *more],
@@ -33,7 +35,16 @@ def test_the_tests_that_are_shown_pass(tmp_path, more):
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "5 passed" in done.stdout
+    assert "6 passed" in done.stdout
+
+
+def test_the_service_with_a_state_that_is_shown_has_one(tmp_path):
+    (tmp_path / "live.py").write_text(block("python", "# recordings/live"))
+    orders = live(tmp_path, {"orders": lambda _: StubReply(200, (), b"recorded")})["orders"]
+    orders(StubRequest("orders", "POST", "/carts/ada", "/carts/ada", "", body=b'{"n": 1}'))
+    found = [orders(StubRequest("orders", "GET", path, path, "")).body for path in
+             ("/carts/ada", "/carts/bob", "/orders")]  # fmt: skip
+    assert found == [b'{"items":[{"n":1}]}', b'{"items":[]}', b"recorded"]
 
 
 def test_the_rules_that_are_shown_can_be_read(tmp_path):

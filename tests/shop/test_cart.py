@@ -115,3 +115,13 @@ def test_what_a_refreshed_part_asks_and_nobody_recorded_fails_the_test(client_fo
     upstream.orders.post("/carts/mallory/items").respond(201, json={})
     with pytest.raises(Unmatched, match="GET orders:/carts/mallory"):
         client_for("mallory").post("/web/cart/items", json=LINE)
+
+
+def test_a_key_of_the_one_frontend_is_none_of_the_other(client_for, upstream):
+    route = upstream.orders.post("/orders").respond(201, json={"id": "o-1"})
+    client = client_for("ada")
+    for frontend in ("web", "mobile"):
+        placed = client.post(f"/{frontend}/orders", json=ORDER, headers=KEY)
+        assert "Idempotency-Replayed" not in placed.headers
+    assert route.call_count == 2
+    assert len({each.request.headers["Idempotency-Key"] for each in route.calls}) == 2

@@ -1,6 +1,7 @@
 """Relays: what crosses them, in both directions, and what never does."""
 
 import gzip
+from dataclasses import replace
 from threading import Thread
 
 import pytest
@@ -9,6 +10,9 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from bff.dev.stub import StubReply
 from bff.errors import LoginRequired
 from bff.model.principal import Principal
+from bff.model.relay import Relay, called_by
+from bff.model.service import Bearing, Grant, Service
+from bff.model.source import Place
 from tests.faults.streaming import get
 from tests.web.test_target import LEADS, LEADS_NOWHERE
 
@@ -124,7 +128,7 @@ def test_head_has_the_length_and_no_body(relayed):
     assert (reply.status_code, reply.headers["Content-Length"], reply.data) == (200, "999", b"")
 
 
-@pytest.mark.parametrize("status", [200, 201, 204, 302, 400, 404, 409, 500, 503])
+@pytest.mark.parametrize("status", [200, 201, 204, 302, 400, 404, 409, 412, 416, 500, 503])
 def test_every_status_is_the_services_own(relayed, status):
     body = b"" if status == 204 else b"content"
     reply = ask(relayed(answer=replying(status=status, body=body)))
@@ -248,7 +252,7 @@ def test_what_was_relayed_is_told(relayed):
 
 @pytest.fixture
 def developed(relayed):
-    """The same under the server that `bff demo` and `bff dev` use."""
+    """The same under Werkzeug's server, by which people run a Flask app for a moment."""
     shop = relayed()
     server = make_server("127.0.0.1", 0, shop.app, threaded=True, request_handler=_Quiet)
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -278,3 +282,51 @@ def test_under_the_development_server_a_target_arrives_as_it_should(developed):
     for target, wanted in LEADS:
         get(port, target, "shop.example")
         assert shop.stubs.requests()[-1].target == wanted
+
+
+BASIC = "credentials: {basic: {user: a, password: b}}\n"
+
+
+@pytest.mark.parametrize(
+    ("own", "authorization"),
+    [
+        ("", "ours"),
+        ("credentials: none\n", None),
+        (BASIC, "Basic YTpi"),
+        ("credentials: relay\n", "Bearer hers"),
+        ("credentials: {api_key: {header: Authorization, value: key}}\n", "key"),
+    ],
+)
+def test_a_relay_brings_its_own_credentials_in_the_place_of_the_services(
+    relayed, own, authorization
+):
+    theirs = ", credentials: {api_key: {header: Authorization, value: ours}}"
+    ada = Principal("https://id.example", "ada", token="hers")
+    shop = relayed(own, service=theirs, principal=lambda *_: ada)
+    assert ask(shop).json["headers"].get("authorization") == authorization
+
+
+def test_a_read_with_credentials_of_the_relays_own_is_sent_once_more(relayed):
+    sent = []
+
+    def answer(request):
+        sent.append(dict(request.headers))
+        return StubReply(401 if len(sent) == 1 else 200)
+
+    ada = Principal("https://id.example", "ada", token="hers")
+    shop = relayed("credentials: relay\n", answer, principal=lambda *_: ada)
+    assert ask(shop).status_code == 200
+    assert len(sent) == 2
+
+
+def test_a_relays_own_token_is_for_its_service_and_is_kept_apart():
+    place = Place("x.yaml")
+    service = Service("files", place, "http://files", 1.0, 1024, credentials="session")
+    made = Bearing("exchange")
+    relay = Relay("a", place, "/a", "files", "/a", ("web",), credentials=made)
+    found = called_by(relay, {"files": service})
+    assert (found.credentials, found.grant.audience) == ("exchange", "files")
+    assert found.name != "files"
+    assert called_by(replace(relay, credentials=None), {"files": service}) is service
+    ours = replace(relay, credentials=Bearing("client", Grant(scope="read")))
+    assert called_by(ours, {"files": service}).grant == Grant(scope="read")

@@ -172,6 +172,80 @@ def test_a_failure_of_a_service_is_not_kept_and_its_key_goes_up_again(order, sho
     assert shop.keys[0] not in {None, "k1", '"k1"'}
 
 
+EACH = """
+post: /pay
+body: {type: object}
+calls:
+  open: {get: "shop:/open"}
+  paid: {each: open, post: "shop:/bills/{item}/pay"}
+shape: {paid: paid}
+"""
+
+
+def test_of_a_list_that_has_become_shorter_each_write_keeps_its_own_key(site):
+    """The first bill was paid before something went wrong, and is no longer on the list."""
+    left, keys = ["a", "b"], []
+
+    def answer(request):
+        if request.method == "GET":
+            return StubReply.json(left)
+        keys.append((request.path, request.header("Idempotency-Key")))
+        return StubReply(503) if request.path == "/bills/b/pay" and len(keys) < 3 else StubReply()
+
+    client = site(EACH, shop=answer, principal=lambda *_: ADA).app.test_client()
+    given = {"Host": "shop.example", "Idempotency-Key": "k1"}
+    assert client.post("/web/pay", json={}, headers=given).status_code == 502
+    left.remove("a")
+    assert client.post("/web/pay", json={}, headers=given).status_code == 200
+    assert sorted(path for path, _ in keys) == ["/bills/a/pay", "/bills/b/pay", "/bills/b/pay"]
+    assert len(set(keys)) == 2
+    assert len({key for _, key in keys}) == 2
+
+
+def test_while_the_store_is_away_a_key_is_503_and_nothing_is_written(site, shop):
+    root = 'session: {store: "redis://127.0.0.1:1/0", secrets: ["%s"]}\n' % ("0" * 40)
+    made = site(ORDER, shop=shop, principal=lambda *_: ADA, root=root)
+    given = {"Host": "shop.example", "Idempotency-Key": "k1"}
+    refused = made.app.test_client().post("/web/orders", json={"product": "p"}, headers=given)
+    assert (refused.status_code, shop.done) == (503, 0)
+
+
+def test_other_parameters_are_another_request(site, shop):
+    view = 'put: /lines/{id}\ncall: {put: "shop:/lines/{params.id}"}\n'
+    client = site(view, shop=shop, principal=lambda *_: ADA).app.test_client()
+    given = {"Host": "shop.example", "Idempotency-Key": "k1"}
+    assert client.put("/web/lines/1", headers=given).status_code == 200
+    assert client.put("/web/lines/2", headers=given).status_code == 422
+    assert shop.done == 1
+
+
+def test_of_another_view_it_is_another_key(shop, site):
+    other = ORDER.replace("post: /orders", "post: /others")
+    client = site(ORDER, other, shop=shop, principal=lambda *_: ADA).app.test_client()
+    given = {"Host": "shop.example", "Idempotency-Key": "k1"}
+    for path in ("/web/orders", "/web/others"):
+        assert client.post(path, json={"product": "p"}, headers=given).status_code == 201
+    assert shop.done == 2
+    assert len(set(shop.keys)) == 2
+
+
+ODD = [
+    '{"product": "p", "n": 1e400}',
+    '{"product": "\\ud800"}',
+    '{"product": "p", "n": 123456789012345678901234567890}',
+    '{"product": "p", "n": ' + "[" * 63 + "]" * 63 + "}",
+]
+
+
+@pytest.mark.parametrize("content", ODD)
+def test_whatever_json_a_body_is_a_key_with_it_is_no_500(site, shop, content):
+    client = site(ORDER, shop=shop, principal=lambda *_: ADA).app.test_client()
+    given = {"Host": "shop.example", "Idempotency-Key": "k1", "Content-Type": "application/json"}
+    statuses = {client.post("/web/orders", data=content, headers=given).status_code
+                for _ in range(2)}  # fmt: skip
+    assert statuses in ({201}, {400})
+
+
 def test_a_bad_body_spends_no_key(order):
     ask = order()
     assert ask(product=7).status_code == 400

@@ -2,11 +2,12 @@
 
 import { send } from "./send.js";
 
-// Everything the page shows of one answer. `status` is 0 where there was none.
-export async function ask(url, signal) {
+// Everything the page shows of one answer. `status` is 0 where there was none. A write says what it
+// sends: `{ method, body, key }`.
+export async function ask(url, signal, sent = {}) {
   const begun = performance.now();
   try {
-    const response = await send(url, { signal, headers: { Accept: "application/json" } });
+    const response = await send(url, { signal, ...request(sent) });
     const text = await response.text();
     const timing = timings(response.headers.get("Server-Timing") ?? "");
     const total = timing.get("view-total")?.dur ?? performance.now() - begun;
@@ -16,6 +17,8 @@ export async function ask(url, signal) {
       type: (response.headers.get("Content-Type") ?? "").split(";")[0],
       cache: response.headers.get("Cache-Control") ?? "",
       kept: /^bff; hit/.test(response.headers.get("Cache-Status") ?? ""),
+      replayed: response.headers.get("Idempotency-Replayed") === "true",
+      retryAfter: Number(response.headers.get("Retry-After") ?? 1),
       size: new TextEncoder().encode(text).length,
       value: decode(text),
       total,
@@ -29,6 +32,18 @@ export async function ask(url, signal) {
     if (error.name === "AbortError") throw error;
     return { url, status: 0, type: "", cache: "", size: 0, value: null, total: 0, calls: [] };
   }
+}
+
+function request({ method = "GET", body, key }) {
+  return {
+    method,
+    body: body && JSON.stringify(body),
+    headers: {
+      Accept: "application/json",
+      ...(body && { "Content-Type": "application/json" }),
+      ...(key && { "Idempotency-Key": `"${key}"` }),
+    },
+  };
 }
 
 function decode(text) {
@@ -52,7 +67,7 @@ export function outcomes(header) {
 // Server-Timing: `user;dur=12.3;desc="ok 3.1", total;dur=40`; the second word of desc is the start.
 export function timings(header) {
   const found = new Map();
-  for (const [, name, rest] of header.matchAll(/([\w-]+)((?:;\w+=(?:"[^"]*"|[^;,]*))*)/g)) {
+  for (const [, name, rest] of header.matchAll(/([\w.-]+)((?:;\w+=(?:"[^"]*"|[^;,]*))*)/g)) {
     const dur = Number(/;dur=([\d.]+)/.exec(rest)?.[1] ?? NaN);
     const start = Number(/;desc="\w+ ([\d.]+)"/.exec(rest)?.[1] ?? NaN);
     found.set(name, { dur: Number.isNaN(dur) ? null : dur, start: Number.isNaN(start) ? null : start });

@@ -3,7 +3,7 @@
 import { ask, isProblem } from "./answer.js";
 import { bytes, el, fold, replace } from "./dom.js";
 import { tree } from "./json.js";
-import { problemFacts } from "./shop.js";
+import { addButton, problemFacts } from "./shop.js";
 import { sentence, statusLine } from "./status.js";
 import { axis, waterfall } from "./waterfall.js";
 import { declaration } from "./declared.js";
@@ -13,6 +13,7 @@ export class Explorer {
     this.root = root;
     this.views = told.views;
     this.declared = told.declared;
+    this.sells = told.shop; // whether what a product view shows can be bought
     this.select = root.querySelector("#route");
     this.params = root.querySelector("#params");
     this.out = root.querySelector("#explored");
@@ -118,6 +119,7 @@ export class Explorer {
       el("div", { class: "column" },
         statusLine(answer),
         isProblem(answer) && problemFacts(told),
+        this.sells && view.name === "product" && told.product && el("p", {}, addButton(told.product.id, told.product.title, "product")),
         answer.calls.length > 0 && waterfall(answer, view, axis(answer.total), `x${view.route}`),
         declaration(this.declared[view.name], "x")),
       el("div", { class: "column" }, fold("x-json", true,

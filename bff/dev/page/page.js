@@ -1,6 +1,7 @@
 // The page: asks `home` for both frontends, shows both answers, and asks again when a service changes.
 
 import { ask, isSignedOut } from "./answer.js";
+import { Cart } from "./cart.js";
 import { declaration } from "./declared.js";
 import { bytes, el, fold, replace } from "./dom.js";
 import { Explorer } from "./explorer.js";
@@ -131,9 +132,10 @@ async function begin() {
   const told = await (await send("/demo/views")).json();
   const home = new Home(told);
   const explorer = new Explorer($("explorer"), told);
-  const askAll = () => Promise.all([home.ask(), explorer.again()]).then(() => session.refresh()).catch((error) => {
+  const askAll = () => Promise.all([home.ask(), explorer.again(), cart.refresh()]).then(() => session.refresh()).catch((error) => {
     if (error.name !== "AbortError") throw error; // a newer question has taken its place
   });
+  const cart = new Cart($("cart"), told, askAll);
   const session = new Session($("session"), told, askAll);
   const services = new Services($("services"), told.services, askAll);
   const refreshServices = () => told.stubs && services.refresh();
@@ -145,7 +147,8 @@ async function begin() {
   openInPanel(explorer);
 
   refreshServices();
-  const [answers] = await Promise.all([home.ask().catch(() => []), session.refresh()]);
+  const [answers] = await Promise.all([home.ask().catch(() => []), session.refresh(), cart.refresh()]);
+  cart.address(session.name);
   links(explorer, answers[0]?.value);
   const first = explorer.examples.order ? `/web/orders/${explorer.examples.order}` : example(told, session.signedIn);
   if (first && !explorer.url) explorer.open(first, { focus: false });

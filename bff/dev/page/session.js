@@ -28,6 +28,10 @@ export class Session {
     return Boolean(this.state?.authenticated);
   }
 
+  get name() {
+    return String(this.state?.claims?.name ?? "");
+  }
+
   // Asks how things are, without using the session: looking at it does not keep it.
   async refresh() {
     const before = this.state;

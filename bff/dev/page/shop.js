@@ -6,16 +6,16 @@ import { el } from "./dom.js";
 import { picture, stars } from "./pictures.js";
 import { loginUrl } from "./session.js";
 
-const euros = (cents) => (cents / 100).toLocaleString("en-IE", { style: "currency", currency: "EUR" });
+export const euros = (cents) => (cents / 100).toLocaleString("en-IE", { style: "currency", currency: "EUR" });
 const day = (text) => new Date(text).toLocaleDateString("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
 
 // What a part of the page is made of: the calls are to blame for it, in this order.
-function blamed(answer, names) {
+export function blamed(answer, names) {
   return names.map((name) => answer.calls.find((call) => call.name === name))
     .find((call) => call && call.outcome !== "ok" && call.outcome !== "stale");
 }
 
-function note(call, plan, effect) {
+export function note(call, plan, effect) {
   return el("p", { class: `note is-${call.outcome}` },
     el("span", { class: "note-head" }, el("b", {}, call.name), " ", outcomeWords(call)),
     el("span", {}, `${effect}: ${because(call, plan?.calls[call.name]?.service)}.`));
@@ -83,8 +83,12 @@ function webMore(answer, plan, more) {
       picture(product.id, product.title),
       el("span", { class: "product-title" }, product.title),
       el("span", { class: "product-line" }, el("span", { class: "price" }, euros(product.price)), stars(product.stars)),
-      product.why && el("span", { class: "why" }, product.why))))));
+      product.why && el("span", { class: "why" }, product.why)), addButton(product.id, product.title, "home")))));
 }
+
+// Whatever is pressed that has this mark goes into the cart: cart.js listens.
+export const addButton = (id, title, where) =>
+  el("button", { type: "button", class: "add", "data-add": id, "data-key": `add-${where}-${id}` }, "Add to cart", el("span", { class: "unseen" }, `: ${title ?? id}`));
 
 // -- mobile --------------------------------------------------------------------------------------
 

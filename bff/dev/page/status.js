@@ -3,8 +3,8 @@
 import { because, degraded, isProblem, isSignedOut, verdict } from "./answer.js";
 import { bytes, el, milliseconds, svg } from "./dom.js";
 
-const NAMES = {
-  0: "no answer", 200: "OK", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 429: "Too Many Requests",
+export const NAMES = {
+  0: "no answer", 200: "OK", 201: "Created", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 409: "Conflict", 422: "Unprocessable Content", 429: "Too Many Requests",
   500: "Internal Server Error", 502: "Bad Gateway", 503: "Service Unavailable", 504: "Gateway Timeout",
 };
 const MOST = 40;

@@ -119,13 +119,17 @@ def _catalog(shop: Shop, to: Recorder) -> None:
     for product in shop.products.values():
         _cards(shop, to, shop.similar_to(product)[:4])
     record_searches(list(shop.products.values()), shop.categories, to)
-    for ids in CARTS.values():
-        _cards(shop, to, list(ids))
+    _cart_cards(shop, to)
 
 
 def _cards(shop: Shop, to: Recorder, ids: list[str]) -> None:
     cards = [card(shop.products[product_id]) for product_id in ids]
     to.get("/products", {"ids": ",".join(ids), "fields": "card"}, body={"items": cards})
+
+
+def _cart_cards(shop: Shop, to: Recorder) -> None:
+    for ids in CARTS.values():
+        _cards(shop, to, list(ids))
 
 
 def _batches(orders: list[Json]) -> list[list[str]]:

@@ -1,0 +1,44 @@
+"""What views and relays run on: made once for a process, by the app."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bff.auth.once import Once
+from bff.auth.seal import Seal
+from bff.engine.keeper import Keeper
+from bff.model.service import Service
+from bff.observe.events import AuditListener, Listener
+from bff.upstream.exchange import Clock, Effects, Exchange
+from bff.upstream.guard import Guards
+from bff.web.admission import Authenticate
+from bff.web.limits import Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """What views and relays run on.
+
+    Args:
+        guards: what is known of the services, shared by all requests.
+        authenticate: says who asks, from the request.
+        limits: how often one person may ask; None for as often as they like.
+        services: what expressions may know of services.
+        timing: whether answers carry Server-Timing; for development, it tells of the inside.
+        keeper: keeps what is declared to be kept; None where nothing is.
+        once: keeps what was answered to keys; None where no keys are honoured.
+        seal: seals the cursors that go out.
+    """
+
+    exchange: Exchange
+    effects: Effects
+    clock: Clock
+    guards: Guards
+    authenticate: Authenticate
+    services: Mapping[str, Service]
+    listener: Listener
+    audit: AuditListener
+    limits: Limits | None = None
+    timing: bool = False
+    keeper: Keeper | None = None
+    once: Once | None = None
+    seal: Seal | None = None

@@ -1,0 +1,75 @@
+"""The values of the root names for one request of a view, or what is wrong with the request."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import orjson
+from flask import request
+
+from bff.engine.plan import Plan
+from bff.errors import InvalidToken
+from bff.model.principal import Principal
+from bff.model.service import Service
+from bff.model.view import Frontend
+from bff.web.body import BodyReader
+from bff.web.headers import forwardable
+from bff.web.parameters import parameters
+
+
+class Scopes:
+    """Makes the scopes of one view of one frontend.
+
+    Args:
+        fragments: the plans of the views that are answered in the same scope.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        frontend: Frontend,
+        services: Mapping[str, Service],
+        fragments: Iterable[Plan] = (),
+    ) -> None:
+        self._plan, self._frontend = plan, frontend
+        used = any("services" in each.keeping.inputs for each in (plan, *fragments))
+        addresses = {name: {"url": each.url} for name, each in services.items()}
+        self._services = addresses if used else {}  # who knows them gets a copy for each request
+        view = plan.view
+        self._body = BodyReader(view.body, view.max_body) if view.body is not None else None
+
+    def of(self, variables: Mapping[str, str], principal: Principal) -> dict[str, Any]:
+        """The values for the request that is being answered.
+
+        Args:
+            variables: those of the path.
+
+        Raises:
+            BadRequest, BadBody: it is not as declared.
+            InvalidToken: the claims of who asks cannot be copied.
+        """
+        languages = self._frontend.languages
+        scope = {
+            "params": parameters(self._plan.view, variables),
+            "session": {
+                "sub": principal.subject or None,
+                "claims": _own_copy(principal.claims),
+                "signed_in": principal.signed_in,
+                "visitor": principal.visitor or None,
+            },
+            "frontend": self._frontend.name,
+            "locale": request.accept_languages.best_match(languages, languages[0])
+            if languages
+            else None,
+            "headers": forwardable(request.headers, self._plan.forward),
+            "services": {name: dict(each) for name, each in self._services.items()},
+        }
+        return scope | {"body": self._body.read(request)} if self._body else scope
+
+
+def _own_copy(claims: Mapping[str, Any]) -> dict[str, Any]:
+    """Claims that a request may change; it would change everybody's otherwise."""
+    try:
+        copy: dict[str, Any] = orjson.loads(orjson.dumps(claims))
+    except (TypeError, orjson.JSONDecodeError):
+        raise InvalidToken("its claims are nested too deeply") from None
+    return copy

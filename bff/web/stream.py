@@ -1,0 +1,187 @@
+"""Views that are streams of events: one call, whose events are passed on as they come."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from flask import Flask, Response, g, request
+
+from bff.engine.answer import failure_of
+from bff.engine.fanout import fan_out
+from bff.engine.plan import Plan
+from bff.engine.reading import connection_names
+from bff.engine.template import header_value
+from bff.errors import BadReply, BadStatus, BffError, Unfillable, UpstreamError
+from bff.model.exchange import Headers, Reply, Request
+from bff.model.principal import NOBODY, Principal
+from bff.model.view import Frontend
+from bff.observe.events import Answered
+from bff.upstream.exchange import Carrier, Streamed
+from bff.web.admission import Admission
+from bff.web.authenticate import Rule
+from bff.web.courier import Courier, Errand
+from bff.web.engine import Engine
+from bff.web.events import AT_ONCE, EventStreams, TooManyStreams, is_events
+from bff.web.failed import failed
+from bff.web.headers import forwardable, lifecycle_headers, varies
+from bff.web.parameters import BadRequest, bad_parameters
+from bff.web.problem import problem
+from bff.web.refusal import RETRY_AFTER
+from bff.web.relay_headers import LAST_EVENT_ID
+from bff.web.scope import Scopes
+
+_EVENTS: Final = "text/event-stream"
+_ASKED: Final = (("accept", _EVENTS), ("accept-encoding", "identity"))
+_NO_CONTENT: Final = 204
+_SUCCESS: Final = range(200, 300)
+
+
+def stream_routes(
+    app: Flask,
+    plans: Mapping[str, Mapping[str, Plan]],
+    frontends: Mapping[str, Frontend],
+    engine: Engine,
+    carrier: Carrier,
+    streams: EventStreams,
+) -> None:
+    """One route for each view of each frontend that is a stream."""
+    for name, by_frontend in plans.items():
+        for frontend, plan in by_frontend.items():
+            if plan.view.stream:
+                route = plan.view.route.replace("{", "<").replace("}", ">")
+                handler = _Handler(plan, frontends[frontend], engine, carrier, streams)
+                app.add_url_rule(
+                    f"/{frontend}{route}", f"{frontend}.{name}", handler, methods=["GET"]
+                )
+
+
+class _Handler:
+    """Opens the streams of one view of one frontend."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        frontend: Frontend,
+        engine: Engine,
+        carrier: Carrier,
+        streams: EventStreams,
+    ) -> None:
+        self._plan, self._frontend, self._engine = plan, frontend, engine
+        view = plan.view
+        (node,) = plan.nodes.values()
+        self._call, service = node.compiled, node.compiled.service
+        timeout = min(self._call.timeout, view.timeout)
+        self._courier = Courier(service.name, service, engine, carrier, timeout)
+        self._streams = streams
+        self._rule = Rule(frontend, view.access_at(frontend), view.csrf, view.require)
+        self._door = Admission(self._rule, engine.authenticate, engine.limits, engine.audit)
+        self._scopes = Scopes(plan, frontend, engine.services)
+        self._lifecycle = lifecycle_headers(view)
+
+    def __call__(self, **variables: str) -> Response:
+        begun, principal = self._engine.clock.now(), NOBODY
+        try:
+            principal = self._door.principal()
+            self._door.admit(principal)
+            scope = self._scopes.of(variables, principal)
+            errand = Errand(principal, self._maker(scope))
+            response = self._opened(errand) if request.method == "GET" else self._head()
+        except BadRequest as bad:
+            response = bad_parameters(bad)
+        except TooManyStreams:
+            response = problem(503, "too many streams are open")
+            response.headers["Retry-After"] = RETRY_AFTER
+        except (UpstreamError, Unfillable) as error:
+            response = failed(failure_of(self._call, error, error.reason), self._rule)
+        except BffError as error:
+            return self._door.refused(error, principal)
+        response.vary.update(varies(self._rule))
+        response.headers.extend(self._lifecycle)
+        self._tell_at_the_end(response, begun)
+        return response
+
+    def _maker(self, scope: Mapping[str, Any]) -> Callable[[Headers], Request]:
+        """What makes the request; raises Unfillable where it cannot be made."""
+        last = forwardable(request.headers, [LAST_EVENT_ID])
+        passed = {**scope["headers"], **last}
+        forwarded = tuple((name, header_value(value, name)) for name, value in passed.items())
+        (unit,) = fan_out(self._call, scope, (*_ASKED, *forwarded)).units
+
+        def make(credentials: Headers) -> Request:
+            asked = unit.request
+            return Request(asked.service, "GET", asked.target, (*asked.headers, *credentials))
+
+        return make
+
+    def _opened(self, errand: Errand) -> Response:
+        """The stream, once its head is there.
+
+        Raises:
+            TooManyStreams: no more may be open.
+            BffError: there is none.
+        """
+        release = self._streams.take()
+        try:
+            permit, incoming = self._courier.fetch(errand)
+        except BaseException:
+            release()
+            raise
+        head = Reply(incoming.status, incoming.headers, b"")
+        permit.settle(head)  # it holds a thread for long, and no place of the service
+        wrong = _wrong(head)
+        if wrong or head.status == _NO_CONTENT:
+            incoming.close()
+            release()
+            if wrong:
+                raise wrong
+            return self._response(head, Response(status=_NO_CONTENT))
+        return self._response(head, self._streaming(errand.principal, incoming, release))
+
+    def _streaming(
+        self, principal: Principal, incoming: Streamed, release: Callable[[], None]
+    ) -> Response:
+        view = self._plan.view
+        body = self._streams.body(
+            incoming, view.keep_alive, view.max_age, principal, request.environ
+        )
+        response = Response(body, content_type=_EVENTS)
+
+        def close() -> None:
+            incoming.close()
+            release()
+
+        response.call_on_close(close)
+        return response
+
+    def _response(self, head: Reply, response: Response) -> Response:
+        allowed = self._call.respond - connection_names(head)
+        for name, value in head.headers:
+            if name in allowed and value.isprintable():
+                response.headers.add(name, value)
+        response.headers.update(AT_ONCE)
+        return response
+
+    def _head(self) -> Response:
+        """What a stream would begin with; nobody is asked for one."""
+        response = Response(content_type=_EVENTS)
+        response.headers.update(AT_ONCE)
+        return response
+
+    def _tell_at_the_end(self, response: Response, begun: float) -> None:
+        engine, view, frontend = self._engine, self._plan.view.name, self._frontend.name
+        request_id = g.request_id
+
+        def tell() -> None:
+            took = engine.clock.now() - begun
+            engine.listener(Answered(request_id, frontend, view, response.status_code, took, {}))
+
+        response.call_on_close(tell)
+
+
+def _wrong(head: Reply) -> UpstreamError | None:
+    """Why a reply is no stream; a 204 is a good one: the client is to come no more."""
+    if head.status not in _SUCCESS:
+        return BadStatus(head.status)
+    coded = (head.header("content-encoding") or "identity").strip().lower() != "identity"
+    if head.status != _NO_CONTENT and (coded or not is_events(head)):
+        return BadReply("the reply is no stream of events")
+    return None
