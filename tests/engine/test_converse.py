@@ -11,6 +11,7 @@ from bff.declare.python import PythonView
 from bff.dev.virtual import VirtualClock
 from bff.engine.answer import Asked, Failure
 from bff.engine.converse import converse
+from bff.engine.machinery import Machinery
 from bff.errors import Unreachable, ViewFailed
 from bff.model.exchange import Deadline, Reply
 from bff.model.principal import NOBODY
@@ -56,7 +57,10 @@ class Ran:
         asked = Asked(SCOPE, {}, NOBODY, key=key)
         guards = Guards(self.services, 32, self.clock)
         return converse(
-            self.plan, asked, Deadline(1.0), self.exchange, self.effects, self.clock, guards
+            self.plan,
+            asked,
+            Deadline(1.0),
+            Machinery(self.exchange, self.effects, self.clock, guards),
         )
 
     @property
