@@ -51,7 +51,7 @@ def _entries(folder: Path, service: str, page: Page, named: str, start: str) -> 
     for entry in page.entries:
         own = {name: each for name, each in entry.items() if name[0] != "_" and name != "pageref"}
         response = {**own["response"], "content": _whole(folder, own["response"]["content"])}
-        begun = _moved(own.get("startedDateTime", ""), page.started, start)
+        begun = _moved(own.get("startedDateTime") or "", page.started, start)
         again = {"comment": service, **own, "startedDateTime": begun, "response": response}
         made.append({**({"pageref": named} if named else {}), **again})
     return made
