@@ -115,7 +115,9 @@ def create_app(
     session_routes(app, sign_in)
     view_routes(app, checked.plans, config.frontends, engine)
     streams = EventStreams(max(1, int(settings.threads * config.streams)), sign_in.sessions.goes_on)
-    batch_routes(app, config.frontends, checked.plans, exchange, clock, settings.threads)
+    batch_routes(
+        app, config.frontends, checked.plans, exchange, clock, config.services, settings.threads
+    )
     websocket_routes(app, config.relays, config.frontends, engine)
     carrier = exchange if isinstance(exchange, Carrier) else NoCarrier()
     stream_routes(app, checked.plans, config.frontends, engine, carrier, streams)

@@ -28,7 +28,7 @@ class Part:
         environment: what the image sets, and what the service sets over it.
         ports: what it listens on in a container, and the port here that shows it, or 0.
         names: what other containers call it.
-        folders: where volumes are mounted, with a path of this machine or the name of a volume; None
+        folders: where something is mounted: a path of this machine, the name of a volume, or None
             for what is its own and empty at the start.
         after: whom it waits for; True for those that have to be done.
         health: the command that says whether it is well; empty for none.

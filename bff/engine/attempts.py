@@ -48,7 +48,7 @@ class Attempts:
     def __init__(
         self, exchange: Exchange, effects: Effects, clock: Clock, mailbox: Mailbox
     ) -> None:
-        self._exchange, self._effects = exchange, effects
+        self.exchange, self._effects = exchange, effects
         self._clock, self._mailbox = clock, mailbox
         self._under_way: dict[int, _Attempt] = {}
         self._timers: list[tuple[float, int]] = []
@@ -65,7 +65,7 @@ class Attempts:
         """Send a request with a permit; the number gives it up."""
         number = self._number(deadline.at)
         mailbox = permit.towards(self._mailbox)
-        ticket = self._exchange.start(request, deadline, number, mailbox)
+        ticket = self.exchange.start(request, deadline, number, mailbox)
         drop = partial(self._cancel, ticket, permit)
         self._under_way[number] = _Attempt(then, drop, TimedOut("no reply in time"), lost)
         return number
@@ -159,7 +159,7 @@ class Attempts:
         return self._numbers
 
     def _cancel(self, ticket: Any, permit: Permit, why: BffError) -> None:
-        self._exchange.cancel(ticket)
+        self.exchange.cancel(ticket)
         permit.settle(why)
 
 

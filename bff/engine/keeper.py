@@ -62,7 +62,7 @@ def keeper_of(
     heard: Heard | None = None,
 ) -> Keeper:
     """A keeper; its threads start with their first work."""
-    loads = Loads(exchange, effects, cache, clock, guards)
+    loads = Loads(effects, cache, clock, guards)
     return Keeper(cache, loads, Background(), exchange, effects, clock, heard)
 
 
@@ -157,6 +157,7 @@ class KeptRequest:
             lasts=min(compiled.timeout, (retry.each if retry else None) or compiled.timeout),
             wait=service.wait,
             avoid=tuple(avoid),
+            exchange=self._means.attempts.exchange,
             readable=self._readable,
             label=f"reply of {service.name}",
             deadline=service.deadline,

@@ -46,6 +46,7 @@ class Load:
         avoid: addresses that are asked only if there is no other.
         deadline: the header that says so to the service.
         latencies: where how long it takes is remembered.
+        exchange: what carries it: that of the request for which it is begun.
         readable: whether a reply is what the call takes for a good one.
         label: what it is of, for operators.
     """
@@ -56,6 +57,7 @@ class Load:
     kept: Kept
     entry: Entry | None
     lasts: float
+    exchange: Exchange
     readable: Callable[[Reply], bool]
     label: str
     wait: float | None = None
@@ -89,10 +91,8 @@ class _Waiter:
 class Loads:
     """Starts loads, and lets others wait for those that are under way."""
 
-    def __init__(
-        self, exchange: Exchange, effects: Effects, cache: Cache, clock: Clock, guards: Guards
-    ) -> None:
-        self._exchange, self._effects, self._guards = exchange, effects, guards
+    def __init__(self, effects: Effects, cache: Cache, clock: Clock, guards: Guards) -> None:
+        self._effects, self._guards = effects, guards
         self._cache, self._clock = cache, clock
         self._flights: Flights[_Waiter] = Flights()
         self._lines: dict[Hashable, _Line] = {}
@@ -162,7 +162,7 @@ class Loads:
         if load.deadline:
             left = str(int(landing.ends.left(self._clock.now()) * 1000))
             request = replace(request, headers=(*request.headers, (load.deadline, left)))
-        self._exchange.start(request, landing.ends, 0, permit.towards(landing))
+        load.exchange.start(request, landing.ends, 0, permit.towards(landing))
 
     def is_in_line(self, load: Load) -> bool:
         """Whether it still waits for a place."""

@@ -1,6 +1,7 @@
 """Views as routes: a request becomes values for a plan, the conductor's answer a response."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from time import time
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ from bff.auth.once import KeptAnswer
 from bff.engine.answer import Answer, Asked
 from bff.engine.conduct import conduct
 from bff.engine.converse import converse
+from bff.engine.machinery import Machinery
 from bff.engine.plan import Plan
 from bff.errors import BffError, Refused
 from bff.model.exchange import Deadline
@@ -87,6 +89,9 @@ class _Handler:
         fragments: Mapping[str, Plan],
     ) -> None:
         self._plan, self._frontend, self._engine = plan, frontend, engine
+        self._machinery = Machinery(
+            engine.exchange, engine.effects, engine.clock, engine.guards, engine.keeper
+        )
         view = plan.view
         self._rule = Rule(
             frontend=frontend,
@@ -179,20 +184,11 @@ class _Handler:
         return self._fragments.added(answer, asked, begun, deadline)
 
     def _run(self, plan: Plan, asked: Asked, deadline: Deadline) -> Answer:
-        engine = self._engine
         # what is refreshed behind an answer belongs to no request, and so to no batch
         batch = request.environ.get(EXCHANGE) if has_request_context() else None
+        machinery = replace(self._machinery, exchange=batch) if batch else self._machinery
         run = converse if plan.view.function else conduct
-        return run(
-            plan,
-            asked,
-            deadline,
-            batch or engine.exchange,
-            engine.effects,
-            engine.clock,
-            engine.guards,
-            engine.keeper,
-        )
+        return run(plan, asked, deadline, machinery)
 
     def _response(self, served: Served, locale: str | None) -> Response:
         if served.page is not None:

@@ -277,6 +277,20 @@ def test_explain_speaks_json(bff):
     assert "reviews" in json.dumps(json.loads(done.stdout))
 
 
+def test_explain_says_how_pages_are_turned_and_what_is_a_stream(bff, doubtful):
+    views = {
+        "all": "call: {get: users:/x, pages: {cursor: meta.next, as: after, gather: 5}}",
+        "one": "call: {get: users:/x, pages: {offset: skip, param: cursor}}",
+        "told": "stream: events\ncall: {get: users:/x}",
+    }
+    for name, text in views.items():
+        (doubtful / f"views/{name}.yaml").write_text(f"get: /{name}\n{text}\n")
+    told = {name: bff("explain", name, "--config", str(doubtful)).stdout for name in views}
+    assert "pages by cursor as after: at most 5, one after the other" in told["all"]
+    assert "pages by offset: one, by ?cursor=" in told["one"]
+    assert "a stream of events" in told["told"]
+
+
 def test_explain_knows_no_other_views(bff):
     done = bff("explain", "hom")
     assert done.returncode == 2

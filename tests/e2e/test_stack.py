@@ -11,7 +11,8 @@ import httpx
 import pytest
 
 from stack.run import Stack
-from tests.e2e.stacked import APPS, PATIENCE, Person, Site, eventually, outcomes, site_of
+from tests.e2e.browser import chromium, until
+from tests.e2e.stacked import APPS, COOKIE, PATIENCE, Person, Site, eventually, outcomes, site_of
 
 ROOT = Path(__file__).parents[2]
 TOKENS_LAST = 10  # seconds
@@ -83,6 +84,32 @@ def test_who_signs_out_at_one_app_is_signed_out_at_both(ada: Person) -> None:
         assert there.json() == {"authenticated": False}
         assert ada.at(app, "/web/home").status_code == 401
     assert ada.session == session, "the cookie alone opens nothing"
+
+
+def test_who_signs_out_everywhere_at_one_app_is_signed_out_on_all_devices_at_both(
+    site: Site, ada: Person
+) -> None:
+    with site.person("ada") as elsewhere, site.person("grace") as grace:
+        assert ada.at("app-2", "/auth/sessions", "DELETE").status_code == 204
+        for app in APPS:
+            for device in (ada, elsewhere):
+                assert device.at(app, "/auth/session").json() == {"authenticated": False}
+            assert grace.at(app, "/auth/session").json()["sub"] == "grace"
+
+
+def test_a_person_signs_in_on_the_page_and_out_again(site: Site) -> None:
+    with chromium("--ignore-certificate-errors") as browser:
+        browser.open(site.url)
+        until(lambda: browser.text("#who a"), "the page asks to sign in", PATIENCE)
+        browser.click("#who a")
+        until(lambda: browser.text("button[value=ada]"), "the provider asks who it is", PATIENCE)
+        browser.click("button[value=ada]")
+        until(lambda: "Ada Lovelace" in browser.text("#who"), "she is greeted", PATIENCE)
+        until(lambda: browser.text("#orders li"), "her orders are shown", PATIENCE)
+        assert COOKIE in browser.cookies()
+        browser.click("#who button")
+        until(lambda: site.issuer in browser.address, "she is signed out there too", PATIENCE)
+        assert COOKIE not in browser.cookies()
 
 
 def test_what_is_invalidated_at_one_app_is_not_served_by_the_other(site: Site) -> None:
