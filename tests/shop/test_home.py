@@ -88,9 +88,10 @@ def test_many_threads_ask_at_once(client_for, upstream):
     def ask(number):
         who = ("ada", "grace")[number % 2]
         page = client_for(who).get("/mobile/home")
+        assert page.status_code == 200, page.text
         return who, page.json["name"], outcomes_of(page)["orders"]
 
-    with ThreadPoolExecutor(8) as threads:
+    with ThreadPoolExecutor(4) as threads:  # as many as a busy machine serves before time-outs
         found = set(threads.map(ask, range(40)))
     assert found == {("ada", "Ada Lovelace", "ok"), ("grace", "Grace Hopper", "fallback")}
 
