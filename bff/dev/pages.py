@@ -13,6 +13,7 @@ import orjson
 from bff.dev.bodies import digest_of
 from bff.dev.har import Json
 from bff.dev.recording import read_recording
+from bff.dev.watch import Watch, unwatched
 
 # They differ each time, and say nothing of what was answered.
 _VOLATILE: Final = frozenset(
@@ -47,13 +48,13 @@ class Page:
         return tuple(sorted(_request_key(each) + _reply_key(each) for each in self.entries))
 
 
-def read_pages(file: Path) -> list[Page]:
+def read_pages(file: Path, watch: Watch = unwatched) -> list[Page]:
     """The pages of one file, as they are written; what belongs to none is a page of its own.
 
     Raises:
         RecordingError: the file cannot be read.
     """
-    read_recording(file)  # says what is wrong with it
+    read_recording(file, watch)  # says what is wrong with it
     log = orjson.loads(file.read_bytes().removeprefix(BOM_UTF8))["log"]
     pages = {
         each["id"]: Page(each.get("title") or "", each["id"], each.get("startedDateTime") or "")

@@ -23,8 +23,7 @@ def together(folder: Path, watch: Watch = unwatched) -> Json:
     Raises:
         RecordingError: there are none, or one of them cannot be read.
     """
-    files = recordings_of(folder)
-    parts = {name: read_pages(files[name]) for name in watch(files, "reading", len(files))}
+    parts = {name: read_pages(file, watch) for name, file in recordings_of(folder).items()}
     pages: list[Json] = []
     entries: list[Json] = []
     visits = reunited(parts)
