@@ -156,9 +156,9 @@ def test_only_declared_headers_cross_either_way(site):
     assert reply.status_code == 200
     (asked,) = shop.stubs.requests()
     names = sorted(name.lower() for name, _ in asked.headers)
-    assert names == sorted(
-        ["host", "accept", "accept-encoding", "user-agent", "x-app", "accept-language", "x-of"]
-    )
+    declared = ["user-agent", "x-app", "accept-language", "x-of"]
+    assert names == sorted(["host", "accept", "accept-encoding", "traceparent", *declared])
+    assert "00-x" not in asked.header("traceparent"), "it is ours, of a trace of ours"
     assert (asked.header("x-app"), asked.header("user-agent")) == ("7", "phone")
     crossed = {name.lower() for name, _ in reply.headers}
     ours = {"content-type", "content-length", "cache-control", "bff-calls", "x-request-id"}
