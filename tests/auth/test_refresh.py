@@ -15,6 +15,7 @@ from bff.model.access import SessionRules
 from bff.model.principal import NOBODY, Principal
 from bff.model.service import Grant, Service
 from bff.model.source import Place
+from bff.observe.events import Refreshed
 from bff.upstream.effects import Longer
 from bff.upstream.exchange import Credentials
 
@@ -132,7 +133,8 @@ def test_a_token_is_refreshed_ahead_of_its_end_and_kept(site):
     assert site.have("users", ada) == bearer("of-ada+")
     assert site.have("users", ada) == bearer("of-ada+")
     assert site.provider.refreshed == ["refresh-1"]
-    assert [each.what for each in site.heard] == ["refreshed"]
+    refreshed, audited = site.heard
+    assert (refreshed, audited.what) == (Refreshed("shop", "ok"), "refreshed")
 
 
 def test_a_token_that_a_service_rejects_is_refreshed_though_it_is_fresh(site):
@@ -173,7 +175,9 @@ def test_a_dead_refresh_token_ends_the_session(site):
         site.have("users", ada)
     assert site.sessions.tokens(ada.session) is None
     assert site.sessions.of_person(ada.issuer, "ada") == []
-    assert [(each.what, each.reason) for each in site.heard] == [("ended", "invalid_grant")]
+    refreshed, audited = site.heard
+    assert refreshed == Refreshed("shop", "ended")
+    assert (audited.what, audited.reason) == ("ended", "invalid_grant")
 
 
 def test_without_a_refresh_token_a_rejected_token_is_what_there_is_while_it_lasts(site):
