@@ -67,6 +67,7 @@ def check_config(config: Config, doubts: Sequence[Problem] = ()) -> Checked:
         problems += _unresolvable(view, plans[view.name])
         problems += _slices_of_text(view, plans[view.name])
         problems += _unused(view, plans[view.name])
+        problems += _kept_and_hedged(view)
         for each in plans[view.name].values():
             problems += _shape_on_rungs(each)
     problems = list(dict.fromkeys(problems))
@@ -188,6 +189,14 @@ def _unused(view: View, plans: Mapping[str, Plan]) -> Iterator[Problem]:
             hint = "use its value in a shape, or say `guard: true`"
             message = f"the call `{call.name}` is never made: no shape uses it"
             yield Problem(call.place, message, hint, warning=True)
+
+
+def _kept_and_hedged(view: View) -> Iterator[Problem]:
+    """What several wait for is loaded once, and not raced against itself."""
+    for call in view.calls:
+        if call.cache and call.hedge and not call.hedge.never:
+            message = f"the call `{call.name}` is kept, so its `hedge` is never sent"
+            yield Problem(call.place, message, "take one of `cache` and `hedge`", warning=True)
 
 
 def _shape_on_rungs(each: Plan) -> Iterator[Problem]:
