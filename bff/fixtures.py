@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from flask import Flask
+
     from bff.declare.check import Checked
     from bff.dev.replay import ReplayExchange
     from bff.dev.tape import Tape
@@ -111,28 +113,48 @@ def recordings(
 
 
 @pytest.fixture
-def client_for(
+def bff_app(
     bff_checked: Checked,
     upstream: Upstream,
     recordings: ReplayExchange,
     bff_clock: Time,
     tmp_path: Path,
-) -> Iterator[Callable[..., Client]]:
-    """A client of the app: `client_for("ada", plan="pro")`; `client_for()` is nobody."""
-    from bff.testing.client import somebody
-    from bff.testing.site import app_on, client_of
+) -> Iterator[Flask]:
+    """The app that the clients of a test ask: services scripted or recorded, time in its hands."""
+    from bff.testing.site import app_on
     from bff.testing.upstream import ScriptedExchange
 
     exchange = ScriptedExchange(bff_checked.config.services, upstream, recordings)
-    app = app_on(
+    yield app_on(
         bff_checked, exchange, recordings, tmp_path, clock=bff_clock, epoch=bff_clock.epoch
     )
+    exchange.close()
+
+
+@pytest.fixture
+def client_for(bff_app: Flask, bff_checked: Checked) -> Callable[..., Client]:
+    """A client of the app: `client_for("ada", plan="pro")`; `client_for()` is nobody."""
+    from bff.testing.client import somebody
+    from bff.testing.site import client_of
 
     def make(subject: str | None = None, **claims: Any) -> Client:
-        return client_of(app, bff_checked.config, somebody(subject, claims))
+        return client_of(bff_app, bff_checked.config, somebody(subject, claims))
 
-    yield make
-    exchange.close()
+    return make
+
+
+@pytest.fixture
+def browser_for(bff_app: Flask, bff_checked: Checked) -> Callable[..., Client]:
+    """A client with a real session: its cookie, its end, the checks of who may have sent it.
+
+    `browser_for("ada", plan="pro").get("/web/home", headers={"X-CSRF": "1"})`
+    """
+    from bff.testing.site import browser_of
+
+    def make(subject: str, **claims: Any) -> Client:
+        return browser_of(bff_app, bff_checked.config, subject, claims)
+
+    return make
 
 
 @pytest.fixture

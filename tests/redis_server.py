@@ -40,17 +40,26 @@ class RedisServer:
         return f"redis://127.0.0.1:{self.port}/0"
 
     def start(self) -> "RedisServer":
-        words = ["--port", str(self.port), "--dir", str(self.folder), "--bind", "127.0.0.1"]
-        if "--save" not in self._words:
-            words += ["--save", ""]
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own command
-                [SERVER, *self._words, *words], stdout=log, stderr=log
+                [SERVER, *self.settings()], stdout=log, stderr=log
             )
         until(self._answers)
         return self
 
+    def settings(self) -> list[str]:
+        """What the program is told."""
+        words = ["--port", str(self.port), "--dir", str(self.folder), "--bind", "127.0.0.1"]
+        if "--save" not in self._words:
+            words += ["--save", ""]
+        return [*self._words, *words]
+
     def stop(self) -> None:
+        """End it."""
+        self.kill()
+
+    def kill(self) -> None:
+        """End it without a word to anybody."""
         if self._process is not None:
             if self._process.poll() is None:
                 os.kill(self._process.pid, signal.SIGCONT)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from bff.declare.scope import Scope
     from bff.engine.kept import Kept
     from bff.engine.plan import Node, Plan
+    from bff.model.pages import Pages
 
 _WIDE: Final = 200
 _SHARED: Final = {
@@ -73,6 +74,7 @@ def _told(plan: "Plan", found: "Checked") -> dict[str, Any]:
         "route": f"{view.method} /{plan.frontend}{view.route}",
         "file": str(view.place),
         "access": view.access_at(found.config.frontends[plan.frontend]),
+        "stream": view.stream or None,
         "timeout": view.timeout,
         "max_calls": view.max_calls,
         "scope": _scope(scope_of(plan)),
@@ -93,6 +95,7 @@ def _call(node: "Node", plan: "Plan") -> dict[str, Any]:
         "file": str(call.place),
         "waits_for": {**node.needs, **node.follows},
         "repeats": _repeats(node),
+        "pages": _pages(call.pages) if call.pages else None,
         "when": call.when.shown if call.when else None,
         "on_failure": _on_failure(node),
         "timeout": min(compiled.timeout, plan.view.timeout),
@@ -101,6 +104,13 @@ def _call(node: "Node", plan: "Plan") -> dict[str, Any]:
         "kept": _kept(plan.keeping.calls.get(node.name)),
         "guard": call.guard,
     }
+
+
+def _pages(pages: "Pages") -> str:
+    """How the pages of a list are turned, in words."""
+    by = f"{pages.turn} as {pages.name}" if pages.turn == "cursor" else pages.turn
+    many = f"at most {pages.gather}, one after the other" if pages.gather else ""
+    return f"by {by}: {many or f'one, by ?{pages.param}='}"
 
 
 def _scope(scope: "Scope") -> dict[str, Any]:
@@ -167,7 +177,8 @@ def _print(plan: "Plan", about: Mapping[str, Any]) -> None:
     console = Console()
     if not console.is_terminal:
         console = Console(width=_WIDE)  # for a file or a pipe: nothing is cut
-    tree = Tree(f"[bold]{about['route']}[/]  {about['access']}, {about['timeout']:g}s")
+    stream = ", a stream of events" if about["stream"] else ""
+    tree = Tree(f"[bold]{about['route']}[/]  {about['access']}, {about['timeout']:g}s{stream}")
     tree.add(f"[dim]{_shared(about['scope'])}[/]")
     if about["kept"]:
         tree.add(f"[dim]{escape(_kept_in_words(about['kept']))}[/]")
@@ -211,6 +222,8 @@ def _details(call: Mapping[str, Any], waits: list[str]) -> Iterator[str]:
         yield escape(f"after {why}")
     if call["repeats"]:
         yield escape(f"for each {call['repeats']}")
+    if call["pages"]:
+        yield escape(f"pages {call['pages']}")
     if call["when"]:
         yield escape(f"when {call['when']}")
     yield escape(f"{call['timeout']:g}s; if it fails: {call['on_failure']}")

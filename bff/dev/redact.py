@@ -90,9 +90,6 @@ class Redactor:
         return tuple(found)
 
     def _header(self, name: str, value: str) -> str:
-        scheme = _SCHEME.fullmatch(value)
-        if scheme:
-            return f"{scheme[1]} {self._secret(scheme[2])}"
         if name.lower() == "cookie":
             return "; ".join(self._cookie(each) for each in value.split("; "))
         if name.lower() == "set-cookie":
@@ -164,6 +161,9 @@ class Redactor:
         """What stands for a secret; elsewhere, too, where nothing else is likely to be the same."""
         if not value or PREFIX in value:
             return value
+        scheme = None if declared else _SCHEME.fullmatch(value)
+        if scheme:  # credentials as in a header (RFC 9110, section 11.4), wherever they stand
+            return f"{scheme[1]} {self._secret(scheme[2])}"
         end = "@example.invalid" if re.fullmatch(r"[^@\s]+@[^@\s]+", value) else ""
         stands = f"{PREFIX}{self._digest(value)}{end}"
         if declared or len(value) >= _LONG:

@@ -3,6 +3,7 @@
 `Run` holds the decisions and never waits; `conduct` is the loop that does.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -16,33 +17,24 @@ from bff.engine.expression import truthy
 from bff.engine.fanout import fan_out
 from bff.engine.gather import begin_call
 from bff.engine.idempotence import keyed
-from bff.engine.keeper import Keeper
+from bff.engine.machinery import Machinery
 from bff.engine.means import Means, credentials_for, keep_credentials
 from bff.engine.plan import Node, Plan
 from bff.engine.settle import Running, Settled, Timing, aged, give_up_items, settle
 from bff.engine.template import header_value
 from bff.errors import BffError, Cancelled, GrantEnded, TimedOut, Unfillable
 from bff.model.exchange import Deadline, Headers, Outcome, OutcomeKind
-from bff.upstream.exchange import Clock, Completion, Effects, Exchange, Mailbox
-from bff.upstream.guard import Guards
+from bff.upstream.exchange import Completion, Mailbox
 
 _LOOK: Final = 0.25  # seconds between two looks for whether the client is still there
 _CLOSED: Final = 499  # nobody gets it; the log has it, as nginx's would
 
 
-def conduct(
-    plan: Plan,
-    asked: Asked,
-    deadline: Deadline,
-    exchange: Exchange,
-    effects: Effects,
-    clock: Clock,
-    guards: Guards,
-    keeper: Keeper | None = None,
-) -> Answer:
+def conduct(plan: Plan, asked: Asked, deadline: Deadline, machinery: Machinery) -> Answer:
     """Run `plan` and shape what it brings; returns by the deadline, whatever services do."""
+    clock = machinery.clock
     mailbox = clock.mailbox()
-    run = Run(plan, asked, deadline, exchange, effects, clock, guards, mailbox, keeper)
+    run = Run(plan, asked, deadline, machinery, mailbox)
     try:
         run.begin()
         while not run.done:
@@ -60,30 +52,22 @@ class Run:
     """The state of one request: what is out, what is in, and what has become ready."""
 
     def __init__(
-        self,
-        plan: Plan,
-        asked: Asked,
-        deadline: Deadline,
-        exchange: Exchange,
-        effects: Effects,
-        clock: Clock,
-        guards: Guards,
-        mailbox: Mailbox,
-        keeper: Keeper | None = None,
+        self, plan: Plan, asked: Asked, deadline: Deadline, machinery: Machinery, mailbox: Mailbox
     ) -> None:
+        clock = machinery.clock
         self.plan = plan
-        self._keeper = keeper
+        self._keeper = machinery.keeper
         self.asked = asked
         self.deadline = deadline
         self.nodes: dict[str, Node] = dict(plan.nodes)
         self.values = dict(asked.scope)
         self.outcomes: dict[str, Outcome] = {}
         self.failure: Failure | None = None
-        self._attempts = Attempts(exchange, effects, clock, mailbox)
+        self._attempts = Attempts(machinery.exchange, machinery.effects, clock, mailbox)
         self.means = Means(
             attempts=self._attempts,
             clock=clock,
-            guards=guards,
+            guards=machinery.guards,
             principal=asked.principal,
             budget=Budget(plan.view.max_calls, plan.view.max_bytes),
         )
@@ -92,6 +76,7 @@ class Run:
         self._awaited = {name: len(awaited) for name, awaited in plan.awaits.items()}
         self.waiting: Mapping[str, Sequence[str]] = plan.dependents
         self._refusals = list(plan.refusals)
+        self._sent: Counter[tuple[str, str]] = Counter()
         self._running: dict[str, Running] = {}
         self._harmless: set[str] = set()  # skipped by a `when`, their own or an earlier one
 
@@ -167,7 +152,7 @@ class Run:
                 return
             origin = self.asked.origin(self.plan, node.compiled)
             fan = fan_out(node.compiled, self.scope(node), self._headers(node.compiled), origin)
-            fan = keyed(fan, node.compiled, node.name, self.asked.key)
+            fan = keyed(fan, node.compiled, self._sent, self.asked.key)
             self.means.budget.send(len(fan.units))
         except Unfillable as fault:
             if any(self.outcomes[name].kind == "failed" for name in node.needs):

@@ -11,12 +11,11 @@ from typing import Any, Final
 from bff.engine.answer import Answer, Asked, Failure, headers_of, invalidated
 from bff.engine.conduct import Run
 from bff.engine.functional import given_only
-from bff.engine.keeper import Keeper
+from bff.engine.machinery import Machinery
 from bff.engine.plan import Node, Plan
 from bff.errors import ViewFailed
 from bff.model.exchange import Deadline, Outcome
-from bff.upstream.exchange import Clock, Effects, Exchange, Mailbox
-from bff.upstream.guard import Guards
+from bff.upstream.exchange import Clock, Mailbox
 
 _REFUSALS: Final = range(400, 500)
 _WORST: Final = ("failed", "fallback", "stale", "skipped", "ok")
@@ -166,19 +165,11 @@ class Ask:
         return self._run.outcomes.get(name)
 
 
-def converse(
-    plan: Plan,
-    asked: Asked,
-    deadline: Deadline,
-    exchange: Exchange,
-    effects: Effects,
-    clock: Clock,
-    guards: Guards,
-    keeper: Keeper | None = None,
-) -> Answer:
+def converse(plan: Plan, asked: Asked, deadline: Deadline, machinery: Machinery) -> Answer:
     """Run a view's function; calls that it did not wait for are given up when it returns."""
+    clock = machinery.clock
     mailbox = clock.mailbox()
-    run = OnDemand(plan, asked, deadline, exchange, effects, clock, guards, mailbox, keeper)
+    run = OnDemand(plan, asked, deadline, machinery, mailbox)
     run.begin()
     function, reads = plan.view.function, plan.view.reads
     values = dict(asked.scope) if reads is None else given_only(reads, asked.scope)

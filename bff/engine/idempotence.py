@@ -11,24 +11,24 @@ from bff.engine.fanout import FanOut
 _HEADER: Final = "idempotency-key"
 
 
-def keyed(fan: FanOut, call: CompiledCall, name: str, key: str) -> FanOut:
+def keyed(fan: FanOut, call: CompiledCall, sent: Counter[tuple[str, str]], key: str) -> FanOut:
     """The requests of a write, each with a key of its own; others as they are.
 
     A request is told from the others of its call by where it goes: of a list that has become
     shorter since the first try, the second element must not take the first one's key.
 
     Args:
-        name: the call's, which two calls of one view never share.
+        sent: how many writes of which call have gone where, in this run; they are counted here.
         key: of the view's request; empty without any.
     """
     if not key or call.call.safe:
         return fan
-    sent = Counter[str]()
     for at, unit in enumerate(fan.units):
-        target = unit.request.target
-        sent[target] += 1
+        where = (call.name, unit.request.target)
+        sent[where] += 1
         if all(header.lower() != _HEADER for header, _ in unit.request.headers):
-            own = sha256(f"{key}\n{name}\n{target}\n{sent[target]}".encode()).hexdigest()[:32]
+            told = "\n".join([key, *where, str(sent[where])])
+            own = sha256(told.encode()).hexdigest()[:32]
             headers = (*unit.request.headers, (_HEADER, f'"{own}"'))
             fan.units[at] = replace(unit, request=replace(unit.request, headers=headers))
     return fan

@@ -15,10 +15,11 @@ from bff.cache.flight import Flights
 from bff.cache.levels import Cache, Write
 from bff.engine.kept import Kept
 from bff.errors import BadStatus, BffError, Cancelled, CircuitOpen, LimitReached, Unfillable
-from bff.model.exchange import Deadline, Reply, Request
+from bff.model.exchange import Deadline, Reply, Request, Tried
 from bff.upstream.exchange import Clock, Completion, Effects, Exchange, Mailbox
-from bff.upstream.guard import Guard, Guards, Permit, Waiting
+from bff.upstream.guard import Guard, Guards, Waiting
 from bff.upstream.hedge import Latencies
+from bff.upstream.permit import Permit
 
 _SLACK: Final = 0.5  # seconds that an exchange may be late with what has timed out
 _NOT_MODIFIED: Final = 304
@@ -46,8 +47,10 @@ class Load:
         avoid: addresses that are asked only if there is no other.
         deadline: the header that says so to the service.
         latencies: where how long it takes is remembered.
+        exchange: what carries it: that of the request for which it is begun.
         readable: whether a reply is what the call takes for a good one.
         label: what it is of, for operators.
+        why: it is sent, and how often it was sent before.
     """
 
     request: Request
@@ -56,8 +59,10 @@ class Load:
     kept: Kept
     entry: Entry | None
     lasts: float
+    exchange: Exchange
     readable: Callable[[Reply], bool]
     label: str
+    why: Tried
     wait: float | None = None
     avoid: Collection[str] = ()
     deadline: str | None = None
@@ -89,10 +94,8 @@ class _Waiter:
 class Loads:
     """Starts loads, and lets others wait for those that are under way."""
 
-    def __init__(
-        self, exchange: Exchange, effects: Effects, cache: Cache, clock: Clock, guards: Guards
-    ) -> None:
-        self._exchange, self._effects, self._guards = exchange, effects, guards
+    def __init__(self, effects: Effects, cache: Cache, clock: Clock, guards: Guards) -> None:
+        self._effects, self._guards = effects, guards
         self._cache, self._clock = cache, clock
         self._flights: Flights[_Waiter] = Flights()
         self._lines: dict[Hashable, _Line] = {}
@@ -162,7 +165,8 @@ class Loads:
         if load.deadline:
             left = str(int(landing.ends.left(self._clock.now()) * 1000))
             request = replace(request, headers=(*request.headers, (load.deadline, left)))
-        self._exchange.start(request, landing.ends, 0, permit.towards(landing))
+        request = permit.sends(request, *load.why)
+        load.exchange.start(request, landing.ends, 0, permit.towards(landing))
 
     def is_in_line(self, load: Load) -> bool:
         """Whether it still waits for a place."""

@@ -3,14 +3,13 @@
 from http import HTTPStatus
 from typing import Any, Final
 
-from flask import Request
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from bff.model.principal import NOBODY, Principal
-from bff.web.authenticate import Rule
 
-_KEY: Final = "bff.testing.principal"
+# Of the environ: who a test says that it is; parts of a batch get all that does not begin with bff.
+KEY: Final = "testing.principal"
 ISSUER: Final = "https://issuer.test"
 
 
@@ -26,7 +25,7 @@ class Client(FlaskClient):
     def signed_in(self, principal: Principal) -> "Client":
         """The same, for somebody."""
         environ: dict[str, Any] = self.environ_base
-        environ[_KEY] = principal
+        environ[KEY] = principal
         return self
 
     def open(self, *args: Any, **kwargs: Any) -> TestResponse:
@@ -52,9 +51,3 @@ def somebody(subject: str | None, claims: dict[str, Any]) -> Principal:
     return Principal(
         ISSUER, subject, "client", "audience", scopes, claims, session=f"session-of-{subject}"
     )
-
-
-def authenticate(request: Request, _rule: Rule) -> Principal:
-    """Who the client was signed in as."""
-    principal: Principal = request.environ.get(_KEY, NOBODY)
-    return principal

@@ -71,11 +71,16 @@ class Matrix:
 
     Args:
         tapes: the recordings, by service.
+
+    Raises:
+        ValueError: it is a stream, of which there is no answer.
     """
 
     def __init__(self, checked: Checked, tapes: Mapping[str, Tape], view: str) -> None:
         self._checked, self._tapes = checked, tapes
         self._plans = checked.plans[view]
+        if any(plan.view.stream for plan in self._plans.values()):
+            raise ValueError(f"`{view}` is a stream: it has no answer to compare")
 
     def cells(self, asked: Asked) -> Iterator[Cell]:
         """Every frontend, with nothing broken, then with each service broken in each way.

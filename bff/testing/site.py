@@ -19,9 +19,11 @@ from bff.dev.virtual import InlineEffects
 from bff.model.exchange import Headers
 from bff.model.principal import Principal
 from bff.model.view import Config
-from bff.testing.client import Client, authenticate
+from bff.testing.browser import Browsers
+from bff.testing.client import Client
 from bff.upstream.exchange import Clock, Credentials, Exchange, Mailbox, SystemClock
 
+_BROWSERS: Final = "bff.testing.browsers"
 _SECRET: Final = "the secret of tests, which is none"  # noqa: S105 - it seals nothing of anybody
 
 
@@ -77,7 +79,9 @@ def app_on(
         epoch: seconds since 1970.
         dice: what spreads retries and lifetimes, from 0 to 1.
     """
-    checked = replace(checked, config=_alone(checked.config))
+    config = _alone(checked.config)
+    browsers = Browsers(config, state, epoch)
+    checked = replace(checked, config=config)
     app = create_app(
         checked,
         Settings(Path("unused"), management_bind=None, state=state, pool=16),
@@ -87,13 +91,12 @@ def app_on(
         dice=dice,
         cache=Cache(checked.config.cache.memory, None, epoch, dice),
         now=epoch,
-        authenticate=authenticate,
-        listener=_nobody_listens,
-        audit=_nobody_listens,
-        watcher=_nobody_listens,
+        authenticate=browsers.authenticate,
+        observers=(),
     )
     app.test_client_class = Client
     app.testing = True
+    app.extensions[_BROWSERS] = browsers
     refuse_unmatched(app, replay)
     return app
 
@@ -107,6 +110,19 @@ def client_of(app: Flask, config: Config, principal: Principal) -> Client:
     return client.signed_in(principal)
 
 
+def browser_of(app: Flask, config: Config, subject: str, claims: dict[str, Any]) -> Client:
+    """A client with the cookie of a session of its own, that asks the first host over TLS."""
+    client = app.test_client()
+    if not isinstance(client, Client):
+        raise TypeError("the app was not made by app_on()")
+    host = config.hosts[0]
+    client.base = f"https://{host}"
+    browsers: Browsers = app.extensions[_BROWSERS]
+    name, value = browsers.cookie(client.base, subject, claims)
+    client.set_cookie(name, value, domain=host, secure=True, httponly=True)
+    return client
+
+
 def _alone(config: Config) -> Config:
     """The same configuration, with no store that other processes share."""
     session = replace(config.session, store="", secrets=(_SECRET,))
@@ -118,7 +134,3 @@ def _credentials(effect: Any) -> Headers:
     if not isinstance(effect, Credentials):
         raise TypeError(f"nobody does {type(effect).__name__} here")
     return (("authorization", f"Bearer token-of-{effect.principal.subject or 'the-app'}"),)
-
-
-def _nobody_listens(_heard: Any) -> None:
-    """Tests look at answers."""

@@ -1,19 +1,27 @@
 """An exchange for several conductors at once, which sends what they all want once.
 
-Reads only: what is sent, up to the bytes of its headers, is what makes two requests one. What
-failed is forgotten at once, so that trying again is trying again.
+It is for views that change nothing: what is sent, up to the bytes of its body, is what makes two
+requests one. What failed is forgotten at once, so that trying again is trying again.
 """
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any, Final
 
+from bff.errors import TimedOut
 from bff.model.exchange import Deadline, Reply, Request
 from bff.upstream.exchange import Completion, Exchange, Sink
 
-_READS: Final = frozenset({"GET", "HEAD"})
 _FIRST_ERROR: Final = 400
+_WORTH: Final = 0.05  # seconds more than the first one has, in which a second try may come
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiter:
+    attempt: int
+    mailbox: Sink
+    deadline: Deadline
 
 
 @dataclass(eq=False)
@@ -22,7 +30,9 @@ class _Flight:
 
     sharing: "Sharing"
     key: Hashable
-    waiters: list[tuple[int, Sink]] = field(default_factory=list)
+    request: Request
+    deadline: Deadline
+    waiters: list[_Waiter] = field(default_factory=list)
     ticket: Any = None
     reply: Reply | None = None
 
@@ -36,42 +46,44 @@ class _Seat:
     """Somebody's part in a flight."""
 
     flight: _Flight
-    waiter: tuple[int, Sink]
+    waiter: _Waiter
 
 
 class Sharing:
-    """Requests of one batch; it is made for one, and forgotten with it."""
+    """Requests of one batch; it is made for one, and forgotten with it.
 
-    def __init__(self, exchange: Exchange) -> None:
+    Args:
+        moving: by service, the header that says how long a request has: it is never the same.
+    """
+
+    def __init__(self, exchange: Exchange, moving: Mapping[str, str] | None = None) -> None:
         self._exchange, self._lock = exchange, Lock()
+        self._moving = moving or {}
         self._flights: dict[Hashable, _Flight] = {}
 
     def start(self, request: Request, deadline: Deadline, attempt: int, mailbox: Sink) -> Any:
         """Send `request`, or wait for the same one, or have its reply at once."""
-        if request.method not in _READS or request.body:
-            return self._exchange.start(request, deadline, attempt, mailbox)
-        key = (request.service, request.method, request.target, frozenset(request.headers))
-        waiter = (attempt, mailbox)
+        moving = self._moving.get(request.service)
+        headers = frozenset(each for each in request.headers if each[0] != moving)
+        key = (request.service, request.method, request.target, headers, request.body)
+        waiter = _Waiter(attempt, mailbox, deadline)
         with self._lock:
             flight = self._flights.get(key)
             first = flight is None
             if flight is None:
-                flight = self._flights[key] = _Flight(self, key)
+                flight = self._flights[key] = _Flight(self, key, request, deadline)
             reply = flight.reply
             if reply is None:
                 flight.waiters.append(waiter)
         if reply is not None:
             mailbox.put(Completion(attempt, reply))
         elif first:
-            flight.ticket = self._exchange.start(request, deadline, 0, flight)
+            self._send(flight)
         return _Seat(flight, waiter)
 
     def cancel(self, ticket: Any) -> None:
         """Leave; where nobody is left, the request is given up."""
-        if not isinstance(ticket, _Seat):
-            self._exchange.cancel(ticket)
-            return
-        flight = ticket.flight
+        flight: _Flight = ticket.flight
         with self._lock:
             if ticket.waiter in flight.waiters:
                 flight.waiters.remove(ticket.waiter)
@@ -86,14 +98,30 @@ class Sharing:
         return self._exchange.unready()
 
     def landed(self, flight: _Flight, completion: Completion) -> None:
-        """A request has ended: a good reply is for whoever still comes, too."""
+        """A request has ended: a good reply is for whoever still comes, too.
+
+        Whoever has more time than the one for whom it was sent is not late because that one is:
+        for them it is sent again.
+        """
         result = completion.result
         good = isinstance(result, Reply) and result.status < _FIRST_ERROR
         with self._lock:
-            waiters, flight.waiters = flight.waiters, []
+            told, flight.waiters = flight.waiters, []
+            if isinstance(result, TimedOut):
+                until = flight.deadline.at + _WORTH
+                flight.waiters = [each for each in told if each.deadline.at > until]
+                told = [each for each in told if each.deadline.at <= until]
+            again = bool(flight.waiters)
             if good:
                 flight.reply = result
+            elif again:
+                flight.deadline = Deadline(max(each.deadline.at for each in flight.waiters))
             elif self._flights.get(flight.key) is flight:
                 del self._flights[flight.key]
-        for attempt, mailbox in waiters:
-            mailbox.put(Completion(attempt, result))
+        for each in told:
+            each.mailbox.put(Completion(each.attempt, result))
+        if again:
+            self._send(flight)
+
+    def _send(self, flight: _Flight) -> None:
+        flight.ticket = self._exchange.start(flight.request, flight.deadline, 0, flight)

@@ -17,6 +17,7 @@ from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
 from bff.engine.plan import Plan
+from bff.model.service import Service
 from bff.model.view import Frontend
 from bff.upstream.exchange import Clock, Exchange
 from bff.upstream.sharing import Sharing
@@ -25,6 +26,7 @@ from bff.web.body import BadBody, BodyReader
 from bff.web.problem import problem
 
 BEGUN: Final = "bff.begun"  # in the environ of a part: when the batch began
+TRACE: Final = "bff.trace"  # the batch's own place in a trace
 EXCHANGE: Final = "bff.exchange"  # and what carries the requests of all of its parts
 PATH: Final = "/_batch"
 _MAX_BODY: Final = 64 * 1024
@@ -55,10 +57,12 @@ def batch_routes(
     plans: Mapping[str, Mapping[str, Plan]],
     exchange: Exchange,
     clock: Clock,
+    services: Mapping[str, Service],
     threads: int,
 ) -> None:
     """A batch for each frontend that says so."""
     workers = Workers(threads, "bff-batch")
+    moving = {name: each.deadline for name, each in services.items() if each.deadline}
     for name, frontend in frontends.items():
         own = {
             f"{name}.{view}": each[name].view.timeout
@@ -66,7 +70,7 @@ def batch_routes(
             if name in each and each[name].view.method == "GET" and not each[name].view.stream
         }
         if frontend.batch:
-            handler = _Batch(app, frontend, own, exchange, clock, workers)
+            handler = _Batch(app, frontend, own, exchange, clock, workers, moving)
             app.add_url_rule(f"/{name}{PATH}", f"{name}._batch", handler, methods=["POST"])
 
 
@@ -75,6 +79,7 @@ class _Batch:
 
     Args:
         views: the endpoints that may be parts of one, and the seconds that each may take.
+        moving: by service, the header that says how long a request has.
     """
 
     def __init__(
@@ -85,9 +90,11 @@ class _Batch:
         exchange: Exchange,
         clock: Clock,
         workers: Workers,
+        moving: Mapping[str, str],
     ) -> None:
         self._app, self._frontend, self._views = app, frontend.name, views
         self._exchange, self._clock, self._workers = exchange, clock, workers
+        self._moving = moving
         self._body = BodyReader(_schema(frontend.batch), _MAX_BODY)
 
     def __call__(self) -> Response:
@@ -96,7 +103,8 @@ class _Batch:
             wanted: Mapping[str, str] = self._body.read(request)["requests"]
         except BadBody as bad:
             return problem(bad.status, bad.detail, errors=bad.errors)
-        shared = {BEGUN: begun, EXCHANGE: Sharing(self._exchange)}
+        sharing = Sharing(self._exchange, self._moving)
+        shared = {BEGUN: begun, TRACE: g.told.trace, EXCHANGE: sharing}
         environs = {name: self._environ(path) | shared for name, path in wanted.items()}
         times = {name: self._time(environ) for name, environ in environs.items()}
         answers: SimpleQueue[tuple[str, Response]] = SimpleQueue()

@@ -38,6 +38,7 @@ class CursorReader:
     ) -> None:
         self._lists, self._seal = lists, seal
         self._of = (frontend.name, plan.view.name, plan.view.version)
+        self._by_visitor = "session.visitor" in plan.keeping.inputs
 
     def given(
         self, request: Request, params: Mapping[str, Any], principal: Principal
@@ -50,7 +51,8 @@ class CursorReader:
         Raises:
             BadRequest: one was not made for this list, this person and these parameters.
         """
-        whose = digest_of(*self._of, principal.identity, sorted(params.items()))
+        visitor = principal.visitor if self._by_visitor else ""
+        whose = digest_of(*self._of, principal.identity, visitor, sorted(params.items()))
         starts: dict[str, Position] = {}
         errors = []
         for name, pages in self._lists.items():

@@ -36,12 +36,12 @@ def assert_nothing_is_mixed_up(store, server, clock):
     """A server that hangs holds nobody for long, and then nobody gets somebody else's reply."""
     for key in "abcd":
         store.put(key, key.encode(), clock() + LATER)
-    server.hang()
+    server.freeze()
     for key in "ab":
         began = monotonic()
         with pytest.raises(StoreAway, match="Timeout"):
             store.get(key)
         assert monotonic() - began < BOUND
-    server.go_on()
+    server.thaw()
     for key in "dcbadcba":
         assert store.get(key).value == key.encode()

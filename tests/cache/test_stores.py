@@ -35,6 +35,9 @@ def caches(request, tmp_path):
             else:
                 server = request.getfixturevalue("redis_server")
                 cache = Cache(bound, lambda heard: RedisStore(server.url, heard))
+                stack.callback(cache.close)
+                until(cache._store.await_ready)  # a request waits for its first connection briefly
+                return cache
             stack.callback(cache.close)
             return cache
 

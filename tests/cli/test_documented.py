@@ -28,6 +28,7 @@ def test_every_public_name_is_there():
         "dev",
         "testing",
         "fixtures",
+        "parts",
     }
     assert made - modules == set(package.__all__)
 

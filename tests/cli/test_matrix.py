@@ -46,6 +46,17 @@ def test_what_cannot_be_done_is_said(bff, words, complaint):
     assert complaint in done.stderr
 
 
+def test_a_stream_has_no_answers_to_compare(bff, repository, tmp_path):
+    root = "version: 1\nfrontends: {web: {access: none}}\nservices: {users: {url: 'http://h'}}\n"
+    (tmp_path / "bff.yaml").write_text(root)
+    (tmp_path / "views").mkdir()
+    (tmp_path / "views/told.yaml").write_text("get: /t\nstream: events\ncall: {get: users:/t}\n")
+    recordings = str(repository / "config/recordings")
+    done = bff("matrix", "told", "--config", str(tmp_path), "--recordings", recordings)
+    assert done.returncode == 2
+    assert "is a stream" in done.stderr
+
+
 def test_a_view_that_fails_with_nothing_broken_is_told(bff):
     done = bff("matrix", "home")
     assert done.returncode == 1

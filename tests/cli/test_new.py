@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -41,7 +42,8 @@ def test_it_is_good_and_its_schemas_are_those_of_the_language(project, bff):
     wanted = bff("schema", "view").stdout
     assert json.loads((project / "config/schema/view.json").read_text()) == json.loads(wanted)
     settings = json.loads((project / ".vscode/settings.json").read_text())
-    assert all((project / schema).is_file() for schema in settings["yaml.schemas"])
+    schemas = {path.relative_to(project) for path in project.glob("config/schema/*.json")}
+    assert {Path(name) for name in settings["yaml.schemas"]} == schemas
 
 
 def test_it_runs_on_its_recording(environ, project, port, tmp_path):

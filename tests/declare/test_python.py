@@ -89,6 +89,22 @@ def test_what_it_reads_is_its_scope(python):
     assert scope_of(plan).shared_by == "person"
 
 
+TURNED = """calls={"one": {"get": "users:/x", "pages": {"offset": "skip", "param": "cursor"}}}"""
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        (f'{TURNED}, given=["one_of"]', "cannot be given values"),
+        ('calls={"one": {"get": "users:/x"}}, stream="events"', "it is no stream"),
+    ],
+)
+def test_what_a_view_in_python_cannot_be_is_told(python, keys, said):
+    text = f"import bff\n@bff.view(get='/p', {keys})\ndef page(ask):\n    return None\n"
+    (problem,) = python.problems(text)
+    assert said in problem.message
+
+
 def test_a_file_that_raises_is_told_with_its_line(python):
     (problem,) = python.problems("import bff\n\nx = 1\nprint(1 / 0)\n")
     assert problem.place == Place("views/page.py", 4)

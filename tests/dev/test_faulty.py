@@ -7,6 +7,7 @@ from time import monotonic
 import pytest
 
 from bff.cli.faults import WORDS, read_faults
+from bff.dev import stub_fault
 from bff.dev.faulty import FAULTS, FaultyExchange
 from bff.dev.replay import ReplayExchange
 from bff.dev.stub import StubReply, StubServices
@@ -55,6 +56,11 @@ def test_a_fault_is_told_as_the_exchange_over_sockets_tells_it(fault):
             *(type(inside), inside.reason, inside.args[1:]),
         )
         assert vars(told) == vars(inside)
+
+
+def test_every_fault_of_the_stubs_is_known_inside_the_app():
+    assert FAULTS.keys() == stub_fault.FAULTS.keys()
+    assert set(WORDS.values()) <= FAULTS.keys()
 
 
 def test_a_broken_service_breaks_and_what_it_was_asked_counts_as_asked(replay):

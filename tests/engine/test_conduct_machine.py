@@ -11,6 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from bff.dev.virtual import VirtualClock
 from bff.engine.answer import Answer
 from bff.engine.conduct import Run, conduct
+from bff.engine.machinery import Machinery
 from bff.engine.plan import Plan
 from bff.errors import BadReply, TimedOut, Unreachable
 from bff.model.exchange import Deadline, Reply, Request
@@ -58,10 +59,7 @@ class Conductor(RuleBasedStateMachine):
             self.plan,
             asked(),
             Deadline(DEADLINE),
-            self.exchange,
-            self.effects,
-            self.clock,
-            self.guards,
+            Machinery(self.exchange, self.effects, self.clock, self.guards),
             self.mailbox,
         )
         self.run.begin()
@@ -247,7 +245,13 @@ def test_a_redirect_that_comes_too_late_is_not_followed():
     plan = planned({"c0": {"get": "moving:/c0", "timeout": "400ms", "optional": True}})
     effects = SimulatedEffects(clock, latency=None)
     mailbox = clock.mailbox()
-    run = Run(plan, asked(), Deadline(DEADLINE), exchange, effects, clock, guards(clock), mailbox)
+    run = Run(
+        plan,
+        asked(),
+        Deadline(DEADLINE),
+        Machinery(exchange, effects, clock, guards(clock)),
+        mailbox,
+    )
     run.begin()
     clock.advance(0.4)
     run.receive(Completion(1, Reply(302, (("location", "/elsewhere"),), b"")))
@@ -272,7 +276,9 @@ def answered(plan: Plan, latencies: list[float], broken: set[str]) -> Answer:
 
     exchange = SimulatedExchange(clock, script)
     effects = SimulatedEffects(clock, latencies[-1])
-    answer = conduct(plan, asked(), Deadline(DEADLINE), exchange, effects, clock, guards(clock))
+    answer = conduct(
+        plan, asked(), Deadline(DEADLINE), Machinery(exchange, effects, clock, guards(clock))
+    )
     assert clock.now() <= DEADLINE
     return answer
 

@@ -11,6 +11,7 @@ from bff.declare.python import PythonView
 from bff.dev.virtual import VirtualClock
 from bff.engine.answer import Asked, Failure
 from bff.engine.converse import converse
+from bff.engine.machinery import Machinery
 from bff.errors import Unreachable, ViewFailed
 from bff.model.exchange import Deadline, Reply
 from bff.model.principal import NOBODY
@@ -52,11 +53,14 @@ class Ran:
         self.exchange = SimulatedExchange(self.clock, script)
         self.effects = SimulatedEffects(self.clock, 0.1)
 
-    def answer(self):
-        asked = Asked(SCOPE, {}, NOBODY)
+    def answer(self, key=""):
+        asked = Asked(SCOPE, {}, NOBODY, key=key)
         guards = Guards(self.services, 32, self.clock)
         return converse(
-            self.plan, asked, Deadline(1.0), self.exchange, self.effects, self.clock, guards
+            self.plan,
+            asked,
+            Deadline(1.0),
+            Machinery(self.exchange, self.effects, self.clock, guards),
         )
 
     @property
@@ -433,6 +437,26 @@ def test_what_is_written_after_a_write_waits_for_every_start_of_it(conversing):
     ran = conversing(page, calls, {"/write/2": (30, 1)}, given=["id"])
     ran.answer()
     assert ran.sent[-1] == ("/then", 30)
+
+
+def test_each_start_of_a_write_has_a_key_that_it_has_again_in_another_order(conversing):
+    todo = [1, 2, 2]
+
+    def page(ask):
+        return [ask.start("write", id=each).value for each in todo]
+
+    def keys():
+        ran = conversing(page, {"write": {"post": "s:/write/{id}"}}, given=["id"])
+        ran.answer("k")
+        return [
+            (each.what.target, dict(each.what.headers)["idempotency-key"])
+            for each in ran.exchange.started
+        ]
+
+    first = keys()
+    assert len({key for _, key in first}) == 3
+    todo[:] = [2, 1]
+    assert sorted(keys()) == sorted(first[:2])
 
 
 # -- what it reads -----------------------------------------------------------------------------

@@ -1,7 +1,8 @@
 """Expressions: compiled once, refused at load, null where nothing is found."""
 
+import jmespath
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bff.engine.expression import Expression, truthy
@@ -108,7 +109,18 @@ JSON = st.recursive(
 )
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # of a busy machine it says nothing
 @given(st.dictionaries(st.sampled_from("abc"), JSON))
 def test_the_short_cut_for_plain_paths_finds_what_jmespath_finds(scope):
     made = expression("a.b.c")
     assert made.value(scope) == made._interpret(scope)
+
+
+@pytest.mark.parametrize("value", [{"a": 1, "b": {"c": [2]}}, {"a": None}, {}, [{"a": 1}], "a", 3])
+@pytest.mark.parametrize(
+    "text",
+    ["x.{a: a, b: b.c, n: type(a), all: @}", "x.{a: a, a: b}", "[x, x][].{a: a}", "x.[a, {b: b}]"],
+)
+def test_a_multi_select_is_what_the_library_makes_of_it(text, value):
+    scope = {"x": value}
+    assert Expression(Source(text, Place("v.yaml"))).value(scope) == jmespath.search(text, scope)

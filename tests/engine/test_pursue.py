@@ -13,6 +13,7 @@ from bff.dev.virtual import VirtualClock
 from bff.engine.answer import Asked
 from bff.engine.conduct import conduct
 from bff.engine.keeper import keeper_of
+from bff.engine.machinery import Machinery
 from bff.errors import TimedOut, Unreachable
 from bff.model.exchange import Deadline, Reply
 from bff.upstream.guard import Guards
@@ -52,7 +53,8 @@ class Bench:
         effects = SimulatedEffects(clock, None)
         deadline = Deadline(clock.now() + left)
         keeper = keeper_of(cache, exchange, effects, clock, guards) if cache else None
-        answer = conduct(self.plan, asked(), deadline, exchange, effects, clock, guards, keeper)
+        machinery = Machinery(exchange, effects, clock, guards, keeper)
+        answer = conduct(self.plan, asked(), deadline, machinery)
         seen = self.guards["s"].seen()
         assert (seen.in_flight, seen.waiting, seen.extra) == (0, 0, 0)
         return answer.outcomes["call"]
@@ -218,7 +220,9 @@ def test_the_budget_bounds_what_is_sent_again_at_once(bench):
     scope = asked()
     scope.scope["params"]["ids"] = [str(number) for number in range(40)]
     effects = SimulatedEffects(made.clock, None)
-    conduct(made.plan, scope, Deadline(9.0), made.exchange, effects, made.clock, made.guards)
+    conduct(
+        made.plan, scope, Deadline(9.0), Machinery(made.exchange, effects, made.clock, made.guards)
+    )
     again = [each.at for each in made.exchange.started if each.at > 0]
     # 20 % of those under way, never fewer than three; each that ends makes fewer
     assert 3 <= len(again) <= 8
@@ -235,7 +239,7 @@ def test_what_waits_for_a_place_past_its_time_has_met_the_limit(bench):
     scope.scope["params"]["ids"] = ["a", "b"]
     effects = SimulatedEffects(made.clock, None)
     answer = conduct(
-        made.plan, scope, Deadline(9.0), made.exchange, effects, made.clock, made.guards
+        made.plan, scope, Deadline(9.0), Machinery(made.exchange, effects, made.clock, made.guards)
     )
     outcome = answer.outcomes["call"]
     assert (outcome.reason, outcome.failed, outcome.of) == ("limit", 1, 2)
@@ -256,7 +260,12 @@ def test_an_error_of_the_machine_gives_everything_back(bench):
     mailbox.get = breaks
     made.clock.mailbox = lambda: mailbox
     with pytest.raises(BrokenError):
-        conduct(made.plan, asked(), Deadline(9.0), made.exchange, effects, made.clock, made.guards)
+        conduct(
+            made.plan,
+            asked(),
+            Deadline(9.0),
+            Machinery(made.exchange, effects, made.clock, made.guards),
+        )
     seen = made.guards["s"].seen()
     assert (seen.in_flight, seen.extra) == (0, 0)
 
@@ -283,7 +292,7 @@ def test_a_client_that_has_gone_is_not_worked_for_unless_something_is_written(be
     gone = Asked(scope.scope, {}, scope.principal, gone=lambda: made.clock.now() > 0.3)
     effects = SimulatedEffects(made.clock, None)
     answer = conduct(
-        made.plan, gone, Deadline(9.0), made.exchange, effects, made.clock, made.guards
+        made.plan, gone, Deadline(9.0), Machinery(made.exchange, effects, made.clock, made.guards)
     )
     if method == "post":
         assert answer.outcomes["call"].kind == "ok"

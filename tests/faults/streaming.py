@@ -12,6 +12,24 @@ from typing import Any
 from bff.web.gone import gone_of
 
 PIECE = b"0123456789abcdef" * 4096
+UNKNOWN_CODING = "Transfer-Encoding: xchunked"  # a 501 (RFC 9112, section 6.1)
+# Bodies that two servers may take for two different ones (RFC 9112, section 6.3).
+FRAMINGS = [
+    "Content-Length: 5\r\nTransfer-Encoding: chunked",
+    "Transfer-Encoding: chunked\r\nContent-Length: 5",
+    "Content-Length: 5\r\nContent-Length: 6",
+    "Content-Length: 5, 5",
+    "Content-Length: +5",
+    "Content-Length: 5x",
+    "Content-Length: -1",
+    UNKNOWN_CODING,
+    "Transfer-Encoding: chunked, identity",
+    "Transfer-Encoding: gzip, chunked",
+    "Transfer-Encoding:\x0bchunked",
+    "Transfer-Encoding : chunked",
+    "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity",
+    "Transfer_Encoding: chunked\r\nContent-Length: 5\r\nContent-Length : 9",
+]
 
 
 class Handler(BaseHTTPRequestHandler):

@@ -35,7 +35,7 @@ def test_the_tests_that_are_shown_pass(tmp_path, more):
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "5 passed" in done.stdout
+    assert "6 passed" in done.stdout
 
 
 def test_the_service_with_a_state_that_is_shown_has_one(tmp_path):

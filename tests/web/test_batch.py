@@ -4,6 +4,7 @@ from threading import Barrier
 
 import pytest
 
+from bff.cache.levels import Cache
 from bff.dev.stub import StubReply
 from bff.errors import CrossSite, LoginRequired
 from bff.model.principal import Principal
@@ -140,6 +141,23 @@ def test_what_is_no_batch_is_400_and_reaches_no_service(batch, body):
     assert not shop.stubs.requests()
 
 
+@pytest.mark.parametrize(
+    ("body", "kind", "status"),
+    [
+        (b"{", "application/json", 400),
+        (b"", "application/json", 400),
+        (b'{"requests": {"a": "/home"}}', "text/plain", 415),
+        (b'{"requests": {"a": "/' + b"h" * 70_000 + b'"}}', "application/json", 413),
+    ],
+)
+def test_a_body_that_is_no_json_is_4xx_and_reaches_no_service(batch, body, kind, status):
+    shop, _ = batch(HOME)
+    headers = {"Host": "shop.example", "X-CSRF": "1", "Content-Type": kind}
+    reply = shop.app.test_client().post("/web/_batch", data=body, headers=headers)
+    assert (reply.status_code, reply.content_type) == (status, "application/problem+json")
+    assert not shop.stubs.requests()
+
+
 @pytest.mark.parametrize(("error", "status"), [(LoginRequired, 401), (CrossSite, 403)])
 def test_who_may_not_have_a_view_may_not_by_a_batch(batch, error, status):
     def refuse(*_):
@@ -165,3 +183,45 @@ def test_all_parts_have_the_id_of_the_batch(batch):
     shop, ask = batch(HOME)
     reply = ask({"requests": {"a": "/home", "b": "/home?limit=2"}})
     assert {each.id for each in shop.heard} == {reply.headers["X-Request-Id"]}
+
+
+SEARCH = """
+get: /search
+call: {post: users:/search, json: {q: a}, safe: true}
+"""
+KEPT = HOME.replace("/home", "/kept").replace(
+    "{get: users:/me}", "{get: users:/me, cache: {ttl: 1m}}"
+)
+
+
+def test_a_search_of_several_parts_is_made_once(batch):
+    shop, ask = batch(SEARCH, SEARCH.replace("/search\ncall", "/again\ncall"))
+    ask({"requests": {"a": "/search", "b": "/again"}})
+    assert [each.target for each in shop.stubs.requests()] == ["/search"]
+
+
+def test_what_is_kept_in_one_part_and_not_in_another_is_asked_once(batch):
+    shop, ask = batch(HOME, KEPT, cache=Cache(1_000_000))
+    parts = ask({"requests": {"a": "/home", "b": "/kept"}}).json["responses"]
+    assert {each["status"] for each in parts.values()} == {200}
+    targets = sorted(each.target for each in shop.stubs.requests())
+    assert targets == ["/me", "/orders?limit=5"]
+
+
+def test_what_may_not_be_kept_is_asked_once_all_the_same(batch):
+    def personal(request):
+        reply = users(request)
+        headers = [*reply.headers, ("Cache-Control", "no-store")]
+        return StubReply(reply.status, headers, reply.body)
+
+    shop, ask = batch(KEPT, cache=Cache(1_000_000), answer=personal)
+    ask({"requests": {"a": "/kept", "b": "/kept?limit=1", "c": "/kept?limit=2"}})
+    targets = [each.target for each in shop.stubs.requests()]
+    assert targets.count("/me") == 1
+
+
+def test_a_service_that_is_told_the_time_is_asked_once_too(batch):
+    shop, ask = batch(HOME, ORDERS, service=", deadline: X-Left")
+    ask({"requests": {"a": "/home", "b": "/home?limit=1", "c": "/orders"}})
+    targets = [each.target for each in shop.stubs.requests()]
+    assert targets.count("/me") == 1

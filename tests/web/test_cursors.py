@@ -145,6 +145,17 @@ def test_the_cursor_of_somebody_else_is_400(shop, other):
     refused(site, turn(site, "/web/orders", cursor))
 
 
+def test_the_cursor_of_a_visitor_is_no_other_visitors(shop):
+    visited = ORDERS.replace("[limit]", '{visitor: "{session.visitor}"}') + "access: optional\n"
+    site = shop(visited)
+    site.stubs.who[0] = Principal(visitor="v-1")
+    cursor = turn(site, "/web/orders").json["next"]
+    assert turn(site, "/web/orders", cursor).json["items"] == [1]
+    site.stubs.forget()
+    site.stubs.who[0] = Principal(visitor="v-2")
+    refused(site, turn(site, "/web/orders", cursor))
+
+
 def test_a_cursor_is_of_one_list_alone(shop):
     again = ORDERS.replace("/orders\nparams", "/again\nparams")
     site = shop(ORDERS, OFFSETS, again)

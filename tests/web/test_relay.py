@@ -128,7 +128,7 @@ def test_head_has_the_length_and_no_body(relayed):
     assert (reply.status_code, reply.headers["Content-Length"], reply.data) == (200, "999", b"")
 
 
-@pytest.mark.parametrize("status", [200, 201, 204, 302, 400, 404, 409, 500, 503])
+@pytest.mark.parametrize("status", [200, 201, 204, 302, 400, 404, 409, 412, 416, 500, 503])
 def test_every_status_is_the_services_own(relayed, status):
     body = b"" if status == 204 else b"content"
     reply = ask(relayed(answer=replying(status=status, body=body)))
@@ -252,7 +252,7 @@ def test_what_was_relayed_is_told(relayed):
 
 @pytest.fixture
 def developed(relayed):
-    """The same under the server that `bff demo` and `bff dev` use."""
+    """The same under Werkzeug's server, by which people run a Flask app for a moment."""
     shop = relayed()
     server = make_server("127.0.0.1", 0, shop.app, threaded=True, request_handler=_Quiet)
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})

@@ -78,8 +78,7 @@ def made(folder, store, patience=PROVIDER_TIMEOUT):
             check_config(config),
             Settings(folder, management_bind=None, state=folder),
             exchange=exchange,
-            audit=lambda _: None,
-            listener=lambda _: None,
+            observers=(),
         )
         yield SimpleNamespace(app=app, provider=provider, users=users, stubs=stubs)
 
@@ -103,7 +102,7 @@ def outage(request, redis):
     """Have Redis go away, and come back with what it had."""
     hangs = request.param == "hangs"
     return SimpleNamespace(
-        begins=redis.hang if hangs else redis.stop, ends=redis.go_on if hangs else redis.start
+        begins=redis.freeze if hangs else redis.stop, ends=redis.thaw if hangs else redis.start
     )
 
 
@@ -193,11 +192,11 @@ def test_a_store_that_goes_away_within_a_view_is_no_fault_of_the_service(site, r
     ada = Browser(site)
     ada.sign_in()
     before = ada.get("/web/me").json
-    site.users.first = lambda: (redis.hang(), StubReply.problem(401, "Not any more"))[1]
+    site.users.first = lambda: (redis.freeze(), StubReply.problem(401, "Not any more"))[1]
     with taking(2 * STORE):
         assert_away(ada.get("/web/me"))
     site.users.first = lambda: None
-    redis.go_on()
+    redis.thaw()
     assert ada.get("/web/me").json == before
 
 

@@ -202,6 +202,14 @@ def test_of_a_list_that_has_become_shorter_each_write_keeps_its_own_key(site):
     assert len({key for _, key in keys}) == 2
 
 
+def test_while_the_store_is_away_a_key_is_503_and_nothing_is_written(site, shop):
+    root = 'session: {store: "redis://127.0.0.1:1/0", secrets: ["%s"]}\n' % ("0" * 40)
+    made = site(ORDER, shop=shop, principal=lambda *_: ADA, root=root)
+    given = {"Host": "shop.example", "Idempotency-Key": "k1"}
+    refused = made.app.test_client().post("/web/orders", json={"product": "p"}, headers=given)
+    assert (refused.status_code, shop.done) == (503, 0)
+
+
 def test_other_parameters_are_another_request(site, shop):
     view = 'put: /lines/{id}\ncall: {put: "shop:/lines/{params.id}"}\n'
     client = site(view, shop=shop, principal=lambda *_: ADA).app.test_client()

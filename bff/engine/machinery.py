@@ -1,0 +1,23 @@
+"""What all requests of a process are conducted with."""
+
+from dataclasses import dataclass
+
+from bff.engine.keeper import Keeper
+from bff.upstream.exchange import Clock, Effects, Exchange
+from bff.upstream.guard import Guards
+
+
+@dataclass(frozen=True, slots=True)
+class Machinery:
+    """What carries, waits, guards and keeps, whatever is asked.
+
+    Args:
+        guards: what is known of the services.
+        keeper: keeps what is declared to be kept; None where nothing is.
+    """
+
+    exchange: Exchange
+    effects: Effects
+    clock: Clock
+    guards: Guards
+    keeper: Keeper | None = None

@@ -1,0 +1,60 @@
+"""Real sessions for a test's browsers: only the provider, who vouches for people, is left out."""
+
+from collections.abc import Callable
+from pathlib import Path
+from time import time
+from typing import Any, Final
+
+from flask import Request
+from werkzeug.test import EnvironBuilder
+
+from bff.auth.login import SignedIn, Tokens
+from bff.model.principal import Principal
+from bff.model.view import Config
+from bff.parts import open_bearer, open_sign_in
+from bff.testing.client import KEY, somebody
+from bff.web.authenticate import Authenticator, Rule
+
+_PROVIDER: Final = "the test"  # which is none that is declared: nobody is told of a sign-out
+
+
+class Browsers:
+    """Signs browsers in at an app, and says who asks it.
+
+    Args:
+        state: the folder in which the app has its sessions.
+        now: seconds since 1970.
+    """
+
+    def __init__(self, config: Config, state: Path, now: Callable[[], float] = time) -> None:
+        self._parts = open_sign_in(config, state, now, _nobody_listens, None, development=False)
+        bearer = open_bearer(config, now, development=False)
+        self._real = Authenticator(self._parts.sessions, self._parts.cookies, bearer)
+
+    def authenticate(self, request: Request, rule: Rule) -> Principal:
+        """Whom the test has put there; else who the session's cookie says, as in production."""
+        given: Principal | None = request.environ.get(KEY)
+        return self._real(request, rule) if given is None else given
+
+    def cookie(self, base: str, subject: str, claims: dict[str, Any]) -> tuple[str, str]:
+        """The name and value of the cookie of a session that has just begun.
+
+        Args:
+            base: the origin that is asked.
+        """
+        whole = somebody(subject, claims)
+        tokens = Tokens(
+            f"token-of-{subject}",
+            expires=self._parts.sessions.now() + self._parts.sessions.rules.lifetime,
+            scope=" ".join(sorted(whole.scopes)),
+            subject=subject,
+        )
+        person = SignedIn(whole.issuer, subject, "", "", None, whole.claims, tokens)
+        made = self._parts.sessions.create(person, _PROVIDER, whole.client, {})
+        asked = Request(EnvironBuilder(base_url=base).get_environ())
+        name, _, rest = self._parts.cookies.keep_session(asked, made).partition("=")
+        return name, rest.partition(";")[0]
+
+
+def _nobody_listens(_heard: Any) -> None:
+    """Tests look at answers."""

@@ -1,0 +1,121 @@
+"""What several conductors want at once is sent once; nobody's short time becomes everybody's."""
+
+from queue import SimpleQueue
+
+from bff.errors import TimedOut, Unreachable
+from bff.model.exchange import Deadline, Reply, Request
+from bff.upstream.exchange import Completion
+from bff.upstream.sharing import Sharing
+
+GOOD, BAD = Reply(200, (), b"x"), Reply(500, (), b"")
+
+
+class Scripted:
+    """Starts nothing: a test says when and how each request ends."""
+
+    def __init__(self):
+        self.started, self.cancelled = [], []
+
+    def start(self, request, deadline, _attempt, mailbox):
+        self.started.append((request, deadline.at, mailbox))
+        return len(self.started) - 1
+
+    def cancel(self, ticket):
+        self.cancelled.append(ticket)
+
+    def end(self, index, result):
+        self.started[index][2].put(Completion(0, result))
+
+
+def begin(sharing, at=1.0, **changes):
+    mailbox = SimpleQueue()
+    asked = {"service": "s", "method": "GET", "target": "/x"} | changes
+    return mailbox, sharing.start(Request(**asked), Deadline(at), 7, mailbox)
+
+
+def came(mailbox):
+    found = []
+    while not mailbox.empty():
+        found.append(mailbox.get())
+    return [(each.attempt, each.result) for each in found]
+
+
+def test_the_same_request_is_sent_once_and_brings_all_the_same():
+    inner = Scripted()
+    sharing = Sharing(inner)
+    one, other = begin(sharing)[0], begin(sharing)[0]
+    inner.end(0, GOOD)
+    later = begin(sharing)[0]
+    assert came(one) == came(other) == came(later) == [(7, GOOD)]
+    assert len(inner.started) == 1
+
+
+def test_a_search_that_changes_nothing_is_shared_by_its_body():
+    inner = Scripted()
+    sharing = Sharing(inner)
+    for body in (b"a", b"a", b"b"):
+        begin(sharing, method="POST", body=body)
+    assert [each[0].body for each in inner.started] == [b"a", b"b"]
+
+
+def test_two_people_share_nothing():
+    inner = Scripted()
+    sharing = Sharing(inner)
+    for who in ("ada", "bob"):
+        begin(sharing, headers=(("authorization", f"Bearer {who}"),))
+    assert len(inner.started) == 2
+
+
+def test_how_long_a_request_has_makes_no_other_of_it():
+    inner = Scripted()
+    sharing = Sharing(inner, {"s": "x-left"})
+    for left in ("100", "99"):
+        begin(sharing, headers=(("x-left", left), ("x-own", "a")))
+        begin(sharing, headers=(("x-left", left), ("x-own", "a")), service="other")
+    assert [each[0].service for each in inner.started] == ["s", "other", "other"]
+
+
+def test_what_failed_is_told_to_all_and_then_forgotten():
+    inner = Scripted()
+    sharing = Sharing(inner)
+    for at, result in enumerate((BAD, Unreachable("gone"))):
+        one, other = begin(sharing)[0], begin(sharing)[0]
+        inner.end(at, result)
+        assert came(one) == came(other) == [(7, result)]
+    assert len(inner.started) == 2
+
+
+def test_who_has_more_time_is_not_late_because_the_first_is():
+    inner = Scripted()
+    sharing = Sharing(inner)
+    short, long, longest = (begin(sharing, at)[0] for at in (1.0, 2.0, 3.0))
+    late = TimedOut("no reply in time")
+    inner.end(0, late)
+    assert came(short) == [(7, late)]
+    assert (came(long), came(longest)) == ([], [])
+    assert [at for _, at, _ in inner.started] == [1.0, 3.0]
+    inner.end(1, GOOD)
+    assert came(long) == came(longest) == [(7, GOOD)]
+
+
+def test_a_moment_more_is_no_time_for_another_try():
+    inner = Scripted()
+    sharing = Sharing(inner)
+    boxes = [begin(sharing, at)[0] for at in (1.0, 1.01)]
+    late = TimedOut("no reply in time")
+    inner.end(0, late)
+    assert [came(each) for each in boxes] == [[(7, late)]] * 2
+    assert len(inner.started) == 1
+
+
+def test_a_request_is_given_up_when_nobody_waits():
+    inner = Scripted()
+    sharing = Sharing(inner)
+    _, one = begin(sharing)
+    _, other = begin(sharing)
+    sharing.cancel(one)
+    assert not inner.cancelled
+    sharing.cancel(other)
+    assert inner.cancelled == [0]
+    begin(sharing)
+    assert len(inner.started) == 2
