@@ -11,6 +11,7 @@ import orjson
 
 from bff.declare.config import read_config
 from bff.declare.scope import proven
+from bff.declare.unsafe import unsafe_places
 from bff.engine.expression import Ast, Expression, names_of
 from bff.engine.plan import Plan, attached, plan
 from bff.engine.reads import reads
@@ -31,11 +32,13 @@ class Checked:
     Args:
         plans: for each view's name its plans, by frontend.
         warnings: what is allowed, and still doubtful.
+        unsafe: what is allowed in development only: `bff serve` refuses it.
     """
 
     config: Config
     plans: Plans
     warnings: tuple[Problem, ...]
+    unsafe: tuple[Problem, ...] = ()
 
 
 def check(folder: Path, environ: Mapping[str, str] = os.environ) -> Checked:
@@ -70,7 +73,9 @@ def check_config(config: Config, doubts: Sequence[Problem] = ()) -> Checked:
     problems = list(dict.fromkeys(problems))
     if any(not problem.warning for problem in problems):
         raise ConfigError(problems)
-    return Checked(config, plans, tuple(problems))
+    doubtful = tuple(problem for problem in problems if not problem.unsafe)
+    unsafe = (*(problem for problem in problems if problem.unsafe), *unsafe_places(config))
+    return Checked(config, plans, doubtful, unsafe)
 
 
 def _certificates(config: Config) -> Iterator[Problem]:

@@ -105,7 +105,7 @@ def _document(pages: Iterable[Page]) -> Json:
         for page in pages
         for entry in page.entries
     ]
-    entries.sort(key=lambda entry: (entry.get("startedDateTime", ""), entry["request"]["url"]))
+    entries.sort(key=lambda entry: (entry.get("startedDateTime") or "", entry["request"]["url"]))
     return document([page_of(each.name, each.title, each.started) for each in named], entries)
 
 

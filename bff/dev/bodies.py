@@ -20,7 +20,7 @@ _SUFFIXES: Final = {"json": ".json", "html": ".html", "xml": ".xml", "csv": ".cs
 
 def file_of(content: Mapping[str, Any]) -> Any:
     """The file in which a body is that `content` itself has not; None where it names none."""
-    if "text" in content:
+    if content.get("text") is not None:
         return None
     comment = content.get("comment")
     named = isinstance(comment, str) and _NAMED.fullmatch(comment)
@@ -41,7 +41,7 @@ def put_beside(recording: Path, content: dict[str, Any]) -> str:
     body = _inline(content)
     if len(body) < LARGE:
         return ""
-    subtype = content["mimeType"].partition(";")[0]
+    subtype = (content.get("mimeType") or "").partition(";")[0]
     suffix = next((end for word, end in _SUFFIXES.items() if word in subtype), ".bin")
     name = f"{recording.stem}-{_digest(body)}{suffix}"
     (recording.parent / FOLDER).mkdir(exist_ok=True)
@@ -60,7 +60,7 @@ def bodies_of(recording: Path) -> list[Path]:
 
 
 def _inline(content: Mapping[str, Any]) -> bytes:
-    text: str = content.get("text", "")
+    text: str = content.get("text") or ""
     return b64decode(text) if content.get("encoding") == "base64" else text.encode()
 
 

@@ -13,6 +13,7 @@ import orjson
 from bff.dev.bodies import digest_of
 from bff.dev.har import Json
 from bff.dev.recording import read_recording
+from bff.dev.watch import Watch, unwatched
 
 # They differ each time, and say nothing of what was answered.
 _VOLATILE: Final = frozenset(
@@ -47,41 +48,41 @@ class Page:
         return tuple(sorted(_request_key(each) + _reply_key(each) for each in self.entries))
 
 
-def read_pages(file: Path) -> list[Page]:
+def read_pages(file: Path, watch: Watch = unwatched) -> list[Page]:
     """The pages of one file, as they are written; what belongs to none is a page of its own.
 
     Raises:
         RecordingError: the file cannot be read.
     """
-    read_recording(file)  # says what is wrong with it
+    read_recording(file, watch)  # says what is wrong with it
     log = orjson.loads(file.read_bytes().removeprefix(BOM_UTF8))["log"]
     pages = {
-        each["id"]: Page(each.get("title", ""), each["id"], each.get("startedDateTime", ""))
+        each["id"]: Page(each.get("title") or "", each["id"], each.get("startedDateTime") or "")
         for each in log.get("pages") or []
-        if "id" in each
+        if each.get("id")
     }
     loose: list[Page] = []
     for entry in log["entries"]:
-        page = pages.get(entry.get("pageref", ""))
+        page = pages.get(entry.get("pageref") or "")
         if page:
             page.entries.append(entry)
         else:
-            loose.append(Page("", "", entry.get("startedDateTime", ""), [entry]))
+            loose.append(Page("", "", entry.get("startedDateTime") or "", [entry]))
     return [*pages.values(), *loose]
 
 
 def _request_key(entry: Json) -> str:
     request = entry["request"]
     url = urlsplit(request["url"])
-    body = (request.get("postData") or {}).get("text", "")
+    body = (request.get("postData") or {}).get("text") or ""
     return _digest([request["method"], url.path, url.query, body])
 
 
 def _reply_key(entry: Json) -> str:
     response = entry["response"]
     headers = sorted(
-        (each["name"].lower(), each["value"])
-        for each in response.get("headers", ())
+        (each["name"].lower(), each.get("value") or "")
+        for each in response.get("headers") or ()
         if each["name"].lower() not in _VOLATILE
     )
     body = digest_of(response["content"])

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 
 import orjson
 
@@ -78,6 +78,7 @@ def read_recording(file: Path, watch: Watch = unwatched) -> Recording:
         raise RecordingError(f"{file}: is not JSON, perhaps cut short: {error}") from error
     try:
         log = _field(_typed(document, dict, "the file"), "log", dict, "")
+        _check_pages(log)
         entries = _field(log, "entries", list, "log.")
         watched = watch(entries, f"reading {file.name}", len(entries))
         return Recording(file.stem, file, tuple(_entries(watched, file.parent)))
@@ -101,6 +102,13 @@ def recordings_of(directory: Path) -> dict[str, Path]:
     return {file.stem: file for file in files}
 
 
+def _check_pages(log: Json) -> None:
+    for number, page in enumerate(_optional(log, "pages", list, "log.") or ()):
+        where = f"log.pages[{number}]"
+        for name in ("id", "title", "startedDateTime"):
+            _optional(_typed(page, dict, where), name, str, where + ".")
+
+
 class _Wrong(Exception):
     """Where in the file, and what is wrong there."""
 
@@ -116,9 +124,12 @@ def _entries(entries: Iterable[object], folder: Path) -> Iterator[Entry]:
 def _entry(number: int, entry: Json, where: str, folder: Path) -> Entry:
     request = _field(entry, "request", dict, where)
     response = _field(entry, "response", dict, where)
-    url = urlsplit(_field(request, "url", str, where + "request."))
+    url = _url(_field(request, "url", str, where + "request."), where + "request.url")
+    for name in ("pageref", "startedDateTime"):
+        _optional(entry, name, str, where)
+    _pairs(request, "headers", where + "request.")
     took = max(0.0, float(_typed(entry.get("time", 0), (int, float), where + "time")))
-    cache = _typed(entry.get("cache") or {}, dict, where + "cache")
+    cache = _optional(entry, "cache", dict, where) or {}
     return Entry(
         number=number,
         method=_field(request, "method", str, where + "request.").upper(),
@@ -133,6 +144,13 @@ def _entry(number: int, entry: Json, where: str, folder: Path) -> Entry:
     )
 
 
+def _url(text: str, where: str) -> SplitResult:
+    try:
+        return urlsplit(text)
+    except ValueError as error:
+        raise _Wrong(f"{where}: is no address: {error}") from None
+
+
 def _query(in_url: str, request: Json, where: str) -> Pairs:
     # Both places hold the query. Some writers leave it out of one, and the URL is what was sent.
     if in_url or not request.get("queryString"):
@@ -144,9 +162,10 @@ def _posted(request: Json, where: str) -> bytes:
     if request.get("postData") is None:
         return b""
     data = _field(request, "postData", dict, where)
-    text = _typed(data.get("text", ""), str, where + "postData.text")
-    if not text and data.get("params"):
-        text = urlencode(_pairs(data, "params", where + "postData."))
+    text = _optional(data, "text", str, where + "postData.") or ""
+    params = _pairs(data, "params", where + "postData.")
+    if not text and params:
+        text = urlencode(params)
     return text.encode()
 
 
@@ -155,7 +174,8 @@ def _content(response: Json, where: str, folder: Path) -> bytes:
     file = bodies.file_of(content)
     if file is not None:
         return _beside(folder, _typed(file, str, where + "content._file"), where)
-    text = _typed(content.get("text", ""), str, where + "content.text")
+    text = _optional(content, "text", str, where + "content.") or ""
+    _optional(content, "mimeType", str, where + "content.")
     if content.get("encoding") != "base64":
         return text.encode()
     try:
@@ -177,10 +197,10 @@ def _beside(folder: Path, name: str, where: str) -> bytes:
 
 def _pairs(holder: Json, name: str, where: str) -> Pairs:
     pairs = []
-    for index, pair in enumerate(_typed(holder.get(name, []), list, where + name)):
+    for index, pair in enumerate(_optional(holder, name, list, where) or ()):
         at = f"{where}{name}[{index}]"
         named = _typed(pair, dict, at)
-        value = _typed(named.get("value", ""), str, at + ".value")
+        value = _optional(named, "value", str, at + ".") or ""
         pairs.append((_field(named, "name", str, at + "."), value))
     return tuple(pairs)
 
@@ -189,6 +209,11 @@ def _field(holder: Json, name: str, kind: type[T], where: str) -> T:
     if name not in holder:
         raise _Wrong(f"{where}{name}: is missing")
     return _typed(holder[name], kind, where + name)
+
+
+def _optional(holder: Json, name: str, kind: type[T], where: str) -> T | None:
+    value = holder.get(name)
+    return None if value is None else _typed(value, kind, where + name)
 
 
 _WORDS = {dict: "an object", list: "a list", str: "a text", int: "a whole number"}

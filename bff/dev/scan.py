@@ -53,7 +53,7 @@ def findings(
         texts += _named(f"{part}.headers", message.get("headers"))
     posted = request.get("postData") or {}
     texts += _named("request.postData.params", posted.get("params"))
-    texts += _inside("request.postData.text", posted.get("text", ""))
+    texts += _inside("request.postData.text", posted.get("text") or "")
     texts += _inside("response.content.text", _plain(response["content"]))
     found = [(place, what) for place, text in texts if (what := _looks_like(text, patterns))]
     where = f"log.entries[{number}] {_shown(request, patterns)}"
@@ -61,7 +61,7 @@ def findings(
 
 
 def _named(where: str, pairs: list[dict[str, str]] | None) -> list[tuple[str, str]]:
-    return [(f"{where}.{each['name']}", each.get("value", "")) for each in pairs or ()]
+    return [(f"{where}.{each['name']}", each.get("value") or "") for each in pairs or ()]
 
 
 def _shown(request: dict[str, Any], patterns: tuple[re.Pattern[str], ...]) -> str:
@@ -72,7 +72,7 @@ def _shown(request: dict[str, Any], patterns: tuple[re.Pattern[str], ...]) -> st
 
 def _plain(content: dict[str, Any]) -> str:
     """The text of a body; empty where it is none, such as of an image."""
-    text: str = content.get("text", "")
+    text: str = content.get("text") or ""
     if content.get("encoding") != "base64":
         return text
     try:

@@ -1,10 +1,11 @@
 """A request that is not recorded, told so that it can be mended, and never as a partial answer."""
 
 import sys
-from typing import Final
+from collections.abc import Iterable
+from typing import Any, Final
 
 import orjson
-from flask import Flask, Response, g
+from flask import Flask, Response
 
 from bff.dev.replay import Missed, ReplayExchange
 
@@ -12,24 +13,30 @@ _TITLE: Final = "A request of this view is not recorded"
 
 
 def refuse_unmatched(app: Flask, replay: ReplayExchange) -> None:
-    """Answer 501 in the place of whatever a view made of a request that is not recorded."""
+    """Answer 501 in the place of whatever a view made of a request that is not recorded.
 
-    def check(response: Response) -> Response:
-        missed = replay.missed(g.get("request_id", ""))
-        if not missed:
-            return response
-        missed = list({told(each): each for each in missed}.values())  # some are tried again
-        sys.stderr.write("".join(f"{told(each)}\n" for each in missed))
-        content = {"title": _TITLE, "status": 501, "missed": [_member(each) for each in missed]}
-        refusal = Response(
-            orjson.dumps(content, option=orjson.OPT_INDENT_2),
-            501,
-            mimetype="application/problem+json",
-        )
-        refusal.headers["Cache-Control"] = "no-store"
-        return refusal
+    Around the whole app: the parts of a batch have one id, and are refused together.
+    """
+    inner = app.wsgi_app
 
-    app.after_request(check)
+    def check(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        response = Response.from_app(inner, environ)
+        missed = replay.missed(response.headers.get("X-Request-Id", ""))
+        if missed:
+            response.close()
+            response = _refusal(list({told(each): each for each in missed}.values()))
+        return response(environ, start_response)
+
+    app.wsgi_app = check  # type: ignore[method-assign]  # as Flask documents it
+
+
+def _refusal(missed: list[Missed]) -> Response:
+    sys.stderr.write("".join(f"{told(each)}\n" for each in missed))
+    content = {"title": _TITLE, "status": 501, "missed": [_member(each) for each in missed]}
+    body = orjson.dumps(content, option=orjson.OPT_INDENT_2)
+    refusal = Response(body, 501, mimetype="application/problem+json")
+    refusal.headers["Cache-Control"] = "no-store"
+    return refusal
 
 
 def told(missed: Missed) -> str:

@@ -62,12 +62,11 @@ def merged(
     gone: set[int] = set()
     made: dict[str, list[Page]] = {}
     for visit in visits:
-        asked = _title(visit), {name: page.requests for name, page in visit.items()}
+        asked = _title(visit), tuple(sorted((name, each.requests) for name, each in visit.items()))
         answered = {name: page.replies for name, page in visit.items()}
-        key = repr(asked)
-        if last.get(key) == answered:
+        if last.get(asked) == answered:
             continue  # asked once more, answered the same
-        last[key] = answered
+        last[asked] = answered
         earlier = _earlier(visit, old.get(_title(visit), []))
         for service, page in _placed(visit, earlier, taken).items():
             made.setdefault(service, []).append(page)

@@ -23,8 +23,7 @@ def together(folder: Path, watch: Watch = unwatched) -> Json:
     Raises:
         RecordingError: there are none, or one of them cannot be read.
     """
-    files = recordings_of(folder)
-    parts = {name: read_pages(files[name]) for name in watch(files, "reading", len(files))}
+    parts = {name: read_pages(file, watch) for name, file in recordings_of(folder).items()}
     pages: list[Json] = []
     entries: list[Json] = []
     visits = reunited(parts)
@@ -51,7 +50,7 @@ def _entries(folder: Path, service: str, page: Page, named: str, start: str) -> 
     for entry in page.entries:
         own = {name: each for name, each in entry.items() if name[0] != "_" and name != "pageref"}
         response = {**own["response"], "content": _whole(folder, own["response"]["content"])}
-        begun = _moved(own.get("startedDateTime", ""), page.started, start)
+        begun = _moved(own.get("startedDateTime") or "", page.started, start)
         again = {"comment": service, **own, "startedDateTime": begun, "response": response}
         made.append({**({"pageref": named} if named else {}), **again})
     return made

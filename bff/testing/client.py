@@ -8,7 +8,8 @@ from werkzeug.test import TestResponse
 
 from bff.model.principal import NOBODY, Principal
 
-KEY: Final = "bff.testing.principal"  # of the environ: who a test says that it is
+# Of the environ: who a test says that it is; parts of a batch get all that does not begin with bff.
+KEY: Final = "testing.principal"
 ISSUER: Final = "https://issuer.test"
 
 

@@ -76,6 +76,6 @@ def test_all_that_takes_long_is_watched(tmp_path):
         ("taking out secrets", 3),
         ("looking for what is left of them", 3),
         ("reading orders.har", 3),
-        ("reading", 1),
+        ("reading orders.har", 3),
         ("putting together", 3),
     ]

@@ -2,7 +2,7 @@
 
 import json
 
-from bff.dev.stub import StubServices
+from bff.dev.stub import StubReply, StubServices
 from bff.dev.stub_replay import replay_all
 from tests.cli.test_demo import started, until
 
@@ -34,3 +34,37 @@ def test_a_recording_that_cannot_be_read_is_not_written_over(bff, tmp_path, port
     assert done.returncode == 2
     assert "orders.har: is not JSON, perhaps cut short" in done.stderr
     assert broken.read_text() == '{"log": {"entries": ['
+
+
+def test_what_looks_like_a_secret_is_not_saved_until_the_rules_say_what_it_is(
+    environ, repository, port, tmp_path
+):
+    config = tmp_path / "config"
+    (config / "views").mkdir(parents=True)
+    (config / "bff.yaml").write_text(
+        "version: 1\nfrontends: {web: {access: none}}\nservices: {notes: {url: '${NOTES_URL}'}}\n"
+    )
+    (config / "views/note.yaml").write_text(
+        'get: /note\nfrontends: [web]\ntimeout: 10s\ncall: {get: "notes:/one"}\n'
+    )
+    (config / "gunicorn.conf.py").symlink_to(repository / "config/gunicorn.conf.py")
+    key, out = "q9XvB2mL7rT4kW8sD1fG6hJ3zN5cPyRe", tmp_path / "out"
+    file, rules = config / "recordings/notes.har", config / "recordings/rules.toml"
+    words = ("record", "--config", str(config))
+    place = f"not saved: {file} log.entries[0] GET /one: response.content.text at note looks like"
+    with StubServices({"notes": lambda _: StubReply.json({"note": key})}) as services:
+        told = {**environ, "NOTES_URL": services.urls["notes"]}
+        with started(told, repository, port, tmp_path, *words) as app:
+            assert app.ask("/web/note")[0] == 200
+            until("it is said at once", lambda: f"{place} a random key" in out.read_text())
+        assert app.process.returncode == 1
+        assert out.read_text().count(place) == 2, "and at the end"
+        assert f"declare it secret in {rules}" in out.read_text()
+        assert not file.exists()
+        with started(told, repository, port, tmp_path, *words) as app:
+            assert app.ask("/web/note")[0] == 200
+            until("it is said", lambda: place in out.read_text())
+            rules.write_text('[redact]\npaths = ["note"]\n')
+            until("the recording", file.is_file)
+        assert app.process.returncode == 0, out.read_text()
+    assert key not in file.read_text() + out.read_text()

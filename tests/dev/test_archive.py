@@ -81,6 +81,20 @@ def test_pages_that_are_asked_alike_and_answered_otherwise_stay_apart(save, tmp_
             ]
 
 
+def test_calls_side_by_side_may_be_sent_in_any_order(save, tmp_path):
+    def visit(number, *services):
+        return [
+            exchanged(name, "/", b"1", after=number + at / 100, visit=str(number))
+            for at, name in enumerate(services)
+        ]
+
+    save(*visit(1, "users", "orders"), *visit(2, "orders", "users"))
+    before = {path: path.read_bytes() for path in tmp_path.glob("*.har")}
+    assert [name for name, _ in pages(log_of(tmp_path, "users"))] == ["web.home-1"]
+    save(*visit(3, "orders", "users"))
+    assert {path: path.read_bytes() for path in tmp_path.glob("*.har")} == before
+
+
 def test_what_belongs_to_no_page_is_there_once_however_often_it_is_recorded(save, tmp_path):
     for mode in ("new", "new", "all"):
         save(
