@@ -118,6 +118,7 @@ def test_operators_see_how_services_stand(site):
     assert shop.get("/web/home").status_code == 200
     seen = ask(shop.app.wsgi_app, "/upstreams", MANAGED).json["users"]
     (address,) = seen.pop("addresses").values()
+    assert seen.pop("places") > 0
     assert seen == {"in_flight": 0, "waiting": 0, "extra": 0, "extra_refused": 0}
     assert address == {
         "state": "closed",
