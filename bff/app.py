@@ -1,20 +1,20 @@
 """The whole product on one screen: what is declared, wired to what runs it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from random import random
 from time import time
 
 from flask import Flask
 
+from bff import parts
 from bff.auth.once import Once
 from bff.cache.levels import Cache
 from bff.declare import snapshot
 from bff.declare.check import Checked
 from bff.declare.settings import Settings
 from bff.engine.keeper import Heard, keeper_of
-from bff.observe.events import AuditListener, Listener, Watcher
-from bff.observe.log import log_answers, log_audit, log_changes
-from bff.parts import open_bearer, open_cache_of, open_effects, open_sign_in
+from bff.observe.events import Observer, told_to
+from bff.observe.log import log_events
 from bff.upstream.exchange import Carrier, Clock, Effects, Exchange, NoCarrier, SystemClock
 from bff.upstream.guard import Guards
 from bff.upstream.pool import PoolExchange
@@ -29,11 +29,13 @@ from bff.web.engine import Engine
 from bff.web.events import EventStreams
 from bff.web.gate import guard
 from bff.web.health import Management, health_routes
+from bff.web.levels import levels_of
 from bff.web.problem import handle_errors
 from bff.web.relay import relay_routes
 from bff.web.sessions import session_routes
 from bff.web.sign_in import sign_in_routes
 from bff.web.stream import stream_routes
+from bff.web.telling import tell_answers
 from bff.web.views import view_routes
 from bff.web.websocket import websocket_routes
 
@@ -49,9 +51,7 @@ def create_app(
     now: Callable[[], float] = time,
     dice: Callable[[], float] = random,
     authenticate: Authenticate | None = None,
-    listener: Listener = log_answers,
-    audit: AuditListener = log_audit,
-    watcher: Watcher = log_changes,
+    observers: Sequence[Observer] = (log_events,),
     timing: bool = False,
     development: bool = False,
     hits: Heard | None = None,
@@ -65,6 +65,7 @@ def create_app(
         now: seconds since 1970, by which sessions and tokens end.
         dice: gives numbers from 0 up to 1.
         authenticate: says who asks; sessions and bearer tokens do if not given.
+        observers: hear of all that happens, besides the metrics and what exports spans.
         timing: whether answers carry Server-Timing, for development.
         development: whether people may sign in at a provider that lets anybody in.
         hits: told of each request to a service that was answered from the cache.
@@ -77,12 +78,17 @@ def create_app(
     config = checked.config
     exchange = exchange or PoolExchange(config.services, settings.pool)
     clock = clock or SystemClock()
-    cache = cache or open_cache_of(checked, settings)
+    cache = cache or parts.open_cache_of(checked, settings)
     places = max(1, settings.pool // 2)  # so that one slow service cannot have all threads
-    guards = Guards(config.services, places, clock, dice, watcher)
-    sign_in = open_sign_in(config, settings.state, now, audit, cache, development=development)
-    bearer = open_bearer(config, now, development=development)
-    effects = effects or open_effects(config, sign_in, cache, settings.pool)
+    metrics, spans = parts.open_metrics(checked), parts.open_spans(settings)
+    sampler = spans.samples if spans else None
+    observe = told_to([*observers, metrics.hear, *([spans.hear] if spans else [])])
+    guards = Guards(config.services, places, clock, dice, observe)
+    sign_in = parts.open_sign_in(
+        config, settings.state, now, observe, cache, development=development
+    )
+    bearer = parts.open_bearer(config, now, development=development)
+    effects = effects or parts.open_effects(config, sign_in, cache, settings.pool)
     engine = Engine(
         exchange=exchange,
         effects=effects,
@@ -90,8 +96,7 @@ def create_app(
         guards=guards,
         authenticate=authenticate or Authenticator(sign_in.sessions, sign_in.cookies, bearer),
         services=config.services,
-        listener=listener,
-        audit=audit,
+        observer=observe,
         limits=sign_in.limits,
         timing=timing,
         keeper=keeper_of(cache, exchange, effects, clock, guards, hits) if cache else None,
@@ -107,6 +112,8 @@ def create_app(
 
     app = App(__name__, static_folder=None)
     app.url_map.merge_slashes = False
+    answering = tell_answers(app, clock, observe, config.frontends, sampler)
+    metrics.watch(lambda: levels_of(guards, exchange, cache, settings, answering))
     guard(app, config.hosts)
     cors(app, config.frontends, checked.plans, config.relays)
     handle_errors(app)
@@ -123,6 +130,8 @@ def create_app(
     stream_routes(app, checked.plans, config.frontends, engine, carrier, streams)
     relay_routes(app, config.relays, config.frontends, engine, carrier, streams)
     port, reports = settings.management_port, {"/upstreams": guards.seen}
-    managed = Management(app.wsgi_app, port, checks, notes, reports, CacheAdmin(cache))
+    managed = Management(
+        app.wsgi_app, port, checks, notes, reports, CacheAdmin(cache), metrics.text
+    )
     app.wsgi_app = managed  # type: ignore[method-assign]  # as Flask documents it
     return app

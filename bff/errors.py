@@ -57,6 +57,7 @@ class Problem:
     message: str
     hint: str = ""
     warning: bool = False
+    unsafe: bool = False  # a warning for development, an error for `bff serve`
 
     def __str__(self) -> str:
         kind = "warning" if self.warning else "error"

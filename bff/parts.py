@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 from secrets import token_urlsafe
+from typing import TYPE_CHECKING
 
 from bff.auth.bearer import Bearer
 from bff.auth.http import Http
@@ -18,14 +19,20 @@ from bff.cache.levels import Cache, Look, Write
 from bff.cache.open import open_cache
 from bff.declare.check import Checked
 from bff.declare.settings import Settings
+from bff.errors import ConfigError, Problem
 from bff.model.relay import called_by
+from bff.model.source import Place
 from bff.model.view import Config
-from bff.observe.events import AuditListener
+from bff.observe.events import Observer
 from bff.upstream.effects import Performer, PoolEffects
 from bff.upstream.exchange import Credentials, Effects
 from bff.web.cookies import Cookies
 from bff.web.endpoint import SignIn
 from bff.web.limits import Limits
+
+if TYPE_CHECKING:
+    from bff.observe.metrics import Metrics
+    from bff.observe.spans import Spans
 
 
 def open_cache_of(checked: Checked, settings: Settings) -> Cache | None:
@@ -40,7 +47,7 @@ def open_sign_in(
     config: Config,
     state: Path,
     now: Callable[[], float],
-    audit: AuditListener,
+    observer: Observer,
     cache: Cache | None,
     *,
     development: bool,
@@ -68,7 +75,7 @@ def open_sign_in(
         cookies=Cookies(rules, seal, now),
         seal=seal,
         limits=Limits(store, config.limits, now),
-        audit=audit,
+        observer=observer,
         return_to=rules.return_to,
         origins=frozenset(origin for each in takers for origin in each.origins),
     )
@@ -80,13 +87,48 @@ def open_bearer(config: Config, now: Callable[[], float], *, development: bool) 
     return Bearer(issuers, Http, now, development=development) if issuers else None
 
 
+def open_metrics(checked: Checked) -> "Metrics":
+    """The metrics, and in which processes they are.
+
+    prometheus_client looks when it is imported whether processes share their figures, and
+    gunicorn's master says so only when it starts.
+    """
+    from bff.observe.metrics import Metrics
+
+    return Metrics(
+        {
+            (frontend, view, name): node.compiled.service.name
+            for view, plans in checked.plans.items()
+            for frontend, plan in plans.items()
+            for name, node in plan.nodes.items()
+        }
+    )
+
+
+def open_spans(settings: Settings) -> "Spans | None":
+    """What exports spans; None where nobody asks for any.
+
+    Raises:
+        ConfigError: they are asked for, and OpenTelemetry is not installed.
+    """
+    if not settings.traces:
+        return None
+    try:
+        from bff.observe.spans import Spans
+    except ImportError:
+        message = "traces are asked for by OTEL_..., and OpenTelemetry is not installed"
+        hint = "pip install 'bff[otel]'"
+        raise ConfigError([Problem(Place("environment"), message, hint)]) from None
+    return Spans()
+
+
 def open_effects(config: Config, parts: SignIn, cache: Cache | None, threads: int) -> Effects:
     """The threads on which tokens are got, and what is kept is read and written.
 
     Args:
         threads: how many at most.
     """
-    refresher = Refresher(parts.sessions, parts.providers, parts.audit)
+    refresher = Refresher(parts.sessions, parts.providers, parts.observer)
     bearing = [called_by(each, config.services) for each in config.relays]
     services = {**config.services, **{each.name: each for each in bearing}}
     tokens = TokenKeeper(services, parts.providers, parts.sessions, parts.seal, refresher)

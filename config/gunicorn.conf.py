@@ -22,13 +22,16 @@ from tempfile import mkdtemp
 from typing import NoReturn
 
 from gunicorn.arbiter import Arbiter
+from gunicorn.workers.base import Worker
 
 from bff.app import create_app
 from bff.declare import snapshot
 from bff.declare.settings import Settings
 from bff.errors import ConfigError
 from bff.observe.log import log_to_stderr
+from bff.parts import open_spans
 from bff.web import drain
+from bff.web.operators import Operators
 
 try:
     _settings = Settings.from_env()
@@ -78,13 +81,14 @@ accesslog = None  # the app logs requests itself, without their queries
 worker_tmp_dir = str(_SHARED_MEMORY) if os.access(_SHARED_MEMORY, os.W_OK) else None
 
 
-_made: list[tuple[int, str]] = []  # folders of this master's own
+_OF_THIS_RUN = ("BFF_CACHE_FOLDER", "PROMETHEUS_MULTIPROC_DIR")  # folders of a master's own
 
 
 def on_starting(server: Arbiter) -> None:
     """Have the configuration before a socket is opened; a bad one ends the start with 2."""
     try:
         _allow_for_deadlines(server)  # of what `bff serve` has taken, or what is taken now
+        open_spans(_settings)
     except ConfigError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(2)
@@ -94,16 +98,26 @@ def on_starting(server: Arbiter) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (enough, hard))
     # what workers keep they share, so that what one invalidates the others keep no longer
     if "BFF_CACHE_FOLDER" not in os.environ:
-        os.environ["BFF_CACHE_FOLDER"] = mkdtemp(prefix="bff-cache-")
-        _made.append((os.getpid(), os.environ["BFF_CACHE_FOLDER"]))
+        os.environ["BFF_CACHE_FOLDER"] = mkdtemp(prefix=_prefix("cache"))
+    # What workers count they share, too. prometheus_client asks for this when it is imported, and
+    # what imports it is imported here, or each worker would do so once more.
+    figures = mkdtemp(prefix=_prefix("metrics"), dir=worker_tmp_dir)
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = figures
+    import bff.observe.metrics  # noqa: F401
+
     server.handle_term = partial(_drain, server, server.handle_term)
 
 
 def on_exit(_server: Arbiter) -> None:
     """Leave nothing of this run behind."""
-    for master, folder in _made:
-        if os.getpid() == master:
+    for folder in (os.environ.get(name, "") for name in _OF_THIS_RUN):
+        if Path(folder).name.startswith((_prefix("cache"), _prefix("metrics"))):
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _prefix(what: str) -> str:
+    """How a folder of this very master is called: one that takes over from it has its own."""
+    return f"bff-{what}-{os.getpid()}-"
 
 
 def _drain(server: Arbiter, stop: Callable[[], None]) -> None:
@@ -118,9 +132,33 @@ def _drain(server: Arbiter, stop: Callable[[], None]) -> None:
     stop()
 
 
-def post_fork(_server: Arbiter, _worker: object) -> None:
-    """Have the worker log as JSON."""
+def post_fork(_server: Arbiter, worker: Worker) -> None:
+    """Have the worker log as JSON, and keep the management socket from its request threads."""
     log_to_stderr()
+    managed = [each for each in worker.sockets if _is_managed(each)]
+    worker.sockets = [each for each in worker.sockets if each not in managed]
+    worker.management = managed
+
+
+def post_worker_init(worker: Worker) -> None:
+    """Answer operators on threads of their own, however busy the others are."""
+    for each in worker.management:
+        Operators(each.sock, worker.wsgi).start()
+
+
+def _is_managed(listener: object) -> bool:
+    name = listener.getsockname()  # type: ignore[attr-defined] # gunicorn has no types
+    return isinstance(name, tuple) and name[1] == _settings.management_port
+
+
+def child_exit(server: Arbiter, worker: Worker) -> None:
+    """Add what a worker has counted to that of those before it."""
+    from bff.observe.shares import bury
+
+    try:
+        bury(Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]), worker.pid)
+    except Exception:  # an exception here would end gunicorn, and the service with it
+        server.log.exception("what a worker has counted is lost")
 
 
 def on_reload(server: Arbiter) -> None:

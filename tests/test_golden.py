@@ -21,7 +21,7 @@ from bff.dev.stub import StubReply, StubRequest, StubServices
 from bff.dev.virtual import VirtualClock
 from bff.errors import BffError, ConfigError, Problem, Unreachable
 from bff.model.exchange import Reply, Request
-from bff.observe.events import Answered
+from bff.observe.events import Answered, Observer
 from bff.upstream.body import read_body
 from bff.upstream.effects import PoolEffects
 from bff.upstream.exchange import Credentials
@@ -119,6 +119,10 @@ def _app(case: Case, folder: Path, urls: Mapping[str, str], parts: dict[str, Any
     return create_app(checked, settings, authenticate=lambda *_: case.principal, **parts)
 
 
+def _into(answered: list[Answered]) -> Observer:
+    return lambda event: answered.append(event) if isinstance(event, Answered) else None
+
+
 def _simulated(case: Case, services: Services, folder: Path) -> Ran:
     def script(request: Request) -> Played | None:
         asked = SentRequest(
@@ -142,7 +146,7 @@ def _simulated(case: Case, services: Services, folder: Path) -> Ran:
         "effects": SimulatedEffects(clock, case.credentials_after, case.credentials),
         "clock": clock,
         "dice": lambda: 1.0,
-        "listener": answered.append,
+        "observers": [_into(answered)],
     }
     client = _app(case, folder, urls, parts).test_client()
     asked = _asked_of(case)
@@ -201,7 +205,7 @@ def _over_http(case: Case, services: Services, folder: Path) -> Ran:
     answered: list[Answered] = []
     with StubServices(dict.fromkeys(case.services, answer)) as stubs:
         effects = PoolEffects({Credentials: case.credentials}, 4)
-        parts = {"exchange": exchange, "effects": effects, "listener": answered.append}
+        parts = {"exchange": exchange, "effects": effects, "observers": [_into(answered)]}
         parts["dice"] = lambda: 1.0
         app = _app(case, folder, stubs.urls, parts)
         with _serving(app) as port:

@@ -22,7 +22,7 @@ from bff.model.exchange import Headers
 
 _LIFE: Final = 60  # seconds that an assertion lasts
 _ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-_CURVES: Final = {256: "ES256", 384: "ES384", 521: "ES512"}
+_CURVES: Final = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1": "ES512"}
 _LEAST: Final = 2048  # bits of an RSA key
 
 
@@ -80,8 +80,8 @@ def _signing_key(provider: Provider) -> tuple[Key, str]:
         raw = load_pem_private_key(provider.private_key.encode(), password=None)
         if isinstance(raw, RSAPrivateKey) and raw.key_size >= _LEAST:
             return RSAKey.import_key(raw), "RS256"
-        if isinstance(raw, EllipticCurvePrivateKey) and raw.key_size in _CURVES:
-            return ECKey.import_key(raw), _CURVES[raw.key_size]
+        if isinstance(raw, EllipticCurvePrivateKey) and raw.curve.name in _CURVES:
+            return ECKey.import_key(raw), _CURVES[raw.curve.name]
         if isinstance(raw, Ed25519PrivateKey):
             return OKPKey.import_key(raw), "EdDSA"
     except (ValueError, TypeError, UnsupportedAlgorithm, JoseError):

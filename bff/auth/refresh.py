@@ -16,7 +16,7 @@ from bff.auth.login import Tokens
 from bff.auth.provider import OpenIdProvider
 from bff.auth.session import KeptTokens, Sessions
 from bff.errors import GrantEnded, LoginRequired, NoCredentials, ProviderAway, StoreAway
-from bff.observe.events import Audit, Audited, AuditListener
+from bff.observe.events import Audit, Audited, Observer, Refreshed
 
 _AHEAD: Final = 30.0  # seconds before its end that a token is refreshed, at most
 _SHARE: Final = 5  # and no earlier than in the last fifth of its life
@@ -48,11 +48,11 @@ class Refresher:
         self,
         sessions: Sessions,
         providers: Mapping[str, OpenIdProvider],
-        audit: AuditListener,
+        observer: Observer,
         pause: Callable[[float], None] = sleep,
     ) -> None:
         self._sessions, self._providers = sessions, providers
-        self._audit, self._pause = audit, pause
+        self._observer, self._pause = observer, pause
 
     def at_hand(self, key: str, rejected: Collection[str]) -> str:
         """The token that there is, if it will do; empty if it has to be refreshed.
@@ -119,15 +119,19 @@ class Refresher:
         except LockLost:
             return ""
         except GrantEnded:
+            self._observer(Refreshed(kept.provider, "ended"))
             return self._ended(key, kept)
         except ProviderAway:
+            self._observer(Refreshed(kept.provider, "away"))
             if kept.tokens.access not in rejected and self._sessions.now() < kept.tokens.expires:
                 return kept.tokens.access  # it is refreshed ahead of time: it will do for now
             raise
         if not self._stored(key, kept, fresh, lock):
+            self._observer(Refreshed(kept.provider, "late"))
             provider.revoke(fresh.refresh or fresh.access)  # signed out meanwhile: nobody has them
             return ""
-        self._audit(self._audited("refreshed", key, kept))
+        self._observer(Refreshed(kept.provider, "ok"))
+        self._observer(self._audited("refreshed", key, kept))
         return fresh.access
 
     def _without_refresh(self, key: str, kept: KeptTokens) -> str:
@@ -163,7 +167,7 @@ class Refresher:
         if self._kept(key).version != kept.version:
             return ""  # somebody else had them refreshed, while our lock had lapsed
         self._sessions.end(key)
-        self._audit(self._audited("ended", key, kept, "invalid_grant"))
+        self._observer(self._audited("ended", key, kept, "invalid_grant"))
         raise LoginRequired("the provider has ended the session")
 
     def _audited(self, what: Audit, key: str, kept: KeptTokens, reason: str = "") -> Audited:

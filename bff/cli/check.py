@@ -24,11 +24,13 @@ def command(config: Path, *, strict: bool, as_json: bool) -> None:
       bff check --config other/config --json
     """  # noqa: D301 - \b is click's: keep these lines as they are
     from bff.declare.check import check
+    from bff.declare.sign_in import sign_in_problems
 
     problems: tuple[Problem, ...]
     try:
         found = check(config)
-        problems, summary = found.warnings, _count(len(found.plans))
+        summary = _count(len(found.plans))
+        problems = (*found.warnings, *found.unsafe, *sign_in_problems(found.config))
     except ConfigError as error:
         problems, summary = error.problems, ""
     errors = sum(strict or not problem.warning for problem in problems)

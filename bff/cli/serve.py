@@ -2,12 +2,16 @@
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from bff.cli.configured import config_option
+
+if TYPE_CHECKING:
+    from bff.declare.check import Checked
 
 
 @click.command(name="serve")
@@ -26,7 +30,9 @@ def command(config: Path, gunicorn_config: Path | None, **given: Any) -> None:
 
     Each option overrides its environment variable: BFF_CONFIG, BFF_BIND, BFF_MANAGEMENT_BIND,
     BFF_WORKERS, BFF_THREADS. SIGHUP reads the files again, and keeps the old ones if the new are
-    wrong. Ends with 2 where the configuration or a setting cannot be served.
+    wrong. Ends with 2 where the configuration or a setting cannot be served, or is unsafe: secrets
+    that stand in a file or can be guessed, pages or keys that are not https, providers for
+    development, debugging.
 
     \b
     Examples:
@@ -48,9 +54,23 @@ def command(config: Path, gunicorn_config: Path | None, **given: Any) -> None:
     from bff.errors import ConfigError
 
     try:
+        snapshot.demand(_demand)
         declared = snapshot.take(config).config
         refuse_development([*declared.providers.values(), *declared.issuers.values()])
     except ConfigError as error:
         click.echo(str(error), err=True)
         sys.exit(2)
     Server(path).run()
+
+
+def _demand(checked: "Checked") -> None:
+    """Refuse what must not be served to people, at the start and on every reload."""
+    from bff.declare.sign_in import sign_in_problems
+    from bff.declare.unsafe import unsafe_settings
+    from bff.errors import ConfigError
+
+    unsafe = (*unsafe_settings(os.environ), *checked.unsafe)
+    found = [replace(each, warning=False) for each in unsafe]
+    found += [each for each in sign_in_problems(checked.config) if not each.warning]
+    if found:
+        raise ConfigError(found)

@@ -11,6 +11,7 @@ import orjson
 
 from bff.declare.config import read_config
 from bff.declare.scope import proven
+from bff.declare.unsafe import unsafe_places
 from bff.engine.expression import Ast, Expression, names_of
 from bff.engine.plan import Plan, attached, plan
 from bff.engine.reads import reads
@@ -31,11 +32,13 @@ class Checked:
     Args:
         plans: for each view's name its plans, by frontend.
         warnings: what is allowed, and still doubtful.
+        unsafe: what is allowed in development only: `bff serve` refuses it.
     """
 
     config: Config
     plans: Plans
     warnings: tuple[Problem, ...]
+    unsafe: tuple[Problem, ...] = ()
 
 
 def check(folder: Path, environ: Mapping[str, str] = os.environ) -> Checked:
@@ -64,12 +67,15 @@ def check_config(config: Config, doubts: Sequence[Problem] = ()) -> Checked:
         problems += _unresolvable(view, plans[view.name])
         problems += _slices_of_text(view, plans[view.name])
         problems += _unused(view, plans[view.name])
+        problems += _kept_and_hedged(view)
         for each in plans[view.name].values():
             problems += _shape_on_rungs(each)
     problems = list(dict.fromkeys(problems))
     if any(not problem.warning for problem in problems):
         raise ConfigError(problems)
-    return Checked(config, plans, tuple(problems))
+    doubtful = tuple(problem for problem in problems if not problem.unsafe)
+    unsafe = (*(problem for problem in problems if problem.unsafe), *unsafe_places(config))
+    return Checked(config, plans, doubtful, unsafe)
 
 
 def _certificates(config: Config) -> Iterator[Problem]:
@@ -183,6 +189,14 @@ def _unused(view: View, plans: Mapping[str, Plan]) -> Iterator[Problem]:
             hint = "use its value in a shape, or say `guard: true`"
             message = f"the call `{call.name}` is never made: no shape uses it"
             yield Problem(call.place, message, hint, warning=True)
+
+
+def _kept_and_hedged(view: View) -> Iterator[Problem]:
+    """What several wait for is loaded once, and not raced against itself."""
+    for call in view.calls:
+        if call.cache and call.hedge and not call.hedge.never:
+            message = f"the call `{call.name}` is kept, so its `hedge` is never sent"
+            yield Problem(call.place, message, "take one of `cache` and `hedge`", warning=True)
 
 
 def _shape_on_rungs(each: Plan) -> Iterator[Problem]:

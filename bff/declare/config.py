@@ -17,6 +17,7 @@ from bff.declare.python import PythonView, load_python
 from bff.declare.read import PERCENT, Key, integer, list_of, map_of, table, text, wrong
 from bff.declare.relays import relay_problems, relay_reader
 from bff.declare.services import FRONTEND, SERVICE
+from bff.declare.unsafe import unsafe_secrets
 from bff.declare.views import view_reader
 from bff.declare.words import FRONTEND_NAME, NAME
 from bff.errors import ConfigError, Problem, did_you_mean
@@ -140,10 +141,16 @@ def read_config(
     views |= nodes | broken
     shared = _load_folder(folder / "calls", environ)
     relays = _load_folder(folder / "relays", environ)
-    config = assemble(_load(folder / "bff.yaml", environ), views, shared, python, relays)
-    return config, _unused(shared, views) + [
-        Problem(Place(_shown(path)), "this file is not read", _NOT_READ, warning=True)
-        for path in _strangers(folder)
+    root = _load(folder / "bff.yaml", environ)
+    config = assemble(root, views, shared, python, relays)
+    secrets = unsafe_secrets(root) if isinstance(root, Node) else ()
+    return config, [
+        *_unused(shared, views),
+        *secrets,
+        *(
+            Problem(Place(_shown(path)), "this file is not read", _NOT_READ, warning=True)
+            for path in _strangers(folder)
+        ),
     ]
 
 

@@ -198,7 +198,10 @@ class _Converter:
 
     def _found(self, reference: str, place: Place) -> str:
         if reference.startswith("file:"):
-            return self._read(reference, reference.removeprefix("file:"), place)
+            where, optional, instead = reference.removeprefix("file:").partition(":-")
+            if optional and not Path(where).exists():
+                return instead
+            return self._read(reference, where, place)
         found = _NAME.fullmatch(reference)
         if not found:
             hint = "`${NAME}`, `${NAME:-default}` or `${file:/path}`"

@@ -7,6 +7,7 @@ from bff.declare.credentials import CREDENTIALS
 from bff.declare.policy import BALANCE, BREAKER, EJECT, HEDGE, LIMIT, RETRY
 from bff.declare.read import (
     DURATION,
+    FLAG,
     PERCENT,
     SIZE,
     Key,
@@ -140,6 +141,9 @@ FRONTEND_KEYS: Final = {
     "origins": Key(list_of(ORIGIN), "Exact origins of its pages.", ()),
     "languages": Key(list_of(_LANGUAGE), "Languages it speaks, the default first.", ()),
     "batch": Key(integer(2, 50), "How many views one batch may ask for; none if not said.", 0),
+    "trust_traceparent": Key(
+        FLAG, "Whether the trace that a request says it belongs to is continued.", default=False
+    ),
 }
 
 

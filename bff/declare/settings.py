@@ -40,6 +40,8 @@ class Settings:
         state: BFF_STATE, the folder of the sessions that are not in Redis.
         max_requests: BFF_MAX_REQUESTS, requests after which a process is replaced; 0 for never.
         drain: BFF_DRAIN, seconds between saying that it is not ready and taking no more requests.
+        traces: whether spans are exported: OTEL_TRACES_EXPORTER is `otlp`, or OpenTelemetry's
+            variables name an endpoint.
     """
 
     config: Path = Path("config")
@@ -52,6 +54,7 @@ class Settings:
     state: Path = field(default_factory=_state_folder)
     max_requests: int = 100_000
     drain: int = 0
+    traces: bool = False
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Self:
@@ -93,6 +96,7 @@ class Settings:
             state=Path(environ.get("BFF_STATE") or _state_folder()),
             max_requests=number("BFF_MAX_REQUESTS", 100_000, 10**9, least=0),
             drain=number("BFF_DRAIN", 0, 300, least=0),
+            traces=_traces(environ, problems),
         )
         if not problems and _port(settings.bind) == settings.management_port:
             message = "BFF_BIND and BFF_MANAGEMENT_BIND have one port: operators need their own"
@@ -105,6 +109,24 @@ class Settings:
     def management_port(self) -> int | None:
         """The port where operators are; None for nowhere."""
         return _port(self.management_bind)
+
+
+def _traces(environ: Mapping[str, str], problems: list[Problem]) -> bool:
+    """Whether OpenTelemetry's own variables ask for spans, in the one form that we export."""
+    endpoint = any(
+        environ.get(f"OTEL_EXPORTER_OTLP_{each}ENDPOINT", "").strip() for each in ("", "TRACES_")
+    )
+    exporter = environ.get("OTEL_TRACES_EXPORTER", "").strip() or ("otlp" if endpoint else "none")
+    if exporter == "none" or environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+        return False
+    names = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
+    protocol = next((environ[name] for name in names if environ.get(name)), "http/protobuf")
+    given = {"OTEL_TRACES_EXPORTER": (exporter, "otlp"), names[1]: (protocol, "http/protobuf")}
+    for name, (value, ours) in given.items():
+        if value.strip() != ours:
+            message = f"{name}={value!r} is not exported to: {ours} is"
+            problems.append(Problem(Place("environment"), message))
+    return True
 
 
 def _port(bind: str | None) -> int | None:

@@ -4,6 +4,7 @@ A worker that starts while somebody edits the files, or after a bad edit, serves
 """
 
 import gc
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,9 +16,19 @@ from bff.errors import ConfigError
 class _Kept:
     checked: Checked | None = None
     refused: str = ""
+    demand: Callable[[Checked], None] = lambda _: None
 
 
 _kept = _Kept()
+
+
+def demand(more: Callable[[Checked], None]) -> None:
+    """Take from now on only what this lets pass, here and in every process that is forked.
+
+    Args:
+        more: raises a ConfigError for a configuration that is not to be served.
+    """
+    _kept.demand = more
 
 
 def take(folder: Path) -> Checked:
@@ -29,7 +40,9 @@ def take(folder: Path) -> Checked:
     collected = gc.isenabled()
     gc.disable()  # nearly all that is made here stays: looking for what does not takes a tenth
     try:
-        _kept.checked = check(folder)
+        checked = check(folder)
+        _kept.demand(checked)
+        _kept.checked = checked
     except ConfigError as error:
         _kept.refused = str(error)
         raise

@@ -7,7 +7,7 @@ from typing import Any, Final
 from bff.declare.read import DURATION, Key, one_of, wrong
 from bff.model.view import Call, View
 
-STREAM_KEYS: Final = {
+OF_STREAMS: Final = {
     "stream": Key(one_of("events"), "Passes the events of its only call on as they come."),
     "keep_alive": Key(DURATION, "After how long a silent stream is kept alive; 15s."),
     "max_age": Key(DURATION, "After how long a stream is closed, to come again; 15m."),

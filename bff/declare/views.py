@@ -31,7 +31,7 @@ from bff.declare.read import (
     wrong,
 )
 from bff.declare.route import ROUTE, path_variables
-from bff.declare.stream import STREAM_KEYS, check_stream
+from bff.declare.stream import OF_STREAMS, check_stream
 from bff.declare.words import FRONTEND_NAME, NAME
 from bff.engine.names import RESERVED
 from bff.model.source import Place, Source
@@ -118,7 +118,7 @@ def view_keys(shared: Mapping[str, Node]) -> dict[str, Key]:
         "invalidates": Key(
             list_of(source("a tag")), "Tags of what is no longer true once it has written.", ()
         ),
-        **STREAM_KEYS,
+        **OF_STREAMS,
         "sparse": Key(FLAG, "Whether `?fields=` may ask for less of it.", default=False),
         "refresh": Key(list_of(NAME), "Views that come along with the answer, read anew.", ()),
         "idempotency": Key(
@@ -195,7 +195,7 @@ def _view(name: str, place: Place, values: dict[str, Any], frontends: Mapping[st
         refresh=values["refresh"],
         sparse=values["sparse"],
         idempotency=values["idempotency"],
-        **{name: values[name] for name in STREAM_KEYS if name in values},
+        **{name: values[name] for name in OF_STREAMS if name in values},
     )
     check_stream(view, values)
     return view

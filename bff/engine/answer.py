@@ -22,6 +22,7 @@ from bff.errors import (
 from bff.model.exchange import Headers, Origin, Outcome
 from bff.model.principal import Principal
 from bff.model.service import OF_THE_CALLER
+from bff.model.trace import Trace
 
 _OK: Final = 200
 _UNAUTHORIZED: Final = 401
@@ -52,6 +53,7 @@ class Asked:
         key: what the keys of its writes are derived from; empty for no such keys.
         id: of the client's request.
         target: what it asked for: path and query.
+        trace: its place in a trace.
         cursors: where the client is in lists; None where the view has none to turn.
     """
 
@@ -62,12 +64,14 @@ class Asked:
     key: str = ""
     id: str = ""
     target: str = ""
+    trace: Trace | None = None
     cursors: Cursors | None = None
 
     def origin(self, plan: Plan, call: CompiledCall) -> Origin:
         """What the requests of a call are made for."""
         view, place = plan.view.name, call.call.place
-        return Origin(self.id, self.target, plan.frontend, view, call.name, place)
+        names = (plan.frontend, view, call.name)
+        return Origin(self.id, self.target, *names, place, self.trace)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,12 @@ from typing import Any, Protocol
 from bff.errors import BffError, Cancelled, LimitReached, TimedOut
 from bff.model.exchange import Deadline, Request
 from bff.upstream.exchange import Clock, Completion, Effect, Effects, Exchange, Mailbox
-from bff.upstream.guard import Guard, Permit
+from bff.upstream.guard import Guard
+from bff.upstream.permit import Permit
 
 # What is done with how an attempt ended: its result, or the error in its place.
 Then = Callable[[Any], None]
+Lost = Callable[[], None]  # what is done when nobody waits for it any more
 
 
 class Carrier(Protocol):
@@ -39,7 +41,7 @@ class _Attempt:
     then: Then
     drop: Callable[[BffError], None]
     late: BffError | None
-    lost: Callable[[], None] | None = None
+    lost: Lost | None = None
 
 
 class Attempts:
@@ -60,7 +62,7 @@ class Attempts:
         deadline: Deadline,
         permit: Permit,
         then: Then,
-        lost: Callable[[], None] | None = None,
+        lost: Lost | None = None,
     ) -> int:
         """Send a request with a permit; the number gives it up."""
         number = self._number(deadline.at)
@@ -76,7 +78,7 @@ class Attempts:
         avoid: Collection[str],
         until: float,
         then: Then,
-        lost: Callable[[], None] | None = None,
+        lost: Lost | None = None,
     ) -> int:
         """Wait for a permit, at most until a moment."""
         number = self._number(until)
@@ -91,7 +93,7 @@ class Attempts:
         effect: Effect,
         deadline: Deadline,
         then: Then,
-        lost: Callable[[], None] | None = None,
+        lost: Lost | None = None,
     ) -> int:
         """Have an effect take place."""
         return self.begin(self._effects, effect, deadline, then, lost)
@@ -102,7 +104,7 @@ class Attempts:
         what: Any,
         deadline: Deadline,
         then: Then,
-        lost: Callable[[], None] | None = None,
+        lost: Lost | None = None,
     ) -> int:
         """Have something taken up by whoever carries it."""
         number = self._number(deadline.at)
@@ -111,7 +113,7 @@ class Attempts:
         self._under_way[number] = _Attempt(then, drop, TimedOut("no reply in time"), lost)
         return number
 
-    def wake(self, at: float, then: Then, lost: Callable[[], None] | None = None) -> int:
+    def wake(self, at: float, then: Then, lost: Lost | None = None) -> int:
         """Do something at a moment."""
         number = self._number(at)
         self._under_way[number] = _Attempt(then, _nothing, None, lost)

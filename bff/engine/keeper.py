@@ -14,7 +14,7 @@ from bff.cache.decide import judge, stands_in
 from bff.cache.entry import Entry
 from bff.cache.key import Wanted, wanted
 from bff.cache.levels import Cache, Look, Near
-from bff.engine.attempts import Attempts, Then
+from bff.engine.attempts import Attempts, Lost, Then
 from bff.engine.background import Background
 from bff.engine.budget import Budget
 from bff.engine.expression import Scope
@@ -25,7 +25,7 @@ from bff.engine.means import Means, Whole, read
 from bff.engine.pursue import Pursuit
 from bff.engine.settle import Running
 from bff.errors import BadStatus, BffError, LimitReached, TimedOut, Unfillable
-from bff.model.exchange import Deadline, Freshness, Headers, Reply, Request
+from bff.model.exchange import Deadline, Freshness, Headers, Reply, Request, Tried
 from bff.upstream.exchange import Clock, Effects, Exchange
 from bff.upstream.guard import Guards
 
@@ -141,7 +141,7 @@ class KeptRequest:
         Pursuit(self._means, self, self._call, self._index, self._join).begin()
 
     def _join(
-        self, request: Request, avoid: Collection[str], then: Then, lost: Callable[[], None]
+        self, request: Request, why: Tried, avoid: Collection[str], then: Then, lost: Lost
     ) -> int:
         """Send a request for all who want what it brings."""
         compiled, loads, attempts = self._compiled, self._keeper.loads, self._means.attempts
@@ -160,6 +160,7 @@ class KeptRequest:
             exchange=self._means.attempts.exchange,
             readable=self._readable,
             label=f"reply of {service.name}",
+            why=why,
             deadline=service.deadline,
             latencies=self._means.guards[service.name].latencies(compiled.endpoint),
         )

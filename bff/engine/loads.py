@@ -15,10 +15,11 @@ from bff.cache.flight import Flights
 from bff.cache.levels import Cache, Write
 from bff.engine.kept import Kept
 from bff.errors import BadStatus, BffError, Cancelled, CircuitOpen, LimitReached, Unfillable
-from bff.model.exchange import Deadline, Reply, Request
+from bff.model.exchange import Deadline, Reply, Request, Tried
 from bff.upstream.exchange import Clock, Completion, Effects, Exchange, Mailbox
-from bff.upstream.guard import Guard, Guards, Permit, Waiting
+from bff.upstream.guard import Guard, Guards, Waiting
 from bff.upstream.hedge import Latencies
+from bff.upstream.permit import Permit
 
 _SLACK: Final = 0.5  # seconds that an exchange may be late with what has timed out
 _NOT_MODIFIED: Final = 304
@@ -49,6 +50,7 @@ class Load:
         exchange: what carries it: that of the request for which it is begun.
         readable: whether a reply is what the call takes for a good one.
         label: what it is of, for operators.
+        why: it is sent, and how often it was sent before.
     """
 
     request: Request
@@ -60,6 +62,7 @@ class Load:
     exchange: Exchange
     readable: Callable[[Reply], bool]
     label: str
+    why: Tried
     wait: float | None = None
     avoid: Collection[str] = ()
     deadline: str | None = None
@@ -162,6 +165,7 @@ class Loads:
         if load.deadline:
             left = str(int(landing.ends.left(self._clock.now()) * 1000))
             request = replace(request, headers=(*request.headers, (load.deadline, left)))
+        request = permit.sends(request, *load.why)
         load.exchange.start(request, landing.ends, 0, permit.towards(landing))
 
     def is_in_line(self, load: Load) -> bool:

@@ -10,14 +10,15 @@ from functools import partial
 from typing import Any, Final
 
 from bff.engine.attempts import Then
+from bff.engine.extra import Extra
 from bff.engine.links import redirected
 from bff.engine.loads import Landed, is_bad
 from bff.engine.means import Means, Whole, credentials_for, keep_credentials, read
 from bff.engine.settle import Running
 from bff.errors import BffError, Cancelled, CircuitOpen, TimedOut, TooMany
-from bff.model.exchange import Deadline, Headers, Reply, Request
-from bff.upstream.guard import Permit
+from bff.model.exchange import Deadline, Headers, Reply, Request, Tried, Why
 from bff.upstream.hedge import Latencies, hedge_after
+from bff.upstream.permit import Permit
 from bff.upstream.retry import wait_before
 
 _MAX_HOPS: Final = 3
@@ -25,7 +26,7 @@ _UNAUTHORIZED: Final = 401
 _PLACE, _HEDGE, _WAIT, _JOINED = "place", "hedge", "wait", "joined"
 # Sends a request for all who want what it brings, but if it can not to these addresses; the
 # number gives it up.
-Join = Callable[[Request, Collection[str], Then, Callable[[], None]], int]
+Join = Callable[[Request, Tried, Collection[str], Then, Callable[[], None]], int]
 
 
 class Pursuit:
@@ -52,6 +53,7 @@ class Pursuit:
         "_sent_with",
         "_urls",
         "_whole",
+        "_why",
     )
 
     def __init__(
@@ -66,7 +68,8 @@ class Pursuit:
         self._sent_with: Headers = () if isinstance(known, BffError) else known
         self._renewed = self._joined_again = False
         self._hops = self._retries = 0
-        self._extra = 0  # what it has of the service's budget
+        self._extra = Extra(self._guard, means.budget)
+        self._why: Tried = ("first", 0)  # it is sent, and how often it was before
         self._urls: list[str] = []  # where it has failed
         self._out: dict[Permit | str, int] = {}  # attempts, and timers by their names
 
@@ -81,13 +84,19 @@ class Pursuit:
 
     # -- sending ---------------------------------------------------------------------------------
 
+    def _send_again(self, why: Why) -> None:
+        self._why = (why, self._why[1] + 1)
+        self._send()
+
     def _send(self) -> None:
         """Have a place at an address, at once or in line, and send the request there."""
         if not self._left():
             self._end(TimedOut("its time was over before it could be sent"))
             return
         if self._join and not self._hops:
-            self._out[_JOINED] = self._join(self._request, self._urls, self._landed, self._lost)
+            self._out[_JOINED] = self._join(
+                self._request, self._why, self._urls, self._landed, self._extra.give_back
+            )
             return
         try:
             permit = self._guard.admit(self._urls)
@@ -101,7 +110,9 @@ class Pursuit:
         if wait is not None:
             until = min(until, self._means.clock.now() + wait)
         queue = self._means.attempts.queue
-        self._out[_PLACE] = queue(self._guard, self._urls, until, self._placed, self._lost)
+        self._out[_PLACE] = queue(
+            self._guard, self._urls, until, self._placed, self._extra.give_back
+        )
 
     def _placed(self, got: Permit | BffError) -> None:
         del self._out[_PLACE]
@@ -114,7 +125,7 @@ class Pursuit:
             self._end(TimedOut("its time was over before it could be sent"))
 
     def _send_with(self, permit: Permit) -> None:
-        self._attempt(permit)
+        self._attempt(permit, self._why)
         hedge = self._compiled.hedge
         if hedge:
             after = hedge_after(hedge, None if hedge.after else self._latencies)
@@ -122,7 +133,7 @@ class Pursuit:
                 at = self._means.clock.now() + after
                 self._out[_HEDGE] = self._means.attempts.wake(at, self._hedge)
 
-    def _attempt(self, permit: Permit) -> None:
+    def _attempt(self, permit: Permit, why: Tried) -> None:
         service, retry, hedge = self._compiled.service, self._compiled.retry, self._compiled.hedge
         request, ends = self._request, self._call.ends
         if retry and retry.each:
@@ -134,19 +145,22 @@ class Pursuit:
             request = replace(request, headers=(*request.headers, (service.deadline, left)))
         if not service.hopeless or (hedge and hedge.after is None):
             permit.latencies = self._latencies
+        request = permit.sends(request, *why)
         then = partial(self._receive, permit)
-        self._out[permit] = self._means.attempts.send(request, ends, permit, then, self._lost)
+        self._out[permit] = self._means.attempts.send(
+            request, ends, permit, then, self._extra.give_back
+        )
 
     def _hedge(self, _due: None) -> None:
         """Send the request a second time, beside the first, where there is room for it."""
         del self._out[_HEDGE]
-        if not self._left() or not self._spend():
+        if not self._left() or not self._extra.take():
             return
         elsewhere = [each.url for each in self._out if isinstance(each, Permit)]
         with suppress(CircuitOpen):
             permit = self._guard.admit([*self._urls, *elsewhere])
             if permit:
-                self._attempt(permit)
+                self._attempt(permit, ("hedge", self._why[1] + 1))
 
     # -- what came -------------------------------------------------------------------------------
 
@@ -194,20 +208,20 @@ class Pursuit:
             return False
         tried = self._retries + 1
         wait = wait_before(retry, tried, result, self._left(), self._means.guards.dice)
-        self._lost()  # what the try before had of the budget
+        self._extra.give_back()  # what the try before had of the budget
         # who joins what another sends costs the service nothing
-        if wait is None or (spends and not self._spend()):
+        if wait is None or (spends and not self._extra.take()):
             return False
         self._retries += 1
         self._urls.append(url)
         self._drop_others()
         at = self._means.clock.now() + wait
-        self._out[_WAIT] = self._means.attempts.wake(at, self._retry, self._lost)
+        self._out[_WAIT] = self._means.attempts.wake(at, self._retry, self._extra.give_back)
         return True
 
     def _retry(self, _due: None) -> None:
         del self._out[_WAIT]
-        self._send()
+        self._send_again("retry")
 
     def _renews(self, reply: Reply) -> bool:
         """Whether the request waits for new credentials, which it does once.
@@ -227,7 +241,7 @@ class Pursuit:
         wanted = self._compiled.service
         effect = credentials_for(wanted, self._means.principal, self._sent_with)
         then = partial(self._renew, reply)
-        self._means.attempts.obtain(effect, self._call.ends, then, self._lost)
+        self._means.attempts.obtain(effect, self._call.ends, then, self._extra.give_back)
         return True
 
     def _renew(self, reply: Reply, credentials: Headers | BffError) -> None:
@@ -249,7 +263,7 @@ class Pursuit:
         kept = [each for each in self._request.headers if each not in self._sent_with]
         self._request = replace(self._request, headers=(*kept, *known))
         self._sent_with = known
-        self._send()
+        self._send_again("renewal")
 
     def _redirects(self, reply: Reply) -> bool:
         """Whether a reply sends the request elsewhere, where that may be followed."""
@@ -263,33 +277,20 @@ class Pursuit:
         if self._hops > _MAX_HOPS:
             raise TooMany("redirected too often")
         self._request = request
-        self._send()
+        self._send_again("redirect")
         return True
 
     # -- the end ---------------------------------------------------------------------------------
 
     def _end(self, result: Any) -> None:
         self._drop_others()
-        self._lost()
+        self._extra.give_back()
         self._whole.ended(self._call, self._index, result)
 
     def _drop_others(self) -> None:
         out, self._out = self._out, {}
         for number in out.values():
             self._means.attempts.cancel(number)
-
-    def _spend(self) -> bool:
-        """Whether the view and the service can bear one more request."""
-        if not self._guard.spend():
-            return False
-        self._extra += 1
-        return self._means.budget.affords(1)
-
-    def _lost(self) -> None:
-        """Give back what it has of the service's budget."""
-        if self._extra:
-            self._guard.give_back(self._extra)
-            self._extra = 0
 
     def _left(self) -> float:
         return self._call.ends.left(self._means.clock.now())

@@ -4,9 +4,12 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from bff.model.source import Place
+from bff.model.trace import Trace
 
 Headers = tuple[tuple[str, str], ...]
 OutcomeKind = Literal["ok", "stale", "fallback", "skipped", "failed"]
+Why = Literal["first", "retry", "hedge", "redirect", "renewal"]  # a request is sent to a service
+Tried = tuple[Why, int]  # why it is sent, and how often it was sent before
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +20,7 @@ class Origin:
         id: of the client's request.
         target: what the client asked for: path and query.
         place: of the call, in the configuration.
+        trace: the client's request's place in a trace.
     """
 
     id: str
@@ -25,6 +29,7 @@ class Origin:
     view: str
     call: str
     place: Place
+    trace: Trace | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,7 @@ class Request:
         max_reply: bytes that the decoded reply body may have.
         url: which address of the service it goes to; the first where nothing is said.
         origin: what it is made for; two requests are the same whatever they are for.
+        trace: headers that say so to the service (W3C Trace Context).
     """
 
     service: str
@@ -46,6 +52,7 @@ class Request:
     max_reply: int = 8 * 1024 * 1024
     url: str = ""
     origin: Origin | None = field(default=None, compare=False, repr=False)
+    trace: Headers = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +96,15 @@ class Freshness:
     age: float = 0.0
     collapsed: bool = False
     reason: str = ""
+
+    @property
+    def word(self) -> str:
+        """It in one word: `hit`, `stale`, `error`, `miss` or `collapsed`."""
+        if not self.hit:
+            return "collapsed" if self.collapsed else "miss"
+        if self.reason:
+            return "error"
+        return "hit" if self.ttl >= 0 else "stale"
 
 
 @dataclass(frozen=True, slots=True)

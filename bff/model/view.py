@@ -35,6 +35,7 @@ class Frontend:
         origins: exact origins of its pages.
         languages: language tags it speaks (RFC 5646), the first is the default.
         batch: views that one batch may ask for; 0 for no batches.
+        trust_traceparent: whether the trace that a request says it belongs to is continued.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Frontend:
     origins: tuple[str, ...] = ()
     languages: tuple[str, ...] = ()
     batch: int = 0
+    trust_traceparent: bool = False
 
 
 @dataclass(frozen=True, slots=True)

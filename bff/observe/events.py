@@ -1,20 +1,32 @@
-"""What observers hear."""
+"""What observers hear: frozen records of what has happened."""
 
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
-from bff.model.exchange import Outcome
+from bff.model.exchange import Origin, Outcome, Why
+from bff.model.trace import Trace
+
+_log: Final = logging.getLogger("bff")
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A view was answered, whatever the answer.
+    """A request was answered, whatever the answer.
 
     Args:
         id: the request's id, which the client has as well.
+        frontend: empty where no frontend was asked: at sign-in, or where nothing is.
+        view: the view or the relay; empty where it was neither.
         took: seconds.
-        kept: what the cache had to do with it: `hit`, `stale`, `miss`; empty for nothing.
+        outcomes: of the calls that were made for it, by this request or by one that it joined.
+        kept: what the cache had to do with it: `hit`, `stale`, `error`, `miss`, `collapsed`; empty
+            for nothing.
+        method: the request's.
+        route: as declared, with variables in braces; empty where there is none.
+        late: whether the view's deadline had come before it was answered.
+        trace: its place in a trace.
     """
 
     id: str
@@ -24,6 +36,37 @@ class Answered:
     took: float
     outcomes: Mapping[str, Outcome]
     kept: str = ""
+    method: str = "GET"
+    route: str = ""
+    late: bool = False
+    trace: Trace | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempted:
+    """A request to a service has ended, or was given up.
+
+    Args:
+        url: the service's address.
+        why: it was sent.
+        resends: how often it was sent before.
+        status: the reply's; None where there was none.
+        reason: why there was no reply, as one token.
+        took: seconds.
+        span: its id in the trace of its origin; empty where there is no trace.
+        origin: what it was for; None where nobody said so.
+    """
+
+    service: str
+    url: str
+    method: str
+    why: Why
+    resends: int
+    status: int | None
+    reason: str
+    took: float
+    span: str = ""
+    origin: Origin | None = None
 
 
 Audit = Literal["signed_in", "signed_out", "refreshed", "ended", "refused"]
@@ -49,6 +92,19 @@ class Audited:
 
 
 @dataclass(frozen=True, slots=True)
+class Refreshed:
+    """A provider was asked for fresh tokens of a session.
+
+    Args:
+        outcome: `ok`; `ended`, where the provider has ended the session; `away`, where it could not
+            be asked; `late`, where the session had ended meanwhile.
+    """
+
+    provider: str
+    outcome: Literal["ok", "ended", "away", "late"]
+
+
+@dataclass(frozen=True, slots=True)
 class AddressChanged:
     """What is known of an address of a service has changed.
 
@@ -61,6 +117,19 @@ class AddressChanged:
     state: str
 
 
-Listener = Callable[[Answered], None]
-AuditListener = Callable[[Audited], None]
-Watcher = Callable[[AddressChanged], None]
+Event = Answered | Attempted | Audited | Refreshed | AddressChanged
+Observer = Callable[[Event], None]
+
+
+def told_to(observers: Iterable[Observer]) -> Observer:
+    """One observer that tells all of these; one that raises is logged, and disturbs nobody."""
+    told = tuple(observers)
+
+    def tell(event: Event) -> None:
+        for observer in told:
+            try:
+                observer(event)
+            except Exception as error:  # noqa: BLE001 - whatever it is, nobody waits for it
+                _log.warning("an observer failed: %s", type(error).__name__, exc_info=error)
+
+    return tell

@@ -5,14 +5,14 @@ import logging
 import re
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
 import orjson
 
 from bff.model.exchange import Outcome
-from bff.observe.events import AddressChanged, Answered, Audited
+from bff.observe.events import AddressChanged, Answered, Audited, Event, Refreshed
 from bff.observe.writer import Writer
 
 logger: Final = logging.getLogger("bff")
@@ -42,30 +42,43 @@ class JsonFormatter(logging.Formatter):
             return json.dumps(content, default=str)
 
 
-def log_answers(answered: Answered) -> None:
-    """Listen, and log each answer; calls that were not simply well, with their reasons."""
-    logger.info(
-        "answered",
-        extra={
-            "id": answered.id,
-            "frontend": answered.frontend,
-            "view": answered.view,
-            "status": answered.status,
-            "ms": round(answered.took * 1000, 1),
-            "calls": {name: _outcome(each) for name, each in answered.outcomes.items()},
-            **({"cache": answered.kept} if answered.kept else {}),
-        },
-    )
+def log_events(event: Event) -> None:
+    """Observe, and log what is worth a line."""
+    write = _WRITERS.get(type(event))
+    if write:
+        write(event)
 
 
-def log_audit(audited: Audited) -> None:
-    """Listen, and log who signed in or out, or was refused, with which session; never a token."""
+def _answered(answered: Answered) -> None:
+    """Each answer; calls that were not simply well, with their reasons."""
+    content: dict[str, Any] = {"id": answered.id}
+    trace = answered.trace
+    if trace:  # as OpenTelemetry calls it in logs that are not its own
+        content["trace_id"], content["span_id"] = trace.id, trace.span
+        content["trace_flags"] = "01" if trace.sampled else "00"
+    if answered.view:
+        content["frontend"], content["view"] = answered.frontend, answered.view
+    else:
+        content["route"] = answered.route
+    content["method"], content["status"] = answered.method, answered.status
+    content["ms"] = round(answered.took * 1000, 1)
+    if answered.outcomes:
+        content["calls"] = {name: _outcome(each) for name, each in answered.outcomes.items()}
+    if answered.kept:
+        content["cache"] = answered.kept
+    if answered.late:
+        content["late"] = True
+    logger.info("answered", extra=content)
+
+
+def _audited(audited: Audited) -> None:
+    """Who signed in or out, or was refused, with which session; never a token."""
     content = {name: getattr(audited, name) for name in Audited.__slots__}
     logger.info("audit", extra={name: value for name, value in content.items() if value})
 
 
-def log_changes(changed: AddressChanged) -> None:
-    """Watch, and log what becomes of the addresses of services."""
+def _changed(changed: AddressChanged) -> None:
+    """What becomes of the addresses of services."""
     level = logging.INFO if changed.state == "closed" else logging.WARNING
     logger.log(
         level,
@@ -73,6 +86,20 @@ def log_changes(changed: AddressChanged) -> None:
         changed.state,
         extra={"service": changed.service, "url": changed.url, "state": changed.state},
     )
+
+
+def _refreshed(refreshed: Refreshed) -> None:
+    """A refresh that brought nothing; the others are in the audit."""
+    if refreshed.outcome == "away":
+        logger.warning("provider away", extra={"provider": refreshed.provider})
+
+
+_WRITERS: Final[Mapping[type, Callable[[Any], None]]] = {
+    Answered: _answered,
+    Audited: _audited,
+    AddressChanged: _changed,
+    Refreshed: _refreshed,
+}
 
 
 def log_to_stderr(level: int = logging.INFO) -> None:

@@ -92,9 +92,7 @@ def app_on(
         cache=Cache(checked.config.cache.memory, None, epoch, dice),
         now=epoch,
         authenticate=browsers.authenticate,
-        listener=_nobody_listens,
-        audit=_nobody_listens,
-        watcher=_nobody_listens,
+        observers=(),
     )
     app.test_client_class = Client
     app.testing = True
@@ -136,7 +134,3 @@ def _credentials(effect: Any) -> Headers:
     if not isinstance(effect, Credentials):
         raise TypeError(f"nobody does {type(effect).__name__} here")
     return (("authorization", f"Bearer token-of-{effect.principal.subject or 'the-app'}"),)
-
-
-def _nobody_listens(_heard: Any) -> None:
-    """Tests look at answers."""

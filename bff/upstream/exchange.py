@@ -70,6 +70,23 @@ class Exchange(Protocol):
         """Why it can carry no more just now; empty if it can."""
 
 
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """How full an exchange is: requests that it can carry at once, carries, and has waiting."""
+
+    size: int
+    busy: int
+    waiting: int
+
+
+@runtime_checkable
+class Measured(Protocol):
+    """An exchange that can be full."""
+
+    def usage(self) -> Usage:
+        """How full it is."""
+
+
 class Streamed(Protocol):
     """A reply whose body is still on its way."""
 

@@ -14,46 +14,16 @@ from typing import Any, Final
 from bff.errors import BffError, Cancelled, CircuitOpen
 from bff.model.exchange import Reply
 from bff.model.service import Service
-from bff.observe.events import AddressChanged, Watcher
+from bff.observe.events import AddressChanged, Observer
 from bff.upstream.balance import Outliers, choose
 from bff.upstream.breaker import Breaker
 from bff.upstream.budget import ExtraBudget
 from bff.upstream.exchange import Clock, Completion, Sink
 from bff.upstream.hedge import Latencies
 from bff.upstream.limit import Places
+from bff.upstream.permit import Permit
 
 _FIRST_ERROR: Final = 500
-
-
-class Permit:
-    """Leave to send one request to one address; also the mailbox that its completion goes through.
-
-    So its end is counted when it ends, even while the conductor is busy with something else.
-    """
-
-    __slots__ = ("_guard", "_mailbox", "address", "began", "era", "latencies", "over", "url")
-
-    def __init__(self, guard: "Guard", address: int, url: str, began: float, era: int) -> None:
-        self._guard = guard
-        self.address, self.url, self.began, self.era = address, url, began, era
-        self.over = False
-        self.latencies: Latencies | None = None  # where how long it takes is to be remembered
-        self._mailbox: Sink | None = None
-
-    def towards(self, mailbox: Sink) -> "Permit":
-        """Have completions go on to `mailbox`."""
-        self._mailbox = mailbox
-        return self
-
-    def settle(self, result: Reply | BffError) -> None:
-        """The request has ended, or was given up (`Cancelled`)."""
-        self._guard.settle(self, result)
-
-    def put(self, completion: Completion) -> None:
-        """The request has ended; its completion goes on."""
-        self._guard.settle(self, completion.result)
-        if self._mailbox:
-            self._mailbox.put(completion)
 
 
 @dataclass(slots=True, eq=False)
@@ -79,10 +49,12 @@ class Seen:
     """What operators may know of one service at a moment.
 
     Args:
+        places: how many may be in flight.
         extra: retries and hedges that are out, or wait to be sent.
         extra_refused: those that the budget did not allow, ever.
     """
 
+    places: int
     in_flight: int
     waiting: int
     extra: int
@@ -97,8 +69,8 @@ class Guard:
         places: requests in flight at once, where the service does not say.
     """
 
-    def __init__(self, service: Service, places: int, clock: Clock, watcher: Watcher) -> None:
-        self._service, self._clock, self._watcher = service, clock, watcher
+    def __init__(self, service: Service, places: int, clock: Clock, observer: Observer) -> None:
+        self._service, self._clock, self._observer = service, clock, observer
         self._lock = Lock()
         self._places: Places[Waiting] = Places(service.limit or places)
         self._addresses = [
@@ -160,6 +132,9 @@ class Guard:
             self._learn(permit, result, now)
             self._hand_on(self._places.leave(), now)
         self._tell()
+        attempted = permit.attempted(result, now)
+        if attempted:
+            self._observer(attempted)
 
     def spend(self) -> bool:
         """Whether one more request may be sent besides the first ones."""
@@ -191,7 +166,8 @@ class Guard:
                 for number, each in enumerate(self._addresses)
             }
             places, extra = self._places, self._extra
-            return Seen(places.taken, places.waiting, extra.out, extra.refused, addresses)
+            out, refused = extra.out, extra.refused
+            return Seen(places.limit, places.taken, places.waiting, out, refused, addresses)
 
     def _refuse_if_open(self, now: float) -> None:
         breakers = [each.breaker for each in self._addresses]
@@ -257,7 +233,7 @@ class Guard:
             self._changed(address.url, address.breaker.state)
 
     def _changed(self, url: str, state: str) -> None:
-        self._news.append(partial(self._watcher, AddressChanged(self._service.name, url, state)))
+        self._news.append(partial(self._observer, AddressChanged(self._service.name, url, state)))
 
     def _tell(self) -> None:
         """Tell whoever waited, and of what has changed: who hears of it may ask again at once."""
@@ -274,7 +250,7 @@ class Guards:
     Args:
         places: requests in flight at once, of a service that does not say.
         dice: gives numbers from 0 up to 1.
-        watcher: hears when what is known of an address changes.
+        observer: hears how each request ended, and when what is known of an address changes.
     """
 
     def __init__(
@@ -283,11 +259,11 @@ class Guards:
         places: int,
         clock: Clock,
         dice: Callable[[], float] = random,
-        watcher: Watcher = lambda _: None,
+        observer: Observer = lambda _: None,
     ) -> None:
         self.dice = dice
         self._guards = {
-            name: Guard(service, places, clock, watcher) for name, service in services.items()
+            name: Guard(service, places, clock, observer) for name, service in services.items()
         }
 
     def __getitem__(self, service: str) -> Guard:

@@ -9,7 +9,7 @@ class Places(Generic[Waiter]):
     """The places of a service; whoever comes to a full one waits in the order of coming."""
 
     def __init__(self, limit: int) -> None:
-        self._limit = limit
+        self.limit = limit
         self.taken = 0
         self._line: dict[Waiter, None] = {}
 
@@ -20,7 +20,7 @@ class Places(Generic[Waiter]):
 
     def enter(self) -> bool:
         """Take a place, if there is one that nobody waits for."""
-        if self.taken >= self._limit or self._line:
+        if self.taken >= self.limit or self._line:
             return False
         self.taken += 1
         return True

@@ -15,7 +15,7 @@ from bff.model.exchange import Deadline, Reply, Request
 from bff.model.service import Service
 from bff.upstream.body import read_body
 from bff.upstream.connections import FRESH, Connections
-from bff.upstream.exchange import Completion, Sink
+from bff.upstream.exchange import Completion, Sink, Usage
 from bff.upstream.network import Backend, carrying
 from bff.upstream.resolve import Resolver
 from bff.upstream.retry import IDEMPOTENT
@@ -86,6 +86,10 @@ class PoolExchange:
         waiting = self._workers.waiting
         return f"{waiting} requests wait for a thread" if waiting >= self._size else ""
 
+    def usage(self) -> Usage:
+        """How full it is."""
+        return Usage(self._size, self._workers.busy, self._workers.waiting)
+
     def close(self) -> None:
         """End the threads and close the connections."""
         self._workers.close()
@@ -142,7 +146,7 @@ def _send(
     outgoing = httpx.Request(
         request.method,
         url + request.target,
-        headers=sent_headers(request.headers),
+        headers=sent_headers(request.headers + request.trace),
         content=request.body or None,
         extensions=extensions,
     )

@@ -130,7 +130,7 @@ def _opened(
         outgoing = httpx.Request(
             request.method,
             url + request.target,
-            headers=sent_headers(request.headers),
+            headers=sent_headers(request.headers + request.trace),
             content=None if body is None else _timed(body, ticket),
             extensions=extensions,
         )

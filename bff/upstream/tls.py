@@ -7,6 +7,7 @@ import httpx
 
 from bff.errors import ConfigError, Problem
 from bff.model.service import Service, Tls
+from bff.model.source import Place
 
 
 class TlsContexts:
@@ -22,11 +23,7 @@ class TlsContexts:
             return self._none
         if service.tls is None:
             return self._public
-        try:
-            return _own(service.tls)
-        except OSError as error:
-            message = f"the certificates of `{service.name}` cannot be used: {error.strerror}"
-            raise ConfigError([Problem(service.place, message)]) from None
+        return own_context(service.tls, service.name, service.place)
 
     @cached_property
     def _public(self) -> ssl.SSLContext:
@@ -36,6 +33,19 @@ class TlsContexts:
     def _none(self) -> ssl.SSLContext:
         """For plain http: trusts nobody, and is made at once, as loading authorities is not."""
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+def own_context(tls: Tls, name: str, place: Place) -> ssl.SSLContext:
+    """The context of whoever has authorities or certificates of its own.
+
+    Raises:
+        ConfigError: a file cannot be used.
+    """
+    try:
+        return _own(tls)
+    except OSError as error:
+        message = f"the certificates of `{name}` cannot be used: {error.strerror}"
+        raise ConfigError([Problem(place, message)]) from None
 
 
 def _own(tls: Tls) -> ssl.SSLContext:

@@ -47,6 +47,12 @@ class Workers:
         """Jobs that no thread has taken yet."""
         return self._jobs.qsize()
 
+    @property
+    def busy(self) -> int:
+        """Threads that have something to do."""
+        with self._lock:
+            return len(self._threads) - self._idle
+
     def close(self) -> None:
         """Let the threads end after what they are doing; waits for none of them."""
         for _ in self._threads:

@@ -7,7 +7,7 @@ from flask import Request, Response, g, request
 
 from bff.errors import AuthError, BffError
 from bff.model.principal import NOBODY, Principal
-from bff.observe.events import Audited, AuditListener
+from bff.observe.events import Audited, Observer
 from bff.web.address import client_address
 from bff.web.authenticate import Rule, admit
 from bff.web.headers import varies
@@ -29,7 +29,7 @@ class Admission:
     rule: Rule
     authenticate: Authenticate
     limits: Limits | None
-    audit: AuditListener
+    observer: Observer
 
     def principal(self) -> Principal:
         """Who asks; where anybody may, credentials are not even looked at.
@@ -58,7 +58,7 @@ class Admission:
 
     def refused(self, error: BffError, principal: Principal) -> Response:
         """The answer to whom is not let in; the audit hears of it."""
-        self.audit(
+        self.observer(
             Audited(
                 "refused",
                 issuer=principal.issuer,

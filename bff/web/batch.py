@@ -26,6 +26,7 @@ from bff.web.body import BadBody, BodyReader
 from bff.web.problem import problem
 
 BEGUN: Final = "bff.begun"  # in the environ of a part: when the batch began
+TRACE: Final = "bff.trace"  # the batch's own place in a trace
 EXCHANGE: Final = "bff.exchange"  # and what carries the requests of all of its parts
 PATH: Final = "/_batch"
 _MAX_BODY: Final = 64 * 1024
@@ -102,7 +103,8 @@ class _Batch:
             wanted: Mapping[str, str] = self._body.read(request)["requests"]
         except BadBody as bad:
             return problem(bad.status, bad.detail, errors=bad.errors)
-        shared = {BEGUN: begun, EXCHANGE: Sharing(self._exchange, self._moving)}
+        sharing = Sharing(self._exchange, self._moving)
+        shared = {BEGUN: begun, TRACE: g.told.trace, EXCHANGE: sharing}
         environs = {name: self._environ(path) | shared for name, path in wanted.items()}
         times = {name: self._time(environ) for name, environ in environs.items()}
         answers: SimpleQueue[tuple[str, Response]] = SimpleQueue()

@@ -6,11 +6,11 @@ from typing import Final
 
 from bff.engine.means import credentials_for
 from bff.errors import BffError, Cancelled, LimitReached, TimedOut, UpstreamError
-from bff.model.exchange import Deadline, Headers, Request
+from bff.model.exchange import Deadline, Headers, Request, Tried
 from bff.model.principal import Principal
 from bff.model.service import OF_THE_CALLER, Service
 from bff.upstream.exchange import Carrier, Streamed
-from bff.upstream.guard import Permit
+from bff.upstream.permit import Permit
 from bff.web.engine import Engine
 
 _UNAUTHORIZED: Final = 401
@@ -67,12 +67,19 @@ class Courier:
         if incoming.status != _UNAUTHORIZED or not again:
             return incoming
         incoming.close()
-        return self._sent(errand, permit, self._credentials(errand.principal, credentials))
+        fresh = self._credentials(errand.principal, credentials)
+        return self._sent(errand, permit, fresh, ("renewal", 1))
 
-    def _sent(self, errand: Errand, permit: Permit, credentials: Headers) -> Streamed:
+    def _sent(
+        self,
+        errand: Errand,
+        permit: Permit,
+        credentials: Headers,
+        why: Tried = ("first", 0),
+    ) -> Streamed:
         outgoing = replace(errand.make(self._service.secret + credentials), url=permit.url)
         body = errand.body() if errand.body else None
-        return self._carrier.stream(outgoing, body, self._timeout)
+        return self._carrier.stream(permit.sends(outgoing, *why), body, self._timeout)
 
     def _credentials(self, principal: Principal, rejected: Headers) -> Headers:
         """The headers with which the service is called for who asks.

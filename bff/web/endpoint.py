@@ -12,7 +12,7 @@ from bff.auth.provider import OpenIdProvider
 from bff.auth.seal import Seal
 from bff.auth.session import KeptTokens, Session, Sessions
 from bff.errors import BffError
-from bff.observe.events import Audited, AuditListener
+from bff.observe.events import Audited, Observer
 from bff.web.cookies import Cookies
 from bff.web.limits import Limits
 from bff.web.refusal import refusal
@@ -35,7 +35,7 @@ class SignIn:
     cookies: Cookies
     seal: Seal
     limits: Limits
-    audit: AuditListener
+    observer: Observer
     return_to: tuple[str, ...] = ()
     origins: frozenset[str] = frozenset()
 
@@ -66,7 +66,7 @@ class SignIn:
 
     def heard(self, what: Any, session: Session, reason: str = "") -> None:
         """Tell the listener what has become of a session."""
-        self.audit(
+        self.observer(
             Audited(
                 what,
                 issuer=session.issuer,
@@ -95,7 +95,7 @@ def _endpoint(view: Endpoint, parts: SignIn) -> Callable[..., Response]:
         try:
             return view(parts, **variables)
         except BffError as error:
-            parts.audit(Audited("refused", reason=type(error).__name__, id=g.request_id))
+            parts.observer(Audited("refused", reason=type(error).__name__, id=g.request_id))
             return refusal(error, page=_is_looked_at())
 
     return answer

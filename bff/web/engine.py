@@ -7,7 +7,7 @@ from bff.auth.once import Once
 from bff.auth.seal import Seal
 from bff.engine.keeper import Keeper
 from bff.model.service import Service
-from bff.observe.events import AuditListener, Listener
+from bff.observe.events import Observer
 from bff.upstream.exchange import Clock, Effects, Exchange
 from bff.upstream.guard import Guards
 from bff.web.admission import Authenticate
@@ -35,8 +35,7 @@ class Engine:
     guards: Guards
     authenticate: Authenticate
     services: Mapping[str, Service]
-    listener: Listener
-    audit: AuditListener
+    observer: Observer
     limits: Limits | None = None
     timing: bool = False
     keeper: Keeper | None = None

@@ -12,6 +12,7 @@ from bff.web.cache_admin import PREFIX, CacheAdmin
 
 Check = Callable[[], str]  # a reason against, or an empty text
 _ADDRESS: Final = re.compile(r"(localhost|[\d.]+|\[[0-9a-f:]+\])(:\d+)?", re.IGNORECASE)
+_PROMETHEUS: Final = "text/plain; version=0.0.4; charset=utf-8"  # its exposition format
 _READY: Final = 200
 _NOT_READY: Final = 503
 
@@ -45,6 +46,7 @@ class Management:
         notes: reasons that operators should know and that do not make the process unready.
         cache: answers what is asked below `/cache`.
         reports: what else they may look at, by path, as JSON.
+        metrics: what Prometheus reads.
     """
 
     def __init__(
@@ -55,10 +57,12 @@ class Management:
         notes: Mapping[str, Check],
         reports: Mapping[str, Callable[[], Any]],
         cache: CacheAdmin | None = None,
+        metrics: Callable[[], bytes] = bytes,
     ) -> None:
         self._public, self._port = public, port
         self._checks, self._notes, self._reports = checks, notes, reports
         self._cache = cache or CacheAdmin(None)
+        self._metrics = metrics
 
     def __call__(
         self, environ: dict[str, Any], start_response: Callable[..., Any]
@@ -77,11 +81,14 @@ class Management:
             return _word("live", _READY)
         if path == PREFIX or path.startswith(f"{PREFIX}/"):
             return self._cache.respond(environ)
+        if path == "/metrics":
+            return Response(self._metrics(), content_type=_PROMETHEUS)
         if path in self._reports:
             report = {"process": os.getpid(), **self._reports[path]()}
             return Response(orjson.dumps(report), mimetype="application/json")
-        if path != "/readyz":
-            return _word("not here", 404)
+        return self._readiness() if path == "/readyz" else _word("not here", 404)
+
+    def _readiness(self) -> Response:
         reasons = {name: check() for name, check in self._checks.items()}
         notes = {name: check() for name, check in self._notes.items()}
         ready = not any(reasons.values())

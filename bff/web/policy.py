@@ -136,12 +136,3 @@ def calls_status(plan: Plan, outcomes: Mapping[str, Outcome]) -> list[str]:
         for name in plan.keeping.calls
         if name in outcomes
     ]
-
-
-def kept_word(told: Freshness | None) -> str:
-    """What the cache had to do with an answer, in one word for the log."""
-    if told is None:
-        return ""
-    if not told.hit:
-        return "miss"
-    return "hit" if told.ttl >= 0 else "stale"

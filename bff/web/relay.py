@@ -12,13 +12,12 @@ from bff.errors import (
     StoreAway,
     UpstreamError,
 )
-from bff.model.exchange import Headers, Reply, Request
+from bff.model.exchange import Headers, Origin, Reply, Request
 from bff.model.principal import NOBODY, Principal
 from bff.model.relay import Relay, called_by
 from bff.model.view import Frontend
-from bff.observe.events import Answered
 from bff.upstream.exchange import Carrier, Streamed
-from bff.upstream.guard import Permit
+from bff.upstream.permit import Permit
 from bff.web.admission import Admission
 from bff.web.authenticate import Rule
 from bff.web.courier import Courier, Errand
@@ -86,13 +85,14 @@ class _Handler:
             relay.service, called_by(relay, engine.services), engine, carrier, relay.timeout
         )
         self._rule = Rule(frontend, relay.access_at(frontend), relay.csrf, relay.require)
-        self._door = Admission(self._rule, engine.authenticate, engine.limits, engine.audit)
+        self._door = Admission(self._rule, engine.authenticate, engine.limits, engine.observer)
         self._route = route_of(relay, frontend.name)
         self._here = _start(f"/{frontend.name}{relay.path}")
         self._there = _start(relay.target)
 
     def __call__(self, **_variables: str) -> Response:
-        begun, principal = self._engine.clock.now(), NOBODY
+        principal = NOBODY
+        g.told.at_the_end = True
         try:
             principal = self._door.principal()
             self._door.admit(principal)
@@ -110,7 +110,6 @@ class _Handler:
         except BffError as error:
             return self._door.refused(error, principal)
         response.vary.update(varies(self._rule))
-        self._tell_at_the_end(response, g.request_id, begun)
         return response
 
     def _errand(self, principal: Principal) -> Errand:
@@ -130,9 +129,12 @@ class _Handler:
             raise Refused(413, f"the body has more than {relay.max_body} bytes")
         told = length if length or method not in _READS else None
 
+        names = (self._frontend.name, relay.name, relay.name)
+        origin = Origin(g.request_id, "", *names, relay.place, g.told.trace)
+
         def make(credentials: Headers) -> Request:
             headers = sent_up(request, relay, credentials, told)
-            return Request(relay.service, method, target, headers)
+            return Request(relay.service, method, target, headers, origin=origin)
 
         body = None if length == 0 else partial(pieces, request, length, relay.max_body)
         return Errand(principal, make, body)
@@ -200,16 +202,6 @@ class _Handler:
         if error.status == StoreAway.status:
             response.headers["Retry-After"] = RETRY_AFTER
         return response
-
-    def _tell_at_the_end(self, response: Response, request_id: str, begun: float) -> None:
-        engine, relay, frontend = self._engine, self._relay, self._frontend.name
-
-        def tell() -> None:
-            took = engine.clock.now() - begun
-            status = response.status_code
-            engine.listener(Answered(request_id, frontend, relay.name, status, took, {}))
-
-        response.call_on_close(tell)
 
 
 def _settling(incoming: Streamed, permit: Permit, head: Reply) -> Iterator[bytes]:

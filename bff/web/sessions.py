@@ -121,7 +121,7 @@ def _backchannel_logout(parts: SignIn) -> Response:
     if parts.sessions.store.get(seen):
         raise SignInFailed("the token was used before")
     for key in parts.sessions.end_all(said.issuer, said.subject, said.sid):
-        parts.audit(
+        parts.observer(
             Audited("ended", said.issuer, said.subject, key, reason="backchannel", id=g.request_id)
         )
     parts.sessions.store.put(seen, b"", said.expires)  # last: what failed may be sent again

@@ -120,7 +120,7 @@ def _end_previous(parts: SignIn, key: str) -> None:
     kept = parts.sessions.end(key)
     if kept:
         about = {"subject": kept.tokens.subject, "provider": kept.provider, "id": g.request_id}
-        parts.audit(Audited("ended", session=key, reason="replaced", **about))
+        parts.observer(Audited("ended", session=key, reason="replaced", **about))
         parts.revoke([kept])
 
 

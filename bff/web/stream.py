@@ -11,10 +11,9 @@ from bff.engine.plan import Plan
 from bff.engine.reading import connection_names
 from bff.engine.template import header_value
 from bff.errors import BadReply, BadStatus, BffError, Unfillable, UpstreamError
-from bff.model.exchange import Headers, Reply, Request
+from bff.model.exchange import Headers, Origin, Reply, Request
 from bff.model.principal import NOBODY, Principal
 from bff.model.view import Frontend
-from bff.observe.events import Answered
 from bff.upstream.exchange import Carrier, Streamed
 from bff.web.admission import Admission
 from bff.web.authenticate import Rule
@@ -73,12 +72,13 @@ class _Handler:
         self._courier = Courier(service.name, service, engine, carrier, timeout)
         self._streams = streams
         self._rule = Rule(frontend, view.access_at(frontend), view.csrf, view.require)
-        self._door = Admission(self._rule, engine.authenticate, engine.limits, engine.audit)
+        self._door = Admission(self._rule, engine.authenticate, engine.limits, engine.observer)
         self._scopes = Scopes(plan, frontend, engine.services)
         self._lifecycle = lifecycle_headers(view)
 
     def __call__(self, **variables: str) -> Response:
-        begun, principal = self._engine.clock.now(), NOBODY
+        principal = NOBODY
+        g.told.at_the_end = True
         try:
             principal = self._door.principal()
             self._door.admit(principal)
@@ -96,7 +96,6 @@ class _Handler:
             return self._door.refused(error, principal)
         response.vary.update(varies(self._rule))
         response.headers.extend(self._lifecycle)
-        self._tell_at_the_end(response, begun)
         return response
 
     def _maker(self, scope: Mapping[str, Any]) -> Callable[[Headers], Request]:
@@ -104,11 +103,14 @@ class _Handler:
         last = forwardable(request.headers, [LAST_EVENT_ID])
         passed = {**scope["headers"], **last}
         forwarded = tuple((name, header_value(value, name)) for name, value in passed.items())
+        names = (self._frontend.name, self._plan.view.name, self._call.name)
+        origin = Origin(g.request_id, "", *names, self._call.call.place, g.told.trace)
         (unit,) = fan_out(self._call, scope, (*_ASKED, *forwarded)).units
 
         def make(credentials: Headers) -> Request:
             asked = unit.request
-            return Request(asked.service, "GET", asked.target, (*asked.headers, *credentials))
+            headers = (*asked.headers, *credentials)
+            return Request(asked.service, "GET", asked.target, headers, origin=origin)
 
         return make
 
@@ -165,16 +167,6 @@ class _Handler:
         response = Response(content_type=_EVENTS)
         response.headers.update(AT_ONCE)
         return response
-
-    def _tell_at_the_end(self, response: Response, begun: float) -> None:
-        engine, view, frontend = self._engine, self._plan.view.name, self._frontend.name
-        request_id = g.request_id
-
-        def tell() -> None:
-            took = engine.clock.now() - begun
-            engine.listener(Answered(request_id, frontend, view, response.status_code, took, {}))
-
-        response.call_on_close(tell)
 
 
 def _wrong(head: Reply) -> UpstreamError | None:

@@ -17,10 +17,9 @@ from bff.errors import BffError, Refused
 from bff.model.exchange import Deadline
 from bff.model.principal import NOBODY
 from bff.model.view import Frontend
-from bff.observe.events import Answered
 from bff.web.admission import Admission
 from bff.web.authenticate import Rule
-from bff.web.batch import BEGUN, EXCHANGE
+from bff.web.batch import EXCHANGE
 from bff.web.body import BadBody
 from bff.web.cursors import cursors_of
 from bff.web.engine import Engine
@@ -37,12 +36,13 @@ from bff.web.headers import (
 from bff.web.once import Keys, replayed
 from bff.web.page import Pages, Sent
 from bff.web.parameters import BadRequest, bad_parameters
-from bff.web.policy import cache_status, calls_status, kept_word
+from bff.web.policy import cache_status, calls_status
 from bff.web.problem import problem
 from bff.web.refusal import RETRY_AFTER
 from bff.web.scope import Scopes
 from bff.web.serve import UNWRITABLE, KeptPages, Served, conducted
 from bff.web.sparse import Sparse
+from bff.web.telling import Told
 
 _CONFLICT: Final = 409
 
@@ -100,8 +100,9 @@ class _Handler:
             require=view.require,
             visitor="session.visitor" in plan.keeping.inputs,
         )
-        self._door = Admission(self._rule, engine.authenticate, engine.limits, engine.audit)
+        self._door = Admission(self._rule, engine.authenticate, engine.limits, engine.observer)
         self._vary = varies(self._rule)
+        self._time = view.timeout - view.reserve  # seconds until its deadline
         self._scopes = Scopes(plan, frontend, engine.services, fragments.values())
         self._cursors = cursors_of(plan, frontend, engine.seal)
         self._fragments = Fragments(fragments, frontend, self._run, engine.clock.now)
@@ -118,8 +119,8 @@ class _Handler:
         )
 
     def __call__(self, **variables: str) -> Response:
-        clock = self._engine.clock
-        begun: float = request.environ.get(BEGUN) or clock.now()
+        told: Told = g.told
+        begun = told.begun
         principal = NOBODY
         try:
             principal = self._door.principal()
@@ -140,7 +141,8 @@ class _Handler:
         gone = None if self._kept else gone_of(request.environ)
         key = turn.name if turn else ""
         id_, target = g.request_id, request.full_path.rstrip("?")
-        asked = Asked(scope, scope["headers"], principal, gone, key, id_, target, cursors)
+        trace = told.trace
+        asked = Asked(scope, scope["headers"], principal, gone, key, id_, target, trace, cursors)
         response = None
         try:
             response = self._answered(asked, begun)
@@ -158,26 +160,17 @@ class _Handler:
             served = conducted(self._pages, self._conduct, asked, begun, self._now())
         response = self._response(served, scope["locale"])
         took = clock.now() - begun
-        outcomes = served.answer.outcomes if served.answer else {}
+        told: Told = g.told
+        told.kept = served.told.word if served.told else ""
+        if served.answer:
+            told.outcomes, told.late = served.answer.outcomes, took >= self._time
         if self._engine.timing:
-            response.headers["Server-Timing"] = timing_header(outcomes, took)
-        self._engine.listener(
-            Answered(
-                id=g.request_id,
-                frontend=self._frontend.name,
-                view=self._plan.view.name,
-                status=response.status_code,
-                took=took,
-                outcomes=outcomes,
-                kept=kept_word(served.told),
-            )
-        )
+            response.headers["Server-Timing"] = timing_header(told.outcomes, took)
         return response
 
     def _conduct(self, asked: Asked, begun: float) -> Answer:
         """Conduct the view; what it makes untrue is invalidated before anybody hears of it."""
-        view, keeper = self._plan.view, self._engine.keeper
-        deadline = Deadline(begun + view.timeout - view.reserve)
+        keeper, deadline = self._engine.keeper, Deadline(begun + self._time)
         answer = self._run(self._plan, asked, deadline)
         if answer.invalidates and keeper:
             keeper.cache.invalidate(answer.invalidates)

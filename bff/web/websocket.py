@@ -44,7 +44,7 @@ class _Check:
     def __init__(self, relay: Relay, frontend: Frontend, engine: Engine) -> None:
         self._frontend = frontend
         rule = Rule(frontend, relay.access_at(frontend), "origin", relay.require)
-        self._door = Admission(rule, engine.authenticate, engine.limits, engine.audit)
+        self._door = Admission(rule, engine.authenticate, engine.limits, engine.observer)
 
     def __call__(self) -> Response:
         principal = NOBODY

@@ -20,7 +20,7 @@ from bff.model.source import Place
 
 ISSUER = "https://op.example"
 CLIENT = "the-client"
-SECRET = "the-secret"
+SECRET = "q7Vd-2mXk-9wLb-4zRt-8nHc"
 API = "https://api.example"
 HERE = Place("test")
 ABSENT = object()  # a member that is left out

@@ -43,11 +43,11 @@ def local():
 def serve(bff, tmp_path):
     """Run `bff serve`; it ends with 3 where gunicorn would go on to open its sockets."""
 
-    def run(provider, issuer):
-        (tmp_path / "bff.yaml").write_text(CONFIG.format(provider=provider, issuer=issuer))
+    def run(provider, issuer, more="", **environ):
+        (tmp_path / "bff.yaml").write_text(CONFIG.format(provider=provider, issuer=issuer) + more)
         settings = "def on_starting(server):\n    raise SystemExit(3)\n"
         (tmp_path / "gunicorn.conf.py").write_text(settings)
-        return bff("serve", "--config", str(tmp_path))
+        return bff("serve", "--config", str(tmp_path), **environ)
 
     return run
 
@@ -68,6 +68,66 @@ def test_a_provider_that_is_away_keeps_nobody_from_starting(serve):
     done = serve(away, REAL)
     assert done.returncode == 3
     assert "error" not in done.stderr
+
+
+RANDOM = "kQ3v9ZtX7pLw2RfB8mNc5YhJ4sGd6TaE"
+SESSION = 'session: {secrets: ["%s"]}\n'
+
+
+@pytest.mark.parametrize(
+    ("more", "given", "place", "reason"),
+    [
+        (SESSION % RANDOM, {}, "bff.yaml:12:21", "is written in this file"),
+        (SESSION % f"${{S:-{RANDOM}}}", {}, "bff.yaml:12:21", "is the default in this file"),
+        (SESSION % "${S}", {"S": "change-me" * 4}, "bff.yaml:12:21", "is a placeholder"),
+        (SESSION % "${S}", {"S": RANDOM[:31]}, "bff.yaml:12:10", "at least 32 characters"),
+        ("", {"FLASK_DEBUG": "1"}, "environment", "FLASK_DEBUG is set"),
+        ("", {"FORWARDED_ALLOW_IPS": "*"}, "environment", "anybody may say who they are"),
+        ("", {"BFF_LOCAL": "{}"}, "environment", "BFF_LOCAL is set"),
+    ],
+)
+def test_what_is_unsafe_ends_the_start_with_its_place_and_reason(serve, more, given, place, reason):
+    done = serve(REAL, REAL, more, **given)
+    assert done.returncode == 2
+    assert f"{place}" in done.stderr
+    assert f"{reason}" in done.stderr
+    assert ": error: " in done.stderr
+    assert RANDOM[:31] not in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("issuer", "origin", "reason"),
+    [
+        ("http://id.shop.example", "https://shop.example", "is not https"),
+        (REAL, "*", "exact origin"),
+        (REAL, "https://*.shop.example", "exact origin"),
+        (REAL, "http://shop.example", "are not https"),
+    ],
+)
+def test_addresses_that_are_anybodys_end_the_start(serve, tmp_path, bff, issuer, origin, reason):
+    serve(issuer, REAL)
+    text = (tmp_path / "bff.yaml").read_text()
+    origins = f"{{access: session, origins: ['{origin}']}}"
+    (tmp_path / "bff.yaml").write_text(text.replace("{access: session}", origins))
+    done = bff("serve", "--config", str(tmp_path))
+    assert done.returncode == 2
+    assert reason in done.stderr
+
+
+def test_a_key_that_cannot_sign_ends_the_start(serve, tmp_path, bff):
+    serve(REAL, REAL)
+    text = (tmp_path / "bff.yaml").read_text()
+    with_key = text.replace("client_id: shop", "client_id: shop, private_key: '${KEY}'")
+    (tmp_path / "bff.yaml").write_text(with_key)
+    key = "-----BEGIN PRIVATE KEY-----\nnone\n-----END PRIVATE KEY-----"
+    done = bff("serve", "--config", str(tmp_path), KEY=key)
+    assert done.returncode == 2
+    assert "bff.yaml:7:9: error: the private key of `shop` cannot be used" in done.stderr
+
+
+def test_what_is_random_is_served(serve):
+    assert serve(REAL, REAL, SESSION % "${S}", S=RANDOM).returncode == 3
 
 
 @contextmanager

@@ -18,7 +18,8 @@ def one(problems):
 
 def test_the_shop_is_good(shop):
     found = check(shop, {})
-    assert set(found.plans) == {"home", "order", "orders", "product", "search"}
+    cart = {"cart", "add_to_cart", "change_in_cart", "remove_from_cart", "place_order"}
+    assert set(found.plans) == cart | {"home", "order", "orders", "product", "search"}
     assert all(set(each) == {"web", "mobile"} for each in found.plans.values())
     assert told(found.warnings) == ""
 
@@ -277,6 +278,19 @@ def test_what_is_not_used_is_a_warning(folder, more, message):
     problem = one(folder.problems(home=home, calls_lonely=shared))
     assert problem.warning
     assert message in problem.message
+
+
+@pytest.mark.parametrize(
+    ("call", "warned"),
+    [
+        ("get: users:/x, cache: {ttl: 1m}, hedge: 50ms", True),
+        ("get: users:/x, cache: {ttl: 1m}, hedge: none", False),
+        ("get: users:/x, hedge: 50ms", False),
+    ],
+)
+def test_a_hedge_of_what_is_kept_is_a_warning(folder, call, warned):
+    found = folder.check(home=f"{VIEW}  user: {{{call}}}\nshape: user\n").warnings
+    assert ("so its `hedge` is never sent" in told(found)) == warned
 
 
 def test_the_names_of_a_query_are_as_they_are_written(folder):

@@ -211,6 +211,14 @@ def test_a_variable_may_name_the_file_that_holds_its_value(tmp_path):
     assert "`${A_FILE}` cannot be read" in problem_of("a: '${A:-}'", A_FILE="/nowhere").message
 
 
+def test_a_file_that_need_not_be_there_has_a_default(tmp_path):
+    path = tmp_path / "secret"
+    assert plain(f'a: "x${{file:{path}:-}}"') == {"a": "x"}
+    assert plain(f'a: "${{file:{path}:-y}}"') == {"a": "y"}
+    path.write_text("s3cret")
+    assert plain(f'a: "${{file:{path}:-y}}"') == {"a": "s3cret"}
+
+
 def test_a_secret_file_that_is_no_text_is_a_problem(tmp_path):
     (tmp_path / "secret").write_bytes(b"\xff\xfe\x00")
     assert "cannot be read" in problem_of(f'a: "${{file:{tmp_path}/secret}}"').message

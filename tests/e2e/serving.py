@@ -18,6 +18,7 @@ from http import HTTPStatus
 from http.client import HTTPConnection
 from itertools import chain
 from pathlib import Path
+from secrets import token_urlsafe
 from typing import Any, Final, Self
 from urllib.parse import urljoin
 from urllib.request import ProxyHandler, build_opener
@@ -25,6 +26,7 @@ from urllib.request import ProxyHandler, build_opener
 import httpx
 
 from tests.auth.redis_server import free_port
+from tests.auth.scripted_provider import SECRET
 from tests.e2e.browser import until
 
 ROOT: Final = Path(__file__).parents[2]
@@ -165,10 +167,11 @@ class Visitor:
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A running app."""
+    """A running app, and its master."""
 
     port: int
     workers: int
+    process: "subprocess.Popen[bytes]"
 
     @property
     def url(self) -> str:
@@ -177,6 +180,17 @@ class Served:
     def visitor(self) -> "Visitor":
         """Somebody with a browser of their own."""
         return Visitor(self.url)
+
+    def reload(self) -> None:
+        """Have it read its files again, and wait until every process is a new one."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        before = set(children.read_text().split())
+        self.process.send_signal(signal.SIGHUP)
+        until(
+            lambda: (now := set(children.read_text().split())) and not now & before,
+            "new processes",
+            _PATIENCE,
+        )
 
     @contextmanager
     def lines(self, each: int = 1) -> Iterator[dict[int, list[Line]]]:
@@ -226,14 +240,21 @@ def served(
     port = port or free_port()
     words = ["serve", "--config", str(folder), "--bind", f"127.0.0.1:{port}"]
     words += ["--management-bind", f"127.0.0.1:{free_port()}", "--workers", str(workers)]
-    environ = {"BFF_STATE": str(folder / "state"), "BFF_THREADS": "16"}
+    environ = {
+        "BFF_STATE": str(folder / "state"),
+        "BFF_THREADS": "16",
+        "CLIENT_SECRET": SECRET,
+        "SESSION_SECRET": token_urlsafe(32),
+    }
     command = [sys.executable, "-m", "bff.cli", *words]
-    with running(command, folder / "log", f"http://127.0.0.1:{port}/readyz", **environ):
-        yield Served(port, workers)
+    with running(command, folder / "log", f"http://127.0.0.1:{port}/readyz", **environ) as process:
+        yield Served(port, workers, process)
 
 
 @contextmanager
-def running(command: list[str], log: Path, url: str, **environ: str) -> Iterator[None]:
+def running(
+    command: list[str], log: Path, url: str, **environ: str
+) -> Iterator["subprocess.Popen[bytes]"]:
     """Have a process run, from when it answers 200 at `url`."""
     with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603 - ours, or one that we have locked
@@ -241,7 +262,7 @@ def running(command: list[str], log: Path, url: str, **environ: str) -> Iterator
         )
     try:
         until(lambda: _answers(process, url, log), f"{url} answers", _PATIENCE)
-        yield
+        yield process
     finally:
         process.send_signal(signal.SIGINT)  # of gunicorn too: at once
         try:

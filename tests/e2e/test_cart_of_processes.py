@@ -11,8 +11,9 @@ from tests.e2e.serving import ROOT, served
 
 CONFIG = """
 frontends: {{web: {{access: session}}, mobile: {{access: session}}}}
-session: {{secrets: ["0123456789012345678901234567890123456789"]}}
-providers: {{main: {{issuer: "{issuer}", client_id: the-client, client_secret: the-secret}}}}
+session: {{secrets: ["${{SESSION_SECRET}}"]}}
+providers:
+  main: {{issuer: "{issuer}", client_id: the-client, client_secret: "${{CLIENT_SECRET}}"}}
 services: {{orders: {{url: "{orders}"}}, catalog: {{url: "{catalog}"}}}}
 """
 

@@ -42,9 +42,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         issuer = stack.enter_context(from_pypi(folder, free_port(), TOKEN_SECONDS))
         wanted = {"redirect_uris": [f"http://127.0.0.1:{port}/auth/callback"]}
         client = httpx.post(f"{issuer}/oauth2/clients", json=wanted).json()
+        (folder / "client-secret").write_text(client["client_secret"])
         provider = (
             f"{{issuer: '{issuer}', client_id: '{client['client_id']}',"
-            f" client_secret: '{client['client_secret']}',"
+            f" client_secret: '${{file:{folder}/client-secret}}',"
             " scopes: [openid, email], claims: [email]}"
         )
         app = app_before(folder, port, f"{issuer}/userinfo", provider)

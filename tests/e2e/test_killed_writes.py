@@ -25,8 +25,9 @@ TIMEOUT = 2.0  # seconds that the view may take
 LEASE = TIMEOUT + 5.0  # and those after which whoever has the key is taken to have crashed
 CONFIG = """
 frontends: {{web: {{access: session}}}}
-session: {{secrets: ["0123456789012345678901234567890123456789"], store: "{store}"}}
-providers: {{main: {{issuer: "{issuer}", client_id: the-client, client_secret: the-secret}}}}
+session: {{secrets: ["${{SESSION_SECRET}}"], store: "{store}"}}
+providers:
+  main: {{issuer: "{issuer}", client_id: the-client, client_secret: "${{CLIENT_SECRET}}"}}
 services: {{orders: {{url: "{orders}", timeout: 1900ms, credentials: none}}}}
 """
 ORDER = f"""

@@ -61,6 +61,9 @@ def test_a_line_is_added_changed_and_removed_by_keyboard(cart: Browser) -> None:
     sees(cart, "#writes .refreshed", f"{title} new, 1")
     assert "refresh.cart" in cart.text("#writes .waterfall")
 
+    for frame in (".browser", ".phone"):  # where it was added, too
+        assert " ".join(cart.text(f"{frame} .cart-link").split()) == "Cart 1 in it"
+
     press(cart, "[data-key^=more-]")
     sees(cart, NEWS, f"{title}: 1, now 2.")
     focus = "return document.activeElement.getAttribute('aria-label')"

@@ -34,8 +34,9 @@ LEAVES_WITHIN = 0.03  # seconds after the others have asked
 LOCK = 5.0  # seconds for which a lock lasts that nobody renews
 CONFIG = """
 frontends: {{web: {{access: session}}}}
-session: {{secrets: ["0123456789012345678901234567890123456789"], store: "{store}", idle: 20s}}
-providers: {{main: {{issuer: "{issuer}", client_id: the-client, client_secret: the-secret}}}}
+session: {{secrets: ["${{SESSION_SECRET}}"], store: "{store}", idle: 20s}}
+providers:
+  main: {{issuer: "{issuer}", client_id: the-client, client_secret: "${{CLIENT_SECRET}}"}}
 services: {{users: {{url: "{users}", timeout: 10s, credentials: session}}}}
 """
 ME = """

@@ -118,7 +118,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     app, management, https, issuer = (free_port() for _ in range(4))
     client = Client(
         "shop",
-        "the test's own secret",
+        "q7Vd-2mXk-9wLb-4zRt-8nHc",
         redirect_uris=(f"{SITE}/auth/callback",),
         logout_uris=(f"{SITE}/auth/logged-out",),
         backchannel_uri=f"http://127.0.0.1:{app}/auth/backchannel-logout",

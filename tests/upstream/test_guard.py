@@ -13,7 +13,8 @@ from bff.model.service import Service
 from bff.model.source import Place
 from bff.observe.events import AddressChanged
 from bff.upstream.exchange import Completion, SystemClock
-from bff.upstream.guard import Guard, Guards, Permit
+from bff.upstream.guard import Guard, Guards
+from bff.upstream.permit import Permit
 
 SERVICE = Service("s", Place("t"), "http://one.test", 2.0, 1000)
 TWO = replace(SERVICE, others=("http://two.test",))

@@ -13,6 +13,7 @@ from bff.declare.config import assemble
 from bff.declare.load import parse
 from bff.declare.settings import Settings
 from bff.dev.stub import StubServices
+from bff.observe.events import Answered
 from bff.upstream.pool import PoolExchange
 
 HOST = "shop.example"
@@ -25,6 +26,7 @@ class Site:
     app: Any
     stubs: StubServices
     heard: list
+    metrics: Any = None
 
     def get(self, path, *, headers=(), host=HOST, method="GET"):
         given = [("Host", host), *headers] if host is not None else [*headers]
@@ -47,11 +49,14 @@ def site(tmp_path):
             shared=(),
             relays=(),
             batch=0,
+            trusting=False,
+            traces=False,
             **answerers,
         ):
             stubs = stack.enter_context(StubServices(answerers, keep=True))
             lines = [f"  {name}: {{url: '{url}'{service}}}" for name, url in stubs.urls.items()]
             more = f", batch: {batch}" if batch else ""
+            more += ", trust_traceparent: true" if trusting else ""
             access = "session, languages: [en, de]" if principal else "none"
             frontend = f"{{access: {access}{more}}}"
             text = f"version: 1\nhosts: [{HOST}, '[::1]']\nfrontends: {{web: {frontend}}}\n"
@@ -68,13 +73,18 @@ def site(tmp_path):
             heard = []
             app = create_app(
                 check_config(config),
-                Settings(Path("unused"), management_bind=management, state=tmp_path / "state"),
+                Settings(
+                    Path("unused"),
+                    management_bind=management,
+                    state=tmp_path / "state",
+                    traces=traces,
+                ),
                 exchange=exchange,
                 cache=cache,
                 timing=timing,
                 authenticate=principal,
-                listener=heard.append,
+                observers=[lambda each: isinstance(each, Answered) and heard.append(each)],
             )
-            return Site(app, stubs, heard)
+            return Site(app, stubs, heard, app.wsgi_app._metrics.__self__)
 
         yield make

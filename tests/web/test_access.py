@@ -15,6 +15,7 @@ from bff.declare.settings import Settings
 from bff.dev.stub import StubReply, StubServices
 from bff.errors import ConfigError
 from bff.model.principal import NOBODY, Principal
+from bff.observe.events import Audited
 
 PERSON = {"scopes": frozenset({"orders.read", "profile"})}
 
@@ -136,7 +137,7 @@ def mobile(key, tmp_path, monkeypatch):
             check_config(assemble(root, views, {})),
             Settings(tmp_path, management_bind=None, state=tmp_path),
             now=lambda: now,
-            audit=replies.append,
+            observers=[lambda each: isinstance(each, Audited) and replies.append(each)],
         )
 
         def token(**claims):

@@ -19,6 +19,7 @@ from bff.dev.stub import StubServices
 from bff.dev.stub_message import StubReply
 from bff.errors import ConfigError, StoreAway
 from bff.model.principal import Principal
+from bff.observe.events import Audited
 from bff.upstream.pool import PoolExchange
 from tests.web.test_sign_in import COOKIE, HOST, ME, WHO, Browser, Wall, echo, led_to
 
@@ -79,8 +80,7 @@ def make(tmp_path):
                 Settings(tmp_path, management_bind=None, state=tmp_path, pool=pool),
                 exchange=exchange,
                 now=wall,
-                audit=heard.append,
-                listener=lambda _: None,
+                observers=[lambda each: isinstance(each, Audited) and heard.append(each)],
                 development=True,
             )
             return SimpleNamespace(app=app, idp=idp, wall=wall, heard=heard, stubs=stubs)

@@ -17,6 +17,7 @@ from bff.dev.idp import LocalProvider
 from bff.dev.idp_values import Client
 from bff.dev.stub import StubServices
 from bff.dev.stub_message import StubReply
+from bff.observe.events import Audited
 from bff.upstream.pool import PoolExchange
 
 HOST = "https://shop.example"
@@ -66,7 +67,7 @@ def site(tmp_path):
     """An app and its provider; `always` ada, who is never asked."""
     with ExitStack() as stack:
         wall = Wall()
-        heard, answered = [], []
+        heard = []
         client = Client(
             "shop",
             "shop-secret",
@@ -90,8 +91,7 @@ def site(tmp_path):
                 Settings(tmp_path, management_bind=None, state=tmp_path),
                 exchange=exchange,
                 now=wall,
-                audit=heard.append,
-                listener=answered.append,
+                observers=[lambda each: isinstance(each, Audited) and heard.append(each)],
                 development=True,
             )
 

@@ -78,8 +78,7 @@ def made(folder, store, patience=PROVIDER_TIMEOUT):
             check_config(config),
             Settings(folder, management_bind=None, state=folder),
             exchange=exchange,
-            audit=lambda _: None,
-            listener=lambda _: None,
+            observers=(),
         )
         yield SimpleNamespace(app=app, provider=provider, users=users, stubs=stubs)
 

@@ -187,7 +187,7 @@ def test_neither_ever_sees_the_others_bytes(view, moves):
             effects=PoolEffects({Credentials: credentials}, 4),
             cache=cache,
             authenticate=lambda *_: asking.person,
-            listener=lambda _: None,
+            observers=(),
         )
 
         def ask(turn):

@@ -4,6 +4,7 @@ import { ask, isProblem, isSignedOut } from "./answer.js";
 import { basket, changes } from "./basket.js";
 import { declaration } from "./declared.js";
 import { el, replace } from "./dom.js";
+import { hold } from "./held.js";
 import { euros } from "./shop.js";
 import { became, Writes } from "./writes.js";
 
@@ -66,6 +67,7 @@ export class Cart {
     if (drawn === this.drawn) return; // whoever is looking, or typing, is not disturbed
     this.drawn = drawn;
     this.cart = isProblem(answer) ? null : answer.value;
+    hold((this.cart?.lines ?? []).reduce((sum, line) => sum + line.quantity, 0));
     replace(this.root.querySelector("#basket"), out
       ? el("p", { class: "sorry" }, "Sign in, and there is a cart of your own.")
       : basket(answer, this.cart, this.plan, marks, {

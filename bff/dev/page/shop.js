@@ -3,6 +3,7 @@
 
 import { because, isProblem, isSignedOut, outcomeWords } from "./answer.js";
 import { el } from "./dom.js";
+import { cartLink } from "./held.js";
 import { picture, stars } from "./pictures.js";
 import { loginUrl } from "./session.js";
 
@@ -46,7 +47,7 @@ function webHome(answer, plan) {
     el("div", part(null, "user unread", { class: "masthead" }),
       el("span", { class: "brand" }, "The Shop"),
       el("span", { class: "shop-nav", "aria-hidden": "true" }, "Kitchen", el("i"), "Outdoor", el("i"), "Lighting", el("i"), "Audio"),
-      inbox(answer, unread), el("span", { class: "avatar", "aria-hidden": "true" }, initials(user?.name))),
+      inbox(answer, unread), cartLink("web"), el("span", { class: "avatar", "aria-hidden": "true" }, initials(user?.name))),
     el("p", { class: "greeting" }, `Good to see you, ${first(user?.name)}.`),
     inboxNote(answer, plan),
     el("div", { class: "halves" }, webOrders(answer, plan, orders), webMore(answer, plan, more)),
@@ -104,7 +105,7 @@ function mobileHome(answer, plan) {
   const { name, unread, orders = [] } = answer.value;
   const call = blamed(answer, ["orders"]);
   return [
-    el("div", part(null, "user unread", { class: "masthead" }), el("span", { class: "brand" }, "The Shop"), inbox(answer, unread)),
+    el("div", part(null, "user unread", { class: "masthead" }), el("span", { class: "brand" }, "The Shop"), inbox(answer, unread), cartLink("mobile")),
     el("p", { class: "greeting" }, `Good to see you, ${first(name)}.`),
     inboxNote(answer, plan),
     el("div", part(call, "orders"),

@@ -21,7 +21,7 @@ from tests.e2e.serving import ROOT, Served, running, served
 ACCOUNTS: Final = ({"sub": "ada", "email": "ada@example.org"}, {"sub": "grace"})
 _CONFIG: Final = """
 frontends: {{web: {{access: session}}}}
-session: {{secrets: ["0123456789012345678901234567890123456789"]}}
+session: {{secrets: ["${{SESSION_SECRET}}"]}}
 services: {{users: {{url: "{users}", timeout: 5s, credentials: session}}}}
 providers:
   main: {provider}

@@ -1,0 +1,123 @@
+"""What `bff serve` refuses though it can be served: nothing of it belongs into production.
+
+`bff check` warns of it, and `bff dev` goes on. Each problem says where it stands, and why.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from bff.declare.load import Node, is_reference
+from bff.errors import Problem
+from bff.model.source import Place
+from bff.model.view import Config
+
+_LOOPBACK: Final = {"localhost", "127.0.0.1", "::1"}
+_SECRETS: Final = (  # where secrets stand in bff.yaml; `*` is any name, or any item
+    ("session", "secrets", "*"),
+    ("providers", "*", "client_secret"),
+    ("providers", "*", "private_key"),
+    ("services", "*", "credentials", "basic", "password"),
+    ("services", "*", "credentials", "api_key", "value"),
+)
+_LEAST: Final = 16  # characters: what nobody tries out
+_FILLER: Final = re.compile(
+    r"change|replace|place|holder|example|sample|secret|passw(or)?d|default|insecure|unsafe|unset"
+    r"|todo|fixme|dummy|super|session|client|token|your|this|here|some|test|demo|key|the|my|me|x{3,}"
+)
+_FEW: Final = 6  # letters and digits of one's own beside such words, and different ones in all
+_YES: Final = {"1", "true", "yes", "on"}
+
+
+def unsafe_secrets(root: Node) -> Iterator[Problem]:
+    """Secrets of bff.yaml that others know, or can guess."""
+    for path in _SECRETS:
+        for node in _at(root, path):
+            if reason := _why_not(node, ".".join(path)):
+                hint = f"refer to a random one: `${{{path[-1].upper().strip('*') or 'SECRET'}}}`"
+                hint += ", or `${file:/run/secrets/name}`; `openssl rand -base64 32` makes one"
+                yield _unsafe(node.place, reason, hint)
+
+
+def unsafe_places(config: Config) -> Iterator[Problem]:
+    """Addresses by which somebody on the way could speak for those we trust."""
+    for frontend in config.frontends.values():
+        for origin in frontend.origins if "session" in frontend.access else ():
+            if _is_plain(origin):
+                message = (
+                    f"the pages of `{origin}` are not https: anybody on the way can change them"
+                )
+                yield _unsafe(frontend.place, message, "`https://…`, or none of these origins")
+    for issuer in config.issuers.values():
+        if _is_plain(issuer.jwks):
+            message = f"the keys of `{issuer.name}` are not got by https: anybody could give others"
+            yield _unsafe(issuer.place, message, "`jwks: https://…`")
+
+
+def unsafe_settings(environ: Mapping[str, str]) -> Iterator[Problem]:
+    """What is set around the configuration, and lets anybody in or see too much."""
+    place = Place("environment")
+    if environ.get("FLASK_DEBUG", "").lower() in _YES:
+        message = "FLASK_DEBUG is set: what goes wrong would be shown to whoever asks"
+        yield _unsafe(place, message, "unset it; `bff dev` is for development")
+    if environ.get("BFF_LOCAL"):
+        message = "BFF_LOCAL is set: it is how `bff dev` and `bff demo` tell their processes apart"
+        yield _unsafe(place, message, "unset it")
+    if "*" in environ.get("FORWARDED_ALLOW_IPS", "").replace(" ", "").split(","):
+        message = "FORWARDED_ALLOW_IPS is `*`: anybody may say who they are, and that it was https"
+        yield _unsafe(place, message, "the proxies' addresses or networks: `10.0.0.0/8`")
+
+
+def _why_not(node: Node, path: str) -> str:
+    """Why a secret is none; nothing if it may be one. It is not shown."""
+    default = node.written.partition(":-")[2].removesuffix("}")
+    reason = ""
+    if not node.raw:
+        pass  # it is not declared
+    elif not is_reference(node.written):
+        reason = f"`{path}` is written in this file: whoever reads it has the secret"
+    elif default == node.raw:
+        reason = f"`{path}` is the default in this file: whoever reads it has the secret"
+    elif path.endswith("private_key"):
+        pass  # it is read as what it is
+    elif _is_filler(node.raw):
+        reason = f"`{path}` is a placeholder: it can be guessed"
+    elif "credentials" not in path and len(node.raw) < _LEAST:
+        reason = f"`{path}` has fewer than {_LEAST} characters: it can be guessed"
+    return reason
+
+
+def _is_filler(secret: str) -> bool:
+    text = secret.lower()
+    own = re.sub(r"[\W_]", "", _FILLER.sub("", text))
+    steps = [ord(after) - ord(before) for before, after in pairwise(text)]
+    runs = sum(step in {-1, 0, 1} for step in steps)
+    return (
+        len(own) < _FEW
+        or len(set(text)) < _FEW
+        or text in (text + text)[1:-1]  # it repeats itself
+        or 4 * runs > 3 * len(steps)  # 0123456789…
+    )
+
+
+def _is_plain(url: str) -> bool:
+    parts = urlsplit(url)
+    return parts.scheme == "http" and parts.hostname not in _LOOPBACK
+
+
+def _at(node: Node, path: tuple[str, ...]) -> Iterator[Node]:
+    value: Any = node.value
+    if not path:
+        yield node
+        return
+    if path[0] == "*":
+        for each in value if isinstance(value, list) else value.values() if value else ():
+            yield from _at(each, path[1:])
+    elif isinstance(value, dict) and path[0] in value:
+        yield from _at(value[path[0]], path[1:])
+
+
+def _unsafe(place: Place, message: str, hint: str) -> Problem:
+    return Problem(place, message, hint, warning=True, unsafe=True)

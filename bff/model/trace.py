@@ -1,0 +1,66 @@
+"""Where a request stands in a trace, and what is sent on of it (W3C Trace Context, level 2)."""
+
+import re
+from dataclasses import dataclass, replace
+from secrets import token_hex
+from typing import Final
+
+_PARENT: Final = re.compile(
+    r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(?P<more>-.*)?"
+)
+_FIRST_VERSION: Final = "00"
+_SAMPLED: Final = 1
+_MOST_STATE: Final = 512  # characters that must be passed on (section 3.3.1.5)
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """One request's place in a trace.
+
+    Args:
+        id: of the whole trace, in lower-case hexadecimal digits, as all ids are.
+        span: of this request.
+        parent: the span of whoever asked; empty where the trace begins here.
+        sampled: whether spans of it are recorded.
+        state: what other systems have to say of it, passed on as it came.
+    """
+
+    id: str
+    span: str
+    parent: str = ""
+    sampled: bool = False
+    state: str = ""
+
+    def below(self) -> "Trace":
+        """The place of what is done for this request, as a request of its own."""
+        return replace(self, span=new_span(), parent=self.span)
+
+    def headers(self, span: str) -> tuple[tuple[str, str], ...]:
+        """What a service is told: that `span` of ours asks it (sections 3.2 and 3.3)."""
+        parent = ("traceparent", f"00-{self.id}-{span}-{self.sampled:02x}")
+        return (parent, ("tracestate", self.state)) if self.state else (parent,)
+
+
+def new_span() -> str:
+    """An id that no other span has."""
+    return token_hex(8)
+
+
+def begun() -> Trace:
+    """A trace that begins here."""
+    return Trace(token_hex(16), new_span())
+
+
+def continued(parent: str, state: str) -> Trace:
+    """A trace that somebody else has begun; one that begins here where what they say is no trace.
+
+    Args:
+        parent: the value of `traceparent`.
+        state: the value of `tracestate`.
+    """
+    found = _PARENT.fullmatch(parent)
+    if not found or (found["more"] and parent.startswith(_FIRST_VERSION)):
+        return begun()
+    kept = state if len(state) <= _MOST_STATE and state.isascii() and state.isprintable() else ""
+    sampled = bool(int(found[3], 16) & _SAMPLED)
+    return Trace(found[1], new_span(), found[2], sampled=sampled, state=kept)

@@ -1,0 +1,64 @@
+"""How full everything is: what metrics look at every few seconds."""
+
+from collections.abc import Callable, Iterable
+
+from bff.cache.levels import Cache
+from bff.declare import snapshot
+from bff.declare.settings import Settings
+from bff.observe.instruments import (
+    ACTIVE,
+    ADDRESS,
+    BUDGET,
+    CACHE_AWAY,
+    CACHE_BOUND,
+    CACHE_BYTES,
+    EVICTED,
+    INVALIDATED,
+    PLACES,
+    POOL,
+    POOL_BUSY,
+    POOL_WAITING,
+    REFUSED,
+    TAKEN,
+    THREADS,
+    WAITING,
+    Level,
+    address_of,
+)
+from bff.upstream.exchange import Exchange, Measured
+from bff.upstream.guard import Guards
+
+
+def levels_of(
+    guards: Guards,
+    exchange: Exchange,
+    cache: Cache | None,
+    settings: Settings,
+    answering: Callable[[], int],
+) -> Iterable[Level]:
+    """How full everything is just now."""
+    yield THREADS, (), settings.threads
+    yield ACTIVE, (), answering()
+    yield REFUSED, (), bool(snapshot.refused())
+    for service, seen in guards.seen().items():
+        yield PLACES, (service,), seen.places
+        yield TAKEN, (service,), seen.in_flight
+        yield WAITING, (service,), seen.waiting
+        yield BUDGET, (service,), seen.extra_refused
+        for url, address in seen.addresses.items():
+            where = (service, address_of(url))
+            yield ADDRESS, (*where, "open"), address["state"] == "open"
+            yield ADDRESS, (*where, "half_open"), address["state"] == "half_open"
+            yield ADDRESS, (*where, "ejected"), address["ejected"]
+    if isinstance(exchange, Measured):
+        usage = exchange.usage()
+        yield POOL, (), usage.size
+        yield POOL_BUSY, (), usage.busy
+        yield POOL_WAITING, (), usage.waiting
+    if cache:
+        stats = cache.stats()
+        yield CACHE_BYTES, (), stats["memory"]["bytes"]
+        yield CACHE_BOUND, (), stats["memory"]["bound"]
+        yield EVICTED, (), stats["memory"]["evicted"]
+        yield INVALIDATED, (), stats["looked_up"]["invalidated"]
+        yield CACHE_AWAY, (), bool(cache.away())

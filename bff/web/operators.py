@@ -1,0 +1,45 @@
+"""The management listener on threads of its own: it answers while all request threads are busy."""
+
+import socket
+from collections.abc import Callable
+from socketserver import BaseServer, ThreadingMixIn
+from threading import Thread
+from typing import Any, Final
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
+
+_PATIENCE: Final = 10  # seconds that a connection may take to say what it wants
+_NOTICE: Final = 0.1  # seconds within which an end is noticed
+
+
+class _Handler(WSGIRequestHandler):
+    timeout = _PATIENCE
+
+    def get_environ(self) -> dict[str, Any]:
+        """As gunicorn's: the app tells operators by the socket that they came in on."""
+        return {**super().get_environ(), "gunicorn.socket": self.connection}
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
+        """Nothing: the app tells what is worth a line."""
+
+
+class Operators(ThreadingMixIn, WSGIServer):
+    """Answers requests on a socket that listens already.
+
+    Args:
+        app: the same as on the other sockets.
+    """
+
+    daemon_threads = True
+
+    def __init__(self, listening: socket.socket, app: Callable[..., Any]) -> None:
+        address = listening.getsockname()
+        BaseServer.__init__(self, address, _Handler)
+        self.socket = listening
+        self.server_name, self.server_port = str(address[0]), address[1]
+        self.setup_environ()
+        self.set_app(app)
+
+    def start(self) -> None:
+        """Answer, on a thread of its own."""
+        run = {"poll_interval": _NOTICE}
+        Thread(target=self.serve_forever, kwargs=run, name="bff-management", daemon=True).start()
