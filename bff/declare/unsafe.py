@@ -6,7 +6,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 from bff.declare.load import Node, is_reference
@@ -28,17 +28,19 @@ _FILLER: Final = re.compile(
     r"|todo|fixme|dummy|super|session|client|token|your|this|here|some|test|demo|key|the|my|me|x{3,}"
 )
 _FEW: Final = 6  # letters and digits of one's own beside such words, and different ones in all
+_HINT: Final = (
+    "refer to a random one: `${NAME}`, or `${file:/run/secrets/name}`; `openssl rand -base64 32`"
+    " makes one"
+)
 _YES: Final = {"1", "true", "yes", "on"}
 
 
 def unsafe_secrets(root: Node) -> Iterator[Problem]:
     """Secrets of bff.yaml that others know, or can guess."""
     for path in _SECRETS:
-        for node in _at(root, path):
-            if reason := _why_not(node, ".".join(path)):
-                hint = f"refer to a random one: `${{{path[-1].upper().strip('*') or 'SECRET'}}}`"
-                hint += ", or `${file:/run/secrets/name}`; `openssl rand -base64 32` makes one"
-                yield _unsafe(node.place, reason, hint)
+        for name, node in _at(root, path):
+            if reason := _why_not(node, name):
+                yield _unsafe(node.place, reason, _HINT)
 
 
 def unsafe_places(config: Config) -> Iterator[Problem]:
@@ -107,16 +109,17 @@ def _is_plain(url: str) -> bool:
     return parts.scheme == "http" and parts.hostname not in _LOOPBACK
 
 
-def _at(node: Node, path: tuple[str, ...]) -> Iterator[Node]:
-    value: Any = node.value
+def _at(node: Node, path: tuple[str, ...], name: str = "") -> Iterator[tuple[str, Node]]:
+    """What stands at a path, by its name."""
     if not path:
-        yield node
-        return
-    if path[0] == "*":
-        for each in value if isinstance(value, list) else value.values() if value else ():
-            yield from _at(each, path[1:])
-    elif isinstance(value, dict) and path[0] in value:
-        yield from _at(value[path[0]], path[1:])
+        yield name, node
+    elif isinstance(node.value, list):
+        for each in node.value if path[0] == "*" else ():
+            yield from _at(each, path[1:], name)
+    elif isinstance(node.value, dict):
+        for key, each in node.value.items():
+            if path[0] in {"*", key}:
+                yield from _at(each, path[1:], f"{name}.{key}".lstrip("."))
 
 
 def _unsafe(place: Place, message: str, hint: str) -> Problem:

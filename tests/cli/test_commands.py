@@ -78,8 +78,8 @@ def test_check_finds_the_shop_good(bff):
 def test_check_warns_of_what_serve_refuses_and_of_who_cannot_sign_in(bff):
     done = bff("check", SESSION_SECRET="change-me-change-me-change-me-now")
     assert (done.returncode, done.stdout) == (0, "10 views are good, 2 warning(s)\n")
-    assert "config/bff.yaml:11:13: warning: `session.secrets.*` is a placeholder" in done.stderr
-    assert "config/bff.yaml:18:5: warning: the `client_secret` of `shop` is empty" in done.stderr
+    assert "config/bff.yaml:11:13: warning: `session.secrets` is a placeholder" in done.stderr
+    assert "config/bff.yaml:20:5: warning: the `client_secret` of `shop` is empty" in done.stderr
 
 
 def test_check_of_a_broken_folder_is_2_and_names_every_place(bff, broken):

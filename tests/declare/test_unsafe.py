@@ -45,7 +45,7 @@ def test_a_secret_of_sessions_that_others_know_or_can_guess(folder, written, val
 )
 def test_a_client_secret_that_can_be_guessed(folder, value, reason):
     (problem,) = found(folder, PROVIDER % '"${S}"', {"S": value})
-    assert "`providers.*.client_secret`" in problem.message
+    assert "`providers.shop.client_secret`" in problem.message
     assert reason in problem.message
 
 

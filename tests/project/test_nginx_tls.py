@@ -171,6 +171,8 @@ def test_browsers_are_told_to_stay_with_https(secure: Secure) -> None:
         assert answer.reply.headers.get_all("Strict-Transport-Security") == ["max-age=31536000"]
     refused = secure.ask("/web/" + "x" * 9000)
     assert (refused.reply.status, json.loads(refused.body)["title"]) == (414, "URI Too Long")
+    doubtful = secure.ask("/web/home", Host="a@shop.example")
+    assert (doubtful.reply.status, json.loads(doubtful.body)["title"]) == (400, "Bad Request")
     assert refused.reply.getheader("Strict-Transport-Security") == "max-age=31536000"
 
 

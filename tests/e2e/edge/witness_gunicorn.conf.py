@@ -8,6 +8,7 @@ from pathlib import Path
 _SHIPPED = Path(os.environ["SHIPPED_SETTINGS"])
 exec(compile(_SHIPPED.read_text(), str(_SHIPPED), "exec"))  # noqa: S102 - it is ours
 
+_shipped_init = post_worker_init  # noqa: F821 - it is in the file above
 _NOTES = os.open(os.environ["NOTES"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 _PLAIN = ("REQUEST_METHOD", "RAW_URI", "REMOTE_ADDR", "wsgi.url_scheme", "CONTENT_LENGTH")
 
@@ -27,3 +28,4 @@ def post_worker_init(worker):
         return app(environ, start_response)
 
     worker.wsgi = noting
+    _shipped_init(worker)
