@@ -129,9 +129,7 @@ def create_app(
     carrier = exchange if isinstance(exchange, Carrier) else NoCarrier()
     stream_routes(app, checked.plans, config.frontends, engine, carrier, streams)
     relay_routes(app, config.relays, config.frontends, engine, carrier, streams)
-    port, reports = settings.management_port, {"/upstreams": guards.seen}
-    managed = Management(
-        app.wsgi_app, port, checks, notes, reports, CacheAdmin(cache), metrics.text
-    )
+    reports = {"/upstreams": guards.seen}
+    managed = Management(app.wsgi_app, checks, notes, reports, CacheAdmin(cache), metrics.text)
     app.wsgi_app = managed  # type: ignore[method-assign]  # as Flask documents it
     return app

@@ -7,6 +7,7 @@ of records comes near the bound on random nonces of one key.
 
 import hmac
 from collections.abc import Sequence
+from functools import lru_cache
 from os import urandom
 from typing import Final
 
@@ -21,6 +22,7 @@ _VERSION: Final = b"\x01"
 _KEY, _ID, _NONCE, _TAG = 32, 4, 12, 16
 _HEADER: Final = len(_VERSION) + _ID
 _LEAST: Final = _HEADER + _NONCE + _TAG
+_CIPHERS: Final = 1024  # that are at hand: who asks once asks again
 
 
 class BadSeal(BffError):
@@ -82,5 +84,6 @@ def _master(secret: str) -> tuple[bytes, bytes]:
     return made[:_ID], made[_ID:]
 
 
+@lru_cache(maxsize=_CIPHERS)
 def _cipher(master: bytes, context: str) -> AESGCM:
     return AESGCM(hmac.digest(master, context.encode(), "sha256"))

@@ -68,7 +68,10 @@ def _answered(answered: Answered) -> None:
         content["cache"] = answered.kept
     if answered.late:
         content["late"] = True
-    logger.info("answered", extra=content)
+    if logger.isEnabledFor(logging.INFO):  # who calls is not looked for: it takes a third of a line
+        name = logger.name
+        record = logger.makeRecord(name, logging.INFO, "", 0, "answered", (), None, extra=content)
+        logger.handle(record)
 
 
 def _audited(audited: Audited) -> None:

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from flask import Request, Response, g, request
+from flask import Request, Response, g
+from flask.globals import request_ctx
 
 from bff.errors import AuthError, BffError
 from bff.model.principal import NOBODY, Principal
@@ -41,7 +42,7 @@ class Admission:
         if self.rule.access == "public":
             return NOBODY
         try:
-            return self.authenticate(request, self.rule)
+            return self.authenticate(request_ctx.request, self.rule)
         except AuthError:
             self._count(NOBODY)  # whoever tries tokens out has only so many tries
             raise
@@ -74,5 +75,5 @@ class Admission:
 
     def _count(self, principal: Principal) -> None:
         if self.limits:
-            who = principal.identity if principal.signed_in else client_address(request)
+            who = principal.identity if principal.signed_in else client_address(request_ctx.request)
             self.limits.person(who)

@@ -23,6 +23,7 @@ from bff.upstream.exchange import Clock, Exchange
 from bff.upstream.sharing import Sharing
 from bff.upstream.workers import Workers
 from bff.web.body import BadBody, BodyReader
+from bff.web.gate import REQUEST_ID
 from bff.web.problem import problem
 
 BEGUN: Final = "bff.begun"  # in the environ of a part: when the batch began
@@ -132,7 +133,7 @@ class _Batch:
             "QUERY_STRING": query,
             "RAW_URI": f"/{self._frontend}{path}",
             "REQUEST_URI": f"/{self._frontend}{path}",
-            "HTTP_X_REQUEST_ID": g.request_id,
+            REQUEST_ID: g.request_id,
             "wsgi.input": BytesIO(),
         }
 

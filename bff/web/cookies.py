@@ -4,6 +4,7 @@ import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import lru_cache
 from hashlib import sha256
 from hmac import compare_digest
 from secrets import token_urlsafe
@@ -111,9 +112,9 @@ class Cookies:
         return Login(**orjson.loads(opened)) if opened else None
 
     def _name(self, request: Request, base: str) -> str:
-        loopback = _PORT.sub("", request.host.lower()) in _LOOPBACK
-        prefix = self._rules.prefix
-        return cookie_name(prefix, base, secure=request.is_secure, loopback=loopback)
+        secure = request.is_secure
+        loopback = not secure and _is_loopback(request.host)
+        return cookie_name(self._rules.prefix, base, secure=secure, loopback=loopback)
 
     def _given(self, request: Request, base: str) -> str:
         """The value of a cookie of ours; empty where there is none, or cannot be one."""
@@ -135,6 +136,11 @@ class Cookies:
             return self._seal.open(urlsafe_b64decode(value + "=" * (-len(value) % 4)), name)
         except (BadSeal, ValueError):
             return b""
+
+
+@lru_cache(maxsize=64)
+def _is_loopback(host: str) -> bool:
+    return _PORT.sub("", host.lower()) in _LOOPBACK
 
 
 def _login(state: str) -> str:

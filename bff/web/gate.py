@@ -1,14 +1,17 @@
 """What every request passes first and every answer last: an id, sizes, a Host of ours, headers."""
 
 import re
-from collections.abc import Collection, Mapping
-from secrets import token_hex
+from collections.abc import Callable, Collection, Iterable, Mapping
+from random import getrandbits  # an id opens nothing: no system call is due for it
 from typing import Any, Final
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, g
+from flask.globals import request_ctx
 
 from bff.web.problem import problem
 
+_Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+REQUEST_ID: Final = "bff.request_id"
 _ID: Final = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _MAX_TARGET: Final = 8190  # what nginx and gunicorn let through too
 _MAX_HEADERS: Final = 32 * 1024
@@ -50,9 +53,9 @@ def guard(app: Flask, hosts: Collection[str]) -> None:
     """Install the checks; `hosts` are names without a port, in lower case."""
 
     def check() -> Response | None:
-        environ = request.environ  # once: going through the proxy each time is not for nothing
-        given = environ.get("HTTP_X_REQUEST_ID", "")
-        g.request_id = given if _ID.fullmatch(given) else token_hex(16)
+        asked = request_ctx.request  # once: going through the proxy each time is not for nothing
+        environ = asked.environ
+        g.request_id = environ[REQUEST_ID]
         if _size_of_target(environ) > _MAX_TARGET:
             return problem(414, f"the address has more than {_MAX_TARGET} characters")
         if _size_of_headers(environ) > _MAX_HEADERS:
@@ -60,18 +63,31 @@ def guard(app: Flask, hosts: Collection[str]) -> None:
         if not _is_text(environ["QUERY_STRING"]):
             return problem(400, "the query is not UTF-8")
         host = _PORT.sub("", environ.get("HTTP_HOST", "").lower())
-        if host not in hosts and request.path not in ANY_HOST:
+        if host not in hosts and asked.path not in ANY_HOST:
             return problem(421, "this host name is not served here")
         return None
 
-    def label(response: Response) -> Response:
-        headers = response.headers
-        given = {name.lower() for name, _ in headers}
-        for lower, name, value in _SECURE if request.is_secure else _PLAIN:
-            if lower not in given:
-                headers.add(name, value)
-        headers["X-Request-Id"] = g.request_id
-        return response
-
     app.before_request(check)
-    app.after_request(label)
+    app.wsgi_app = _labelled(app.wsgi_app)  # type: ignore[assignment]  # as Flask documents it
+
+
+def _labelled(app: _Wsgi) -> _Wsgi:
+    """Give each request an id, and each answer that and the headers above.
+
+    That is below Flask, where headers are a plain list: each one that is put into those of a
+    response is checked, and looked for among the others.
+    """
+
+    def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        given = environ.get("HTTP_X_REQUEST_ID", "")
+        own = environ[REQUEST_ID] = given if _ID.fullmatch(given) else f"{getrandbits(128):032x}"
+        safe = _SECURE if environ["wsgi.url_scheme"] == "https" else _PLAIN
+
+        def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
+            said = {name.lower() for name, _ in headers}
+            more = [(name, value) for lower, name, value in safe if lower not in said]
+            return start_response(status, [*headers, *more, ("X-Request-Id", own)], *error)
+
+        return app(environ, start)
+
+    return answer

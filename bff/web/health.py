@@ -9,6 +9,7 @@ import orjson
 from flask import Flask, Response
 
 from bff.web.cache_admin import PREFIX, CacheAdmin
+from bff.web.operators import MANAGED
 
 Check = Callable[[], str]  # a reason against, or an empty text
 _ADDRESS: Final = re.compile(r"(localhost|[\d.]+|\[[0-9a-f:]+\])(:\d+)?", re.IGNORECASE)
@@ -42,7 +43,6 @@ class Management:
 
     Args:
         public: the app that answers on every other socket.
-        port: the port of the management socket; None for no such listener.
         notes: reasons that operators should know and that do not make the process unready.
         cache: answers what is asked below `/cache`.
         reports: what else they may look at, by path, as JSON.
@@ -52,14 +52,13 @@ class Management:
     def __init__(
         self,
         public: Any,
-        port: int | None,
         checks: Mapping[str, Check],
         notes: Mapping[str, Check],
         reports: Mapping[str, Callable[[], Any]],
         cache: CacheAdmin | None = None,
         metrics: Callable[[], bytes] = bytes,
     ) -> None:
-        self._public, self._port = public, port
+        self._public = public
         self._checks, self._notes, self._reports = checks, notes, reports
         self._cache = cache or CacheAdmin(None)
         self._metrics = metrics
@@ -68,7 +67,7 @@ class Management:
         self, environ: dict[str, Any], start_response: Callable[..., Any]
     ) -> Iterable[bytes]:
         """Answer by the socket that the request came in on; no header can say otherwise."""
-        if self._port is None or _port(environ) != self._port:
+        if MANAGED not in environ:
             answer: Iterable[bytes] = self._public(environ, start_response)
             return answer
         return self._respond(environ)(environ, start_response)
@@ -99,12 +98,3 @@ class Management:
         }
         status = _READY if ready else _NOT_READY
         return Response(orjson.dumps(content), status, mimetype="application/json")
-
-
-def _port(environ: Mapping[str, Any]) -> int | None:
-    """The port of the listening socket, as the server that accepted the connection knows it."""
-    sock = environ.get("gunicorn.socket")
-    if sock is None:
-        return None
-    name = sock.getsockname()
-    return name[1] if isinstance(name, tuple) else None

@@ -7,6 +7,7 @@ from threading import Thread
 from typing import Any, Final
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
+MANAGED: Final = "bff.management"  # set in the environ of what came in on its socket
 _PATIENCE: Final = 10  # seconds that a connection may take to say what it wants
 _NOTICE: Final = 0.1  # seconds within which an end is noticed
 
@@ -15,8 +16,8 @@ class _Handler(WSGIRequestHandler):
     timeout = _PATIENCE
 
     def get_environ(self) -> dict[str, Any]:
-        """As gunicorn's: the app tells operators by the socket that they came in on."""
-        return {**super().get_environ(), "gunicorn.socket": self.connection}
+        """As gunicorn's, with what only this listener says, and no header can."""
+        return {**super().get_environ(), "gunicorn.socket": self.connection, MANAGED: True}
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
         """Nothing: the app tells what is worth a line."""

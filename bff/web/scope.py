@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import orjson
-from flask import request
+from flask.globals import request_ctx
 
 from bff.engine.plan import Plan
 from bff.errors import InvalidToken
@@ -48,6 +48,7 @@ class Scopes:
             InvalidToken: the claims of who asks cannot be copied.
         """
         languages = self._frontend.languages
+        request = request_ctx.request  # once: going through the proxy each time is not for nothing
         scope = {
             "params": parameters(self._plan.view, variables),
             "session": {

@@ -6,6 +6,7 @@ from time import time
 from typing import Any, Final
 
 from flask import Flask, Response, g, has_request_context, request
+from flask.globals import app_ctx, request_ctx
 
 from bff.auth.once import KeptAnswer
 from bff.engine.answer import Answer, Asked
@@ -119,7 +120,8 @@ class _Handler:
         )
 
     def __call__(self, **variables: str) -> Response:
-        told: Told = g.told
+        request, known = request_ctx.request, app_ctx.g  # once: a proxy is not for nothing
+        told: Told = known.told
         begun = told.begun
         principal = NOBODY
         try:
@@ -140,7 +142,7 @@ class _Handler:
             return replayed(turn)
         gone = None if self._kept else gone_of(request.environ)
         key = turn.name if turn else ""
-        id_, target = g.request_id, request.full_path.rstrip("?")
+        id_, target = known.request_id, request.full_path.rstrip("?")
         trace = told.trace
         asked = Asked(scope, scope["headers"], principal, gone, key, id_, target, trace, cursors)
         response = None
@@ -160,7 +162,7 @@ class _Handler:
             served = conducted(self._pages, self._conduct, asked, begun, self._now())
         response = self._response(served, scope["locale"])
         took = clock.now() - begun
-        told: Told = g.told
+        told: Told = app_ctx.g.told
         told.kept = served.told.word if served.told else ""
         if served.answer:
             told.outcomes, told.late = served.answer.outcomes, took >= self._time
@@ -185,7 +187,9 @@ class _Handler:
 
     def _response(self, served: Served, locale: str | None) -> Response:
         if served.page is not None:
-            response = self._pages.response(served.page, request, Sent(served.address, self._now()))
+            response = self._pages.response(
+                served.page, request_ctx.request, Sent(served.address, self._now())
+            )
         else:
             failure = served.failure or UNWRITABLE
             response = failed(failure, self._rule)

@@ -6,19 +6,10 @@ import orjson
 import pytest
 from werkzeug.test import create_environ, run_wsgi_app
 
+from bff.web.operators import MANAGED
 from tests.kept import Wall, memory_only
 
 VIEW = 'get: /v\ncache: {ttl: 1h, tags: ["x:1"]}\ncall: {get: users:/of}\n'
-
-
-class Socket:
-    """The listening socket that a request came in on."""
-
-    def __init__(self, port):
-        self._port = port
-
-    def getsockname(self):
-        return ("127.0.0.1", self._port)
 
 
 @pytest.fixture
@@ -33,7 +24,7 @@ def shop(site):
     )
 
 
-def ask(shop, method, path, body=None, kind="application/json", host="127.0.0.1:9090", port=9090):
+def ask(shop, method, path, body=None, kind="application/json", host="127.0.0.1:9090", by=MANAGED):
     sent = orjson.dumps(body) if body is not None else b""
     environ = create_environ(path, method=method) | {
         "REQUEST_METHOD": method,
@@ -42,7 +33,7 @@ def ask(shop, method, path, body=None, kind="application/json", host="127.0.0.1:
         "CONTENT_TYPE": kind,
         "CONTENT_LENGTH": str(len(sent)),
         "wsgi.input": BytesIO(sent),
-        "gunicorn.socket": Socket(port),
+        by: True,
     }
     told, status, _ = run_wsgi_app(shop.app.wsgi_app, environ)
     return int(status.split()[0]), b"".join(told)
@@ -103,7 +94,7 @@ def test_what_is_kept_is_shown_without_anybodys_data(shop):
 
 
 def test_nothing_of_it_is_public_and_nothing_else_is_there(shop):
-    assert ask(shop, "GET", "/cache", port=8000, host="shop.example")[0] == 404
+    assert ask(shop, "GET", "/cache", by="public", host="shop.example")[0] == 404
     assert ask(shop, "GET", "/cache", host="evil.example")[0] == 421
     assert ask(shop, "GET", "/cache/purge")[0] == 405
     assert ask(shop, "POST", "/cache")[0] == 405

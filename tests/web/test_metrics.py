@@ -9,6 +9,7 @@ from bff.dev.stub import StubReply
 from bff.errors import Forbidden
 from bff.model.principal import Principal
 from bff.observe.instruments import BUCKETS, INSTRUMENTS
+from bff.web.operators import MANAGED
 
 HOME = "get: /home/{id}\ncalls:\n  a: {get: users:/a}\n  b: {get: users:/b, fallback: 1}\n"
 HOME += "shape: {a: a, b: b}\n"
@@ -16,15 +17,10 @@ SERVED = "http_server_request_duration_seconds"
 SENT = "http_client_request_duration_seconds"
 
 
-class Listening:
-    def getsockname(self):
-        return ("127.0.0.1", 9090)
-
-
 def scrape(shop):
     """What the management listener tells Prometheus: (name, labels) -> value."""
     builder = EnvironBuilder("/metrics", headers={"Host": "127.0.0.1:9090"})
-    environ = builder.get_environ() | {"gunicorn.socket": Listening()}
+    environ = builder.get_environ() | {MANAGED: True}
     reply = TestResponse(*run_wsgi_app(shop.app.wsgi_app, environ), builder.get_request())
     assert reply.status_code == 200
     assert reply.mimetype == "text/plain"
