@@ -4,7 +4,7 @@
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 from typing import Final
 from urllib.parse import urlsplit
@@ -15,12 +15,12 @@ from bff.model.source import Place
 from bff.model.view import Config
 
 _LOOPBACK: Final = {"localhost", "127.0.0.1", "::1"}
+_STATIC: Final = (("credentials", "basic", "password"), ("credentials", "api_key", "value"))
 _SECRETS: Final = (  # where secrets stand in bff.yaml; `*` is any name, or any item
     ("session", "secrets", "*"),
     ("providers", "*", "client_secret"),
     ("providers", "*", "private_key"),
-    ("services", "*", "credentials", "basic", "password"),
-    ("services", "*", "credentials", "api_key", "value"),
+    *(("services", "*", *each) for each in _STATIC),
 )
 _LEAST: Final = 16  # characters: what nobody tries out
 _FILLER: Final = re.compile(
@@ -35,10 +35,12 @@ _HINT: Final = (
 _YES: Final = {"1", "true", "yes", "on"}
 
 
-def unsafe_secrets(root: Node) -> Iterator[Problem]:
-    """Secrets of bff.yaml that others know, or can guess."""
-    for path in _SECRETS:
-        for name, node in _at(root, path):
+def unsafe_secrets(root: Node, relays: Iterable[Node] = ()) -> Iterator[Problem]:
+    """Secrets of bff.yaml, and of the relays' own files, that others know, or can guess."""
+    places = [(root, path) for path in _SECRETS]
+    places += [(relay, path) for relay in relays for path in _STATIC]
+    for top, path in places:
+        for name, node in _at(top, path):
             if reason := _why_not(node, name):
                 yield _unsafe(node.place, reason, _HINT)
 

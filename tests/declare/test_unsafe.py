@@ -62,6 +62,21 @@ def test_credentials_of_a_service_that_stand_in_the_file(folder, credentials, va
 
 
 @pytest.mark.parametrize(
+    "credentials",
+    ["basic: {user: u, password: %s}", "api_key: {value: %s}"],
+)
+@pytest.mark.parametrize("value", ["hunter2hunter", '"${S:-unset}"'])
+def test_credentials_of_a_relay_that_stand_in_its_file(folder, credentials, value):
+    relay = f"relay: /f/{{path...}} -> users:/{{path...}}\ncredentials: {{{credentials % value}}}\n"
+    (folder.path / "relays").mkdir()
+    (folder.path / "relays/files.yaml").write_text(relay)
+    environ = {"S": ""} if "S:-" in value else {}
+    (problem,) = found(folder, "", environ)
+    assert "in this file" in problem.message
+    assert problem.place.file.endswith("relays/files.yaml")
+
+
+@pytest.mark.parametrize(
     "secret",
     [RANDOM, "9f86d081884c7d659a2feaa0c55ad015", "1847502936475018", "a-test-K3vZ9pQx7LwR2"],
 )
