@@ -5,6 +5,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from ipaddress import ip_network
 from itertools import pairwise
 from typing import Final
 from urllib.parse import urlsplit
@@ -32,7 +33,7 @@ _HINT: Final = (
     "refer to a random one: `${NAME}`, or `${file:/run/secrets/name}`; `openssl rand -base64 32`"
     " makes one"
 )
-_YES: Final = {"1", "true", "yes", "on"}
+_NO: Final = {"", "0", "false", "no"}  # whatever else it says, Flask takes for yes
 
 
 def unsafe_secrets(root: Node, relays: Iterable[Node] = ()) -> Iterator[Problem]:
@@ -63,15 +64,16 @@ def unsafe_places(config: Config) -> Iterator[Problem]:
 def unsafe_settings(environ: Mapping[str, str]) -> Iterator[Problem]:
     """What is set around the configuration, and lets anybody in or see too much."""
     place = Place("environment")
-    if environ.get("FLASK_DEBUG", "").lower() in _YES:
+    if environ.get("FLASK_DEBUG", "").lower() not in _NO:
         message = "FLASK_DEBUG is set: what goes wrong would be shown to whoever asks"
         yield _unsafe(place, message, "unset it; `bff dev` is for development")
     if environ.get("BFF_LOCAL"):
         message = "BFF_LOCAL is set: it is how `bff dev` and `bff demo` tell their processes apart"
         yield _unsafe(place, message, "unset it")
-    if "*" in environ.get("FORWARDED_ALLOW_IPS", "").replace(" ", "").split(","):
-        message = "FORWARDED_ALLOW_IPS is `*`: anybody may say who they are, and that it was https"
-        yield _unsafe(place, message, "the proxies' addresses or networks: `10.0.0.0/8`")
+    for each in environ.get("FORWARDED_ALLOW_IPS", "").replace(" ", "").split(","):
+        if _is_everybody(each):
+            message = f"FORWARDED_ALLOW_IPS has `{each}`: anybody may say who they are"
+            yield _unsafe(place, message, "the proxies' addresses or networks: `10.0.0.0/8`")
 
 
 def _why_not(node: Node, path: str) -> str:
@@ -104,6 +106,14 @@ def _is_filler(secret: str) -> bool:
         or text in (text + text)[1:-1]  # it repeats itself
         or 4 * runs > 3 * len(steps)  # 0123456789…
     )
+
+
+def _is_everybody(proxy: str) -> bool:
+    """Whether an address or a network, as gunicorn reads it, is that of whoever asks."""
+    try:
+        return proxy == "*" or ip_network(proxy, strict=False).prefixlen == 0
+    except ValueError:
+        return False
 
 
 def _is_plain(url: str) -> bool:
