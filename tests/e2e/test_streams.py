@@ -337,6 +337,20 @@ def test_nobody_without_a_session_opens_one(site: Site) -> None:
     assert not site.chats.asked
 
 
+def test_no_other_request_is_read_as_the_body_of_one_that_asks_for_a_websocket(site: Site) -> None:
+    """The app is asked who may, and is told of no body: it would wait for it, and read the next."""
+    said = []
+    with site.visitor() as visitor:
+        headers = {"Origin": site.origin, "Cookie": f"{COOKIE}={visitor.session}"}
+        for _ in range(4):
+            connection = HTTPConnection("127.0.0.1", site.front, timeout=10)
+            connection.request("GET", "/web/chat", body=b"hidden", headers=headers)
+            assert connection.getresponse().status == 426
+            connection.close()
+            said += [get(site.front, "/web/events").split(b" ")[1] for _ in range(4)]
+    assert said == [b"401"] * 16
+
+
 def test_who_asks_is_for_nginx_alone_to_find_out(site: Site) -> None:
     connection = HTTPConnection("127.0.0.1", site.front, timeout=10)
     connection.request("GET", "/auth/websocket/web/chat")
