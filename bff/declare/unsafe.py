@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Final
 from urllib.parse import urlsplit
 
-from bff.declare.load import Node, is_reference
+from bff.declare.load import Node, is_reference, without_references
 from bff.errors import Problem
 from bff.model.source import Place
 from bff.model.view import Config
@@ -23,11 +23,13 @@ _SECRETS: Final = (  # where secrets stand in bff.yaml; `*` is any name, or any 
     ("providers", "*", "private_key"),
     *(("services", "*", *each) for each in _STATIC),
 )
+_STORES: Final = (("session", "store"), ("cache", "store"))  # addresses: there may be a password
 _LEAST: Final = 16  # characters: what nobody tries out
 _FILLER: Final = re.compile(
     r"change|replace|place|holder|example|sample|secret|passw(or)?d|default|insecure|unsafe|unset"
     r"|todo|fixme|dummy|super|session|client|token|your|this|here|some|test|demo|key|the|my|me|x{3,}"
 )
+_PASSWORD: Final = re.compile(r"://[^/@]*:[^/@]+@")
 _FEW: Final = 6  # letters and digits of one's own beside such words, and different ones in all
 _HINT: Final = (
     "refer to a random one: `${NAME}`, or `${file:/run/secrets/name}`; `openssl rand -base64 32`"
@@ -44,6 +46,11 @@ def unsafe_secrets(root: Node, relays: Iterable[Node] = ()) -> Iterator[Problem]
         for name, node in _at(top, path):
             if reason := _why_not(node, name):
                 yield _unsafe(node.place, reason, _HINT)
+    for name, node in (found for path in _STORES for found in _at(root, path)):
+        written = node.raw if _default(node) == node.raw else without_references(node.written)
+        if _PASSWORD.search(written):
+            message = f"the password in `{name}` is written in this file: whoever reads it has it"
+            yield _unsafe(node.place, message, "refer to it: `redis://:${PASSWORD}@…`")
 
 
 def unsafe_places(config: Config) -> Iterator[Problem]:
@@ -78,13 +85,12 @@ def unsafe_settings(environ: Mapping[str, str]) -> Iterator[Problem]:
 
 def _why_not(node: Node, path: str) -> str:
     """Why a secret is none; nothing if it may be one. It is not shown."""
-    default = node.written.partition(":-")[2].removesuffix("}")
     reason = ""
     if not node.raw:
         pass  # it is not declared
     elif not is_reference(node.written):
         reason = f"`{path}` is written in this file: whoever reads it has the secret"
-    elif default == node.raw:
+    elif _default(node) == node.raw:
         reason = f"`{path}` is the default in this file: whoever reads it has the secret"
     elif path.endswith("private_key"):
         pass  # it is read as what it is
@@ -93,6 +99,11 @@ def _why_not(node: Node, path: str) -> str:
     elif "credentials" not in path and len(node.raw) < _LEAST:
         reason = f"`{path}` has fewer than {_LEAST} characters: it can be guessed"
     return reason
+
+
+def _default(node: Node) -> str:
+    """What stands in the file for a reference to nothing."""
+    return node.written.partition(":-")[2].removesuffix("}") if is_reference(node.written) else ""
 
 
 def _is_filler(secret: str) -> bool:

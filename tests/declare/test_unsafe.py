@@ -85,6 +85,25 @@ def test_a_random_secret_is_fine(folder, secret):
     assert found(folder, more, {"S": secret, "T": RANDOM}) == ()
 
 
+@pytest.mark.parametrize(
+    ("store", "told"),
+    [
+        ("redis://:hunter2@redis:6379/0", True),
+        ("rediss+sentinel://bff:hunter2@a:1,b:2/main", True),
+        ("${STORE:-redis://:hunter2@redis:6379/0}", True),
+        ("redis://:${S}@redis:6379/0", False),
+        ("redis://bff:${file:/dev/null}${S}@redis:6379/0", False),
+        ("${REDIS}", False),
+        ("redis://redis:6379/0", False),
+    ],
+)
+def test_the_password_of_a_store_that_stands_in_the_file(folder, store, told):
+    more = f'session: {{secrets: ["${{S}}"], store: "{store}"}}\n'
+    problems = found(folder, more, {"REDIS": "redis://:hunter2@redis:6379/0"})
+    assert ["password in `session.store`" in each.message for each in problems] == [True] * told
+    assert not any("hunter2" in f"{each}" for each in problems)
+
+
 def test_what_is_not_declared_is_no_secret(folder):
     assert found(folder, PROVIDER % '"${S:-}"', {"S": ""}) == ()
 
