@@ -4,6 +4,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from secrets import token_urlsafe
 from typing import Final
 
 from bench.processes import Server, free_ports
@@ -12,6 +13,7 @@ ROOT: Final = Path(__file__).parents[1]
 THREADS: Final = 16
 APP, FLASK, FASTAPI, LIVEZ = "bff", "Flask by hand", "FastAPI by hand", "bff /livez"
 PAGES: Final = (APP, FLASK, FASTAPI)
+SECRET: Final = token_urlsafe()  # another one for each run
 _PAGE: Final = "/web/page/7"
 _BIN: Final = Path(sys.executable).parent
 
@@ -35,10 +37,19 @@ class Contender:
         return f"http://127.0.0.1:{self.server.port}{self.path}"
 
 
+def environ(upstream: str) -> dict[str, str]:
+    """What the configuration of the benchmark refers to.
+
+    Args:
+        upstream: the address of all its services.
+    """
+    return {"BENCH_UPSTREAM": upstream, "BENCH_SECRET": SECRET, "PYTHONPATH": str(ROOT)}
+
+
 def start_contenders(scratch: Path, upstream: int, stop: list[Server]) -> list[Contender]:
     """Start all three pages; each server is appended to `stop` as soon as it runs."""
     app, management, flask, fastapi = free_ports(4)
-    env = {"BENCH_UPSTREAM": f"http://127.0.0.1:{upstream}", "PYTHONPATH": str(ROOT)}
+    env = environ(f"http://127.0.0.1:{upstream}")
 
     def start(name: str, port: int, command: list[str], more: Mapping[str, str]) -> Server:
         log = scratch / f"{name.split(maxsplit=1)[0].lower()}.log"

@@ -12,7 +12,7 @@ from time import time
 from typing import Any, Final
 from urllib.request import Request, urlopen
 
-from bench.contenders import ROOT, THREADS, Contender
+from bench.contenders import ROOT, SECRET, THREADS, Contender, environ
 from bench.processes import Failed, Server, free_ports
 from bench.rounds import measure
 from bench.upstream import find
@@ -26,7 +26,6 @@ PERSON, BARE = "bff, kept, per person", "Flask, the same bytes"
 PUBLIC, EDGE = "bff, kept, public", "nginx, kept, public"
 DEAREST: Final = 2.0  # times the CPU of the bare route that a kept page of a person may cost
 LEAST: Final = 20.0  # times the app's own rate that nginx must have for the same CPU
-_SECRET: Final = "only-for-the-benchmark-and-for-nobody-else"  # noqa: S105 - it protects nothing
 _BIN: Final = Path(sys.executable).parent
 
 
@@ -43,14 +42,13 @@ def start_kept(scratch: Path, upstream: int, stop: list[Server]) -> list[Kept]:
     state = scratch / "state"
     state.mkdir(mode=0o700)
     headers = (f"Cookie: {_session(state)}", "X-CSRF: 1")
-    env = {"BENCH_UPSTREAM": f"http://127.0.0.1:{upstream}", "PYTHONPATH": str(ROOT)}
+    env = environ(f"http://127.0.0.1:{upstream}")
     settings = {
         "BFF_BIND": f"127.0.0.1:{app}",
         "BFF_MANAGEMENT_BIND": f"127.0.0.1:{management}",
         "BFF_WORKERS": "1",
         "BFF_THREADS": str(THREADS),
         "BFF_STATE": str(state),
-        "BENCH_SECRET": _SECRET,
     }
 
     def start(name: str, port: int, command: list[str], more: Mapping[str, str]) -> Server:
@@ -106,12 +104,12 @@ def measure_kept(kept: list[Kept], upstream: Server, rounds: int, seconds: int) 
 
 def _session(state: Path) -> str:
     """A session in the app's store; its cookie."""
-    rules = SessionRules(secrets=(_SECRET,))
+    rules = SessionRules(secrets=(SECRET,))
     store = open_store(rules.store, state / "sessions.db", time)
     tokens = Tokens(access="unused", expires=time() + 3600, refresh="")
     claims = {"name": "Ada"}
     ada = SignedIn("https://id.example", "ada", "sid", "", None, claims, tokens)
-    given = Sessions(store, Seal([_SECRET]), rules, time).create(ada, "main", "bench", {})
+    given = Sessions(store, Seal([SECRET]), rules, time).create(ada, "main", "bench", {})
     store.close()
     return f"dev-bff={given}"  # its name on plain http at loopback
 

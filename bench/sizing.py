@@ -14,7 +14,7 @@ from urllib.request import urlopen
 
 import click
 
-from bench.contenders import ROOT, Contender
+from bench.contenders import ROOT, Contender, environ
 from bench.kept import EDGE, PERSON, start_kept
 from bench.processes import Failed, Server, ended_by_signals, free_ports
 from bench.rounds import measure
@@ -142,7 +142,7 @@ def _memory(scratch: Path, stop: list[Server]) -> tuple[float, float]:
     with StubServices({"all": late}) as stubs:
         app, management = free_ports(2)
         settings = {
-            "BENCH_UPSTREAM": stubs.urls["all"],
+            **environ(stubs.urls["all"]),
             "BFF_BIND": f"127.0.0.1:{app}",
             "BFF_MANAGEMENT_BIND": f"127.0.0.1:{management}",
             "BFF_WORKERS": "1",

@@ -91,7 +91,7 @@ def test_many_threads_ask_at_once(client_for, upstream):
         assert page.status_code == 200, page.text
         return who, page.json["name"], outcomes_of(page)["orders"]
 
-    with ThreadPoolExecutor(4) as threads:  # as many as a busy machine serves before time-outs
+    with ThreadPoolExecutor(8) as threads:
         found = set(threads.map(ask, range(40)))
     assert found == {("ada", "Ada Lovelace", "ok"), ("grace", "Grace Hopper", "fallback")}
 

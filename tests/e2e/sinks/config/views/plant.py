@@ -6,7 +6,7 @@ import warnings
 
 import bff
 from bff.observe.events import Audited
-from bff.observe.log import log_audit, logger
+from bff.observe.log import log_events, logger
 
 LIBRARIES = (
     *("authlib", "flask-limiter", "flask_cors", "httpcore", "httpx", "joserfc", "redis"),
@@ -24,7 +24,7 @@ LIBRARIES = (
 def plant(ask):
     word = ask["params"]["word"]
     logger.warning("log %s", word)
-    log_audit(Audited("refused", reason=f"audit {word}"))
+    log_events(Audited("refused", reason=f"audit {word}"))
     server = logging.getLogger("gunicorn.error")
     server.error("server %s", word)
     try:
