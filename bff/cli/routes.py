@@ -1,7 +1,7 @@
 """`bff routes`: every URL that is answered, and by which view."""
 
+import re
 from pathlib import Path
-from re import escape
 from typing import TYPE_CHECKING
 
 import click
@@ -19,7 +19,8 @@ location = {path} {{
 location ^~ {path}/ {{
     include app.proxy;
 }}"""
-# The session's cookie and anybody's token stay here.
+# Of the client's headers only these go on: neither a cookie or token, nor who it says it is. What
+# is upgraded to is not its word: a service that speaks h2c would be open to it as a whole.
 _WEBSOCKET = """\
 location = {path} {{
     limit_req zone=requests burst=${{BFF_NGINX_BURST}} nodelay;
@@ -28,20 +29,30 @@ location = {path} {{
     auth_request_set $bff_subject $upstream_http_bff_subject;
     proxy_pass {to};
     proxy_http_version 1.1;
+    proxy_pass_request_headers off;
+    proxy_pass_request_body off;
     proxy_set_header Connection upgrade;
-    proxy_set_header Upgrade $http_upgrade;
+    proxy_set_header Upgrade $bff_upgrade;
+    proxy_set_header Content-Length "";
+{passed}
     proxy_set_header Host $proxy_host;
     proxy_set_header X-Request-Id $request_id;
     proxy_set_header X-Forwarded-For $remote_addr;
     proxy_set_header X-Forwarded-Proto $bff_scheme;
     proxy_set_header X-Forwarded-Host $http_host;
-    proxy_set_header Forwarded "";
     proxy_set_header BFF-Subject $bff_subject;
-    proxy_set_header Cookie "";
-    proxy_set_header Authorization "";
-    proxy_set_header Proxy "";
     proxy_read_timeout {silence}s;
 }}"""
+_OF_WEBSOCKETS = (  # RFC 6455, section 4.1
+    "origin",
+    "sec-websocket-extensions",
+    "sec-websocket-key",
+    "sec-websocket-protocol",
+    "sec-websocket-version",
+    "accept-language",
+    "user-agent",
+)
+_NAME = re.compile(r"(?!x-forwarded-|x-request-id$|bff-)[a-z0-9-]+")  # nginx drops other forms
 
 
 @click.command(name="routes")
@@ -123,7 +134,7 @@ def _print_edge(found: "Checked") -> None:
             access = plan.view.access_at(found.config.frontends[frontend])
             if plan.view.method == "GET" and is_public(plan, access) and may_last(plan):
                 segments = f"/{frontend}{plan.view.route}".split("/")
-                parts = ["[^/]+" if part.startswith("{") else escape(part) for part in segments]
+                parts = ["[^/]+" if part.startswith("{") else re.escape(part) for part in segments]
                 click.echo(f'    "~^{"/".join(parts)}$" edge;')
     click.echo("}")
 
@@ -138,11 +149,19 @@ def _print_locations(found: "Checked") -> None:
     for relay in found.config.relays:
         for frontend in relay.frontends if relay.stream == "websocket" else ():
             url = found.config.services[relay.service].url
+            more = [each for each in sorted(relay.forward) if _NAME.fullmatch(each)]
+            names = dict.fromkeys([*_OF_WEBSOCKETS, *more])
             click.echo(
                 _WEBSOCKET.format(
                     path=f"/{frontend}{relay.path}",
                     check=f"{PREFIX}/{frontend}/{relay.name}",
                     to=f"{url}{relay.target}",
                     silence=int(relay.max_age),
+                    passed="\n".join(map(_passed, names)),
                 )
             )
+
+
+def _passed(name: str) -> str:
+    """A line of nginx's that passes a header of the client on."""
+    return f"    proxy_set_header {name.title()} $http_{name.replace('-', '_')};"

@@ -143,7 +143,8 @@ def read_config(
     relays = _load_folder(folder / "relays", environ)
     root = _load(folder / "bff.yaml", environ)
     config = assemble(root, views, shared, python, relays)
-    secrets = unsafe_secrets(root) if isinstance(root, Node) else ()
+    passed_on = [each for each in relays.values() if isinstance(each, Node)]
+    secrets = unsafe_secrets(root, passed_on) if isinstance(root, Node) else ()
     return config, [
         *_unused(shared, views),
         *secrets,

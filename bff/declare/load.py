@@ -239,6 +239,11 @@ def core_scalar(text: str) -> Any:
     return float(text) if _FLOAT.fullmatch(text) else text
 
 
+def without_references(written: str) -> str:
+    """What of a text stands in the file itself."""
+    return _REFERENCE.sub("", written)
+
+
 def is_reference(written: str) -> bool:
     """Whether a text is one reference and nothing else: `${NAME}`."""
     return bool(_REFERENCE.fullmatch(written))

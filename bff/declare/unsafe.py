@@ -4,43 +4,53 @@
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from ipaddress import ip_network
 from itertools import pairwise
 from typing import Final
 from urllib.parse import urlsplit
 
-from bff.declare.load import Node, is_reference
+from bff.declare.load import Node, is_reference, without_references
 from bff.errors import Problem
 from bff.model.source import Place
 from bff.model.view import Config
 
 _LOOPBACK: Final = {"localhost", "127.0.0.1", "::1"}
+_STATIC: Final = (("credentials", "basic", "password"), ("credentials", "api_key", "value"))
 _SECRETS: Final = (  # where secrets stand in bff.yaml; `*` is any name, or any item
     ("session", "secrets", "*"),
     ("providers", "*", "client_secret"),
     ("providers", "*", "private_key"),
-    ("services", "*", "credentials", "basic", "password"),
-    ("services", "*", "credentials", "api_key", "value"),
+    *(("services", "*", *each) for each in _STATIC),
 )
+_STORES: Final = (("session", "store"), ("cache", "store"))  # addresses: there may be a password
 _LEAST: Final = 16  # characters: what nobody tries out
 _FILLER: Final = re.compile(
     r"change|replace|place|holder|example|sample|secret|passw(or)?d|default|insecure|unsafe|unset"
     r"|todo|fixme|dummy|super|session|client|token|your|this|here|some|test|demo|key|the|my|me|x{3,}"
 )
+_PASSWORD: Final = re.compile(r"://[^/@]*:[^/@]+@")
 _FEW: Final = 6  # letters and digits of one's own beside such words, and different ones in all
 _HINT: Final = (
     "refer to a random one: `${NAME}`, or `${file:/run/secrets/name}`; `openssl rand -base64 32`"
     " makes one"
 )
-_YES: Final = {"1", "true", "yes", "on"}
+_NO: Final = {"", "0", "false", "no"}  # whatever else it says, Flask takes for yes
 
 
-def unsafe_secrets(root: Node) -> Iterator[Problem]:
-    """Secrets of bff.yaml that others know, or can guess."""
-    for path in _SECRETS:
-        for name, node in _at(root, path):
+def unsafe_secrets(root: Node, relays: Iterable[Node] = ()) -> Iterator[Problem]:
+    """Secrets of bff.yaml, and of the relays' own files, that others know, or can guess."""
+    places = [(root, path) for path in _SECRETS]
+    places += [(relay, path) for relay in relays for path in _STATIC]
+    for top, path in places:
+        for name, node in _at(top, path):
             if reason := _why_not(node, name):
                 yield _unsafe(node.place, reason, _HINT)
+    for name, node in (found for path in _STORES for found in _at(root, path)):
+        written = node.raw if _default(node) == node.raw else without_references(node.written)
+        if _PASSWORD.search(written):
+            message = f"the password in `{name}` is written in this file: whoever reads it has it"
+            yield _unsafe(node.place, message, "refer to it: `redis://:${PASSWORD}@…`")
 
 
 def unsafe_places(config: Config) -> Iterator[Problem]:
@@ -61,26 +71,26 @@ def unsafe_places(config: Config) -> Iterator[Problem]:
 def unsafe_settings(environ: Mapping[str, str]) -> Iterator[Problem]:
     """What is set around the configuration, and lets anybody in or see too much."""
     place = Place("environment")
-    if environ.get("FLASK_DEBUG", "").lower() in _YES:
+    if environ.get("FLASK_DEBUG", "").lower() not in _NO:
         message = "FLASK_DEBUG is set: what goes wrong would be shown to whoever asks"
         yield _unsafe(place, message, "unset it; `bff dev` is for development")
     if environ.get("BFF_LOCAL"):
         message = "BFF_LOCAL is set: it is how `bff dev` and `bff demo` tell their processes apart"
         yield _unsafe(place, message, "unset it")
-    if "*" in environ.get("FORWARDED_ALLOW_IPS", "").replace(" ", "").split(","):
-        message = "FORWARDED_ALLOW_IPS is `*`: anybody may say who they are, and that it was https"
-        yield _unsafe(place, message, "the proxies' addresses or networks: `10.0.0.0/8`")
+    for each in environ.get("FORWARDED_ALLOW_IPS", "").replace(" ", "").split(","):
+        if _is_everybody(each):
+            message = f"FORWARDED_ALLOW_IPS has `{each}`: anybody may say who they are"
+            yield _unsafe(place, message, "the proxies' addresses or networks: `10.0.0.0/8`")
 
 
 def _why_not(node: Node, path: str) -> str:
     """Why a secret is none; nothing if it may be one. It is not shown."""
-    default = node.written.partition(":-")[2].removesuffix("}")
     reason = ""
     if not node.raw:
         pass  # it is not declared
     elif not is_reference(node.written):
         reason = f"`{path}` is written in this file: whoever reads it has the secret"
-    elif default == node.raw:
+    elif _default(node) == node.raw:
         reason = f"`{path}` is the default in this file: whoever reads it has the secret"
     elif path.endswith("private_key"):
         pass  # it is read as what it is
@@ -89,6 +99,11 @@ def _why_not(node: Node, path: str) -> str:
     elif "credentials" not in path and len(node.raw) < _LEAST:
         reason = f"`{path}` has fewer than {_LEAST} characters: it can be guessed"
     return reason
+
+
+def _default(node: Node) -> str:
+    """What stands in the file for a reference to nothing."""
+    return node.written.partition(":-")[2].removesuffix("}") if is_reference(node.written) else ""
 
 
 def _is_filler(secret: str) -> bool:
@@ -102,6 +117,14 @@ def _is_filler(secret: str) -> bool:
         or text in (text + text)[1:-1]  # it repeats itself
         or 4 * runs > 3 * len(steps)  # 0123456789…
     )
+
+
+def _is_everybody(proxy: str) -> bool:
+    """Whether an address or a network, as gunicorn reads it, is that of whoever asks."""
+    try:
+        return proxy == "*" or ip_network(proxy, strict=False).prefixlen == 0
+    except ValueError:
+        return False
 
 
 def _is_plain(url: str) -> bool:

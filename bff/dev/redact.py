@@ -24,6 +24,7 @@ _NAME: Final = re.compile(
     r"|signature|private[-_]?key|assertion|^(auth|sid|otp|pin)$",
     re.IGNORECASE,
 )
+_NUMBER: Final = re.compile(r"passw|passcode|^(otp|pin)$", re.IGNORECASE)  # may be one in JSON
 _SCHEME: Final = re.compile(r"(Bearer|Basic|DPoP|Digest|Negotiate|Token) +(.+)", re.IGNORECASE)
 _FORM: Final = "application/x-www-form-urlencoded"
 _LONG: Final = 8  # characters of a secret that stands in no text by chance
@@ -140,7 +141,7 @@ class Redactor:
         if isinstance(tree, list):
             return [self._tree(each, text, name) for each in tree]
         if not isinstance(tree, str):
-            return tree
+            return self._value(tree) if _NUMBER.search(name) and text == self._learned else tree
         return self._secret(tree) if is_secret(name) else text(tree)
 
     def _value(self, value: Any) -> Any:

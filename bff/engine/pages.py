@@ -20,6 +20,7 @@ from bff.model.service import Service
 
 Position = str | int
 LONGEST: Final = 2048  # characters of a cursor: it goes to the client, and comes back in a URL
+_COUNT: Final = re.compile(r"[0-9]{1,9}", re.ASCII)  # of more digits it is no size of a page
 _LINK: Final = re.compile(r'[\s,]*<([^<>]*)>((?:[^,"<]|"(?:[^"\\]|\\.)*")*)(?:,|$)')
 _PARAMETER: Final = re.compile(r';\s*([^\s=;,"]+)\s*(?:=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*)))?')
 
@@ -147,4 +148,4 @@ def turned_to(
 def _size(name: str, request: Request) -> int:
     """How many items the page was asked to have."""
     given = parse_qs(request.target.partition("?")[2]).get(name, [""])[0]
-    return int(given) if given.isascii() and given.isdigit() and given != "" else 1
+    return int(given) if _COUNT.fullmatch(given) else 1

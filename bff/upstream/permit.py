@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Protocol
 
-from bff.errors import BffError
+from bff.errors import BffError, Cancelled
 from bff.model.exchange import Reply, Request, Why
 from bff.model.trace import new_span
 from bff.observe.events import Attempted
@@ -66,6 +66,11 @@ class Permit:
         """Have completions go on to `mailbox`."""
         self._mailbox = mailbox
         return self
+
+    def shares(self) -> None:
+        """Another's request brings the completion: none is sent with this one, and none counts."""
+        self._request = None
+        self.settle(Cancelled("it is sent for somebody else already"))
 
     def settle(self, result: Reply | BffError) -> None:
         """The request has ended, or was given up (`Cancelled`)."""

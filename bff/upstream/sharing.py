@@ -12,6 +12,7 @@ from typing import Any, Final
 from bff.errors import TimedOut
 from bff.model.exchange import Deadline, Reply, Request
 from bff.upstream.exchange import Completion, Exchange, Sink
+from bff.upstream.permit import Permit
 
 _FIRST_ERROR: Final = 400
 _WORTH: Final = 0.05  # seconds more than the first one has, in which a second try may come
@@ -75,6 +76,8 @@ class Sharing:
             reply = flight.reply
             if reply is None:
                 flight.waiters.append(waiter)
+        if not first and isinstance(mailbox, Permit):
+            mailbox.shares()
         if reply is not None:
             mailbox.put(Completion(attempt, reply))
         elif first:

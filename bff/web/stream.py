@@ -71,7 +71,13 @@ class _Handler:
         timeout = min(self._call.timeout, view.timeout)
         self._courier = Courier(service.name, service, engine, carrier, timeout)
         self._streams = streams
-        self._rule = Rule(frontend, view.access_at(frontend), view.csrf, view.require)
+        self._rule = Rule(
+            frontend,
+            view.access_at(frontend),
+            view.csrf,
+            view.require,
+            visitor="session.visitor" in plan.keeping.inputs,
+        )
         self._door = Admission(self._rule, engine.authenticate, engine.limits, engine.observer)
         self._scopes = Scopes(plan, frontend, engine.services)
         self._lifecycle = lifecycle_headers(view)
@@ -96,6 +102,8 @@ class _Handler:
             return self._door.refused(error, principal)
         response.vary.update(varies(self._rule))
         response.headers.extend(self._lifecycle)
+        for cookie in g.get("cookies", ()):
+            response.headers.add("Set-Cookie", cookie)
         return response
 
     def _maker(self, scope: Mapping[str, Any]) -> Callable[[Headers], Request]:

@@ -93,13 +93,13 @@ class _Handler:
         self._machinery = Machinery(
             engine.exchange, engine.effects, engine.clock, engine.guards, engine.keeper
         )
-        view = plan.view
+        view, together = plan.view, (plan, *fragments.values())
         self._rule = Rule(
             frontend=frontend,
             access=view.access_at(frontend),
             csrf=view.csrf,
             require=view.require,
-            visitor="session.visitor" in plan.keeping.inputs,
+            visitor=any("session.visitor" in each.keeping.inputs for each in together),
         )
         self._door = Admission(self._rule, engine.authenticate, engine.limits, engine.observer)
         self._vary = varies(self._rule)

@@ -62,12 +62,46 @@ def test_credentials_of_a_service_that_stand_in_the_file(folder, credentials, va
 
 
 @pytest.mark.parametrize(
+    "credentials",
+    ["basic: {user: u, password: %s}", "api_key: {value: %s}"],
+)
+@pytest.mark.parametrize("value", ["hunter2hunter", '"${S:-unset}"'])
+def test_credentials_of_a_relay_that_stand_in_its_file(folder, credentials, value):
+    relay = f"relay: /f/{{path...}} -> users:/{{path...}}\ncredentials: {{{credentials % value}}}\n"
+    (folder.path / "relays").mkdir()
+    (folder.path / "relays/files.yaml").write_text(relay)
+    environ = {"S": ""} if "S:-" in value else {}
+    (problem,) = found(folder, "", environ)
+    assert "in this file" in problem.message
+    assert problem.place.file.endswith("relays/files.yaml")
+
+
+@pytest.mark.parametrize(
     "secret",
     [RANDOM, "9f86d081884c7d659a2feaa0c55ad015", "1847502936475018", "a-test-K3vZ9pQx7LwR2"],
 )
 def test_a_random_secret_is_fine(folder, secret):
     more = PROVIDER % '"${S}"' + 'session: {secrets: ["${T}", "${U:-}"]}\n'
     assert found(folder, more, {"S": secret, "T": RANDOM}) == ()
+
+
+@pytest.mark.parametrize(
+    ("store", "told"),
+    [
+        ("redis://:hunter2@redis:6379/0", True),
+        ("rediss+sentinel://bff:hunter2@a:1,b:2/main", True),
+        ("${STORE:-redis://:hunter2@redis:6379/0}", True),
+        ("redis://:${S}@redis:6379/0", False),
+        ("redis://bff:${file:/dev/null}${S}@redis:6379/0", False),
+        ("${REDIS}", False),
+        ("redis://redis:6379/0", False),
+    ],
+)
+def test_the_password_of_a_store_that_stands_in_the_file(folder, store, told):
+    more = f'session: {{secrets: ["${{S}}"], store: "{store}"}}\n'
+    problems = found(folder, more, {"REDIS": "redis://:hunter2@redis:6379/0"})
+    assert ["password in `session.store`" in each.message for each in problems] == [True] * told
+    assert not any("hunter2" in f"{each}" for each in problems)
 
 
 def test_what_is_not_declared_is_no_secret(folder):
@@ -111,10 +145,15 @@ def test_keys_of_an_issuer_are_got_by_https(folder):
     [
         ({"FLASK_DEBUG": "1"}, "FLASK_DEBUG"),
         ({"FLASK_DEBUG": "True"}, "FLASK_DEBUG"),
+        ({"FLASK_DEBUG": "y"}, "FLASK_DEBUG"),
         ({"FLASK_DEBUG": "0"}, ""),
+        ({"FLASK_DEBUG": "No"}, ""),
         ({"BFF_LOCAL": "{}"}, "BFF_LOCAL"),
         ({"FORWARDED_ALLOW_IPS": "*"}, "FORWARDED_ALLOW_IPS"),
         ({"FORWARDED_ALLOW_IPS": "10.0.0.1, *"}, "FORWARDED_ALLOW_IPS"),
+        ({"FORWARDED_ALLOW_IPS": "127.0.0.1,0.0.0.0/0"}, "FORWARDED_ALLOW_IPS"),
+        ({"FORWARDED_ALLOW_IPS": "::/0"}, "FORWARDED_ALLOW_IPS"),
+        ({"FORWARDED_ALLOW_IPS": "0.0.0.0/0.0.0.0"}, "FORWARDED_ALLOW_IPS"),
         ({"FORWARDED_ALLOW_IPS": "10.0.0.0/8"}, ""),
         ({}, ""),
     ],

@@ -145,3 +145,16 @@ def test_an_image_may_be_large_too_and_no_body_of_another_service_goes(save, tmp
         content["comment"].removeprefix("bodies/"),
         "files-history-0123456789abcdef.json",
     ]
+
+
+def test_a_number_that_is_secret_by_its_name_has_a_pseudonym_and_keeps_it(save, tmp_path):
+    body = b'{"otp": 271828, "pin": 3141, "expires": 300, "tokens": 7}'
+    for _ in range(2):
+        save(exchanged("users", "/codes", body, posted=body))
+    (entry,) = log_of(tmp_path, "users")["entries"]
+    sent, came = entry["request"]["postData"]["text"], entry["response"]["content"]["text"]
+    found = json.loads(sent)
+    assert (found["expires"], found["tokens"]) == (300, 7)
+    assert found["otp"] not in {271828, 0}
+    assert found["pin"] not in {3141, 0}
+    assert json.loads(came) == found

@@ -121,7 +121,7 @@ services:
 """
 RELAYS = {
     "events": "relay: /events -> events:/events\nstream: events\ncsrf: origin\n",
-    "chat": "relay: /chat -> chats:/socket\nstream: websocket\n",
+    "chat": "relay: /chat -> chats:/socket\nstream: websocket\nforward: [X-App, X-Forwarded-For]\n",
     "files": "relay: /files/{path...} -> events:/v1/{path...}\naccess: public\n"
     "methods: [GET, PUT]\n",
 }
@@ -307,6 +307,45 @@ def test_a_websocket_is_opened_for_a_page_of_ours_and_carries_both_ways(site: Si
     assert not headers.keys() & {"cookie", "authorization"}
 
 
+def test_a_service_hears_of_a_websocket_what_is_declared_and_nothing_else(site: Site) -> None:
+    site.chats.asked.clear()
+    said = {"X-App": "3", "X-Remote-User": "root", "X-Forwarded-User": "root", "Baggage": "a=b"}
+    said |= {"X-Forwarded-For": "6.6.6.6", "X-Real-IP": "6.6.6.6", "Sec-WebSocket-Protocol": "v1"}
+    with site.visitor() as visitor:
+        cookie = f"{COOKIE}={visitor.session}"
+        with site.socket(Cookie=cookie, Origin=site.origin, **said) as found:
+            assert found.status == 101
+    ((_, headers),) = site.chats.asked
+    assert headers.keys() - {"host", "connection", "upgrade", "bff-subject"} == {
+        "origin",
+        "sec-websocket-key",
+        "sec-websocket-protocol",
+        "sec-websocket-version",
+        "x-app",
+        "x-forwarded-for",
+        "x-forwarded-host",
+        "x-forwarded-proto",
+        "x-request-id",
+    }
+    assert (headers["x-app"], headers["x-forwarded-for"]) == ("3", "127.0.0.1")
+
+
+def test_nothing_but_a_websocket_is_upgraded_to(site: Site) -> None:
+    """A service that speaks h2c would take whatever path and name a client likes from there on."""
+    site.chats.asked.clear()
+    connection = HTTPConnection("127.0.0.1", site.front, timeout=10)
+    with site.visitor() as visitor:
+        headers = {"Cookie": f"{COOKIE}={visitor.session}", "Origin": site.origin}
+        headers |= {"Connection": "Upgrade, HTTP2-Settings", "Upgrade": "h2c"}
+        headers |= {"HTTP2-Settings": "AAMAAABkAAQAAP__"}
+        connection.request("GET", "/web/chat", body=b"hidden", headers=headers)
+        assert connection.getresponse().status == 426
+        connection.close()
+    ((_, asked),) = site.chats.asked
+    unwanted = {"upgrade", "http2-settings", "content-length", "transfer-encoding"}
+    assert not asked.keys() & unwanted
+
+
 @pytest.mark.parametrize(
     ("origin", "status"),
     [
@@ -335,6 +374,20 @@ def test_nobody_without_a_session_opens_one(site: Site) -> None:
     with site.socket(**headers, Cookie=f"{COOKIE}=nobody") as found:
         assert found.status == 401
     assert not site.chats.asked
+
+
+def test_no_other_request_is_read_as_the_body_of_one_that_asks_for_a_websocket(site: Site) -> None:
+    """The app is asked who may, and is told of no body: it would wait for it, and read the next."""
+    said = []
+    with site.visitor() as visitor:
+        headers = {"Origin": site.origin, "Cookie": f"{COOKIE}={visitor.session}"}
+        for _ in range(4):
+            connection = HTTPConnection("127.0.0.1", site.front, timeout=10)
+            connection.request("GET", "/web/chat", body=b"hidden", headers=headers)
+            assert connection.getresponse().status == 426
+            connection.close()
+            said += [get(site.front, "/web/events").split(b" ")[1] for _ in range(4)]
+    assert said == [b"401"] * 16
 
 
 def test_who_asks_is_for_nginx_alone_to_find_out(site: Site) -> None:

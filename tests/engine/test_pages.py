@@ -90,6 +90,7 @@ def test_what_is_no_cursor_is_a_bad_reply(said):
         (SIZED, "/orders?n=3&skip=3", 3, 2, None),
         (SIZED, "/orders?n=3&skip=3", 3, 5, 8),
         (SIZED, "/orders?n=", None, 1, 1),
+        (SIZED, f"/orders?n={'9' * 5000}", None, 3, 3),
         (SIZED, "/orders?n=x", None, 1, 1),
     ],
 )

@@ -1,10 +1,16 @@
 """What several conductors want at once is sent once; nobody's short time becomes everybody's."""
 
+from dataclasses import replace
 from queue import SimpleQueue
 
 from bff.errors import TimedOut, Unreachable
 from bff.model.exchange import Deadline, Reply, Request
-from bff.upstream.exchange import Completion
+from bff.model.policy import Break
+from bff.model.service import Service
+from bff.model.source import Place
+from bff.observe.events import Attempted
+from bff.upstream.exchange import Completion, SystemClock
+from bff.upstream.guard import Guard
 from bff.upstream.sharing import Sharing
 
 GOOD, BAD = Reply(200, (), b"x"), Reply(500, (), b"")
@@ -119,3 +125,22 @@ def test_a_request_is_given_up_when_nobody_waits():
     assert inner.cancelled == [0]
     begin(sharing)
     assert len(inner.started) == 2
+
+
+def test_what_is_sent_once_counts_once_and_for_the_address_that_was_asked():
+    urls, heard = ("http://a", "http://b"), []
+    service = Service("s", Place("x"), urls[0], 1.0, 1, others=urls[1:], breaker=Break())
+    guard = Guard(service, 50, SystemClock(), heard.append)
+    inner, mailbox = Scripted(), SimpleQueue()
+    sharing = Sharing(inner)
+    for attempt in range(40):
+        permit = guard.admit()
+        request = permit.sends(Request("s", "GET", "/x"))
+        asked = replace(request, url=permit.url)
+        sharing.start(asked, Deadline(1.0), attempt, permit.towards(mailbox))
+    assert guard.seen().in_flight == 1
+    inner.end(0, Unreachable("refused"))
+    assert len(came(mailbox)) == 40
+    assert guard.seen().in_flight == 0
+    assert [each["state"] for each in guard.seen().addresses.values()] == ["closed", "closed"]
+    assert [type(each) for each in heard] == [Attempted]

@@ -1,6 +1,7 @@
 """Views that are streams: who gets one, what is asked for it, and what is none."""
 
 import pytest
+from flask import g
 
 from bff.dev.stub import StubReply
 from bff.errors import LoginRequired, StoreAway
@@ -160,6 +161,18 @@ def test_what_cannot_be_filled_in_is_a_problem(stream):
     reply = shop.get("/web/orders/7/events")
     assert (reply.status_code, reply.json["reason"]) == (502, "unfillable")
     assert not shop.stubs.requests()
+
+
+def test_a_stream_that_wants_to_know_the_visitor_does(stream):
+    def somebody(_, rule):
+        g.cookies = ("visitor=v-1",) if rule.visitor else ()
+        return Principal(visitor="v-1" if rule.visitor else "")
+
+    view = VIEW.replace("session.sub", "session.visitor") + "access: optional\n"
+    shop = stream(principal=somebody, view=view)
+    reply = shop.get("/web/orders/7/events")
+    assert (reply.status_code, reply.headers.getlist("Set-Cookie")) == (200, ["visitor=v-1"])
+    assert [each.target for each in shop.stubs.requests()] == ["/of/v-1/7?since=0"]
 
 
 def test_the_head_of_a_stream_opens_none(stream):

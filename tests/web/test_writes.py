@@ -292,6 +292,18 @@ def test_what_a_write_changed_comes_with_its_answer(site):
     assert shop.get("/web/cart").json == {"items": ["p-1"]}
 
 
+def test_what_comes_along_knows_the_visitor_though_the_write_does_not_ask(site):
+    def somebody(_, rule):
+        return Principal(visitor="v-1" if rule.visitor else "")
+
+    add = ADD.replace('invalidates: ["cart:{session.sub}"]', "access: optional")
+    read = CART.replace("session.sub}", "session.visitor}") + "access: optional\n"
+    shop = site(add, read, shop=cart(), principal=somebody)
+    client = shop.app.test_client()
+    client.post("/web/cart", json={"product": "p-1"}, headers={"Host": "shop.example"})
+    assert [each.target for each in shop.stubs.requests()] == ["/cart", "/cart?who=v-1"]
+
+
 def test_what_cannot_be_read_anew_is_null_and_the_write_is_answered(site):
     def answer(request):
         return StubReply.json({"ok": True}) if request.method == "POST" else StubReply(500)
