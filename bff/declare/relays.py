@@ -153,6 +153,9 @@ def _relay(name: str, place: Place, values: dict[str, Any], frontends: tuple[str
         raise wrong(place, "a relay of WebSockets is one path, without names")
     if stream == "websocket" and "credentials" in values:
         raise wrong(place, "nginx carries WebSockets, and it has no credentials for a service")
+    if stream == "websocket" and (values["cookies"] or values["respond"]):
+        hint = "what the service is told of a client is in `forward`"
+        raise wrong(place, "WebSockets pass no cookies on, and no headers of a reply", hint)
     if "credentials" in values:
         values["credentials"] = Bearing(**values["credentials"])
     return Relay(
