@@ -16,6 +16,7 @@ from tests.project.test_nginx import command, listening, render
 from tests.project.test_nginx_tls import certificate
 
 VIEWS = {"page": "get: /front\naccess: public\ncall: {get: s:/x}\n"}
+_PATIENCE = 5  # seconds, which only what is taken for more of a body takes
 _LAST, _REFUSED = "/web/last", 421  # its host is none of the app's, which nobody else's is
 SERVICES = "  s: {url: 'http://127.0.0.1:9'}\n"
 
@@ -55,7 +56,7 @@ class Edge:
                 told += some
             told += some
             line.sendall(f"GET {_LAST} HTTP/1.1\r\nHost: last.example\r\n\r\n".encode())
-            line.settimeout(1)
+            line.settimeout(_PATIENCE)
             while (some := line.recv(65536)) and _REFUSED not in statuses(told + some):
                 told += some
         return statuses(told)
