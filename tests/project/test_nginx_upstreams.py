@@ -1,6 +1,7 @@
 """Several apps behind the shipped nginx: what one does not answer another does, if that is safe."""
 
 import json
+import socket
 import socketserver
 import threading
 import time
@@ -85,9 +86,11 @@ def test_all_of_them_are_asked(root: Path, tmp_path: Path, apps: tuple[App, App]
 def test_one_that_is_away_is_not_missed(
     root: Path, tmp_path: Path, apps: tuple[App, App], method: str
 ) -> None:
-    away = f"127.0.0.1:{free_port()}"
-    for proxy in front(root, tmp_path, away, apps[0].address):
-        answers = [proxy.ask("/web/a", method, b"{}" * (method == "POST")) for _ in range(20)]
+    with socket.socket() as held:  # bound, so that nobody else gets it, and not listening
+        held.bind(("127.0.0.1", 0))
+        away = f"127.0.0.1:{held.getsockname()[1]}"
+        for proxy in front(root, tmp_path, away, apps[0].address):
+            answers = [proxy.ask("/web/a", method, b"{}" * (method == "POST")) for _ in range(20)]
     assert {answer.reply.status for answer in answers} == {200}
 
 
