@@ -145,7 +145,7 @@ class KeptRequest:
     ) -> int:
         """Send a request for all who want what it brings."""
         compiled, loads, attempts = self._compiled, self._keeper.loads, self._means.attempts
-        service, retry, now = compiled.service, compiled.retry, self._means.clock.now()
+        service, retry = compiled.service, compiled.retry
         address = self._near.address
         load = Load(
             request=request,
@@ -164,10 +164,11 @@ class KeptRequest:
             deadline=service.deadline,
             latencies=self._means.guards[service.name].latencies(compiled.endpoint),
         )
-        if service.wait is not None:  # a load has no timers of its own
-            attempts.wake(now + service.wait, lambda _: loads.hurry(load))
         then = partial(self._landed, load, then)
-        return attempts.begin(loads, load, self._call.ends, then, lost)
+        number = attempts.begin(loads, load, self._call.ends, then, lost)
+        if service.wait is not None:  # a load has no timers of its own; it stands in line by now
+            attempts.wake(self._means.clock.now() + service.wait, lambda _: loads.hurry(load))
+        return number
 
     def _looked(self, result: Near | BffError) -> None:
         # where the shared level did not answer in time, what is loaded is not kept
