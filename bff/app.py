@@ -13,6 +13,7 @@ from bff.declare import snapshot
 from bff.declare.check import Checked
 from bff.declare.settings import Settings
 from bff.engine.keeper import Heard, keeper_of
+from bff.observe.boundary import ErrorBoundary
 from bff.observe.events import Observer, told_to
 from bff.observe.log import log_events
 from bff.upstream.exchange import Carrier, Clock, Effects, Exchange, NoCarrier, SystemClock
@@ -54,6 +55,7 @@ def create_app(
     observers: Sequence[Observer] = (log_events,),
     timing: bool = False,
     development: bool = False,
+    strict: bool = False,
     hits: Heard | None = None,
 ) -> Flask:
     """Wire everything together; starts no thread and opens no socket.
@@ -68,6 +70,8 @@ def create_app(
         observers: hear of all that happens, besides the metrics and what exports spans.
         timing: whether answers carry Server-Timing, for development.
         development: whether people may sign in at a provider that lets anybody in.
+        strict: whether an exception that no code expects ends its request and is shown, as it is
+            in development, and not just the call that it is about.
         hits: told of each request to a service that was answered from the cache.
 
     Raises:
@@ -83,12 +87,13 @@ def create_app(
     metrics, spans = parts.open_metrics(checked), parts.open_spans(settings)
     sampler = spans.samples if spans else None
     observe = told_to([*observers, metrics.hear, *([spans.hear] if spans else [])])
+    boundary = ErrorBoundary(observe, raises=strict or development)
     guards = Guards(config.services, places, clock, dice, observe)
     sign_in = parts.open_sign_in(
         config, settings.state, now, observe, cache, development=development
     )
     bearer = parts.open_bearer(config, now, development=development)
-    effects = effects or parts.open_effects(config, sign_in, cache, settings.pool)
+    effects = effects or parts.open_effects(config, sign_in, cache, settings.pool, boundary)
     engine = Engine(
         exchange=exchange,
         effects=effects,
@@ -99,9 +104,12 @@ def create_app(
         observer=observe,
         limits=sign_in.limits,
         timing=timing,
-        keeper=keeper_of(cache, exchange, effects, clock, guards, hits) if cache else None,
+        keeper=(
+            keeper_of(cache, exchange, effects, clock, guards, hits, boundary) if cache else None
+        ),
         once=Once(sign_in.sessions.store, sign_in.seal, now),
         seal=sign_in.seal,
+        boundary=boundary,
     )
     checks = {"upstream": exchange.unready, "stopping": drain.begun}
     if config.providers:
@@ -116,14 +124,16 @@ def create_app(
     metrics.watch(lambda: levels_of(guards, exchange, cache, settings, answering))
     guard(app, config.hosts)
     cors(app, config.frontends, checked.plans, config.relays)
-    handle_errors(app)
+    handle_errors(app, boundary)
     health_routes(app, checks)
     sign_in_routes(app, sign_in)
     session_routes(app, sign_in)
     view_routes(app, checked.plans, config.frontends, engine)
     streams = EventStreams(max(1, int(settings.threads * config.streams)), sign_in.sessions.goes_on)
     batch_routes(
-        app, config.frontends, checked.plans, exchange, clock, config.services, settings.threads
+        *(app, config.frontends, checked.plans, exchange, clock, config.services),
+        settings.threads,
+        boundary,
     )
     websocket_routes(app, config.relays, config.frontends, engine)
     carrier = exchange if isinstance(exchange, Carrier) else NoCarrier()

@@ -23,6 +23,7 @@ BffError
 │   ├── NoCredentials        502, or 503 where a store or provider is away
 │   ├── CircuitOpen          503  the service is not asked just now
 │   ├── LimitReached         503  it is asked by too many already
+│   ├── InternalError        502  following it up raised what no code expects
 │   └── Cancelled            502
 ├── ViewFailed               ends a view in Python; the failure behind it has the status
 └── Unfillable               502  an expression or template without the values it needs
@@ -193,10 +194,7 @@ class GrantEnded(BffError):
 
 
 class UpstreamError(BffError):
-    """A call that brought no usable reply.
-
-    The message is for the log: it may name addresses, and never reaches a client.
-    """
+    """A call that brought no usable reply; the message is for the log, and may name addresses."""
 
     status = 502
     reason = "unreachable"
@@ -245,11 +243,7 @@ class TooMany(UpstreamError):
 
 
 class NoCredentials(UpstreamError):
-    """The credentials that a service is called with could not be had.
-
-    Args:
-        status: 503 where that may be otherwise in a moment.
-    """
+    """A service's credentials could not be had; `status` is 503 where a later try may succeed."""
 
     reason = "credentials"
 
@@ -279,6 +273,12 @@ class LimitReached(UpstreamError):
     status = 503
     reason = "limit"
     retry_after = 1.0  # a guess: one cannot know
+
+
+class InternalError(UpstreamError):
+    """Stands for an exception that no code expects, which has been reported; it ends one call."""
+
+    reason = "internal"
 
 
 class Cancelled(UpstreamError):

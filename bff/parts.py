@@ -23,6 +23,7 @@ from bff.errors import ConfigError, Problem
 from bff.model.relay import called_by
 from bff.model.source import Place
 from bff.model.view import Config
+from bff.observe.boundary import ErrorBoundary
 from bff.observe.events import Observer
 from bff.upstream.effects import Performer, PoolEffects
 from bff.upstream.exchange import Credentials, Effects
@@ -122,11 +123,14 @@ def open_spans(settings: Settings) -> "Spans | None":
     return Spans()
 
 
-def open_effects(config: Config, parts: SignIn, cache: Cache | None, threads: int) -> Effects:
+def open_effects(
+    config: Config, parts: SignIn, cache: Cache | None, threads: int, boundary: ErrorBoundary
+) -> Effects:
     """The threads on which tokens are got, and what is kept is read and written.
 
     Args:
         threads: how many at most.
+        boundary: hears of what is raised unforeseen.
     """
     refresher = Refresher(parts.sessions, parts.providers, parts.observer)
     bearing = [called_by(each, config.services) for each in config.relays]
@@ -134,4 +138,4 @@ def open_effects(config: Config, parts: SignIn, cache: Cache | None, threads: in
     tokens = TokenKeeper(services, parts.providers, parts.sessions, parts.seal, refresher)
     performers: dict[type, Performer] = {Credentials: tokens.perform}
     performers |= {Look: cache.look, Write: cache.write} if cache else {}
-    return PoolEffects(performers, threads)
+    return PoolEffects(performers, threads, boundary)

@@ -17,6 +17,7 @@ from bff.errors import BffError, ProviderAway
 from bff.model.exchange import Reply
 
 _LASTS: Final = 300.0  # seconds that a token is taken to last if nobody says
+_LONGEST: Final = 366 * 24 * 3600.0  # seconds; more is taken for this
 _OK, _CLIENT_ERROR, _SERVER_ERROR = 200, 400, 500
 _LATER: Final = {408, 429}  # statuses that say nothing of the request itself
 _CODES: Final = {
@@ -120,7 +121,7 @@ def _seconds(lasts: Any) -> float:
     number = isinstance(lasts, int | float) and not isinstance(lasts, bool)
     if not number or lasts < 0:
         raise ProviderAway("the provider's answer has an expires_in that is no time")
-    return float(lasts)
+    return float(min(lasts, _LONGEST))
 
 
 def _text(content: Mapping[str, Any], name: str) -> str:

@@ -10,12 +10,13 @@ from http import HTTPStatus
 from threading import Lock
 from time import monotonic
 from typing import Any, Final
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from bff.errors import BffError, ConfigError, ProviderAway, TimedOut
 from bff.model.exchange import Deadline, Headers, Reply, Request
 from bff.model.service import Service, Tls
 from bff.model.source import Place
+from bff.model.untrusted import split_url
 from bff.upstream.exchange import Mailbox, SystemClock
 from bff.upstream.pool import PoolExchange
 
@@ -140,15 +141,13 @@ def _await(
 
 def _split(url: str) -> tuple[str, str]:
     """The origin of an address, and what is asked of it."""
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        raise ProviderAway("an address of the provider is none") from None
-    if parts.scheme not in {"http", "https"} or not parts.hostname or "@" in parts.netloc:
+    parts = split_url(url)
+    if not parts or parts.scheme not in {"http", "https"} or "@" in parts.netloc:
+        raise ProviderAway("an address of the provider is none")
+    if not parts.hostname:
         raise ProviderAway("an address of the provider is none")
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    origin = f"{parts.scheme}://{host}" + (f":{port}" if port else "")
+    origin = f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port else "")
     query = f"?{parts.query}" if parts.query else ""
     return origin, (parts.path or "/") + query
 

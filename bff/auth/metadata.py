@@ -8,12 +8,12 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import orjson
 
 from bff.auth.http import Http
 from bff.errors import ProviderAway
+from bff.model.untrusted import split_url
 
 DEVELOPMENT: Final = "bff_development"  # the member of a local provider of ours
 _PATH: Final = "/.well-known/openid-configuration"
@@ -95,12 +95,9 @@ def is_safe(url: Any, issuer: str) -> bool:
     """Whether an address may be used: https, or plain http on this machine where its issuer is."""
     if not isinstance(url, str) or not all("!" <= char <= "~" for char in url):
         return False
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname or "", parts.port
-    except ValueError:
-        return False
-    if not host or "@" in parts.netloc or "#" in url:
+    parts = split_url(url)
+    host = (parts and parts.hostname) or ""
+    if not parts or not host or "@" in parts.netloc or "#" in url:
         return False
     if parts.scheme == "https":
         return True

@@ -6,15 +6,18 @@ on, for a day. And nobody can have it fetched over and over by showing tokens of
 
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import dataclass
 from threading import Lock
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
+from bff.cache.single_flight import SingleFlight
 from bff.errors import ProviderAway
 
 T = TypeVar("T")
 _FRESH: Final = 3600.0  # seconds that a document is used before it is fetched again
 _KEPT: Final = 24 * 3600.0  # seconds that it is used where it cannot be
 _COOLDOWN: Final = 30.0  # seconds between two fetches that are not for its age
+_DOCUMENT: Final = "document"  # the one flight that there is
 _BREATH: Final = 1.0  # seconds between two tries to get what nobody has
 
 
@@ -32,7 +35,7 @@ class Published(Generic[T]):
         self._held: tuple[T, float] | None = None  # the document, and since when
         self._tried = self._failed = float("-inf")
         self._asked_for = {True: float("-inf"), False: float("-inf")}
-        self._flight: Future[T] | None = None
+        self._flights: SingleFlight[Future[T]] = SingleFlight(_deliver)
 
     def get(self) -> T:
         """The document as it was not long ago.
@@ -69,7 +72,7 @@ class Published(Generic[T]):
         with self._lock:
             if self._held and self._held[0] is not than:
                 return self._held[0]
-            if not self._flight:
+            if not self._flights:
                 asked_for = self._asked_for[for_anybody]
                 if now < asked_for + _COOLDOWN:
                     if self._failed >= asked_for:
@@ -80,21 +83,36 @@ class Published(Generic[T]):
 
     def _fetched(self) -> T:
         """The document, by one fetch for all who want it now."""
+        mine: Future[T] = Future()
         with self._lock:
-            flight, mine = self._flight, self._flight is None
-            if flight is None:
-                flight = self._flight = Future()
+            leads = self._flights.join(_DOCUMENT, mine)
+            if leads:
                 self._tried = self._now()
-        if not mine:
-            return flight.result()
+        if leads:
+            self._fetch_for_all()
+        return mine.result()
+
+    def _fetch_for_all(self) -> None:
+        result: T | _Failed
         try:
-            document = self._fetch()
-        except BaseException as error:
-            with self._lock:
-                self._flight, self._failed = None, self._now()
-            flight.set_exception(error)
-            raise
+            result = self._fetch()
+        except BaseException as error:  # noqa: BLE001 - each who waits raises it
+            result = _Failed(error)
         with self._lock:
-            self._flight, self._held = None, (document, self._now())
-        flight.set_result(document)
-        return document
+            if isinstance(result, _Failed):
+                self._failed = self._now()
+            else:
+                self._held = (result, self._now())
+            self._flights.land(_DOCUMENT, result)
+
+
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    error: BaseException
+
+
+def _deliver(waiter: Future[Any], result: Any, _first: bool) -> None:  # noqa: FBT001 - a callback
+    if isinstance(result, _Failed):
+        waiter.set_exception(result.error)
+    else:
+        waiter.set_result(result)

@@ -39,7 +39,9 @@ redis.call('SET', KEYS[1], ARGV[3], 'PX', ARGV[4])
 return 1
 """
 _DELETE: Final = """
-if redis.call('GETRANGE', KEYS[1], 0, 15) ~= ARGV[1] then return 0 end
+local there = redis.call('GETRANGE', KEYS[1], 0, 15)
+if there == '' then return -1 end
+if there ~= ARGV[1] then return 0 end
 return redis.call('DEL', KEYS[1])
 """
 _ADD: Final = """
@@ -91,10 +93,17 @@ class RedisStore:
         return version if written else ""
 
     def delete(self, key: str, version: str | None = None) -> bool:
-        """Remove an entry, or only this version of it; whether there was one to remove."""
+        """Remove an entry, or only this version of it; whether there was one to remove.
+
+        Where the first reply was lost and nothing is there the second time, the first removed it.
+        """
         if version is None:
-            return bool(self._ask("DEL", _entry(key)))
-        return bool(version and self._run(_DELETE, _entry(key), version))
+            removed, again = self._asked("DEL", _entry(key))
+            return bool(removed or again)
+        if not version:
+            return False
+        removed, again = self._ran(_DELETE, _entry(key), version)
+        return bool(removed > 0 or (removed < 0 and again))
 
     def add(self, group: str, member: str, expires: float) -> None:
         """Have `member` belong to `group` until it expires."""
@@ -136,15 +145,23 @@ class RedisStore:
         return wrong and f"{where}: its maxmemory-policy has to be noeviction, and is {wrong}"
 
     def _run(self, script: str, key: str, *args: str | bytes | int) -> Any:
-        """The result of a script, which Redis may have forgotten."""
+        """The result of a script."""
+        return self._ran(script, key, *args)[0]
+
+    def _ran(self, script: str, key: str, *args: str | bytes | int) -> tuple[Any, bool]:
+        """The result of a script, which Redis may have forgotten; and whether it ran twice."""
         digest = sha1(script.encode(), usedforsecurity=False).hexdigest()
         try:
-            return self._ask("EVALSHA", digest, 1, key, *args)
+            return self._asked("EVALSHA", digest, 1, key, *args)
         except NoScriptError:
-            return self._ask("EVAL", script, 1, key, *args)
+            return self._asked("EVAL", script, 1, key, *args)
 
     def _ask(self, *command: str | bytes | int) -> Any:
-        """The reply to a command.
+        """The reply to a command."""
+        return self._asked(*command)[0]
+
+    def _asked(self, *command: str | bytes | int) -> tuple[Any, bool]:
+        """The reply to a command, and whether it may have been carried out once before.
 
         Raises:
             StoreAway: whatever redis-py has to say, without what it was told.
@@ -160,15 +177,16 @@ class RedisStore:
         finally:
             self._places.release()
 
-    def _answer(self, command: tuple[str | bytes | int, ...]) -> Any:
+    def _answer(self, command: tuple[str | bytes | int, ...]) -> tuple[Any, bool]:
         """The reply to a command, asked again once if the connection was closed meanwhile."""
+        lost = False
         try:
-            return self._connected().execute_command(*command)
+            return self._connected().execute_command(*command), lost
         except ReadOnlyError:
             self._client = None  # no master any more: who is will be found out anew
         except redis.ConnectionError:  # Python's own is an OSError
-            pass
-        return self._connected().execute_command(*command)
+            lost = True
+        return self._connected().execute_command(*command), lost
 
     def _connected(self) -> Client:
         client = self._client

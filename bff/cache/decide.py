@@ -12,6 +12,7 @@ from bff.cache.directives import Directives, directives_of, freshness_of
 from bff.cache.entry import Entry
 from bff.model.cache import CacheRule
 from bff.model.exchange import Headers, Reply, Request
+from bff.model.untrusted import whole_number
 
 Verdict = Literal["fresh", "stale", "error", "expired"]
 Shared = Literal["everyone", "claims", "person"]
@@ -181,5 +182,4 @@ def confirmed(entry: Entry, reply: Reply) -> Reply:
 
 def age_of(reply: Reply) -> float:
     """Seconds that a reply spent in caches before it came here (RFC 9111, section 5.1)."""
-    text = (reply.header("age") or "").strip()
-    return float(min(int(text[:12]), 2**31)) if text.isascii() and text.isdigit() else 0.0
+    return float(whole_number((reply.header("age") or "").strip()) or 0)

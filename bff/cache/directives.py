@@ -1,13 +1,12 @@
 """What a reply says about keeping it: Cache-Control, Expires and Date (RFC 9111, section 5)."""
 
 import re
-from email.utils import parsedate_to_datetime
 from typing import Final
 
 from bff.model.exchange import Headers
+from bff.model.untrusted import http_date, whole_number
 
 _DIRECTIVE: Final = re.compile(r'([!#$%&\'*+.^_`|~\w-]+)(?:=(?:"((?:[^"\\]|\\.)*)"|([^\s,;]*)))?')
-_MOST: Final = 2**31  # RFC 9111, section 1.2.2
 
 
 class Directives(dict[str, str | None]):
@@ -17,9 +16,8 @@ class Directives(dict[str, str | None]):
         """A directive's seconds; None where it is not there, 0 where it is no number."""
         if name not in self:
             return None
-        text = self[name] or ""
         # what cannot be read counts as already over (RFC 9111, section 4.2.1)
-        return float(min(int(text[:12]), _MOST)) if text.isascii() and text.isdigit() else 0.0
+        return float(whole_number(self[name] or "") or 0)
 
 
 def directives_of(headers: Headers) -> Directives:
@@ -51,17 +49,9 @@ def freshness_of(said: Directives, headers: Headers, now: float, *, shared: bool
     expires = [value for name, value in headers if name == "expires"]
     if not expires:
         return None
-    until = _moment(expires[0]) if len(expires) == 1 else None
+    until = http_date(expires[0]) if len(expires) == 1 else None
     if until is None:
         return 0.0  # RFC 9111, section 5.3: an invalid date is in the past
     date = next((value for name, value in headers if name == "date"), None)
-    since = _moment(date) if date else None
+    since = http_date(date) if date else None
     return max(0.0, until - (now if since is None else since))
-
-
-def _moment(text: str) -> float | None:
-    """Seconds since 1970 of an HTTP date (RFC 9110, section 5.6.7)."""
-    try:
-        return parsedate_to_datetime(text).timestamp()
-    except (TypeError, ValueError, IndexError, OverflowError):
-        return None

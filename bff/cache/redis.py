@@ -8,6 +8,7 @@ ever waits for a Redis that is away, again and again, and no request does.
 
 import logging
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from threading import Event, Lock, Thread
 from time import monotonic
 from typing import Any, Final, TypeVar
@@ -128,8 +129,9 @@ class RedisStore:
         with self._lock:
             if self._thread is None and not self._stop.is_set():
                 thread = Thread(target=self._run, name="bff-cache-channel", daemon=True)
-                self._thread = thread
-                thread.start()
+                with suppress(RuntimeError):  # no thread: the next use tries again
+                    thread.start()
+                    self._thread = thread
 
     def _run(self) -> None:
         failures = 0

@@ -4,6 +4,7 @@ It is for one thread: the one that conducts.
 """
 
 from collections.abc import Callable
+from functools import partial
 from heapq import heappop, heappush
 from typing import Any
 
@@ -16,9 +17,9 @@ class VirtualClock:
 
     def __init__(self) -> None:
         self._now = 0.0
-        self._due: list[tuple[float, int, Callable[[], None]]] = []
+        self._due: list[tuple[float, int]] = []
+        self._actions: dict[int, Callable[[], None]] = {}  # of those that were not taken back
         self._numbers = 0
-        self._withdrawn: set[int] = set()
 
     def now(self) -> float:
         """Seconds since it was made."""
@@ -36,14 +37,19 @@ class VirtualClock:
         """Do something so many seconds from now; what is returned takes that back."""
         self._numbers += 1
         number = self._numbers
-        heappush(self._due, (self._now + max(0.0, seconds), number, action))
-        return lambda: self._withdrawn.add(number)
+        heappush(self._due, (self._now + max(0.0, seconds), number))
+        self._actions[number] = action
+        return partial(self._withdraw, number)
+
+    def _withdraw(self, number: int) -> None:
+        self._actions.pop(number, None)
 
     def leap(self, until: float) -> bool:
         """Do the next thing that is due no later than `until`, or let that much time pass."""
         while self._due and self._due[0][0] <= until:
-            at, number, action = heappop(self._due)
-            if number not in self._withdrawn:
+            at, number = heappop(self._due)
+            action = self._actions.pop(number, None)
+            if action:
                 self.advance(at)
                 action()
                 return True

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import partial
 from heapq import heappop, heappush
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from bff.errors import BffError, Cancelled, LimitReached, TimedOut
 from bff.model.exchange import Deadline, Request
@@ -14,7 +14,46 @@ from bff.upstream.permit import Permit
 
 # What is done with how an attempt ended: its result, or the error in its place.
 Then = Callable[[Any], None]
-Lost = Callable[[], None]  # what is done when nobody waits for it any more
+
+
+class Owner(Protocol):
+    """What an attempt is made for."""
+
+    def failed(self, error: Exception) -> None:
+        """Following it up raised what no code expects: it has come to that.
+
+        Raises:
+            Exception: `error`, where it is not the owner's: it has come to its end before.
+        """
+
+    def lost(self) -> None:
+        """The attempt was given up with all others."""
+
+
+class _View:
+    """The owner of what a view itself waits for: credentials, whether the client is there."""
+
+    def failed(self, error: Exception) -> None:
+        """End the view."""
+        raise error
+
+    def lost(self) -> None:
+        """It holds nothing."""
+
+
+VIEW: Final = _View()
+
+
+def follow(owner: Owner, step: Callable[..., None], *args: Any) -> None:
+    """Do what follows: the one guard around all that is made of what services send.
+
+    Policies, decoding, redirects, links and pages run inside it. What they raise unforeseen ends
+    the request that they are about, and no other.
+    """
+    try:
+        step(*args)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is reported there
+        owner.failed(error)
 
 
 class Carrier(Protocol):
@@ -35,13 +74,12 @@ class _Attempt:
         then: what follows it.
         drop: how it is given up, and for what reason.
         late: what it has come to when its time is over.
-        lost: what is done besides when nobody waits for it any more.
     """
 
+    owner: Owner
     then: Then
     drop: Callable[[BffError], None]
     late: BffError | None
-    lost: Lost | None = None
 
 
 class Attempts:
@@ -61,15 +99,14 @@ class Attempts:
         request: Request,
         deadline: Deadline,
         permit: Permit,
+        owner: Owner,
         then: Then,
-        lost: Lost | None = None,
     ) -> int:
         """Send a request with a permit; the number gives it up."""
         number = self._number(deadline.at)
-        mailbox = permit.towards(self._mailbox)
-        ticket = self.exchange.start(request, deadline, number, mailbox)
+        ticket = permit.start(self.exchange, request, deadline, number, self._mailbox)
         drop = partial(self._cancel, ticket, permit)
-        self._under_way[number] = _Attempt(then, drop, TimedOut("no reply in time"), lost)
+        self._under_way[number] = _Attempt(owner, then, drop, TimedOut("no reply in time"))
         return number
 
     def queue(
@@ -77,53 +114,47 @@ class Attempts:
         guard: Guard,
         avoid: Collection[str],
         until: float,
+        owner: Owner,
         then: Then,
-        lost: Lost | None = None,
     ) -> int:
         """Wait for a permit, at most until a moment."""
         number = self._number(until)
         ticket = guard.start(avoid, number, self._mailbox)
         late = LimitReached("no place in time")
         drop = partial(_leave, guard, ticket)
-        self._under_way[number] = _Attempt(then, drop, late, lost)
+        self._under_way[number] = _Attempt(owner, then, drop, late)
         return number
 
-    def obtain(
-        self,
-        effect: Effect,
-        deadline: Deadline,
-        then: Then,
-        lost: Lost | None = None,
-    ) -> int:
+    def obtain(self, effect: Effect, deadline: Deadline, owner: Owner, then: Then) -> int:
         """Have an effect take place."""
-        return self.begin(self._effects, effect, deadline, then, lost)
+        return self.begin(self._effects, effect, deadline, owner, then)
 
     def begin(
         self,
         carrier: Carrier,
         what: Any,
         deadline: Deadline,
+        owner: Owner,
         then: Then,
-        lost: Lost | None = None,
     ) -> int:
         """Have something taken up by whoever carries it."""
         number = self._number(deadline.at)
         ticket = carrier.start(what, deadline, number, self._mailbox)
         drop = partial(_abandon, carrier, ticket)
-        self._under_way[number] = _Attempt(then, drop, TimedOut("no reply in time"), lost)
+        self._under_way[number] = _Attempt(owner, then, drop, TimedOut("no reply in time"))
         return number
 
-    def wake(self, at: float, then: Then, lost: Lost | None = None) -> int:
+    def wake(self, at: float, owner: Owner, then: Then) -> int:
         """Do something at a moment."""
         number = self._number(at)
-        self._under_way[number] = _Attempt(then, _nothing, None, lost)
+        self._under_way[number] = _Attempt(owner, then, _nothing, None)
         return number
 
     def receive(self, completion: Completion) -> None:
         """Follow up how an attempt ended; one that nobody waits for any more is ignored."""
         attempt = self._under_way.pop(completion.attempt, None)
         if attempt:
-            attempt.then(completion.result)
+            follow(attempt.owner, attempt.then, completion.result)
 
     def tick(self) -> None:
         """Act on what is due, and give up all whose time is over."""
@@ -133,7 +164,7 @@ class Attempts:
             if attempt:
                 if attempt.late:
                     attempt.drop(attempt.late)
-                attempt.then(attempt.late)
+                follow(attempt.owner, attempt.then, attempt.late)
 
     def cancel(self, number: int) -> None:
         """Give up one, if it is still under way; nothing follows it."""
@@ -146,8 +177,7 @@ class Attempts:
         attempts, self._under_way = self._under_way, {}
         for attempt in attempts.values():
             attempt.drop(Cancelled("nobody waits for it any more"))
-            if attempt.lost:
-                attempt.lost()
+            attempt.owner.lost()
 
     def next_timer(self) -> float | None:
         """When something is due; None if nothing is under way."""

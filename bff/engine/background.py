@@ -1,10 +1,11 @@
 """A small pool for what is refreshed behind an answer: the same code, nobody waiting for it."""
 
 from collections.abc import Callable, Hashable
-from threading import Lock
+from functools import partial
 from typing import Final
 
-from bff.observe.log import logger
+from bff.cache.single_flight import SingleFlight
+from bff.observe.boundary import ErrorBoundary
 from bff.upstream.workers import Workers
 
 _THREADS: Final = 4
@@ -17,35 +18,27 @@ class Background:
     Threads start with the first job, so one may be made before a fork.
     """
 
-    def __init__(self, size: int = _THREADS) -> None:
+    def __init__(self, boundary: ErrorBoundary | None = None, size: int = _THREADS) -> None:
+        self._boundary = boundary or ErrorBoundary()
         self._workers = Workers(size, "bff-refresh")
-        self._lock = Lock()
-        self._under_way: set[Hashable] = set()
+        self._flights: SingleFlight[None] = SingleFlight(lambda *_: None)
 
     def run(self, key: Hashable, job: Callable[[], object]) -> bool:
         """Have `job` run soon; whether it will."""
-        with self._lock:
-            if key in self._under_way or len(self._under_way) >= _MOST_WAITING:
-                return False
-            self._under_way.add(key)
-
-        def work() -> None:
-            try:
-                job()
-            except Exception as error:  # noqa: BLE001  (nobody waits, and the thread goes on)
-                logger.warning("a refresh failed: %s", type(error).__name__)
-            finally:
-                with self._lock:
-                    self._under_way.discard(key)
-
-        try:
-            self._workers.submit(work)
-        except RuntimeError:  # no thread: what is stale stays so until the next one
-            with self._lock:
-                self._under_way.discard(key)
+        if len(self._flights) >= _MOST_WAITING:
             return False
-        return True
+        refused: list[Exception] = []  # no thread: what is stale stays so until the next one
+        submit = partial(self._workers.submit, partial(self._work, key, job))
+        return self._flights.start(key, None, submit, refused.append) and not refused
 
     def close(self) -> None:
         """End the threads."""
         self._workers.close()
+
+    def _work(self, key: Hashable, job: Callable[[], object]) -> None:
+        try:
+            job()
+        except Exception as error:  # noqa: BLE001  (nobody waits, and the thread goes on)
+            self._boundary.reported(error, "refresh")
+        finally:
+            self._flights.land(key, None)

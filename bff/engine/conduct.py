@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, Final
 
 from bff.engine.answer import Answer, Asked, Failure, answer_of, failure_of, invalidated
-from bff.engine.attempts import Attempts
+from bff.engine.attempts import VIEW, Attempts
 from bff.engine.budget import Budget
 from bff.engine.compile import CompiledCall
 from bff.engine.expression import truthy
@@ -20,13 +20,14 @@ from bff.engine.idempotence import keyed
 from bff.engine.machinery import Machinery
 from bff.engine.means import Means, credentials_for, keep_credentials
 from bff.engine.plan import Node, Plan
-from bff.engine.settle import Running, Settled, Timing, aged, give_up_items, settle
+from bff.engine.settle import Running, Settled, Timing, aged, give_up, give_up_items, settle
 from bff.engine.template import header_value
-from bff.errors import BffError, Cancelled, GrantEnded, TimedOut, Unfillable
+from bff.errors import BffError, Cancelled, GrantEnded, InternalError, TimedOut, Unfillable
 from bff.model.exchange import Deadline, Headers, Outcome, OutcomeKind
 from bff.upstream.exchange import Completion, Mailbox
 
 _LOOK: Final = 0.25  # seconds between two looks for whether the client is still there
+_INTERNAL: Final = 500
 _CLOSED: Final = 499  # nobody gets it; the log has it, as nginx's would
 
 
@@ -70,6 +71,7 @@ class Run:
             guards=machinery.guards,
             principal=asked.principal,
             budget=Budget(plan.view.max_calls, plan.view.max_bytes),
+            boundary=machinery.boundary,
         )
         self._clock = clock
         self._begun = clock.now()
@@ -98,7 +100,7 @@ class Run:
             return
         for name, service in self.plan.credentials.items():
             effect = credentials_for(service, self.asked.principal)
-            self._attempts.obtain(effect, self.deadline, partial(self._obtained, name))
+            self._attempts.obtain(effect, self.deadline, VIEW, partial(self._obtained, name))
         if self.asked.gone and self.plan.changes_nothing:
             self._look_again()
         for name in [name for name, awaited in self._awaited.items() if awaited == 0]:
@@ -137,7 +139,11 @@ class Run:
         tags = invalidated(self.plan, self.values, outcomes)
         if self.failure:
             return Answer(None, outcomes, failure=self.failure, invalidates=tags)
-        answer = answer_of(self.plan, self.values, outcomes, self.means.replies)
+        try:
+            answer = answer_of(self.plan, self.values, outcomes, self.means.replies)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is reported
+            self.means.boundary.caught(error, "answer", id_=self.asked.id)
+            answer = Answer(None, outcomes, failure=Failure(_INTERNAL))
         return replace(answer, invalidates=tags) if tags else answer
 
     def scope(self, _node: Node) -> Mapping[str, Any]:
@@ -162,6 +168,9 @@ class Run:
             return
         except BffError as error:
             self._end(node, give_up_items(node.compiled, self.scope(node), error))
+            return
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is reported
+            self._end(node, give_up(node.compiled, self._caught(error, node), Timing()))
             return
         now = self._clock.now()
         ends = Deadline(min(now + node.compiled.timeout, self.deadline.at))
@@ -209,7 +218,7 @@ class Run:
             self._release(name)
 
     def _look_again(self) -> None:
-        self._attempts.wake(self._clock.now() + _LOOK, self._look)
+        self._attempts.wake(self._clock.now() + _LOOK, VIEW, self._look)
 
     def _look(self, _due: None) -> None:
         """Do no more for a client that has gone away."""
@@ -230,11 +239,18 @@ class Run:
             self._finish(call)
 
     def _finish(self, call: Running) -> None:
-        compiled = call.node.compiled
-        settled = aged(settle(compiled, call.fan, call.results, self._timing(call.started)), call)
+        compiled, timing = call.node.compiled, self._timing(call.started)
+        try:
+            settled = aged(settle(compiled, call.fan, call.results, timing), call)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is reported
+            settled = give_up(compiled, self._caught(error, call.node), timing)
         if settled.outcome.kind not in {"ok", "stale"}:
             self.means.replies.pop(compiled.name, None)
         self._end(call.node, settled)
+
+    def _caught(self, error: Exception, node: Node) -> InternalError:
+        origin = self.asked.origin(self.plan, node.compiled)
+        return self.means.boundary.caught(error, "call", origin)
 
     def _skip(self, node: Node, reason: str, missing: Unfillable | None) -> None:
         """The call is not made; where it is required and an input is `missing`, the view fails."""

@@ -5,7 +5,7 @@ request: retried, kept, shared; all of them have the time that the call has.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from bff.engine.answer import Cursors
 from bff.engine.expression import Scope
@@ -19,6 +19,7 @@ from bff.engine.settle import Incomplete, Running
 from bff.errors import BadReply, BffError, TooMany, Unfillable
 
 Begin = Callable[[Whole, int], None]
+_MORE: Final = object()  # there is a page to be asked for
 
 
 def begin_call(
@@ -74,28 +75,23 @@ class Gathering:
             unit.request = turned_to(self._paging, self._service, unit.request, self._position)
         except BffError as error:
             self._end(error)
-            return
-        self._ask(0)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is reported
+            self._end(self._means.caught(error, self._call))
+        else:
+            self._ask(0)
 
     def ended(self, _call: Running, index: int, result: Any) -> None:
         """A page has come, or will not."""
         try:
-            if isinstance(result, BffError):
-                raise result
-            after = self._took(index, result)
-            if after is None or self._paging.pages.param:
-                self._end(self._value(after))
-                return
-            self._means.budget.send(1)
-            last = self._call.fan.units[index].request
-            request = turned_to(self._paging, self._service, last, after)
+            done = self._turned(index, result)
         except BffError as error:
-            self._end(self._what_came(error))
-            return
-        self._position = after
-        self._call.fan.units.append(Unit(request))
-        self._call.results.append(None)
-        self._ask(index + 1)
+            done = self._what_came(error)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is reported
+            done = self._what_came(self._means.caught(error, self._call))
+        if done is _MORE:
+            self._ask(index + 1)
+        else:
+            self._end(done)
 
     def unauthorized(self, error: BffError) -> None:
         """Whoever asks has to sign in again."""
@@ -111,6 +107,25 @@ class Gathering:
             due, self._due = self._due, None
             self._begin(self, due)
         self._asking = False
+
+    def _turned(self, index: int, result: Any) -> Any:
+        """What the pages come to; or that there is one more, whose request is made.
+
+        Raises:
+            BffError: there will be no more.
+        """
+        if isinstance(result, BffError):
+            raise result
+        after = self._took(index, result)
+        if after is None or self._paging.pages.param:
+            return self._value(after)
+        self._means.budget.send(1)
+        last = self._call.fan.units[index].request
+        request = turned_to(self._paging, self._service, last, after)
+        self._position = after
+        self._call.fan.units.append(Unit(request))
+        self._call.results.append(None)
+        return _MORE
 
     def _took(self, index: int, result: Any) -> Position | None:
         """Take a page in; where the next one is that is to be asked for.

@@ -6,7 +6,7 @@ place of a failure.
 """
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
@@ -14,18 +14,18 @@ from bff.cache.decide import judge, stands_in
 from bff.cache.entry import Entry
 from bff.cache.key import Wanted, wanted
 from bff.cache.levels import Cache, Look, Near
-from bff.engine.attempts import Attempts, Lost, Then
+from bff.engine.attempts import Owner, Then, follow
 from bff.engine.background import Background
-from bff.engine.budget import Budget
 from bff.engine.expression import Scope
-from bff.engine.fanout import FanOut, Unit
 from bff.engine.kept import Kept
 from bff.engine.loads import Landed, Load, Loads, may_be_stood_in_for
 from bff.engine.means import Means, Whole, read
 from bff.engine.pursue import Pursuit
 from bff.engine.settle import Running
+from bff.engine.unattended import pursue_unattended
 from bff.errors import BadStatus, BffError, LimitReached, TimedOut, Unfillable
 from bff.model.exchange import Deadline, Freshness, Headers, Reply, Request, Tried
+from bff.observe.boundary import ErrorBoundary
 from bff.upstream.exchange import Clock, Effects, Exchange
 from bff.upstream.guard import Guards
 
@@ -60,10 +60,11 @@ def keeper_of(
     clock: Clock,
     guards: Guards,
     heard: Heard | None = None,
+    boundary: ErrorBoundary | None = None,
 ) -> Keeper:
     """A keeper; its threads start with their first work."""
-    loads = Loads(effects, cache, clock, guards)
-    return Keeper(cache, loads, Background(), exchange, effects, clock, heard)
+    loads = Loads(effects, cache, clock, guards, boundary)
+    return Keeper(cache, loads, Background(boundary), exchange, effects, clock, heard)
 
 
 def begin_request(
@@ -78,11 +79,13 @@ def begin_request(
     """Pursue one request of a call, or have what is kept of it looked up first."""
     request = None
     if keeper and kept:
-        request = kept_request(keeper, means, whole, call, index, kept, scope)
-    if request:
-        request.begin()
-    else:
-        Pursuit(means, whole, call, index).begin()
+        try:
+            request = kept_request(keeper, means, whole, call, index, kept, scope)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is reported
+            whole.ended(call, index, means.caught(error, call))
+            return
+    pursued = request or Pursuit(means, whole, call, index)
+    follow(pursued, pursued.begin)
 
 
 def kept_request(
@@ -125,23 +128,25 @@ class KeptRequest:
         self._compiled = call.node.compiled
         self._request = call.fan.units[index].request
         self._near = Near()
+        self._over = False
 
     def begin(self) -> None:
         """Answer from what is kept, or have it loaded."""
         near = self._keeper.cache.near(self._wanted)
         if near.ask and self._verdict(near.entry) not in {"fresh", "stale"}:
             ends = min(self._call.ends.at, self._means.clock.now() + _LOOK)
-            self._means.attempts.obtain(Look(self._wanted), Deadline(ends), self._looked)
+            self._means.attempts.obtain(Look(self._wanted), Deadline(ends), self, self._looked)
         else:
             self._found(near)
 
     def load(self, near: Near) -> None:
         """Have it loaded, by a pursuit of its own or by one that is under way."""
         self._near = near
-        Pursuit(self._means, self, self._call, self._index, self._join).begin()
+        pursuit = Pursuit(self._means, self, self._call, self._index, self._join)
+        follow(pursuit, pursuit.begin)
 
     def _join(
-        self, request: Request, why: Tried, avoid: Collection[str], then: Then, lost: Lost
+        self, request: Request, why: Tried, avoid: Collection[str], owner: Owner, then: Then
     ) -> int:
         """Send a request for all who want what it brings."""
         compiled, loads, attempts = self._compiled, self._keeper.loads, self._means.attempts
@@ -165,9 +170,10 @@ class KeptRequest:
             latencies=self._means.guards[service.name].latencies(compiled.endpoint),
         )
         then = partial(self._landed, load, then)
-        number = attempts.begin(loads, load, self._call.ends, then, lost)
+        number = attempts.begin(loads, load, self._call.ends, owner, then)
         if service.wait is not None:  # a load has no timers of its own; it stands in line by now
-            attempts.wake(self._means.clock.now() + service.wait, lambda _: loads.hurry(load))
+            due = self._means.clock.now() + service.wait
+            attempts.wake(due, owner, lambda _: loads.hurry(load))
         return number
 
     def _looked(self, result: Near | BffError) -> None:
@@ -190,7 +196,7 @@ class KeptRequest:
             self._keeper.heard(self._request, entry)
         if verdict == "stale":
             self._keeper.background.run(self._wanted.digest, self._refresh)
-        self._whole.ended(self._call, self._index, value)
+        self._end(value)
 
     def _landed(self, load: Load, then: Then, landed: Any) -> None:
         if isinstance(landed, TimedOut) and self._keeper.loads.is_in_line(load):
@@ -205,49 +211,57 @@ class KeptRequest:
 
     def ended(self, call: Running, index: int, result: Any) -> None:
         """The pursuit is over; what is kept may stand in for its failure."""
+        del index
+        try:
+            result = self._stood_in_for(result)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is reported
+            result = self._means.caught(error, call)
+        self._end(result)
+
+    def failed(self, error: Exception) -> None:
+        """What followed a look-up raised what no code expects."""
+        if self._over:
+            raise error  # it is of what follows the end
+        self._end(self._means.caught(error, self._call))
+
+    def lost(self) -> None:
+        """Nobody waits for it any more: it holds nothing."""
+
+    def _end(self, result: Any) -> None:
+        self._over = True
+        self._whole.ended(self._call, self._index, result)
+
+    def _stood_in_for(self, result: Any) -> Any:
+        """What is kept, in the place of a failure."""
         entry = self._near.entry
         if (
-            entry is not None
-            and isinstance(result, BffError)
-            and may_be_stood_in_for(result)
-            and stands_in(entry, self._keeper.cache.now())
+            entry is None
+            or not isinstance(result, BffError)
+            or not may_be_stood_in_for(result)
+            or not stands_in(entry, self._keeper.cache.now())
         ):
-            value = self._value(entry)
-            if not isinstance(value, BffError):
-                self._keeper.cache.count("error")
-                self._tell(entry, hit=True, reason=result.reason)
-                result = value
-        self._whole.ended(call, index, result)
+            return result
+        value = self._value(entry)
+        if isinstance(value, BffError):
+            return result
+        self._keeper.cache.count("error")
+        self._tell(entry, hit=True, reason=result.reason)
+        return value
 
     def _refresh(self) -> None:
         """In the background: look, and load anew what no other process has; for this person."""
-        keeper, clock = self._keeper, self._keeper.clock
+        keeper = self._keeper
         near = keeper.cache.near(self._wanted)
         if near.ask:
             near = keeper.cache.look(Look(self._wanted))
         if self._verdict(near.entry) == "fresh":
             return
-        mailbox, now = clock.mailbox(), clock.now()
-        attempts = Attempts(keeper.exchange, keeper.effects, clock, mailbox)
-        over = _Over()
-        means = replace(
-            self._means,
-            attempts=attempts,
-            budget=Budget(10, self._compiled.service.max_reply * 10),
-            credentials=dict(self._means.credentials),
-            replies={},
-        )
-        ends = Deadline(now + self._compiled.timeout)
-        fan = FanOut([Unit(self._request)])
-        call = Running(self._call.node, fan, [None], 1, now, ends)
-        KeptRequest(keeper, means, over, call, 0, self._kept, self._wanted).load(near)
-        while not over.done:
-            due = attempts.next_timer()
-            completion = mailbox.get(max(0.0, (ends.at if due is None else due) - clock.now()))
-            if completion is None:
-                attempts.tick()
-            else:
-                attempts.receive(completion)
+
+        def begin(means: Means, whole: Whole, call: Running) -> None:
+            KeptRequest(keeper, means, whole, call, 0, self._kept, self._wanted).load(near)
+
+        parts = (keeper.exchange, keeper.effects, keeper.clock)
+        pursue_unattended(parts, self._means, self._call.node, self._request, begin)
 
     def _verdict(self, entry: Entry | None) -> str:
         return judge(entry, self._keeper.cache.now()) if entry else "expired"
@@ -273,21 +287,6 @@ class KeptRequest:
         age = max(0.0, self._keeper.cache.now() - entry.stored)
         told = Freshness(hit, entry.fresh - age, age, collapsed, reason)
         self._call.kept[self._index] = told
-
-
-class _Over:
-    """What hears of a refresh: that it has ended, however that may be."""
-
-    def __init__(self) -> None:
-        self.done = False
-
-    def ended(self, _call: Running, _index: int, _result: Any) -> None:
-        """It has come to something; what it brought is kept."""
-        self.done = True
-
-    def unauthorized(self, _error: BffError) -> None:
-        """Whoever it was for has to sign in again."""
-        self.done = True
 
 
 def _reply(entry: Entry) -> Reply:

@@ -7,16 +7,18 @@ later finds it kept. A waiter that runs out of time leaves, and disturbs nobody.
 
 from collections.abc import Callable, Collection, Hashable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final
 
 from bff.cache.decide import age_of, conditional, confirmed, judge, lifetime
 from bff.cache.entry import Entry
-from bff.cache.flight import Flights
 from bff.cache.levels import Cache, Write
+from bff.cache.single_flight import SingleFlight
 from bff.engine.kept import Kept
 from bff.errors import BadStatus, BffError, Cancelled, CircuitOpen, LimitReached, Unfillable
 from bff.model.exchange import Deadline, Reply, Request, Tried
-from bff.upstream.exchange import Clock, Completion, Effects, Exchange, Mailbox
+from bff.observe.boundary import ErrorBoundary
+from bff.upstream.exchange import DROPPED, Clock, Completion, Effects, Exchange, Mailbox
 from bff.upstream.guard import Guard, Guards, Waiting
 from bff.upstream.hedge import Latencies
 from bff.upstream.permit import Permit
@@ -94,10 +96,18 @@ class _Waiter:
 class Loads:
     """Starts loads, and lets others wait for those that are under way."""
 
-    def __init__(self, effects: Effects, cache: Cache, clock: Clock, guards: Guards) -> None:
+    def __init__(
+        self,
+        effects: Effects,
+        cache: Cache,
+        clock: Clock,
+        guards: Guards,
+        boundary: ErrorBoundary | None = None,
+    ) -> None:
         self._effects, self._guards = effects, guards
         self._cache, self._clock = cache, clock
-        self._flights: Flights[_Waiter] = Flights()
+        self._boundary = boundary or ErrorBoundary()
+        self._flights: SingleFlight[_Waiter] = SingleFlight(_deliver)
         self._lines: dict[Hashable, _Line] = {}
 
     def start(
@@ -112,14 +122,21 @@ class Loads:
         key, now = load.key, self._clock.now()
         ends = now + load.lasts
         waiter = _Waiter(attempt, mailbox)
-        if self._flights.join(key, waiter, now, ends + _SLACK):
-            entry = self._kept_meanwhile(load)
-            if entry:
-                reply = Reply(entry.status, entry.headers, entry.body)
-                self.land(key, reply, entry)
-            else:
-                self._admit(_Landing(self, load, Deadline(ends)), now)
+        begin = partial(self._begin, load, Deadline(ends), now)
+        failed = partial(self.failed, load)
+        self._flights.start(key, waiter, begin, failed, now, ends + _SLACK)
         return key, waiter
+
+    def failed(self, load: Load, error: Exception) -> "Landed":
+        """How a load ends of which something raised what no code expects."""
+        return Landed(self._boundary.reported(error, "load", load.request.origin), led=False)
+
+    def _begin(self, load: Load, ends: Deadline, now: float) -> None:
+        entry = self._kept_meanwhile(load)
+        if entry:
+            self.land(load.key, Reply(entry.status, entry.headers, entry.body), entry)
+        else:
+            self._admit(_Landing(self, load, ends), now)
 
     def cancel(self, ticket: tuple[Hashable, _Waiter]) -> None:
         """Wait no longer; the load goes on."""
@@ -143,14 +160,12 @@ class Loads:
         cache.keep(load.address, entry)
         if cache.shared:
             write = Write(load.address, entry)
-            self._effects.start(write, Deadline(self._clock.now() + 1), 0, NOBODY_WAITS)
+            self._effects.start(write, Deadline(self._clock.now() + 1), 0, DROPPED)
         return result, entry
 
     def land(self, key: Hashable, result: Any, entry: Entry | None, url: str = "") -> None:
         """Tell all who wait."""
-        for index, waiter in enumerate(self._flights.land(key)):
-            landed = Landed(result, index == 0, entry, url)
-            waiter.mailbox.put(Completion(waiter.attempt, landed))
+        self._flights.land(key, Landed(result, led=False, entry=entry, url=url))
 
     def send(self, landing: "_Landing", permit: Permit) -> None:
         """Send what a place was had for, unless it is too late for that."""
@@ -166,7 +181,7 @@ class Loads:
             left = str(int(landing.ends.left(self._clock.now()) * 1000))
             request = replace(request, headers=(*request.headers, (load.deadline, left)))
         request = permit.sends(request, *load.why)
-        load.exchange.start(request, landing.ends, 0, permit.towards(landing))
+        permit.start(load.exchange, request, landing.ends, 0, landing)
 
     def is_in_line(self, load: Load) -> bool:
         """Whether it still waits for a place."""
@@ -212,8 +227,9 @@ class _Landing:
         result, entry = completion.result, None
         try:
             result, entry = self._loads.keep(self.load, result)
-        finally:  # whatever keeping it may raise, somebody waits
-            self._loads.land(self.load.key, result, entry, self.url)
+        except Exception as error:  # noqa: BLE001 - whatever keeping it may raise, others wait
+            result = self._loads.failed(self.load, error).result
+        self._loads.land(self.load.key, result, entry, self.url)
 
 
 class _Line:
@@ -231,17 +247,25 @@ class _Line:
         self._since = since
         self._waiting: Waiting | None = None
         lines[landing.load.key] = self
-        self._waiting = guard.start(landing.load.avoid, 0, self)  # may put at once
+        try:
+            self._waiting = guard.start(landing.load.avoid, 0, self)  # may put at once
+        except BaseException:
+            lines.pop(landing.load.key, None)
+            raise
 
     def put(self, completion: Completion) -> None:
         """Its turn has come, or it never will."""
         key = self._landing.load.key
         if self._lines.get(key) is self:
             del self._lines[key]
-        if isinstance(completion.result, Permit):
-            self._loads.send(self._landing, completion.result)
-        else:
+        if not isinstance(completion.result, Permit):
             self._landing.put(completion)
+            return
+        try:
+            self._loads.send(self._landing, completion.result)
+        except Exception as error:  # noqa: BLE001 - this thread is of whoever gave the place back
+            failed = self._loads.failed(self._landing.load, error)
+            self._landing.put(Completion(0, failed.result))
 
     def is_over(self, now: float) -> bool:
         """Whether it has lasted as long as it may."""
@@ -254,18 +278,8 @@ class _Line:
             self.put(Completion(0, LimitReached("no place in time")))
 
 
-class _NobodyWaits:
-    """The mailbox of an effect that nobody waits for."""
-
-    def put(self, completion: Completion) -> None:
-        """Drop it."""
-
-    def get(self, timeout: float) -> Completion | None:
-        """Nothing ever is in it."""
-        raise NotImplementedError
-
-
-NOBODY_WAITS: Final = _NobodyWaits()
+def _deliver(waiter: _Waiter, landed: Landed, first: bool) -> None:  # noqa: FBT001 - a callback
+    waiter.mailbox.put(Completion(waiter.attempt, replace(landed, led=first)))
 
 
 def _asking(load: Load) -> Request:

@@ -1,8 +1,9 @@
 """What all requests of a process are conducted with."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bff.engine.keeper import Keeper
+from bff.observe.boundary import ErrorBoundary
 from bff.upstream.exchange import Clock, Effects, Exchange
 from bff.upstream.guard import Guards
 
@@ -14,6 +15,7 @@ class Machinery:
     Args:
         guards: what is known of the services.
         keeper: keeps what is declared to be kept; None where nothing is.
+        boundary: hears of what is raised unforeseen; without one it ends the request.
     """
 
     exchange: Exchange
@@ -21,3 +23,4 @@ class Machinery:
     clock: Clock
     guards: Guards
     keeper: Keeper | None = None
+    boundary: ErrorBoundary = field(default_factory=lambda: ErrorBoundary(raises=True))

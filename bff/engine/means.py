@@ -10,10 +10,18 @@ from bff.engine.compile import CompiledCall
 from bff.engine.fanout import by_key
 from bff.engine.reading import Stood, connection_names, read_reply
 from bff.engine.settle import Running
-from bff.errors import AuthError, BffError, GrantEnded, NoCredentials, UpstreamError
+from bff.errors import (
+    AuthError,
+    BffError,
+    GrantEnded,
+    InternalError,
+    NoCredentials,
+    UpstreamError,
+)
 from bff.model.exchange import Headers, Reply
 from bff.model.principal import NOBODY, Principal
 from bff.model.service import OF_THE_CALLER, Service
+from bff.observe.boundary import ErrorBoundary
 from bff.upstream.exchange import Clock, Credentials
 from bff.upstream.guard import Guards
 
@@ -27,6 +35,7 @@ class Means:
         budget: what all of them together may cost.
         credentials: by service, the headers that its requests carry, or why there are none.
         replies: what of the first reply of each call may go on.
+        boundary: hears of what is raised unforeseen.
 
     It knows nothing of the run that it is for: a circle of references would keep each request's
     values until the garbage collector comes by.
@@ -39,6 +48,15 @@ class Means:
     budget: Budget
     credentials: dict[str, Headers | BffError] = field(default_factory=dict)
     replies: dict[str, Replied] = field(default_factory=dict)
+    boundary: ErrorBoundary = field(default_factory=ErrorBoundary)
+
+    def caught(self, error: Exception, call: Running) -> InternalError:
+        """What stands for an exception that no code expects, in one request of a call.
+
+        Raises:
+            Exception: `error` itself, where it is to end the client's request.
+        """
+        return self.boundary.caught(error, "call", call.fan.units[0].request.origin)
 
 
 def credentials_for(service: Service, asker: Principal, rejected: Headers = ()) -> Credentials:

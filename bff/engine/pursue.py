@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
-from bff.engine.attempts import Then
+from bff.engine.attempts import Owner, Then
 from bff.engine.extra import Extra
 from bff.engine.links import redirected
 from bff.engine.loads import Landed, is_bad
@@ -26,7 +26,7 @@ _UNAUTHORIZED: Final = 401
 _PLACE, _HEDGE, _WAIT, _JOINED = "place", "hedge", "wait", "joined"
 # Sends a request for all who want what it brings, but if it can not to these addresses; the
 # number gives it up.
-Join = Callable[[Request, Tried, Collection[str], Then, Callable[[], None]], int]
+Join = Callable[[Request, Tried, Collection[str], Owner, Then], int]
 
 
 class Pursuit:
@@ -37,23 +37,9 @@ class Pursuit:
     """
 
     __slots__ = (
-        "_call",
-        "_compiled",
-        "_extra",
-        "_guard",
-        "_hops",
-        "_index",
-        "_join",
-        "_joined_again",
-        "_means",
-        "_out",
-        "_renewed",
-        "_request",
-        "_retries",
-        "_sent_with",
-        "_urls",
-        "_whole",
-        "_why",
+        *("_call", "_compiled", "_extra", "_guard", "_hops", "_index", "_join"),
+        *("_joined_again", "_means", "_out", "_over", "_renewed", "_request", "_retries"),
+        *("_sent_with", "_urls", "_whole", "_why"),
     )
 
     def __init__(
@@ -66,7 +52,7 @@ class Pursuit:
         self._request = call.fan.units[index].request
         known = means.credentials.get(self._compiled.service.name, ())
         self._sent_with: Headers = () if isinstance(known, BffError) else known
-        self._renewed = self._joined_again = False
+        self._renewed = self._joined_again = self._over = False
         self._hops = self._retries = 0
         self._extra = Extra(self._guard, means.budget)
         self._why: Tried = ("first", 0)  # it is sent, and how often it was before
@@ -95,7 +81,7 @@ class Pursuit:
             return
         if self._join and not self._hops:
             self._out[_JOINED] = self._join(
-                self._request, self._why, self._urls, self._landed, self._extra.give_back
+                self._request, self._why, self._urls, self, self._landed
             )
             return
         try:
@@ -110,9 +96,7 @@ class Pursuit:
         if wait is not None:
             until = min(until, self._means.clock.now() + wait)
         queue = self._means.attempts.queue
-        self._out[_PLACE] = queue(
-            self._guard, self._urls, until, self._placed, self._extra.give_back
-        )
+        self._out[_PLACE] = queue(self._guard, self._urls, until, self, self._placed)
 
     def _placed(self, got: Permit | BffError) -> None:
         del self._out[_PLACE]
@@ -131,7 +115,7 @@ class Pursuit:
             after = hedge_after(hedge, None if hedge.after else self._latencies)
             if after is not None and after < self._left():
                 at = self._means.clock.now() + after
-                self._out[_HEDGE] = self._means.attempts.wake(at, self._hedge)
+                self._out[_HEDGE] = self._means.attempts.wake(at, self, self._hedge)
 
     def _attempt(self, permit: Permit, why: Tried) -> None:
         service, retry, hedge = self._compiled.service, self._compiled.retry, self._compiled.hedge
@@ -147,9 +131,7 @@ class Pursuit:
             permit.latencies = self._latencies
         request = permit.sends(request, *why)
         then = partial(self._receive, permit)
-        self._out[permit] = self._means.attempts.send(
-            request, ends, permit, then, self._extra.give_back
-        )
+        self._out[permit] = self._means.attempts.send(request, ends, permit, self, then)
 
     def _hedge(self, _due: None) -> None:
         """Send the request a second time, beside the first, where there is room for it."""
@@ -216,7 +198,7 @@ class Pursuit:
         self._urls.append(url)
         self._drop_others()
         at = self._means.clock.now() + wait
-        self._out[_WAIT] = self._means.attempts.wake(at, self._retry, self._extra.give_back)
+        self._out[_WAIT] = self._means.attempts.wake(at, self, self._retry)
         return True
 
     def _retry(self, _due: None) -> None:
@@ -241,7 +223,7 @@ class Pursuit:
         wanted = self._compiled.service
         effect = credentials_for(wanted, self._means.principal, self._sent_with)
         then = partial(self._renew, reply)
-        self._means.attempts.obtain(effect, self._call.ends, then, self._extra.give_back)
+        self._means.attempts.obtain(effect, self._call.ends, self, then)
         return True
 
     def _renew(self, reply: Reply, credentials: Headers | BffError) -> None:
@@ -282,7 +264,18 @@ class Pursuit:
 
     # -- the end ---------------------------------------------------------------------------------
 
+    def failed(self, error: Exception) -> None:
+        """What followed an attempt raised what no code expects: that is what it comes to."""
+        if self._over:
+            raise error  # it is of what follows the end
+        self._end(self._means.caught(error, self._call))
+
+    def lost(self) -> None:
+        """Nobody waits for it any more."""
+        self._extra.give_back()
+
     def _end(self, result: Any) -> None:
+        self._over = True
         self._drop_others()
         self._extra.give_back()
         self._whole.ended(self._call, self._index, result)

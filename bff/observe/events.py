@@ -117,7 +117,29 @@ class AddressChanged:
     state: str
 
 
-Event = Answered | Attempted | Audited | Refreshed | AddressChanged
+Part = Literal["call", "answer", "load", "effect", "refresh", "relay", "stream", "request"]
+
+
+@dataclass(frozen=True, slots=True)
+class Unforeseen:
+    """An exception that no code expects was caught: a fault of this program's own.
+
+    Args:
+        part: what it ended. A `call` is one of a view's; an `answer` what was made of all of them;
+            a `load` is a request whose reply is cached; an `effect` gets credentials or asks the
+            shared cache; a `refresh` is of a stale entry; a `request` is all that a client asked.
+        error: its message may hold a user's data.
+        origin: what it was for; None where that is not known.
+        id: the client's request's; empty where there is none.
+    """
+
+    part: Part
+    error: Exception
+    origin: Origin | None = None
+    id: str = ""
+
+
+Event = Answered | Attempted | Audited | Refreshed | AddressChanged | Unforeseen
 Observer = Callable[[Event], None]
 
 

@@ -83,6 +83,12 @@ REFRESHES: Final = Instrument(
     "Refreshes of sessions' tokens at their provider.",
     ("provider", "outcome"),
 )
+ERRORS: Final = Instrument(
+    "bff_internal_errors_total",
+    "counter",
+    "Exceptions that no code expects; part says what each of them ended.",
+    ("part", "error"),
+)
 BUDGET: Final = Instrument(
     "bff_budget_refused_total",
     "counter",
@@ -131,7 +137,7 @@ REFUSED: Final = Instrument(
 )
 
 INSTRUMENTS: Final = (
-    *(SERVED, SENT, CALLS, LOOKED_UP, LATE, CHANGES, SESSIONS, REFRESHES, BUDGET, EVICTED),
+    *(SERVED, SENT, CALLS, LOOKED_UP, LATE, CHANGES, SESSIONS, REFRESHES, ERRORS, BUDGET, EVICTED),
     *(INVALIDATED, ACTIVE, THREADS, PLACES, TAKEN, WAITING, ADDRESS, POOL, POOL_BUSY),
     *(POOL_WAITING, CACHE_BYTES, CACHE_BOUND, CACHE_AWAY, REFUSED),
 )

@@ -7,6 +7,7 @@ request pays for it.
 
 import os
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from http import HTTPStatus
 from pathlib import Path
 from threading import Lock, Thread
@@ -30,11 +31,13 @@ from bff.observe.events import (
     Audited,
     Event,
     Refreshed,
+    Unforeseen,
 )
 from bff.observe.instruments import (
     BUCKETS,
     CALLS,
     CHANGES,
+    ERRORS,
     LATE,
     LOOKED_UP,
     REFRESHES,
@@ -80,6 +83,7 @@ class Metrics:
             AddressChanged: self._changed,
             Audited: self._audited,
             Refreshed: self._refreshed,
+            Unforeseen: self._unforeseen,
         }
         disable_created_metrics()
 
@@ -138,6 +142,9 @@ class Metrics:
     def _refreshed(self, event: Refreshed) -> None:
         self._child(REFRESHES, (event.provider, event.outcome)).inc()
 
+    def _unforeseen(self, event: Unforeseen) -> None:
+        self._child(ERRORS, (event.part, type(event.error).__name__)).inc()
+
     def _child(self, instrument: Instrument, labels: tuple[str, ...]) -> Any:
         child = self._children.get((instrument, labels))
         return child if child is not None else self._opened(instrument, labels)
@@ -155,8 +162,9 @@ class Metrics:
         with self._lock:
             if self._looking == os.getpid():
                 return
-            self._looking = os.getpid()
-        Thread(target=self._keep_looking, name="bff-metrics", daemon=True).start()
+            with suppress(RuntimeError):  # no thread: the next event tries again
+                Thread(target=self._keep_looking, name="bff-metrics", daemon=True).start()
+                self._looking = os.getpid()
 
     def _keep_looking(self) -> None:
         while True:

@@ -93,6 +93,7 @@ def app_on(
         now=epoch,
         authenticate=browsers.authenticate,
         observers=(),
+        strict=True,
     )
     app.test_client_class = Client
     app.testing = True

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from threading import Lock
 from typing import Any
 
+from bff.cache.single_flight import SingleFlight
 from bff.errors import BffError, Unreachable
 from bff.model.exchange import Deadline
+from bff.observe.boundary import ErrorBoundary
 from bff.upstream.exchange import Completion, Effect, Sink
 from bff.upstream.workers import Workers
 
@@ -37,33 +38,30 @@ class PoolEffects:
         performers: for each type of effect the function that does it, or says that it takes
             `Longer`; it may block, within bounds of its own, and raises BffError.
         size: threads for either.
+        boundary: hears of what a performer raises unforeseen.
 
     Threads start with the first effect, so one may be made before a fork.
     """
 
-    def __init__(self, performers: Mapping[type, Performer], size: int) -> None:
-        self._performers = performers
+    def __init__(
+        self,
+        performers: Mapping[type, Performer],
+        size: int,
+        boundary: ErrorBoundary | None = None,
+    ) -> None:
+        self._performers, self._boundary = performers, boundary or ErrorBoundary()
         self._workers = Workers(size, "bff-effects")
         self._longer = Workers(size, "bff-effects-longer")
-        self._lock = Lock()
-        self._flights: dict[Hashable, list[_Waiter]] = {}
+        self._flights: SingleFlight[_Waiter] = SingleFlight(_deliver)
 
     def start(self, effect: Effect, deadline: Deadline, attempt: int, mailbox: Sink) -> _Waiter:
         """Begin `effect`, or wait with those who wait for the same."""
         del deadline  # nobody's short deadline becomes everybody's; the conductor keeps its own
         waiter = (attempt, mailbox)
-        key = effect.key
-        with self._lock:
-            others = self._flights.get(key)
-            if others is not None:
-                others.append(waiter)
-                return waiter
-            self._flights[key] = [waiter]
-        try:
-            work = partial(self._performers[type(effect)], effect)
-            self._workers.submit(partial(self._perform, work, key))
-        except RuntimeError as error:
-            self._land(key, Unreachable(f"no thread: {error}"))
+        work = partial(self._performers[type(effect)], effect)
+        job = partial(self._perform, work, effect.key)
+        submit = partial(self._workers.submit, job)
+        self._flights.start(effect.key, waiter, submit, _no_thread)
         return waiter
 
     def cancel(self, ticket: _Waiter) -> None:
@@ -77,18 +75,21 @@ class PoolEffects:
     def _perform(self, work: Callable[[], Any], key: Hashable) -> None:
         try:
             result: Any = work()
-            if isinstance(result, Longer):
-                self._longer.submit(partial(self._perform, result.work, key))
-                return
         except BffError as error:
             result = error
         except Exception as error:  # noqa: BLE001  (whatever it raises, somebody waits)
-            result = Unreachable(type(error).__name__)  # its text may hold what it happened to
-        self._land(key, result)
+            result = self._boundary.reported(error, "effect")
+        if isinstance(result, Longer):
+            job = partial(self._perform, result.work, key)
+            self._flights.launch(key, partial(self._longer.submit, job), _no_thread)
+        else:
+            self._flights.land(key, result)
 
-    def _land(self, key: Hashable, result: Any) -> None:
-        """Tell all who wait, and let nobody join any more: both at once."""
-        with self._lock:
-            waiters = self._flights.pop(key)
-        for attempt, mailbox in waiters:
-            mailbox.put(Completion(attempt, result))
+
+def _deliver(waiter: _Waiter, result: Any, _first: bool) -> None:  # noqa: FBT001 - a callback
+    attempt, mailbox = waiter
+    mailbox.put(Completion(attempt, result))
+
+
+def _no_thread(error: Exception) -> Unreachable:
+    return Unreachable(f"no thread: {error}")

@@ -8,7 +8,7 @@ from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from time import monotonic
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Final, Protocol, runtime_checkable
 
 from bff.errors import Unreachable
 from bff.model.exchange import Deadline, Headers, Request
@@ -156,6 +156,20 @@ class Credentials:
         """One person's credentials for one service."""
         person = (self.principal.identity, self.principal.session, self.principal.token)
         return "credentials", self.service, person, self.rejected
+
+
+class _Dropped:
+    """The mailbox of an effect whose result is not wanted."""
+
+    def put(self, completion: Completion) -> None:
+        """Drop it."""
+
+    def get(self, timeout: float) -> Completion | None:
+        """Nothing ever is in it."""
+        raise NotImplementedError
+
+
+DROPPED: Final = _Dropped()
 
 
 class Effects(Protocol):

@@ -129,8 +129,10 @@ class Guard:
                 return
             permit.over = True
             self._addresses[permit.address].outstanding -= 1
-            self._learn(permit, result, now)
-            self._hand_on(self._places.leave(), now)
+            try:
+                self._learn(permit, result, now)
+            finally:
+                self._hand_on(self._places.leave(), now)
         self._tell()
         attempted = permit.attempted(result, now)
         if attempted:

@@ -64,6 +64,7 @@ class Backend(httpcore.NetworkBackend):
             sock = socket.socket(family, socket.SOCK_STREAM)
             try:
                 _connect(sock, address, share=len(addresses) - tried)
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             except (OSError, httpcore.ConnectTimeout) as error:
                 sock.close()
                 failure = error
@@ -71,7 +72,6 @@ class Backend(httpcore.NetworkBackend):
                 sock.close()
                 raise
             else:
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 return Stream(sock)
         if isinstance(failure, httpcore.ConnectTimeout):
             raise failure
@@ -157,6 +157,9 @@ class Stream(httpcore.NetworkStream):
             timed_out = isinstance(error, TimeoutError)
             kind = httpcore.ConnectTimeout if timed_out else httpcore.ConnectError
             raise kind(str(error)) from None
+        except BaseException:
+            self.close()
+            raise
         finally:
             ticket.unblock()
         return Stream(secured)

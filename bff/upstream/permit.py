@@ -1,13 +1,14 @@
 """Leave to send a request, from when it is given until how the request ended is known."""
 
 from dataclasses import replace
-from typing import Protocol
+from types import TracebackType
+from typing import Any, Protocol, Self
 
-from bff.errors import BffError, Cancelled
-from bff.model.exchange import Reply, Request, Why
+from bff.errors import BffError, Cancelled, UpstreamError
+from bff.model.exchange import Deadline, Reply, Request, Why
 from bff.model.trace import new_span
 from bff.observe.events import Attempted
-from bff.upstream.exchange import Completion, Sink
+from bff.upstream.exchange import Completion, Exchange, Sink
 from bff.upstream.hedge import Latencies
 
 
@@ -67,6 +68,22 @@ class Permit:
         self._mailbox = mailbox
         return self
 
+    def start(
+        self, exchange: Exchange, request: Request, deadline: Deadline, attempt: int, mailbox: Sink
+    ) -> Any:
+        """Have a request carried, with completions that go on to `mailbox`.
+
+        Where that raises, the place is given back.
+
+        Returns:
+            The exchange's ticket.
+        """
+        try:
+            return exchange.start(request, deadline, attempt, self.towards(mailbox))
+        except BaseException:
+            self.settle(Cancelled("it was never sent"))
+            raise
+
     def shares(self) -> None:
         """Another's request brings the completion: none is sent with this one, and none counts."""
         self._request = None
@@ -78,9 +95,23 @@ class Permit:
 
     def put(self, completion: Completion) -> None:
         """The request has ended; its completion goes on."""
-        self._giver.settle(self, completion.result)
-        if self._mailbox:
-            self._mailbox.put(completion)
+        try:
+            self._giver.settle(self, completion.result)
+        finally:
+            if self._mailbox:
+                self._mailbox.put(completion)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Give the place back, unless how the request ended is known by now."""
+        self.settle(error if isinstance(error, UpstreamError) else Cancelled("given up"))
 
     def attempted(self, result: Reply | BffError, now: float) -> Attempted | None:
         """What observers hear of its end; None where nothing was ever sent with it."""

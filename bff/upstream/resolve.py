@@ -5,12 +5,13 @@ that hangs holds one thread, whoever asks for it.
 """
 
 import socket
+from functools import partial
 from queue import Empty, SimpleQueue
-from threading import Lock
 from typing import Any, Final
 
 import httpcore
 
+from bff.cache.single_flight import SingleFlight
 from bff.upstream.ticket import Ticket
 from bff.upstream.workers import Workers
 
@@ -25,8 +26,7 @@ class Resolver:
 
     def __init__(self) -> None:
         self._workers = Workers(_THREADS, "bff-resolver")
-        self._lock = Lock()
-        self._waiting: dict[_Name, list[SimpleQueue[_Found]]] = {}
+        self._flights: SingleFlight[SimpleQueue[_Found]] = SingleFlight(_deliver)
 
     def resolve(self, host: str, port: int, ticket: Ticket) -> Addresses:
         """The addresses of a name, by the deadline of `ticket`.
@@ -37,16 +37,19 @@ class Resolver:
             httpcore.ConnectError: it has none.
         """
         mine: SimpleQueue[_Found] = SimpleQueue()
+        name = (host, port)
         if _is_address(host):
-            mine.put(_look_up(host, port))  # nothing to wait for
+            mine.put(_look_up(name))  # nothing to wait for
         else:
-            self._ask((host, port), mine)
+            job = partial(self._workers.submit, partial(self._answer, name))
+            self._flights.start(name, mine, job, lambda error: error)
         try:
             found = mine.get(timeout=ticket.block_on(lambda: mine.put([])))
         except Empty:
             raise httpcore.ConnectTimeout("the name was not found in time") from None
         finally:
             ticket.unblock()
+            self._flights.leave(name, mine)
         ticket.left()
         if isinstance(found, BaseException):
             raise httpcore.ConnectError(str(found))
@@ -56,26 +59,17 @@ class Resolver:
         """End the threads that can be ended."""
         self._workers.close()
 
-    def _ask(self, name: _Name, mine: SimpleQueue[_Found]) -> None:
-        with self._lock:
-            waiting = self._waiting.get(name)
-            if waiting is not None:
-                waiting.append(mine)
-                return
-            self._waiting[name] = [mine]
-        self._workers.submit(lambda: self._answer(name))
-
     def _answer(self, name: _Name) -> None:
-        found = _look_up(*name)
-        with self._lock:
-            waiting = self._waiting.pop(name)
-        for each in waiting:
-            each.put(found)
+        self._flights.land(name, _look_up(name))
 
 
-def _look_up(host: str, port: int) -> _Found:
+def _deliver(waiter: SimpleQueue[_Found], found: _Found, _first: bool) -> None:  # noqa: FBT001 - a callback
+    waiter.put(found)
+
+
+def _look_up(name: _Name) -> _Found:
     try:
-        return list(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        return list(socket.getaddrinfo(*name, type=socket.SOCK_STREAM))
     except Exception as error:  # noqa: BLE001  (a name may be no name at all: UnicodeError)
         return error
 

@@ -1,12 +1,12 @@
 """Whether a request is sent again, and how long it waits before."""
 
 from collections.abc import Callable
-from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 from bff.errors import TimedOut, Unreachable
 from bff.model.exchange import Reply
 from bff.model.policy import Retry
+from bff.model.untrusted import http_date, whole_number
 
 IDEMPOTENT: Final = frozenset({"GET", "HEAD", "PUT", "DELETE"})  # RFC 9110, section 9.2.2
 _TOO_MANY: Final = 429
@@ -48,11 +48,8 @@ def _is_declared(policy: Retry, result: Any) -> bool:
 def _retry_after(reply: Reply) -> float | None:
     """The seconds of Retry-After (RFC 9110, section 10.2.3); a date counts from the reply's own."""
     given = (reply.header("retry-after") or "").strip()
-    if given.isascii() and given.isdigit():
-        return float(given)
-    try:
-        until = parsedate_to_datetime(given)
-        since = parsedate_to_datetime(reply.header("date") or "")
-        return max(0.0, (until - since).total_seconds())
-    except (TypeError, ValueError):
-        return None
+    seconds = whole_number(given)
+    if seconds is not None:
+        return float(seconds)
+    until, since = http_date(given), http_date(reply.header("date") or "")
+    return None if until is None or since is None else max(0.0, until - since)

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from bff.errors import TimedOut
 from bff.model.exchange import Deadline, Reply, Request
+from bff.observe.boundary import ErrorBoundary
 from bff.upstream.exchange import Completion, Exchange, Sink
 from bff.upstream.permit import Permit
 
@@ -55,10 +56,20 @@ class Sharing:
 
     Args:
         moving: by service, the header that says how long a request has: it is never the same.
+        boundary: hears of what the exchange raises unforeseen.
+
+    It is no `SingleFlight`: replies outlast their flights, the last to leave cancels the request,
+    and those who have more time than the first have it sent again.
     """
 
-    def __init__(self, exchange: Exchange, moving: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        exchange: Exchange,
+        moving: Mapping[str, str] | None = None,
+        boundary: ErrorBoundary | None = None,
+    ) -> None:
         self._exchange, self._lock = exchange, Lock()
+        self._boundary = boundary or ErrorBoundary()
         self._moving = moving or {}
         self._flights: dict[Hashable, _Flight] = {}
 
@@ -127,4 +138,7 @@ class Sharing:
             self._send(flight)
 
     def _send(self, flight: _Flight) -> None:
-        flight.ticket = self._exchange.start(flight.request, flight.deadline, 0, flight)
+        try:
+            flight.ticket = self._exchange.start(flight.request, flight.deadline, 0, flight)
+        except Exception as error:  # noqa: BLE001 - others may wait by now
+            flight.put(Completion(0, self._boundary.reported(error, "call", flight.request.origin)))

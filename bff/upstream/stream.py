@@ -85,9 +85,11 @@ class Incoming:
 
     def close(self) -> None:
         """Let the connection go: kept where the reply is whole, broken otherwise."""
-        if has_surplus(self._response):
-            self._response.extensions["network_stream"].close()
-        self._response.close()
+        try:
+            if has_surplus(self._response):
+                self._response.extensions["network_stream"].close()
+        finally:
+            self._response.close()
 
 
 def open_stream(

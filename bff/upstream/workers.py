@@ -4,6 +4,8 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from threading import Lock, Thread
 
+from bff.observe.log import logger
+
 
 class Workers:
     """At most `size` daemon threads, started as they are needed."""
@@ -16,7 +18,11 @@ class Workers:
         self._idle = 0
 
     def submit(self, job: Callable[[], None]) -> None:
-        """Have `job` run by the next free thread; it must not raise."""
+        """Have `job` run by the next free thread; what it raises is logged, and ends no thread.
+
+        Raises:
+            RuntimeError: there is no thread, and none can be started.
+        """
         with self._lock:
             if self._idle:
                 self._idle -= 1
@@ -60,6 +66,9 @@ class Workers:
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
-            job()
+            try:
+                job()
+            except Exception as error:  # noqa: BLE001 - a thread less would never be replaced
+                logger.error("unforeseen %s", type(error).__name__, exc_info=error)
             with self._lock:
                 self._idle += 1

@@ -19,6 +19,7 @@ from werkzeug.exceptions import HTTPException
 from bff.engine.plan import Plan
 from bff.model.service import Service
 from bff.model.view import Frontend
+from bff.observe.boundary import ErrorBoundary
 from bff.upstream.exchange import Clock, Exchange
 from bff.upstream.sharing import Sharing
 from bff.upstream.workers import Workers
@@ -60,6 +61,7 @@ def batch_routes(
     clock: Clock,
     services: Mapping[str, Service],
     threads: int,
+    boundary: ErrorBoundary,
 ) -> None:
     """A batch for each frontend that says so."""
     workers = Workers(threads, "bff-batch")
@@ -71,7 +73,7 @@ def batch_routes(
             if name in each and each[name].view.method == "GET" and not each[name].view.stream
         }
         if frontend.batch:
-            handler = _Batch(app, frontend, own, exchange, clock, workers, moving)
+            handler = _Batch(app, frontend, own, exchange, clock, workers, moving, boundary)
             app.add_url_rule(f"/{name}{PATH}", f"{name}._batch", handler, methods=["POST"])
 
 
@@ -92,10 +94,11 @@ class _Batch:
         clock: Clock,
         workers: Workers,
         moving: Mapping[str, str],
+        boundary: ErrorBoundary,
     ) -> None:
         self._app, self._frontend, self._views = app, frontend.name, views
         self._exchange, self._clock, self._workers = exchange, clock, workers
-        self._moving = moving
+        self._moving, self._boundary = moving, boundary
         self._body = BodyReader(_schema(frontend.batch), _MAX_BODY)
 
     def __call__(self) -> Response:
@@ -104,7 +107,7 @@ class _Batch:
             wanted: Mapping[str, str] = self._body.read(request)["requests"]
         except BadBody as bad:
             return problem(bad.status, bad.detail, errors=bad.errors)
-        sharing = Sharing(self._exchange, self._moving)
+        sharing = Sharing(self._exchange, self._moving, self._boundary)
         shared = {BEGUN: begun, TRACE: g.told.trace, EXCHANGE: sharing}
         environs = {name: self._environ(path) | shared for name, path in wanted.items()}
         times = {name: self._time(environ) for name, environ in environs.items()}

@@ -78,6 +78,8 @@ class BodyReader:
             ]
         except RecursionError:
             raise BadBody(400, "the body is nested too deeply", []) from None
+        except (ArithmeticError, ValueError):  # a format's own parser gave up: `a{99999999999}`
+            raise BadBody(400, "the body has a value that cannot be checked", []) from None
         if errors:
             raise BadBody(400, "the body is not as declared", errors)
         return value

@@ -8,6 +8,7 @@ from flask import Response
 
 from bff.cache.key import EVERYTHING, key_of, kind_of, tag_of
 from bff.cache.levels import Cache
+from bff.model.untrusted import whole_number
 
 PREFIX: Final = "/cache"
 _MOST: Final = 64 * 1024  # bytes of a request
@@ -45,11 +46,11 @@ class CacheAdmin:
         # a page of somebody's browser could send a form here, but JSON only if it was asked first
         if environ.get("CONTENT_TYPE", "").split(";")[0].strip() != "application/json":
             return _told(415, {"error": "the body must be application/json"})
-        length = environ.get("CONTENT_LENGTH", "")
-        if not length.isdigit() or int(length) > _MOST:
+        length = whole_number(environ.get("CONTENT_LENGTH", ""))
+        if length is None or length > _MOST:
             return _told(413, {"error": f"a body of at most {_MOST} bytes is needed"})
         try:
-            tags = _tags(orjson.loads(environ["wsgi.input"].read(int(length))))
+            tags = _tags(orjson.loads(environ["wsgi.input"].read(length)))
         except ValueError as error:
             return _told(400, {"error": str(error)})
         told = cache.invalidate(tags)

@@ -1,11 +1,12 @@
 """What brings a request to its service on this thread: a place there, credentials, the sending."""
 
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Final
 
 from bff.engine.means import credentials_for
-from bff.errors import BffError, Cancelled, LimitReached, TimedOut, UpstreamError
+from bff.errors import BffError, LimitReached, TimedOut
 from bff.model.exchange import Deadline, Headers, Request, Tried
 from bff.model.principal import Principal
 from bff.model.service import OF_THE_CALLER, Service
@@ -46,18 +47,19 @@ class Courier:
         self._service, self._engine, self._carrier = service, engine, carrier
         self._timeout = timeout
 
-    def fetch(self, errand: Errand) -> tuple[Permit, Streamed]:
-        """The reply, as soon as its head is there, and the place that it has, to be settled.
+    def fetch(self, errand: Errand, held: ExitStack) -> tuple[Permit, Streamed]:
+        """The reply, as soon as its head is there, and the place that it has.
+
+        Args:
+            held: gives both back.
 
         Raises:
             BffError: there is none.
         """
-        permit = self._permitted()
-        try:
-            return permit, self._opened(errand, permit)
-        except BaseException as error:
-            permit.settle(error if isinstance(error, UpstreamError) else Cancelled("given up"))
-            raise
+        permit = held.enter_context(self._permitted())
+        incoming = self._opened(errand, permit)
+        held.callback(incoming.close)
+        return permit, incoming
 
     def _opened(self, errand: Errand, permit: Permit) -> Streamed:
         """Send it; a read that is answered 401 once more, with fresh credentials."""
@@ -113,9 +115,13 @@ class Courier:
         mailbox = self._engine.clock.mailbox()
         waiting = self._guard.start((), 0, mailbox)
         wait = self._service.wait
-        completion = mailbox.get(self._timeout if wait is None else wait)
+        completion = None
+        try:
+            completion = mailbox.get(self._timeout if wait is None else wait)
+        finally:
+            if completion is None:
+                self._guard.cancel(waiting)
         if completion is None:
-            self._guard.cancel(waiting)
             raise LimitReached("all places were taken for too long")
         if isinstance(completion.result, BffError):
             raise completion.result

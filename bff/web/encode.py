@@ -6,6 +6,10 @@ from typing import Any
 import orjson
 
 
+class Unwritable(Exception):
+    """A value that JSON cannot hold."""
+
+
 def encode(value: Any) -> bytes:
     """A value as JSON (RFC 8259).
 
@@ -14,7 +18,8 @@ def encode(value: Any) -> bytes:
     bytes, and one ETag, in whichever order services write theirs.
 
     Raises:
-        ValueError: it is nested too deeply, or holds a number that is not finite.
+        Unwritable: it is nested too deeply, or holds a number that is not finite.
+        TypeError: it holds what is no JSON value at all.
     """
     try:
         return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
@@ -22,5 +27,5 @@ def encode(value: Any) -> bytes:
         pass
     try:
         return json.dumps(value, allow_nan=False, separators=(",", ":"), sort_keys=True).encode()
-    except RecursionError:
-        raise ValueError("it is nested too deeply") from None
+    except (RecursionError, ValueError) as error:
+        raise Unwritable(str(error)) from None

@@ -1,12 +1,13 @@
 """What views and relays run on: made once for a process, by the app."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bff.auth.once import Once
 from bff.auth.seal import Seal
 from bff.engine.keeper import Keeper
 from bff.model.service import Service
+from bff.observe.boundary import ErrorBoundary
 from bff.observe.events import Observer
 from bff.upstream.exchange import Clock, Effects, Exchange
 from bff.upstream.guard import Guards
@@ -27,6 +28,7 @@ class Engine:
         keeper: keeps what is declared to be kept; None where nothing is.
         once: keeps what was answered to keys; None where no keys are honoured.
         seal: seals the cursors that go out.
+        boundary: hears of what is raised unforeseen.
     """
 
     exchange: Exchange
@@ -41,3 +43,4 @@ class Engine:
     keeper: Keeper | None = None
     once: Once | None = None
     seal: Seal | None = None
+    boundary: ErrorBoundary = field(default_factory=ErrorBoundary)

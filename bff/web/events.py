@@ -6,10 +6,11 @@ the session is over.
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from queue import Empty, Full, Queue
 from threading import Event, Lock, Thread
 from time import monotonic
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from bff.errors import BffError, StoreAway
 from bff.model.exchange import Reply
@@ -80,18 +81,33 @@ class EventStreams:
         max_age: float,
         principal: Principal,
         environ: Mapping[str, Any],
+        held: ExitStack,
     ) -> Iterator[bytes]:
         """What goes to the client, until either side ends it or it has to end.
 
         Args:
             keep_alive: seconds after which a silent stream says that it is there.
             max_age: seconds after which it ends.
+            held: ends the thread that reads.
+
+        Raises:
+            TooManyStreams: no thread can be started.
         """
         incoming.wait(max_age)
+        pump = held.enter_context(_Pump(incoming))
+        return self._pieces(pump, keep_alive, max_age, principal, environ)
+
+    def _pieces(
+        self,
+        pump: "_Pump",
+        keep_alive: float,
+        max_age: float,
+        principal: Principal,
+        environ: Mapping[str, Any],
+    ) -> Iterator[bytes]:
         gone = gone_of(environ)
         ends = monotonic() + max_age
         check = monotonic() + _CHECK
-        pump = _Pump(incoming)
         spoken, whole = monotonic(), True
         try:
             yield _COMMENT  # servers send the head with the first piece: it is there at once
@@ -131,7 +147,16 @@ class _Pump:
         self._pieces: Queue[bytes] = Queue(_HELD)
         self._stopped = Event()
         self._thread = Thread(target=self._read, name="bff-events", daemon=True)
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError:  # the system has no more
+            raise TooManyStreams from None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_raised: object) -> None:
+        self.stop()
 
     def next(self, timeout: float) -> bytes | None:
         """The next piece; empty at the end, None where none came in time."""

@@ -6,6 +6,7 @@ from typing import Final
 
 from werkzeug.datastructures import Headers as IncomingHeaders
 from werkzeug.http import http_date
+from werkzeug.urls import iri_to_uri
 
 from bff.model.exchange import Headers, Outcome
 from bff.model.view import View
@@ -14,6 +15,7 @@ from bff.web.authenticate import Rule
 # RFC 9651: keys and tokens of ours are plain, so that serialising (section 4.1) is joining.
 _OURS: Final = re.compile(r"\s*(__host-|__secure-)?(http-)?(dev-)?bff", re.IGNORECASE)
 _SEPARATOR: Final = ", "
+_ADDRESSES: Final = frozenset({"location", "content-location"})
 _TOTAL: Final = "view-total"  # with a hyphen, which no call has in its name
 
 
@@ -40,15 +42,30 @@ def forwardable(headers: IncomingHeaders, names: Collection[str]) -> dict[str, s
     return found
 
 
+def is_sendable(name: str, value: str) -> bool:
+    """Whether a service's header can go on: in one line, and a URL where it has to be one.
+
+    Werkzeug encodes these two when the head is sent, and raises for what is none.
+    """
+    if not value.isprintable():
+        return False
+    if name in _ADDRESSES:
+        try:
+            iri_to_uri(value)
+        except ValueError:
+            return False
+    return True
+
+
 def respondable(headers: Headers) -> Headers:
     """The reply headers that go on to the client.
 
-    None with a line break in it does, and no cookie that goes by a name of ours.
+    None that is malformed does, and no cookie that goes by a name of ours.
     """
     return tuple(
         (name, value)
         for name, value in headers
-        if value.isprintable() and not (name == "set-cookie" and _OURS.match(value))
+        if is_sendable(name, value) and not (name == "set-cookie" and _OURS.match(value))
     )
 
 

@@ -94,7 +94,7 @@ class Pages:
         """The page of an answer; how long it is kept is for the caller to say.
 
         Raises:
-            ValueError: the answer cannot be written as JSON.
+            Unwritable: the answer cannot be written as JSON.
         """
         empty = answer.status in _NO_CONTENT
         body = b"" if empty else encode(answer.value)

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from http.client import responses
+from traceback import format_tb
 from typing import Any, Final
 
 import orjson
 from flask import Flask, Response, g
 from werkzeug.exceptions import HTTPException
 
-from bff.observe.log import logger
+from bff.observe.boundary import ErrorBoundary
 
 MEDIA_TYPE: Final = "application/problem+json"
 
@@ -33,8 +34,11 @@ def problem(status: int, detail: str = "", *, title: str = "", **members: Any) -
     return response
 
 
-def handle_errors(app: Flask) -> None:
-    """Answer whatever is raised while a request is handled with a problem."""
+def handle_errors(app: Flask, boundary: ErrorBoundary) -> None:
+    """Answer whatever is raised while a request is handled with a problem.
+
+    A test that asks the app in its own process gets what was raised, and a developer its trace.
+    """
 
     def werkzeugs(error: HTTPException) -> Response:
         response = problem(error.code or 500)
@@ -44,11 +48,15 @@ def handle_errors(app: Flask) -> None:
         return response
 
     def unforeseen(error: Exception) -> Response:
-        # the traceback names lines of code; the message may hold somebody's data
-        logger.error(
-            "unforeseen %s", type(error).__name__, extra={"id": g.request_id}, exc_info=error
-        )
-        return problem(500)
+        boundary.reported(error, "request", id_=g.request_id)
+        if app.testing:
+            raise error
+        return problem(500, **(_shown(error) if boundary.raises else {}))
 
     app.register_error_handler(HTTPException, werkzeugs)
     app.register_error_handler(Exception, unforeseen)
+
+
+def _shown(error: Exception) -> Mapping[str, Any]:
+    """What a developer wants to see."""
+    return {"error": f"{type(error).__name__}: {error}", "trace": format_tb(error.__traceback__)}

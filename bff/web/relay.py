@@ -1,6 +1,7 @@
 """Relays as routes: one path tree passed through to one service, bodies and all."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from functools import partial
 from typing import Final
 
@@ -24,6 +25,7 @@ from bff.web.courier import Courier, Errand
 from bff.web.engine import Engine
 from bff.web.events import AT_ONCE, EventStreams, TooManyStreams, is_events
 from bff.web.headers import varies
+from bff.web.held import HeldResponse
 from bff.web.problem import problem
 from bff.web.refusal import RETRY_AFTER
 from bff.web.relay_headers import sent_down, sent_up
@@ -96,7 +98,7 @@ class _Handler:
         try:
             principal = self._door.principal()
             self._door.admit(principal)
-            response = self._passed_on(self._errand(principal))
+            return self._passed_on(self._errand(principal))
         except BadTarget as bad:
             response = problem(400, str(bad))
         except Refused as bad_body:
@@ -109,6 +111,12 @@ class _Handler:
             response = self._stood_in_for(error)
         except BffError as error:
             return self._door.refused(error, principal)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is reported
+            boundary, place = self._engine.boundary, self._origin()
+            response = self._stood_in_for(boundary.caught(error, "relay", place))
+        return self._varied(response)
+
+    def _varied(self, response: Response) -> Response:
         response.vary.update(varies(self._rule))
         return response
 
@@ -129,8 +137,7 @@ class _Handler:
             raise Refused(413, f"the body has more than {relay.max_body} bytes")
         told = length if length or method not in _READS else None
 
-        names = (self._frontend.name, relay.name, relay.name)
-        origin = Origin(g.request_id, "", *names, relay.place, g.told.trace)
+        origin = self._origin()
 
         def make(credentials: Headers) -> Request:
             headers = sent_up(request, relay, credentials, told)
@@ -139,55 +146,47 @@ class _Handler:
         body = None if length == 0 else partial(pieces, request, length, relay.max_body)
         return Errand(principal, make, body)
 
+    def _origin(self) -> Origin:
+        names = (self._frontend.name, self._relay.name, self._relay.name)
+        return Origin(g.request_id, "", *names, self._relay.place, g.told.trace)
+
     def _passed_on(self, errand: Errand) -> Response:
         """The answer, as soon as its head is there; its body follows.
 
         Raises:
             BffError: there is none.
         """
-        events = self._relay.stream == "events"
-        release = self._streams.take() if events else _nothing
-        try:
-            permit, incoming = self._courier.fetch(errand)
-        except BaseException:
-            release()
-            raise
-        return self._response(errand.principal, permit, incoming, release)
+        with ExitStack() as held:
+            if self._relay.stream == "events":
+                held.callback(self._streams.take())
+            permit, incoming = self._courier.fetch(errand, held)
+            head = Reply(incoming.status, incoming.headers, b"")
+            held.callback(permit.settle, head)
+            fallback = self._relay.fallback
+            if fallback and request.method in _READS and head.status >= _FIRST_SERVER_ERROR:
+                return self._varied(self._stood_in_for(UpstreamError()))
+            response = self._begun(errand.principal, permit, incoming, held)
+            self._varied(response)
+            return response.owns(held)
 
-    def _response(
-        self, principal: Principal, permit: Permit, incoming: Streamed, release: Callable[[], None]
-    ) -> Response:
-        head = Reply(incoming.status, incoming.headers, b"")
-        fallback = self._relay.fallback
-        if fallback and request.method in _READS and head.status >= _FIRST_SERVER_ERROR:
-            incoming.close()
-            permit.settle(head)
-            release()
-            return self._stood_in_for(UpstreamError())
-        is_stream = self._relay.stream == "events" and is_events(head)
+    def _begun(
+        self, principal: Principal, permit: Permit, incoming: Streamed, held: ExitStack
+    ) -> HeldResponse:
+        """The response to a reply whose body is still to come."""
+        relay, head = self._relay, Reply(incoming.status, incoming.headers, b"")
+        is_stream = relay.stream == "events" and is_events(head)
         if is_stream:
             permit.settle(head)  # it holds a thread for long, and no place of the service
-            relay = self._relay
-            body = self._streams.body(
-                incoming, relay.keep_alive, relay.max_age, principal, request.environ
-            )
+            times = (relay.keep_alive, relay.max_age)
+            body = self._streams.body(incoming, *times, principal, request.environ, held)
         else:
             body = _settling(incoming, permit, head)
-        response = Response(body, head.status)
+        response = HeldResponse(body, head.status)
         del response.headers["Content-Type"]
         shared = self._rule.access == "public"
-        response.headers.extend(
-            sent_down(head, self._relay, self._here, self._there, shared=shared)
-        )
+        response.headers.extend(sent_down(head, relay, self._here, self._there, shared=shared))
         if is_stream:
             response.headers.update(AT_ONCE)
-
-        def close() -> None:
-            incoming.close()
-            permit.settle(head)
-            release()
-
-        response.call_on_close(close)
         return response
 
     def _stood_in_for(self, error: BffError) -> Response:
@@ -217,7 +216,3 @@ def _settling(incoming: Streamed, permit: Permit, head: Reply) -> Iterator[bytes
 def _start(path: str) -> str:
     """The literal part of a path before its tree, with the slash."""
     return path.partition("{")[0] if "{" in path else path
-
-
-def _nothing() -> None:
-    """What is released where nothing was taken."""

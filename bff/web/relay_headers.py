@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Sequence
 from typing import Final
-from urllib.parse import urlsplit
 
 from flask import Request
 
@@ -10,7 +9,8 @@ from bff.auth.cookies import is_own_cookie, read_cookies
 from bff.engine.reading import connection_names
 from bff.model.exchange import Headers, Reply
 from bff.model.relay import Relay
-from bff.web.headers import forwardable
+from bff.model.untrusted import split_url
+from bff.web.headers import forwardable, is_sendable
 
 LAST_EVENT_ID: Final = "last-event-id"  # HTML, section 9.2.4
 # RFC 9110: content, conditions and ranges are between the client and the service alone.
@@ -86,7 +86,7 @@ def sent_down(
     found = [
         (name, value)
         for name, value in reply.headers
-        if name in allowed and name != "set-cookie" and value.isprintable()
+        if name in allowed and name != "set-cookie" and is_sendable(name, value)
     ]
     if "set-cookie" in allowed:
         found += [
@@ -118,7 +118,9 @@ def _kept(said: Sequence[str], *, shared: bool) -> str:
 
 def _moved(location: str, here: str, there: str) -> str:
     """Where a redirect leads, as clients know it; empty where that is no place of the relay's."""
-    parts = urlsplit(location)
+    parts = split_url(location)
+    if parts is None:
+        return ""
     inside = location.startswith("/") and not parts.netloc and "\\" not in location
     tail = parts.path.removeprefix(there) if inside and parts.path.startswith(there) else None
     whole = there.endswith("/") or not tail

@@ -7,17 +7,18 @@ from typing import Final
 
 from bff.cache.decide import jittered, judge, stands_in
 from bff.cache.entry import Entry
-from bff.cache.flight import Flights
 from bff.cache.key import Wanted, wanted
 from bff.cache.levels import Look, Near, Write
+from bff.cache.single_flight import SingleFlight
 from bff.engine.answer import Answer, Asked, Failure
 from bff.engine.keeper import Keeper
 from bff.engine.kept import Kept
-from bff.engine.loads import NOBODY_WAITS
 from bff.engine.plan import Plan
 from bff.errors import Unfillable
 from bff.model.exchange import Deadline, Freshness
-from bff.upstream.exchange import Completion, Mailbox
+from bff.observe.boundary import ErrorBoundary
+from bff.upstream.exchange import DROPPED, Completion, Mailbox
+from bff.web.encode import Unwritable
 from bff.web.page import Pages
 
 _LOOK: Final = 0.1  # seconds that the shared level may take before the view is conducted instead
@@ -27,6 +28,7 @@ _TOO_MANY_REQUESTS: Final = 429
 UNWRITABLE: Final = Failure(
     502, detail="the answer is no JSON: it is nested too deeply, or not finite"
 )
+INTERNAL: Final = Failure(500)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +53,25 @@ class Served:
 Conduct = Callable[[Asked, float], Answer]
 
 
-def conducted(pages: Pages, conduct: Conduct, asked: Asked, begun: float, now: float) -> Served:
-    """Conduct, and make the page."""
+def conducted(
+    pages: Pages,
+    conduct: Conduct,
+    asked: Asked,
+    begun: float,
+    now: float,
+    boundary: ErrorBoundary,
+) -> Served:
+    """Conduct, and make the page; calls that were made are known even where that raises."""
     answer = conduct(asked, begun)
     if answer.failure:
         return Served(None, answer, answer.failure)
     try:
         return Served(pages.page(answer, asked.scope["locale"], now), answer)
-    except ValueError:
+    except Unwritable:
         return Served(None, answer, UNWRITABLE)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is reported
+        boundary.caught(error, "answer", id_=asked.id)
+        return Served(None, answer, INTERNAL)
 
 
 class KeptPages:
@@ -67,14 +79,23 @@ class KeptPages:
 
     Args:
         print_: tells this declaration of the view from any other.
+        boundary: hears of what is raised unforeseen.
     """
 
     def __init__(
-        self, plan: Plan, kept: Kept, keeper: Keeper, pages: Pages, conduct: Conduct, print_: str
+        self,
+        plan: Plan,
+        kept: Kept,
+        keeper: Keeper,
+        pages: Pages,
+        conduct: Conduct,
+        print_: str,
+        boundary: ErrorBoundary,
     ) -> None:
         self._plan, self._kept, self._keeper = plan, kept, keeper
         self._pages, self._conduct, self._print = pages, conduct, print_
-        self._flights: Flights[Mailbox] = Flights()
+        self._boundary = boundary
+        self._flights: SingleFlight[Mailbox] = SingleFlight(_deliver)
         self._timeout = plan.view.timeout
 
     def serve(self, asked: Asked, begun: float) -> Served:
@@ -87,7 +108,7 @@ class KeptPages:
         try:
             want = self._wanted(asked)
         except Unfillable:  # what could not be invalidated by its tags is not kept
-            return conducted(self._pages, self._conduct, asked, begun, cache.now())
+            return self._conducted(asked, begun)
         near = cache.near(want)
         verdict = self._verdict(near.entry)
         if near.ask and verdict not in {"fresh", "stale"}:
@@ -100,6 +121,10 @@ class KeptPages:
         if verdict == "stale":
             self._keeper.background.run(want.digest, partial(self._refresh, want, asked))
         return Served(near.entry, address=near.address, told=self._told(near.entry, hit=True))
+
+    def _conducted(self, asked: Asked, begun: float) -> Served:
+        now = self._keeper.cache.now()
+        return conducted(self._pages, self._conduct, asked, begun, now, self._boundary)
 
     def _wanted(self, asked: Asked) -> Wanted:
         kept, scope = self._kept, asked.scope
@@ -140,7 +165,7 @@ class KeptPages:
             if served is not None and (again or not _failed(served)):
                 told = replace(served.told, collapsed=True) if served.told else None
                 return replace(served, told=told)
-        return conducted(self._pages, self._conduct, asked, begun, cache.now())
+        return self._conducted(asked, begun)
 
     def _lead(self, key: Hashable, address: str | None, asked: Asked, begun: float) -> Served:
         """Make the page, keep it, then let those who wait have it."""
@@ -148,13 +173,12 @@ class KeptPages:
         try:
             served = self._kept_meanwhile(address) or self._made(address, asked, begun)
         finally:  # whatever making it may raise, others wait
-            for mailbox in self._flights.land(key):
-                mailbox.put(Completion(0, served))
+            self._flights.land(key, served)
         return served
 
     def _made(self, address: str | None, asked: Asked, begun: float) -> Served:
         cache, kept, rule = self._keeper.cache, self._kept, self._kept.rule
-        served = conducted(self._pages, self._conduct, asked, begun, cache.now())
+        served = self._conducted(asked, begun)
         page, answer = served.page, served.answer
         shared = kept.shared != "person"
         if page is None or answer is None:
@@ -166,7 +190,7 @@ class KeptPages:
         cache.keep(address, page)
         if cache.shared:
             deadline = Deadline(self._keeper.clock.now() + _SLACK)
-            self._keeper.effects.start(Write(address, page), deadline, 0, NOBODY_WAITS)
+            self._keeper.effects.start(Write(address, page), deadline, 0, DROPPED)
         return Served(page, answer, address=address, told=self._told(page, hit=False))
 
     def _kept_meanwhile(self, address: str | None) -> Served | None:
@@ -196,7 +220,7 @@ class KeptPages:
         if near.address is None or self._verdict(near.entry) == "fresh":
             return
         now = clock.now()
-        if self._flights.join(near.address, NOBODY_WAITS, now, now + self._timeout + _SLACK):
+        if self._flights.join(near.address, DROPPED, now, now + self._timeout + _SLACK):
             self._lead(near.address, near.address, asked, now)
 
     def _verdict(self, page: Entry | None) -> str:
@@ -205,6 +229,10 @@ class KeptPages:
     def _told(self, page: Entry, *, hit: bool) -> Freshness:
         age = max(0.0, self._keeper.cache.now() - page.stored)
         return Freshness(hit, page.fresh - age, age)
+
+
+def _deliver(waiter: Mailbox, served: Served | None, _first: bool) -> None:  # noqa: FBT001 - a callback
+    waiter.put(Completion(0, served))
 
 
 def _failed(served: Served) -> bool:

@@ -1,6 +1,7 @@
 """Views that are streams of events: one call, whose events are passed on as they come."""
 
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from typing import Any, Final
 
 from flask import Flask, Response, g, request
@@ -12,16 +13,17 @@ from bff.engine.reading import connection_names
 from bff.engine.template import header_value
 from bff.errors import BadReply, BadStatus, BffError, Unfillable, UpstreamError
 from bff.model.exchange import Headers, Origin, Reply, Request
-from bff.model.principal import NOBODY, Principal
+from bff.model.principal import NOBODY
 from bff.model.view import Frontend
-from bff.upstream.exchange import Carrier, Streamed
+from bff.upstream.exchange import Carrier
 from bff.web.admission import Admission
 from bff.web.authenticate import Rule
 from bff.web.courier import Courier, Errand
 from bff.web.engine import Engine
 from bff.web.events import AT_ONCE, EventStreams, TooManyStreams, is_events
 from bff.web.failed import failed
-from bff.web.headers import forwardable, lifecycle_headers, varies
+from bff.web.headers import forwardable, is_sendable, lifecycle_headers, varies
+from bff.web.held import HeldResponse
 from bff.web.parameters import BadRequest, bad_parameters
 from bff.web.problem import problem
 from bff.web.refusal import RETRY_AFTER
@@ -90,7 +92,9 @@ class _Handler:
             self._door.admit(principal)
             scope = self._scopes.of(variables, principal)
             errand = Errand(principal, self._maker(scope))
-            response = self._opened(errand) if request.method == "GET" else self._head()
+            if request.method == "GET":
+                return self._opened(errand)
+            response = self._head()
         except BadRequest as bad:
             response = bad_parameters(bad)
         except TooManyStreams:
@@ -100,6 +104,12 @@ class _Handler:
             response = failed(failure_of(self._call, error, error.reason), self._rule)
         except BffError as error:
             return self._door.refused(error, principal)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is reported
+            found = self._engine.boundary.caught(error, "stream", self._origin())
+            response = failed(failure_of(self._call, found, found.reason), self._rule)
+        return self._finished(response)
+
+    def _finished(self, response: Response) -> Response:
         response.vary.update(varies(self._rule))
         response.headers.extend(self._lifecycle)
         for cookie in g.get("cookies", ()):
@@ -111,8 +121,7 @@ class _Handler:
         last = forwardable(request.headers, [LAST_EVENT_ID])
         passed = {**scope["headers"], **last}
         forwarded = tuple((name, header_value(value, name)) for name, value in passed.items())
-        names = (self._frontend.name, self._plan.view.name, self._call.name)
-        origin = Origin(g.request_id, "", *names, self._call.call.place, g.told.trace)
+        origin = self._origin()
         (unit,) = fan_out(self._call, scope, (*_ASKED, *forwarded)).units
 
         def make(credentials: Headers) -> Request:
@@ -122,6 +131,10 @@ class _Handler:
 
         return make
 
+    def _origin(self) -> Origin:
+        names = (self._frontend.name, self._plan.view.name, self._call.name)
+        return Origin(g.request_id, "", *names, self._call.call.place, g.told.trace)
+
     def _opened(self, errand: Errand) -> Response:
         """The stream, once its head is there.
 
@@ -129,43 +142,27 @@ class _Handler:
             TooManyStreams: no more may be open.
             BffError: there is none.
         """
-        release = self._streams.take()
-        try:
-            permit, incoming = self._courier.fetch(errand)
-        except BaseException:
-            release()
-            raise
-        head = Reply(incoming.status, incoming.headers, b"")
-        permit.settle(head)  # it holds a thread for long, and no place of the service
-        wrong = _wrong(head)
-        if wrong or head.status == _NO_CONTENT:
-            incoming.close()
-            release()
+        with ExitStack() as held:
+            held.callback(self._streams.take())
+            permit, incoming = self._courier.fetch(errand, held)
+            head = Reply(incoming.status, incoming.headers, b"")
+            permit.settle(head)  # it holds a thread for long, and no place of the service
+            wrong = _wrong(head)
             if wrong:
                 raise wrong
-            return self._response(head, Response(status=_NO_CONTENT))
-        return self._response(head, self._streaming(errand.principal, incoming, release))
-
-    def _streaming(
-        self, principal: Principal, incoming: Streamed, release: Callable[[], None]
-    ) -> Response:
-        view = self._plan.view
-        body = self._streams.body(
-            incoming, view.keep_alive, view.max_age, principal, request.environ
-        )
-        response = Response(body, content_type=_EVENTS)
-
-        def close() -> None:
-            incoming.close()
-            release()
-
-        response.call_on_close(close)
-        return response
+            if head.status == _NO_CONTENT:
+                return self._finished(self._response(head, Response(status=_NO_CONTENT)))
+            view, environ = self._plan.view, request.environ
+            times = (view.keep_alive, view.max_age)
+            body = self._streams.body(incoming, *times, errand.principal, environ, held)
+            response = HeldResponse(body, content_type=_EVENTS)
+            self._finished(self._response(head, response))
+            return response.owns(held)
 
     def _response(self, head: Reply, response: Response) -> Response:
         allowed = self._call.respond - connection_names(head)
         for name, value in head.headers:
-            if name in allowed and value.isprintable():
+            if name in allowed and is_sendable(name, value):
                 response.headers.add(name, value)
         response.headers.update(AT_ONCE)
         return response

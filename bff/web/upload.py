@@ -6,8 +6,10 @@ from typing import Any, Final
 from flask import Request
 
 from bff.errors import Refused
+from bff.model.untrusted import whole_number
 
 _PIECE: Final = 64 * 1024
+_MOST: Final = 2**62  # bytes; more than any relay lets through
 
 
 def body_length(environ: dict[str, Any]) -> int | None:
@@ -27,9 +29,10 @@ def body_length(environ: dict[str, Any]) -> int | None:
         return None
     if not length:
         return 0
-    if not (length.isascii() and length.isdigit()):
+    found = whole_number(length, _MOST)
+    if found is None:
         raise Refused(400, "Content-Length is not one number")
-    return int(length)
+    return found
 
 
 def pieces(request: Request, length: int | None, most: int) -> Iterator[bytes]:

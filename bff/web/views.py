@@ -91,7 +91,8 @@ class _Handler:
     ) -> None:
         self._plan, self._frontend, self._engine = plan, frontend, engine
         self._machinery = Machinery(
-            engine.exchange, engine.effects, engine.clock, engine.guards, engine.keeper
+            *(engine.exchange, engine.effects, engine.clock, engine.guards, engine.keeper),
+            engine.boundary,
         )
         view, together = plan.view, (plan, *fragments.values())
         self._rule = Rule(
@@ -114,7 +115,10 @@ class _Handler:
         self._now = keeper.cache.now if keeper else time
         self._pages = Pages(plan, frontend, self._rule.access, self._vary, keeper)
         self._kept = (
-            KeptPages(plan, kept, keeper, self._pages, self._conduct, fingerprint(plan))
+            KeptPages(
+                *(plan, kept, keeper, self._pages, self._conduct, fingerprint(plan)),
+                engine.boundary,
+            )
             if keeper and kept
             else None
         )
@@ -140,14 +144,13 @@ class _Handler:
             return self._bad(bad_body.status, bad_body.detail, errors=bad_body.errors)
         if isinstance(turn, KeptAnswer):
             return replayed(turn)
-        gone = None if self._kept else gone_of(request.environ)
-        key = turn.name if turn else ""
-        id_, target = known.request_id, request.full_path.rstrip("?")
-        trace = told.trace
-        asked = Asked(scope, scope["headers"], principal, gone, key, id_, target, trace, cursors)
         response = None
         try:
-            response = self._answered(asked, begun)
+            gone = None if self._kept else gone_of(request.environ)
+            key = turn.name if turn else ""
+            id_, target = known.request_id, request.full_path.rstrip("?")
+            about = (scope["headers"], principal, gone, key, id_, target, told.trace)
+            response = self._answered(Asked(scope, *about, cursors), begun)
         finally:
             if self._keys and turn:
                 self._keys.end(turn, response)
@@ -159,7 +162,8 @@ class _Handler:
         if self._kept:
             served = self._kept.serve(asked, begun)
         else:
-            served = conducted(self._pages, self._conduct, asked, begun, self._now())
+            now, boundary = self._now(), self._engine.boundary
+            served = conducted(self._pages, self._conduct, asked, begun, now, boundary)
         response = self._response(served, scope["locale"])
         took = clock.now() - begun
         told: Told = app_ctx.g.told

@@ -92,7 +92,7 @@ def test_scripts_that_redis_has_forgotten_are_told_again(redis, redis_server, cl
 
 
 class LosesReplies:
-    """Stands before a Redis, and loses the first reply to each script that it is asked for."""
+    """Stands before a Redis, and loses the first reply to each script and each DEL."""
 
     def __init__(self, port):
         self._to = port
@@ -112,7 +112,8 @@ class LosesReplies:
             while asked := ours.recv(65536):
                 redis.sendall(asked)
                 reply = redis.recv(65536)
-                if b"EVALSHA" in asked and asked not in self.lost and b"NOSCRIPT" not in reply:
+                writes = b"EVALSHA" in asked or b"\r\nDEL\r\n" in asked
+                if writes and asked not in self.lost and b"NOSCRIPT" not in reply:
                     self.lost.append(asked)
                     return
                 ours.sendall(reply)
@@ -141,6 +142,36 @@ def test_a_write_whose_reply_was_lost_is_no_write_that_was_refused(
     assert len(loses_replies.lost) == 2
     assert first
     assert redis.get("key").version == second
+
+
+def test_a_removal_whose_reply_was_lost_has_removed(redis, opened, clock, loses_replies):
+    """Who is told that nothing was removed revokes no tokens at the provider."""
+    assert redis.delete("other", redis.put("other", b"", clock() + LATER))  # it knows the script
+    version = redis.put("key", b"1", clock() + LATER)
+    redis.put("plain", b"1", clock() + LATER)
+    store = opened(loses_replies.url, clock)
+    assert store.delete("key", version)
+    assert store.delete("plain")
+    store.close()
+    assert len(loses_replies.lost) == 2
+    assert redis.get("key") is redis.get("plain") is None
+
+
+def test_a_removal_whose_reply_was_lost_has_not_removed_another_version(
+    redis, opened, clock, loses_replies
+):
+    assert redis.delete("other", redis.put("other", b"", clock() + LATER))
+    redis.put("key", b"1", clock() + LATER)
+    store = opened(loses_replies.url, clock)
+    assert not store.delete("key", "0123456789abcdef")
+    store.close()
+    assert len(loses_replies.lost) == 1
+    assert redis.get("key")
+
+
+def test_what_was_never_there_was_not_removed(redis):
+    assert not redis.delete("nothing")
+    assert not redis.delete("nothing", "0123456789abcdef")
 
 
 def test_what_somebody_else_wrote_there_is_not_nothing(redis, redis_server):

@@ -7,6 +7,7 @@ from bff.model.exchange import Reply
 from bff.model.policy import Retry
 from bff.upstream.retry import wait_before
 
+DATE = "Sat, 21 Nov 2026 00:00:00 GMT"
 ONE_SECOND = Retry(first=1.0, most=8.0)
 HALF = 0.5
 
@@ -45,6 +46,11 @@ def reply_of(status, **headers):
             2.5,
         ),
         (reply_of(429, retry_after="Sat, 21 Nov 2026 00:00:02 GMT"), None),  # since when?
+        (reply_of(429, retry_after="Fri, 01 Jan 9999999999999 00:00:00 GMT", date=DATE), None),
+        (reply_of(503, retry_after="Fri, 01 Jan 9999999999999 00:00:00 GMT", date=DATE), 0.5),
+        (reply_of(503, retry_after="Sat, 21 Nov 2026 00:00:02", date=DATE), 2.5),  # UTC
+        (reply_of(503, retry_after="9" * 5000), None),
+        (reply_of(503, retry_after="²"), 0.5),
     ],
     ids=str,
 )

@@ -152,6 +152,13 @@ def test_a_schema_that_refers_to_itself_meets_a_deep_body():
     assert refused(reader, posted(b"[" * 900 + b"]" * 900)).status == 400
 
 
+@pytest.mark.parametrize("value", ["a{99999999999999}", "(" * 5000])
+def test_a_value_that_the_parser_of_its_format_gives_up_on_is_400(value):
+    reader = BodyReader({"properties": {"r": {"format": "regex"}}}, 10_000)
+    assert refused(reader, posted(orjson.dumps({"r": value}))).status == 400
+    assert reader.read(posted(b'{"r": "a+"}')) == {"r": "a+"}
+
+
 @given(st.recursive(st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(), st.lists))
 def test_what_the_schema_allows_is_what_comes_out(value):
     try:

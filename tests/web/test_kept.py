@@ -54,7 +54,7 @@ def shop(site, wall, users):
     yield make
     for place in made:  # what is refreshed behind an answer may still be under way
         background = place.app.view_functions["web.v0"]._engine.keeper.background
-        until(lambda under_way=background._under_way: not under_way)
+        until(lambda flights=background._flights: not flights)
 
 
 def path(view, name="7"):

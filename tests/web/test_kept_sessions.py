@@ -93,7 +93,7 @@ def test_a_refresh_that_is_under_way_when_they_sign_out_is_kept_for_nobody(place
     held["gate"].set()
     held["gate"] = None
     keeper = app.view_functions["web.x"]._engine.keeper
-    while keeper.background._under_way:
+    while keeper.background._flights:
         pass
     before = held["asked"]
     assert ask(app, sign_in(app)).json == before + 1

@@ -3,8 +3,11 @@
 import logging
 
 import pytest
+from flask import Flask, g
 
 from bff.dev.stub import StubReply
+from bff.observe.boundary import ErrorBoundary
+from bff.web.problem import handle_errors
 from tests.web.conftest import HOST
 
 VIEW = """
@@ -97,6 +100,42 @@ def test_the_value_of_a_bad_parameter_is_not_repeated(shop):
 @pytest.mark.parametrize("query", ["n=%FF", "n=%", "n=1%00", "%FF=1&n=1", "n=1;n=2", "&&&=&n", "n"])
 def test_odd_queries_are_400_or_fine(shop, query):
     assert shop.get(f"/web/home/1?{query}").status_code in {200, 400}
+
+
+def failing(**boundary):
+    """An app of which one view raises."""
+    app = Flask(__name__)
+    app.before_request(lambda: setattr(g, "request_id", "abc"))
+    handle_errors(app, ErrorBoundary(**boundary))
+
+    def broken():
+        raise RuntimeError("S3CRET of somebody")
+
+    app.add_url_rule("/broken", view_func=broken)
+    return app
+
+
+def test_a_developer_is_shown_what_was_raised_and_where():
+    reply = failing(raises=True).test_client().get("/broken")
+    assert reply.status_code == 500
+    content = reply.get_json()
+    assert content["error"] == "RuntimeError: S3CRET of somebody"
+    assert "in broken" in content["trace"][-1]
+
+
+def test_a_test_gets_what_was_raised():
+    app = failing()
+    app.testing = True
+    with pytest.raises(RuntimeError, match="S3CRET"):
+        app.test_client().get("/broken")
+
+
+def test_what_ends_a_request_is_reported_with_its_id():
+    reported = []
+    failing(observer=reported.append).test_client().get("/broken")
+    assert [(each.part, each.id, type(each.error)) for each in reported] == [
+        ("request", "abc", RuntimeError)
+    ]
 
 
 def test_an_exception_in_a_view_is_500_without_its_message(shop, caplog):

@@ -330,3 +330,103 @@ def test_a_relays_own_token_is_for_its_service_and_is_kept_apart():
     assert called_by(replace(relay, credentials=None), {"files": service}) is service
     ours = replace(relay, credentials=Bearing("client", Grant(scope="read")))
     assert called_by(ours, {"files": service}).grant == Grant(scope="read")
+
+
+# -- what a relay holds is given back, whatever a reply does to it ---------------------------------
+
+EVENTS = "relay: /files/{path...} -> files:/v1/{path...}\nstream: events\n"
+NO_ADDRESSES = ["http://[", "//[", "http://a:b/", "http://[\xe9", "http://[ x", "http://a..b/\xe9"]
+
+
+def held(shop):
+    """What the relay holds of its service, and of the streams."""
+    handler = shop.app.view_functions["web.relay.r0"]
+    return handler._engine.guards["files"].seen().in_flight + handler._streams._open
+
+
+@pytest.mark.parametrize("more", ["", "respond: [Location, Content-Location]\n"])
+@pytest.mark.parametrize("location", NO_ADDRESSES)
+def test_a_location_that_is_no_address_is_left_out_and_costs_no_place(relayed, location, more):
+    headers = [("Location", location), ("Content-Location", location)]
+    shop = relayed(more, replying(*headers, status=302), service=", limit: 1")
+    for _ in range(3):
+        reply = ask(shop)
+        assert (reply.status_code, reply.data) == (302, b"content")
+        assert "Location" not in reply.headers
+        assert "Content-Location" not in reply.headers
+    assert held(shop) == 0
+
+
+def test_an_address_with_other_than_ascii_letters_goes_down_encoded(relayed):
+    shop = relayed("respond: [Location]\n", replying(("Location", "/v2/\xe9"), status=302))
+    assert ask(shop).headers["Location"] == "/v2/%C3%A9"
+
+
+@pytest.mark.parametrize("relay", [FILES, EVENTS])
+@pytest.mark.parametrize("where", ["after the view", "while the head is sent"])
+def test_a_response_that_is_never_sent_gives_back_what_it_holds(relayed, relay, where):
+    answer = replying(("Content-Type", "text/event-stream"))
+    shop = relayed(answer=answer, relay=relay, service=", limit: 1")
+
+    def broken(response):
+        if where == "after the view":
+            raise RuntimeError("a hook that fails")
+        response.headers["Location"] = "http://["  # werkzeug parses it when the head is sent
+        return response
+
+    shop.app.after_request(broken)
+    for _ in range(3):
+        if where == "after the view":
+            assert ask(shop).status_code == 500
+        else:
+            with pytest.raises(ValueError, match="Invalid IPv6"):
+                ask(shop)
+        assert held(shop) == 0
+
+
+def test_what_nobody_foresaw_in_a_relay_is_a_502_that_is_reported(relayed):
+    class Rude(str):
+        """A header's value that no code has ever seen."""
+
+        __slots__ = ()
+
+        def isprintable(self):
+            raise RecursionError("S3CRET")
+
+    shop = relayed(service=", limit: 1")
+    handler = shop.app.view_functions["web.relay.r0"]
+    carrier = handler._courier._carrier
+
+    class Wrapping:
+        def stream(self, *asked):
+            incoming = carrier.stream(*asked)
+            incoming.headers = (("etag", Rude("x")),)
+            return incoming
+
+    handler._courier._carrier = Wrapping()
+    for _ in range(3):
+        reply = ask(shop)
+        assert (reply.status_code, reply.json["reason"]) == (502, "internal")
+        assert "S3CRET" not in reply.text
+    assert held(shop) == 0
+    sample = {"part": "relay", "error": "RecursionError"}
+    assert shop.metrics._registry.get_sample_value("bff_internal_errors_total", sample) == 3
+
+
+def test_a_thread_that_cannot_be_started_costs_no_stream_its_place(relayed, monkeypatch):
+    answer = replying(("Content-Type", "text/event-stream"), body=b"data: x\n\n")
+    shop = relayed(answer=answer, relay=EVENTS, root="streams: 1%\n")
+    start = Thread.start
+
+    def refuse(thread):
+        if thread.name == "bff-events":
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Thread, "start", refuse)
+        for _ in range(3):
+            reply = ask(shop)
+            assert (reply.status_code, "Retry-After" in reply.headers) == (503, True)
+    assert held(shop) == 0
+    assert ask(shop).data.endswith(b"data: x\n\n")

@@ -1,5 +1,7 @@
 """Views that are streams: who gets one, what is asked for it, and what is none."""
 
+from threading import Thread
+
 import pytest
 from flask import g
 
@@ -154,6 +156,52 @@ def test_a_stream_that_never_was_makes_room(site):
     shop = site(VIEW, orders=replying(500), root="streams: 1%\n", principal=lambda *_: ADA)
     for _ in range(3):
         assert shop.get("/web/orders/7/events").status_code == 502
+
+
+def test_a_thread_that_cannot_be_started_makes_room(site, monkeypatch):
+    shop = site(VIEW, orders=replying(), root="streams: 1%\n", principal=lambda *_: ADA)
+    start = Thread.start
+
+    def refuse(thread):
+        if thread.name == "bff-events":
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Thread, "start", refuse)
+        for _ in range(3):
+            reply = shop.get("/web/orders/7/events")
+            assert (reply.status_code, "Retry-After" in reply.headers) == (503, True)
+    assert shop.get("/web/orders/7/events").status_code == 200
+
+
+def test_what_nobody_foresaw_in_a_stream_is_a_502_and_makes_room(site):
+    shop = site(VIEW, orders=replying(), root="streams: 1%\n", principal=lambda *_: ADA)
+    handler = shop.app.view_functions["web.v0"]
+    carrier = handler._courier._carrier
+
+    class Wrapping:
+        def stream(self, *asked):
+            incoming = carrier.stream(*asked)
+            incoming.headers = None  # no code has ever seen that
+            return incoming
+
+    handler._courier._carrier = Wrapping()
+    for _ in range(3):
+        reply = shop.get("/web/orders/7/events")
+        assert (reply.status_code, reply.json["reason"]) == (502, "internal")
+    handler._courier._carrier = carrier
+    assert shop.get("/web/orders/7/events").status_code == 200
+    assert handler._engine.guards["orders"].seen().in_flight == 0
+
+
+@pytest.mark.parametrize("location", ["http://[", "http://[\xe9"])
+def test_a_location_that_is_no_address_is_left_out(site, location):
+    view = VIEW.replace("respond: [X-Own]", "respond: [X-Own, Location]")
+    answer = replying(headers=[("Location", location)])
+    shop = site(view, orders=answer, principal=lambda *_: ADA)
+    reply = shop.get("/web/orders/7/events")
+    assert (reply.status_code, "Location" in reply.headers) == (200, False)
 
 
 def test_what_cannot_be_filled_in_is_a_problem(stream):

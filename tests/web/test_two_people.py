@@ -210,5 +210,5 @@ def test_neither_ever_sees_the_others_bytes(view, moves):
                     if "public" in answer.headers["Cache-Control"]:
                         assert found_of(answer.json, person) == []
         keeper = app.view_functions["web.page"]._engine.keeper
-        while keeper.background._under_way:
+        while keeper.background._flights:
             pass
