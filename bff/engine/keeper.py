@@ -227,8 +227,8 @@ class KeptRequest:
             near = keeper.cache.look(Look(self._wanted))
         if self._verdict(near.entry) == "fresh":
             return
-        mailbox, now = clock.mailbox(), clock.now()
-        attempts = Attempts(keeper.exchange, keeper.effects, clock, mailbox)
+        now = clock.now()
+        attempts = Attempts(keeper.exchange, keeper.effects, clock, clock.mailbox())
         over = _Over()
         means = replace(
             self._means,
@@ -240,14 +240,11 @@ class KeptRequest:
         ends = Deadline(now + self._compiled.timeout)
         fan = FanOut([Unit(self._request)])
         call = Running(self._call.node, fan, [None], 1, now, ends)
-        KeptRequest(keeper, means, over, call, 0, self._kept, self._wanted).load(near)
-        while not over.done:
-            due = attempts.next_timer()
-            completion = mailbox.get(max(0.0, (ends.at if due is None else due) - clock.now()))
-            if completion is None:
-                attempts.tick()
-            else:
-                attempts.receive(completion)
+        try:
+            KeptRequest(keeper, means, over, call, 0, self._kept, self._wanted).load(near)
+            attempts.attend(ends, lambda: over.done)
+        finally:
+            attempts.give_up()
 
     def _verdict(self, entry: Entry | None) -> str:
         return judge(entry, self._keeper.cache.now()) if entry else "expired"

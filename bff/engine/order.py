@@ -1,7 +1,7 @@
 """The order of a view's calls: what each waits for, and why."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 
@@ -10,6 +10,8 @@ from bff.engine.reads import Path, Paths, Reads
 from bff.engine.refuse import Judgement
 from bff.errors import ConfigError, Problem
 from bff.model.view import View
+
+_MAY_FAIL = "it may fail the view"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,52 @@ def in_order(
         nodes[call.name] = Node(own, needs, {k: v for k, v in follows.items() if k not in needs})
     _refuse_cycles(view, nodes)
     return nodes
+
+
+def held_writes(nodes: Mapping[str, Node], named: Collection[str]) -> dict[str, Node]:
+    """The calls of one frontend, each write waiting for what may still forbid it.
+
+    That is every call written before it whose failure fails the view, but for those that wait for
+    the write themselves, directly or through others: so this makes no circle.
+
+    Args:
+        nodes: the calls, in the order written.
+        named: calls by whose outcome the view may fail though they are not required.
+    """
+    ordered = dict(nodes)
+    if all(node.compiled.call.safe for node in nodes.values()):
+        return ordered
+    behind = {name: waited_for(nodes, name) for name in nodes}
+    fatal: list[str] = []  # calls written so far that no write before has waited for
+    for name, node in nodes.items():
+        call = node.compiled.call
+        if not call.safe:
+            follows, reached = dict(node.follows), set(behind[name])
+            for other in reversed(fatal):
+                if other not in reached and name not in behind[other]:
+                    follows[other] = _MAY_FAIL
+                    reached |= {other} | behind[other]
+            ordered[name] = replace(node, follows=follows)
+            fatal = [other for other in fatal if name in behind[other]]
+        if may_fail(node, named):
+            fatal.append(name)
+    return ordered
+
+
+def may_fail(node: Node, named: Collection[str]) -> bool:
+    """Whether the view fails by how a call ends; see `held_writes`."""
+    return node.compiled.call.rung == "required" or node.compiled.name in named
+
+
+def waited_for(nodes: Mapping[str, Node], name: str) -> frozenset[str]:
+    """The calls that end before one starts: those that it waits for, and those that these do."""
+    found: set[str] = set()
+    left = {name}
+    while left:
+        more = nodes[left.pop()].waits_for & nodes.keys()
+        left |= more - found
+        found |= more
+    return frozenset(found)
 
 
 def attached(paths: Paths, compiled: Mapping[str, CompiledCall], skip: str = "") -> dict[str, bool]:

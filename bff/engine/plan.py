@@ -8,8 +8,8 @@ from bff.engine.compile import CompiledCall, compile_call
 from bff.engine.functional import Function
 from bff.engine.kept import Keeping, compiled_tags
 from bff.engine.names import RESERVED, Names
-from bff.engine.order import Node, attached, in_order
-from bff.engine.reads import Reads
+from bff.engine.order import Node, attached, held_writes, in_order
+from bff.engine.reads import Reads, reads
 from bff.engine.refuse import Judgement, judgements
 from bff.engine.shape import MadeShape, Shape
 from bff.engine.template import Template
@@ -83,6 +83,7 @@ def plan(view: View, services: Mapping[str, Service]) -> dict[str, Plan]:
     if problems:
         raise ConfigError(list(dict.fromkeys(problems)))
     nodes = in_order(view, compiled, refusals)
+    refusals = tuple(_with_attached(each, compiled) for each in refusals)
     plans = {name: _plan_for(view, name, nodes, shapes[name], refusals) for name in view.frontends}
     return {name: replace(each, tags=tags, invalidates=invalidates) for name, each in plans.items()}
 
@@ -126,6 +127,13 @@ def _shapes(view: View) -> tuple[dict[str, Shape], list[Problem]]:
     return shapes, problems
 
 
+def _with_attached(refusal: Judgement, compiled: Mapping[str, CompiledCall]) -> Judgement:
+    """A refusal that is judged only when what it names of what calls attach is there, too."""
+    found = attached(reads(refusal.when).all, compiled)
+    by_name = {name for name, is_named in found.items() if is_named}
+    return replace(refusal, needs=refusal.needs | by_name)
+
+
 def _plan_for(
     view: View,
     frontend: str,
@@ -133,16 +141,17 @@ def _plan_for(
     shape: Shape,
     refusals: tuple[Judgement, ...],
 ) -> Plan:
-    wanted = {source.text for source in view.require_any}
-    wanted |= set(nodes) if view.function else set()
-    wanted |= frozenset().union(*(each.needs for each in refusals))
+    named = {source.text for source in view.require_any}
+    named |= frozenset().union(*(each.needs for each in refusals))
+    wanted = named | (set(nodes) if view.function else set())
     wanted |= {view.answer} if isinstance(view.answer, str) else set()
     kept = _kept(shape, nodes, wanted)
-    own = {
+    made = {
         name: Node(node.compiled, node.needs, {k: v for k, v in node.follows.items() if k in kept})
         for name, node in nodes.items()
         if name in kept
     }
+    own = held_writes(made, named)
     awaits = {name: node.waits_for | _hidden(node) for name, node in own.items()}
     dependents: dict[str, list[str]] = {name: [] for name in own}
     for name, all_awaited in awaits.items():

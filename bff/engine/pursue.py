@@ -3,20 +3,19 @@
 `conduct.Run` decides about calls, a `Pursuit` about the attempts of one request.
 """
 
-from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
-from bff.engine.attempts import Then
+from bff.engine.attempts import Join
 from bff.engine.extra import Extra
 from bff.engine.links import redirected
 from bff.engine.loads import Landed, is_bad
-from bff.engine.means import Means, Whole, credentials_for, keep_credentials, read
+from bff.engine.means import Means, Whole, come_to, credentials_for, keep_credentials, read
 from bff.engine.settle import Running
 from bff.errors import BffError, Cancelled, CircuitOpen, TimedOut, TooMany
-from bff.model.exchange import Deadline, Headers, Reply, Request, Tried, Why
+from bff.model.exchange import Deadline, Headers, Reply, Tried, Why
 from bff.upstream.hedge import Latencies, hedge_after
 from bff.upstream.permit import Permit
 from bff.upstream.retry import wait_before
@@ -24,9 +23,6 @@ from bff.upstream.retry import wait_before
 _MAX_HOPS: Final = 3
 _UNAUTHORIZED: Final = 401
 _PLACE, _HEDGE, _WAIT, _JOINED = "place", "hedge", "wait", "joined"
-# Sends a request for all who want what it brings, but if it can not to these addresses; the
-# number gives it up.
-Join = Callable[[Request, Tried, Collection[str], Then, Callable[[], None]], int]
 
 
 class Pursuit:
@@ -37,23 +33,9 @@ class Pursuit:
     """
 
     __slots__ = (
-        "_call",
-        "_compiled",
-        "_extra",
-        "_guard",
-        "_hops",
-        "_index",
-        "_join",
-        "_joined_again",
-        "_means",
-        "_out",
-        "_renewed",
-        "_request",
-        "_retries",
-        "_sent_with",
-        "_urls",
-        "_whole",
-        "_why",
+        *("_call", "_compiled", "_extra", "_guard", "_hops", "_index", "_join", "_joined_again"),
+        *("_last", "_means", "_out", "_renewed", "_request", "_retries", "_sent_with", "_urls"),
+        *("_whole", "_why"),
     )
 
     def __init__(
@@ -67,6 +49,7 @@ class Pursuit:
         known = means.credentials.get(self._compiled.service.name, ())
         self._sent_with: Headers = () if isinstance(known, BffError) else known
         self._renewed = self._joined_again = False
+        self._last: Reply | BffError | None = None  # what it came to when it was last sent
         self._hops = self._retries = 0
         self._extra = Extra(self._guard, means.budget)
         self._why: Tried = ("first", 0)  # it is sent, and how often it was before
@@ -90,6 +73,9 @@ class Pursuit:
 
     def _send(self) -> None:
         """Have a place at an address, at once or in line, and send the request there."""
+        if self._means.attempts.over:
+            self._given_up()
+            return
         if not self._left():
             self._end(TimedOut("its time was over before it could be sent"))
             return
@@ -110,9 +96,7 @@ class Pursuit:
         if wait is not None:
             until = min(until, self._means.clock.now() + wait)
         queue = self._means.attempts.queue
-        self._out[_PLACE] = queue(
-            self._guard, self._urls, until, self._placed, self._extra.give_back
-        )
+        self._out[_PLACE] = queue(self._guard, self._urls, until, self._placed, self._given_up)
 
     def _placed(self, got: Permit | BffError) -> None:
         del self._out[_PLACE]
@@ -148,7 +132,7 @@ class Pursuit:
         request = permit.sends(request, *why)
         then = partial(self._receive, permit)
         self._out[permit] = self._means.attempts.send(
-            request, ends, permit, then, self._extra.give_back
+            request, ends, permit, then, self._given_up, safe=self._compiled.call.safe
         )
 
     def _hedge(self, _due: None) -> None:
@@ -184,6 +168,10 @@ class Pursuit:
             self._came(landed.url, landed.result, spends=landed.led)
 
     def _came(self, url: str, result: Any, *, spends: bool) -> None:
+        self._last = result
+        if self._means.attempts.over:
+            self._given_up()
+            return
         try:
             if isinstance(result, Reply):
                 self._means.budget.receive(len(result.body))
@@ -216,7 +204,7 @@ class Pursuit:
         self._urls.append(url)
         self._drop_others()
         at = self._means.clock.now() + wait
-        self._out[_WAIT] = self._means.attempts.wake(at, self._retry, self._extra.give_back)
+        self._out[_WAIT] = self._means.attempts.wake(at, self._retry, self._given_up)
         return True
 
     def _retry(self, _due: None) -> None:
@@ -236,25 +224,28 @@ class Pursuit:
         service = self._compiled.service.name
         known = self._means.credentials.get(service, ())
         if known != self._sent_with:  # another request has had the same answer before
-            self._renew(reply, known)
+            self._renew(known)
             return True
         wanted = self._compiled.service
         effect = credentials_for(wanted, self._means.principal, self._sent_with)
-        then = partial(self._renew, reply)
-        self._means.attempts.obtain(effect, self._call.ends, then, self._extra.give_back)
+        self._means.attempts.obtain(effect, self._call.ends, self._renew, self._given_up)
         return True
 
-    def _renew(self, reply: Reply, credentials: Headers | BffError) -> None:
+    def _renew(self, credentials: Headers | BffError) -> None:
         """Send the request once more with what it is to be sent with from now on."""
+        if isinstance(credentials, TimedOut):  # it is this call's time that was over, no other's
+            self._end(credentials)
+            return
         service = self._compiled.service.name
         if keep_credentials(self._means, self._whole, service, credentials):
+            self._given_up()
             return
         known = self._means.credentials[service]
         try:
             if isinstance(known, BffError):
                 raise known
-            if known == self._sent_with:  # there are no others: the 401 is the reply
-                self._end(read(self._means.replies, self._compiled, reply))
+            if known == self._sent_with and self._last:  # there are no others: the 401 is the reply
+                self._end(come_to(self._means.replies, self._compiled, self._last))
                 return
             self._means.budget.send(1)
         except BffError as error:
@@ -286,6 +277,14 @@ class Pursuit:
         self._drop_others()
         self._extra.give_back()
         self._whole.ended(self._call, self._index, result)
+
+    def _given_up(self) -> None:
+        """The answer is over, and the request is sent no more; a write's last end is its end."""
+        self._extra.give_back()
+        if self._compiled.call.safe:
+            return
+        last = self._last or Cancelled("the view was over before it was sent")
+        self._end(come_to(self._means.replies, self._compiled, last))
 
     def _drop_others(self) -> None:
         out, self._out = self._out, {}
