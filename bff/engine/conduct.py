@@ -1,6 +1,6 @@
 """The conductor: runs one plan for one request on one thread, which blocks only on its mailbox.
 
-`Run` holds the decisions and never waits; `conduct` is the loop that does.
+`Run` holds the decisions, and waits only in `attend`.
 """
 
 from collections import Counter
