@@ -117,7 +117,7 @@ class Run:
         self.give_up()
 
     def give_up(self) -> None:
-        """Nobody waits for what has not ended, unless it is a write that has been sent."""
+        """Give up what has not ended, but for writes that have been sent: these still end."""
         self._attempts.give_up()
         if self.done:
             return
@@ -125,7 +125,7 @@ class Run:
             if name not in self.outcomes:
                 out = self._running.get(name)
                 if out and out.left and not out.node.compiled.call.safe:
-                    continue  # it ends by itself
+                    continue
                 kind: OutcomeKind = "failed" if out and self.failure else "skipped"
                 timing = self._timing(out.started if out else None)
                 self.outcomes[name] = Outcome(

@@ -38,8 +38,8 @@ class Judge:
             if failure:
                 return failure
         plan = self._plan
-        # In time for a write that waits for these calls. A view that only reads has all of its
-        # calls end first, so that the client is told how each did.
+        # In time for a write that waits for these calls. In a view that only reads all calls end
+        # first, so that BFF-Calls says how each of them did.
         if plan.require_any and (len(ended) == len(plan.nodes) or not plan.changes_nothing):
             return none_came(plan, ended)
         return None
