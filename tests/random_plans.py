@@ -13,6 +13,7 @@ from bff.declare.load import parse
 from bff.dev.virtual import VirtualClock
 from bff.engine.answer import Asked
 from bff.engine.plan import Plan
+from bff.errors import ConfigError
 from bff.model.exchange import Reply, Request
 from bff.model.principal import NOBODY
 from bff.upstream.guard import Guards
@@ -133,6 +134,32 @@ def planned(declared: dict[str, Any], root: dict[str, Any] = ROOT) -> Plan:
         "shape": {name: name for name in declared},
     }
     return _config(view, root).plans["all"]["web"]
+
+
+@st.composite
+def writing_plans(draw: st.DrawFn) -> Plan:
+    """Plans of views that change something, which refuse and require what they like."""
+    declared = draw(calls())
+    for name, call in declared.items():
+        method = draw(st.sampled_from(["get", "get", "post", "put", "delete"]))
+        if "get" in call and method != "get":
+            path = call.pop("get")
+            declared[name] = {method: path, **call}
+    names = st.sampled_from(sorted(declared))
+    conditions = ["{}.flag == `false`", "length({}.items) == `0`", "{} == null"]
+    more: dict[str, Any] = {}
+    if draw(st.booleans()):
+        more["require_any"] = sorted(draw(st.sets(names, min_size=1, max_size=3)))
+    if draw(st.booleans()):
+        when = draw(st.sampled_from(conditions)).format(draw(names))
+        more["refuse"] = [{"when": when, "status": 409, "title": "No"}]
+    view = {"post": "/all", "timeout": "1s", "calls": declared}
+    view["shape"] = {name: name for name in declared}
+    try:
+        return _config(view | more, CAREFUL).plans["all"]["web"]
+    except ConfigError:  # the refusal would have to wait for what waits for a write
+        more.pop("refuse", None)
+        return _config(view | more, CAREFUL).plans["all"]["web"]
 
 
 def asked() -> Asked:

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from bff.declare.check import Checked
     from bff.declare.scope import Scope
     from bff.engine.kept import Kept
-    from bff.engine.plan import Node, Plan
+    from bff.engine.order import Node
+    from bff.engine.plan import Plan
     from bff.model.pages import Pages
 
 _WIDE: Final = 200
@@ -190,7 +191,7 @@ def _print(plan: "Plan", about: Mapping[str, Any]) -> None:
         waits = [each for each in branches if each in node.waits_for]
         parent = branches[waits[-1]] if waits else tree
         branches[name] = parent.add(_line(name, about["calls"][name], waits))
-        for line in _details(about["calls"][name], waits):
+        for line in _details(about["calls"][name]):
             branches[name].add(f"[dim]{line}[/]")
     if about["left_out"]:
         tree.add(f"[dim]not made here: {', '.join(about['left_out'])}[/]")
@@ -214,12 +215,11 @@ def _line(name: str, call: Mapping[str, Any], waits: list[str]) -> str:
     return f"[bold]{name}[/]  {call['request'].replace('[', chr(92) + '[')}{guard}{also}"
 
 
-def _details(call: Mapping[str, Any], waits: list[str]) -> Iterator[str]:
+def _details(call: Mapping[str, Any]) -> Iterator[str]:
     from rich.markup import escape
 
-    if waits:
-        why = "; ".join(f"{each}: {reason}" for each, reason in call["waits_for"].items())
-        yield escape(f"after {why}")
+    for each, reason in call["waits_for"].items():
+        yield escape(f"waits for `{each}`: {reason}")
     if call["repeats"]:
         yield escape(f"for each {call['repeats']}")
     if call["pages"]:

@@ -10,10 +10,12 @@ from typing import Any, Final
 import orjson
 
 from bff.declare.config import read_config
+from bff.declare.refusals import refusals_on_rungs
 from bff.declare.scope import proven
 from bff.declare.unsafe import unsafe_places
 from bff.engine.expression import Ast, Expression, names_of
-from bff.engine.plan import Plan, attached, plan
+from bff.engine.order import attached
+from bff.engine.plan import Plan, plan
 from bff.engine.reads import reads
 from bff.engine.template import Template
 from bff.errors import ConfigError, Problem, Unfillable, gather
@@ -70,6 +72,7 @@ def check_config(config: Config, doubts: Sequence[Problem] = ()) -> Checked:
         problems += _kept_and_hedged(view)
         for each in plans[view.name].values():
             problems += _shape_on_rungs(each)
+            problems += refusals_on_rungs(each)
     problems = list(dict.fromkeys(problems))
     if any(not problem.warning for problem in problems):
         raise ConfigError(problems)

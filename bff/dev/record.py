@@ -19,7 +19,7 @@ from bff.dev.replay import ReplayExchange
 from bff.errors import Unreachable
 from bff.model.exchange import Deadline, Reply, Request
 from bff.model.service import Service
-from bff.upstream.exchange import Carrier, Completion, Exchange, Sink, Streamed
+from bff.upstream.exchange import Carrier, Completion, Exchange, Sink, Streamed, withdrawn
 from bff.upstream.steps import Steps
 
 
@@ -100,6 +100,10 @@ class RecordingExchange:
     def cancel(self, ticket: _Ticket) -> None:
         """Give up an attempt."""
         ticket.by.cancel(ticket.ticket)
+
+    def withdraw(self, ticket: _Ticket) -> bool:
+        """Give up an attempt that was not sent yet, where that is known."""
+        return withdrawn(ticket.by, ticket.ticket)
 
     def stream(self, request: Request, body: Iterable[bytes] | None, idle: float) -> Streamed:
         """Carry what is passed on piece by piece, for a relay: it is not recorded."""

@@ -141,10 +141,7 @@ def failure_of(call: CompiledCall, error: BffError, reason: str) -> Failure:
 def answer_of(
     plan: Plan, scope: Scope, outcomes: Mapping[str, Outcome], replies: Mapping[str, Replied]
 ) -> Answer:
-    """Shape what came, in the order declared; where none came of those required, a failure."""
-    failure = _none_came(plan, outcomes)
-    if failure:
-        return Answer(None, outcomes, failure=failure)
+    """Shape what came; headers of replies go on in the order declared."""
     told = dict(outcomes)
     value, faults = plan.shape.fill(scope)
     if faults:
@@ -185,9 +182,10 @@ def _came(outcome: Outcome) -> bool:
     return outcome.kind in {"ok", "stale"} or outcome.failed < outcome.of
 
 
-def _none_came(plan: Plan, outcomes: Mapping[str, Outcome]) -> Failure | None:
+def none_came(plan: Plan, outcomes: Mapping[str, Outcome]) -> Failure | None:
+    """The failure of a view none of whose `require_any` came; None while one may, or has."""
     wanted = plan.require_any
-    if not wanted or any(_came(outcomes[name]) for name in wanted):
+    if any(name not in outcomes or _came(outcomes[name]) for name in wanted):
         return None
     reason = outcomes[wanted[0]].reason
     error = TimedOut if reason == TimedOut.reason else UpstreamError

@@ -7,8 +7,16 @@ from heapq import heappop, heappush
 from typing import Any, Final, Protocol
 
 from bff.errors import BffError, Cancelled, LimitReached, TimedOut
-from bff.model.exchange import Deadline, Request
-from bff.upstream.exchange import Clock, Completion, Effect, Effects, Exchange, Mailbox
+from bff.model.exchange import Deadline, Request, Tried
+from bff.upstream.exchange import (
+    Clock,
+    Completion,
+    Effect,
+    Effects,
+    Exchange,
+    Mailbox,
+    withdrawn,
+)
 from bff.upstream.guard import Guard
 from bff.upstream.permit import Permit
 
@@ -56,6 +64,11 @@ def follow(owner: Owner, step: Callable[..., None], *args: Any) -> None:
         owner.failed(error)
 
 
+# Sends a request for all who want what it brings, but if it can not to these addresses; the
+# number gives it up.
+Join = Callable[[Request, Tried, Collection[str], Owner, Then], int]
+
+
 class Carrier(Protocol):
     """What takes something up and gives it up: effects, loads."""
 
@@ -74,16 +87,23 @@ class _Attempt:
         then: what follows it.
         drop: how it is given up, and for what reason.
         late: what it has come to when its time is over.
+        withdraw: gives it up only if nothing of it has been sent, and returns whether that was
+            so; None for what may be given up at any time.
     """
 
     owner: Owner
     then: Then
     drop: Callable[[BffError], None]
     late: BffError | None
+    withdraw: Callable[[], bool] | None = None
 
 
 class Attempts:
-    """Starts attempts and numbers them; each is followed up exactly once, or given up."""
+    """Starts attempts and numbers them; each is followed up exactly once, or given up.
+
+    Attributes:
+        over: everything was given up, but for writes that have been sent; none is begun any more.
+    """
 
     def __init__(
         self, exchange: Exchange, effects: Effects, clock: Clock, mailbox: Mailbox
@@ -93,6 +113,12 @@ class Attempts:
         self._under_way: dict[int, _Attempt] = {}
         self._timers: list[tuple[float, int]] = []
         self._numbers = 0
+        self.over = False
+
+    @property
+    def under_way(self) -> bool:
+        """Whether anything is."""
+        return bool(self._under_way)
 
     def send(
         self,
@@ -101,12 +127,20 @@ class Attempts:
         permit: Permit,
         owner: Owner,
         then: Then,
+        *,
+        safe: bool = True,
     ) -> int:
-        """Send a request with a permit; the number gives it up."""
+        """Send a request with a permit; the number gives it up.
+
+        Args:
+            safe: whether it changes nothing, and so may be cut when everything is given up.
+        """
         number = self._number(deadline.at)
         ticket = permit.start(self.exchange, request, deadline, number, self._mailbox)
         drop = partial(self._cancel, ticket, permit)
-        self._under_way[number] = _Attempt(owner, then, drop, TimedOut("no reply in time"))
+        withdraw = None if safe else partial(withdrawn, self.exchange, ticket)
+        late = TimedOut("no reply in time")
+        self._under_way[number] = _Attempt(owner, then, drop, late, withdraw)
         return number
 
     def queue(
@@ -173,11 +207,30 @@ class Attempts:
             attempt.drop(Cancelled("another answer came first"))
 
     def give_up(self) -> None:
-        """Give up everything; nothing follows it."""
+        """Give up everything, and nothing follows it; but wait for writes that have been sent."""
+        self.over = True
         attempts, self._under_way = self._under_way, {}
-        for attempt in attempts.values():
+        for number, attempt in attempts.items():
+            if attempt.withdraw and not attempt.withdraw():
+                self._under_way[number] = attempt
+                continue
             attempt.drop(Cancelled("nobody waits for it any more"))
             attempt.owner.lost()
+
+    def attend(self, deadline: Deadline, until: Callable[[], bool]) -> None:
+        """Wait in the mailbox until the next timer, and act on what comes, until something holds.
+
+        Args:
+            deadline: for how long where nothing is due.
+        """
+        while not until():
+            due = self.next_timer()
+            at = deadline.at if due is None else due
+            completion = self._mailbox.get(max(0.0, at - self._clock.now()))
+            if completion is None:
+                self.tick()
+            else:
+                self.receive(completion)
 
     def next_timer(self) -> float | None:
         """When something is due; None if nothing is under way."""

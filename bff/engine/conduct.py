@@ -1,10 +1,10 @@
 """The conductor: runs one plan for one request on one thread, which blocks only on its mailbox.
 
-`Run` holds the decisions and never waits; `conduct` is the loop that does.
+`Run` holds the decisions, and waits only in `attend`.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final
@@ -17,9 +17,11 @@ from bff.engine.expression import truthy
 from bff.engine.fanout import fan_out
 from bff.engine.gather import begin_call
 from bff.engine.idempotence import keyed
+from bff.engine.judge import Judge
 from bff.engine.machinery import Machinery
 from bff.engine.means import Means, credentials_for, keep_credentials
-from bff.engine.plan import Node, Plan
+from bff.engine.order import Node
+from bff.engine.plan import Plan
 from bff.engine.settle import Running, Settled, Timing, aged, give_up, give_up_items, settle
 from bff.engine.template import header_value
 from bff.errors import BffError, Cancelled, GrantEnded, InternalError, TimedOut, Unfillable
@@ -33,19 +35,12 @@ _CLOSED: Final = 499  # nobody gets it; the log has it, as nginx's would
 
 def conduct(plan: Plan, asked: Asked, deadline: Deadline, machinery: Machinery) -> Answer:
     """Run `plan` and shape what it brings; returns by the deadline, whatever services do."""
-    clock = machinery.clock
-    mailbox = clock.mailbox()
-    run = Run(plan, asked, deadline, machinery, mailbox)
+    run = Run(plan, asked, deadline, machinery, machinery.clock.mailbox())
     try:
         run.begin()
-        while not run.done:
-            completion = mailbox.get(max(0.0, run.next_timer - clock.now()))
-            if completion is None:
-                run.tick()
-            else:
-                run.receive(completion)
+        run.attend(lambda: run.done)
     finally:
-        run.give_up()
+        run.end()
     return run.answer()
 
 
@@ -77,7 +72,7 @@ class Run:
         self._begun = clock.now()
         self._awaited = {name: len(awaited) for name, awaited in plan.awaits.items()}
         self.waiting: Mapping[str, Sequence[str]] = plan.dependents
-        self._refusals = list(plan.refusals)
+        self._judging = Judge(plan)
         self._sent: Counter[tuple[str, str]] = Counter()
         self._running: dict[str, Running] = {}
         self._harmless: set[str] = set()  # skipped by a `when`, their own or an earlier one
@@ -106,6 +101,10 @@ class Run:
         for name in [name for name, awaited in self._awaited.items() if awaited == 0]:
             self._start(self.nodes[name])
 
+    def attend(self, until: Callable[[], bool]) -> None:
+        """Wait for what is out, and act on it, until something holds: the only place to wait in."""
+        self._attempts.attend(self.deadline, until)
+
     def receive(self, completion: Completion) -> None:
         """Take in how an attempt ended; one that nobody waits for any more is ignored."""
         self._attempts.receive(completion)
@@ -116,26 +115,34 @@ class Run:
 
     def fail(self, failure: Failure) -> None:
         """The view has failed: give up what is out, and never start the rest."""
-        self.failure = failure
+        self.failure = self.failure or failure
         self.give_up()
 
     def give_up(self) -> None:
-        """Nobody waits for what has not ended."""
+        """Give up what has not ended, but for writes that have been sent: these still end."""
         self._attempts.give_up()
         if self.done:
             return
         for name in self.nodes:
             if name not in self.outcomes:
                 out = self._running.get(name)
+                if out and out.left and not out.node.compiled.call.safe:
+                    continue
                 kind: OutcomeKind = "failed" if out and self.failure else "skipped"
                 timing = self._timing(out.started if out else None)
                 self.outcomes[name] = Outcome(
                     kind, Cancelled.reason, started=timing.started, took=timing.took
                 )
 
+    def end(self) -> None:
+        """Give up what is out, and wait for the end of writes that have been sent."""
+        self.give_up()
+        self._attempts.attend(self.deadline, lambda: not self._attempts.under_way)
+
     def answer(self) -> Answer:
         """The shaped answer, or the failure."""
         outcomes = {name: self.outcomes[name] for name in self.nodes}
+        outcomes |= self._judging.outcomes
         tags = invalidated(self.plan, self.values, outcomes)
         if self.failure:
             return Answer(None, outcomes, failure=self.failure, invalidates=tags)
@@ -151,7 +158,7 @@ class Run:
         return self.values  # the same for all; a view in Python gives some calls more
 
     def _start(self, node: Node) -> None:
-        if self.failure:
+        if self._attempts.over:
             return
         try:
             if self._skips(node):
@@ -240,6 +247,8 @@ class Run:
 
     def _finish(self, call: Running) -> None:
         compiled, timing = call.node.compiled, self._timing(call.started)
+        if self._attempts.over and all(isinstance(each, Cancelled) for each in call.results):
+            return  # none of it was sent: `give_up` says so
         try:
             settled = aged(settle(compiled, call.fan, call.results, timing), call)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is reported
@@ -263,6 +272,8 @@ class Run:
     def _end(self, node: Node, settled: Settled) -> None:
         self.values[node.name] = settled.value
         self.outcomes[node.name] = settled.outcome
+        if self._attempts.over:
+            return
         if settled.error:
             self.fail(failure_of(node.compiled, settled.error, settled.outcome.reason))
         else:
@@ -270,16 +281,10 @@ class Run:
         self._release(node.name)
 
     def _judge(self) -> None:
-        """Refuse the view where it says so, as soon as what that depends on is there."""
-        for refusal in [each for each in self._refusals if each.needs <= self.outcomes.keys()]:
-            self._refusals.remove(refusal)
-            try:
-                if truthy(refusal.when.value(self.values)):
-                    self.fail(Failure(refusal.status, refusal.title))
-            except Unfillable as fault:
-                self.fail(Failure(fault.status, reason=fault.reason))
-            if self.failure:
-                return
+        """Fail the view as soon as what its refusals and `require_any` depend on is there."""
+        failure = self._judging.verdict(self.values, self.outcomes)
+        if failure:
+            self.fail(failure)
 
     def _release(self, name: str) -> None:
         """Count down for what waits for a call or for credentials that are now there."""

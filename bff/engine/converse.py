@@ -12,10 +12,10 @@ from bff.engine.answer import Answer, Asked, Failure, headers_of, invalidated
 from bff.engine.conduct import Run
 from bff.engine.functional import given_only
 from bff.engine.machinery import Machinery
-from bff.engine.plan import Node, Plan
+from bff.engine.order import Node, may_fail, waited_for
+from bff.engine.plan import Plan
 from bff.errors import ViewFailed
 from bff.model.exchange import Deadline, Outcome
-from bff.upstream.exchange import Clock, Mailbox
 
 _REFUSALS: Final = range(400, 500)
 _WORST: Final = ("failed", "fallback", "stale", "skipped", "ok")
@@ -52,6 +52,7 @@ class OnDemand(Run):
         self.waiting = self._waiting
         self._awaited = {}
         self._given: dict[str, Mapping[str, Any]] = {}
+        self._judged = frozenset().union(*(each.needs for each in self.plan.refusals))
         self.nodes.clear()
         super().begin()
 
@@ -72,12 +73,14 @@ class OnDemand(Run):
             self._given[node.name] = given
         if node.name in self.nodes:
             return name
-        for needed in sorted(node.needs.keys() | self._judged_before(node)):
-            self.demand(needed, {})
+        needed = node.needs.keys() | self._judged_before(node)
+        for each in [each for each in self.plan.nodes if each in needed]:  # as they are written
+            self.demand(each, {})
         self.nodes[node.name] = node
         # of what it only follows, it waits for every start that somebody has asked for
         awaited = self.plan.awaits[name] - node.follows.keys()
         awaited |= {each for each in self.nodes if each.partition("#")[0] in node.follows}
+        awaited |= self._may_forbid(node)
         awaited -= self.outcomes.keys() | {f"@{service}" for service in self.means.credentials}
         self._awaited[node.name] = len(awaited)
         for each in awaited:
@@ -88,8 +91,24 @@ class OnDemand(Run):
 
     def _judged_before(self, node: Node) -> set[str]:
         """What the view's refusals depend on, before anything is written."""
-        refusals = () if node.compiled.call.safe else self.plan.refusals
-        return set().union(*(refusal.needs for refusal in refusals)) - {node.name}
+        if node.compiled.call.safe:
+            return set()
+        name, nodes = node.compiled.name, self.plan.nodes
+        return {each for each in self._judged - {name} if name not in waited_for(nodes, each)}
+
+    def _may_forbid(self, node: Node) -> set[str]:
+        """What was started before a write and may still fail the view; other starts of it do not.
+
+        None of it waits for the write: what waits for a call is started after it.
+        """
+        if node.compiled.call.safe:
+            return set()
+        others = [each for each in self.nodes.values() if each.compiled is not node.compiled]
+        return {each.name for each in others if may_fail(each, self._judged)}
+
+    def answered(self) -> dict[str, Outcome]:
+        """The outcomes by the names declared, and that of refusals that could not be judged."""
+        return _together(self.plan, self.outcomes) | self._judging.outcomes
 
     def scope(self, node: Node) -> Mapping[str, Any]:
         """The values that a call is filled with, and those that only this start of it has."""
@@ -99,11 +118,8 @@ class OnDemand(Run):
 class Ask:
     """What a view in Python is given: the request's values, and its calls."""
 
-    def __init__(
-        self, run: OnDemand, mailbox: Mailbox, clock: Clock, values: Mapping[str, Any]
-    ) -> None:
-        self._run, self._mailbox, self._clock = run, mailbox, clock
-        self._values = values
+    def __init__(self, run: OnDemand, values: Mapping[str, Any]) -> None:
+        self._run, self._values = run, values
 
     def __getitem__(self, name: str) -> Any:
         """A root name's value: `ask["params"]["limit"]`; only what the view says it reads.
@@ -133,12 +149,9 @@ class Ask:
             ViewFailed: a required call failed.
         """
         names = [each._name for each in pending]  # noqa: SLF001  (it is ours)
-        while not self._run.failure and any(self.outcome_of(name) is None for name in names):
-            completion = self._mailbox.get(max(0.0, self._run.next_timer - self._clock.now()))
-            if completion is None:
-                self._run.tick()
-            else:
-                self._run.receive(completion)
+        self._run.attend(
+            lambda: bool(self._run.failure) or all(self.outcome_of(name) for name in names)
+        )
         if self._run.failure:
             raise ViewFailed("a required call failed")
 
@@ -166,25 +179,17 @@ class Ask:
 
 
 def converse(plan: Plan, asked: Asked, deadline: Deadline, machinery: Machinery) -> Answer:
-    """Run a view's function; calls that it did not wait for are given up when it returns."""
-    clock = machinery.clock
-    mailbox = clock.mailbox()
-    run = OnDemand(plan, asked, deadline, machinery, mailbox)
-    run.begin()
-    function, reads = plan.view.function, plan.view.reads
-    values = dict(asked.scope) if reads is None else given_only(reads, asked.scope)
-    value = None
-    if function is not None and not run.failure:
-        try:
-            value = function(Ask(run, mailbox, clock, values))
-        except ViewFailed:
-            if not run.failure:
-                raise
-        except (SystemExit, KeyboardInterrupt) as error:  # it ends the view, not the worker
-            raise RuntimeError(f"a view raised {type(error).__name__}") from None
-        finally:
-            run.give_up()
-    outcomes = _together(plan, run.outcomes)
+    """Run a view's function; calls that it did not wait for are given up when it returns.
+
+    Writes that have been sent are not: their end is waited for.
+    """
+    run = OnDemand(plan, asked, deadline, machinery, machinery.clock.mailbox())
+    try:
+        run.begin()
+        value = None if run.failure else _called(run)
+    finally:
+        run.end()
+    outcomes = run.answered()
     tags = invalidated(plan, run.values, outcomes)
     if run.failure:
         return Answer(None, outcomes, failure=run.failure, invalidates=tags)
@@ -192,6 +197,22 @@ def converse(plan: Plan, asked: Asked, deadline: Deadline, machinery: Machinery)
     replies = run.means.replies
     respond = headers_of(outcomes, replies)
     return Answer(value, outcomes, status, respond, replies=replies, invalidates=tags)
+
+
+def _called(run: OnDemand) -> Any:
+    """What the view's function returns; None where the view has failed."""
+    function, reads = run.plan.view.function, run.plan.view.reads
+    if function is None:
+        return None
+    scope = run.asked.scope
+    try:
+        return function(Ask(run, dict(scope) if reads is None else given_only(reads, scope)))
+    except ViewFailed:
+        if not run.failure:
+            raise
+    except (SystemExit, KeyboardInterrupt) as error:  # it ends the view, not the worker
+        raise RuntimeError(f"a view raised {type(error).__name__}") from None
+    return None
 
 
 def _together(plan: Plan, outcomes: Mapping[str, Outcome]) -> dict[str, Outcome]:

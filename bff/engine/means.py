@@ -90,6 +90,14 @@ def keep_credentials(means: Means, whole: Whole, service: str, result: Headers |
     return False
 
 
+def come_to(replies: dict[str, Replied], call: CompiledCall, result: Reply | BffError) -> Any:
+    """The value of a reply, or the error that stands in its place; see `read`."""
+    try:
+        return read(replies, call, result) if isinstance(result, Reply) else result
+    except BffError as error:
+        return error
+
+
 def read(replies: dict[str, Replied], call: CompiledCall, reply: Reply) -> Any:
     """The value of a reply; what of it may go on to the client is kept.
 

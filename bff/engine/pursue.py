@@ -3,20 +3,19 @@
 `conduct.Run` decides about calls, a `Pursuit` about the attempts of one request.
 """
 
-from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
-from bff.engine.attempts import Owner, Then
+from bff.engine.attempts import Join
 from bff.engine.extra import Extra
 from bff.engine.links import redirected
 from bff.engine.loads import Landed, is_bad
-from bff.engine.means import Means, Whole, credentials_for, keep_credentials, read
+from bff.engine.means import Means, Whole, come_to, credentials_for, keep_credentials, read
 from bff.engine.settle import Running
 from bff.errors import BffError, Cancelled, CircuitOpen, TimedOut, TooMany
-from bff.model.exchange import Deadline, Headers, Reply, Request, Tried, Why
+from bff.model.exchange import Deadline, Headers, Reply, Tried, Why
 from bff.upstream.hedge import Latencies, hedge_after
 from bff.upstream.permit import Permit
 from bff.upstream.retry import wait_before
@@ -24,9 +23,6 @@ from bff.upstream.retry import wait_before
 _MAX_HOPS: Final = 3
 _UNAUTHORIZED: Final = 401
 _PLACE, _HEDGE, _WAIT, _JOINED = "place", "hedge", "wait", "joined"
-# Sends a request for all who want what it brings, but if it can not to these addresses; the
-# number gives it up.
-Join = Callable[[Request, Tried, Collection[str], Owner, Then], int]
 
 
 class Pursuit:
@@ -37,9 +33,9 @@ class Pursuit:
     """
 
     __slots__ = (
-        *("_call", "_compiled", "_extra", "_guard", "_hops", "_index", "_join"),
-        *("_joined_again", "_means", "_out", "_over", "_renewed", "_request", "_retries"),
-        *("_sent_with", "_urls", "_whole", "_why"),
+        *("_call", "_compiled", "_extra", "_guard", "_hops", "_index", "_join", "_joined_again"),
+        *("_last", "_means", "_out", "_over", "_renewed", "_request", "_retries", "_sent_with"),
+        *("_urls", "_whole", "_why"),
     )
 
     def __init__(
@@ -53,6 +49,7 @@ class Pursuit:
         known = means.credentials.get(self._compiled.service.name, ())
         self._sent_with: Headers = () if isinstance(known, BffError) else known
         self._renewed = self._joined_again = self._over = False
+        self._last: Reply | BffError | None = None  # what it came to when it was last sent
         self._hops = self._retries = 0
         self._extra = Extra(self._guard, means.budget)
         self._why: Tried = ("first", 0)  # it is sent, and how often it was before
@@ -76,6 +73,9 @@ class Pursuit:
 
     def _send(self) -> None:
         """Have a place at an address, at once or in line, and send the request there."""
+        if self._means.attempts.over:
+            self.lost()
+            return
         if not self._left():
             self._end(TimedOut("its time was over before it could be sent"))
             return
@@ -92,11 +92,14 @@ class Pursuit:
         if permit:
             self._send_with(permit)
             return
-        until, wait = self._call.ends.at, self._compiled.service.wait
+        until, wait, attempts = (
+            self._call.ends.at,
+            self._compiled.service.wait,
+            self._means.attempts,
+        )
         if wait is not None:
             until = min(until, self._means.clock.now() + wait)
-        queue = self._means.attempts.queue
-        self._out[_PLACE] = queue(self._guard, self._urls, until, self, self._placed)
+        self._out[_PLACE] = attempts.queue(self._guard, self._urls, until, self, self._placed)
 
     def _placed(self, got: Permit | BffError) -> None:
         del self._out[_PLACE]
@@ -130,8 +133,9 @@ class Pursuit:
         if not service.hopeless or (hedge and hedge.after is None):
             permit.latencies = self._latencies
         request = permit.sends(request, *why)
+        send, safe = self._means.attempts.send, self._compiled.call.safe
         then = partial(self._receive, permit)
-        self._out[permit] = self._means.attempts.send(request, ends, permit, self, then)
+        self._out[permit] = send(request, ends, permit, self, then, safe=safe)
 
     def _hedge(self, _due: None) -> None:
         """Send the request a second time, beside the first, where there is room for it."""
@@ -166,6 +170,10 @@ class Pursuit:
             self._came(landed.url, landed.result, spends=landed.led)
 
     def _came(self, url: str, result: Any, *, spends: bool) -> None:
+        self._last = result
+        if self._means.attempts.over:
+            self.lost()
+            return
         try:
             if isinstance(result, Reply):
                 self._means.budget.receive(len(result.body))
@@ -210,33 +218,34 @@ class Pursuit:
 
         Its method does not matter: a 401 was not processed (RFC 9110, section 15.5.2).
         """
-        if reply.status != _UNAUTHORIZED or self._renewed or not self._sent_with:
-            return False
-        if not self._left():
+        unauthorized = reply.status == _UNAUTHORIZED and self._sent_with
+        if not unauthorized or self._renewed or not self._left():
             return False
         self._renewed = True
         service = self._compiled.service.name
         known = self._means.credentials.get(service, ())
         if known != self._sent_with:  # another request has had the same answer before
-            self._renew(reply, known)
+            self._renew(known)
             return True
-        wanted = self._compiled.service
-        effect = credentials_for(wanted, self._means.principal, self._sent_with)
-        then = partial(self._renew, reply)
-        self._means.attempts.obtain(effect, self._call.ends, self, then)
+        effect = credentials_for(self._compiled.service, self._means.principal, self._sent_with)
+        self._means.attempts.obtain(effect, self._call.ends, self, self._renew)
         return True
 
-    def _renew(self, reply: Reply, credentials: Headers | BffError) -> None:
+    def _renew(self, credentials: Headers | BffError) -> None:
         """Send the request once more with what it is to be sent with from now on."""
+        if isinstance(credentials, TimedOut):  # it is this call's time that was over, no other's
+            self._end(credentials)
+            return
         service = self._compiled.service.name
         if keep_credentials(self._means, self._whole, service, credentials):
+            self.lost()
             return
         known = self._means.credentials[service]
         try:
             if isinstance(known, BffError):
                 raise known
-            if known == self._sent_with:  # there are no others: the 401 is the reply
-                self._end(read(self._means.replies, self._compiled, reply))
+            if known == self._sent_with and self._last:  # there are no others: the 401 is the reply
+                self._end(come_to(self._means.replies, self._compiled, self._last))
                 return
             self._means.budget.send(1)
         except BffError as error:
@@ -262,8 +271,6 @@ class Pursuit:
         self._send_again("redirect")
         return True
 
-    # -- the end ---------------------------------------------------------------------------------
-
     def failed(self, error: Exception) -> None:
         """What followed an attempt raised what no code expects: that is what it comes to."""
         if self._over:
@@ -271,8 +278,12 @@ class Pursuit:
         self._end(self._means.caught(error, self._call))
 
     def lost(self) -> None:
-        """Nobody waits for it any more."""
+        """The answer is over, and the request is sent no more; a write's last end is its end."""
         self._extra.give_back()
+        if self._compiled.call.safe or self._over:
+            return
+        last = self._last or Cancelled("the view was over before it was sent")
+        self._end(come_to(self._means.replies, self._compiled, last))
 
     def _end(self, result: Any) -> None:
         self._over = True

@@ -8,7 +8,7 @@ from bff.engine.attempts import Attempts
 from bff.engine.budget import Budget
 from bff.engine.fanout import FanOut, Unit
 from bff.engine.means import Means, Whole
-from bff.engine.plan import Node
+from bff.engine.order import Node
 from bff.engine.settle import Running
 from bff.errors import BffError
 from bff.model.exchange import Deadline, Request
@@ -30,8 +30,8 @@ def pursue_unattended(
         begin: begins the pursuit.
     """
     exchange, effects, clock = parts
-    mailbox, over = clock.mailbox(), _Over()
-    attempts = Attempts(exchange, effects, clock, mailbox)
+    over = _Over()
+    attempts = Attempts(exchange, effects, clock, clock.mailbox())
     own = replace(
         means,
         attempts=attempts,
@@ -43,13 +43,7 @@ def pursue_unattended(
     call = Running(node, FanOut([Unit(request)]), [None], 1, clock.now(), ends)
     try:
         begin(own, over, call)
-        while not over.done:
-            due = attempts.next_timer()
-            completion = mailbox.get(max(0.0, (ends.at if due is None else due) - clock.now()))
-            if completion is None:
-                attempts.tick()
-            else:
-                attempts.receive(completion)
+        attempts.attend(ends, lambda: over.done)
     finally:
         attempts.give_up()
 

@@ -70,6 +70,23 @@ class Exchange(Protocol):
         """Why it can carry no more just now; empty if it can."""
 
 
+@runtime_checkable
+class Withdrawing(Protocol):
+    """An exchange that knows whether anything of a request has been sent."""
+
+    def withdraw(self, ticket: Any) -> bool:
+        """Give up an attempt if nothing of it has been sent; whether it was given up."""
+
+
+def withdrawn(exchange: object, ticket: Any) -> bool:
+    """Give up an attempt if nothing of it has been sent.
+
+    Returns:
+        Whether it was given up; false where something has been sent, or may have been.
+    """
+    return isinstance(exchange, Withdrawing) and exchange.withdraw(ticket)
+
+
 @dataclass(frozen=True, slots=True)
 class Usage:
     """How full an exchange is: requests that it can carry at once, carries, and has waiting."""

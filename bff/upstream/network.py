@@ -128,7 +128,7 @@ class Stream(httpcore.NetworkStream):
         rest = memoryview(buffer)
         try:
             while rest:
-                self._socket.settimeout(ticket.block_on(self._break))
+                self._socket.settimeout(ticket.send_on(self._break))
                 rest = rest[self._socket.send(rest[:_CHUNK]) :]
         except TimeoutError as error:
             raise httpcore.WriteTimeout(str(error)) from None

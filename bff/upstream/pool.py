@@ -56,6 +56,7 @@ class PoolExchange:
         self._resolver = Resolver()
         self._tls = TlsContexts()
         make = transport or self._transport
+        self._own = transport is None  # another does not tell what it has sent
         self._first = {name: service.url for name, service in services.items()}
         self._transports = {
             (name, url): make(service) for name, service in services.items() for url in service.urls
@@ -80,6 +81,10 @@ class PoolExchange:
     def cancel(self, ticket: Ticket) -> None:
         """Break the connection of an attempt, or forget it if it was not sent yet."""
         ticket.cancel()
+
+    def withdraw(self, ticket: Ticket) -> bool:
+        """Forget an attempt that was not sent yet; see `Withdrawing`."""
+        return self._own and ticket.withdraw()
 
     def unready(self) -> str:
         """Whether more requests wait for a thread than there are threads."""
@@ -124,7 +129,7 @@ def _work(transport: httpx.BaseTransport, url: str, ticket: Ticket, *, traced: b
 def _met_a_closing_one(ticket: Ticket) -> bool:
     """Whether a request may be sent again without anybody's leave (RFC 9112, section 9.3.1)."""
     met = ticket.kept and not ticket.heard
-    return bool(met) and not ticket.cancelled and ticket.request.method in IDEMPOTENT
+    return bool(met) and ticket.request.method in IDEMPOTENT and ticket.again()
 
 
 def _carried(

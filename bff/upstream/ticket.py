@@ -15,6 +15,8 @@ class Ticket:
     __slots__ = (
         "_cancelled",
         "_lock",
+        "_once",
+        "_sent",
         "_wake",
         "attempt",
         "deadline",
@@ -33,6 +35,8 @@ class Ticket:
         self._lock = Lock()
         self._wake: Callable[[], None] | None = None
         self._cancelled = False
+        self._sent = False  # a part of the request may have been
+        self._once = False  # it is not to be sent a second time
         self.hung_up = False  # the upstream closed the connection while it was read
         self.kept: bool | None = None  # it was given a connection that had served others before
         self.heard = False  # something of a reply has come
@@ -63,6 +67,14 @@ class Ticket:
             self._wake = wake
             return left
 
+    def send_on(self, wake: Callable[[], None]) -> float:
+        """As `block_on`, where the thread is about to send a part of the request."""
+        with self._lock:
+            left = self.left()
+            self._wake = wake
+            self._sent = True
+            return left
+
     def unblock(self) -> None:
         """What the thread blocked on is not this attempt's any more: it may serve another next."""
         with self._lock:
@@ -71,6 +83,29 @@ class Ticket:
     def cancel(self) -> None:
         """Give up, and wake the thread that is blocked."""
         with self._lock:
-            self._cancelled = True
-            if self._wake is not None:
-                self._wake()
+            self._give_up()
+
+    def withdraw(self) -> bool:
+        """Give up if nothing of the request has been sent; otherwise send it no second time.
+
+        Returns:
+            Whether it was given up.
+        """
+        with self._lock:
+            self._once = True
+            if not self._sent:
+                self._give_up()
+            return not self._sent
+
+    def again(self) -> bool:
+        """Whether the request may be sent a second time, on another connection."""
+        with self._lock:
+            if self._once or self._cancelled:
+                return False
+            self._sent = False
+            return True
+
+    def _give_up(self) -> None:
+        self._cancelled = True
+        if self._wake is not None:
+            self._wake()

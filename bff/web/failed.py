@@ -22,7 +22,8 @@ def failed(failure: Failure, rule: Rule) -> Response:
 def _problem(failure: Failure) -> Response:
     if not failure.call:
         return problem(failure.status, failure.detail, title=failure.title)
-    detail = f"the call `{failure.call}` failed, and the view cannot do without it"
+    detail = failure.detail
+    detail = detail or f"the call `{failure.call}` failed, and the view cannot do without it"
     response = problem(failure.status, detail, call=failure.call, reason=failure.reason)
     if failure.retry_after is not None:
         response.headers["Retry-After"] = str(max(1, ceil(failure.retry_after)))

@@ -298,6 +298,13 @@ def test_explain_says_how_pages_are_turned_and_what_is_a_stream(bff, doubtful):
     assert "a stream of events" in told["told"]
 
 
+def test_explain_says_what_may_forbid_a_write(bff, doubtful):
+    calls = "{may_cancel: {get: users:/may, guard: true}, cancel: {delete: users:/x}}"
+    (doubtful / "views/cancel.yaml").write_text(f"delete: /x\ncalls: {calls}\n")
+    told = bff("explain", "cancel", "--config", str(doubtful)).stdout
+    assert "waits for `may_cancel`: it may fail the view" in told
+
+
 def test_explain_knows_no_other_views(bff):
     done = bff("explain", "hom")
     assert done.returncode == 2

@@ -51,6 +51,55 @@ def test_shapes_are_held_against_null_and_fallbacks(folder, rung, leaf, level, m
     assert "/x" in problem.message
 
 
+REFUSING = (
+    VIEW.replace("calls", "params: {{q: {{required: false}}, n: {{}}}}\ncalls")
+    + "  a: {{get: users:/a{rung}}}\n  b: {{get: users:/b, optional: true}}\n"
+    "shape: {{x: a, y: b}}\n"
+    "refuse:\n  - {{when: '{first}', status: 404, title: First}}\n"
+    "  - {{when: '{when}', status: 409, title: No}}\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("rung", "when", "level", "message"),
+    [
+        (", optional: true", "a.x", None, ""),
+        (", optional: true", "length(a) > `1`", "error", "where `a` is null"),
+        (", optional: true", "length(a || `[]`) > `1`", None, ""),
+        (", when: 'b'", "length(a) > `1`", "error", "where `a` is null"),
+        (", fallback: null", "length(a) > `1`", "error", "where `a` is null"),
+        (", status: {404: null}", "length(a) > `1`", "error", "where `a` is null"),
+        ("", "length(a) > `1`", None, ""),
+        ("", "starts_with(b, a.x)", "warning", "where `b` is null"),
+        (", optional: true", "starts_with(params.n, a.x)", "error", "where `a` is null"),
+        (", optional: true", "contains(session.claims.of, a.x)", "warning", "where `a` is null"),
+        (", fallback: 0", "length(a) > `1`", "error", "cannot be computed with its fallback"),
+        (", status: {404: 7}", "length(a) > `1`", "error", "cannot be computed with status 404"),
+        ("", "length(params.q) > `9`", "warning", "where `params.q` is null"),
+        ("", "length(params.n) > `9`", None, ""),
+    ],
+)
+def test_refusals_are_held_against_null_and_fallbacks(folder, rung, when, level, message):
+    home = REFUSING.format(rung=rung, when=when, first="`false`")
+    problems = folder.problems(home=home.replace("'b'", '"b"'))
+    if level is None:
+        assert told(problems) == ""
+        return
+    problem = one(problems)
+    assert problem.warning is (level == "warning")
+    assert message in problem.message
+    assert "the refusal `No`" in problem.message
+
+
+def test_a_refusal_that_is_judged_after_one_that_is_true_is_not_computed(folder):
+    rung, when = ", optional: true", "length(a) > `1`"
+    assert (
+        told(folder.problems(home=REFUSING.format(rung=rung, when=when, first="a == null"))) == ""
+    )
+    other = REFUSING.format(rung=rung, when=when, first="b == null")
+    assert "cannot be computed" in told(folder.problems(home=other)), "it may be judged first"
+
+
 @pytest.mark.parametrize(
     "line",
     [

@@ -231,7 +231,7 @@ class Conductor(RuleBasedStateMachine):
         assert not self.out
         assert not [each for each in self.started if each.at >= DEADLINE]
         answer = self.run.answer()
-        assert list(answer.outcomes) == list(self.plan.nodes)
+        assert [name for name in answer.outcomes if name != "refuse"] == list(self.plan.nodes)
         orjson.dumps(answer.value)
 
 

@@ -493,3 +493,93 @@ def test_without_saying_so_it_may_read_all(conversing):
 def test_the_status_is_the_declared_one(conversing):
     assert conversing(lambda _: 1, {"a": A}, answer=202).answer().status == 202
     assert conversing(lambda _: 1, {"a": A}).answer().status == 200
+
+
+# -- what a write waits for --------------------------------------------------------------------
+
+
+READ = {"get": "s:/read"}
+WRITE = {"post": "s:/write"}
+
+
+@pytest.mark.parametrize("calls", [{"read": READ, "write": WRITE}, {"write": WRITE, "read": READ}])
+def test_a_write_waits_for_what_was_started_before_it_and_may_fail_the_view(conversing, calls):
+    def page(ask):
+        pending = ask.start("read"), ask.start("write")
+        return [each.value for each in pending]
+
+    ran = conversing(page, calls, {"/read": (30, 500)})
+    assert ran.answer().failure == Failure(502, call="read", reason="status")
+    assert ran.sent == [("/read", 0)]
+    ran = conversing(page, calls, {"/read": (30, 1)})
+    assert ran.answer().value == [1, "/write"]
+    assert ran.sent == [("/read", 0), ("/write", 30)]
+
+
+def test_it_waits_neither_for_what_is_started_after_it_nor_for_an_optional_call(conversing):
+    def page(ask):
+        pending = [ask.start(name) for name in ("hint", "write", "read")]
+        return [each.value for each in pending]
+
+    calls = {"read": READ, "hint": {"get": "s:/hint", "optional": True}, "write": WRITE}
+    ran = conversing(page, calls, {"/read": (30, 1)})
+    ran.answer()
+    assert ran.sent == [("/hint", 0), ("/write", 0), ("/read", 0)]
+
+
+def test_it_waits_for_a_call_that_a_declared_refusal_names_whenever_that_is_started(conversing):
+    refusal = {"when": "hint == 'no'", "status": 409, "title": "No"}
+    calls = {"hint": {"get": "s:/hint", "optional": True}, "write": WRITE}
+
+    def page(ask):
+        pending = [ask.start("write"), ask.start("hint")]
+        return [each.value for each in pending]
+
+    ran = conversing(page, calls, {"/hint": (30, "no")}, refuse=[refusal])
+    assert ran.answer().failure == Failure(409, "No")
+    assert ran.sent == [("/hint", 0)]
+
+
+def test_what_comes_with_a_start_is_started_in_the_order_written(conversing):
+    calls = {"z": {"get": "s:/z"}, "a": {"post": "s:/a"}, "x": {"get": "s:/x/{a}/{z}"}}
+    ran = conversing(lambda ask: ask.start("x").value, calls, {"/z": (30, 1), "/a": (10, 2)})
+    ran.answer()
+    assert ran.sent == [("/z", 0), ("/a", 30), ("/x/2/1", 40)]
+
+
+@pytest.mark.parametrize("how", ["refuses", "returns", "raises"])
+def test_a_write_that_was_sent_is_awaited_whatever_the_code_does(conversing, how):
+    def page(ask):
+        ask.start("write")
+        ask.start("more")
+        ask.wait(ask.start("a"))
+        if how == "refuses":
+            ask.refuse(409, "No")
+        if how == "raises":
+            raise KeyError("x")
+        return "gone on"
+
+    calls = {"a": A, "write": WRITE, "more": {"post": "s:/more"}}
+    ran = conversing(page, calls, {"/a": (10, 1), "/write": (50, 1)})
+    if how == "raises":
+        with pytest.raises(KeyError):
+            ran.answer()
+    else:
+        answer = ran.answer()
+        kept = kinds(answer)
+        assert (kept["write"], kept["more"]) == (("ok", ""), ("skipped", "cancelled"))
+        assert bool(answer.failure) == (how == "refuses")
+    assert ran.clock.now() == pytest.approx(0.05)
+    assert ran.sent == [("/write", 0), ("/a", 0)]
+    assert [each.cancelled for each in ran.exchange.started] == [None, None]
+
+
+def test_a_refusal_after_a_failure_changes_nothing(conversing):
+    def page(ask):
+        try:
+            return ask.start("a").value
+        except ViewFailed:
+            ask.refuse(404, "Not here")
+
+    ran = conversing(page, {"a": A}, {"/a": (10, 500)})
+    assert ran.answer().failure == Failure(502, call="a", reason="status")

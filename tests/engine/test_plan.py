@@ -45,7 +45,7 @@ B = "b: {get: s:/b}"
         ('x: {get: "s:/x/{a.id}"}', "a"),
         ('x: {get: "s:/x", query: {q: "{b[0].id}"}}', "b"),
         ('x: {get: "s:/x", headers: {X-A: "{a.id} {b.id}"}}', "a b"),
-        ('x: {post: "s:/x", json: {deep: [{er: "{a.id}"}]}}', "a"),
+        ('x: {post: "s:/x", json: {deep: [{er: "{a.id}"}]}, safe: true}', "a"),
         ('x: {get: "s:/x", when: "a.plan == `1`"}', "a"),
         ('x: {get: "s:/x", when: "!(a.plan)"}', "a"),
         ('x: {each: "a.items", get: "s:/x/{item.id}"}', "a"),
@@ -116,7 +116,9 @@ def test_attached_names_are_found_below_nested_items():
         ([A, 'x: {get: "s:/{a.id}", after: [a]}'], {}),
         (["a: {post: s:/a}", "x: {get: s:/x}"], {"a": "written after the POST"}),
         (["a: {put: s:/a}", "x: {delete: s:/x}"], {"a": "written after the PUT"}),
-        ([A, "x: {post: s:/x}"], {}),
+        ([A, "x: {post: s:/x}"], {"a": "it may fail the view"}),
+        (["a: {get: s:/a, optional: true}", "x: {post: s:/x}"], {}),
+        (["a: {get: s:/a, fallback: 1}", "x: {post: s:/x}"], {}),
         (["a: {post: s:/a, safe: true}", "x: {get: s:/x}"], {}),
         (["a: {head: s:/a}", "x: {get: s:/x}"], {}),
     ],
@@ -128,7 +130,67 @@ def test_order_without_data(calls, follows):
 def test_unsafe_calls_run_one_after_the_other_in_the_order_written():
     made = planned(["a: {post: s:/a}", "b: {get: s:/b}", "c: {put: s:/c}", "d: {patch: s:/d}"])
     waits = {name: set(node.waits_for) for name, node in made.nodes.items()}
-    assert waits == {"a": set(), "b": {"a"}, "c": {"a"}, "d": {"c"}}
+    assert waits == {"a": set(), "b": {"a"}, "c": {"a", "b"}, "d": {"c"}}
+
+
+MAY_FAIL = "it may fail the view"
+W = "w: {post: s:/w}"
+
+
+@pytest.mark.parametrize(
+    ("calls", "more", "held_by"),
+    [
+        (["a: {get: s:/a, guard: true, pass: [404]}", W], "", "a"),
+        (["a: {get: s:/a}", "b: {get: s:/b}", W], "", "a b"),
+        # what a call waits for ends before it does
+        (["a: {get: s:/a}", 'b: {get: "s:/{a.id}"}', W], "", "b"),
+        (["a: {get: s:/a, optional: true}", 'b: {get: "s:/{a.id}"}', W], "", "b"),
+        (["a: {get: s:/a, optional: true}", "b: {get: s:/b, fallback: []}", W], "", ""),
+        (["a: {get: s:/a, optional: true, guard: true}", W], "", ""),
+        (["a: {get: s:/a, optional: true}", W], "require_any: [a]", "a"),
+        (["a: {get: s:/a, fallback: 1}", W, B], "require_any: [a, b]", "a"),
+        (["a: {get: s:/a}", 'w: {post: "s:/{a.id}"}'], "", ""),
+        (["a: {get: s:/a}", "w: {post: s:/w, after: a}"], "", ""),
+        (["a: {post: s:/a, safe: true}", W], "", "a"),
+        (["a: {get: s:/a}", "w: {get: s:/w, safe: false}"], "", "a"),
+        (["a: {get: s:/a}", "w: {put: s:/w, safe: true}"], "", ""),
+        (["a: {each: '[`1`]', get: 's:/{item}', max: 1}", W], "", "a"),
+        ([W, "a: {get: s:/a}"], "", ""),
+        # what waits for the write cannot hold it, directly or through others
+        (['a: {get: "s:/{w.id}"}', W], "", ""),
+        (["a: {get: s:/a, after: w}", W], "", ""),
+        (["a: {get: s:/a, after: b}", 'b: {get: "s:/{w.id}", optional: true}', W], "", ""),
+    ],
+)
+def test_a_write_waits_for_what_may_still_forbid_it(calls, more, held_by):
+    follows = planned(calls, more=more).nodes["w"].follows
+    assert {name for name, why in follows.items() if why == MAY_FAIL} == set(held_by.split())
+
+
+def test_a_write_does_not_wait_for_what_waits_for_a_later_write():
+    made = planned(["a: {get: s:/a, after: c}", "b: {post: s:/b}", "c: {post: s:/c}"])
+    waits = {name: set(node.waits_for) for name, node in made.nodes.items()}
+    assert waits == {"a": {"c"}, "b": set(), "c": {"b"}}
+    made = planned(["a: {get: s:/a, after: b}", "b: {post: s:/b}", "c: {post: s:/c}"])
+    assert set(made.nodes["c"].waits_for) == {"a", "b"}, "it waits for `b`, and not for `c`"
+
+
+def test_what_waits_for_a_write_by_a_call_that_is_left_out_does_not_wait_for_it():
+    calls = ["a: {get: s:/a, after: b}", "w: {post: s:/w}", "b: {get: s:/b}"]
+    assert planned(calls).nodes["w"].follows == {}
+    assert planned(calls, shape="a").nodes["w"].follows == {"a": MAY_FAIL}
+
+
+def test_a_refusal_names_what_calls_attach_too():
+    refuse = """refuse: [{when: "a.lines[0].tag == 'gone'", status: 404, title: Gone}]"""
+    attach = 't: {each: "a.lines", get: "s:/t/{item.id}", into: tag, optional: true}'
+    (refusal,) = planned([A, attach, W], shape="w", more=refuse).refusals
+    assert refusal.needs == {"a", "t"}
+    made = planned([A, attach, W], shape="w", more=refuse)
+    assert set(made.nodes["w"].waits_for) == {"a", "t"}
+    # one that waits for the write can be judged only after it
+    made = planned([A, W, attach], shape="w", more=refuse)
+    assert set(made.nodes["w"].waits_for) == {"a"}
 
 
 C = 'c: {get: "s:/c/{a.id}"}'

@@ -1,0 +1,109 @@
+"""Refusals held against null and against every value that a failure may leave."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import orjson
+
+from bff.engine.expression import Scope, truthy
+from bff.engine.plan import Plan
+from bff.engine.reads import reads
+from bff.engine.refuse import Judgement
+from bff.errors import Problem, Unfillable
+from bff.model.view import Call, Param, View
+
+_SAMPLES: Final[Mapping[str, Any]] = {
+    "string": "",
+    "integer": 0,
+    "number": 0,
+    "boolean": False,
+    "array": [],
+}
+_HINT: Final = "`x || `[]`` stands for a null"
+
+
+def refusals_on_rungs(plan: Plan) -> Iterator[Problem]:
+    """What is wrong with the refusals of a plan: one that cannot be computed fails the view."""
+    for at, refusal in enumerate(plan.refusals):
+        before = [each for each in plan.refusals[:at] if each.needs <= refusal.needs]
+        calls = [plan.nodes[name].compiled.call for name in sorted(refusal.needs)]
+        yield from _with_nulls(plan.view, refusal, before, calls)
+        for call in calls:
+            yield from _with_values(plan.view, refusal, before, call)
+
+
+def _with_nulls(
+    view: View, refusal: Judgement, before: list[Judgement], calls: list[Call]
+) -> Iterator[Problem]:
+    found = reads(refusal.when)
+    used = {path[:2] for path in found.all}
+    null = [f"`{call.name}`" for call in calls if _may_be_null(call)]
+    params = [each for each in view.params if _sample(each) is None]
+    missing = [f"`params.{each.name}`" for each in params if ("params", each.name) in used]
+    fault = _fault(refusal, before, _scope(view)) if null or missing else None
+    if fault:
+        names = ", ".join([*null, *missing])
+        known = {call.name for call in calls if _may_be_null(call)} | {"params"}
+        certain = bool(null) and found.roots <= known
+        message = f"the refusal `{refusal.title}` cannot be computed where {names} is null: {fault}"
+        yield Problem(refusal.when.source.place, message, _HINT, warning=not certain)
+
+
+def _with_values(
+    view: View, refusal: Judgement, before: list[Judgement], call: Call
+) -> Iterator[Problem]:
+    certain = reads(refusal.when).roots <= {call.name, "params"}
+    if call.each:
+        return  # they are what single items get; the list itself is always there
+    turned = call.pages is not None and bool(call.pages.param)
+    values = [
+        (f"status {status}", {"items": value, "next": None} if turned else value)
+        for status, value in call.statuses.items()
+        if value is not None
+    ]
+    if call.rung == "fallback" and call.fallback is not None:
+        values.append(("its fallback", call.fallback))
+    for what, value in values:
+        copy = orjson.loads(orjson.dumps(value))
+        fault = _fault(refusal, before, {**_scope(view), call.name: copy})
+        if fault:
+            message = f"the refusal `{refusal.title}` cannot be computed with {what}"
+            message += f" of `{call.name}`: {fault}"
+            yield Problem(refusal.when.source.place, message, warning=not certain)
+
+
+def _fault(refusal: Judgement, before: list[Judgement], scope: Scope) -> Unfillable | None:
+    """Why a refusal cannot be computed; None where it can, or another one is judged true first."""
+    for each in before:
+        try:
+            if truthy(each.when.value(scope)):
+                return None
+        except Unfillable:
+            continue
+    try:
+        refusal.when.value(scope)
+    except Unfillable as fault:
+        return fault
+    return None
+
+
+def _may_be_null(call: Call) -> bool:
+    """Whether a call that has not failed the view may have the value null."""
+    if call.rung == "optional" or call.when:
+        return True
+    values = [call.fallback] if call.rung == "fallback" else []
+    return not call.each and any(each is None for each in [*values, *call.statuses.values()])
+
+
+def _scope(view: View) -> dict[str, Any]:
+    """What there is where every call is null."""
+    params = {each.name: _sample(each) for each in view.params}
+    scope: dict[str, Any] = dict.fromkeys(call.name for call in view.calls)
+    return scope | {"params": params, "session": {"claims": {}}, "headers": {}, "services": {}}
+
+
+def _sample(param: Param) -> Any:
+    """A value of a parameter; None where it may be missing."""
+    if param.default is not None:
+        return param.default
+    return _SAMPLES.get(param.type) if param.required else None
