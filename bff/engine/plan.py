@@ -10,10 +10,11 @@ from bff.engine.compile import CompiledCall, compile_call
 from bff.engine.functional import Function
 from bff.engine.kept import Keeping, compiled_tags
 from bff.engine.names import RESERVED, Names
-from bff.engine.reads import Path, Paths, Reads
+from bff.engine.reads import Paths, Reads
 from bff.engine.refuse import Judgement, judgements
 from bff.engine.shape import MadeShape, Shape
 from bff.engine.template import Template
+from bff.engine.unread import with_unread
 from bff.errors import ConfigError, Problem, did_you_mean
 from bff.model.service import Service
 from bff.model.source import Source
@@ -112,7 +113,8 @@ def plan(view: View, services: Mapping[str, Service]) -> dict[str, Plan]:
     nodes = _order(view, compiled, refusals)
     _refuse_cycles(view, nodes)
     plans = {name: _plan_for(view, name, nodes, shapes[name], refusals) for name in view.frontends}
-    return {name: replace(each, tags=tags, invalidates=invalidates) for name, each in plans.items()}
+    made = (replace(each, tags=tags, invalidates=invalidates) for each in plans.values())
+    return {each.frontend: with_unread(each) for each in made}
 
 
 def _unknown_calls(view: View, names: Names) -> Iterator[Problem]:
@@ -164,7 +166,7 @@ def _order(
         own = compiled[call.name]
         used = own.reads | Reads(decides=own.selects.decides)
         needs = {
-            root: f"reads {_shown(path)}"
+            root: f"reads `{'.'.join(path)}`"
             for path in sorted((used | own.selects).all)
             if (root := path[0]) in compiled and root != call.name
         }
@@ -294,7 +296,3 @@ def _kept(shape: Shape, nodes: Mapping[str, Node], wanted: set[str]) -> set[str]
         kept.add(name)
         wanted |= nodes[name].needs.keys() - kept
     return kept
-
-
-def _shown(path: Path) -> str:
-    return f"`{'.'.join(path)}`"

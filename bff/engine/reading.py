@@ -18,6 +18,7 @@ from bff.model.exchange import Reply
 
 _FIRST_FAILURE: Final = 300  # a redirect is one too, unless the service follows it
 _OK: Final = 200
+_WITHOUT_BODY: Final = frozenset({204, 205})  # RFC 9110, sections 15.3.5 and 15.3.6
 _NEVER_A_VALUE: Final = frozenset({"set-cookie", "set-cookie2"})
 _CHARSETS: Final = re.compile(
     r"ascii|utf-(8|16|32)(-\w+)*|iso8859-\d+|cp\d+|koi8-\w|big5\w*|gb\w+|shift_jis\w*|euc_\w+"
@@ -76,16 +77,42 @@ def _lenient(call: CompiledCall, reply: Reply) -> Any:
 
 
 def _decoded(call: CompiledCall, reply: Reply) -> Any:
-    return _DECODERS[call.call.decode](reply) if reply.body else None
+    if reply.body:
+        return _DECODERS[call.call.decode](reply)
+    if _lacks_its_body(call, reply):
+        raise BadReply("the reply is JSON or XML by its content type, and has no body")
+    return None
+
+
+def _lacks_its_body(call: CompiledCall, reply: Reply) -> bool:
+    """Whether a reply without a byte is a fault: it promises a value, and something reads it.
+
+    The reply to a write never is. The write has been done: a failure would have it sent again.
+    """
+    declared = call.call
+    if call.unread or not declared.safe or declared.method == "HEAD":
+        return False
+    if declared.decode not in {"json", "xml"} or reply.status in _WITHOUT_BODY:
+        return False
+    media_type = _media_type(reply, "")
+    return _is_json(media_type) or _is_xml(media_type)
 
 
 def _media_type(reply: Reply, default: str) -> str:
     return (reply.header("content-type") or default).split(";")[0].strip().lower()
 
 
+def _is_json(media_type: str) -> bool:
+    return media_type == "application/json" or media_type.endswith("+json")
+
+
+def _is_xml(media_type: str) -> bool:
+    return media_type in _XML or media_type.endswith("+xml")
+
+
 def _json(reply: Reply) -> Any:
     media_type = _media_type(reply, "application/json")
-    if media_type != "application/json" and not media_type.endswith("+json"):
+    if not _is_json(media_type):
         raise BadReply("the reply is not JSON by its content type")
     try:
         return orjson.loads(reply.body)
@@ -108,7 +135,7 @@ def _text(reply: Reply) -> str:
 def _xml(reply: Reply) -> Any:
     """Elements as xmltodict maps them; a document with entities of its own is refused."""
     media_type = _media_type(reply, "application/xml")
-    if media_type not in _XML and not media_type.endswith("+xml"):
+    if not _is_xml(media_type):
         raise BadReply("the reply is not XML by its content type")
     try:
         value = xmltodict.parse(reply.body, expat=_Expat, disable_entities=True)
