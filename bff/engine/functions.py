@@ -11,9 +11,8 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any, Final
 from uuid import uuid4
 
-import orjson
-
 from bff.engine.standard import Standard, finite
+from bff.model.json_text import encode_json
 
 Types = tuple[str, ...]
 _EXACT: Final = 2**53  # below it a float says every whole number
@@ -124,7 +123,7 @@ def _key(value: Any) -> str | None:
 
 def identity(value: Any) -> bytes:
     """What two equal JSON values have in common: 1 is 1.0, and objects have no order."""
-    return orjson.dumps(_plain(value), option=orjson.OPT_SORT_KEYS)
+    return encode_json(_plain(value), sort=True)
 
 
 def _plain(value: Any) -> Any:

@@ -15,6 +15,7 @@ from bff.engine.compile import CompiledCall
 from bff.engine.pages import page_of
 from bff.errors import BadReply, BadStatus
 from bff.model.exchange import Reply
+from bff.model.json_text import decode_json
 
 _FIRST_FAILURE: Final = 300  # a redirect is one too, unless the service follows it
 _OK: Final = 200
@@ -115,8 +116,8 @@ def _json(reply: Reply) -> Any:
     if not _is_json(media_type):
         raise BadReply("the reply is not JSON by its content type")
     try:
-        return orjson.loads(reply.body)
-    except orjson.JSONDecodeError as error:
+        return decode_json(reply.body, halves=True)
+    except ValueError as error:
         raise BadReply(f"the reply is not JSON: {error}") from None
 
 
@@ -129,7 +130,7 @@ def _text(reply: Reply) -> str:
         text.encode()  # some codecs make halves of surrogate pairs, which no JSON holds
     except (LookupError, ValueError):
         raise BadReply("the reply is not the text that it says it is") from None
-    return text
+    return text.removeprefix("\ufeff")  # a byte order mark is none of the text
 
 
 def _xml(reply: Reply) -> Any:

@@ -5,13 +5,13 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any, Final
 
-import orjson
 from flask import Request
 from jsonschema import Draft202012Validator, ValidationError, validators
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from bff.engine.functions import identity
 from bff.engine.params import ends_at_end
+from bff.model.json_text import decode_json
 
 _DEPTH: Final = 64
 _MOST: Final = 20  # errors that are told at once
@@ -66,8 +66,8 @@ class BodyReader:
             raise BadBody(415, "the body must be application/json", [])
         raw = self._raw(request)
         try:
-            value = orjson.loads(raw)
-        except orjson.JSONDecodeError as error:
+            value = decode_json(raw, halves=False)
+        except ValueError as error:
             raise BadBody(400, f"the body is not JSON: {error}", []) from None
         if _is_deeper(raw, value):
             raise BadBody(400, f"the body is nested more than {_DEPTH} levels deep", [])

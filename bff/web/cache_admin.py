@@ -8,6 +8,7 @@ from flask import Response
 
 from bff.cache.key import EVERYTHING, key_of, kind_of, tag_of
 from bff.cache.levels import Cache
+from bff.model.json_text import decode_json
 
 PREFIX: Final = "/cache"
 _MOST: Final = 64 * 1024  # bytes of a request
@@ -49,7 +50,7 @@ class CacheAdmin:
         if not length.isdigit() or int(length) > _MOST:
             return _told(413, {"error": f"a body of at most {_MOST} bytes is needed"})
         try:
-            tags = _tags(orjson.loads(environ["wsgi.input"].read(int(length))))
+            tags = _tags(decode_json(environ["wsgi.input"].read(int(length)), halves=False))
         except ValueError as error:
             return _told(400, {"error": str(error)})
         told = cache.invalidate(tags)

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Any, Final
 
-import orjson
 from flask import Flask, Response, g, request
 
 from bff.auth.provider import OpenIdProvider
 from bff.auth.seal import Seal
 from bff.auth.session import KeptTokens, Session, Sessions
 from bff.errors import BffError
+from bff.model.json_text import encode_json
 from bff.observe.events import Audited, Observer
 from bff.web.cookies import Cookies
 from bff.web.limits import Limits
@@ -119,4 +119,4 @@ def _is_looked_at() -> bool:
 
 def json_of(content: Any) -> Response:
     """An answer of 200."""
-    return Response(orjson.dumps(content), mimetype="application/json")
+    return Response(encode_json(content), mimetype="application/json")

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from http.client import responses
 from typing import Any, Final
 
-import orjson
 from flask import Flask, Response, g
 from werkzeug.exceptions import HTTPException
 
+from bff.model.json_text import encode_json
 from bff.observe.log import logger
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -28,7 +28,7 @@ def problem(status: int, detail: str = "", *, title: str = "", **members: Any) -
         "id": g.request_id,
         **members,
     }
-    response = Response(orjson.dumps(content), status, mimetype=MEDIA_TYPE)
+    response = Response(encode_json(content), status, mimetype=MEDIA_TYPE)
     response.headers["Cache-Control"] = "no-store"
     return response
 
