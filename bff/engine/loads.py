@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Hashable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from bff.cache.decide import age_of, conditional, confirmed, judge, lifetime
+from bff.cache.decide import age_of, conditional, confirmed, confirms, judge, lifetime
 from bff.cache.entry import Entry
 from bff.cache.flight import Flights
 from bff.cache.levels import Cache, Write
@@ -129,7 +129,7 @@ class Loads:
         """Keep a reply, if it may be; the reply, or the kept one that it confirms."""
         if not isinstance(result, Reply):
             return result, None
-        if result.status == _NOT_MODIFIED and load.entry and conditional(load.entry):
+        if load.entry and _is_conditional(load, result):
             result = confirmed(load.entry, result)
         cache, kept = self._cache, load.kept
         now = cache.now()
@@ -145,6 +145,10 @@ class Loads:
             write = Write(load.address, entry)
             self._effects.start(write, Deadline(self._clock.now() + 1), 0, NOBODY_WAITS)
         return result, entry
+
+    def ask_anew(self, load: Load, ends: Deadline) -> None:
+        """Send a load's request without a condition: the 304 was about another version."""
+        self._admit(_Landing(self, replace(load, entry=None), ends), self._clock.now())
 
     def land(self, key: Hashable, result: Any, entry: Entry | None, url: str = "") -> None:
         """Tell all who wait."""
@@ -208,8 +212,11 @@ class _Landing:
         self.load, self.ends, self.url = load, ends, ""
 
     def put(self, completion: Completion) -> None:
-        """Land."""
-        result, entry = completion.result, None
+        """Land, unless the reply says only that another version than the kept one holds."""
+        result, entry, load = completion.result, None, self.load
+        if load.entry and _is_conditional(load, result) and not confirms(load.entry, result):
+            self._loads.ask_anew(load, self.ends)
+            return
         try:
             result, entry = self._loads.keep(self.load, result)
         finally:  # whatever keeping it may raise, somebody waits
@@ -272,6 +279,12 @@ def _asking(load: Load) -> Request:
     """The request, or the question whether what is kept still holds."""
     asked = conditional(load.entry) if load.entry else ()
     return replace(load.request, headers=load.request.headers + asked) if asked else load.request
+
+
+def _is_conditional(load: Load, result: Any) -> bool:
+    """Whether a reply is the 304 to a condition that was sent."""
+    is_304 = isinstance(result, Reply) and result.status == _NOT_MODIFIED
+    return is_304 and load.entry is not None and bool(conditional(load.entry))
 
 
 def is_bad(result: Reply | BffError) -> bool:

@@ -20,6 +20,10 @@ from bff.model.json_text import decode_json
 _FIRST_FAILURE: Final = 300  # a redirect is one too, unless the service follows it
 _OK: Final = 200
 _WITHOUT_BODY: Final = frozenset({204, 205})  # RFC 9110, sections 15.3.5 and 15.3.6
+# seconds, or a date as it is sent today (RFC 9110, sections 5.6.7 and 10.2.3)
+_RETRY_AFTER: Final = re.compile(
+    r"\d{1,9}|[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT", re.ASCII
+)
 _NEVER_A_VALUE: Final = frozenset({"set-cookie", "set-cookie2"})
 _CHARSETS: Final = re.compile(
     r"ascii|utf-(8|16|32)(-\w+)*|iso8859-\d+|cp\d+|koi8-\w|big5\w*|gb\w+|shift_jis\w*|euc_\w+"
@@ -47,12 +51,18 @@ def read_reply(call: CompiledCall, reply: Reply) -> Any:
     if reply.status in call.call.keeps:
         return _full(reply, _lenient(call, reply))
     if not _OK <= reply.status < _FIRST_FAILURE:
-        raise BadStatus(reply.status)
+        raise bad_status(reply)
     value = _decoded(call, reply)
     if call.call.full:
         value = _full(reply, value)
     counts = call.select.value(value) if call.select else value
     return page_of(call.paging, value, counts, reply) if call.paging else counts
+
+
+def bad_status(reply: Reply) -> BadStatus:
+    """The failure that a reply's status is, with what it says of when to ask again."""
+    after = (reply.header("retry-after") or "").strip()
+    return BadStatus(reply.status, after if _RETRY_AFTER.fullmatch(after) else "")
 
 
 def connection_names(reply: Reply) -> frozenset[str]:

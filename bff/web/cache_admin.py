@@ -46,6 +46,9 @@ class CacheAdmin:
         # a page of somebody's browser could send a form here, but JSON only if it was asked first
         if environ.get("CONTENT_TYPE", "").split(";")[0].strip() != "application/json":
             return _told(415, {"error": "the body must be application/json"})
+        if environ.get("HTTP_CONTENT_ENCODING", "identity").strip().lower() != "identity":
+            coded = {"error": "the body must not be compressed"}
+            return _told(415, coded, **{"Accept-Encoding": "identity"})
         length = environ.get("CONTENT_LENGTH", "")
         if not length.isdigit() or int(length) > _MOST:
             return _told(413, {"error": f"a body of at most {_MOST} bytes is needed"})

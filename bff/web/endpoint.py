@@ -13,8 +13,10 @@ from bff.auth.session import KeptTokens, Session, Sessions
 from bff.errors import BffError
 from bff.model.json_text import encode_json
 from bff.observe.events import Audited, Observer
+from bff.web.body import BadBody, check_coding
 from bff.web.cookies import Cookies
 from bff.web.limits import Limits
+from bff.web.problem import problem
 from bff.web.refusal import refusal
 
 _PATIENCE: Final = 5.0  # seconds for telling providers, which is a courtesy
@@ -93,7 +95,12 @@ def add_endpoints(app: Flask, parts: SignIn, routes: Sequence[tuple[str, str, En
 def _endpoint(view: Endpoint, parts: SignIn) -> Callable[..., Response]:
     def answer(**variables: str) -> Response:
         try:
+            check_coding(request.headers)
             return view(parts, **variables)
+        except BadBody as bad:
+            response = problem(bad.status, bad.detail)
+            response.headers.update(bad.headers)
+            return response
         except BffError as error:
             parts.observer(Audited("refused", reason=type(error).__name__, id=g.request_id))
             return refusal(error, page=_is_looked_at())

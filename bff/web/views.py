@@ -137,7 +137,9 @@ class _Handler:
         except BadRequest as bad:
             return self._varied(bad_parameters(bad))
         except BadBody as bad_body:
-            return self._bad(bad_body.status, bad_body.detail, errors=bad_body.errors)
+            response = self._bad(bad_body.status, bad_body.detail, errors=bad_body.errors)
+            response.headers.update(bad_body.headers)
+            return response
         if isinstance(turn, KeptAnswer):
             return replayed(turn)
         gone = None if self._kept else gone_of(request.environ)
@@ -145,13 +147,13 @@ class _Handler:
         id_, target = known.request_id, request.full_path.rstrip("?")
         trace = told.trace
         asked = Asked(scope, scope["headers"], principal, gone, key, id_, target, trace, cursors)
-        response = None
+        answer = None
         try:
-            response = self._answered(asked, begun)
+            answer = self._answered(asked, begun)
         finally:
             if self._keys and turn:
-                self._keys.end(turn, response)
-        return response
+                self._keys.end(turn, answer)
+        return answer
 
     def _answered(self, asked: Asked, begun: float) -> Response:
         """What is answered to whoever may ask, for what is as declared."""
