@@ -229,11 +229,7 @@ class BadReply(UpstreamError):
 
 
 class BadStatus(UpstreamError):
-    """A complete reply whose status says that it failed.
-
-    Args:
-        retry_after: its Retry-After as it stands (RFC 9110, section 10.2.3); empty without one.
-    """
+    """A complete reply whose status says that it failed, and its Retry-After as it stands."""
 
     reason = "status"
 
