@@ -227,13 +227,13 @@ class BadReply(UpstreamError):
 
 
 class BadStatus(UpstreamError):
-    """A complete reply whose status says that it failed."""
+    """A complete reply whose status says that it failed, and its Retry-After as it stands."""
 
     reason = "status"
 
-    def __init__(self, upstream_status: int) -> None:
+    def __init__(self, upstream_status: int, retry_after: str = "") -> None:
         super().__init__(f"the upstream answered {upstream_status}")
-        self.upstream_status = upstream_status
+        self.upstream_status, self.retry_after = upstream_status, retry_after
 
 
 class TooMany(UpstreamError):

@@ -7,14 +7,13 @@ is one of the codes of the standards, or none.
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-import orjson
-
 from bff.auth.client import Client
 from bff.auth.http import Http
 from bff.auth.login import Tokens
 from bff.auth.metadata import json_object
 from bff.errors import BffError, ProviderAway
 from bff.model.exchange import Reply
+from bff.model.json_text import decode_json
 
 _LASTS: Final = 300.0  # seconds that a token is taken to last if nobody says
 _LONGEST: Final = 366 * 24 * 3600.0  # seconds; more is taken for this
@@ -137,8 +136,8 @@ def _refusal(reply: Reply) -> BffError:
     if not _CLIENT_ERROR <= reply.status < _SERVER_ERROR or reply.status in _LATER:
         return away
     try:
-        content = orjson.loads(reply.body)
-    except orjson.JSONDecodeError:
+        content = decode_json(reply.body, halves=False)
+    except ValueError:
         return away
     code = content.get("error") if isinstance(content, dict) else None
     if not isinstance(code, str):

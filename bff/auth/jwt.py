@@ -9,7 +9,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import orjson
 from joserfc.errors import ClaimError, ExpiredTokenError, JoseError
 from joserfc.jwa import JWSAlgModel
 from joserfc.jwk import Key
@@ -19,6 +18,7 @@ from joserfc.jwt import JWTClaimsRegistry
 from bff.auth.keys import Keys, fitting
 from bff.auth.published import Published
 from bff.errors import BffError, ProviderAway
+from bff.model.json_text import decode_json
 
 ASYMMETRIC: Final = frozenset(
     {f"{kind}{bits}" for kind in ("RS", "PS", "ES") for bits in (256, 384, 512)}
@@ -87,7 +87,7 @@ def read(token: str, most: int = _MOST) -> Jwt:
         raise BadToken("it is malformed")
     try:
         signed = extract_compact(token.encode(), registry=AllowList(ASYMMETRIC))
-        claims = orjson.loads(signed.payload)
+        claims = decode_json(signed.payload, halves=False)
     except (JoseError, ValueError, TypeError, RecursionError):
         raise BadToken("it is malformed") from None
     header: Any = signed.headers()

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any, Final
 
-import orjson
-
 from bff.auth.http import Http
 from bff.errors import ProviderAway
+from bff.model.json_text import decode_json
 from bff.model.untrusted import split_url
 
 DEVELOPMENT: Final = "bff_development"  # the member of a local provider of ours
@@ -118,8 +117,8 @@ def json_object(document: bytes) -> dict[str, Any]:
         ProviderAway: it is something else.
     """
     try:
-        content = orjson.loads(document)
-    except orjson.JSONDecodeError:
+        content = decode_json(document, halves=False)
+    except ValueError:
         raise ProviderAway("the provider answered with something that is not JSON") from None
     if not isinstance(content, dict):
         raise ProviderAway("the provider answered with something that is not an object")

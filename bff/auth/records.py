@@ -5,11 +5,10 @@ from dataclasses import MISSING, asdict, fields
 from functools import cache
 from typing import Any, Final
 
-import orjson
-
 from bff.auth.seal import BadSeal, Seal
 from bff.auth.store import Entry
 from bff.errors import SignInFailed
+from bff.model.json_text import decode_json, encode_json
 
 _MOST_BYTES: Final = 256 * 1024  # of one record
 
@@ -27,8 +26,8 @@ class Records:
             SignInFailed: it holds what nobody can keep.
         """
         try:
-            content = orjson.dumps(asdict(value))
-        except (TypeError, RecursionError):
+            content = encode_json(asdict(value))
+        except (TypeError, ValueError, RecursionError):
             raise SignInFailed("the provider's claims are nested too deeply") from None
         if len(content) > _MOST_BYTES:
             raise SignInFailed("the provider's claims and tokens are too large to be kept")
@@ -42,10 +41,10 @@ class Records:
         if entry is None:
             return None
         try:
-            content: dict[str, Any] = orjson.loads(self._seal.open(entry.value, name))
+            opened = self._seal.open(entry.value, name)
         except BadSeal:
             return None
-        return known(kind, content)
+        return known(kind, decode_json(opened, halves=False))
 
 
 def known(kind: type, content: Mapping[str, Any]) -> dict[str, Any] | None:

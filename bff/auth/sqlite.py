@@ -19,6 +19,7 @@ from typing import Final
 
 from bff.auth.marks import Marks
 from bff.auth.store import Entry
+from bff.cache.recent import Recent
 from bff.errors import StoreAway
 
 _MOST_SEEN: Final = 4096  # entries that a process remembers
@@ -90,7 +91,7 @@ class SqliteStore:
     def __init__(self, path: Path, now: Callable[[], float]) -> None:
         self._path, self._now = path, now
         self._marks = Marks(path.with_name(f"{path.name}-marks"))
-        self._seen: dict[str, _Seen] = {}
+        self._seen: Recent[str, _Seen] = Recent(_MOST_SEEN)
         self._writes = count()
         self._idle: deque[sqlite3.Connection] = deque()
         self._owner = 0
@@ -110,9 +111,7 @@ class SqliteStore:
         if row is None:
             return None
         entry = Entry(*row)
-        if len(self._seen) >= _MOST_SEEN:
-            self._seen.clear()
-        self._seen[key] = _Seen(entry, mark, monotonic() + _SEEN_FOR)
+        self._seen.put(key, _Seen(entry, mark, monotonic() + _SEEN_FOR))
         return entry
 
     def put(self, key: str, value: bytes, expires: float, replacing: str | None = None) -> str:

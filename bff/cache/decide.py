@@ -18,6 +18,10 @@ Verdict = Literal["fresh", "stale", "error", "expired"]
 Shared = Literal["everyone", "claims", "person"]
 
 _SPREAD: Final = 0.1  # of a lifetime, taken off at random: what was loaded at once expires apart
+# What describes the bytes that are kept: a 304 has none (RFC 9111, section 3.2).
+_OF_THE_BODY: Final = frozenset(
+    {"content-encoding", "content-length", "content-range", "content-type", "transfer-encoding"}
+)
 _VALIDATORS: Final = ("etag", "last-modified")
 _MOST_KEPT: Final = 3600.0
 _OK: Final = 200
@@ -172,9 +176,22 @@ def conditional(entry: Entry) -> Headers:
     return tuple(found)
 
 
+def confirms(entry: Entry, reply: Reply) -> bool:
+    """Whether a 304 is about what is kept, and not about another version (RFC 9111, 4.3.4)."""
+    etag, kept = reply.header("etag"), entry.header("etag")
+    if etag is None:
+        return True
+    return _opaque(etag) == _opaque(kept) if kept is not None else etag.startswith("W/")
+
+
+def _opaque(etag: str) -> str:
+    """An entity tag as weak comparison takes it (RFC 9110, section 8.8.3.2)."""
+    return etag.strip().removeprefix("W/")
+
+
 def confirmed(entry: Entry, reply: Reply) -> Reply:
     """The kept reply, with what a 304 says anew (RFC 9111, section 3.2)."""
-    anew = {name for name, _ in reply.headers} - {"content-length", "content-encoding"}
+    anew = {name for name, _ in reply.headers} - _OF_THE_BODY
     kept = [(name, value) for name, value in entry.headers if name not in anew]
     fresh = [(name, value) for name, value in reply.headers if name in anew]
     return Reply(entry.status, (*kept, *fresh), entry.body)

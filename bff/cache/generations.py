@@ -4,21 +4,31 @@ Nothing is scanned or deleted: an entry's address holds the generations of its t
 looks where they no longer lead.
 """
 
-from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from secrets import token_hex
 from threading import Lock
 from typing import Final
 
-_MOST: Final = 50_000  # tags known at once; one that is forgotten is read from the store again
+from bff.cache.key import is_structural
+from bff.cache.recent import Recent
+
+_MOST: Final = (
+    50_000  # declared tags known at once: what is under one that is evicted is loaded anew
+)
 
 
 class Generations:
-    """Generations by the keys of tags; `changes` counts what was heard of other generations."""
+    """Generations by the keys of tags; `changes` counts what was heard of other generations.
+
+    Each entry is under the tag of everything and that of its view or service. These are as many as
+    the configuration has, and are never evicted: without its generation nothing under a tag is
+    found. Of all others, those are evicted that were used longest ago.
+    """
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._known: OrderedDict[str, str] = OrderedDict()
+        self._structural: dict[str, str] = {}
+        self._declared: Recent[str, str] = Recent(_MOST)
         self._changes = 0
 
     @property
@@ -30,7 +40,7 @@ class Generations:
         """The generations of `tags`; None if one is not known."""
         found = []
         for tag in tags:
-            generation = self._known.get(tag)
+            generation = self._get(tag)
             if generation is None:
                 return None
             found.append(generation)
@@ -41,10 +51,11 @@ class Generations:
         with self._lock:
             found = []
             for tag in tags:
-                if tag not in self._known:
-                    self._known[tag] = token_hex(8)
-                found.append(self._known[tag])
-            self._bound()
+                generation = self._get(tag)
+                if generation is None:
+                    generation = token_hex(8)
+                    self._put(tag, generation)
+                found.append(generation)
             return tuple(found)
 
     def learn(self, read: Mapping[str, str], since: int) -> bool:
@@ -59,8 +70,8 @@ class Generations:
         with self._lock:
             if self._changes != since:
                 return False
-            self._known.update(read)
-            self._bound()
+            for tag, generation in read.items():
+                self._put(tag, generation)
             return True
 
     def forget(self, tags: Iterable[str] | None = None) -> None:
@@ -68,11 +79,18 @@ class Generations:
         with self._lock:
             self._changes += 1
             if tags is None:
-                self._known.clear()
+                self._structural.clear()
+                self._declared.clear()
                 return
             for tag in tags:
-                self._known.pop(tag, None)
+                self._structural.pop(tag, None)
+                self._declared.pop(tag)
 
-    def _bound(self) -> None:
-        while len(self._known) > _MOST:
-            self._known.popitem(last=False)
+    def _get(self, tag: str) -> str | None:
+        return self._structural.get(tag) or self._declared.get(tag)
+
+    def _put(self, tag: str, generation: str) -> None:
+        if is_structural(tag):
+            self._structural[tag] = generation
+        else:
+            self._declared.put(tag, generation)

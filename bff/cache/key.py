@@ -50,6 +50,7 @@ def key_of(*name: str) -> str:
 
 
 _ALL: Final = key_of(EVERYTHING)
+_STRUCTURAL: Final = {_ALL}  # filled by `kind_of`, so as many as there are views and services
 
 
 def tag_of(text: str) -> str:
@@ -60,7 +61,14 @@ def tag_of(text: str) -> str:
 @cache
 def kind_of(kind: str, name: str) -> str:
     """The key of all that is kept of one view, or of one service."""
-    return key_of(kind, name)
+    tag = key_of(kind, name)
+    _STRUCTURAL.add(tag)
+    return tag
+
+
+def is_structural(tag: str) -> bool:
+    """Whether a tag is that of everything, of a view or of a service."""
+    return tag in _STRUCTURAL
 
 
 def session_of(key: str) -> str:

@@ -5,10 +5,13 @@ from secrets import token_hex
 from typing import Any, Final, Protocol
 
 from bff.cache.entry import Entry, decode, encode
+from bff.cache.key import is_structural
 
 # How long a generation is remembered: longer than anything that is kept under it. One that is
 # forgotten all the same (evicted, or lost in a restart) becomes a new one, never an old one.
 _GENERATION_LASTS: Final = 30 * 24 * 3600
+# Of the tags that everything is under: a store that is full evicts what expires soonest.
+_STRUCTURAL_LASTS: Final = 365 * 24 * 3600
 _LONGEST: Final = 7 * 24 * 3600.0
 
 
@@ -67,7 +70,7 @@ class Backed:
 
     def generations(self, tags: Iterable[str]) -> dict[str, str]:
         """The generations of tags; one that has none gets one."""
-        return {tag: self._generation(f"{self._space}g:{tag}") for tag in tags}
+        return {tag: self._generation(tag) for tag in tags}
 
     def get(self, address: str) -> Entry | None:
         """An entry; None if there is none, or what is there is none."""
@@ -83,15 +86,21 @@ class Backed:
         """Give tags new generations."""
         for tag in tags:
             key = f"{self._space}g:{tag}"
-            if not self._backend.set(key, token_hex(8).encode(), timeout=_GENERATION_LASTS):
+            if not self._backend.set(key, token_hex(8).encode(), timeout=_lasts(tag)):
                 raise OSError("the generation was not written")
 
-    def _generation(self, key: str) -> str:
+    def _generation(self, tag: str) -> str:
+        key = f"{self._space}g:{tag}"
         found = self._backend.get(key)
         if not isinstance(found, bytes):
             new = token_hex(8).encode()
             # of two processes that find none the first one's counts, for both
-            self._backend.add(key, new, timeout=_GENERATION_LASTS)
+            self._backend.add(key, new, timeout=_lasts(tag))
             found = self._backend.get(key)
             found = found if isinstance(found, bytes) else new
         return found.decode("ascii", "replace")
+
+
+def _lasts(tag: str) -> int:
+    """Seconds for which the generation of a tag is remembered."""
+    return _STRUCTURAL_LASTS if is_structural(tag) else _GENERATION_LASTS

@@ -83,7 +83,8 @@ class Failure:
         title: the refusal's words; empty for a call.
         reason: the call's, as in its outcome.
         detail: a sentence for the developer of the frontend.
-        retry_after: seconds after which asking again may be of use; None where it may be at once.
+        retry_after: seconds after which asking again may be of use, or what a service said of it
+            whose status is passed on; None where it may be at once.
     """
 
     status: int
@@ -91,7 +92,7 @@ class Failure:
     call: str = ""
     reason: str = ""
     detail: str = ""
-    retry_after: float | None = None
+    retry_after: float | str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,12 +130,14 @@ class Answer:
 def failure_of(call: CompiledCall, error: BffError, reason: str) -> Failure:
     """The failure that a required call's error is for the view."""
     status = error.status
+    after: float | str | None = None
     if isinstance(error, BadStatus):
         passed = error.upstream_status in call.call.passes
         personal = call.service.credentials in OF_THE_CALLER
         if passed or (error.upstream_status == _UNAUTHORIZED and personal):
-            status = error.upstream_status
-    after = error.retry_after if isinstance(error, CircuitOpen | LimitReached) else None
+            status, after = error.upstream_status, error.retry_after or None
+    elif isinstance(error, CircuitOpen | LimitReached):
+        after = error.retry_after
     return Failure(status, call=call.name, reason=reason, retry_after=after)
 
 

@@ -4,10 +4,9 @@ from collections.abc import Callable
 from hashlib import sha256
 from typing import Any, Final
 
-import orjson
-
 from bff.engine.template import as_text, encode_query
 from bff.errors import Unfillable
+from bff.model import json_text
 
 Encoded = tuple[str, bytes]  # a media type, and the body
 
@@ -16,11 +15,11 @@ def encode_json(value: Any) -> Encoded:
     """A value as JSON (RFC 8259).
 
     Raises:
-        Unfillable: it has a number beyond 64 bits, half of a surrogate pair, or no bottom.
+        Unfillable: it is nested too deeply, or holds a number that is not finite.
     """
     try:
-        return "application/json", orjson.dumps(value)
-    except TypeError as error:
+        return "application/json", json_text.encode_json(value)
+    except (TypeError, ValueError) as error:
         raise Unfillable(f"the body is no JSON: {error}") from None
 
 
@@ -58,7 +57,10 @@ def _part(name: str, value: Any) -> bytes:
             raise Unfillable("the media type of a file has control characters")
         head += f"\r\nContent-Type: {media_type}"
         value = value.get("content")
-    return f"{head}\r\n\r\n{as_text(value, name)}".encode()
+    try:
+        return f"{head}\r\n\r\n{as_text(value, name)}".encode()
+    except UnicodeEncodeError:
+        raise Unfillable(f"the field {name!r} has half of a surrogate pair") from None
 
 
 def _quoted(text: str) -> str:

@@ -58,6 +58,7 @@ class CompiledCall:
         retry: when its requests are sent again; None where they may not be.
         hedge: when a second request is sent beside the first, likewise.
         paging: how the pages of its list are turned; None where it has none.
+        unread: whether nothing reads its value, as of most guards.
     """
 
     call: Call
@@ -82,6 +83,7 @@ class CompiledCall:
     retry: Retry | None = None
     hedge: Hedge | None = None
     paging: Paging | None = None
+    unread: bool = False
 
     @property
     def name(self) -> str:

@@ -9,6 +9,7 @@ import jmespath.exceptions
 import jmespath.visitor
 
 from bff.engine.functions import FUNCTIONS
+from bff.engine.standard import compare
 from bff.errors import ConfigError, Problem, Unfillable, did_you_mean
 from bff.model.source import Source, braces_back
 
@@ -17,11 +18,17 @@ Scope = Mapping[str, Any]
 
 
 class _Interpreter(jmespath.visitor.TreeInterpreter):  # type: ignore[misc] # it has no types
-    """JMESPath's own, but for two things.
+    """JMESPath's own, but for three things.
 
-    It hands out the very literal that stands in an expression; and it visits each member of a
-    multi-select twice, which for the plain fields that most are was half of the time of a shape.
+    It hands out the very literal that stands in an expression; it visits each member of a
+    multi-select twice, which for the plain fields that most are was half of the time of a shape;
+    and it fails where a number is compared with a text.
     """
+
+    def visit_comparator(self, node: Ast, value: Any) -> bool | None:
+        """A comparison, null where the specification says so."""
+        left, right = node["children"]
+        return compare(node["value"], self.visit(left, value), self.visit(right, value))
 
     def visit_multi_select_dict(self, node: Ast, value: Any) -> Any:
         """A multi-select hash, its plain fields looked up at once."""

@@ -5,15 +5,14 @@ Python: `register("shout", lambda text: text.upper(), "string")`.
 """
 
 import base64
-import math
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any, Final
 from uuid import uuid4
 
-import jmespath.functions
-import orjson
+from bff.engine.standard import Standard, finite
+from bff.model.json_text import encode_json
 
 Types = tuple[str, ...]
 _EXACT: Final = 2**53  # below it a float says every whole number
@@ -30,7 +29,7 @@ _THREE_DECIMALS: Final = frozenset({"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "T
 # what uses one of these is never the same twice
 UNSTABLE: Final = frozenset({"uuid", "now"})
 
-FUNCTIONS: Final = jmespath.functions.Functions()
+FUNCTIONS: Final = Standard()
 
 
 def register(name: str, function: Callable[..., Any], *signature: str | Types) -> None:
@@ -62,9 +61,7 @@ def forget_registered() -> None:
 
 def _number(value: float) -> float:
     """Whole results are written without a fraction; what is no number is an error."""
-    if not math.isfinite(value):
-        raise ValueError("the result is not finite")
-    whole = isinstance(value, float) and value.is_integer() and abs(value) < _EXACT
+    whole = isinstance(finite(value), float) and value.is_integer() and abs(value) < _EXACT
     return int(value) if whole else value
 
 
@@ -126,7 +123,7 @@ def _key(value: Any) -> str | None:
 
 def identity(value: Any) -> bytes:
     """What two equal JSON values have in common: 1 is 1.0, and objects have no order."""
-    return orjson.dumps(_plain(value), option=orjson.OPT_SORT_KEYS)
+    return encode_json(_plain(value), sort=True)
 
 
 def _plain(value: Any) -> Any:

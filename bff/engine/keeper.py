@@ -18,10 +18,11 @@ from bff.engine.attempts import Owner, Then, follow
 from bff.engine.background import Background
 from bff.engine.expression import Scope
 from bff.engine.kept import Kept
-from bff.engine.loads import Landed, Load, Loads, may_be_stood_in_for
+from bff.engine.loads import Landed, Load, Loads
 from bff.engine.means import Means, Whole, read
 from bff.engine.pursue import Pursuit
 from bff.engine.settle import Running
+from bff.engine.transient import may_be_stood_in_for
 from bff.engine.unattended import pursue_unattended
 from bff.errors import BadStatus, BffError, LimitReached, TimedOut, Unfillable
 from bff.model.exchange import Deadline, Freshness, Headers, Reply, Request, Tried

@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
 
-from bff.cache.decide import age_of, conditional, confirmed, judge, lifetime
+from bff.cache.decide import age_of, conditional, confirmed, confirms, judge, lifetime
 from bff.cache.entry import Entry
 from bff.cache.levels import Cache, Write
 from bff.cache.single_flight import SingleFlight
 from bff.engine.kept import Kept
-from bff.errors import BadStatus, BffError, Cancelled, CircuitOpen, LimitReached, Unfillable
+from bff.errors import Cancelled, CircuitOpen, LimitReached
 from bff.model.exchange import Deadline, Reply, Request, Tried
 from bff.observe.boundary import ErrorBoundary
 from bff.upstream.exchange import DROPPED, Clock, Completion, Effects, Exchange, Mailbox
@@ -25,7 +25,6 @@ from bff.upstream.permit import Permit
 
 _SLACK: Final = 0.5  # seconds that an exchange may be late with what has timed out
 _NOT_MODIFIED: Final = 304
-_PERHAPS_BETTER: Final = frozenset({429, *range(500, 600)})  # next time, or elsewhere
 # of one connection (RFC 9110, section 7.6.1), or of one person: not kept with the rest
 _NOT_KEPT: Final = frozenset(
     {
@@ -146,7 +145,7 @@ class Loads:
         """Keep a reply, if it may be; the reply, or the kept one that it confirms."""
         if not isinstance(result, Reply):
             return result, None
-        if result.status == _NOT_MODIFIED and load.entry and conditional(load.entry):
+        if load.entry and _is_conditional(load, result):
             result = confirmed(load.entry, result)
         cache, kept = self._cache, load.kept
         now = cache.now()
@@ -162,6 +161,10 @@ class Loads:
             write = Write(load.address, entry)
             self._effects.start(write, Deadline(self._clock.now() + 1), 0, DROPPED)
         return result, entry
+
+    def ask_anew(self, load: Load, ends: Deadline) -> None:
+        """Send a load's request without a condition: the 304 was about another version."""
+        self._admit(_Landing(self, replace(load, entry=None), ends), self._clock.now())
 
     def land(self, key: Hashable, result: Any, entry: Entry | None, url: str = "") -> None:
         """Tell all who wait."""
@@ -223,8 +226,11 @@ class _Landing:
         self.load, self.ends, self.url = load, ends, ""
 
     def put(self, completion: Completion) -> None:
-        """Land."""
-        result, entry = completion.result, None
+        """Land, unless the reply says only that another version than the kept one holds."""
+        result, entry, load = completion.result, None, self.load
+        if load.entry and _is_conditional(load, result) and not confirms(load.entry, result):
+            self._loads.ask_anew(load, self.ends)
+            return
         try:
             result, entry = self._loads.keep(self.load, result)
         except Exception as error:  # noqa: BLE001 - whatever keeping it may raise, others wait
@@ -288,13 +294,7 @@ def _asking(load: Load) -> Request:
     return replace(load.request, headers=load.request.headers + asked) if asked else load.request
 
 
-def is_bad(result: Reply | BffError) -> bool:
-    """Whether another attempt may bring what this one did not."""
-    return not isinstance(result, Reply) or result.status in _PERHAPS_BETTER
-
-
-def may_be_stood_in_for(error: BffError) -> bool:
-    """Whether an error is of a service that is not well, and not its answer (RFC 5861, 4)."""
-    if not isinstance(error, BadStatus):
-        return not isinstance(error, Unfillable)
-    return error.upstream_status in _PERHAPS_BETTER
+def _is_conditional(load: Load, result: Any) -> bool:
+    """Whether a reply is the 304 to a condition that was sent."""
+    is_304 = isinstance(result, Reply) and result.status == _NOT_MODIFIED
+    return is_304 and load.entry is not None and bool(conditional(load.entry))

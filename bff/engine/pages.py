@@ -115,8 +115,11 @@ def following(
         raise BadReply("the cursor of a page is no text")
     try:
         cursor = as_text(page.said, "cursor")
+        cursor.encode()
     except Unfillable as fault:
         raise BadReply(str(fault)) from None
+    except UnicodeEncodeError:
+        raise BadReply("the cursor of a page has half of a surrogate pair") from None
     if len(cursor) > LONGEST:
         raise BadReply(f"the cursor of a page has more than {LONGEST} characters")
     return cursor

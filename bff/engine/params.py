@@ -10,7 +10,8 @@ from uuid import UUID
 
 from bff.model.view import Param
 
-_INTEGER: Final = re.compile(r"-?\d{1,18}", re.ASCII)
+_INTEGER: Final = re.compile(r"-?\d{1,1000}", re.ASCII)
+_LEAST, _MOST = -(2**63), 2**64 - 1  # as in the files of a configuration
 _NUMBER: Final = re.compile(r"-?\d{1,18}(\.\d{1,18})?([eE][-+]?\d{1,2})?", re.ASCII)
 _FORMS: Final = {  # RFC 3339, sections 5.6; RFC 9562, section 4
     "date": re.compile(r"\d{4}-\d\d-\d\d", re.ASCII),
@@ -76,15 +77,22 @@ def ends_at_end(pattern: str) -> str:
 
 
 def _scalar(kind: str, text: str) -> Any:
-    if kind == "integer" and _INTEGER.fullmatch(text):
-        return int(text)
+    if kind in {"integer", "number"} and _INTEGER.fullmatch(text):
+        return _integer(text)
     if kind == "number" and _NUMBER.fullmatch(text):
-        return int(text) if _INTEGER.fullmatch(text) else float(text)
+        return float(text)
     if kind == "boolean" and text in {"true", "false"}:
         return text == "true"
     if kind == "string":
         return text
     raise BadValue(f"is not of type {kind}")
+
+
+def _integer(text: str) -> int:
+    value = int(text)
+    if not _LEAST <= value <= _MOST:
+        raise BadValue("is too large: a number has at most 64 bits")
+    return value
 
 
 def _is(kind: str, value: Any) -> bool:

@@ -13,6 +13,7 @@ from bff.engine.reads import Reads, reads
 from bff.engine.refuse import Judgement, judgements
 from bff.engine.shape import MadeShape, Shape
 from bff.engine.template import Template
+from bff.engine.unread import with_unread
 from bff.errors import ConfigError, Problem, did_you_mean
 from bff.model.service import Service
 from bff.model.source import Source
@@ -85,7 +86,8 @@ def plan(view: View, services: Mapping[str, Service]) -> dict[str, Plan]:
     nodes = in_order(view, compiled, refusals)
     refusals = tuple(_with_attached(each, compiled) for each in refusals)
     plans = {name: _plan_for(view, name, nodes, shapes[name], refusals) for name in view.frontends}
-    return {name: replace(each, tags=tags, invalidates=invalidates) for name, each in plans.items()}
+    made = (replace(each, tags=tags, invalidates=invalidates) for each in plans.values())
+    return {each.frontend: with_unread(each) for each in made}
 
 
 def _unknown_calls(view: View, names: Names) -> Iterator[Problem]:

@@ -11,9 +11,10 @@ from typing import Any, Final
 from bff.engine.attempts import Join
 from bff.engine.extra import Extra
 from bff.engine.links import redirected
-from bff.engine.loads import Landed, is_bad
+from bff.engine.loads import Landed
 from bff.engine.means import Means, Whole, come_to, credentials_for, keep_credentials, read
 from bff.engine.settle import Running
+from bff.engine.transient import is_bad
 from bff.errors import BffError, Cancelled, CircuitOpen, TimedOut, TooMany
 from bff.model.exchange import Deadline, Headers, Reply, Tried, Why
 from bff.upstream.hedge import Latencies, hedge_after
@@ -64,8 +65,6 @@ class Pursuit:
                 self._end(TimedOut("it takes longer than is left"))
                 return
         self._send()
-
-    # -- sending ---------------------------------------------------------------------------------
 
     def _send_again(self, why: Why) -> None:
         self._why = (why, self._why[1] + 1)
@@ -147,8 +146,6 @@ class Pursuit:
             permit = self._guard.admit([*self._urls, *elsewhere])
             if permit:
                 self._attempt(permit, ("hedge", self._why[1] + 1))
-
-    # -- what came -------------------------------------------------------------------------------
 
     def _receive(self, permit: Permit, result: Any) -> None:
         del self._out[permit]

@@ -15,9 +15,15 @@ from bff.engine.compile import CompiledCall
 from bff.engine.pages import page_of
 from bff.errors import BadReply, BadStatus
 from bff.model.exchange import Reply
+from bff.model.json_text import decode_json
 
 _FIRST_FAILURE: Final = 300  # a redirect is one too, unless the service follows it
 _OK: Final = 200
+_WITHOUT_BODY: Final = frozenset({204, 205})  # RFC 9110, sections 15.3.5 and 15.3.6
+# seconds, or a date as it is sent today (RFC 9110, sections 5.6.7 and 10.2.3)
+_RETRY_AFTER: Final = re.compile(
+    r"\d{1,9}|[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT", re.ASCII
+)
 _NEVER_A_VALUE: Final = frozenset({"set-cookie", "set-cookie2"})
 _CHARSETS: Final = re.compile(
     r"ascii|utf-(8|16|32)(-\w+)*|iso8859-\d+|cp\d+|koi8-\w|big5\w*|gb\w+|shift_jis\w*|euc_\w+"
@@ -45,12 +51,18 @@ def read_reply(call: CompiledCall, reply: Reply) -> Any:
     if reply.status in call.call.keeps:
         return _full(reply, _lenient(call, reply))
     if not _OK <= reply.status < _FIRST_FAILURE:
-        raise BadStatus(reply.status)
+        raise bad_status(reply)
     value = _decoded(call, reply)
     if call.call.full:
         value = _full(reply, value)
     counts = call.select.value(value) if call.select else value
     return page_of(call.paging, value, counts, reply) if call.paging else counts
+
+
+def bad_status(reply: Reply) -> BadStatus:
+    """The failure that a reply's status is, with what it says of when to ask again."""
+    after = (reply.header("retry-after") or "").strip()
+    return BadStatus(reply.status, after if _RETRY_AFTER.fullmatch(after) else "")
 
 
 def connection_names(reply: Reply) -> frozenset[str]:
@@ -76,20 +88,46 @@ def _lenient(call: CompiledCall, reply: Reply) -> Any:
 
 
 def _decoded(call: CompiledCall, reply: Reply) -> Any:
-    return _DECODERS[call.call.decode](reply) if reply.body else None
+    if reply.body:
+        return _DECODERS[call.call.decode](reply)
+    if _lacks_its_body(call, reply):
+        raise BadReply("the reply is JSON or XML by its content type, and has no body")
+    return None
+
+
+def _lacks_its_body(call: CompiledCall, reply: Reply) -> bool:
+    """Whether a reply without a byte is a fault: it promises a value, and something reads it.
+
+    The reply to a write never is. The write has been done: a failure would have it sent again.
+    """
+    declared = call.call
+    if call.unread or not declared.safe or declared.method == "HEAD":
+        return False
+    if declared.decode not in {"json", "xml"} or reply.status in _WITHOUT_BODY:
+        return False
+    media_type = _media_type(reply, "")
+    return _is_json(media_type) or _is_xml(media_type)
 
 
 def _media_type(reply: Reply, default: str) -> str:
     return (reply.header("content-type") or default).split(";")[0].strip().lower()
 
 
+def _is_json(media_type: str) -> bool:
+    return media_type == "application/json" or media_type.endswith("+json")
+
+
+def _is_xml(media_type: str) -> bool:
+    return media_type in _XML or media_type.endswith("+xml")
+
+
 def _json(reply: Reply) -> Any:
     media_type = _media_type(reply, "application/json")
-    if media_type != "application/json" and not media_type.endswith("+json"):
+    if not _is_json(media_type):
         raise BadReply("the reply is not JSON by its content type")
     try:
-        return orjson.loads(reply.body)
-    except orjson.JSONDecodeError as error:
+        return decode_json(reply.body, halves=True)
+    except ValueError as error:
         raise BadReply(f"the reply is not JSON: {error}") from None
 
 
@@ -102,13 +140,13 @@ def _text(reply: Reply) -> str:
         text.encode()  # some codecs make halves of surrogate pairs, which no JSON holds
     except (LookupError, ValueError):
         raise BadReply("the reply is not the text that it says it is") from None
-    return text
+    return text.removeprefix("\ufeff")  # a byte order mark is none of the text
 
 
 def _xml(reply: Reply) -> Any:
     """Elements as xmltodict maps them; a document with entities of its own is refused."""
     media_type = _media_type(reply, "application/xml")
-    if media_type not in _XML and not media_type.endswith("+xml"):
+    if not _is_xml(media_type):
         raise BadReply("the reply is not XML by its content type")
     try:
         value = xmltodict.parse(reply.body, expat=_Expat, disable_entities=True)

@@ -13,31 +13,48 @@ ACCEPT_ENCODING: Final = "gzip, deflate"
 _GZIP: Final = zlib.MAX_WBITS | 16
 _MEMBERS: Final = 100
 _STEP: Final = 256 * 1024
+_MOST_CODINGS: Final = 5
+_NONE: Final = frozenset({"", "identity"})
+# The registered codings that are not accepted. Of other names, such as `utf-8` or `aws-chunked`,
+# browsers and libraries read the body as it is, and so does this: the name is a mistake.
+_UNREADABLE: Final = frozenset(
+    {"aes128gcm", "br", "compress", "dcb", "dcz", "exi", "pack200-gzip", "x-compress", "zstd"}
+)
+_GZIP_MEMBER: Final = b"\x1f\x8b"
 
 
 def read_body(chunks: Iterable[bytes], coding: str, limit: int) -> bytes:
     """The whole body, decoded.
 
+    What follows a whole gzip or deflate stream, and is no further gzip member, is left out.
+
     Args:
-        coding: the value of Content-Encoding; empty for none.
+        coding: the value of Content-Encoding, the coding that was applied last at its end (RFC
+            9110, section 8.4); empty for none.
         limit: bytes that it may have, before and after decoding.
 
     Raises:
         TooMany: it has more.
         BadReply: it is cut off, or coded in a way that was not accepted.
     """
-    coding = coding.strip().lower()
-    if coding in {"", "identity"}:
-        return _gather(chunks, limit)
+    codings = [each for name in coding.split(",") if (each := name.strip().lower()) not in _NONE]
+    if len(codings) > _MOST_CODINGS or not _UNREADABLE.isdisjoint(codings):
+        raise BadReply("the reply is coded in a way that was not accepted")
+    body = _gather(chunks, limit)
+    for each in reversed(codings):
+        body = _decoded(body, each, limit)
+    return body
+
+
+def _decoded(body: bytes, coding: str, limit: int) -> bytes:
     if coding in {"gzip", "x-gzip"}:
-        return _inflate(_gather(chunks, limit), _GZIP, limit)
+        return _inflate(body, _GZIP, limit)
     if coding == "deflate":
-        raw = _gather(chunks, limit)
         try:
-            return _inflate(raw, zlib.MAX_WBITS, limit)
+            return _inflate(body, zlib.MAX_WBITS, limit)
         except BadReply:  # some servers leave the zlib wrapper out
-            return _inflate(raw, -zlib.MAX_WBITS, limit)
-    raise BadReply("the reply is coded in a way that was not accepted")
+            return _inflate(body, -zlib.MAX_WBITS, limit)
+    return body
 
 
 def _gather(chunks: Iterable[bytes], limit: int) -> bytes:
@@ -69,5 +86,6 @@ def _inflate(raw: bytes, window: int, limit: int) -> bytes:
             if size > limit:
                 raise TooMany(f"the decompressed reply has more than {limit} bytes")
             raw = decoder.unconsumed_tail
-        raw = decoder.unused_data
+        rest = decoder.unused_data
+        raw = rest if window == _GZIP and rest.startswith(_GZIP_MEMBER) else b""
     return b"".join(parts)

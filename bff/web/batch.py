@@ -10,7 +10,6 @@ from functools import partial
 from io import BytesIO
 from queue import Empty, SimpleQueue
 from typing import Any, Final
-from urllib.parse import unquote_to_bytes
 
 import orjson
 from flask import Flask, Response, g, request
@@ -26,6 +25,7 @@ from bff.upstream.workers import Workers
 from bff.web.body import BadBody, BodyReader
 from bff.web.gate import REQUEST_ID
 from bff.web.problem import problem
+from bff.web.text import path_info
 
 BEGUN: Final = "bff.begun"  # in the environ of a part: when the batch began
 TRACE: Final = "bff.trace"  # the batch's own place in a trace
@@ -106,7 +106,9 @@ class _Batch:
         try:
             wanted: Mapping[str, str] = self._body.read(request)["requests"]
         except BadBody as bad:
-            return problem(bad.status, bad.detail, errors=bad.errors)
+            response = problem(bad.status, bad.detail, errors=bad.errors)
+            response.headers.update(bad.headers)
+            return response
         sharing = Sharing(self._exchange, self._moving, self._boundary)
         shared = {BEGUN: begun, TRACE: g.told.trace, EXCHANGE: sharing}
         environs = {name: self._environ(path) | shared for name, path in wanted.items()}
@@ -132,7 +134,7 @@ class _Batch:
         kept = {name: each for name, each in request.environ.items() if _is_kept(name)}
         return kept | {
             "REQUEST_METHOD": "GET",
-            "PATH_INFO": f"/{self._frontend}{unquote_to_bytes(place).decode('latin-1')}",
+            "PATH_INFO": path_info(f"/{self._frontend}{place}"),
             "QUERY_STRING": query,
             "RAW_URI": f"/{self._frontend}{path}",
             "REQUEST_URI": f"/{self._frontend}{path}",

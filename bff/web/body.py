@@ -3,27 +3,52 @@
 import re
 from collections.abc import Iterator, Mapping
 from itertools import islice
+from types import MappingProxyType
 from typing import Any, Final
 
-import orjson
 from flask import Request
 from jsonschema import Draft202012Validator, ValidationError, validators
+from werkzeug.datastructures import Headers
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from bff.engine.functions import identity
 from bff.engine.params import ends_at_end
+from bff.model.json_text import decode_json
 
 _DEPTH: Final = 64
+NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 _MOST: Final = 20  # errors that are told at once
 _LENGTH: Final = 200  # characters of one
 
 
 class BadBody(Exception):
-    """A body that is not as declared; `errors` has a JSON Pointer (RFC 6901) for each fault."""
+    """A body that is not as declared.
 
-    def __init__(self, status: int, detail: str, errors: list[dict[str, str]]) -> None:
+    Args:
+        errors: a JSON Pointer (RFC 6901) for each fault.
+        headers: what the answer says besides.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        detail: str,
+        errors: list[dict[str, str]],
+        headers: Mapping[str, str] = NO_HEADERS,
+    ) -> None:
         super().__init__(detail)
-        self.status, self.detail, self.errors = status, detail, errors
+        self.status, self.detail, self.errors, self.headers = status, detail, errors, headers
+
+
+def check_coding(headers: Headers) -> None:
+    """Let no coded body pass: it would have to be decoded before it could be bounded.
+
+    Raises:
+        BadBody: 415, with the codings that are taken (RFC 9110, section 12.5.3).
+    """
+    codings = headers.get("Content-Encoding", "").lower().split(",")
+    if any(each.strip() not in {"", "identity"} for each in codings):
+        raise BadBody(415, "the body must not be compressed", [], {"Accept-Encoding": "identity"})
 
 
 def _unique_items(_validator: Any, wanted: bool, value: Any, _schema: Any) -> Iterator[Any]:  # noqa: FBT001 - the library calls it
@@ -59,15 +84,16 @@ class BodyReader:
         """The body's value.
 
         Raises:
-            BadBody: 415 it is no JSON by its type, 413 it is too large, 400 it is not JSON or not
-                as the schema says.
+            BadBody: 415 it is no JSON by its type, or compressed, 413 it is too large, 400 it is
+                not JSON or not as the schema says.
         """
+        check_coding(request.headers)
         if not request.is_json:
             raise BadBody(415, "the body must be application/json", [])
         raw = self._raw(request)
         try:
-            value = orjson.loads(raw)
-        except orjson.JSONDecodeError as error:
+            value = decode_json(raw, halves=False)
+        except ValueError as error:
             raise BadBody(400, f"the body is not JSON: {error}", []) from None
         if _is_deeper(raw, value):
             raise BadBody(400, f"the body is nested more than {_DEPTH} levels deep", [])

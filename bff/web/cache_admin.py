@@ -8,6 +8,7 @@ from flask import Response
 
 from bff.cache.key import EVERYTHING, key_of, kind_of, tag_of
 from bff.cache.levels import Cache
+from bff.model.json_text import decode_json
 from bff.model.untrusted import whole_number
 
 PREFIX: Final = "/cache"
@@ -46,11 +47,14 @@ class CacheAdmin:
         # a page of somebody's browser could send a form here, but JSON only if it was asked first
         if environ.get("CONTENT_TYPE", "").split(";")[0].strip() != "application/json":
             return _told(415, {"error": "the body must be application/json"})
+        if environ.get("HTTP_CONTENT_ENCODING", "identity").strip().lower() != "identity":
+            coded = {"error": "the body must not be compressed"}
+            return _told(415, coded, **{"Accept-Encoding": "identity"})
         length = whole_number(environ.get("CONTENT_LENGTH", ""))
         if length is None or length > _MOST:
             return _told(413, {"error": f"a body of at most {_MOST} bytes is needed"})
         try:
-            tags = _tags(orjson.loads(environ["wsgi.input"].read(length)))
+            tags = _tags(decode_json(environ["wsgi.input"].read(length), halves=False))
         except ValueError as error:
             return _told(400, {"error": str(error)})
         told = cache.invalidate(tags)

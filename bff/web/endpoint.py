@@ -5,16 +5,18 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Any, Final
 
-import orjson
 from flask import Flask, Response, g, request
 
 from bff.auth.provider import OpenIdProvider
 from bff.auth.seal import Seal
 from bff.auth.session import KeptTokens, Session, Sessions
 from bff.errors import BffError
+from bff.model.json_text import encode_json
 from bff.observe.events import Audited, Observer
+from bff.web.body import BadBody, check_coding
 from bff.web.cookies import Cookies
 from bff.web.limits import Limits
+from bff.web.problem import problem
 from bff.web.refusal import refusal
 
 _PATIENCE: Final = 5.0  # seconds for telling providers, which is a courtesy
@@ -93,7 +95,12 @@ def add_endpoints(app: Flask, parts: SignIn, routes: Sequence[tuple[str, str, En
 def _endpoint(view: Endpoint, parts: SignIn) -> Callable[..., Response]:
     def answer(**variables: str) -> Response:
         try:
+            check_coding(request.headers)
             return view(parts, **variables)
+        except BadBody as bad:
+            response = problem(bad.status, bad.detail)
+            response.headers.update(bad.headers)
+            return response
         except BffError as error:
             parts.observer(Audited("refused", reason=type(error).__name__, id=g.request_id))
             return refusal(error, page=_is_looked_at())
@@ -119,4 +126,4 @@ def _is_looked_at() -> bool:
 
 def json_of(content: Any) -> Response:
     """An answer of 200."""
-    return Response(orjson.dumps(content), mimetype="application/json")
+    return Response(encode_json(content), mimetype="application/json")

@@ -5,6 +5,7 @@ silent keeps nobody from saying that it is there, from noticing that the client 
 the session is over.
 """
 
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from queue import Empty, Full, Queue
@@ -108,6 +109,7 @@ class EventStreams:
         gone = gone_of(environ)
         ends = monotonic() + max_age
         check = monotonic() + _CHECK
+        mark = _Mark()
         spoken, whole = monotonic(), True
         try:
             yield _COMMENT  # servers send the head with the first piece: it is there at once
@@ -116,6 +118,8 @@ class EventStreams:
                 if piece == b"":
                     return
                 if piece is not None:
+                    piece = mark.removed(piece)
+                if piece:
                     yield piece
                     spoken, whole = monotonic(), piece.endswith(b"\n")
                 elif gone and gone():
@@ -137,6 +141,27 @@ class EventStreams:
             return not self._alive(principal.session)
         except StoreAway:  # nobody can say; until `max_age` it goes on
             return False
+
+
+class _Mark:
+    """Leaves out the byte order mark that a stream may begin with (HTML, section 9.2.5).
+
+    A comment is sent before it, after which it would be part of the first field's name.
+    """
+
+    def __init__(self) -> None:
+        self._begin: bytes | None = b""
+
+    def removed(self, piece: bytes) -> bytes:
+        """A piece without it; empty while it cannot be known yet."""
+        if self._begin is None:
+            return piece
+        begin = self._begin + piece
+        if len(begin) < len(BOM_UTF8) and BOM_UTF8.startswith(begin):
+            self._begin = begin
+            return b""
+        self._begin = None
+        return begin.removeprefix(BOM_UTF8)
 
 
 class _Pump:

@@ -25,8 +25,10 @@ def _problem(failure: Failure) -> Response:
     detail = failure.detail
     detail = detail or f"the call `{failure.call}` failed, and the view cannot do without it"
     response = problem(failure.status, detail, call=failure.call, reason=failure.reason)
-    if failure.retry_after is not None:
-        response.headers["Retry-After"] = str(max(1, ceil(failure.retry_after)))
+    after = failure.retry_after
+    if after is not None:
+        seconds = after if isinstance(after, str) else str(max(1, ceil(after)))
+        response.headers["Retry-After"] = seconds
     elif failure.status == StoreAway.status:
         response.headers["Retry-After"] = RETRY_AFTER
     return response

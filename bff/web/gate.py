@@ -9,6 +9,7 @@ from flask import Flask, Response, g
 from flask.globals import request_ctx
 
 from bff.web.problem import problem
+from bff.web.text import is_utf8, tell_slashes_apart, with_slashes
 
 _Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 REQUEST_ID: Final = "bff.request_id"
@@ -37,12 +38,9 @@ def _size_of_target(environ: Mapping[str, Any]) -> int:
     return len(raw) if raw else len(environ["PATH_INFO"]) + len(environ["QUERY_STRING"])
 
 
-def _is_text(query: str) -> bool:
-    """Whether a query, as WSGI has it (PEP 3333), is UTF-8; nearly all are ASCII (RFC 3986)."""
-    try:
-        return query.isascii() or bool(query.encode("latin-1").decode())
-    except UnicodeError:
-        return False
+def _is_text(text: str) -> bool:
+    """Whether a path or a query, as WSGI has it (PEP 3333), is UTF-8."""
+    return text.isascii() or is_utf8(text.encode("latin-1", "replace"))
 
 
 def _size_of_headers(environ: Mapping[str, Any]) -> int:
@@ -62,6 +60,9 @@ def guard(app: Flask, hosts: Collection[str]) -> None:
             return problem(431, f"the headers have more than {_MAX_HEADERS} characters")
         if not _is_text(environ["QUERY_STRING"]):
             return problem(400, "the query is not UTF-8")
+        if not _is_text(environ["PATH_INFO"]):
+            return problem(400, "the path is not UTF-8")
+        with_slashes(asked)
         host = _PORT.sub("", environ.get("HTTP_HOST", "").lower())
         if host not in hosts and asked.path not in ANY_HOST:
             return problem(421, "this host name is not served here")
@@ -81,6 +82,7 @@ def _labelled(app: _Wsgi) -> _Wsgi:
     def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         given = environ.get("HTTP_X_REQUEST_ID", "")
         own = environ[REQUEST_ID] = given if _ID.fullmatch(given) else f"{getrandbits(128):032x}"
+        tell_slashes_apart(environ)
         safe = _SECURE if environ["wsgi.url_scheme"] == "https" else _PLAIN
 
         def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any, Final
 
-import orjson
 from flask import Request, Response
 
 from bff.auth.once import KeptAnswer, Once, Turn
 from bff.errors import Refused
+from bff.model.json_text import encode_json
 from bff.model.principal import Principal
 from bff.model.view import View
 
@@ -51,7 +51,7 @@ class Keys:
             raise Refused(400, "an Idempotency-Key belongs to somebody, and nobody is known here")
         whose = [person, self._frontend, self._view.name, found[1] or found[2]]
         wanted = [scope["params"], scope.get("body")]
-        print_ = sha256(orjson.dumps(wanted, option=orjson.OPT_SORT_KEYS)).hexdigest()
+        print_ = sha256(encode_json(wanted, sort=True)).hexdigest()
         return self._once.begin(whose, print_, self._view.timeout + _SLACK)
 
     def end(self, turn: Turn, response: Response | None) -> None:

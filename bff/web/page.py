@@ -14,9 +14,9 @@ from bff.engine.keeper import Keeper
 from bff.engine.plan import Plan
 from bff.model.access import Access
 from bff.model.exchange import Headers
+from bff.model.json_text import encode_json
 from bff.model.view import Frontend
 from bff.web.coding import coding_for, compress, etag_in, etag_of, is_known, is_worth_it
-from bff.web.encode import encode
 from bff.web.headers import calls_header, lifecycle_headers, respondable
 from bff.web.policy import (
     cache_control,
@@ -97,7 +97,7 @@ class Pages:
             Unwritable: the answer cannot be written as JSON.
         """
         empty = answer.status in _NO_CONTENT
-        body = b"" if empty else encode(answer.value)
+        body = b"" if empty else encode_json(answer.value, sort=True)
         headers = [] if empty else [("Content-Type", "application/json")]
         headers += respondable(answer.respond)
         headers.append(("BFF-Calls", calls_header(answer.outcomes)))

@@ -8,6 +8,7 @@ from flask import Response, request
 from bff.engine.params import BadValue, decode
 from bff.model.view import View
 from bff.web.problem import problem
+from bff.web.text import broken_parameters
 
 
 class BadRequest(Exception):
@@ -33,6 +34,11 @@ def parameters(view: View, variables: Mapping[str, str]) -> dict[str, Any]:
     Raises:
         BadRequest: some are not as declared.
     """
+    broken = broken_parameters(request.query_string)
+    if broken:
+        raise BadRequest(
+            [{"parameter": n, "in": "query", "detail": "is not UTF-8"} for n in broken]
+        )
     values: dict[str, Any] = {}
     errors = []
     for param in view.params:

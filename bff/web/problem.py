@@ -5,10 +5,10 @@ from http.client import responses
 from traceback import format_tb
 from typing import Any, Final
 
-import orjson
 from flask import Flask, Response, g
 from werkzeug.exceptions import HTTPException
 
+from bff.model.json_text import encode_json
 from bff.observe.boundary import ErrorBoundary
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -29,7 +29,7 @@ def problem(status: int, detail: str = "", *, title: str = "", **members: Any) -
         "id": g.request_id,
         **members,
     }
-    response = Response(orjson.dumps(content), status, mimetype=MEDIA_TYPE)
+    response = Response(encode_json(content), status, mimetype=MEDIA_TYPE)
     response.headers["Cache-Control"] = "no-store"
     return response
 

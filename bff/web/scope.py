@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import orjson
 from flask.globals import request_ctx
 
 from bff.engine.plan import Plan
 from bff.errors import InvalidToken
+from bff.model.json_text import decode_json, encode_json
 from bff.model.principal import Principal
 from bff.model.service import Service
 from bff.model.view import Frontend
@@ -70,7 +70,7 @@ class Scopes:
 def _own_copy(claims: Mapping[str, Any]) -> dict[str, Any]:
     """Claims that a request may change; it would change everybody's otherwise."""
     try:
-        copy: dict[str, Any] = orjson.loads(orjson.dumps(claims))
-    except (TypeError, orjson.JSONDecodeError):
+        copy: dict[str, Any] = decode_json(encode_json(claims), halves=False)
+    except (TypeError, ValueError):
         raise InvalidToken("its claims are nested too deeply") from None
     return copy

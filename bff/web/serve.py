@@ -16,9 +16,9 @@ from bff.engine.kept import Kept
 from bff.engine.plan import Plan
 from bff.errors import Unfillable
 from bff.model.exchange import Deadline, Freshness
+from bff.model.json_text import Unwritable
 from bff.observe.boundary import ErrorBoundary
 from bff.upstream.exchange import DROPPED, Completion, Mailbox
-from bff.web.encode import Unwritable
 from bff.web.page import Pages
 
 _LOOK: Final = 0.1  # seconds that the shared level may take before the view is conducted instead

@@ -9,9 +9,9 @@ from flask import Flask, Response, g, request
 from bff.engine.answer import failure_of
 from bff.engine.fanout import fan_out
 from bff.engine.plan import Plan
-from bff.engine.reading import connection_names
+from bff.engine.reading import bad_status, connection_names
 from bff.engine.template import header_value
-from bff.errors import BadReply, BadStatus, BffError, Unfillable, UpstreamError
+from bff.errors import BadReply, BffError, Unfillable, UpstreamError
 from bff.model.exchange import Headers, Origin, Reply, Request
 from bff.model.principal import NOBODY
 from bff.model.view import Frontend
@@ -177,7 +177,7 @@ class _Handler:
 def _wrong(head: Reply) -> UpstreamError | None:
     """Why a reply is no stream; a 204 is a good one: the client is to come no more."""
     if head.status not in _SUCCESS:
-        return BadStatus(head.status)
+        return bad_status(head)
     coded = (head.header("content-encoding") or "identity").strip().lower() != "identity"
     if head.status != _NO_CONTENT and (coded or not is_events(head)):
         return BadReply("the reply is no stream of events")

@@ -141,20 +141,22 @@ class _Handler:
         except BadRequest as bad:
             return self._varied(bad_parameters(bad))
         except BadBody as bad_body:
-            return self._bad(bad_body.status, bad_body.detail, errors=bad_body.errors)
+            response = self._bad(bad_body.status, bad_body.detail, errors=bad_body.errors)
+            response.headers.update(bad_body.headers)
+            return response
         if isinstance(turn, KeptAnswer):
             return replayed(turn)
-        response = None
+        answered = None
         try:
             gone = None if self._kept else gone_of(request.environ)
             key = turn.name if turn else ""
             id_, target = known.request_id, request.full_path.rstrip("?")
             about = (scope["headers"], principal, gone, key, id_, target, told.trace)
-            response = self._answered(Asked(scope, *about, cursors), begun)
+            answered = self._answered(Asked(scope, *about, cursors), begun)
         finally:
             if self._keys and turn:
-                self._keys.end(turn, response)
-        return response
+                self._keys.end(turn, answered)
+        return answered
 
     def _answered(self, asked: Asked, begun: float) -> Response:
         """What is answered to whoever may ask, for what is as declared."""

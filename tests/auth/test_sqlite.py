@@ -201,3 +201,18 @@ def test_reading_takes_no_time_worth_speaking_of(store, clock, name):
             store.get(name)
         rounds.append((monotonic() - began) / 50)
     assert min(rounds) < 100e-6  # 5 µs were measured; others use the machine too
+
+
+def test_an_entry_that_is_in_use_stays_remembered_whatever_else_is_read(path, clock, monkeypatch):
+    monkeypatch.setattr("bff.auth.sqlite._MOST_SEEN", 3)
+    monkeypatch.setattr("bff.auth.sqlite.monotonic", lambda: 0.0)
+    store, opened = SqliteStore(path, clock), []
+    for key in ("used", *"abcdef"):
+        store.put(key, b"1", clock() + LATER)
+    connection = store._connection
+    monkeypatch.setattr(store, "_connection", lambda: opened.append(1) or connection())
+    for key in "abcdef":
+        store.get(key)
+        store.get("used")
+    store.close()
+    assert len(opened) == len("abcdef") + 1  # each of them once, and the one in use once

@@ -7,6 +7,7 @@ from bff.cache.decide import (
     age_of,
     conditional,
     confirmed,
+    confirms,
     jittered,
     judge,
     lifetime,
@@ -155,6 +156,35 @@ def test_a_304_brings_new_headers_and_keeps_the_body():
     assert conditional(Entry(200, (("last-modified", DATE),), b"", 0, 1)) == (
         ("if-modified-since", DATE),
     )
+
+
+def test_a_304_says_nothing_of_the_bytes_that_are_kept():
+    own = (("content-type", "application/json"), ("content-range", "bytes 0-3/9"))
+    old = Entry(200, (("etag", '"a"'), *own), b"body", 0, 1)
+    said = {"Content_Type": "text/html", "Content_Encoding": "gzip", "Content_Range": "bytes 1-2/3"}
+    new = confirmed(old, reply(304, b"", Transfer_Encoding="chunked", **said))
+    assert dict(new.headers) == {"etag": '"a"', **dict(own)}
+
+
+@pytest.mark.parametrize(
+    ("kept_etag", "said", "does"),
+    [
+        ('"a"', '"a"', True),
+        ('"a"', None, True),
+        ('"a"', 'W/"a"', True),
+        ('W/"a"', 'W/"a"', True),
+        (None, None, True),
+        (None, 'W/"a"', True),
+        ('"a"', '"b"', False),
+        ('W/"a"', '"b"', False),
+        ('"a"', 'W/"b"', False),
+        (None, '"b"', False),
+    ],
+)
+def test_a_304_for_another_version_confirms_nothing(kept_etag, said, does):
+    named = {"ETag": said} if said else {}
+    old = Entry(200, (("etag", kept_etag),) if kept_etag else (), b"body", 0, 1)
+    assert confirms(old, reply(304, b"", **named)) is does
 
 
 def test_ages_and_directives_that_cannot_be_read_keep_nothing_longer():

@@ -81,7 +81,14 @@ def test_a_body_keeps_its_types(json, body):
     assert dict(unit.request.headers)["content-type"] == "application/json"
 
 
-@pytest.mark.parametrize("value", [2**70, "\ud800", [[2**64]]])
+def deep():
+    value = []
+    for _ in range(5000):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize("value", [object(), [[{1}]], deep()], ids=range(3))
 def test_a_body_that_is_no_json_is_not_sent(value):
     with pytest.raises(Unfillable):
         fan_out(compiled('{post: s:/a, json: {a: "{x}"}}'), {"x": value}, ())

@@ -24,6 +24,13 @@ ITEMS = param(type="integer", minimum=1, maximum=9)
         ({}, [""], ""),
         ({"type": "integer"}, ["-7"], -7),
         ({"type": "integer"}, ["007"], 7),
+        ({"type": "integer"}, ["1234567890123456789"], 1234567890123456789),
+        ({"type": "integer"}, ["-9223372036854775808"], -(2**63)),
+        ({"type": "integer"}, ["18446744073709551615"], 2**64 - 1),
+        ({"type": "integer"}, ["00000000000000000000000007"], 7),
+        ({"type": "number"}, ["9007199254740993"], 9007199254740993),
+        ({"type": "number"}, ["1234567890123456789"], 1234567890123456789),
+        ({"type": "array", "items": param(type="integer")}, ["9223372036854775807"], [2**63 - 1]),
         ({"type": "number"}, ["1.50"], 1.5),
         ({"type": "number"}, ["2"], 2),
         ({"type": "number"}, ["1e3"], 1000.0),
@@ -115,3 +122,12 @@ def test_any_text_is_a_value_of_the_type_or_a_bad_value(kind, form, texts):
         return
     types = {"string": {str}, "integer": {int}, "number": {int, float}, "boolean": {bool}}
     assert value is None or type(value) in {"array": {list}, **types}[kind]
+
+
+@pytest.mark.parametrize(
+    "text", ["18446744073709551616", "-9223372036854775809", "9" * 40, "-" + "9" * 1000]
+)
+@pytest.mark.parametrize("kind", ["integer", "number"])
+def test_a_whole_number_beyond_64_bits_is_too_large(kind, text):
+    with pytest.raises(BadValue, match="too large"):
+        decode(param(type=kind), [text])

@@ -336,3 +336,26 @@ def test_credentials_and_forwarded_headers_are_those_of_the_calls_kept():
 def test_a_batch_names_its_item_in_exactly_one_place(batch):
     (problem,) = refused([A, f"x: {{each: a, batch: {batch}}}"])
     assert "the batch `x`" in problem.message
+
+
+def unread(text):
+    nodes = plans(text)["web"].nodes
+    return {name for name, node in nodes.items() if node.compiled.unread}
+
+
+def test_a_call_is_unread_where_nothing_takes_its_value():
+    calls = "get: /a\ncalls:\n  a: {get: s:/a}\n  g: {get: s:/g, guard: true}\n"
+    assert unread(calls + "shape: a") == {"g"}
+    assert unread(calls + "shape: [a, g.x]") == set()
+    assert unread(calls + "refuse: [{when: g.x, status: 409, title: No}]\nshape: a") == set()
+    assert unread(calls + "answer: g\nshape: a") == {"g"}
+    assert unread(calls.replace("s:/a", '"s:/a/{g.id}"') + "shape: a") == set()
+    assert unread(calls.replace("get: s:/a", "get: s:/a, when: g.ok") + "shape: a") == set()
+    items = "get: /a\ncalls:\n  a: {get: s:/a}\n  b: {get: s:/b, each: a, into: more}\n"
+    assert unread(items + "shape: a") == set()
+
+
+def test_what_a_tag_reads_is_not_unread():
+    writes = "post: /a\ncalls:\n  g: {get: s:/g, guard: true}\n  w: {post: s:/w}\nanswer: 204\n"
+    assert unread(writes) == {"g", "w"}
+    assert unread(writes + 'invalidates: ["thing:{g.id}"]') == {"w"}

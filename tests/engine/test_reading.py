@@ -1,6 +1,7 @@
 """What a reply means: its value, or why it has none."""
 
 import base64
+from dataclasses import replace
 
 import orjson
 import pytest
@@ -49,6 +50,10 @@ VALUES = [
     ("json", b"", "text/html", None),
     ("text", "ö".encode(), "text/plain", "ö"),
     ("text", b"\xf6", "text/plain; charset=latin-1", "ö"),
+    ("text", b"\xef\xbb\xbfa", "text/plain", "a"),
+    ("text", "a".encode("utf-16"), "text/plain; charset=utf-16", "a"),
+    ("json", b"\xef\xbb\xbf[1]", "application/json", [1]),
+    ("xml", b"\xef\xbb\xbf<a>1</a>", "application/xml", {"a": "1"}),
     ("text", b"\xf6", 'text/plain; format=flowed; CHARSET="ISO-8859-1"', "ö"),
     ("text", b"\xf6", "text/plain; charset=iso-8859-1; format=flowed", "ö"),
     ("text", b"<p>", None, "<p>"),
@@ -75,11 +80,48 @@ def test_values(kind, body, media_type, wanted):
     assert read(kind, body, media_type) == wanted
 
 
+EMPTY_BAD = [
+    ("", "application/json", 200),
+    ("", "Application/Problem+JSON; charset=utf-8", 203),
+    ("", "text/xml", 200),
+    (", decode: xml", "application/atom+xml", 200),
+    (", reply: full", "application/json", 206),
+    (", path: a", "application/json", 200),
+]
+EMPTY_GOOD = [
+    (", decode: text", "application/json", 200),
+    (", decode: bytes", "application/json", 200),
+    (", decode: none", "application/json", 200),
+    ("", None, 200),
+    ("", "text/plain", 200),
+    ("", "application/json", 204),
+    ("", "application/json", 205),
+    (", safe: false", "application/json", 200),
+    (", status: {404: reply}", "application/json", 404),
+]
+
+
+@pytest.mark.parametrize(("options", "media_type", "status"), EMPTY_BAD)
+def test_a_promised_value_without_a_byte_is_a_bad_reply(options, media_type, status):
+    with pytest.raises(BadReply, match="has no body"):
+        read_reply(compiled(options), reply(b"", media_type, status))
+
+
+@pytest.mark.parametrize(("options", "media_type", "status"), EMPTY_GOOD)
+def test_a_reply_without_a_byte_is_null_where_none_was_promised(options, media_type, status):
+    value = read_reply(compiled(options), reply(b"", media_type, status))
+    assert value is None or value["body"] is None
+
+
+def test_a_reply_without_a_byte_is_null_where_nothing_reads_it():
+    call = replace(compiled(), unread=True)
+    assert read_reply(call, reply(b"", "application/json")) is None
+
+
 BAD = [
     ("json", b"1", "text/html"),
     ("json", b"{", "application/json"),
     ("json", b"NaN", "application/json"),
-    ("json", b'"\\ud800"', "application/json"),
     ("json", b"\xff", "application/json"),
     ("text", b"\xff", "text/plain"),
     ("text", b"\xff", "text/plain; charset=ascii"),

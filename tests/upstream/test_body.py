@@ -44,6 +44,21 @@ def pieces(data, size=7):
         ("gzip", gzip.compress(TEXT, compresslevel=0)),
         ("deflate", zlib.compress(TEXT)),
         ("deflate", raw_deflate(TEXT)),
+        ("gzip, identity", gzip.compress(TEXT)),
+        ("identity,gzip", gzip.compress(TEXT)),
+        ("gzip,", gzip.compress(TEXT)),
+        (" , identity", TEXT),
+        ("deflate, gzip", gzip.compress(zlib.compress(TEXT))),
+        ("gzip, deflate", raw_deflate(gzip.compress(TEXT))),
+        ("gzip, gzip", gzip.compress(gzip.compress(TEXT))),
+        ("utf-8", TEXT),
+        ("none", TEXT),
+        ("aws-chunked, gzip", gzip.compress(TEXT)),
+        ("gzip", gzip.compress(TEXT) + b"rubbish"),
+        ("gzip", gzip.compress(TEXT) + bytes(512)),
+        ("gzip", gzip.compress(TEXT) + b"\x1f"),
+        ("deflate", zlib.compress(TEXT) + b"rubbish"),
+        ("deflate", raw_deflate(TEXT) + b"\r\n"),
     ],
     ids=named,
 )
@@ -56,7 +71,10 @@ def test_an_empty_body_is_empty_however_it_is_coded(coding):
     assert read_body([], coding, LIMIT) == b""
 
 
-@pytest.mark.parametrize("coding", ["br", "zstd", "compress", "gzip, gzip", "secret\r\n"])
+@pytest.mark.parametrize(
+    "coding",
+    ["br", "zstd", "compress", "gzip, gzip", "gzip, br", "Zstd, gzip", ",".join(["gzip"] * 6)],
+)
 def test_a_coding_that_was_not_accepted_is_a_bad_reply(coding):
     with pytest.raises(BadReply):
         read_body([TEXT], coding, LIMIT)
@@ -71,7 +89,9 @@ def test_a_coding_that_was_not_accepted_is_a_bad_reply(coding):
         ("gzip", gzip.compress(TEXT)[:-8]),
         ("gzip", gzip.compress(TEXT)[:-9] + b"\0" * 9),
         ("gzip", gzip.compress(TEXT) + gzip.compress(TEXT)[:-1]),
-        ("gzip", gzip.compress(TEXT) + b"rubbish"),
+        ("gzip", gzip.compress(TEXT) + b"\x1f\x8brubbish"),
+        ("gzip, identity", gzip.compress(TEXT)[:-1]),
+        ("deflate, gzip", gzip.compress(zlib.compress(TEXT)[:-1])),
         ("deflate", TEXT),
         ("deflate", zlib.compress(TEXT)[:-1]),
         ("deflate", raw_deflate(TEXT)[:-1]),

@@ -348,6 +348,29 @@ def test_an_upstream_is_asked_whether_what_expired_still_holds(shop, users, wall
     assert place.get("/web/c").json == {"v": 2}
 
 
+@pytest.mark.parametrize(("etag", "sent"), [('"v1"', 2), ('"v2"', 3)])
+def test_a_304_takes_no_type_and_one_of_another_version_is_asked_again(
+    shop, users, wall, etag, sent
+):
+    place = shop("get: /c\ncall: {get: users:/of, cache: upstream}\n")
+    fresh = ("Cache-Control", "max-age=5")
+
+    def confirming(request):
+        if request.header("if-none-match"):
+            return StubReply(304, [("ETag", etag), ("Content-Type", "text/html"), fresh])
+        return StubReply.json({"v": 1}, headers=[("ETag", '"v1"'), fresh])
+
+    users.say = confirming
+    for _ in range(2):
+        assert place.get("/web/c").json == {"v": 1}
+        assert place.get("/web/c").json == {"v": 1}
+        wall.pass_by(6)
+    assert len(place.stubs.requests()) == sent
+    asked = [each.header("if-none-match") for each in place.stubs.requests()]
+    assert asked[:2] == [None, '"v1"']
+    assert asked[2:] == [None][: sent - 2]
+
+
 # -- what the client is told ---------------------------------------------------------------------
 
 

@@ -8,6 +8,7 @@ from flask import g
 from bff.dev.stub import StubReply
 from bff.errors import LoginRequired, StoreAway
 from bff.model.principal import Principal
+from bff.web.events import _Mark
 
 ADA = Principal("https://id.example", "ada", token="hers")
 VIEW = """
@@ -47,6 +48,23 @@ def test_events_are_passed_on_as_they_are(stream):
     assert reply.headers["Cache-Control"] == "no-store, no-transform"
     assert reply.headers["X-Accel-Buffering"] == "no"
     assert "Cookie" in reply.headers["Vary"]
+
+
+MARK = b"\xef\xbb\xbf"
+
+
+@pytest.mark.parametrize("body", [MARK + EVENTS, MARK, MARK + MARK + EVENTS, b"\xef\xbb:" + EVENTS])
+def test_a_byte_order_mark_before_the_first_event_is_left_out(stream, body):
+    reply = stream(replying(body=body)).get("/web/orders/7/events")
+    assert reply.data == b":\n" + body.removeprefix(MARK)
+
+
+def test_a_byte_order_mark_may_come_in_pieces():
+    for pieces in ([b"\xef", b"\xbb", b"\xbfdata", MARK], [b"\xef\xbb", b"\xbf", b"data", MARK]):
+        mark = _Mark()
+        assert b"".join(map(mark.removed, pieces)) == b"data" + MARK
+    other = _Mark()
+    assert [other.removed(piece) for piece in (b"\xef", b"x", MARK)] == [b"", b"\xefx", MARK]
 
 
 def test_the_service_is_asked_as_the_call_says(stream):
