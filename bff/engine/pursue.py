@@ -154,8 +154,7 @@ class Pursuit:
     def _landed(self, landed: Any) -> None:
         """What was sent for several has ended, or this one's own time is over.
 
-        Who only joined what failed joins, or starts, one more: so a crowd does not fail with the
-        one that happened to be first, and asks once more, not a hundred times.
+        A request that only joined one that failed joins or starts one more, once.
         """
         del self._out[_JOINED]
         if not isinstance(landed, Landed):

@@ -1,4 +1,4 @@
-"""Failures of a service that is not well just now: another attempt or a cached reply may do better."""
+"""Transient failures: another attempt, or a cached reply, may do better."""
 
 from typing import Final
 

