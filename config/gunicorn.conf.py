@@ -32,6 +32,7 @@ from bff.observe.log import log_to_stderr
 from bff.parts import open_spans
 from bff.web import drain
 from bff.web.operators import Operators
+from bff.web.worker import MOST_UNREAD
 
 try:
     _settings = Settings.from_env()
@@ -48,7 +49,7 @@ bind = [address for address in (_settings.bind, _settings.management_bind) if ad
 
 # Threads, clients and sockets start in the worker, after the fork: never preload.
 preload_app = False
-worker_class = "gthread"
+worker_class = "bff.web.worker.Worker"  # gthread, and how it closes connections
 workers = _settings.workers
 threads = _settings.threads
 # Idle kept-alive connections count too, so this must be far more than can work at once.
@@ -66,9 +67,9 @@ keepalive = 75
 # view may take longer: see _allow_for_deadlines.
 timeout = 30
 
-# What nginx sends on; what is longer it has refused.
+# As nginx: a longer request line, or a larger header, it has refused.
 limit_request_line = 8190
-limit_request_field_size = 8190
+limit_request_field_size = 16_380
 # Who may say that the client came by https: nginx on this host, unless declared.
 forwarded_allow_ips = os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1,::1")
 # Only the one header that nginx overwrites, and nobody sets WSGI's own variables.
@@ -133,11 +134,14 @@ def _drain(server: Arbiter, stop: Callable[[], None]) -> None:
 
 
 def post_fork(_server: Arbiter, worker: Worker) -> None:
-    """Have the worker log as JSON, and keep the management socket from its request threads."""
+    """Have the worker log as JSON, keep the management socket, and know how large bodies may be."""
     log_to_stderr()
     managed = [each for each in worker.sockets if _is_managed(each)]
     worker.sockets = [each for each in worker.sockets if each not in managed]
     worker.management = managed
+    config = snapshot.current(_settings.config).config
+    limits = [each.max_body for each in (*config.views, *config.relays)]
+    worker.most_unread = max([MOST_UNREAD, *limits])
 
 
 def post_worker_init(worker: Worker) -> None:
