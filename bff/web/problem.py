@@ -9,6 +9,7 @@ from flask import Flask, Response, g
 from werkzeug.exceptions import HTTPException
 
 from bff.observe.log import logger
+from bff.web.app import UnreadableBody
 
 MEDIA_TYPE: Final = "application/problem+json"
 
@@ -37,7 +38,8 @@ def handle_errors(app: Flask) -> None:
     """Answer whatever is raised while a request is handled with a problem."""
 
     def werkzeugs(error: HTTPException) -> Response:
-        response = problem(error.code or 500)
+        detail = str(error.description) if isinstance(error, UnreadableBody) else ""
+        response = problem(error.code or 500, detail)
         for name, value in error.get_headers():
             if name == "Allow":
                 response.headers[name] = value
