@@ -28,7 +28,9 @@ from bff.app import create_app
 from bff.declare import snapshot
 from bff.declare.settings import Settings
 from bff.errors import ConfigError
-from bff.observe.log import log_to_stderr
+from bff.observe.events import told_to
+from bff.observe.log import log_at_once, log_events, log_to_stderr
+from bff.observe.workers import WorkerEnds, count_ended
 from bff.parts import open_spans
 from bff.web import drain
 from bff.web.operators import Operators
@@ -106,6 +108,8 @@ def on_starting(server: Arbiter) -> None:
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = figures
     import bff.observe.metrics  # noqa: F401
 
+    log_at_once()
+    server.log.error_log.addFilter(WorkerEnds(told_to([log_events, count_ended])))
     server.handle_term = partial(_drain, server, server.handle_term)
 
 
