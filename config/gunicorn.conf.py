@@ -28,10 +28,13 @@ from bff.app import create_app
 from bff.declare import snapshot
 from bff.declare.settings import Settings
 from bff.errors import ConfigError
-from bff.observe.log import log_to_stderr
+from bff.observe.events import told_to
+from bff.observe.log import log_at_once, log_events, log_to_stderr
+from bff.observe.workers import WorkerEnds, count_ended
 from bff.parts import open_spans
 from bff.web import drain
 from bff.web.operators import Operators
+from bff.web.worker import MOST_UNREAD
 
 try:
     _settings = Settings.from_env()
@@ -48,7 +51,7 @@ bind = [address for address in (_settings.bind, _settings.management_bind) if ad
 
 # Threads, clients and sockets start in the worker, after the fork: never preload.
 preload_app = False
-worker_class = "gthread"
+worker_class = "bff.web.worker.Worker"  # gthread, and how it closes connections
 workers = _settings.workers
 threads = _settings.threads
 # Idle kept-alive connections count too, so this must be far more than can work at once.
@@ -66,9 +69,9 @@ keepalive = 75
 # view may take longer: see _allow_for_deadlines.
 timeout = 30
 
-# What nginx sends on; what is longer it has refused.
+# As nginx: a longer request line, or a larger header, it has refused.
 limit_request_line = 8190
-limit_request_field_size = 8190
+limit_request_field_size = 16_380
 # Who may say that the client came by https: nginx on this host, unless declared.
 forwarded_allow_ips = os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1,::1")
 # Only the one header that nginx overwrites, and nobody sets WSGI's own variables.
@@ -105,6 +108,8 @@ def on_starting(server: Arbiter) -> None:
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = figures
     import bff.observe.metrics  # noqa: F401
 
+    log_at_once()
+    server.log.error_log.addFilter(WorkerEnds(told_to([log_events, count_ended])))
     server.handle_term = partial(_drain, server, server.handle_term)
 
 
@@ -133,11 +138,14 @@ def _drain(server: Arbiter, stop: Callable[[], None]) -> None:
 
 
 def post_fork(_server: Arbiter, worker: Worker) -> None:
-    """Have the worker log as JSON, and keep the management socket from its request threads."""
+    """Have the worker log as JSON, keep the management socket, and know how large bodies may be."""
     log_to_stderr()
     managed = [each for each in worker.sockets if _is_managed(each)]
     worker.sockets = [each for each in worker.sockets if each not in managed]
     worker.management = managed
+    config = snapshot.current(_settings.config).config
+    limits = [each.max_body for each in (*config.views, *config.relays)]
+    worker.most_unread = max([MOST_UNREAD, *limits])
 
 
 def post_worker_init(worker: Worker) -> None:

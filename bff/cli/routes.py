@@ -58,15 +58,16 @@ _NAME = re.compile(r"(?!x-forwarded-|x-request-id$|bff-)[a-z0-9-]+")  # nginx dr
 @click.command(name="routes")
 @config_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for a program.")
-@click.option("--edge", is_flag=True, help="Print what nginx may keep, as a map of its own.")
+@click.option("--edge", is_flag=True, help="Print what nginx may cache and share, as maps.")
 @click.option("--locations", is_flag=True, help="Print which paths nginx leaves to the app.")
 def command(config: Path, *, as_json: bool, edge: bool, locations: bool) -> None:
     """List the routes of a configuration.
 
-    With --edge, only views that are kept and proven to be the same for everybody: the shipped
-    nginx keeps those, and no others. With --locations, the locations of nginx's that are not the
-    single-page app's: one for each frontend, and one for each relay of WebSockets, which nginx
-    carries and asks this app who may open one.
+    With --edge, what nginx decides by itself: it caches the views that are cached and proven to be
+    the same for all users, and no others; and pages of the declared origins may read its own
+    errors. With --locations, the locations of nginx's that are not the single-page app's: one for
+    each frontend, and one for each relay of WebSockets, which nginx carries and asks this app who
+    may open one.
 
     \b
     Examples:
@@ -136,6 +137,32 @@ def _print_edge(found: "Checked") -> None:
                 segments = f"/{frontend}{plan.view.route}".split("/")
                 parts = ["[^/]+" if part.startswith("{") else re.escape(part) for part in segments]
                 click.echo(f'    "~^{"/".join(parts)}$" edge;')
+    click.echo("}")
+    _print_sharing(found)
+
+
+def _print_sharing(found: "Checked") -> None:
+    """Maps of nginx's: which pages may read an error that nginx itself answers.
+
+    As regular expressions, since nginx compares plain texts without regard to case.
+    """
+    from bff.web.origins import sharing
+
+    config = found.config
+    shared = sorted(sharing(config.frontends, found.plans, config.relays).items())
+    click.echo("# Which pages may read what nginx itself answers there: the declared origins.")
+    click.echo('map $request_uri $bff_frontend {\n    default "";')
+    for name, _ in shared:
+        click.echo(f'    "~^/{name}/" {name};')
+    click.echo('}\nmap "$bff_frontend $http_origin" $bff_allow_origin {\n    default "";')
+    for name, each in shared:
+        for origin in sorted(each.origins):
+            click.echo(f'    "~^{name} {re.escape(origin)}$" $http_origin;')
+    click.echo('}\nmap "$bff_frontend $bff_allow_origin" $bff_allow_credentials {')
+    click.echo('    default "";')
+    for name, each in shared:
+        if each.credentials:
+            click.echo(f'    "~^{name} ." true;')
     click.echo("}")
 
 

@@ -69,6 +69,20 @@ class Attempted:
     origin: Origin | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class WorkerEnded:
+    """A worker of gunicorn's has ended unexpectedly.
+
+    Args:
+        process: its id.
+        reason: the name of the signal that ended it, `timeout` if it was stopped as stuck, or
+            `exit` if it ended with an error of its own.
+    """
+
+    process: int
+    reason: str
+
+
 Audit = Literal["signed_in", "signed_out", "refreshed", "ended", "refused"]
 
 
@@ -139,7 +153,7 @@ class Unforeseen:
     id: str = ""
 
 
-Event = Answered | Attempted | Audited | Refreshed | AddressChanged | Unforeseen
+Event = Answered | Attempted | Audited | Refreshed | AddressChanged | Unforeseen | WorkerEnded
 Observer = Callable[[Event], None]
 
 

@@ -105,6 +105,18 @@ ACTIVE: Final = Instrument(
     "http_server_active_requests", "gauge", "Requests that are being answered."
 )
 THREADS: Final = Instrument("bff_threads", "gauge", "Requests that can be answered at once.")
+READING: Final = Instrument(
+    "bff_threads_reading",
+    "gauge",
+    "Request threads that wait for bytes of a request: of its head, or of its body.",
+    ("part",),
+)
+WORKERS_ENDED: Final = Instrument(
+    "bff_workers_ended_total",
+    "counter",
+    "Workers that ended unexpectedly: killed by a signal, stopped as stuck, or with an error.",
+    ("reason",),
+)
 PLACES: Final = Instrument(
     "bff_service_places", "gauge", "Requests to a service that may be in flight.", ("service",)
 )
@@ -139,7 +151,7 @@ REFUSED: Final = Instrument(
 INSTRUMENTS: Final = (
     *(SERVED, SENT, CALLS, LOOKED_UP, LATE, CHANGES, SESSIONS, REFRESHES, ERRORS, BUDGET, EVICTED),
     *(INVALIDATED, ACTIVE, THREADS, PLACES, TAKEN, WAITING, ADDRESS, POOL, POOL_BUSY),
-    *(POOL_WAITING, CACHE_BYTES, CACHE_BOUND, CACHE_AWAY, REFUSED),
+    *(POOL_WAITING, CACHE_BYTES, CACHE_BOUND, CACHE_AWAY, REFUSED, READING, WORKERS_ENDED),
 )
 
 

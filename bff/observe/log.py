@@ -12,7 +12,7 @@ from typing import Any, Final
 import orjson
 
 from bff.model.exchange import Outcome
-from bff.observe.events import AddressChanged, Answered, Audited, Event, Refreshed
+from bff.observe.events import AddressChanged, Answered, Audited, Event, Refreshed, WorkerEnded
 from bff.observe.writer import Writer
 
 logger: Final = logging.getLogger("bff")
@@ -97,11 +97,18 @@ def _refreshed(refreshed: Refreshed) -> None:
         logger.warning("provider away", extra={"provider": refreshed.provider})
 
 
+def _ended(ended: WorkerEnded) -> None:
+    """A worker that ended unexpectedly."""
+    content = {"worker": ended.process, "reason": ended.reason}
+    logger.error("worker ended", extra=content)
+
+
 _WRITERS: Final[Mapping[type, Callable[[Any], None]]] = {
     Answered: _answered,
     Audited: _audited,
     AddressChanged: _changed,
     Refreshed: _refreshed,
+    WorkerEnded: _ended,
 }
 
 
@@ -121,6 +128,15 @@ def log_to_stderr(level: int = logging.INFO) -> None:
     for noisy in ("httpx", "httpcore"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     logging.getLogger("gunicorn.error").addFilter(without_requests)
+
+
+def log_at_once() -> None:
+    """Have the log written to standard error without a thread, for a process that forks."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonFormatter())
+    logger.handlers[:] = [handler]
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
 
 
 def without_requests(record: logging.LogRecord) -> bool:

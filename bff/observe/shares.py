@@ -10,7 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from prometheus_client.mmap_dict import MmapedDict
+from prometheus_client.mmap_dict import MmapedDict, mmap_key
+
+from bff.observe.instruments import Instrument
 
 VARIABLE: Final = "PROMETHEUS_MULTIPROC_DIR"
 _ADDED_UP: Final = ("counter", "histogram")
@@ -34,6 +36,19 @@ def bury(folder: Path, process: int) -> None:
             if dead.exists():
                 _add(dead, folder / f"{kind}_{_NOBODY}.db")
                 dead.unlink()
+
+
+def count(folder: Path, instrument: Instrument, labels: tuple[str, ...]) -> None:
+    """Count one for a process that has no files of its own, such as gunicorn's master."""
+    name, names = instrument.name, list(instrument.labels)
+    key = mmap_key(name.removesuffix("_total"), name, names, list(labels), instrument.says)
+    with _locked(folder, fcntl.LOCK_EX):
+        total = MmapedDict(str(folder / f"{instrument.kind}_{_NOBODY}.db"))
+        try:
+            before, at = total.read_value(key)
+            total.write_value(key, before + 1, at)
+        finally:
+            total.close()
 
 
 def _add(dead: Path, to: Path) -> None:

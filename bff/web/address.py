@@ -1,8 +1,9 @@
-"""The address of who asks, behind proxies of ours and behind nobody else's."""
+"""The client's address, as a trusted proxy states it."""
 
 import os
+import re
 from functools import lru_cache
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Final
 
 from flask import Request
@@ -10,27 +11,53 @@ from flask import Request
 _TRUSTED: Final = frozenset(
     os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1,::1").replace(" ", "").split(",")
 )
+_PORT: Final = re.compile(r"(:(\d{0,5}|_[\w.-]+))?")  # RFC 7239, section 6
+
+
+def client_address(request: Request) -> str:
+    """The client's address, in its one canonical form, without a port.
+
+    The last entry of X-Forwarded-For counts, which the proxy next to this process has written,
+    and only if that proxy is trusted. An entry that is no address (`unknown`, `_hidden`, none at
+    all) counts as the proxy's own address.
+    """
+    peer = str(request.environ.get("REMOTE_ADDR", ""))
+    forwarded = request.environ.get("HTTP_X_FORWARDED_FOR")
+    if forwarded is None or not _is_trusted(peer, _TRUSTED):
+        return _canonical(peer) or peer
+    return _canonical(forwarded.rpartition(",")[2].strip()) or _canonical(peer) or peer
 
 
 @lru_cache(maxsize=1024)
 def _is_trusted(peer: str, trusted: frozenset[str]) -> bool:
-    """Whether an address is that of a proxy of ours; addresses and networks, as gunicorn reads."""
+    """Whether an address is that of a trusted proxy; addresses and networks, as gunicorn reads."""
     if not peer or "*" in trusted:
         return True  # without an address it is a socket of this machine
     try:
-        address = ip_address(peer)
+        address = ip_address(_canonical(peer))
         return any(address in ip_network(each, strict=False) for each in trusted)
     except ValueError:
         return False
 
 
-def client_address(request: Request) -> str:
-    """The client's address: what a trusted proxy says it is, or where the connection comes from.
+@lru_cache(maxsize=1024)
+def _canonical(node: str) -> str:
+    """An address without port, brackets and zone; empty if it is none.
 
-    Only the last entry of X-Forwarded-For counts: that is the one our proxy has written.
+    An IPv4-mapped IPv6 address (RFC 4291, section 2.5.5.2) becomes the IPv4 address.
     """
-    peer = request.environ.get("REMOTE_ADDR", "")
-    if not _is_trusted(peer, _TRUSTED):
-        return str(peer)
-    forwarded = request.environ.get("HTTP_X_FORWARDED_FOR", "").rpartition(",")[2].strip()
-    return forwarded or str(peer)
+    text, port = node.strip('"'), ""
+    if text.startswith("["):
+        text, bracket, port = text[1:].partition("]")
+        text = text if bracket else ""
+    elif text.count(":") == 1:
+        text, colon, port = text.partition(":")
+        port = colon + port
+    if not _PORT.fullmatch(port):
+        return ""
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return ""
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return str(mapped or address).partition("%")[0]

@@ -1,13 +1,69 @@
 """Flask, without what it does for every request and none of ours needs."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import IO, Any
 
-from flask import Flask, Response
+from flask import Flask, Request, Response
+from werkzeug.exceptions import BadRequest, HTTPException
+from werkzeug.utils import cached_property
+
+
+class UnreadableBody(BadRequest):
+    """A body that is malformed, cut off, or not sent in time; a 400 wherever it is read."""
+
+    description = "the body cannot be read"
+
+
+class ReadableRequest(Request):
+    """A request whose body fails in one way, whatever the server raises while it is read."""
+
+    @cached_property
+    def stream(self) -> IO[bytes]:
+        """The body."""
+        coded = "HTTP_TRANSFER_ENCODING" in self.environ
+        length = 0 if coded else self.content_length or 0
+        return _Body(super().stream, length)  # type: ignore[return-value] # it reads, no more
+
+
+class _Body:
+    """A stream that raises UnreadableBody for what is wrong with it.
+
+    gunicorn raises ParseException for chunks and trailers that are malformed; the connection raises
+    OSError where it is reset or timed out. Where a client closes before it has sent all, gunicorn
+    says that the body has ended, and Werkzeug believes it. What is too large stays Werkzeug's 413.
+
+    Args:
+        length: bytes that the body has at least.
+    """
+
+    def __init__(self, stream: IO[bytes], length: int) -> None:
+        self._stream, self._left = stream, length
+
+    def read(self, size: int = -1) -> bytes:
+        """Up to `size` bytes, or all.
+
+        Raises:
+            UnreadableBody: it is malformed, cut off, or did not come.
+            RequestEntityTooLarge: it is larger than allowed.
+        """
+        try:
+            data = self._stream.read(size)
+        except HTTPException as error:
+            if error.code == BadRequest.code:
+                raise UnreadableBody from None
+            raise
+        except Exception:  # noqa: BLE001 - each server raises errors of its own
+            raise UnreadableBody from None
+        self._left -= len(data)
+        if self._left > 0 and (size < 0 or not data):
+            raise UnreadableBody
+        return data
 
 
 class App(Flask):
     """An app whose views and hooks are plain functions: none has to be asked whether it is."""
+
+    request_class = ReadableRequest
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """The function itself."""

@@ -14,6 +14,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from bff.engine.functions import identity
 from bff.engine.params import ends_at_end
 from bff.model.json_text import decode_json
+from bff.web.app import UnreadableBody
 
 _DEPTH: Final = 64
 NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
@@ -117,6 +118,8 @@ class BodyReader:
             raw = request.get_data(cache=False)
         except RequestEntityTooLarge:
             raw = bytes(self._limit + 1)
+        except UnreadableBody as error:
+            raise BadBody(400, str(error.description), []) from None
         if len(raw) > self._limit:
             raise BadBody(413, f"the body has more than {self._limit} bytes", [])
         return raw

@@ -5,7 +5,7 @@ compares others by their folded case. So it gets patterns that match one origin,
 """
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from flask import Flask, Response, current_app, request
@@ -14,16 +14,11 @@ from flask_cors import CORS
 from bff.engine.plan import Plan
 from bff.model.relay import Relay
 from bff.model.view import Frontend
-from bff.web.relay_headers import LAST_EVENT_ID, RELAYED_DOWN, RELAYED_UP
+from bff.web.origins import Sharing, sharing
 
 _METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
-_SENT: Final = frozenset(
-    {"authorization", "content-type", "idempotency-key", "if-none-match", "x-csrf"}
-)
-_READ: Final = frozenset({"bff-calls", "etag", "retry-after", "server-timing", "x-request-id"})
 _PREFLIGHTS_LAST: Final = 600  # seconds
 _NO_CONTENT: Final = 204
-_AUTH: Final = "auth"
 
 
 def cors(
@@ -41,27 +36,7 @@ def cors(
         plans: by view and frontend.
     """
     app.before_request(_answer_options)
-    resources: dict[str, Any] = {}
-    for name, frontend in frontends.items():
-        own = [each[name] for each in plans.values() if name in each]
-        nodes = [each.compiled for plan in own for each in plan.nodes.values()]
-        passing = [each for each in relays if name in each.frontends]
-        resources[name] = _resource(
-            frontend.origins,
-            frozenset[str]().union(
-                *(plan.forward for plan in own),
-                *({LAST_EVENT_ID} for plan in own if plan.view.stream),
-                *(RELAYED_UP | each.forward for each in passing),
-            ),
-            frozenset[str]().union(
-                *(each.respond for each in nodes),
-                *(RELAYED_DOWN | each.respond for each in passing),
-            ),
-            credentials="session" in frontend.access,
-        )
-    takers = [each for each in frontends.values() if "session" in each.access]
-    resources[_AUTH] = _resource({origin for each in takers for origin in each.origins})
-    resources = {name: each for name, each in resources.items() if each["origins"]}
+    resources = {name: _resource(each) for name, each in sharing(frontends, plans, relays).items()}
     if not resources:
         return
     CORS(
@@ -82,18 +57,13 @@ def cors(
     app.after_request(vary)
 
 
-def _resource(
-    origins: Iterable[str],
-    sent: Collection[str] = (),
-    read: Collection[str] = (),
-    *,
-    credentials: bool = True,
-) -> dict[str, Any]:
+def _resource(shared: Sharing) -> dict[str, Any]:
+    """What flask-cors is given."""
     return {
-        "origins": [_exactly(origin) for origin in sorted(origins)],
-        "allow_headers": [_exactly(name, re.IGNORECASE) for name in _SENT.union(sent)],
-        "expose_headers": _READ.union(read),
-        "supports_credentials": credentials,
+        "origins": [_exactly(origin) for origin in sorted(shared.origins)],
+        "allow_headers": [_exactly(name, re.IGNORECASE) for name in shared.sent],
+        "expose_headers": shared.read,
+        "supports_credentials": shared.credentials,
     }
 
 

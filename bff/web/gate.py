@@ -8,6 +8,8 @@ from typing import Any, Final
 from flask import Flask, Response, g
 from flask.globals import request_ctx
 
+from bff.observe.log import logger
+from bff.web.authority import authority
 from bff.web.problem import problem
 from bff.web.text import is_utf8, tell_slashes_apart, with_slashes
 
@@ -16,7 +18,14 @@ REQUEST_ID: Final = "bff.request_id"
 _ID: Final = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _MAX_TARGET: Final = 8190  # what nginx and gunicorn let through too
 _MAX_HEADERS: Final = 32 * 1024
-_PORT: Final = re.compile(r":\d+$")
+_MAX_ANSWER: Final = 16_000  # bytes of an answer's headers; nginx reads 32 KB, with a cache's key
+_FRAMING: Final = 4  # bytes: the colon, the blank, and the end of the line
+_OF_PROBLEM: Final = (("Content-Type", "application/problem+json"), ("Cache-Control", "no-store"))
+_TOO_LARGE: Final = (
+    b'{"title":"Bad Gateway","status":502,'
+    b'"detail":"the headers of the answer are too large","id":"%b"}'
+)
+_SHARING: Final = ("access-control-", "vary")  # so that a page can read what is answered instead
 # What an answer says unless it says so itself: it is data, and nothing in it runs, is guessed at,
 # framed, or embedded elsewhere. Pages of declared origins read it by CORS, which
 # Cross-Origin-Resource-Policy leaves alone (Fetch, section 3.9).
@@ -58,12 +67,14 @@ def guard(app: Flask, hosts: Collection[str]) -> None:
             return problem(414, f"the address has more than {_MAX_TARGET} characters")
         if _size_of_headers(environ) > _MAX_HEADERS:
             return problem(431, f"the headers have more than {_MAX_HEADERS} characters")
-        if not _is_text(environ["QUERY_STRING"]):
-            return problem(400, "the query is not UTF-8")
-        if not _is_text(environ["PATH_INFO"]):
-            return problem(400, "the path is not UTF-8")
+        host, wrong = authority(environ)
+        if not wrong and not _is_text(environ["QUERY_STRING"]):
+            wrong = "the query is not UTF-8"
+        if not wrong and not _is_text(environ["PATH_INFO"]):
+            wrong = "the path is not UTF-8"
+        if wrong:
+            return problem(400, wrong)
         with_slashes(asked)
-        host = _PORT.sub("", environ.get("HTTP_HOST", "").lower())
         if host not in hosts and asked.path not in ANY_HOST:
             return problem(421, "this host name is not served here")
         return None
@@ -77,6 +88,9 @@ def _labelled(app: _Wsgi) -> _Wsgi:
 
     That is below Flask, where headers are a plain list: each one that is put into those of a
     response is checked, and looked for among the others.
+
+    Headers that are too large for the proxies in front are replaced by a 502: nginx would take them
+    for a failure of the app, and ask it no more for a while.
     """
 
     def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
@@ -85,11 +99,28 @@ def _labelled(app: _Wsgi) -> _Wsgi:
         tell_slashes_apart(environ)
         safe = _SECURE if environ["wsgi.url_scheme"] == "https" else _PLAIN
 
+        stand_in: list[bytes] = []
+
         def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
             said = {name.lower() for name, _ in headers}
             more = [(name, value) for lower, name, value in safe if lower not in said]
-            return start_response(status, [*headers, *more, ("X-Request-Id", own)], *error)
+            answered = [*headers, *more, ("X-Request-Id", own)]
+            if sum(len(name) + len(value) + _FRAMING for name, value in answered) > _MAX_ANSWER:
+                logger.error("the headers of an answer are too large", extra={"id": own})
+                stand_in.append(_TOO_LARGE % own.encode())
+                shared = [each for each in headers if each[0].lower().startswith(_SHARING)]
+                length = ("Content-Length", str(len(stand_in[0])))
+                always = [(name, value) for _, name, value in safe]
+                answered = [*_OF_PROBLEM, length, *shared, *always, ("X-Request-Id", own)]
+                status = "502 Bad Gateway"
+            return start_response(status, answered, *error)
 
-        return app(environ, start)
+        body = app(environ, start)
+        if not stand_in:
+            return body
+        close = getattr(body, "close", None)
+        if close:
+            close()
+        return stand_in
 
     return answer

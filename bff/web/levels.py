@@ -18,15 +18,19 @@ from bff.observe.instruments import (
     POOL,
     POOL_BUSY,
     POOL_WAITING,
+    READING,
     REFUSED,
     TAKEN,
     THREADS,
     WAITING,
+    WORKERS_ENDED,
     Level,
     address_of,
 )
+from bff.observe.workers import EXPECTED
 from bff.upstream.exchange import Exchange, Measured
 from bff.upstream.guard import Guards
+from bff.web.reading import BODIES, HEADS
 
 
 def levels_of(
@@ -39,6 +43,10 @@ def levels_of(
     """How full everything is just now."""
     yield THREADS, (), settings.threads
     yield ACTIVE, (), answering()
+    yield READING, ("head",), len(HEADS)
+    yield READING, ("body",), len(BODIES)
+    for reason in EXPECTED:  # Prometheus sees no increase in a counter that begins with 1
+        yield WORKERS_ENDED, (reason,), 0
     yield REFUSED, (), bool(snapshot.refused())
     for service, seen in guards.seen().items():
         yield PLACES, (service,), seen.places

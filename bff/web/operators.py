@@ -3,13 +3,14 @@
 import socket
 from collections.abc import Callable
 from socketserver import BaseServer, ThreadingMixIn
-from threading import Thread
+from threading import BoundedSemaphore, Thread
 from typing import Any, Final
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 MANAGED: Final = "bff.management"  # set in the environ of what came in on its socket
 _PATIENCE: Final = 10  # seconds that a connection may take to say what it wants
 _NOTICE: Final = 0.1  # seconds within which an end is noticed
+MOST: Final = 16  # connections at once; further ones wait to be accepted
 
 
 class _Handler(WSGIRequestHandler):
@@ -24,7 +25,7 @@ class _Handler(WSGIRequestHandler):
 
 
 class Operators(ThreadingMixIn, WSGIServer):
-    """Answers requests on a socket that listens already.
+    """Answers requests on a socket that listens already, each connection on a thread of its own.
 
     Args:
         app: the same as on the other sockets.
@@ -39,8 +40,25 @@ class Operators(ThreadingMixIn, WSGIServer):
         self.server_name, self.server_port = str(address[0]), address[1]
         self.setup_environ()
         self.set_app(app)
+        self._room = BoundedSemaphore(MOST)
 
     def start(self) -> None:
         """Answer, on a thread of its own."""
         run = {"poll_interval": _NOTICE}
         Thread(target=self.serve_forever, kwargs=run, name="bff-management", daemon=True).start()
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        """The next connection, once there is a thread for it; for no longer than others last."""
+        self._room.acquire()
+        try:
+            return super().get_request()
+        except BaseException:
+            self._room.release()
+            raise
+
+    def shutdown_request(self, request: Any) -> None:
+        """End a connection, however it came to its end."""
+        try:
+            super().shutdown_request(request)
+        finally:
+            self._room.release()

@@ -10,6 +10,7 @@ from werkzeug.exceptions import HTTPException
 
 from bff.model.json_text import encode_json
 from bff.observe.boundary import ErrorBoundary
+from bff.web.app import UnreadableBody
 
 MEDIA_TYPE: Final = "application/problem+json"
 
@@ -41,7 +42,8 @@ def handle_errors(app: Flask, boundary: ErrorBoundary) -> None:
     """
 
     def werkzeugs(error: HTTPException) -> Response:
-        response = problem(error.code or 500)
+        detail = str(error.description) if isinstance(error, UnreadableBody) else ""
+        response = problem(error.code or 500, detail)
         for name, value in error.get_headers():
             if name == "Allow":
                 response.headers[name] = value

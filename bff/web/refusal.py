@@ -6,6 +6,7 @@ from urllib.parse import quote
 from flask import Response, request
 
 from bff.auth.csrf import is_navigation
+from bff.auth.return_to import LONGEST
 from bff.errors import (
     AuthError,
     BffError,
@@ -75,7 +76,9 @@ def _to_login() -> Response:
     target = request.environ.get("RAW_URI", "")  # as it was sent: a path that is decoded is another
     if not target.startswith("/"):
         target = quote(request.path)
+    # What is longer, sign-in would refuse, and in a header it would be too long for proxies.
+    back = f"?return_to={quote(target, safe='')}" if len(target) <= LONGEST else ""
     response = Response(status=_FOUND)
-    response.headers["Location"] = f"/auth/login?return_to={quote(target, safe='')}"
+    response.headers["Location"] = f"/auth/login{back}"
     response.headers["Cache-Control"] = "no-store"
     return response

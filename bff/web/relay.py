@@ -103,7 +103,6 @@ class _Handler:
             response = problem(400, str(bad))
         except Refused as bad_body:
             response = problem(bad_body.status, str(bad_body))
-            response.headers["Connection"] = "close"  # what is left of the body nobody reads
         except TooManyStreams:
             response = problem(503, "too many streams are open")
             response.headers["Retry-After"] = RETRY_AFTER
@@ -143,7 +142,7 @@ class _Handler:
             headers = sent_up(request, relay, credentials, told)
             return Request(relay.service, method, target, headers, origin=origin)
 
-        body = None if length == 0 else partial(pieces, request, length, relay.max_body)
+        body = None if length == 0 else partial(pieces, request, relay.max_body)
         return Errand(principal, make, body)
 
     def _origin(self) -> Origin:

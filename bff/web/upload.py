@@ -1,12 +1,13 @@
 """A request's body as it comes: framed in one way only, bounded, and never held as a whole."""
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import IO, Any, Final
 
 from flask import Request
 
 from bff.errors import Refused
 from bff.model.untrusted import whole_number
+from bff.web.app import UnreadableBody
 
 _PIECE: Final = 64 * 1024
 _MOST: Final = 2**62  # bytes; more than any relay lets through
@@ -35,29 +36,25 @@ def body_length(environ: dict[str, Any]) -> int | None:
     return found
 
 
-def pieces(request: Request, length: int | None, most: int) -> Iterator[bytes]:
+def pieces(request: Request, most: int) -> Iterator[bytes]:
     """The body, piece by piece.
 
     Args:
-        length: as `body_length` says.
         most: bytes that it may have.
 
     Raises:
-        Refused: it is too large, or cut off.
+        Refused: it is too large, malformed, or cut off.
     """
-    stream, got = request.stream, 0
-    while piece := _read(stream):
+    got = 0
+    while piece := _read(request.stream):
         got += len(piece)
         if got > most:
             raise Refused(413, f"the body has more than {most} bytes")
         yield piece
-    if length is not None and got != length:
-        raise Refused(400, "the body is cut off")
 
 
-def _read(stream: Any) -> bytes:
+def _read(stream: IO[bytes]) -> bytes:
     try:
-        piece: bytes = stream.read(_PIECE)
-    except Exception:  # noqa: BLE001  (each server raises errors of its own)
-        raise Refused(400, "the body cannot be read") from None
-    return piece
+        return stream.read(_PIECE)
+    except UnreadableBody as error:
+        raise Refused(400, str(error.description)) from error

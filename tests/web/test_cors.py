@@ -1,5 +1,6 @@
 """Which pages elsewhere may read answers: those of exact origins, each of its own frontend."""
 
+import re
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -217,13 +218,48 @@ def test_header_names_have_no_case(shop):
 def test_pages_may_read_our_headers_and_what_calls_respond(shop):
     told = shop("/web/home", SPA).headers[f"{CORS}Expose-Headers"]
     assert set(told.lower().split(", ")) == {
+        "accept-encoding",
+        "allow",
         "bff-calls",
+        "cache-status",
+        "deprecation",
         "etag",
+        "idempotency-replayed",
+        "location",
+        "ratelimit",
+        "ratelimit-policy",
         "retry-after",
         "server-timing",
+        "sunset",
+        "www-authenticate",
         "x-request-id",
         "x-version",
     }
+
+
+# What pages read without being allowed to (Fetch, section 2.2.2), and what is for browsers alone.
+UNEXPOSED = {
+    *("cache-control", "content-language", "content-length", "content-type", "expires"),
+    *("last-modified", "pragma", "refresh", "set-cookie", "vary", "strict-transport-security"),
+    *("content-security-policy", "cross-origin-resource-policy", "referrer-policy"),
+    *("x-content-type-options", "x-frame-options", "x-accel-buffering", "content-encoding"),
+    "bff-subject",  # for nginx
+}
+
+
+SET = re.compile(
+    r"""(?:headers\[|headers\.(?:add|set)\()"([A-Za-z-]+)"|^ +"([A-Z][A-Za-z-]+)": """, re.MULTILINE
+)
+
+
+def test_every_header_that_the_app_sets_can_be_read(shop):
+    """Or is known to be no page's business: a new one is to be thought of here."""
+    told = shop("/web/home", SPA).headers[f"{CORS}Expose-Headers"].lower().split(", ")
+    found = set()
+    for file in (Path(__file__).parents[2] / "bff/web").glob("*.py"):
+        for names in SET.findall(file.read_text()):
+            found |= {name.lower() for name in names if name}
+    assert found - set(told) - UNEXPOSED == set()
 
 
 def test_a_preflight_to_a_host_that_is_not_ours_is_refused_first(shop):

@@ -47,6 +47,64 @@ def test_other_hosts_are_refused_whatever_is_asked(shop, host, path):
     assert shop.stubs.requests() == []
 
 
+@pytest.mark.parametrize("port", ["99999", "65536", "0", "00", "9" * 5000, "0" * 20 + "99999"])
+@pytest.mark.parametrize("host", ["shop.example", "[::1]", "evil.example"])
+def test_a_port_that_is_none_is_refused(shop, host, port):
+    reply = shop.get("/web/home", host=f"{host}:{port}")
+    assert (reply.status_code, reply.mimetype) == (400, "application/problem+json")
+
+
+@pytest.mark.parametrize("port", ["", "1", "80", "65535", "0080"])
+def test_a_port_is_no_matter(shop, port):
+    assert shop.get("/web/home", host=f"shop.example:{port}").status_code == 200
+
+
+ABSOLUTE = {
+    ("http://shop.example/web/home", "shop.example"): 200,
+    ("http://SHOP.example/web/home", "shop.EXAMPLE"): 200,
+    ("http://shop.example:80/web/home", "shop.example"): 200,
+    ("http://shop.example/web/home", "shop.example:80"): 200,
+    ("https://shop.example/web/home", "shop.example:443"): 200,
+    ("http://shop.example:8080/web/home?a=//b", "shop.example:8080"): 200,
+    ("http://[::1]:8080/web/home", "[::1]:8080"): 200,
+    ("http://evil.example/web/home", "shop.example"): 400,
+    ("http://shop.example/web/home", "evil.example"): 400,
+    ("http://shop.example:81/web/home", "shop.example"): 400,
+    ("http://shop.example@evil.example/web/home", "shop.example"): 400,
+    ("http://user@shop.example/web/home", "shop.example"): 400,
+    ("http://shop.example.evil/web/home", "shop.example"): 400,
+    ("http:///web/home", "shop.example"): 400,
+    ("http://shop.example?/web/home", "shop.example"): 200,
+    ("ftp://shop.example/web/home", "shop.example"): 400,
+    ("shop.example://evil.example/web/home", "shop.example"): 400,
+    ("/web/home?u=http://evil.example/", "shop.example"): 200,
+    ("//evil.example/web/home", "shop.example"): 200,
+}
+
+
+@pytest.mark.parametrize(("target", "host"), ABSOLUTE)
+def test_an_absolute_target_names_the_host(shop, target, host):
+    """RFC 9112, section 3.2.2."""
+    client = shop.app.test_client()
+    environ = {"RAW_URI": target, "REQUEST_URI": target, "HTTP_HOST": host}
+    reply = client.get("/web/home", environ_overrides=environ)
+    assert reply.status_code == ABSOLUTE[target, host]
+
+
+@pytest.mark.parametrize("size", [15_000, 17_000, 60_000])
+def test_headers_that_proxies_would_not_take_are_replaced(site, size):
+    """nginx takes them for a failure of the app, and drops it after three."""
+    long = StubReply(200, [("Content-Type", "application/json"), ("X-Long", "x" * size)], b"1")
+    text = "get: /home\ncall: {get: users:/x, respond: [X-Long]}\n"
+    reply = site(text, users=lambda _: long).get("/web/home")
+    head = sum(len(name) + len(value) + 4 for name, value in reply.headers)
+    assert head <= 16_000
+    assert reply.status_code == (200 if size < 16_000 else 502)
+    if reply.status_code == 502:
+        assert reply.json["id"] == reply.headers["X-Request-Id"]
+        assert reply.mimetype == "application/problem+json"
+
+
 def test_a_forwarded_host_is_no_host(shop):
     headers = [("X-Forwarded-Host", "shop.example"), ("Forwarded", "host=shop.example")]
     assert shop.get("/web/home", host="evil.example", headers=headers).status_code == 421

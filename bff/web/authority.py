@@ -1,0 +1,45 @@
+"""Which server a request is for, as its Host and its target say it."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+_PORT: Final = re.compile(r":(\d*)$")
+_LAST_PORT: Final = 65_535
+_DEFAULT_PORTS: Final = {"http": "80", "https": "443"}
+_AUTHORITY_ENDS: Final = re.compile("[/?#]")
+
+
+def authority(environ: Mapping[str, Any]) -> tuple[str, str]:
+    """The host of a request in lower case, without a port; and what is wrong with the request.
+
+    Wrong is a port that no server can have, and an absolute target that names another server than
+    Host does (RFC 9112, section 3.2.2): who reads one would take it for another request than who
+    reads the other.
+    """
+    host, port = _split(environ.get("HTTP_HOST", ""))
+    if port and not _is_port(port):
+        return host, "the Host has a port that is none"
+    target = environ.get("RAW_URI") or "/"
+    if not target.startswith(("/", "*")) and not _is_for(target, host, port):
+        return host, "the target and the Host name different servers"
+    return host, ""
+
+
+def _split(text: str) -> tuple[str, str]:
+    lower = text.lower()
+    found = _PORT.search(lower)
+    return (lower[: found.start()], found[1]) if found else (lower, "")
+
+
+def _is_port(text: str) -> bool:
+    digits = text.lstrip("0")
+    return 0 < len(digits) <= len(str(_LAST_PORT)) and int(digits) <= _LAST_PORT
+
+
+def _is_for(target: str, host: str, port: str) -> bool:
+    """Whether an absolute target names this host and port."""
+    scheme, _, rest = target.partition("://")
+    default = _DEFAULT_PORTS.get(scheme.lower())
+    named, its_port = _split(_AUTHORITY_ENDS.split(rest, maxsplit=1)[0])
+    return default is not None and (named, its_port or default) == (host, port or default)

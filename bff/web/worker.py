@@ -1,0 +1,86 @@
+"""gunicorn's threaded worker, and how it reads requests and closes connections.
+
+- A body that the app did not read is discarded within bounds, then the connection closed in stages.
+- What never reaches the app is answered with problem details.
+- The threads that wait for a request's bytes are counted.
+"""
+
+from threading import get_ident
+from typing import Any, Final
+
+from gunicorn.util import write_nonblock
+from gunicorn.workers.gthread import ThreadWorker
+
+from bff.web.linger import Lingering
+from bff.web.malformed import refusal_of
+from bff.web.reading import HEADS, waiting
+from bff.web.request_body import RequestBody
+
+MOST_UNREAD: Final = 1024 * 1024  # bytes that are discarded of a body: nginx's limit as shipped
+_DISCARDING: Final = 1.0  # seconds that a request thread may take for it
+
+
+class Worker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
+    """The worker.
+
+    Attributes:
+        most_unread: bytes that are discarded of a body that the app did not read.
+    """
+
+    most_unread = MOST_UNREAD
+
+    def run(self) -> None:
+        """Serve, until the worker is to end."""
+        self._lingering = Lingering(self.poller, self._one_less)
+        super().run()
+
+    def wait_for_and_dispatch_events(self, timeout: float) -> None:
+        """Wait for events, for no longer than until a connection is due to be closed."""
+        super().wait_for_and_dispatch_events(min(timeout, self._lingering.patience()))
+        self._lingering.expire()
+
+    def handle(self, conn: Any) -> Any:
+        """Read a request and have it answered, on a request thread."""
+        with waiting(HEADS):
+            return super().handle(conn)
+
+    def handle_request(self, req: Any, conn: Any) -> Any:
+        """Have a request answered whose head has been read."""
+        HEADS.discard(get_ident())
+        if _says_close(req.headers):
+            req.force_close()
+        req.body = RequestBody(req, conn.sock, self.most_unread)
+        return super().handle_request(req, conn)
+
+    def finish_request(self, conn: Any, fs: Any) -> None:
+        """Keep the connection for the next request, or close it; on the main thread."""
+        if fs.cancelled() or fs.exception() or fs.result():
+            super().finish_request(conn, fs)
+            return
+        body = getattr(getattr(conn.parser, "mesg", None), "body", None)
+        self._lingering.add(conn.sock, getattr(body, "allowance", self.most_unread))
+
+    def handle_error(self, _req: Any, client: Any, _addr: Any, exc: Exception) -> None:
+        """Answer a request that could not be read, or that the app did not answer."""
+        try:
+            write_nonblock(client, refusal_of(exc))
+        except OSError:
+            self.log.debug("the client has gone before its request was refused")
+
+    def _keepalive_after(self, conn: Any, keepalive: Any) -> bool:
+        """Whether the connection can be used for another request."""
+        parser = conn.parser
+        return bool(keepalive) and parser.mesg.body.discard(parser.unreader, _DISCARDING)
+
+    def _one_less(self) -> None:
+        self.nr_conns -= 1
+
+
+def _says_close(headers: list[tuple[str, str]]) -> bool:
+    """Whether `close` is among the options of Connection (RFC 9112, section 9.3)."""
+    return any(
+        option.strip().lower() == "close"
+        for name, value in headers
+        if name == "CONNECTION"
+        for option in value.split(",")
+    )
