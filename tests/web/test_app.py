@@ -7,6 +7,7 @@ from flask import Flask, g, request
 from gunicorn.http.errors import ChunkMissingTerminator, InvalidChunkSize, LimitRequestHeaders
 
 from bff.errors import Refused
+from bff.observe.boundary import ErrorBoundary
 from bff.web.app import App
 from bff.web.body import BadBody, BodyReader
 from bff.web.problem import handle_errors, problem
@@ -29,7 +30,7 @@ class Broken:
 @pytest.fixture
 def app() -> Flask:
     made = App(__name__)
-    handle_errors(made)
+    handle_errors(made, ErrorBoundary())
     reader = BodyReader({"type": "object"}, 1000)
 
     @made.before_request
