@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from bff.declare.check import Checked
     from bff.declare.scope import Scope
     from bff.engine.kept import Kept
-    from bff.engine.plan import Node, Plan
+    from bff.engine.order import Node
+    from bff.engine.plan import Plan
     from bff.model.pages import Pages
 
 _WIDE: Final = 200

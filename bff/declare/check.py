@@ -13,7 +13,8 @@ from bff.declare.config import read_config
 from bff.declare.scope import proven
 from bff.declare.unsafe import unsafe_places
 from bff.engine.expression import Ast, Expression, names_of
-from bff.engine.plan import Plan, attached, plan
+from bff.engine.order import attached
+from bff.engine.plan import Plan, plan
 from bff.engine.reads import reads
 from bff.engine.template import Template
 from bff.errors import ConfigError, Problem, Unfillable, gather

@@ -19,7 +19,8 @@ from bff.engine.gather import begin_call
 from bff.engine.idempotence import keyed
 from bff.engine.machinery import Machinery
 from bff.engine.means import Means, credentials_for, keep_credentials
-from bff.engine.plan import Node, Plan
+from bff.engine.order import Node
+from bff.engine.plan import Plan
 from bff.engine.settle import Running, Settled, Timing, aged, give_up_items, settle
 from bff.engine.template import header_value
 from bff.errors import BffError, Cancelled, GrantEnded, TimedOut, Unfillable

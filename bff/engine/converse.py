@@ -12,7 +12,8 @@ from bff.engine.answer import Answer, Asked, Failure, headers_of, invalidated
 from bff.engine.conduct import Run
 from bff.engine.functional import given_only
 from bff.engine.machinery import Machinery
-from bff.engine.plan import Node, Plan
+from bff.engine.order import Node
+from bff.engine.plan import Plan
 from bff.errors import ViewFailed
 from bff.model.exchange import Deadline, Outcome
 from bff.upstream.exchange import Clock, Mailbox

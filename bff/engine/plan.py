@@ -2,15 +2,14 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from graphlib import CycleError, TopologicalSorter
-from itertools import pairwise
 from typing import Final
 
 from bff.engine.compile import CompiledCall, compile_call
 from bff.engine.functional import Function
 from bff.engine.kept import Keeping, compiled_tags
 from bff.engine.names import RESERVED, Names
-from bff.engine.reads import Path, Paths, Reads
+from bff.engine.order import Node, attached, in_order
+from bff.engine.reads import Reads
 from bff.engine.refuse import Judgement, judgements
 from bff.engine.shape import MadeShape, Shape
 from bff.engine.template import Template
@@ -20,32 +19,6 @@ from bff.model.source import Source
 from bff.model.view import Call, View
 
 _NO_CONTENT: Final = 204
-
-
-@dataclass(frozen=True, slots=True)
-class Node:
-    """A call and what it waits for.
-
-    Args:
-        needs: calls whose values it uses, and where: skipped or failed, they matter to it.
-        follows: calls that must have ended before it starts, whatever became of them, and why.
-        alias: its name where one call is started several times, by a view in Python.
-    """
-
-    compiled: CompiledCall
-    needs: Mapping[str, str] = field(default_factory=dict)
-    follows: Mapping[str, str] = field(default_factory=dict)
-    alias: str = ""
-
-    @property
-    def name(self) -> str:
-        """The name under which its value and outcome stand."""
-        return self.alias or self.compiled.name
-
-    @property
-    def waits_for(self) -> frozenset[str]:
-        """The names of all calls that end before it starts."""
-        return frozenset(self.needs) | frozenset(self.follows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +82,7 @@ def plan(view: View, services: Mapping[str, Service]) -> dict[str, Plan]:
     problems += more
     if problems:
         raise ConfigError(list(dict.fromkeys(problems)))
-    nodes = _order(view, compiled, refusals)
-    _refuse_cycles(view, nodes)
+    nodes = in_order(view, compiled, refusals)
     plans = {name: _plan_for(view, name, nodes, shapes[name], refusals) for name in view.frontends}
     return {name: replace(each, tags=tags, invalidates=invalidates) for name, each in plans.items()}
 
@@ -152,69 +124,6 @@ def _shapes(view: View) -> tuple[dict[str, Shape], list[Problem]]:
         except ConfigError as error:
             problems += error.problems
     return shapes, problems
-
-
-def _order(
-    view: View, compiled: Mapping[str, CompiledCall], refusals: Sequence[Judgement]
-) -> dict[str, Node]:
-    """Infer what each call waits for, from the names it uses and from what it is declared after."""
-    nodes = {}
-    unsafe: str | None = None
-    for call in view.calls:
-        own = compiled[call.name]
-        used = own.reads | Reads(decides=own.selects.decides)
-        needs = {
-            root: f"reads {_shown(path)}"
-            for path in sorted((used | own.selects).all)
-            if (root := path[0]) in compiled and root != call.name
-        }
-        follows = {source.text: "after" for source in call.after}
-        for name, by_name in attached(used.all, compiled, skip=call.name).items():
-            (needs if by_name else follows).setdefault(name, f"reads what `{name}` attaches")
-        if unsafe:
-            follows.setdefault(unsafe, f"written after the {compiled[unsafe].call.method}")
-        if not call.safe:
-            unsafe = call.name
-            for name in frozenset().union(*(each.needs for each in refusals)) - {call.name}:
-                follows.setdefault(name, "a refusal is judged before anything is written")
-        nodes[call.name] = Node(own, needs, {k: v for k, v in follows.items() if k not in needs})
-    return nodes
-
-
-def attached(paths: Paths, compiled: Mapping[str, CompiledCall], skip: str = "") -> dict[str, bool]:
-    """Calls that attach (`into`) something to what `paths` read.
-
-    Returns:
-        Their names; true where a path names what is attached, false where it may hold it because
-        the items are read whole.
-    """
-    found: dict[str, bool] = {}
-    for name, call in compiled.items():
-        into = call.call.into
-        if into is None or name == skip:
-            continue
-        for target in next(reversed(call.bound.values())):
-            for path in paths:
-                if path[:1] == target[:1]:
-                    by_name = into in path[1:]
-                    if by_name or path == target[: len(path)]:
-                        found[name] = found.get(name, False) or by_name
-    return found
-
-
-def _refuse_cycles(view: View, nodes: Mapping[str, Node]) -> None:
-    graph = {name: sorted(node.waits_for & nodes.keys()) for name, node in nodes.items()}
-    try:
-        TopologicalSorter(graph).prepare()
-    except CycleError as error:
-        circle = list(reversed(error.args[1]))
-        steps = [
-            f"`{a}` waits for `{b}` ({nodes[a].needs.get(b) or nodes[a].follows[b]})"
-            for a, b in pairwise(circle)
-        ]
-        place = nodes[circle[0]].compiled.call.place
-        message = f"the calls of `{view.name}` wait for each other: {'; '.join(steps)}"
-        raise ConfigError([Problem(place, message)]) from None
 
 
 def _plan_for(
@@ -294,7 +203,3 @@ def _kept(shape: Shape, nodes: Mapping[str, Node], wanted: set[str]) -> set[str]
         kept.add(name)
         wanted |= nodes[name].needs.keys() - kept
     return kept
-
-
-def _shown(path: Path) -> str:
-    return f"`{'.'.join(path)}`"

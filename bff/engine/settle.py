@@ -9,7 +9,7 @@ import orjson
 from bff.engine.compile import CompiledCall
 from bff.engine.expression import Scope
 from bff.engine.fanout import FanOut, join, not_fanned_out
-from bff.engine.plan import Node
+from bff.engine.order import Node
 from bff.errors import BadReply, BffError
 from bff.model.exchange import Deadline, Freshness, Outcome, OutcomeKind
 

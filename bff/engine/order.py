@@ -1,0 +1,113 @@
+"""The order of a view's calls: what each waits for, and why."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from graphlib import CycleError, TopologicalSorter
+from itertools import pairwise
+
+from bff.engine.compile import CompiledCall
+from bff.engine.reads import Path, Paths, Reads
+from bff.engine.refuse import Judgement
+from bff.errors import ConfigError, Problem
+from bff.model.view import View
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A call and what it waits for.
+
+    Args:
+        needs: calls whose values it uses, and where: skipped or failed, they matter to it.
+        follows: calls that must have ended before it starts, whatever became of them, and why.
+        alias: its name where one call is started several times, by a view in Python.
+    """
+
+    compiled: CompiledCall
+    needs: Mapping[str, str] = field(default_factory=dict)
+    follows: Mapping[str, str] = field(default_factory=dict)
+    alias: str = ""
+
+    @property
+    def name(self) -> str:
+        """The name under which its value and outcome stand."""
+        return self.alias or self.compiled.name
+
+    @property
+    def waits_for(self) -> frozenset[str]:
+        """The names of all calls that end before it starts."""
+        return frozenset(self.needs) | frozenset(self.follows)
+
+
+def in_order(
+    view: View, compiled: Mapping[str, CompiledCall], refusals: Sequence[Judgement]
+) -> dict[str, Node]:
+    """The calls of a view by name, with what each waits for.
+
+    It follows from the names that a call uses, from what it is declared after, and from the order
+    in which calls are written where one of them changes something.
+
+    Raises:
+        ConfigError: calls wait for each other.
+    """
+    nodes = {}
+    unsafe: str | None = None
+    for call in view.calls:
+        own = compiled[call.name]
+        used = own.reads | Reads(decides=own.selects.decides)
+        needs = {
+            root: f"reads {_shown(path)}"
+            for path in sorted((used | own.selects).all)
+            if (root := path[0]) in compiled and root != call.name
+        }
+        follows = {source.text: "after" for source in call.after}
+        for name, by_name in attached(used.all, compiled, skip=call.name).items():
+            (needs if by_name else follows).setdefault(name, f"reads what `{name}` attaches")
+        if unsafe:
+            follows.setdefault(unsafe, f"written after the {compiled[unsafe].call.method}")
+        if not call.safe:
+            unsafe = call.name
+            for name in frozenset().union(*(each.needs for each in refusals)) - {call.name}:
+                follows.setdefault(name, "a refusal is judged before anything is written")
+        nodes[call.name] = Node(own, needs, {k: v for k, v in follows.items() if k not in needs})
+    _refuse_cycles(view, nodes)
+    return nodes
+
+
+def attached(paths: Paths, compiled: Mapping[str, CompiledCall], skip: str = "") -> dict[str, bool]:
+    """Calls that attach (`into`) something to what `paths` read.
+
+    Returns:
+        Their names; true where a path names what is attached, false where it may hold it because
+        the items are read whole.
+    """
+    found: dict[str, bool] = {}
+    for name, call in compiled.items():
+        into = call.call.into
+        if into is None or name == skip:
+            continue
+        for target in next(reversed(call.bound.values())):
+            for path in paths:
+                if path[:1] == target[:1]:
+                    by_name = into in path[1:]
+                    if by_name or path == target[: len(path)]:
+                        found[name] = found.get(name, False) or by_name
+    return found
+
+
+def _refuse_cycles(view: View, nodes: Mapping[str, Node]) -> None:
+    graph = {name: sorted(node.waits_for & nodes.keys()) for name, node in nodes.items()}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        circle = list(reversed(error.args[1]))
+        steps = [
+            f"`{a}` waits for `{b}` ({nodes[a].needs.get(b) or nodes[a].follows[b]})"
+            for a, b in pairwise(circle)
+        ]
+        place = nodes[circle[0]].compiled.call.place
+        message = f"the calls of `{view.name}` wait for each other: {'; '.join(steps)}"
+        raise ConfigError([Problem(place, message)]) from None
+
+
+def _shown(path: Path) -> str:
+    return f"`{'.'.join(path)}`"
