@@ -13,10 +13,10 @@ from bff.declare.config import read_config
 from bff.declare.scope import proven
 from bff.declare.unsafe import unsafe_places
 from bff.engine.expression import Ast, Expression, names_of
+from bff.engine.fields import FieldTemplate
 from bff.engine.order import attached
 from bff.engine.plan import Plan, plan
 from bff.engine.reads import reads
-from bff.engine.template import Template
 from bff.errors import ConfigError, Problem, Unfillable, gather
 from bff.model.view import Call, Config, View
 from bff.upstream.tls import TlsContexts
@@ -95,7 +95,7 @@ def _service_headers(config: Config) -> Iterator[Problem]:
     for service in config.services.values():
         for name, source in service.headers:
             try:
-                template = Template(source)
+                template = FieldTemplate(source)
             except ConfigError as error:
                 yield from error.problems
                 continue

@@ -4,15 +4,25 @@
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
-from bff.engine.answer import Answer, Asked, Failure, answer_of, failure_of, invalidated
+from bff.engine.answer import (
+    Answer,
+    Asked,
+    Failure,
+    answer_of,
+    bad_request,
+    failure_of,
+    invalidated,
+)
 from bff.engine.attempts import Attempts
+from bff.engine.blame import Blame
 from bff.engine.budget import Budget
 from bff.engine.compile import CompiledCall
+from bff.engine.early import Prepared, forwarded_by, prepare
 from bff.engine.expression import truthy
 from bff.engine.fanout import fan_out
 from bff.engine.gather import begin_call
@@ -22,7 +32,6 @@ from bff.engine.means import Means, credentials_for, keep_credentials
 from bff.engine.order import Node
 from bff.engine.plan import Plan
 from bff.engine.settle import Running, Settled, Timing, aged, give_up_items, settle
-from bff.engine.template import header_value
 from bff.errors import BffError, Cancelled, GrantEnded, TimedOut, Unfillable
 from bff.model.exchange import Deadline, Headers, Outcome, OutcomeKind
 from bff.upstream.exchange import Completion, Mailbox
@@ -79,7 +88,7 @@ class Run:
         self._refusals = list(plan.refusals)
         self._sent: Counter[tuple[str, str]] = Counter()
         self._running: dict[str, Running] = {}
-        self._harmless: set[str] = set()  # skipped by a `when`, their own or an earlier one
+        self._prepared: dict[str, Prepared] = {}
 
     @property
     def done(self) -> bool:
@@ -95,6 +104,7 @@ class Run:
     def begin(self) -> None:
         """Start what waits for nothing."""
         self._judge()
+        self.prepare(self.nodes)
         if self.failure:
             return
         for name, service in self.plan.credentials.items():
@@ -104,6 +114,16 @@ class Run:
             self._look_again()
         for name in [name for name, awaited in self._awaited.items() if awaited == 0]:
             self._start(self.nodes[name])
+
+    def prepare(self, names: Iterable[str]) -> None:
+        """Fill what of these calls can be filled before anything is sent."""
+        early = {each: self.plan.early[each] for each in names if each in self.plan.early}
+        if self.failure or not early:
+            return
+        blame = Blame(self.plan.view)
+        self._prepared |= prepare(early, self.values, self.asked.headers, blame)
+        if blame.errors:
+            self.fail(bad_request(blame.errors))
 
     def receive(self, completion: Completion) -> None:
         """Take in how an attempt ended; one that nobody waits for any more is ignored."""
@@ -152,18 +172,17 @@ class Run:
             if self._skips(node):
                 return
             origin = self.asked.origin(self.plan, node.compiled)
-            fan = fan_out(node.compiled, self.scope(node), self._headers(node.compiled), origin)
+            prepared = self._prepared.get(node.compiled.name)
+            headers = self._headers(node.compiled, prepared)
+            fan = fan_out(node.compiled, self.scope(node), headers, origin, prepared)
             fan = keyed(fan, node.compiled, self._sent, self.asked.key)
             self.means.budget.send(len(fan.units))
-        except Unfillable as fault:
-            if any(self.outcomes[name].kind == "failed" for name in node.needs):
-                self._skip(node, "dependency", fault)
-            else:
-                self._end(node, give_up_items(node.compiled, self.scope(node), fault))
-            return
         except BffError as error:
+            self._blame_inputs(node, [error])
             self._end(node, give_up_items(node.compiled, self.scope(node), error))
             return
+        if fan.failed:
+            self._blame_inputs(node, fan.failed.values())
         now = self._clock.now()
         ends = Deadline(min(now + node.compiled.timeout, self.deadline.at))
         call = Running(node, fan, [None] * len(fan.units), len(fan.units), now, ends)
@@ -174,31 +193,34 @@ class Run:
         scope, cursors = self.scope(node), self.asked.cursors
         begin_call(self._keeper, kept, self.means, self, call, scope, cursors)
 
+    def _blame_inputs(self, node: Node, errors: Iterable[BffError]) -> None:
+        """Requests that cannot be made, of a call whose inputs failed, are so for that reason."""
+        if any(self.outcomes[name].kind in {"failed", "fallback"} for name in node.needs):
+            for error in errors:
+                if isinstance(error, Unfillable):
+                    error.reason = "dependency"
+
     def _skips(self, node: Node) -> bool:
         """Whether the call is not made; what stands in its way may also be an error.
 
         Raises:
             BffError: the deadline has come, there are no credentials, `when` is not computable.
         """
-        skipped = [name for name in node.needs if self.outcomes[name].kind == "skipped"]
-        if skipped:
-            harmless = self._harmless.issuperset(skipped)
-            self._skip(node, "dependency", None if harmless else Unfillable("an input is missing"))
+        if any(self.outcomes[name].kind == "skipped" for name in node.needs):
+            self._skip(node, "dependency")
             return True
         if self.deadline.left(self._clock.now()) <= 0:
             raise TimedOut("the view's deadline came before it could start")
         when = node.compiled.when
         if when and not truthy(when.value(self.scope(node))):
-            self._skip(node, "when", None)
+            self._skip(node, "when")
             return True
         return False
 
-    def _headers(self, call: CompiledCall) -> Headers:
-        forwarded = tuple(
-            (name, header_value(self.asked.headers[name], name))
-            for name in call.forward
-            if name in self.asked.headers
-        )
+    def _headers(self, call: CompiledCall, prepared: Prepared | None) -> Headers:
+        forwarded = prepared.forwarded if prepared else None
+        if forwarded is None:
+            forwarded = forwarded_by(call, self.asked.headers)
         credentials = self.means.credentials.get(call.service.name, ())
         if isinstance(credentials, BffError):
             raise credentials
@@ -237,13 +259,9 @@ class Run:
             self.means.replies.pop(compiled.name, None)
         self._end(call.node, settled)
 
-    def _skip(self, node: Node, reason: str, missing: Unfillable | None) -> None:
-        """The call is not made; where it is required and an input is `missing`, the view fails."""
-        if missing is None:
-            self._harmless.add(node.name)
-        fatal = missing if node.compiled.call.rung == "required" else None
-        outcome = Outcome("skipped", reason, detail=str(missing or ""))
-        self._end(node, Settled(None, outcome, fatal))
+    def _skip(self, node: Node, reason: str) -> None:
+        """The call is not made, by its own `when` or that of a call that it needs."""
+        self._end(node, Settled(None, Outcome("skipped", reason)))
 
     def _end(self, node: Node, settled: Settled) -> None:
         self.values[node.name] = settled.value

@@ -73,6 +73,8 @@ class OnDemand(Run):
             self._given[node.name] = given
         if node.name in self.nodes:
             return name
+        if not self.outcomes and not self._running:
+            self.prepare([name])
         for needed in sorted(node.needs.keys() | self._judged_before(node)):
             self.demand(needed, {})
         self.nodes[node.name] = node

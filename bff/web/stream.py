@@ -5,7 +5,9 @@ from typing import Any, Final
 
 from flask import Flask, Response, g, request
 
-from bff.engine.answer import failure_of
+from bff.engine.answer import CANNOT_BE_SENT, failure_of
+from bff.engine.blame import Blame
+from bff.engine.early import prepare
 from bff.engine.fanout import fan_out
 from bff.engine.plan import Plan
 from bff.engine.reading import connection_names
@@ -107,13 +109,23 @@ class _Handler:
         return response
 
     def _maker(self, scope: Mapping[str, Any]) -> Callable[[Headers], Request]:
-        """What makes the request; raises Unfillable where it cannot be made."""
+        """What makes the request.
+
+        Raises:
+            BadRequest: the client's values allow none.
+            Unfillable: it cannot be made.
+        """
+        blame = Blame(self._plan.view)
+        prepared = prepare(self._plan.early, scope, scope["headers"], blame)
+        if blame.errors:
+            raise BadRequest(blame.errors, CANNOT_BE_SENT)
         last = forwardable(request.headers, [LAST_EVENT_ID])
         passed = {**scope["headers"], **last}
         forwarded = tuple((name, header_value(value, name)) for name, value in passed.items())
         names = (self._frontend.name, self._plan.view.name, self._call.name)
         origin = Origin(g.request_id, "", *names, self._call.call.place, g.told.trace)
-        (unit,) = fan_out(self._call, scope, (*_ASKED, *forwarded)).units
+        known = prepared.get(self._call.name)
+        (unit,) = fan_out(self._call, scope, (*_ASKED, *forwarded), prepared=known).units
 
         def make(credentials: Headers) -> Request:
             asked = unit.request

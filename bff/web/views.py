@@ -145,21 +145,26 @@ class _Handler:
         id_, target = known.request_id, request.full_path.rstrip("?")
         trace = told.trace
         asked = Asked(scope, scope["headers"], principal, gone, key, id_, target, trace, cursors)
-        response = None
+        answered = None
         try:
-            response = self._answered(asked, begun)
+            served = self._served(asked, begun)
+            response = self._answered(served, asked, begun)
+            # a request that was refused as it is may be corrected under the same key
+            answered = None if served.failure and served.failure.errors else response
         finally:
             if self._keys and turn:
-                self._keys.end(turn, response)
+                self._keys.end(turn, answered)
         return response
 
-    def _answered(self, asked: Asked, begun: float) -> Response:
-        """What is answered to whoever may ask, for what is as declared."""
-        clock, scope = self._engine.clock, asked.scope
+    def _served(self, asked: Asked, begun: float) -> Served:
+        """What there is for whoever may ask, for what is as declared."""
         if self._kept:
-            served = self._kept.serve(asked, begun)
-        else:
-            served = conducted(self._pages, self._conduct, asked, begun, self._now())
+            return self._kept.serve(asked, begun)
+        return conducted(self._pages, self._conduct, asked, begun, self._now())
+
+    def _answered(self, served: Served, asked: Asked, begun: float) -> Response:
+        """The response, and what the log has of it."""
+        clock, scope = self._engine.clock, asked.scope
         response = self._response(served, scope["locale"])
         took = clock.now() - begun
         told: Told = app_ctx.g.told

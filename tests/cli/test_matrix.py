@@ -6,7 +6,7 @@ import pytest
 
 
 def test_it_prints_what_each_frontend_gets(bff):
-    words = ("matrix", "home", "--as", "ada", "--claim", "plan=pro")
+    words = ("matrix", "home", "--as", "ada", "--claim", "plan=pro", "--claim", "tenant=acme")
     done = bff(*words, "--json")
     assert done.returncode == 0, done.stderr
     cells = json.loads(done.stdout)
@@ -35,7 +35,10 @@ def test_a_snapshot_is_written_then_held_to(bff, tmp_path):
     [
         (["hme"], "did you mean `home`?"),
         (["order", "--as", "ada"], "needs a value for `id`"),
-        (["order", "--as", "ada", "--param", "id=none"], "nothing is recorded for"),
+        (
+            ["order", "--as", "ada", "--claim", "tenant=acme", "--param", "id=none"],
+            "nothing is recorded for",
+        ),
         (["home", "--param", "limit"], "should read as NAME=VALUE"),
         (["home", "--recordings", "docs"], "there is no .har file here"),
     ],
