@@ -10,6 +10,7 @@ from typing import Any, Final
 import orjson
 
 from bff.declare.config import read_config
+from bff.declare.no_session import read_without_session
 from bff.declare.scope import proven
 from bff.declare.unsafe import unsafe_places
 from bff.engine.expression import Ast, Expression, names_of
@@ -69,6 +70,7 @@ def check_config(config: Config, doubts: Sequence[Problem] = ()) -> Checked:
         problems += _slices_of_text(view, plans[view.name])
         problems += _unused(view, plans[view.name])
         problems += _kept_and_hedged(view)
+        problems += read_without_session(plans[view.name], config.frontends)
         for each in plans[view.name].values():
             problems += _shape_on_rungs(each)
     problems = list(dict.fromkeys(problems))
