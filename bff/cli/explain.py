@@ -98,6 +98,7 @@ def _call(node: "Node", plan: "Plan") -> dict[str, Any]:
         "repeats": _repeats(node),
         "pages": _pages(call.pages) if call.pages else None,
         "when": call.when.shown if call.when else None,
+        "may_leave_out": [{"what": what, "by": each.source.shown} for what, each in compiled.marks],
         "on_failure": _on_failure(node),
         "timeout": min(compiled.timeout, plan.view.timeout),
         "limit": compiled.service.limit or "half the pool",
@@ -226,6 +227,9 @@ def _details(call: Mapping[str, Any]) -> Iterator[str]:
         yield escape(f"pages {call['pages']}")
     if call["when"]:
         yield escape(f"when {call['when']}")
+    if call["may_leave_out"]:
+        marks = (f"{each['what']} by {each['by']}" for each in call["may_leave_out"])
+        yield escape(f"may be left out: {', '.join(marks)}")
     yield escape(f"{call['timeout']:g}s; if it fails: {call['on_failure']}")
     yield escape(_shared(call["scope"]))
     if call["kept"]:

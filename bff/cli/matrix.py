@@ -54,8 +54,8 @@ def command(
 
     \b
     Examples:
-      bff matrix home --as ada --claim plan=pro
-      bff matrix order --as ada --param id=o-5038 --json
+      bff matrix home --as ada --claim plan=pro --claim tenant=acme
+      bff matrix order --as ada --claim tenant=acme --param id=o-5038
       bff matrix search --param q=lamp --snapshot tests/search.json
     """  # noqa: D301 - \b is click's: keep these lines as they are
     from bff.cli.configured import checked
@@ -108,6 +108,7 @@ def _print(cells: "Sequence[Cell]", *, as_json: bool) -> None:
     for each in cells:
         broken = f"{each.service} {each.broken}" if each.service else "nothing"
         calls = [call for call in each.calls.split(", ") if not call.endswith("=ok")]
+        calls += [f"left out of {what}" for what in each.left_out]
         row = (str(each.status), f"{each.took:.2f}", "\n".join(calls), "\n".join(each.differs))
         table.add_row(each.frontend, broken, *row)
     Console().print(table)

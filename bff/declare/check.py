@@ -10,14 +10,15 @@ from typing import Any, Final
 import orjson
 
 from bff.declare.config import read_config
+from bff.declare.no_session import read_without_session
 from bff.declare.refusals import refusals_on_rungs
 from bff.declare.scope import proven
 from bff.declare.unsafe import unsafe_places
 from bff.engine.expression import Ast, Expression, names_of
+from bff.engine.fields import FieldTemplate
 from bff.engine.order import attached
 from bff.engine.plan import Plan, plan
 from bff.engine.reads import reads
-from bff.engine.template import Template
 from bff.errors import ConfigError, Problem, Unfillable, gather
 from bff.model.view import Call, Config, View
 from bff.upstream.tls import TlsContexts
@@ -70,6 +71,7 @@ def check_config(config: Config, doubts: Sequence[Problem] = ()) -> Checked:
         problems += _slices_of_text(view, plans[view.name])
         problems += _unused(view, plans[view.name])
         problems += _kept_and_hedged(view)
+        problems += read_without_session(plans[view.name], config.frontends)
         for each in plans[view.name].values():
             problems += _shape_on_rungs(each)
             problems += refusals_on_rungs(each)
@@ -97,7 +99,7 @@ def _service_headers(config: Config) -> Iterator[Problem]:
     for service in config.services.values():
         for name, source in service.headers:
             try:
-                template = Template(source)
+                template = FieldTemplate(source)
             except ConfigError as error:
                 yield from error.problems
                 continue

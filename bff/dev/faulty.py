@@ -42,13 +42,13 @@ class FaultyExchange:
 
     def __init__(self, replay: ReplayExchange, results: Mapping[str, Result]) -> None:
         self._replay, self._results = replay, results
-        self.asked: list[str] = []
+        self.asked: list[Request] = []
 
     def start(
         self, request: Request, deadline: Deadline, attempt: int, mailbox: Sink
     ) -> Callable[[], None]:
         """Replay, or break."""
-        self.asked.append(request.service)
+        self.asked.append(request)
         if request.service not in self._results:
             return self._replay.start(request, deadline, attempt, mailbox)
         self._replay.entry(request)  # it was asked for, and would have been the next

@@ -1,6 +1,6 @@
 """What goes into the conductor, and what comes out of it."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -24,7 +24,9 @@ from bff.model.principal import Principal
 from bff.model.service import OF_THE_CALLER
 from bff.model.trace import Trace
 
+CANNOT_BE_SENT: Final = "no service can be asked with"
 _OK: Final = 200
+_BAD_REQUEST: Final = 400
 _UNAUTHORIZED: Final = 401
 _NOT_MODIFIED: Final = 304  # of that call's reply; the view's answer is another
 
@@ -85,6 +87,7 @@ class Failure:
         detail: a sentence for the developer of the frontend.
         retry_after: seconds after which asking again may be of use, or what a service said of it
             whose status is passed on; None where it may be at once.
+        errors: what of the client's cannot be sent on, as for parameters not as declared.
     """
 
     status: int
@@ -93,6 +96,7 @@ class Failure:
     reason: str = ""
     detail: str = ""
     retry_after: float | str | None = None
+    errors: Sequence[Mapping[str, str]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +143,13 @@ def failure_of(call: CompiledCall, error: BffError, reason: str) -> Failure:
     elif isinstance(error, CircuitOpen | LimitReached):
         after = error.retry_after
     return Failure(status, call=call.name, reason=reason, retry_after=after)
+
+
+def bad_request(errors: Sequence[Mapping[str, str]]) -> Failure:
+    """The failure of a view of which the client's values allow no request."""
+    names = ", ".join(each.get("parameter") or each.get("pointer", "") for each in errors)
+    detail = f"{CANNOT_BE_SENT}: {names}"
+    return Failure(_BAD_REQUEST, reason=Unfillable.reason, detail=detail, errors=tuple(errors))
 
 
 def answer_of(

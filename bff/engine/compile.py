@@ -11,10 +11,12 @@ from bff.engine.expression import Expression
 from bff.engine.functional import Function
 from bff.engine.pages import Paging
 from bff.engine.reads import Paths, Reads, reads, together
-from bff.engine.template import PathTemplate, Template, compile_tree, templates_in
+from bff.engine.request_parts import Field, Mark, Target, body_of, headers_of, query_of
+from bff.engine.template import PathTemplate, Template
+from bff.engine.tree import templates_in
 from bff.errors import ConfigError, Problem, gather
 from bff.model.policy import Hedge, Retry
-from bff.model.service import HeaderTemplates, Service
+from bff.model.service import Service
 from bff.model.source import Source
 from bff.model.view import Batch, Call
 
@@ -49,6 +51,8 @@ class CompiledCall:
     """A call ready to be filled.
 
     Args:
+        content: the body of its requests.
+        marks: what of its requests may be left out, and by which mark.
         bound: what the names of its `each` stand for, as paths below earlier calls.
         selects: what the `each` selects its items from.
         fallback: its fallback as JSON, decoded afresh for each request.
@@ -63,11 +67,10 @@ class CompiledCall:
 
     call: Call
     service: Service
-    path: PathTemplate
-    query: tuple[tuple[str, Any], ...]
-    headers: tuple[tuple[str, Template], ...]
-    body: Any
-    follow: Expression | None
+    target: Target
+    query: tuple[Field, ...]
+    headers: tuple[Field, ...]
+    content: Field | None
     when: Expression | None
     each: tuple[tuple[str, Expression], ...]
     bound: dict[str, Paths]
@@ -79,6 +82,7 @@ class CompiledCall:
     forward: tuple[str, ...] = ()
     respond: frozenset[str] = field(default_factory=frozenset)
     tags: tuple[Template, ...] = ()
+    marks: tuple[Mark, ...] = ()
     reads: Reads = field(default_factory=Reads)
     retry: Retry | None = None
     hedge: Hedge | None = None
@@ -89,6 +93,26 @@ class CompiledCall:
     def name(self) -> str:
         """The name under which the view knows its value."""
         return self.call.name
+
+    @property
+    def path(self) -> PathTemplate:
+        """The path that it asks for."""
+        return self.target.path
+
+    @property
+    def follow(self) -> Expression | None:
+        """What gives the link that it follows."""
+        return self.target.follow
+
+    @property
+    def body(self) -> Any:
+        """What its body is made of: a tree of templates, or a function."""
+        return self.content.tree if self.content else None
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """All parts of its requests but the target."""
+        return (*self.headers, *self.query, *((self.content,) if self.content else ()))
 
     @property
     def accept(self) -> tuple[str, str]:
@@ -108,11 +132,10 @@ class CompiledCall:
     @property
     def templates(self) -> Iterator[Template]:
         """Every template that goes into its request, or says what that is about."""
-        yield self.path
+        yield self.target.path
         yield from self.tags
-        yield from (template for _, template in self.headers)
-        yield from templates_in([value for _, value in self.query])
-        yield from templates_in(self.body)
+        for part in self.fields:
+            yield from templates_in(part.tree)
 
 
 def _read_by(call: CompiledCall) -> Reads:
@@ -134,13 +157,13 @@ def compile_call(call: Call, service: Service) -> CompiledCall:
         hint = f"`links: {{under: /}}` at {service.place}"
         place = call.follow.place if call.follow else call.place
         raise ConfigError([Problem(place, message, hint)])
-    each, query, body, path, headers, follow, when, select, turn, tags = gather(
+    each, query, content, path, headers, follow, when, select, turn, tags = gather(
         [
             lambda: _each(call),
-            lambda: tuple(compile_tree(dict(call.query)).items()),
-            lambda: _body(call),
+            lambda: query_of(call),
+            lambda: body_of(call),
             lambda: PathTemplate(call.path),
-            lambda: _headers(service.headers, call.headers),
+            lambda: headers_of(service.headers, call.headers),
             lambda: _expression(call.follow),
             lambda: _expression(call.when),
             lambda: _expression(call.select),
@@ -154,16 +177,15 @@ def compile_call(call: Call, service: Service) -> CompiledCall:
     compiled = CompiledCall(
         call=call,
         service=service,
-        path=path,
+        target=Target(path, follow, service),
         query=query,
         headers=headers,
-        body=body,
-        follow=follow,
+        content=content,
         when=when,
         each=each,
         bound=bound,
         selects=selects,
-        fold=_fold(call, call.batch, bound, [query, body]) if call.batch else None,
+        fold=None,
         select=select,
         fallback=orjson.dumps(call.fallback),
         statuses={status: orjson.dumps(value) for status, value in call.statuses.items()},
@@ -174,7 +196,9 @@ def compile_call(call: Call, service: Service) -> CompiledCall:
         hedge=(call.hedge or service.hedge) if call.safe else None,
         paging=Paging(pages, turn) if pages else None,
     )
-    return replace(compiled, reads=_read_by(compiled))
+    fold = _fold(compiled, call.batch) if call.batch else None
+    marks = tuple(mark for part in compiled.fields for mark in part.marks)
+    return replace(compiled, fold=fold, marks=marks, reads=_read_by(compiled))
 
 
 def _expression(source: Source | None) -> Expression | None:
@@ -187,10 +211,6 @@ def _each(call: Call) -> tuple[tuple[str, Expression], ...]:
     return tuple(zip(names, gather([partial(Expression, each) for _, each in over]), strict=True))
 
 
-def _body(call: Call) -> Any:
-    return Function(call.body) if call.body_kind == "json_with" else compile_tree(call.body)
-
-
 def _bind(each: tuple[tuple[str, Expression], ...]) -> tuple[dict[str, Paths], Reads]:
     bound: dict[str, Paths] = {}
     selects = Reads()
@@ -201,23 +221,20 @@ def _bind(each: tuple[tuple[str, Expression], ...]) -> tuple[dict[str, Paths], R
     return bound, selects
 
 
-def _headers(
-    of_service: HeaderTemplates, of_call: HeaderTemplates
-) -> tuple[tuple[str, Template], ...]:
-    merged = dict((*of_service, *of_call))
-    return tuple(compile_tree(merged).items())
+def _fold(compiled: CompiledCall, batch: Batch) -> Fold:
+    call, bound = compiled.call, compiled.bound
 
-
-def _fold(call: Call, batch: Batch, bound: dict[str, Paths], trees: list[Any]) -> Fold:
     def names_item(template: Template) -> bool:
         return any(root in bound for each in template.expressions for root in reads(each).roots)
 
-    path = PathTemplate(call.path)
-    elsewhere = [path, *(template for _, template in _headers((), call.headers))]
-    flat = [value for _, value in trees[0]]
-    found = [each for each in templates_in([flat, trees[1]]) if names_item(each)]
-    found += [each for each in elsewhere if names_item(each)]
+    inside = [part.tree for part in (*compiled.query, compiled.content) if part]
+    elsewhere = [compiled.path, *templates_in([part.tree for part in compiled.headers])]
+    found = [each for each in (*templates_in(inside), *elsewhere) if names_item(each)]
     if len(found) == 1 and found[0] not in elsewhere:
+        if found[0] in [field for part in compiled.fields for _, field in part.marks]:
+            message = f"`{found[0].source.shown}` is the id of a batch, and is never left out"
+            hint = "an item without an id asks for nothing: write it without the mark"
+            raise ConfigError([Problem(found[0].source.place, message, hint)])
         elements = Expression(batch.items) if batch.items else None
         return Fold(batch, found[0], Expression(batch.key), elements)
     names = " or ".join(f"`{name}`" for name in bound)

@@ -4,15 +4,17 @@
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
-from bff.engine.answer import Answer, Asked, Failure, answer_of, failure_of, invalidated
+from bff.engine import answer as answers
+from bff.engine.answer import Answer, Asked, Failure, bad_request, failure_of
 from bff.engine.attempts import VIEW, Attempts
+from bff.engine.blame import Blame
 from bff.engine.budget import Budget
-from bff.engine.compile import CompiledCall
+from bff.engine.early import Prepared, headers_of, prepare
 from bff.engine.expression import truthy
 from bff.engine.fanout import fan_out
 from bff.engine.gather import begin_call
@@ -22,9 +24,17 @@ from bff.engine.machinery import Machinery
 from bff.engine.means import Means, credentials_for, keep_credentials
 from bff.engine.order import Node
 from bff.engine.plan import Plan
-from bff.engine.settle import Running, Settled, Timing, aged, give_up, give_up_items, settle
-from bff.engine.template import header_value
-from bff.errors import BffError, Cancelled, GrantEnded, InternalError, TimedOut, Unfillable
+from bff.engine.settle import (
+    Running,
+    Settled,
+    Timing,
+    aged,
+    blame_inputs,
+    give_up,
+    give_up_items,
+    settle,
+)
+from bff.errors import BffError, Cancelled, GrantEnded, InternalError, TimedOut
 from bff.model.exchange import Deadline, Headers, Outcome, OutcomeKind
 from bff.upstream.exchange import Completion, Mailbox
 
@@ -75,7 +85,7 @@ class Run:
         self._judging = Judge(plan)
         self._sent: Counter[tuple[str, str]] = Counter()
         self._running: dict[str, Running] = {}
-        self._harmless: set[str] = set()  # skipped by a `when`, their own or an earlier one
+        self._prepared: dict[str, Prepared] = {}
 
     @property
     def done(self) -> bool:
@@ -91,6 +101,7 @@ class Run:
     def begin(self) -> None:
         """Start what waits for nothing."""
         self._judge()
+        self.prepare(self.nodes)
         if self.failure:
             return
         for name, service in self.plan.credentials.items():
@@ -104,6 +115,16 @@ class Run:
     def attend(self, until: Callable[[], bool]) -> None:
         """Wait for what is out, and act on it, until something holds: the only place to wait in."""
         self._attempts.attend(self.deadline, until)
+
+    def prepare(self, names: Iterable[str]) -> None:
+        """Fill what of these calls can be filled before anything is sent."""
+        early = {each: self.plan.early[each] for each in names if each in self.plan.early}
+        if self.failure or not early:
+            return
+        blame = Blame(self.plan.view)
+        self._prepared |= prepare(early, self.values, self.asked.headers, blame)
+        if blame.errors:
+            self.fail(bad_request(blame.errors))
 
     def receive(self, completion: Completion) -> None:
         """Take in how an attempt ended; one that nobody waits for any more is ignored."""
@@ -143,11 +164,11 @@ class Run:
         """The shaped answer, or the failure."""
         outcomes = {name: self.outcomes[name] for name in self.nodes}
         outcomes |= self._judging.outcomes
-        tags = invalidated(self.plan, self.values, outcomes)
+        tags = answers.invalidated(self.plan, self.values, outcomes)
         if self.failure:
             return Answer(None, outcomes, failure=self.failure, invalidates=tags)
         try:
-            answer = answer_of(self.plan, self.values, outcomes, self.means.replies)
+            answer = answers.answer_of(self.plan, self.values, outcomes, self.means.replies)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is reported
             self.means.boundary.caught(error, "answer", id_=self.asked.id)
             answer = Answer(None, outcomes, failure=Failure(_INTERNAL))
@@ -164,21 +185,21 @@ class Run:
             if self._skips(node):
                 return
             origin = self.asked.origin(self.plan, node.compiled)
-            fan = fan_out(node.compiled, self.scope(node), self._headers(node.compiled), origin)
+            prepared = self._prepared.get(node.compiled.name)
+            credentials = self.means.credentials.get(node.compiled.service.name, ())
+            headers = headers_of(node.compiled, prepared, self.asked.headers, credentials)
+            fan = fan_out(node.compiled, self.scope(node), headers, origin, prepared)
             fan = keyed(fan, node.compiled, self._sent, self.asked.key)
             self.means.budget.send(len(fan.units))
-        except Unfillable as fault:
-            if any(self.outcomes[name].kind == "failed" for name in node.needs):
-                self._skip(node, "dependency", fault)
-            else:
-                self._end(node, give_up_items(node.compiled, self.scope(node), fault))
-            return
         except BffError as error:
+            blame_inputs([error], node.needs, self.outcomes)
             self._end(node, give_up_items(node.compiled, self.scope(node), error))
             return
         except Exception as error:  # noqa: BLE001 - whatever it is, it is reported
             self._end(node, give_up(node.compiled, self._caught(error, node), Timing()))
             return
+        if fan.failed:
+            blame_inputs(fan.failed.values(), node.needs, self.outcomes)
         now = self._clock.now()
         ends = Deadline(min(now + node.compiled.timeout, self.deadline.at))
         call = Running(node, fan, [None] * len(fan.units), len(fan.units), now, ends)
@@ -195,29 +216,16 @@ class Run:
         Raises:
             BffError: the deadline has come, there are no credentials, `when` is not computable.
         """
-        skipped = [name for name in node.needs if self.outcomes[name].kind == "skipped"]
-        if skipped:
-            harmless = self._harmless.issuperset(skipped)
-            self._skip(node, "dependency", None if harmless else Unfillable("an input is missing"))
+        if any(self.outcomes[name].kind == "skipped" for name in node.needs):
+            self._end(node, Settled(None, Outcome("skipped", "dependency")))
             return True
         if self.deadline.left(self._clock.now()) <= 0:
             raise TimedOut("the view's deadline came before it could start")
         when = node.compiled.when
         if when and not truthy(when.value(self.scope(node))):
-            self._skip(node, "when", None)
+            self._end(node, Settled(None, Outcome("skipped", "when")))
             return True
         return False
-
-    def _headers(self, call: CompiledCall) -> Headers:
-        forwarded = tuple(
-            (name, header_value(self.asked.headers[name], name))
-            for name in call.forward
-            if name in self.asked.headers
-        )
-        credentials = self.means.credentials.get(call.service.name, ())
-        if isinstance(credentials, BffError):
-            raise credentials
-        return forwarded + call.service.secret + credentials
 
     def _obtained(self, name: str, result: Headers | BffError) -> None:
         """The credentials of a hidden node are there, or are not to be had."""
@@ -260,14 +268,6 @@ class Run:
     def _caught(self, error: Exception, node: Node) -> InternalError:
         origin = self.asked.origin(self.plan, node.compiled)
         return self.means.boundary.caught(error, "call", origin)
-
-    def _skip(self, node: Node, reason: str, missing: Unfillable | None) -> None:
-        """The call is not made; where it is required and an input is `missing`, the view fails."""
-        if missing is None:
-            self._harmless.add(node.name)
-        fatal = missing if node.compiled.call.rung == "required" else None
-        outcome = Outcome("skipped", reason, detail=str(missing or ""))
-        self._end(node, Settled(None, outcome, fatal))
 
     def _end(self, node: Node, settled: Settled) -> None:
         self.values[node.name] = settled.value

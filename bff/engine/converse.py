@@ -73,6 +73,8 @@ class OnDemand(Run):
             self._given[node.name] = given
         if node.name in self.nodes:
             return name
+        if not self.outcomes and not self._running:
+            self.prepare([name])
         needed = node.needs.keys() | self._judged_before(node)
         for each in [each for each in self.plan.nodes if each in needed]:  # as they are written
             self.demand(each, {})

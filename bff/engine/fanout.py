@@ -5,13 +5,14 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
-from bff.engine.bodies import ENCODERS
 from bff.engine.compile import CompiledCall, Fold
-from bff.engine.expression import Expression, Scope
-from bff.engine.links import link_of, target_of
+from bff.engine.early import Prepared
+from bff.engine.expression import Scope
+from bff.engine.items import id_of, items_of
 from bff.engine.reading import Stood
-from bff.engine.template import as_text, encode_query, fill_tree, header_value
-from bff.errors import BadReply, BffError, TooMany, Unfillable
+from bff.engine.request import Known, request_of
+from bff.engine.template import as_text
+from bff.errors import BadReply, BffError, Unfillable
 from bff.model.exchange import Headers, Origin, Request
 
 # What one request came to: the value of its reply, or why there is none.
@@ -48,30 +49,36 @@ class FanOut:
 
 
 def fan_out(
-    call: CompiledCall, scope: Scope, extra: Headers, origin: Origin | None = None
+    call: CompiledCall,
+    scope: Scope,
+    extra: Headers,
+    origin: Origin | None = None,
+    prepared: Prepared | None = None,
 ) -> FanOut:
     """The requests of `call` for the values of `scope`.
 
     Args:
         extra: headers that are not templates: forwarded ones and credentials.
         origin: what the requests are made for.
+        prepared: what of them is filled already.
 
     Raises:
         Unfillable: a lone request cannot be made, or the `each` cannot be computed.
         BadReply: what the `each` selects is not a list.
         TooMany: it selects more than its `max`.
     """
+    prepared = prepared or Prepared()
     if not call.each:
-        return FanOut([Unit(_request(call, scope, extra, origin))])
-    scopes, nest = _items(call, scope)
+        return FanOut([Unit(request_of(call, scope, extra, origin, prepared.known))])
+    scopes, nest = prepared.items_in(scope) or items_of(call, scope)
     items = [each[call.each[-1][0]] for each in scopes]
     fan = FanOut([], items, nest, scopes=list(scopes))
     if call.fold:
-        return _batches(call, call.fold, scope, fan, extra, origin)
+        return _batches(call, call.fold, scope, fan, extra, origin, prepared.known)
     unique: dict[Request, Unit] = {}
     for position, own in enumerate(scopes):
         try:
-            request = _request(call, own, extra, origin)
+            request = request_of(call, own, extra, origin, prepared.of(position))
         except BffError as fault:
             fan.failed[position] = fault
             continue
@@ -81,45 +88,10 @@ def fan_out(
     return fan
 
 
-def _items(call: CompiledCall, scope: Scope) -> tuple[list[dict[str, Any]], list[Any]]:
-    """The scope of every innermost item, and the counts by which results are nested again."""
-    scopes: list[dict[str, Any]] = [dict(scope)]
-    nest: list[list[int]] = []
-    for name, expression in call.each:
-        counts: list[int] = []
-        deeper: list[dict[str, Any]] = []
-        for outer in scopes:
-            found = _bounded(call, _selected(expression, outer), len(deeper))
-            counts.append(len(found))
-            deeper += [{**outer, name: item} for item in found]
-        scopes = deeper
-        nest.append(counts)
-    return scopes, nest[1:]
-
-
-def _selected(expression: Expression, scope: Scope) -> list[Any]:
-    selected = expression.value(scope)
-    if selected is None:
-        return []
-    if not isinstance(selected, list):
-        raise BadReply(f"`{expression.source.shown}` is not a list")
-    return selected
-
-
-def _bounded(call: CompiledCall, found: list[Any], before: int) -> list[Any]:
-    """What of a list the call may still have, before anything is made of it."""
-    each = call.call.each
-    if each is None or before + len(found) <= each.max:
-        return found
-    if not each.truncate:
-        raise TooMany(f"more items than the {each.max} that the call allows")
-    return found[: each.max - before]
-
-
 def not_fanned_out(call: CompiledCall, scope: Scope, why: BffError) -> FanOut:
     """The items of a call that is given up as a whole: each gets what a failure leaves."""
     try:
-        scopes, nest = _items(call, scope)
+        scopes, nest = items_of(call, scope)
     except BffError:
         scopes, nest = [], []
     items = [each[call.each[-1][0]] for each in scopes]
@@ -127,14 +99,19 @@ def not_fanned_out(call: CompiledCall, scope: Scope, why: BffError) -> FanOut:
 
 
 def _batches(
-    call: CompiledCall, fold: Fold, scope: Scope, fan: FanOut, extra: Headers, origin: Origin | None
+    call: CompiledCall,
+    fold: Fold,
+    scope: Scope,
+    fan: FanOut,
+    extra: Headers,
+    origin: Origin | None,
+    known: Known,
 ) -> FanOut:
     batch = fold.batch
     typed: dict[str, Any] = {}  # the same id as text and as number is one id
     for position, own in enumerate(fan.scopes):
         try:
-            value = fold.ids.value(own)
-            key = _id(fold, value)
+            key, value = id_of(fold, own)
         except Unfillable as fault:
             fan.failed[position], key, value = fault, None, None
         fan.ids.append(key)
@@ -147,54 +124,9 @@ def _batches(
         given = (fold.ids, batch.join.join(chunk) if batch.join else ids)
         wanted = frozenset(chunk)
         positions = [at for at, key in enumerate(fan.ids) if key in wanted]
-        fan.units.append(Unit(_request(call, scope, extra, origin, given), positions))
+        request = request_of(call, scope, extra, origin, known, given)
+        fan.units.append(Unit(request, positions))
     return fan
-
-
-def _id(fold: Fold, value: Any) -> str | None:
-    if value is None:
-        return None
-    key = as_text(value, fold.ids.source.shown)
-    if fold.batch.join and fold.batch.join in key:
-        raise Unfillable(f"an id holds `{fold.batch.join}`, which stands between ids")
-    return key
-
-
-def _request(
-    call: CompiledCall,
-    scope: Scope,
-    extra: Headers,
-    origin: Origin | None,
-    given: tuple[Any, Any] | None = None,
-) -> Request:
-    query = encode_query([(name, fill_tree(value, scope, given)) for name, value in call.query])
-    target = call.path.fill(scope)
-    if call.follow:
-        target = target_of(link_of(call.follow, scope), call.service)
-    headers = dict([call.accept, *extra])
-    for name, template in call.headers:
-        value = template.value(scope)
-        if value is not None:
-            headers[name] = header_value(value, name)
-    body = b""
-    kind = call.call.body_kind
-    if kind != "none":
-        tree = call.body
-        value = tree.value(scope) if kind == "json_with" else fill_tree(tree, scope, given)
-        media_type, body = ENCODERS[kind](value)
-        if kind == "multipart" or "content-type" not in headers:
-            headers["content-type"] = media_type
-    if query:
-        target += ("&" if "?" in target else "?") + query
-    return Request(
-        service=call.service.name,
-        method=call.call.method,
-        target=target,
-        headers=tuple(headers.items()),
-        body=body,
-        max_reply=call.service.max_reply,
-        origin=origin,
-    )
 
 
 def join(

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from bff.engine.compile import CompiledCall, compile_call
+from bff.engine.early import Early, early_of
 from bff.engine.functional import Function
 from bff.engine.kept import Keeping, compiled_tags
 from bff.engine.names import RESERVED, Names
@@ -39,6 +40,7 @@ class Plan:
         tags: what the view's kept answers can be invalidated by.
         invalidates: tags of what is no longer true once it has written.
         keeping: what is kept, and for whom, once that has been proven.
+        early: what of its calls is filled when the request begins.
     """
 
     view: View
@@ -55,6 +57,7 @@ class Plan:
     tags: tuple[Template, ...] = ()
     invalidates: tuple[Template, ...] = ()
     keeping: Keeping = field(default_factory=Keeping)
+    early: Mapping[str, Early] = field(default_factory=dict)
 
     @property
     def changes_nothing(self) -> bool:
@@ -173,6 +176,7 @@ def _plan_for(
         refusals=refusals,
         require_any=tuple(source.text for source in view.require_any),
         pruned=tuple(name for name in nodes if name not in kept),
+        early=early_of(own),
     )
 
 

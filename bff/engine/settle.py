@@ -1,6 +1,6 @@
 """What the results of a call come to: a value and an outcome, by the call's own failure rule."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -10,7 +10,7 @@ from bff.engine.compile import CompiledCall
 from bff.engine.expression import Scope
 from bff.engine.fanout import FanOut, join, not_fanned_out
 from bff.engine.order import Node
-from bff.errors import BadReply, BffError
+from bff.errors import BadReply, BffError, Unfillable
 from bff.model.exchange import Deadline, Freshness, Outcome, OutcomeKind
 
 
@@ -122,6 +122,21 @@ def give_up_items(call: CompiledCall, scope: Scope, error: BffError) -> Settled:
     settled = settle(call, not_fanned_out(call, scope, error), (), Timing())
     outcome = _outcome(call, error, Timing(), 0, 0)
     return replace(settled, outcome=outcome)
+
+
+def blame_inputs(
+    errors: Iterable[BffError], needs: Iterable[str], outcomes: Mapping[str, Outcome]
+) -> None:
+    """Requests that cannot be made, of a call whose inputs failed, are so for that reason.
+
+    Args:
+        needs: the calls whose values it uses.
+        outcomes: theirs among those of the view.
+    """
+    if any(outcomes[name].kind in {"failed", "fallback"} for name in needs):
+        for error in errors:
+            if isinstance(error, Unfillable):
+                error.reason = "dependency"
 
 
 def give_up(

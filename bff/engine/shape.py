@@ -6,7 +6,7 @@ from typing import Any
 from bff.engine.expression import Expression, Scope
 from bff.engine.functional import Function
 from bff.engine.reads import Reads, reads, together
-from bff.engine.template import compile_tree
+from bff.engine.tree import compile_tree
 from bff.errors import Unfillable
 from bff.model.source import Place, Tree
 

@@ -5,15 +5,15 @@ header one field value (RFC 9110, section 5.5). What cannot be written there is 
 """
 
 import re
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import quote, unquote
 
 from bff.engine.expression import Expression, Scope
 from bff.engine.reads import Paths, Reads, reads, together
-from bff.errors import ConfigError, Problem, Unfillable, gather
-from bff.model.source import Source, Tree, braces_back
+from bff.errors import ConfigError, Problem, Unfillable
+from bff.model.source import Source, braces_back
 
 _UNRESERVED: Final = "-._~"  # letters and digits are quote()'s own
 _LITERAL_PATH: Final = _UNRESERVED + "!$&'()*+,;=:@/%"
@@ -21,8 +21,15 @@ _BARE_PERCENT: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _SEPARATORS: Final = re.compile(r"[/\\;]")
 _DOTS: Final = frozenset({".", ".."})
 _QUOTES: Final = frozenset("'\"`")
+_MARK: Final = "?"  # before the closing brace, where JMESPath has no such character
 
 Part = str | Expression
+
+
+class Marked(Expression):
+    """An expression whose value is left out of the request where there is nothing to send."""
+
+    __slots__ = ()
 
 
 def parse(source: Source) -> tuple[Part, ...]:
@@ -47,9 +54,15 @@ def parse(source: Source) -> tuple[Part, ...]:
         if source.written and f"{{{inner}}}" not in source.written:
             message = f"`{source.shown}` has a reference within the braces of an expression"
             raise _wrong(source, message, "it stands outside of them")
-        parts.append(Expression(Source(inner.strip(), source.place)))
+        parts.append(_expression(inner.strip(), source))
         at = end + 1
     return tuple(parts)
+
+
+def _expression(text: str, source: Source) -> Expression:
+    if text.endswith(_MARK):
+        return Marked(Source(text.removesuffix(_MARK).rstrip(), source.place))
+    return Expression(Source(text, source.place))
 
 
 def _closing_brace(source: Source, start: int) -> int:
@@ -75,11 +88,23 @@ class Template:
     """Text with expressions in it; one expression alone keeps the type of its value."""
 
     __slots__ = ("expressions", "parts", "source")
+    _unmarked = (
+        "write it without the `?`: only a query value, a header, or a field of a form or of "
+        "multipart is left out"
+    )
 
     def __init__(self, source: Source) -> None:
         self.source = source
         self.parts = parse(source)
         self.expressions = tuple(part for part in self.parts if isinstance(part, Expression))
+        marked = next((each for each in self.expressions if isinstance(each, Marked)), None)
+        if marked:
+            self._check_mark(marked)
+
+    def _check_mark(self, marked: Marked) -> None:
+        """Refuse a mark where nothing can be left out."""
+        message = f"`{{{marked.source.text}{_MARK}}}` cannot be left out here"
+        raise _wrong(self.source, message, self._unmarked)
 
     def value(self, scope: Scope) -> Any:
         """The value of a lone expression, else the text with every expression filled in.
@@ -94,6 +119,14 @@ class Template:
             part if isinstance(part, str) else self._text(part, scope) for part in self.parts
         )
 
+    def filled(self, scope: Scope) -> Any:
+        """What is written in the template's place.
+
+        Raises:
+            Unfillable: see `value`.
+        """
+        return self.value(scope)
+
     def reads(self, bound: dict[str, Paths] | None = None) -> Reads:
         """What the template reads."""
         return together(reads(each, bound) for each in self.expressions)
@@ -105,15 +138,16 @@ class Template:
 class PathTemplate(Template):
     """The path of a request: each expression is confined to the segment it stands in."""
 
-    __slots__ = ("_segments",)
+    __slots__ = ("segments",)
+    _unmarked = "a path needs its value: with `when` the call is not made where there is none"
 
     def __init__(self, source: Source) -> None:
         super().__init__(source)
         for part in self.parts:
             if isinstance(part, str):
                 _check_literal_path(source, part)
-        self._segments = tuple(self._split())
-        if any(isinstance(each, str) and has_dots(each[1:]) for each in self._segments):
+        self.segments = tuple(self._split())
+        if any(isinstance(each, str) and has_dots(each[1:]) for each in self.segments):
             raise _wrong(source, f"the path `{source.shown}` has a dot segment")
 
     def fill(self, scope: Scope) -> str:
@@ -123,11 +157,12 @@ class PathTemplate(Template):
             Unfillable: a value is null, empty, a list or an object, or makes a dot segment.
         """
         return "".join(
-            segment if isinstance(segment, str) else "/" + self._segment(segment, scope)
-            for segment in self._segments
+            segment if isinstance(segment, str) else "/" + self.segment(segment, scope)
+            for segment in self.segments
         )
 
-    def _segment(self, parts: tuple[Part, ...], scope: Scope) -> str:
+    def segment(self, parts: tuple[Part, ...], scope: Scope) -> str:
+        """One segment, encoded. Raises Unfillable: see `fill`."""
         texts = []
         for part in parts:
             if isinstance(part, str):
@@ -191,12 +226,17 @@ def encode_query(pairs: list[tuple[str, Any]]) -> str:
     Raises:
         Unfillable: a value is an object or a list within a list.
     """
-    encoded = []
-    for name, value in pairs:
-        values = value if isinstance(value, list) else [value]
-        texts = [as_text(each, name) for each in values if each is not None]
-        encoded += [f"{_encoded(name)}={_encoded(text)}" for text in texts]
-    return "&".join(encoded)
+    return "&".join(filter(None, [encode_pair(name, value) for name, value in pairs]))
+
+
+def encode_pair(name: str, value: Any) -> str:
+    """One name of a query with its values; empty where it has none. See `encode_query`."""
+    if value is None:
+        return ""
+    if not isinstance(value, list):
+        return f"{_encoded_name(name)}={_encoded(as_text(value, name))}"
+    texts = [as_text(each, name) for each in value if each is not None]
+    return "&".join([f"{_encoded_name(name)}={_encoded(text)}" for text in texts])
 
 
 def header_value(value: Any, name: str) -> str:
@@ -231,60 +271,14 @@ def as_text(value: Any, name: str) -> str:
     raise Unfillable(f"`{name}` is {kind}, where a single value is needed")
 
 
-def fill_tree(tree: Tree, scope: Scope, given: tuple[Template, Any] | None = None) -> Any:
-    """A copy of `tree` with every template in it filled.
-
-    Args:
-        given: a template of the tree whose value is known already.
-
-    Raises:
-        Unfillable: see `Template.value`.
-    """
-    if isinstance(tree, Template):
-        return given[1] if given and tree is given[0] else tree.value(scope)
-    if isinstance(tree, dict):
-        return {key: fill_tree(value, scope, given) for key, value in tree.items()}
-    if isinstance(tree, list):
-        return [fill_tree(value, scope, given) for value in tree]
-    return tree
-
-
-def compile_tree(tree: Tree, make: Callable[[Source], Any] = Template) -> Tree:
-    """The same tree with every Source compiled.
-
-    Args:
-        make: what each becomes: a Template, or in a shape an Expression.
-
-    Raises:
-        ConfigError: with the problems of all that do not compile.
-    """
-    if isinstance(tree, Source):
-        return make(tree)
-    if isinstance(tree, dict):
-        values = gather([partial(compile_tree, value, make) for value in tree.values()])
-        return dict(zip(tree, values, strict=True))
-    if isinstance(tree, list):
-        return gather([partial(compile_tree, value, make) for value in tree])
-    return tree
-
-
-def templates_in(tree: Tree) -> Iterator[Template]:
-    """Every template of a compiled tree."""
-    if isinstance(tree, Template):
-        yield tree
-    elif isinstance(tree, dict):
-        for value in tree.values():
-            yield from templates_in(value)
-    elif isinstance(tree, list):
-        for value in tree:
-            yield from templates_in(value)
-
-
 def _encoded(text: str) -> str:
     try:
         return quote(text, safe=_UNRESERVED)
     except UnicodeEncodeError:
         raise Unfillable("a value has half of a surrogate pair") from None
+
+
+_encoded_name: Final = lru_cache(1024)(_encoded)  # there are as many as are declared
 
 
 def _wrong(source: Source, message: str, hint: str = "") -> ConfigError:

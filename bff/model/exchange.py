@@ -42,6 +42,7 @@ class Request:
         url: which address of the service it goes to; the first where nothing is said.
         origin: what it is made for; two requests are the same whatever they are for.
         trace: headers that say so to the service (W3C Trace Context).
+        left_out: what a mark has left out of it, such as `query status`.
     """
 
     service: str
@@ -53,6 +54,7 @@ class Request:
     url: str = ""
     origin: Origin | None = field(default=None, compare=False, repr=False)
     trace: Headers = field(default=(), compare=False, repr=False)
+    left_out: tuple[str, ...] = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from bff.dev.tape import Tape
 from bff.dev.unmatched import told
 from bff.dev.virtual import VirtualClock
 from bff.engine.plan import Plan
+from bff.model.exchange import Request
 from bff.model.principal import NOBODY, Principal
 from bff.testing.client import Unmatched
 from bff.testing.site import app_on, client_of
@@ -54,6 +55,7 @@ class Cell:
         took: seconds, of the virtual time.
         calls: the outcome of each call, as in BFF-Calls.
         differs: the paths of the body at which it is not what it is when all is well.
+        left_out: what a mark has left out of which call's requests: `orders: query status`.
     """
 
     frontend: str
@@ -64,6 +66,7 @@ class Cell:
     calls: str
     differs: tuple[str, ...]
     body: Any
+    left_out: tuple[str, ...] = ()
 
 
 class Matrix:
@@ -139,7 +142,19 @@ class Matrix:
             calls=response.headers.get("BFF-Calls", ""),
             differs=_lost(response.status_code, well, body) if service else (),
             body=body,
-        ), list(dict.fromkeys(exchange.asked))
+            left_out=_left_out(exchange.asked),
+        ), list(dict.fromkeys(request.service for request in exchange.asked))
+
+
+def _left_out(requests: Sequence[Request]) -> tuple[str, ...]:
+    """What marks have left out, by the names of calls; the answer may be about more for it."""
+    found = [
+        f"{request.origin.call}: {what}"
+        for request in requests
+        if request.origin
+        for what in request.left_out
+    ]
+    return tuple(sorted(set(found)))
 
 
 def _no_chance() -> float:
@@ -167,6 +182,7 @@ def snapshot(cells: Sequence[Cell]) -> str:
             for name, value in asdict(each).items()
             if name not in {"frontend", "service", "broken", "took"}
             and not (name == "body" and each.service and each.status < _SURE)
+            and not (name == "left_out" and not value)
         }
         for each in cells
     }

@@ -20,6 +20,8 @@ def failed(failure: Failure, rule: Rule) -> Response:
 
 
 def _problem(failure: Failure) -> Response:
+    if failure.errors:
+        return problem(failure.status, failure.detail, errors=failure.errors)
     if not failure.call:
         return problem(failure.status, failure.detail, title=failure.title)
     detail = failure.detail

@@ -12,17 +12,19 @@ from bff.web.text import broken_parameters
 
 
 class BadRequest(Exception):
-    """Parameters that are not as declared: an entry for each."""
+    """Parameters that are not as declared, or cannot be sent on: an entry for each."""
 
-    def __init__(self, errors: list[dict[str, str]]) -> None:
-        super().__init__()
+    def __init__(
+        self, errors: list[dict[str, str]], what: str = "parameters are not as declared"
+    ) -> None:
+        super().__init__(what)
         self.errors = errors
 
 
 def bad_parameters(bad: BadRequest) -> Response:
-    """The answer to a request whose parameters are not as declared."""
+    """The answer to a request whose parameters are not as they must be."""
     names = ", ".join(error["parameter"] for error in bad.errors)
-    return problem(400, f"parameters are not as declared: {names}", errors=bad.errors)
+    return problem(400, f"{bad}: {names}", errors=bad.errors)
 
 
 def parameters(view: View, variables: Mapping[str, str]) -> dict[str, Any]:

@@ -44,7 +44,7 @@ def parts_of(plan: Plan, answer: Answer, now: float) -> Parts:
             shareable = False
     for name, replied in answer.replies.items():
         call = plan.nodes[name].compiled
-        sent = {header for header, _ in call.headers} | set(call.forward)
+        sent = {field.name for field in call.headers} | set(call.forward)
         for headers in replied.said:
             said = directives_of(headers)
             storable = storable and "no-store" not in said

@@ -6,7 +6,9 @@ from typing import Any, Final
 
 from flask import Flask, Response, g, request
 
-from bff.engine.answer import failure_of
+from bff.engine.answer import CANNOT_BE_SENT, failure_of
+from bff.engine.blame import Blame
+from bff.engine.early import prepare
 from bff.engine.fanout import fan_out
 from bff.engine.plan import Plan
 from bff.engine.reading import bad_status, connection_names
@@ -117,12 +119,22 @@ class _Handler:
         return response
 
     def _maker(self, scope: Mapping[str, Any]) -> Callable[[Headers], Request]:
-        """What makes the request; raises Unfillable where it cannot be made."""
+        """What makes the request.
+
+        Raises:
+            BadRequest: the client's values allow none.
+            Unfillable: it cannot be made.
+        """
+        blame = Blame(self._plan.view)
+        prepared = prepare(self._plan.early, scope, scope["headers"], blame)
+        if blame.errors:
+            raise BadRequest(blame.errors, CANNOT_BE_SENT)
         last = forwardable(request.headers, [LAST_EVENT_ID])
         passed = {**scope["headers"], **last}
         forwarded = tuple((name, header_value(value, name)) for name, value in passed.items())
         origin = self._origin()
-        (unit,) = fan_out(self._call, scope, (*_ASKED, *forwarded)).units
+        known = prepared.get(self._call.name)
+        (unit,) = fan_out(self._call, scope, (*_ASKED, *forwarded), prepared=known).units
 
         def make(credentials: Headers) -> Request:
             asked = unit.request

@@ -152,20 +152,26 @@ class _Handler:
             key = turn.name if turn else ""
             id_, target = known.request_id, request.full_path.rstrip("?")
             about = (scope["headers"], principal, gone, key, id_, target, told.trace)
-            answered = self._answered(Asked(scope, *about, cursors), begun)
+            asked = Asked(scope, *about, cursors)
+            served = self._served(asked, begun)
+            response = self._answered(served, asked, begun)
+            # a request that was refused as it is may be corrected under the same key
+            answered = None if served.failure and served.failure.errors else response
         finally:
             if self._keys and turn:
                 self._keys.end(turn, answered)
-        return answered
+        return response
 
-    def _answered(self, asked: Asked, begun: float) -> Response:
-        """What is answered to whoever may ask, for what is as declared."""
-        clock, scope = self._engine.clock, asked.scope
+    def _served(self, asked: Asked, begun: float) -> Served:
+        """What there is for whoever may ask, for what is as declared."""
         if self._kept:
-            served = self._kept.serve(asked, begun)
-        else:
-            now, boundary = self._now(), self._engine.boundary
-            served = conducted(self._pages, self._conduct, asked, begun, now, boundary)
+            return self._kept.serve(asked, begun)
+        now, boundary = self._now(), self._engine.boundary
+        return conducted(self._pages, self._conduct, asked, begun, now, boundary)
+
+    def _answered(self, served: Served, asked: Asked, begun: float) -> Response:
+        """The response, and what the log has of it."""
+        clock, scope = self._engine.clock, asked.scope
         response = self._response(served, scope["locale"])
         took = clock.now() - begun
         told: Told = app_ctx.g.told

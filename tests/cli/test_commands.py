@@ -310,3 +310,19 @@ def test_explain_knows_no_other_views(bff):
     assert done.returncode == 2
     assert "did you mean `home`?" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_explain_lists_what_may_be_left_out_and_by_which_mark(bff, doubtful):
+    view = """get: /marked
+calls:
+  user: {get: users:/me, optional: true}
+  list: {get: users:/x, query: {who: "{user.id?}", all: true}, headers: {X-Plan: "{user.plan?}"}}
+shape: list
+"""
+    (doubtful / "views/marked.yaml").write_text(view)
+    said = bff("explain", "marked", "--config", str(doubtful)).stdout
+    assert "may be left out: header x-plan by {user.plan?}, query who by {user.id?}" in said
+    told = json.loads(bff("explain", "marked", "--config", str(doubtful), "--json").stdout)
+    calls = told[0]["calls"]
+    assert calls["user"]["may_leave_out"] == []
+    assert {"what": "query who", "by": "{user.id?}"} in calls["list"]["may_leave_out"]

@@ -6,7 +6,7 @@ import pytest
 
 
 def test_it_prints_what_each_frontend_gets(bff):
-    words = ("matrix", "home", "--as", "ada", "--claim", "plan=pro")
+    words = ("matrix", "home", "--as", "ada", "--claim", "plan=pro", "--claim", "tenant=acme")
     done = bff(*words, "--json")
     assert done.returncode == 0, done.stderr
     cells = json.loads(done.stdout)
@@ -35,7 +35,10 @@ def test_a_snapshot_is_written_then_held_to(bff, tmp_path):
     [
         (["hme"], "did you mean `home`?"),
         (["order", "--as", "ada"], "needs a value for `id`"),
-        (["order", "--as", "ada", "--param", "id=none"], "nothing is recorded for"),
+        (
+            ["order", "--as", "ada", "--claim", "tenant=acme", "--param", "id=none"],
+            "nothing is recorded for",
+        ),
         (["home", "--param", "limit"], "should read as NAME=VALUE"),
         (["home", "--recordings", "docs"], "there is no .har file here"),
     ],
@@ -61,3 +64,35 @@ def test_a_view_that_fails_with_nothing_broken_is_told(bff):
     done = bff("matrix", "home")
     assert done.returncode == 1
     assert "answers 401 though nothing is broken" in done.stderr
+
+
+def test_what_came_of_a_request_with_something_left_out_is_marked(bff, repository, tmp_path):
+    services = "services: {users: {url: 'http://u'}, orders: {url: 'http://o'}}\n"
+    (tmp_path / "bff.yaml").write_text(
+        f"version: 1\nfrontends: {{web: {{access: none}}}}\n{services}"
+    )
+    (tmp_path / "views").mkdir()
+    view = """get: /mine
+calls:
+  user: {get: users:/users/ada, optional: true}
+  orders:
+    get: orders:/orders
+    query: {customer: ada, limit: 5}
+    headers: {X-Plan: "{user.plan?}"}
+shape: {user: user, orders: orders}
+"""
+    (tmp_path / "views/mine.yaml").write_text(view)
+    words = ["matrix", "mine", "--config", str(tmp_path)]
+    words += ["--recordings", str(repository / "config/recordings")]
+    done = bff(*words, "--json")
+    assert done.returncode == 0, done.stderr
+    cells = json.loads(done.stdout)
+    marked = {each["service"] for each in cells if each["left_out"] == ["orders: header x-plan"]}
+    assert marked == {"users"}
+    assert {each["service"] for each in cells if not each["left_out"]} == {"", "orders"}
+    assert "left out of orders: header x-plan" in bff(*words).stdout
+    file = tmp_path / "mine.json"
+    bff(*words, "--snapshot", str(file))
+    kept = json.loads(file.read_text())
+    assert kept["web users failing"]["left_out"] == ["orders: header x-plan"]
+    assert "left_out" not in kept["web"]

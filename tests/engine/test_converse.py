@@ -179,7 +179,7 @@ def test_calls_that_need_credentials_wait_for_them(conversing):
 # -- values that code gives --------------------------------------------------------------------
 
 
-ONE = {"get": "s:/one/{id}", "query": {"n": "{n}"}}
+ONE = {"get": "s:/one/{id}", "query": {"n": "{n?}"}}
 
 
 def test_each_start_with_values_is_a_call_of_its_own(conversing):
@@ -226,6 +226,43 @@ def test_a_value_that_is_not_given_fails_the_call(conversing):
         lambda ask: ask.start("one", n=1).value, {"one": ONE}, given=["id", "n"]
     ).answer()
     assert answer.failure == Failure(502, call="one", reason="unfillable")
+
+
+def test_a_given_value_that_is_null_is_not_left_out(conversing):
+    call = {"get": "s:/one", "query": {"id": "{id}"}}
+    ran = conversing(lambda ask: ask.start("one", id=None).value, {"one": call}, given=["id"])
+    assert ran.answer().failure == Failure(502, call="one", reason="unfillable")
+    marked = {"get": "s:/one", "query": {"id": "{id?}"}}
+    ran = conversing(lambda ask: ask.start("one", id=[]).value, {"one": marked}, given=["id"])
+    assert ran.answer().value == "/one"
+
+
+TAG = {"get": "s:/tags/{params.tag}"}
+
+
+def test_a_value_of_the_clients_that_does_not_fit_is_400_while_nothing_is_sent(conversing):
+    params = {"limit": {}, "page": {}, "tag": {"required": False}}
+    calls = {"a": A, "tag": TAG}
+    ran = conversing(lambda ask: ask.start("tag").value, calls, params=params)
+    failure = ran.answer().failure
+    assert (failure.status, ran.sent) == (400, [])
+    assert failure.errors == ({"parameter": "tag", "in": "query", "detail": "is missing"},)
+
+
+def test_a_value_of_the_clients_that_does_not_fit_later_fails_its_call(conversing):
+    def page(ask):
+        ask.start("a").value  # noqa: B018 - it waits
+        return ask.start("tag").value
+
+    params = {"limit": {}, "page": {}, "tag": {"required": False}}
+    ran = conversing(page, {"a": A, "tag": TAG}, params=params)
+    assert ran.answer().failure == Failure(502, call="tag", reason="unfillable")
+
+
+def test_a_call_that_is_not_started_asks_nothing_of_the_clients_values(conversing):
+    params = {"limit": {}, "page": {}, "tag": {"required": False}}
+    ran = conversing(lambda ask: ask.start("a").value, {"a": A, "tag": TAG}, params=params)
+    assert ran.answer().value == "/a"
 
 
 @pytest.mark.parametrize(

@@ -45,8 +45,9 @@ def keyed(call, reply):
 
 
 def test_a_lone_call_is_one_request():
-    call = compiled('{get: "s:/a/{x}", query: {q: "{y}", fixed: 1}, headers: {X-Both: "{x}"}}')
-    (unit,) = fan_out(call, {"x": "1", "y": None}, (("x-extra", "e"),)).units
+    query = '{q: "{params.y}", fixed: 1}'
+    call = compiled(f'{{get: "s:/a/{{x}}", query: {query}, headers: {{X-Both: "{{x}}"}}}}')
+    (unit,) = fan_out(call, {"x": "1", "params": {"y": None}}, (("x-extra", "e"),)).units
     request = unit.request
     assert (request.service, request.method, request.target) == ("s", "GET", "/a/1?fixed=1")
     assert dict(request.headers) == {
@@ -59,7 +60,7 @@ def test_a_lone_call_is_one_request():
 
 
 def test_a_header_that_is_null_is_not_sent():
-    call = compiled('{get: "s:/a", headers: {X-Of: "{none}"}}')
+    call = compiled('{get: "s:/a", headers: {X-Of: "{params.none}"}}')
     assert "x-of" not in dict(fan_out(call, {}, ()).units[0].request.headers)
 
 

@@ -10,11 +10,11 @@ from bff.engine.template import (
     PathTemplate,
     Template,
     encode_query,
-    fill_tree,
     has_dots,
     header_value,
     parse,
 )
+from bff.engine.tree import fill_tree
 from bff.errors import ConfigError, Unfillable
 from bff.model.source import Place, Source
 

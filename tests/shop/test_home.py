@@ -9,7 +9,7 @@ from bff.testing import Unmatched, assert_outcomes, outcomes_of
 
 
 def test_a_pro_customer_is_shown_orders_and_advice(client_for):
-    page = client_for("ada", plan="pro").get("/web/home")
+    page = client_for("ada", plan="pro", tenant="acme").get("/web/home")
     assert page.status_code == 200
     assert page.json["user"]["name"] == "Ada Lovelace"
     assert len(page.json["orders"]) == 5
@@ -18,7 +18,7 @@ def test_a_pro_customer_is_shown_orders_and_advice(client_for):
 
 def test_without_orders_the_page_is_there_all_the_same(client_for, upstream):
     upstream.orders.get("/orders").respond(503)
-    page = client_for("ada").get("/web/home")
+    page = client_for("ada", tenant="acme").get("/web/home")
     assert page.status_code == 200
     assert page.json["orders"] == []
     assert_outcomes(page, user="ok", orders="fallback status")
@@ -26,14 +26,14 @@ def test_without_orders_the_page_is_there_all_the_same(client_for, upstream):
 
 def test_a_badge_that_is_late_is_no_badge(client_for, upstream):
     upstream.notifications.get(path__startswith="/inbox").mock(side_effect=httpx.ReadTimeout)
-    page = client_for("ada").get("/mobile/home")
+    page = client_for("ada", tenant="acme").get("/mobile/home")
     assert page.json["unread"] == 0
     assert_outcomes(page, unread="fallback timeout")
 
 
 def test_without_the_user_there_is_no_page(client_for, upstream):
     upstream.users.get("/users/ada").respond(500)
-    page = client_for("ada").get("/web/home")
+    page = client_for("ada", tenant="acme").get("/web/home")
     assert page.status_code == 502
     assert page.json["call"] == "user"
 
@@ -59,7 +59,7 @@ def test_what_is_not_recorded_fails_the_test_and_says_who_asked(client_for):
 
 
 def test_a_batch_is_signed_in_as_well_and_fails_if_anything_of_it_is_not_recorded(client_for):
-    client = client_for("ada")
+    client = client_for("ada", tenant="acme")
     wanted = {"home": "/home", "orders": "/orders"}
     parts = client.post("/mobile/_batch", json={"requests": wanted}).json["responses"]
     assert [parts[name]["status"] for name in wanted] == [200, 200]
@@ -86,8 +86,8 @@ def test_many_threads_ask_at_once(client_for, upstream):
     upstream.orders.get("/orders", params={"customer": "grace"}).respond(503)
 
     def ask(number):
-        who = ("ada", "grace")[number % 2]
-        page = client_for(who).get("/mobile/home")
+        who, tenant = (("ada", "acme"), ("grace", "navy"))[number % 2]
+        page = client_for(who, tenant=tenant).get("/mobile/home")
         assert page.status_code == 200, page.text
         return who, page.json["name"], outcomes_of(page)["orders"]
 
@@ -97,7 +97,7 @@ def test_many_threads_ask_at_once(client_for, upstream):
 
 
 def test_an_outcome_that_is_another_is_told_with_all_of_them(client_for):
-    page = client_for("ada").get("/mobile/home")
+    page = client_for("ada", tenant="acme").get("/mobile/home")
     with pytest.raises(AssertionError) as failed:
         assert_outcomes(page, orders="fallback", none="ok")
     assert "orders: expected fallback, was ok" in str(failed.value)

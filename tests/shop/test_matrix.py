@@ -4,15 +4,24 @@ import pytest
 
 WHERE = {"name": "Ada Lovelace", "street": "12 Mill Lane", "city": "London"}
 VIEWS = {
-    "add_to_cart": {"subject": "ada", "body": {"product": "p-100126"}},
-    "cart": {"subject": "ada"},
-    "change_in_cart": {"subject": "ada", "params": {"id": "p-100041"}, "body": {"quantity": 2}},
-    "home": {"subject": "ada", "plan": "pro"},
-    "order": {"subject": "ada", "params": {"id": "o-5038"}},
-    "orders": {"subject": "ada"},
-    "place_order": {"subject": "ada", "body": {"address": WHERE, "payment": "card"}},
+    "add_to_cart": {"subject": "ada", "tenant": "acme", "body": {"product": "p-100126"}},
+    "cart": {"subject": "ada", "tenant": "acme"},
+    "change_in_cart": {
+        "subject": "ada",
+        "tenant": "acme",
+        "params": {"id": "p-100041"},
+        "body": {"quantity": 2},
+    },
+    "home": {"subject": "ada", "tenant": "acme", "plan": "pro"},
+    "order": {"subject": "ada", "tenant": "acme", "params": {"id": "o-5038"}},
+    "orders": {"subject": "ada", "tenant": "acme"},
+    "place_order": {
+        "subject": "ada",
+        "tenant": "acme",
+        "body": {"address": WHERE, "payment": "card"},
+    },
     "product": {"params": {"id": "p-100126"}},
-    "remove_from_cart": {"subject": "ada", "params": {"id": "p-100041"}},
+    "remove_from_cart": {"subject": "ada", "tenant": "acme", "params": {"id": "p-100041"}},
     "search": {"params": {"q": "lamp"}},
 }
 
@@ -32,7 +41,7 @@ def test_a_service_that_never_answers_takes_its_time_of_the_view_and_not_of_the_
     failure_matrix,
 ):
     cells = {(each.frontend, each.service, each.broken): each for each in failure_matrix(
-        "home", "ada", plan="pro"
+        "home", "ada", plan="pro", tenant="acme"
     )}  # fmt: skip
     late = cells["web", "orders", "timeout"]
     assert late.status == 200

@@ -192,13 +192,19 @@ def test_bytes_of_a_forwarded_header_arrive_as_they_came(site):
 
 
 @pytest.mark.parametrize("value", ["a\x01b", "a\x7fb", "a\x0bb", "a\r\nX-Evil: 1", "a\0b"])
-def test_a_forwarded_header_that_cannot_be_sent_is_unfillable(site, value):
-    shop = site(
-        "get: /x\ncall: {get: users:/x, forward: [X-App]}\n", users=lambda _: StubReply.json({})
-    )
+@pytest.mark.parametrize(
+    ("rung", "status", "outcome"),
+    [("", 400, "skipped;reason=cancelled"), (", optional: true", 200, "failed;reason=unfillable")],
+)
+def test_a_forwarded_header_that_cannot_be_sent_is_not(site, value, rung, status, outcome):
+    view = f"get: /x\ncall: {{get: users:/x, forward: [X-App]{rung}}}\n"
+    shop = site(view, users=lambda _: StubReply.json({}))
     environ = {"HTTP_HOST": "shop.example", "HTTP_X_APP": value}
     reply = shop.app.test_client().get("/web/x", environ_overrides=environ)
-    assert reply.headers["BFF-Calls"] == "call=failed;reason=unfillable"
+    assert (reply.status_code, reply.headers["BFF-Calls"]) == (status, f"call={outcome}")
+    assert rung or reply.json["errors"] == [
+        {"parameter": "x-app", "in": "header", "detail": "cannot be sent on as it is"}
+    ]
     assert shop.stubs.requests() == []
 
 

@@ -38,7 +38,7 @@ call: {get: "users:/me"}
 WHO = """
 get: /who
 access: optional
-call: {get: "users:/me", query: {who: "{session.sub}", visitor: "{session.visitor}"}}
+call: {get: "users:/me", query: {who: "{session.sub?}", visitor: "{session.visitor?}"}}
 """
 
 

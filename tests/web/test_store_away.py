@@ -41,7 +41,7 @@ services:
 VIEWS = {
     "me": "{get: /me, timeout: 10s, call: {get: 'users:/me'}}",
     "hurried": "{get: /hurried, timeout: 200ms, call: {get: 'users:/me'}}",
-    "who": "{get: /who, access: optional, call: {get: 'news:/', query: {who: '{session.sub}'}}}",
+    "who": "{get: /who, access: optional, call: {get: 'news:/', query: {who: '{session.sub?}'}}}",
     "news": "{get: /news, access: public, call: {get: 'news:/'}}",
 }
 

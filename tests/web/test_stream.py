@@ -109,6 +109,15 @@ def test_bad_parameters_are_400_and_reach_no_service(stream, path, wrong):
     assert not shop.stubs.requests()
 
 
+def test_a_value_that_fits_no_request_is_400_and_reaches_no_service(stream):
+    shop = stream(view=VIEW.replace("id: {type: integer}", "id: {type: string}"))
+    reply = shop.get("/web/orders/%2e%2e/events")
+    assert (reply.status_code, reply.mimetype) == (400, "application/problem+json")
+    wrong = {"parameter": "id", "in": "path", "detail": "cannot be sent on as it is"}
+    assert reply.json["errors"] == [wrong]
+    assert not shop.stubs.requests()
+
+
 @pytest.mark.parametrize(("error", "status"), [(LoginRequired("no"), 401), (StoreAway("no"), 503)])
 def test_nobody_gets_one_who_may_not(stream, error, status):
     def nobody(*_):

@@ -313,3 +313,13 @@ def test_what_cannot_be_read_anew_is_null_and_the_write_is_answered(site):
     reply = client.post("/web/cart", json={"product": "p-1"}, headers={"Host": "shop.example"})
     assert (reply.status_code, reply.json) == (200, {"added": True, "v1": None})
     assert "refresh.v1=failed" in reply.headers["BFF-Calls"]
+
+
+def test_a_body_that_fits_no_request_may_be_corrected_under_the_same_key(order, shop):
+    ask = order(ORDER.replace('"shop:/orders"', '"shop:/orders/{body.product}"'))
+    refused = ask("..")
+    assert (refused.status_code, shop.done) == (400, 0)
+    wrong = {"pointer": "/product", "detail": "cannot be sent on as it is"}
+    assert refused.json["errors"] == [wrong]
+    assert ask("p-1").status_code == 201
+    assert shop.done == 1

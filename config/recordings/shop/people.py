@@ -7,14 +7,14 @@ from shop.dice import Dice
 
 Json = dict[str, Any]
 
-# sub, name, plan, segment, city
+# sub, name, plan, segment, city, tenant
 _PEOPLE = [
-    ("ada", "Ada Lovelace", "pro", "coffee-lovers", "London"),
-    ("grace", "Grace Hopper", "pro", "home-workers", "Arlington"),
-    ("alan", "Alan Turing", "free", "outdoors", "Manchester"),
-    ("katherine", "Katherine Johnson", "pro", "outdoors", "Hampton"),
-    ("edsger", "Edsger Dijkstra", "free", "home-workers", "Nuenen"),
-    ("barbara", "Barbara Liskov", "free", "new-homes", "Boston"),
+    ("ada", "Ada Lovelace", "pro", "coffee-lovers", "London", "acme"),
+    ("grace", "Grace Hopper", "pro", "home-workers", "Arlington", "navy"),
+    ("alan", "Alan Turing", "free", "outdoors", "Manchester", "acme"),
+    ("katherine", "Katherine Johnson", "pro", "outdoors", "Hampton", "navy"),
+    ("edsger", "Edsger Dijkstra", "free", "home-workers", "Nuenen", "acme"),
+    ("barbara", "Barbara Liskov", "free", "new-homes", "Boston", "navy"),
 ]
 
 # segment -> the root categories that it cares for, and what it is told
@@ -41,6 +41,7 @@ def make_users() -> dict[str, Json]:
             "name": name,
             "email": f"{sub}@example.com",
             "plan": plan,
+            "tenant": tenant,
             "segment": segment,
             "avatar": f"avatars/{sub}.png",
             "language": "en",
@@ -52,7 +53,7 @@ def make_users() -> dict[str, Json]:
             },
             "marketing_consent": Dice("consent", sub).chance(0.5),
         }
-        for sub, name, plan, segment, city in _PEOPLE
+        for sub, name, plan, segment, city, tenant in _PEOPLE
     }
 
 

@@ -1,0 +1,153 @@
+"""What reads a session where there is none: requests that are never made, or are all the same."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from bff.engine.expression import Expression, truthy
+from bff.engine.fields import FieldTemplate, is_nothing
+from bff.engine.plan import Plan
+from bff.engine.reads import reads
+from bff.engine.template import Template
+from bff.engine.tree import templates_in
+from bff.errors import Problem, Unfillable
+from bff.model.view import Frontend
+
+_ANONYMOUS: Final[Mapping[str, Any]] = {
+    "sub": None,
+    "claims": {},
+    "signed_in": False,
+    "visitor": None,
+}
+_VISITOR: Final = ("session", "visitor")
+_KNOWN: Final = frozenset({"session", "frontend", "null"})  # what is known of a frontend at load
+
+
+def read_without_session(
+    plans: Mapping[str, Plan], frontends: Mapping[str, Frontend]
+) -> Iterator[Problem]:
+    """What of a view's calls reads a session that the view does not have.
+
+    Where it has one at another of its frontends, a mark or a `when` that reads the session will do.
+
+    Args:
+        plans: of one view, by frontend.
+    """
+    places = [_At(plan, frontends[name]) for name, plan in plans.items()]
+    somewhere = any(at.lacks(("session", "sub")) is False for at in places)
+    found: dict[tuple[Any, ...], Problem] = {}
+    for at in places:
+        for problem in at.problems(marks_count=somewhere):
+            found.setdefault((problem.place, problem.message), problem)
+    yield from found.values()
+
+
+@dataclass(frozen=True, slots=True)
+class _At:
+    """A view at one of its frontends."""
+
+    plan: Plan
+    frontend: Frontend
+
+    def lacks(self, path: tuple[str, ...]) -> bool:
+        """Whether a value of the session is never there."""
+        access = self.plan.view.access_at(self.frontend)
+        if path[0] != "session":
+            return False
+        if path[:2] == _VISITOR:  # a browser's own; a bearer token is brought by no browser
+            ways = self.frontend.access
+            return access == "public" or (access == "signed_in" and "session" not in ways)
+        return access == "public" or not self.frontend.access
+
+    def problems(self, *, marks_count: bool) -> Iterator[Problem]:
+        """What is wrong here.
+
+        Args:
+            marks_count: whether a mark in the view's own calls is of use: at another frontend.
+        """
+        for name in self.plan.nodes:
+            if not self._is_skipped(name):
+                yield from self._problems_of(name, marks_count=marks_count)
+        for tag in (*self.plan.tags, *self.plan.invalidates):
+            yield from self._own(tag)
+
+    def _problems_of(self, name: str, *, marks_count: bool) -> Iterator[Problem]:
+        compiled = self.plan.nodes[name].compiled
+        shared = dict(compiled.service.headers).keys() - dict(compiled.call.headers).keys()
+        own = [compiled.path, *compiled.tags]
+        for field in compiled.fields:
+            if field not in compiled.headers or field.name not in shared:
+                own += templates_in(field.tree)
+            else:
+                yield from self._header(field.name, field.tree, compiled.service.name)
+        for template in own:
+            if not (marks_count and _is_marked(template)):
+                yield from self._own(template)
+
+    def _own(self, template: Template) -> Iterator[Problem]:
+        for expression in template.expressions:
+            if self._is_nothing(expression):
+                text = expression.source.text
+                message = f"`{{{text}}}` is never there: {self._who}"
+                yield Problem(template.source.place, message, self._remedy)
+
+    def _header(self, name: str, template: Template, service: str) -> Iterator[Problem]:
+        """A service's header is the same in every view; a mark leaves it out of this one."""
+        if _is_marked(template) or not any(map(self._is_nothing, template.expressions)):
+            return
+        text = template.expressions[0].source.text
+        message = f"the header {name} of `{service}` is never there: {self._who}"
+        hint = f'"{{{text}?}}" leaves it out; without the mark no request is made there'
+        yield Problem(template.source.place, message, hint)
+
+    @property
+    def _who(self) -> str:
+        view = self.plan.view
+        if view.access == "public":
+            return f"the view `{view.name}` is public, and has no session"
+        if self.frontend.access:
+            return f"bearer tokens of `{self.frontend.name}`, in `{view.name}`, have no visitor"
+        return f"`{self.frontend.name}` has no sign-in, and so the view `{view.name}` no session"
+
+    @property
+    def _remedy(self) -> str:
+        if self.plan.view.access == "public":
+            return "with `access: optional` the view has a session where there is one"
+        if self.frontend.access:
+            return "`session.sub` says who asks"
+        return "`when: session.signed_in` skips the call there"
+
+    def _is_nothing(self, expression: Expression) -> bool:
+        """Whether an expression reads what is never there, and so has never anything to send."""
+        found = reads(expression)
+        missing = [path for path in found.all if self.lacks(path)]
+        if not missing or not found.roots <= _KNOWN:
+            return False
+        if any(path[0] == "session" and not self.lacks(path) for path in found.all):
+            return False
+        try:
+            return is_nothing(expression.value(self._scope))
+        except Unfillable:
+            return True
+
+    def _is_skipped(self, name: str) -> bool:
+        """Whether a call may be meant for where there is a session: its `when` says so."""
+        node = self.plan.nodes[name]
+        when = node.compiled.when
+        if when and any(self.lacks(path) or path == ("frontend",) for path in reads(when).all):
+            if not reads(when).roots <= _KNOWN:
+                return True
+            try:
+                if not truthy(when.value(self._scope)):
+                    return True
+            except Unfillable:
+                return True
+        return any(self._is_skipped(needed) for needed in node.needs)
+
+    @property
+    def _scope(self) -> dict[str, Any]:
+        return {"session": dict(_ANONYMOUS), "frontend": self.frontend.name}
+
+
+def _is_marked(template: Template) -> bool:
+    return isinstance(template, FieldTemplate) and template.marked

@@ -1,0 +1,64 @@
+"""The items of an `each`: what a call is made for, once for each."""
+
+from typing import Any
+
+from bff.engine.compile import CompiledCall, Fold
+from bff.engine.expression import Expression, Scope
+from bff.engine.template import as_text
+from bff.errors import BadReply, TooMany, Unfillable
+
+
+def items_of(call: CompiledCall, scope: Scope) -> tuple[list[dict[str, Any]], list[Any]]:
+    """The scope of every innermost item, and the counts by which results are nested again.
+
+    Raises:
+        Unfillable: an `each` cannot be computed.
+        BadReply: what it selects is no list.
+        TooMany: it selects more than its `max`.
+    """
+    scopes: list[dict[str, Any]] = [dict(scope)]
+    nest: list[list[int]] = []
+    for name, expression in call.each:
+        counts: list[int] = []
+        deeper: list[dict[str, Any]] = []
+        for outer in scopes:
+            found = _bounded(call, _selected(expression, outer), len(deeper))
+            counts.append(len(found))
+            deeper += [{**outer, name: item} for item in found]
+        scopes = deeper
+        nest.append(counts)
+    return scopes, nest[1:]
+
+
+def _selected(expression: Expression, scope: Scope) -> list[Any]:
+    selected = expression.value(scope)
+    if selected is None:
+        return []
+    if not isinstance(selected, list):
+        raise BadReply(f"`{expression.source.shown}` is not a list")
+    return selected
+
+
+def _bounded(call: CompiledCall, found: list[Any], before: int) -> list[Any]:
+    """What of a list the call may still have, before anything is made of it."""
+    each = call.call.each
+    if each is None or before + len(found) <= each.max:
+        return found
+    if not each.truncate:
+        raise TooMany(f"more items than the {each.max} that the call allows")
+    return found[: each.max - before]
+
+
+def id_of(fold: Fold, scope: Scope) -> tuple[str | None, Any]:
+    """The id of a batch's item, as text and as it is; None where it has none.
+
+    Raises:
+        Unfillable: it is no single value, or holds what stands between ids.
+    """
+    value = fold.ids.value(scope)
+    if value is None:
+        return None, None
+    key = as_text(value, fold.ids.source.shown)
+    if fold.batch.join and fold.batch.join in key:
+        raise Unfillable(f"an id holds `{fold.batch.join}`, which stands between ids")
+    return key, value
