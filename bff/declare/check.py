@@ -10,13 +10,15 @@ from typing import Any, Final
 import orjson
 
 from bff.declare.config import read_config
+from bff.declare.requirement import unkept_claims
 from bff.declare.scope import proven
 from bff.declare.unsafe import unsafe_places
 from bff.engine.expression import Ast, Expression, names_of
 from bff.engine.plan import Plan, attached, plan
+from bff.engine.problems import gather
 from bff.engine.reads import reads
 from bff.engine.template import Template
-from bff.errors import ConfigError, Problem, Unfillable, gather
+from bff.errors import ConfigError, Problem, Unfillable
 from bff.model.view import Call, Config, View
 from bff.upstream.tls import TlsContexts
 
@@ -54,6 +56,7 @@ def check(folder: Path, environ: Mapping[str, str] = os.environ) -> Checked:
 def check_config(config: Config, doubts: Sequence[Problem] = ()) -> Checked:
     """Plan and check what was read; see `check`."""
     problems = [*doubts, *_service_headers(config), *_certificates(config)]
+    problems += unkept_claims(config)
     plans: dict[str, dict[str, Plan]] = {}
     for view in config.views:
         try:
