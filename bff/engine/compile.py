@@ -10,9 +10,10 @@ import orjson
 from bff.engine.expression import Expression
 from bff.engine.functional import Function
 from bff.engine.pages import Paging
+from bff.engine.problems import gather
 from bff.engine.reads import Paths, Reads, reads, together
 from bff.engine.template import PathTemplate, Template, compile_tree, templates_in
-from bff.errors import ConfigError, Problem, gather
+from bff.errors import ConfigError, Problem
 from bff.model.policy import Hedge, Retry
 from bff.model.service import HeaderTemplates, Service
 from bff.model.source import Source

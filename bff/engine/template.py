@@ -11,8 +11,9 @@ from typing import Any, Final
 from urllib.parse import quote, unquote
 
 from bff.engine.expression import Expression, Scope
+from bff.engine.problems import gather
 from bff.engine.reads import Paths, Reads, reads, together
-from bff.errors import ConfigError, Problem, Unfillable, gather
+from bff.errors import ConfigError, Problem, Unfillable
 from bff.model.source import Source, Tree, braces_back
 
 _UNRESERVED: Final = "-._~"  # letters and digits are quote()'s own
