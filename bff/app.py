@@ -12,6 +12,7 @@ from bff.cache.levels import Cache
 from bff.declare import snapshot
 from bff.declare.check import Checked
 from bff.declare.settings import Settings
+from bff.engine.background import Background
 from bff.engine.keeper import Heard, keeper_of
 from bff.observe.boundary import ErrorBoundary
 from bff.observe.events import Observer, told_to
@@ -89,11 +90,12 @@ def create_app(
     observe = told_to([*observers, metrics.hear, *([spans.hear] if spans else [])])
     boundary = ErrorBoundary(observe, raises=strict or development)
     guards = Guards(config.services, places, clock, dice, observe)
+    later = Background(boundary, settings.pool).run
     sign_in = parts.open_sign_in(
-        config, settings.state, now, observe, cache, development=development
+        config, settings.state, now, observe, cache, later, development=development
     )
-    bearer = parts.open_bearer(config, now, development=development)
-    effects = effects or parts.open_effects(config, sign_in, cache, settings.pool, boundary)
+    bearer = parts.open_bearer(config, now, later, development=development)
+    effects = effects or parts.open_effects(config, sign_in, cache, settings.pool, later, boundary)
     engine = Engine(
         exchange=exchange,
         effects=effects,

@@ -8,11 +8,12 @@ BffError
 │   ├── Forbidden            403  signed in, and not allowed
 │   ├── CrossSite            403  it may come from a page of somebody else's
 │   ├── Ambiguous            400  a session and a bearer token at once
-│   ├── SignInFailed         400  the callback of a sign-in that did not go as it should
+│   ├── SignInFailed         400  the callback of a sign-in that did not go as it should; or 502
 │   └── RateLimited          429  more requests than a rule allows in its time
 ├── Refused                  4xx  a body, or an Idempotency-Key, that is not as it must be
 ├── StoreAway                503  sessions cannot be read or written just now
 ├── ProviderAway             503  the identity provider cannot be asked just now
+│   └── ProviderMisconfigured 502 it never will answer as it is set up, here or there
 ├── GrantEnded               401  the provider takes the refresh token no more
 ├── UpstreamError            a call that failed; its `reason` is what the client may know
 │   ├── TimedOut             504
@@ -20,7 +21,7 @@ BffError
 │   ├── BadReply             502
 │   ├── BadStatus            502, or the upstream's own where the call says `pass`
 │   ├── TooMany              502
-│   ├── NoCredentials        502, or 503 where a store or provider is away
+│   ├── NoCredentials        502; 503 where a store or provider is away; or 401
 │   ├── CircuitOpen          503  the service is not asked just now
 │   ├── LimitReached         503  it is asked by too many already
 │   ├── InternalError        502  following it up raised what no code expects
@@ -29,10 +30,10 @@ BffError
 └── Unfillable               502  an expression or template without the values it needs
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any, Final
+from typing import Final
 
 from bff.model.source import Place
 
@@ -45,6 +46,12 @@ class BffError(Exception):
 
     status = 500
     reason = "error"
+    why = ""
+
+    @property
+    def detail(self) -> str:
+        """What the log says: `why`, where that is more than the message tells a client."""
+        return self.why or str(self)
 
 
 _FEW: Final = 12  # words that are worth listing in a hint
@@ -81,24 +88,6 @@ class ConfigError(BffError):
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(str(problem) for problem in self.problems))
-
-
-def gather(tasks: Sequence[Callable[[], Any]]) -> list[Any]:
-    """Do all of `tasks`, and raise what they raise as one.
-
-    Raises:
-        ConfigError: with the problems of all that failed.
-    """
-    problems: list[Problem] = []
-    done = []
-    for task in tasks:
-        try:
-            done.append(task())
-        except ConfigError as error:
-            problems += error.problems
-    if problems:
-        raise ConfigError(problems)
-    return done
 
 
 class AuthError(BffError):
@@ -142,9 +131,16 @@ class Ambiguous(AuthError):
 
 
 class SignInFailed(AuthError):
-    """A sign-in that did not go as it should; the message is ours, not the provider's."""
+    """A sign-in that did not go as it should; the message is ours, not the provider's.
 
-    status = 400
+    Args:
+        why: for the log, in our words too: what the provider has answered, and where.
+        status: 502 where sign-in is not set up as it must be, 503 where that passes by itself.
+    """
+
+    def __init__(self, message: str, why: str = "", status: int = 400) -> None:
+        super().__init__(message)
+        self.why, self.status = why, status
 
 
 class RateLimited(AuthError):
@@ -180,10 +176,16 @@ class StoreAway(BffError):
 
 
 class ProviderAway(BffError):
-    """The identity provider did not answer in time, or not as the standard says."""
+    """The identity provider does not answer just now; the message, for the log, says where."""
 
     status = 503
     reason = "unreachable"
+
+
+class ProviderMisconfigured(ProviderAway):
+    """No other try will do better: how it is set up, here or there, has to be corrected."""
+
+    status = 502
 
 
 class GrantEnded(BffError):
@@ -243,7 +245,7 @@ class TooMany(UpstreamError):
 
 
 class NoCredentials(UpstreamError):
-    """A service's credentials could not be had; `status` is 503 where a later try may succeed."""
+    """A service's credentials could not be had; `status`: 503 for now, 401 for this token."""
 
     reason = "credentials"
 

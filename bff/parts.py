@@ -1,25 +1,29 @@
 """The larger parts of the app, each opened from what is declared of it."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from secrets import token_urlsafe
-from typing import TYPE_CHECKING
+from time import time
+from typing import TYPE_CHECKING, Final
 
 from bff.auth.bearer import Bearer
 from bff.auth.http import Http
 from bff.auth.provider import OpenIdProvider
 from bff.auth.refresh import Refresher
+from bff.auth.renewal import Later, Renewals
 from bff.auth.seal import Seal
 from bff.auth.secret import kept_secret
+from bff.auth.service_tokens import ServiceTokens
 from bff.auth.session import Sessions
-from bff.auth.stores import open_store
+from bff.auth.stores import open_store, remember_store
 from bff.auth.tokens import TokenKeeper
 from bff.cache.key import session_of
 from bff.cache.levels import Cache, Look, Write
 from bff.cache.open import open_cache
 from bff.declare.check import Checked
 from bff.declare.settings import Settings
-from bff.errors import ConfigError, Problem
+from bff.errors import ConfigError, Problem, StoreAway
 from bff.model.relay import called_by
 from bff.model.source import Place
 from bff.model.view import Config
@@ -36,6 +40,9 @@ if TYPE_CHECKING:
     from bff.observe.spans import Spans
 
 
+_SESSIONS: Final = "sessions.db"
+
+
 def open_cache_of(checked: Checked, settings: Settings) -> Cache | None:
     """The cache, where anything is kept; it is opened by its first use."""
     keeping = [plan.keeping for each in checked.plans.values() for plan in each.values()]
@@ -50,26 +57,26 @@ def open_sign_in(
     now: Callable[[], float],
     observer: Observer,
     cache: Cache | None,
+    later: Later,
     *,
     development: bool,
 ) -> SignIn:
-    """Everything about sessions: where they are, what seals them, who vouches for people."""
+    """Everything about sessions: where they are, what seals them, who vouches for people.
+
+    Args:
+        later: runs what no request waits for.
+    """
     rules = config.session
     takers = [each for each in config.frontends.values() if "session" in each.access]
-    known = any(each.access for each in config.frontends.values())
-    writes = known and any(view.method != "GET" for view in config.views)
-    turned = any(call.pages and call.pages.param for view in config.views for call in view.calls)
-    # all processes must open what any of them has sealed: sessions, answers to keys, cursors
-    kept = takers or writes or turned
-    own = rules.secrets or (kept_secret(state) if kept else token_urlsafe(),)
-    seal = Seal(own)
-    store = open_store(rules.store, state / "sessions.db", now)
+    seals = _sealing(config)
+    seal = Seal(rules.secrets or (kept_secret(state) if seals else token_urlsafe(),))
+    store = open_store(rules.store, state / _SESSIONS, now)
     sessions = Sessions(store, seal, rules, now)
     if cache:  # what was kept for a session is dropped with it
         sessions.ended = lambda key: cache.invalidate([session_of(key)])
     return SignIn(
         providers={
-            name: OpenIdProvider(each, Http(each.tls), now, development=development)
+            name: OpenIdProvider(each, Http(each.tls), now, later, development=development)
             for name, each in config.providers.items()
         },
         sessions=sessions,
@@ -82,10 +89,41 @@ def open_sign_in(
     )
 
 
-def open_bearer(config: Config, now: Callable[[], float], *, development: bool) -> Bearer | None:
+def _sealing(config: Config) -> bool:
+    """Whether all processes must open what any of them has sealed.
+
+    That is sessions, answers to keys, and cursors.
+    """
+    takes_sessions = any("session" in each.access for each in config.frontends.values())
+    known = any(each.access for each in config.frontends.values())
+    writes = known and any(view.method != "GET" for view in config.views)
+    turned = any(call.pages and call.pages.param for view in config.views for call in view.calls)
+    return takes_sessions or writes or turned
+
+
+def remember_state(config: Config, state: Path) -> None:
+    """Have the secret and the store of sessions known to all processes that are forked.
+
+    One that starts when they were deleted would make others, and know nobody. What cannot be made
+    here is told where it is needed.
+
+    Args:
+        state: the folder of both, where none is declared.
+    """
+    if not _sealing(config):
+        return
+    with suppress(ConfigError, StoreAway):
+        if not config.session.secrets:
+            kept_secret(state)
+        remember_store(config.session.store, state / _SESSIONS, time)
+
+
+def open_bearer(
+    config: Config, now: Callable[[], float], later: Later, *, development: bool
+) -> Bearer | None:
     """What checks access tokens; None where no issuer is declared."""
     issuers = config.issuers.values()
-    return Bearer(issuers, Http, now, development=development) if issuers else None
+    return Bearer(issuers, Http, now, later, development=development) if issuers else None
 
 
 def open_metrics(checked: Checked) -> "Metrics":
@@ -124,18 +162,27 @@ def open_spans(settings: Settings) -> "Spans | None":
 
 
 def open_effects(
-    config: Config, parts: SignIn, cache: Cache | None, threads: int, boundary: ErrorBoundary
+    config: Config,
+    parts: SignIn,
+    cache: Cache | None,
+    threads: int,
+    later: Later,
+    boundary: ErrorBoundary,
 ) -> Effects:
     """The threads on which tokens are got, and what is kept is read and written.
 
     Args:
         threads: how many at most.
+        later: runs what no request waits for.
         boundary: hears of what is raised unforeseen.
     """
-    refresher = Refresher(parts.sessions, parts.providers, parts.observer)
+    sessions, providers = parts.sessions, parts.providers
+    renewals = Renewals(sessions.store, sessions.now, later)
+    refresher = Refresher(sessions, providers, parts.observer, renewals)
+    made = ServiceTokens(providers, sessions, parts.seal, refresher, renewals)
     bearing = [called_by(each, config.services) for each in config.relays]
     services = {**config.services, **{each.name: each for each in bearing}}
-    tokens = TokenKeeper(services, parts.providers, parts.sessions, parts.seal, refresher)
+    tokens = TokenKeeper(services, refresher, made)
     performers: dict[type, Performer] = {Credentials: tokens.perform}
     performers |= {Look: cache.look, Write: cache.write} if cache else {}
     return PoolEffects(performers, threads, boundary)

@@ -31,7 +31,7 @@ from bff.errors import ConfigError
 from bff.observe.events import told_to
 from bff.observe.log import log_at_once, log_events, log_to_stderr
 from bff.observe.workers import WorkerEnds, count_ended
-from bff.parts import open_spans
+from bff.parts import open_spans, remember_state
 from bff.web import drain
 from bff.web.operators import Operators
 from bff.web.worker import MOST_UNREAD
@@ -92,6 +92,7 @@ def on_starting(server: Arbiter) -> None:
     try:
         _allow_for_deadlines(server)  # of what `bff serve` has taken, or what is taken now
         open_spans(_settings)
+        _remember()
     except ConfigError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(2)
@@ -189,7 +190,13 @@ def on_reload(server: Arbiter) -> None:
 
 def _take(server: Arbiter) -> None:
     snapshot.take(_settings.config)
+    _remember()
     _allow_for_deadlines(server)
+
+
+def _remember() -> None:
+    """Know the files of sessions here, so that a worker that starts later takes no others."""
+    remember_state(snapshot.current(_settings.config).config, _settings.state)
 
 
 def _allow_for_deadlines(server: Arbiter) -> None:

@@ -7,8 +7,9 @@ import base64
 import gzip
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -17,7 +18,15 @@ import yaml
 
 from bff.declare.load import core_scalar
 from bff.dev.stub_message import StubReply
-from bff.errors import BffError, GrantEnded, LoginRequired, ProviderAway, StoreAway
+from bff.errors import (
+    BffError,
+    GrantEnded,
+    LoginRequired,
+    NoCredentials,
+    ProviderAway,
+    ProviderMisconfigured,
+    StoreAway,
+)
 from bff.model.exchange import Headers
 from bff.model.principal import NOBODY, Principal
 from bff.upstream.exchange import Credentials
@@ -64,10 +73,12 @@ REPLY_KEYS = {
     "nested",
 }
 METHODS = ("get", "head", "post", "put", "patch", "delete")
-NO_TOKEN: Mapping[str, type[BffError]] = {
+NO_TOKEN: Mapping[str, Callable[[str], BffError]] = {
     "sign in": LoginRequired,
     "ended": GrantEnded,
     "provider away": ProviderAway,
+    "provider misconfigured": ProviderMisconfigured,
+    "exchange refused": partial(NoCredentials, status=401),
     "store away": StoreAway,
 }
 _SERVICE = re.compile(r"\b([a-z][a-z0-9_]*):/(?!/)")

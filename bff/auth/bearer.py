@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from bff.auth.http import Http
+from bff.auth.http import Http, shown
 from bff.auth.jwt import BadToken, Jwt, check_claims, read, text, verify
 from bff.auth.keys import Keys, published_keys
-from bff.auth.metadata import discover, is_safe
+from bff.auth.metadata import discover, may_be_declared
 from bff.auth.published import Published
-from bff.errors import InvalidToken, ProviderAway
+from bff.auth.renewal import Later
+from bff.errors import InvalidToken, ProviderMisconfigured
 from bff.model.access import Issuer
 from bff.model.principal import Principal
 from bff.model.service import Tls
@@ -21,8 +22,9 @@ from bff.model.service import Tls
 _MOST: Final = 8 * 1024  # characters of a token
 # RFC 9068 wants the first; most providers still write the third, or nothing
 _TYPES: Final = {"at+jwt", "application/at+jwt", "jwt", ""}
-_OF_OTHERS: Final = ("nonce", "at_hash", "c_hash", "s_hash", "events")  # of ID and logout tokens
-_OTHER_USES: Final = {"typ": "ID", "token_use": "id"}  # what Keycloak and Cognito call ID tokens
+_OF_OTHERS: Final = ("at_hash", "c_hash", "s_hash", "events")  # of ID and logout tokens
+# What Keycloak and Cognito call their other tokens, in the claims
+_OTHER_USES: Final = {"typ": {"ID", "Refresh", "Offline", "Logout"}, "token_use": {"id", "refresh"}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,7 @@ class Bearer:
     Args:
         http: makes what asks for keys, with the TLS that is declared of an issuer.
         now: seconds since 1970.
+        later: runs what no request waits for.
     """
 
     def __init__(
@@ -44,12 +47,15 @@ class Bearer:
         issuers: Iterable[Issuer],
         http: Callable[[Tls | None], Http],
         now: Callable[[], float],
+        later: Later,
         *,
         development: bool = False,
     ) -> None:
         self._now = now
         self._known = {
-            each.issuer: _Known(each, _keys(each, http(each.tls), now, development=development))
+            each.issuer: _Known(
+                each, _keys(each, http(each.tls), now, later, development=development)
+            )
             for each in issuers
         }
 
@@ -72,7 +78,7 @@ class Bearer:
         """Who a token says has issued it: whose keys it is verified with."""
         known = self._known.get(text(jwt.claims, "iss"))
         if known is None:
-            raise BadToken("its issuer is not known here")
+            raise BadToken("its issuer is not known here (iss)")
         return known
 
 
@@ -100,9 +106,14 @@ def _check_use(jwt: Jwt) -> None:
     """
     if str(jwt.header.get("typ", "")).lower() not in _TYPES:
         raise BadToken("its typ is not that of an access token")
-    foreign = any(name in jwt.claims for name in _OF_OTHERS)
-    if foreign or any(jwt.claims.get(name) == use for name, use in _OTHER_USES.items()):
+    claims = jwt.claims
+    foreign = any(name in claims for name in _OF_OTHERS)
+    # Keycloak before 25 writes the nonce of the sign-in into access tokens, and what they are
+    foreign = foreign or ("nonce" in claims and claims.get("typ") != "Bearer")
+    if foreign or any(claims.get(name) in uses for name, uses in _OTHER_USES.items()):
         raise BadToken("it is no access token")
+    if "cnf" in claims:  # RFC 7800: whoever shows it has to prove a key (RFC 8705, RFC 9449)
+        raise BadToken("it is bound to a key (cnf), which cannot be proven here")
 
 
 def _scopes(claims: Mapping[str, Any]) -> frozenset[str]:
@@ -115,20 +126,23 @@ def _scopes(claims: Mapping[str, Any]) -> frozenset[str]:
 
 
 def _keys(
-    issuer: Issuer, http: Http, now: Callable[[], float], *, development: bool
+    issuer: Issuer, http: Http, now: Callable[[], float], later: Later, *, development: bool
 ) -> Published[Keys]:
     """The keys of an issuer: at the address that is declared, or where its metadata says."""
     timeout = issuer.timeout
     if not issuer.jwks:
         needed = ("jwks_uri",)
         metadata = Published(
-            lambda: discover(http, issuer.issuer, needed, timeout, development=development), now
+            lambda: discover(http, issuer.issuer, needed, timeout, development=development),
+            now,
+            later,
         )
-        return published_keys(http, lambda: metadata.get().jwks_uri, timeout, now)
-    return published_keys(http, lambda: _declared(issuer), timeout, now)
+        return published_keys(http, lambda: metadata.get().jwks_uri, timeout, now, later)
+    return published_keys(http, lambda: _declared(issuer), timeout, now, later)
 
 
 def _declared(issuer: Issuer) -> str:
-    if not is_safe(issuer.jwks, issuer.issuer):
-        raise ProviderAway("the address of the issuer's keys is neither https nor on this machine")
+    if not may_be_declared(issuer.jwks):
+        message = f"the keys' address {shown(issuer.jwks)} is neither https nor on this machine"
+        raise ProviderMisconfigured(message)
     return issuer.jwks

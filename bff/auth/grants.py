@@ -1,47 +1,50 @@
 """What is asked of a provider's token endpoint, and how strictly its answers are read.
 
 RFC 6749, sections 5.1 and 5.2. Nothing of what the provider says in words goes anywhere: an error
-is one of the codes of the standards, or none.
+is the code that it gives (`bff.auth.refusals`).
 """
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from bff.auth.client import Client
-from bff.auth.http import Http
+from bff.auth.http import Http, is_temporary, shown
 from bff.auth.login import Tokens
 from bff.auth.metadata import json_object
-from bff.errors import BffError, ProviderAway
+from bff.auth.refusals import error_code
+from bff.errors import BffError, ProviderAway, ProviderMisconfigured
 from bff.model.exchange import Reply
 from bff.model.json_text import decode_json
 
-_LASTS: Final = 300.0  # seconds that a token is taken to last if nobody says
-_LONGEST: Final = 366 * 24 * 3600.0  # seconds; more is taken for this
+_LASTS: Final = 300.0  # seconds that a token lasts whose answer does not say
+_LONGEST: Final = 400 * 24 * 3600.0  # and at most
 _OK, _CLIENT_ERROR, _SERVER_ERROR = 200, 400, 500
-_LATER: Final = {408, 429}  # statuses that say nothing of the request itself
-_CODES: Final = {
-    "invalid_request",
-    "invalid_client",
-    "invalid_grant",
-    "unauthorized_client",
-    "unsupported_grant_type",
-    "invalid_scope",
-    "invalid_target",  # RFC 8693, section 2.2.2
+_SECONDS: Final = re.compile(r"[0-9]{1,12}(\.[0-9]{1,12})?")
+# The subject token is not accepted (RFC 8693, section 2.2.2; Keycloak says `invalid_token`)
+_OF_THE_SUBJECT: Final = {"invalid_grant", "invalid_request", "invalid_token"} | {
+    "interaction_required",
+    "login_required",
 }
-# What an exchange may answer whose subject token does not do (RFC 8693, section 2.2.2)
-NOT_EXCHANGED: Final = {"invalid_grant", "invalid_request", "invalid_target", "invalid_scope"}
+_TEMPORARY: Final = {"temporarily_unavailable", "server_error", "slow_down"}
 
 
 class Refused(BffError):
     """The provider answered as the standard says, and no.
 
     Args:
-        code: which of the standards' errors it was; empty for any other.
+        url: of the endpoint.
+        code: the error that it gave.
     """
 
-    def __init__(self, code: str) -> None:
-        super().__init__(f"the provider refused the grant: {code or 'for a reason of its own'}")
+    def __init__(self, url: str, code: str) -> None:
+        super().__init__(f"{shown(url)} refused the grant: {code}")
         self.code = code
+
+    @property
+    def subject(self) -> bool:
+        """Whether a token exchange was refused for the token that was to be exchanged."""
+        return self.code in _OF_THE_SUBJECT
 
 
 class TokenEndpoint:
@@ -67,13 +70,14 @@ class TokenEndpoint:
 
         Raises:
             Refused: the provider gives none.
-            ProviderAway: it gives no answer, or none as the standard says.
+            ProviderAway: it gives no answer just now.
+            ProviderMisconfigured: it answers otherwise than the standard says.
         """
         asked = self._now()  # a token's life begins no later than that we ask for it
         reply = self.post(url, params, meanwhile)
         if reply.status == _OK:
-            return read_tokens(reply.body, asked)
-        raise _refusal(reply)
+            return read_tokens(reply.body, asked, shown(url))
+        raise _refusal(url, reply)
 
     def post(
         self,
@@ -91,55 +95,68 @@ class TokenEndpoint:
         return self._http.post(url, form, headers, timeout=self._timeout, meanwhile=meanwhile)
 
 
-def read_tokens(document: bytes, asked: float) -> Tokens:
+def read_tokens(document: bytes, asked: float, source: str) -> Tokens:
     """The tokens of a successful answer (RFC 6749, section 5.1).
 
     Args:
         asked: when they were asked for, in seconds since 1970.
+        source: what the answer is from, as an error names it.
 
     Raises:
-        ProviderAway: it is not as the standard says.
+        ProviderMisconfigured: it is not as the standard says.
     """
-    content = json_object(document)
+    content = json_object(document, source)
+    if "error" in content:
+        message = f"{source} answered 200 with the error {error_code(content['error'])}"
+        raise ProviderMisconfigured(message)
     access = content.get("access_token")
     # it goes into a header: anything but visible ASCII could end that header
     if not isinstance(access, str) or not access or not all("!" <= char <= "~" for char in access):
-        raise ProviderAway("the provider's answer has no usable access token")
+        raise ProviderMisconfigured(f"the answer of {source} has no usable access_token")
     if str(content.get("token_type")).lower() != "bearer":
-        raise ProviderAway("the provider's token is of a type that we cannot use")
+        raise ProviderMisconfigured(f"the answer of {source} has a token_type other than Bearer")
     return Tokens(
         access=access,
-        expires=asked + _seconds(content.get("expires_in", _LASTS)),
-        refresh=_text(content, "refresh_token"),
-        id_token=_text(content, "id_token"),
-        scope=_text(content, "scope"),
+        expires=asked + _seconds(content.get("expires_in"), source),
+        refresh=_text(content, "refresh_token", source),
+        id_token=_text(content, "id_token", source),
+        scope=_text(content, "scope", source),
     )
 
 
-def _seconds(lasts: Any) -> float:
+def _seconds(lasts: Any, source: str) -> float:
+    """How long a token lasts: a number, or its text, which some providers write (Entra ID v1)."""
+    if lasts is None:
+        return _LASTS
+    if isinstance(lasts, str) and _SECONDS.fullmatch(lasts):
+        lasts = float(lasts)
     number = isinstance(lasts, int | float) and not isinstance(lasts, bool)
     if not number or lasts < 0:
-        raise ProviderAway("the provider's answer has an expires_in that is no time")
-    return float(min(lasts, _LONGEST))
+        raise ProviderMisconfigured(f"the answer of {source} has an expires_in that is no time")
+    return min(float(lasts), _LONGEST)
 
 
-def _text(content: Mapping[str, Any], name: str) -> str:
+def _text(content: Mapping[str, Any], name: str, source: str) -> str:
     value = content.get(name)
     if value is not None and not isinstance(value, str):
-        raise ProviderAway(f"the provider's answer has a {name} that is no text")
+        raise ProviderMisconfigured(f"the answer of {source} has a {name} that is no text")
     return value or ""
 
 
-def _refusal(reply: Reply) -> BffError:
+def _refusal(url: str, reply: Reply) -> BffError:
     """What an answer without tokens comes to."""
-    away = ProviderAway(f"the provider's token endpoint answered {reply.status}")
-    if not _CLIENT_ERROR <= reply.status < _SERVER_ERROR or reply.status in _LATER:
-        return away
+    message = f"{shown(url)} answered {reply.status}"
+    if is_temporary(reply.status):
+        return ProviderAway(message)
+    wrong = ProviderMisconfigured(message)
+    if not _CLIENT_ERROR <= reply.status < _SERVER_ERROR:
+        return wrong
     try:
         content = decode_json(reply.body, halves=False)
     except ValueError:
-        return away
+        return wrong
     code = content.get("error") if isinstance(content, dict) else None
     if not isinstance(code, str):
-        return away
-    return Refused(code if code in _CODES else "")
+        return wrong
+    code = error_code(code)
+    return ProviderAway(f"{message}: {code}") if code in _TEMPORARY else Refused(url, code)

@@ -12,7 +12,15 @@ from time import monotonic
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from bff.errors import BffError, ConfigError, ProviderAway, TimedOut
+from bff.errors import (
+    BadReply,
+    BffError,
+    ConfigError,
+    ProviderAway,
+    ProviderMisconfigured,
+    TimedOut,
+    Unreachable,
+)
 from bff.model.exchange import Deadline, Headers, Reply, Request
 from bff.model.service import Service, Tls
 from bff.model.source import Place
@@ -25,6 +33,8 @@ _AT_ONCE: Final = 16  # requests to one origin
 _BEAT: Final = 1.0  # seconds between two calls of `meanwhile`
 _JSON: Final = ("accept", "application/json")
 _FORM: Final = ("content-type", "application/x-www-form-urlencoded")
+_LATER: Final = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
+_NOT_TRUSTED: Final = "CERTIFICATE_VERIFY_FAILED"  # what OpenSSL calls it
 
 
 class Http:
@@ -72,18 +82,18 @@ class Http:
             lane.cancel(ticket)  # one that has come to an end is past caring
         if isinstance(result, Reply):
             return result
-        why = "did not answer in time" if isinstance(result, TimedOut) else "cannot be asked"
-        raise ProviderAway(f"{_shown(url)} {why}")
+        raise _no_reply(url, result)
 
     def get(self, url: str, *, timeout: float) -> bytes:
         """The document at an address, with status 200.
 
         Raises:
-            ProviderAway: there is none.
+            ProviderAway: there is none; ProviderMisconfigured where no later try will do better.
         """
         reply = self.ask("GET", url, (_JSON,), timeout=timeout)
         if reply.status != HTTPStatus.OK:
-            raise ProviderAway(f"{_shown(url)} answered {reply.status}")
+            kind = ProviderAway if is_temporary(reply.status) else ProviderMisconfigured
+            raise kind(f"{shown(url)} answered {reply.status}")
         return reply.body
 
     def post(
@@ -119,8 +129,10 @@ class Http:
                 )
                 try:
                     lane = PoolExchange({origin: service}, _AT_ONCE, self._transport)
-                except ConfigError:
-                    raise ProviderAway(f"the certificates for {origin} cannot be used") from None
+                except ConfigError as error:
+                    why = "; ".join(each.message for each in error.problems)
+                    message = f"the certificates for {origin} cannot be used: {why}"
+                    raise ProviderMisconfigured(message) from None
                 self._lanes[origin] = lane
             return self._lanes[origin]
 
@@ -143,14 +155,41 @@ def _split(url: str) -> tuple[str, str]:
     """The origin of an address, and what is asked of it."""
     parts = split_url(url)
     if not parts or parts.scheme not in {"http", "https"} or "@" in parts.netloc:
-        raise ProviderAway("an address of the provider is none")
+        raise ProviderMisconfigured("an address of the provider is none")
     if not parts.hostname:
-        raise ProviderAway("an address of the provider is none")
+        raise ProviderMisconfigured("an address of the provider is none")
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     origin = f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port else "")
     query = f"?{parts.query}" if parts.query else ""
     return origin, (parts.path or "/") + query
 
 
-def _shown(url: str) -> str:
+def is_temporary(status: int) -> bool:
+    """Whether a status says that the same request may be answered otherwise in a moment."""
+    return status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _LATER
+
+
+def shown(url: str) -> str:
+    """An address as the log may have it: without its query."""
     return url.partition("?")[0]
+
+
+def with_query(endpoint: str, params: dict[str, str]) -> str:
+    """An address with parameters besides those it may have already (RFC 6749, section 3.1)."""
+    given = urlencode({name: value for name, value in params.items() if value})
+    return f"{endpoint}{'&' if '?' in endpoint else '?'}{given}"
+
+
+def _no_reply(url: str, error: BffError) -> ProviderAway:
+    """Why there is no reply; of the network's words only those of a connection that failed.
+
+    What fails later may quote what was sent, or what came.
+    """
+    if isinstance(error, TimedOut):
+        return ProviderAway(f"{shown(url)} did not answer in time")
+    why = type(error).__name__
+    refused = isinstance(error, Unreachable) and error.before == "connect"
+    if refused or isinstance(error, BadReply):
+        why = str(error)
+    kind = ProviderMisconfigured if _NOT_TRUSTED in why else ProviderAway
+    return kind(f"{shown(url)} cannot be asked: {why}")

@@ -10,11 +10,16 @@ from typing import Any, Final
 
 from authlib.oidc.core.util import create_half_hash
 
-from bff.auth.jwt import BadToken, Jwt, check_claims, text
+from bff.auth.jwt import BadToken, Jwt, StaleToken, check_claims, text
 from bff.auth.login import Login
 from bff.model.access import Provider
 
 _EDWARDS: Final = {"Ed25519": "EdDSA"}  # one algorithm, two names (RFC 9864)
+# What Keycloak and Cognito call their other tokens, in the claims
+_OTHER_USES: Final = {
+    "typ": {"Bearer", "DPoP", "Refresh", "Offline", "Logout"},
+    "token_use": {"access", "refresh"},
+}
 
 
 def check_id_token(jwt: Jwt, provider: Provider, access: str, now: float) -> None:
@@ -28,6 +33,7 @@ def check_id_token(jwt: Jwt, provider: Provider, access: str, now: float) -> Non
         BadToken: it is not for us, is over, or came with another access token.
     """
     claims = jwt.claims
+    _check_use(jwt)
     check_claims(claims, provider.issuer, [provider.client_id], now, provider.leeway)
     party = text(claims, "azp")
     if (len(jwt.audiences) > 1 or "azp" in claims) and party != provider.client_id:
@@ -40,6 +46,22 @@ def check_id_token(jwt: Jwt, provider: Provider, access: str, now: float) -> Non
     text(claims, "acr")
 
 
+def _check_use(jwt: Jwt) -> None:
+    """Check that it was made to be an ID token (RFC 8725, section 3.11).
+
+    There is no type of its own for one: it is `JWT`, or missing. `at+jwt`, `logout+jwt` and all
+    others that end so are explicit types of other tokens.
+
+    Raises:
+        BadToken: it was made for something else.
+    """
+    if str(jwt.header.get("typ", "")).lower().endswith("+jwt"):
+        raise BadToken("its typ is not that of an ID token")
+    uses = any(jwt.claims.get(name) in others for name, others in _OTHER_USES.items())
+    if uses or "events" in jwt.claims:
+        raise BadToken("it is no ID token")
+
+
 def check_sign_in(claims: Mapping[str, Any], login: Login, now: float, leeway: float) -> None:
     """Check that an ID token answers this sign-in, and all that was asked of it.
 
@@ -48,14 +70,14 @@ def check_sign_in(claims: Mapping[str, Any], login: Login, now: float, leeway: f
     """
     nonce = text(claims, "nonce")
     if not nonce or not hmac.compare_digest(nonce.encode(), login.nonce.encode()):
-        raise BadToken("its nonce is missing or wrong")
+        raise StaleToken("its nonce is missing or wrong")
     at = auth_time(claims)
     if at is not None and at > now + leeway:
-        raise BadToken("its auth_time is wrong")
+        raise StaleToken("its auth_time is wrong")
     if login.max_age is not None and (at is None or now - at > login.max_age + leeway):
-        raise BadToken("its auth_time is missing or too long ago")
+        raise StaleToken("its auth_time is missing or too long ago")
     if login.acr_values and text(claims, "acr") not in login.acr_values.split():
-        raise BadToken("its acr is none of those that were asked for")
+        raise StaleToken("its acr is none of those that were asked for")
 
 
 def auth_time(claims: Mapping[str, Any]) -> float | None:

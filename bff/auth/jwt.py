@@ -5,7 +5,7 @@ without symmetric ones, a token never brings its own key, and nothing that it ca
 passed over.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -27,10 +27,15 @@ ASYMMETRIC: Final = frozenset(
 # A key that the token brings is anybody's; and no extension is known here that could be critical.
 _REFUSED: Final = frozenset({"jwk", "jku", "x5u", "x5c", "crit", "b64"})
 _MOST: Final = 64 * 1024  # characters
+_TIMES: Final = {"exp", "iat", "nbf"}
 
 
 class BadToken(BffError):
     """A token that does not count; the message is ours, and safe to tell."""
+
+
+class StaleToken(BadToken):
+    """One that is not for now, or not for this sign-in: the issuer's next one may count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,18 +122,21 @@ def verify(
         raise BadToken("its header is malformed") from None
     registry.get_alg(jwt.algorithm)
     keys = published.get()
-    key = _key(jwt, keys)
-    if key and _is_signed(jwt, key, registry):
+    found = _wanted(jwt, keys)
+    if any(_is_signed(jwt, key, registry) for key in found):
         return
     try:
         newer = published.newer(keys, for_anybody=for_anybody)
     except ProviderAway:
-        if key:
+        if found:
             raise BadToken("its signature is wrong") from None
         raise
-    key = _key(jwt, newer) if newer is not keys else None
-    if not key or not _is_signed(jwt, key, registry):
-        raise BadToken("its signature is wrong")
+    others = _wanted(jwt, newer) if newer is not keys else ()
+    if any(_is_signed(jwt, key, registry) for key in others):
+        return
+    if not found and not others:
+        raise BadToken("its signature is wrong: no published key fits its kid and alg")
+    raise BadToken("its signature is wrong")
 
 
 def check_claims(
@@ -139,6 +147,7 @@ def check_claims(
     leeway: float,
     *,
     subject: bool = True,
+    expires: bool = True,
 ) -> None:
     """Check what every token of ours has: `iss`, `aud`, `exp`, `iat`, and mostly `sub`.
 
@@ -146,25 +155,29 @@ def check_claims(
         audiences: of which it must name one.
         now: seconds since 1970.
         leeway: seconds by which the issuer's clock may be off.
+        subject: whether there must be a `sub`.
+        expires: whether there must be an `exp`.
 
     Raises:
-        BadToken: one is missing or wrong; or the token is over, or not yet valid (`nbf`).
+        BadToken: one is missing or wrong.
+        StaleToken: the token is over, or not yet valid (`nbf`).
     """
     registry = JWTClaimsRegistry(
         now=int(now),
         leeway=int(leeway),
         iss={"essential": True, "value": issuer},
         aud={"essential": True, "values": list(audiences)},
-        exp={"essential": True},
+        exp={"essential": expires},
         iat={"essential": True},
         sub={"essential": subject},
     )
     try:
         registry.validate(dict(claims))
     except ExpiredTokenError:
-        raise BadToken("it has expired") from None
+        raise StaleToken("it has expired (exp)") from None
     except ClaimError as error:
-        raise BadToken(f"its {error.claim} is missing or wrong") from None
+        kind = StaleToken if error.claim in _TIMES else BadToken
+        raise kind(f"its {error.claim} is missing or wrong") from None
 
 
 def text(claims: Mapping[str, Any], name: str) -> str:
@@ -179,16 +192,20 @@ def text(claims: Mapping[str, Any], name: str) -> str:
     return value
 
 
-def _key(jwt: Jwt, keys: Keys) -> Key | None:
-    """The key that a token wants; without `kid` the only one that fits (OpenID Connect Core, 10.1).
+def _wanted(jwt: Jwt, keys: Keys) -> Sequence[Key]:
+    """The keys that a token names, mostly one; without `kid` the only one that fits.
+
+    OpenID Connect Core, section 10.1. A `kid` should be one key's (RFC 7517, section 4.5), and is
+    several's where a provider lists a key twice.
 
     Raises:
-        BadToken: it may be any of several.
+        BadToken: it names none, and may be signed by any of several.
     """
-    found = fitting(keys, jwt.algorithm, jwt.header.get("kid"))
-    if len(found) > 1:
+    kid = jwt.header.get("kid")
+    found = fitting(keys, jwt.algorithm, kid)
+    if kid is None and len(found) > 1:
         raise BadToken("it does not say which key has signed it")
-    return found[0] if found else None
+    return found
 
 
 def _is_signed(jwt: Jwt, key: Key, registry: AllowList) -> bool:

@@ -8,10 +8,11 @@ from joserfc.jwk import ECKey, JWKRegistry, Key, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
 from joserfc.util import base64_to_int
 
-from bff.auth.http import Http
+from bff.auth.http import Http, shown
 from bff.auth.metadata import json_object
 from bff.auth.published import Published
-from bff.errors import ProviderAway
+from bff.auth.renewal import Later
+from bff.errors import ProviderMisconfigured
 
 Keys = tuple[Key, ...]
 _PUBLIC: Final = [kind.key_type for kind in (RSAKey, ECKey, OKPKey)]
@@ -20,7 +21,7 @@ _LEAST: Final = 2048  # bits of an RSA key (NIST SP 800-131A)
 
 
 def published_keys(
-    http: Http, where: Callable[[], str], timeout: float, now: Callable[[], float]
+    http: Http, where: Callable[[], str], timeout: float, now: Callable[[], float], later: Later
 ) -> Published[Keys]:
     """The keys at an address, kept and fetched anew when it is time.
 
@@ -28,18 +29,26 @@ def published_keys(
         where: the address, as it is known when it is needed.
         timeout: seconds for a fetch.
     """
-    return Published(lambda: read_keys(http.get(where(), timeout=timeout)), now)
+
+    def fetch() -> Keys:
+        url = where()
+        return read_keys(http.get(url, timeout=timeout), shown(url))
+
+    return Published(fetch, now, later)
 
 
-def read_keys(document: bytes) -> Keys:
+def read_keys(document: bytes, source: str) -> Keys:
     """The keys of a JWK Set that we can use; others are passed over (RFC 7517, section 5).
 
+    Args:
+        source: where the document is from, as errors name it.
+
     Raises:
-        ProviderAway: it is no JWK Set.
+        ProviderMisconfigured: it is no JWK Set.
     """
-    listed = json_object(document).get("keys")
+    listed = json_object(document, source).get("keys")
     if not isinstance(listed, list):
-        raise ProviderAway("the provider's keys are no JWK Set")
+        raise ProviderMisconfigured(f"the answer of {source} is no JWK Set")
     return tuple(key for each in listed[:_MOST] if (key := _read(each)))
 
 

@@ -7,27 +7,31 @@ says in words is for its own log: nobody here repeats it.
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
-from urllib.parse import urlencode
 
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
 from bff.auth.client import Client
-from bff.auth.grants import NOT_EXCHANGED, Refused, TokenEndpoint
-from bff.auth.http import Http
+from bff.auth.grants import Refused, TokenEndpoint
+from bff.auth.http import Http, with_query
 from bff.auth.id_token import auth_time, check_id_token, check_sign_in
-from bff.auth.jwt import BadToken, Jwt, read, text, verify
+from bff.auth.jwt import BadToken, Jwt, StaleToken, read, text, verify
 from bff.auth.keys import published_keys
 from bff.auth.login import Login, SignedIn, Tokens
 from bff.auth.logout import MOST, LogoutToken, read_logout_token
 from bff.auth.metadata import discover
 from bff.auth.published import Published
-from bff.errors import BffError, GrantEnded, ProviderAway, SignInFailed
+from bff.auth.refusals import OF_THE_SETUP
+from bff.auth.renewal import Later
+from bff.errors import BffError, GrantEnded, ProviderAway, ProviderMisconfigured, SignInFailed
 from bff.model.access import Provider
+from bff.observe.log import logger
 
 __all__ = ["Login", "LogoutToken", "OpenIdProvider", "SignedIn", "Tokens"]
 _NEEDED: Final = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 _ACCESS_TOKEN: Final = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105  (a type)
 _EXCHANGE: Final = "urn:ietf:params:oauth:grant-type:token-exchange"
+_NOT_SET_UP: Final = 502
+_OF_US: Final = {"invalid_client", "unauthorized_client", "unsupported_grant_type"}
 
 
 class OpenIdProvider:
@@ -35,6 +39,7 @@ class OpenIdProvider:
 
     Args:
         now: seconds since 1970.
+        later: runs what no request waits for.
         development: whether it may be a local one that lets anybody in.
 
     Raises:
@@ -46,15 +51,20 @@ class OpenIdProvider:
         provider: Provider,
         http: Http,
         now: Callable[[], float],
+        later: Later,
         *,
         development: bool = False,
     ) -> None:
         self.provider = provider
         self._now, timeout = now, provider.timeout
         self._metadata = Published(
-            lambda: discover(http, provider.issuer, _NEEDED, timeout, development=development), now
+            lambda: discover(http, provider.issuer, _NEEDED, timeout, development=development),
+            now,
+            later,
         )
-        self._keys = published_keys(http, lambda: self._metadata.get().jwks_uri, timeout, now)
+        self._keys = published_keys(
+            http, lambda: self._metadata.get().jwks_uri, timeout, now, later
+        )
         self._tokens = TokenEndpoint(http, Client(provider, now), timeout, now)
 
     def prepare(self) -> None:
@@ -83,9 +93,9 @@ class OpenIdProvider:
             "code_challenge_method": "S256",
             "max_age": "" if login.max_age is None else str(login.max_age),
             "acr_values": login.acr_values,
-            "prompt": prompt,
+            "prompt": prompt or self.provider.params.get("prompt", ""),
         }
-        return _with_query(self._metadata.get().authorization_endpoint, params)
+        return with_query(self._metadata.get().authorization_endpoint, params)
 
     def check_issuer(self, iss: str | None) -> None:
         """Check who sent a browser back, with an error too (RFC 9207, section 2.4).
@@ -95,9 +105,11 @@ class OpenIdProvider:
             ProviderAway: nobody knows whether it would.
         """
         if iss is None and self._metadata.get().names_itself:
-            raise SignInFailed("the answer does not say which provider it is from")
+            message = "the answer does not say which provider it is from"
+            raise SignInFailed(message, f"{message} (iss): {self.provider.issuer} would")
         if iss is not None and iss != self.provider.issuer:
-            raise SignInFailed("the answer is from another provider")
+            message = "the answer is from another provider"
+            raise SignInFailed(message, f"{message} (iss) than {self.provider.issuer}")
 
     def redeem(self, code: str, iss: str | None, login: Login) -> SignedIn:
         """End a sign-in: tokens for its code, and who it is by the ID token.
@@ -123,13 +135,17 @@ class OpenIdProvider:
             "code_verifier": login.verifier,
         }
         try:
-            tokens = self._tokens.ask(self._metadata.get().token_endpoint, params)
+            tokens = self._ask(params)
             jwt = self._id_token(tokens)
             check_sign_in(jwt.claims, login, self._now(), self.provider.leeway)
-        except Refused:
-            raise SignInFailed("the provider did not accept the sign-in") from None
+        except Refused as error:
+            status = _NOT_SET_UP if error.code in OF_THE_SETUP else 400
+            message = "the provider did not accept the sign-in"
+            raise SignInFailed(message, error.detail, status) from None
         except BadToken as error:
-            raise SignInFailed(f"the provider's ID token does not count: {error}") from None
+            status = 400 if isinstance(error, StaleToken) else _NOT_SET_UP
+            message = f"the provider's ID token does not count: {error}"
+            raise SignInFailed(message, f"{message} ({self.provider.issuer})", status) from None
         return self._signed_in(jwt, tokens)
 
     def refresh(self, tokens: Tokens, meanwhile: Callable[[], None] | None = None) -> Tokens:
@@ -145,7 +161,11 @@ class OpenIdProvider:
         """
         self.prepare()
         params = {"grant_type": "refresh_token", "refresh_token": tokens.refresh}
-        fresh = self._granted(params, {"invalid_grant"}, meanwhile)
+        try:
+            fresh = self._ask(params, meanwhile)
+        except Refused as error:
+            ended = error.code == "invalid_grant"
+            raise (GrantEnded if ended else ProviderMisconfigured)(str(error)) from None
         if fresh.id_token:
             try:
                 subject = self._id_token(fresh).claims["sub"]
@@ -167,15 +187,21 @@ class OpenIdProvider:
             endpoint = self._metadata.get().revocation_endpoint
             if endpoint and token:
                 self._tokens.post(endpoint, {"token": token})
-        except BffError:
-            pass  # it ends by itself some time
+        except BffError as error:  # it ends by itself some time
+            logger.warning("a token was not revoked", extra={"detail": error.detail})
 
-    def exchange(self, access: str, audience: str, scope: str) -> Tokens:
+    def exchange(
+        self,
+        access: str,
+        audience: str,
+        scope: str,
+        meanwhile: Callable[[], None] | None = None,
+    ) -> Tokens:
         """A token for one audience, made of a person's access token (RFC 8693).
 
         Raises:
-            GrantEnded: the provider makes none of this one.
-            ProviderAway: it cannot be asked.
+            Refused: the provider makes none: of this token, or at all.
+            ProviderAway: it cannot be asked; ProviderMisconfigured where it does not know us.
         """
         params = {
             "grant_type": _EXCHANGE,
@@ -185,17 +211,27 @@ class OpenIdProvider:
             "audience": audience,
             "scope": scope,
         }
-        tokens = self._granted(params, NOT_EXCHANGED)
+        try:
+            tokens = self._ask(params, meanwhile)
+        except Refused as error:
+            if error.code in _OF_US:
+                raise ProviderMisconfigured(str(error)) from None
+            raise
         return replace(tokens, scope=tokens.scope or scope)
 
-    def client_credentials(self, audience: str, scope: str) -> Tokens:
+    def client_credentials(
+        self, audience: str, scope: str, meanwhile: Callable[[], None] | None = None
+    ) -> Tokens:
         """A token of our own (RFC 6749, section 4.4).
 
         Raises:
-            ProviderAway: it cannot be had.
+            ProviderAway: it cannot be had just now; ProviderMisconfigured where it is refused.
         """
         params = {"grant_type": "client_credentials", "audience": audience, "scope": scope}
-        tokens = self._granted(params, ())
+        try:
+            tokens = self._ask(params, meanwhile)
+        except Refused as error:
+            raise ProviderMisconfigured(str(error)) from None
         return replace(tokens, scope=tokens.scope or scope)
 
     def logout_url(self, id_token: str, return_to: str, state: str) -> str:
@@ -214,7 +250,7 @@ class OpenIdProvider:
             "post_logout_redirect_uri": return_to,
             "state": state,
         }
-        return _with_query(endpoint, params) if endpoint else ""
+        return with_query(endpoint, params) if endpoint else ""
 
     def logout_token(self, token: str) -> LogoutToken:
         """What a logout token asks for (OpenID Connect Back-Channel Logout 1.0, section 2.6).
@@ -232,19 +268,8 @@ class OpenIdProvider:
         except BadToken as error:
             raise SignInFailed(f"the logout token does not count: {error}") from None
 
-    def _granted(
-        self,
-        params: dict[str, str],
-        ends: set[str] | tuple[()],
-        meanwhile: Callable[[], None] | None = None,
-    ) -> Tokens:
-        """Tokens for a grant; the codes with which the provider says that it is worth nothing."""
-        endpoint = self._metadata.get().token_endpoint
-        try:
-            return self._tokens.ask(endpoint, params, meanwhile)
-        except Refused as error:
-            kind = GrantEnded if error.code in ends else ProviderAway
-            raise kind(str(error)) from None
+    def _ask(self, params: dict[str, str], meanwhile: Callable[[], None] | None = None) -> Tokens:
+        return self._tokens.ask(self._metadata.get().token_endpoint, params, meanwhile)
 
     def _id_token(self, tokens: Tokens) -> Jwt:
         if not tokens.id_token:
@@ -266,9 +291,3 @@ class OpenIdProvider:
             claims={name: claims[name] for name in self.provider.claims if name in claims},
             tokens=replace(tokens, scope=scope, subject=subject),
         )
-
-
-def _with_query(endpoint: str, params: dict[str, str]) -> str:
-    """An address with parameters besides those it may have already (RFC 6749, section 3.1)."""
-    given = urlencode({name: value for name, value in params.items() if value})
-    return f"{endpoint}{'&' if '?' in endpoint else '?'}{given}"

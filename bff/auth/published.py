@@ -1,7 +1,7 @@
 """What a provider publishes (metadata, keys): fetched once for all threads, kept, fetched anew.
 
-A provider that is away for a while is no reason to turn anybody away: what was fetched last is used
-on, for a day. And nobody can have it fetched over and over by showing tokens of unknown keys.
+A document that is old is fetched anew in the background, and used meanwhile; one that cannot be is
+used for a day. And nobody can have it fetched over and over by showing tokens of unknown keys.
 """
 
 from collections.abc import Callable
@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import Any, Final, Generic, TypeVar
 
+from bff.auth.renewal import Later
 from bff.cache.single_flight import SingleFlight
 from bff.errors import ProviderAway
+from bff.observe.log import logger
 
 T = TypeVar("T")
 _FRESH: Final = 3600.0  # seconds that a document is used before it is fetched again
@@ -27,13 +29,15 @@ class Published(Generic[T]):
     Args:
         fetch: gets it, in bounded time, or raises ProviderAway.
         now: seconds since 1970.
+        later: runs what no request waits for.
     """
 
-    def __init__(self, fetch: Callable[[], T], now: Callable[[], float]) -> None:
-        self._fetch, self._now = fetch, now
+    def __init__(self, fetch: Callable[[], T], now: Callable[[], float], later: Later) -> None:
+        self._fetch, self._now, self._later = fetch, now, later
         self._lock = Lock()
         self._held: tuple[T, float] | None = None  # the document, and since when
         self._tried = self._failed = float("-inf")
+        self._why: tuple[type[ProviderAway], str] = (ProviderAway, "")  # the last try failed
         self._asked_for = {True: float("-inf"), False: float("-inf")}
         self._flights: SingleFlight[Future[T]] = SingleFlight(_deliver)
 
@@ -46,17 +50,28 @@ class Published(Generic[T]):
         now = self._now()
         with self._lock:
             held = self._held if self._held and now < self._held[1] + _KEPT else None
-            # an old one does while somebody fetches it, or has just failed to
-            if held and (now < held[1] + _FRESH or now < self._tried + _COOLDOWN):
-                return held[0]
+            # an old one does while it is fetched anew, or where that has just failed
+            due = held and now >= held[1] + _FRESH and now >= self._tried + _COOLDOWN
             if not held and now < self._failed + _BREATH:
-                raise ProviderAway("the provider could not be asked a moment ago")
-        try:
+                raise self._again()
+        if not held:
             return self._fetched()
-        except ProviderAway:
-            if held:
-                return held[0]
-            raise
+        if due:
+            self._later(self, self._renew)
+            held = self._held or held
+        return held[0]
+
+    def _renew(self) -> None:
+        try:
+            self._fetched()
+        except ProviderAway as error:
+            about = {"detail": error.detail}
+            logger.warning("what a provider publishes was not fetched anew", extra=about)
+
+    def _again(self) -> ProviderAway:
+        """Why the last try failed, for one that comes too soon after it."""
+        kind, why = self._why
+        return kind(f"the provider could not be asked a moment ago: {why}")
 
     def newer(self, than: T, *, for_anybody: bool) -> T:
         """The document after `than`, which did not do; `than` itself if it is too soon to ask.
@@ -76,7 +91,7 @@ class Published(Generic[T]):
                 asked_for = self._asked_for[for_anybody]
                 if now < asked_for + _COOLDOWN:
                     if self._failed >= asked_for:
-                        raise ProviderAway("the provider could not be asked a moment ago")
+                        raise self._again()
                     return than
                 self._asked_for[for_anybody] = now
         return self._fetched()
@@ -101,6 +116,8 @@ class Published(Generic[T]):
         with self._lock:
             if isinstance(result, _Failed):
                 self._failed = self._now()
+                if isinstance(result.error, ProviderAway):
+                    self._why = type(result.error), str(result.error)
             else:
                 self._held = (result, self._now())
             self._flights.land(_DOCUMENT, result)

@@ -9,6 +9,7 @@ import math
 import struct
 from collections.abc import Callable
 from hashlib import sha1
+from pathlib import Path
 from secrets import token_hex
 from threading import BoundedSemaphore, Lock
 from typing import Any, Final
@@ -195,6 +196,8 @@ class RedisStore:
         if not self._connecting.acquire(timeout=TIMEOUT):
             raise StoreAway(f"Redis at {self._address}: another request waits for a connection")
         try:
+            for path in (self._address.tls or {}).values():
+                Path(path).open("rb").close()  # its error names the file: OpenSSL's does not
             client = self._client or connect(self._address)
             self._client = client
         finally:
@@ -218,4 +221,5 @@ def _why(error: Exception) -> str:
     """What went wrong: no text of redis-py's, which may quote what was sent, only the system's."""
     cause = error.__cause__ or error.__context__ or error
     system = cause.strerror if isinstance(cause, OSError) else None
-    return f"{type(error).__name__}: {system}" if system else type(error).__name__
+    file = f": {cause.filename}" if isinstance(cause, OSError) and cause.filename else ""
+    return f"{type(error).__name__}: {system}{file}" if system else type(error).__name__

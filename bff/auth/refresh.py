@@ -1,39 +1,26 @@
 """The access token of a session, refreshed ahead of its end, and exactly once.
 
-Of any number of requests, over any number of processes, that find a token stale, one holds a lock
-and asks the provider; the others wait, and read again what is there. What a lock cannot promise (a
-process may sleep longer than its lock lasts) the store does: fresh tokens replace those that were
-read, or are thrown away.
+A token that is due is refreshed in the background, and used until it ends. Of the requests that
+find it ended, or rejected, one refreshes it and the others wait (`bff.auth.renewal`). What a lock
+cannot promise (a process may sleep longer than its lock lasts) the store does: fresh tokens replace
+those that were read, or are thrown away.
 """
 
 from collections.abc import Callable, Collection, Mapping
-from contextlib import suppress
-from time import sleep
 from typing import Final
 
 from bff.auth.lock import Lock, LockLost
 from bff.auth.login import Tokens
 from bff.auth.provider import OpenIdProvider
+from bff.auth.renewal import Current, Fetch, Renewals, good_until, is_new, renew_lock
 from bff.auth.session import KeptTokens, Sessions
 from bff.errors import GrantEnded, LoginRequired, NoCredentials, ProviderAway, StoreAway
 from bff.observe.events import Audit, Audited, Observer, Refreshed
 
-_AHEAD: Final = 30.0  # seconds before its end that a token is refreshed, at most
-_SHARE: Final = 5  # and no earlier than in the last fifth of its life
-_LOCK: Final = 5.0  # seconds that a lock lasts if nobody renews it
-_FIRST_LOOK, _LATER_LOOKS = 0.02, 0.2  # seconds between two looks of one who waits
 _STORE_PATIENCE: Final = 5.0  # seconds for which a store that is away is tried again
-_PATIENCE: Final = 3  # times what one request to the provider may take
+_STORE_LOOKS: Final = 0.2  # seconds between two of these tries
 
-
-def good_until(expires: float, obtained: float) -> float:
-    """Until when a token is used: a little before its end, for it has a way to go."""
-    return expires - min(_AHEAD, (expires - obtained) / _SHARE)
-
-
-def is_new(expires: float, obtained: float, now: float) -> bool:
-    """Whether a token is so new that a service which rejects it would reject another, too."""
-    return now < obtained + min(_AHEAD, (expires - obtained) / _SHARE)
+Wanted = Callable[[KeptTokens], bool]
 
 
 class Refresher:
@@ -41,7 +28,6 @@ class Refresher:
 
     Args:
         providers: by name, as sessions know them.
-        pause: waits for so many seconds.
     """
 
     def __init__(
@@ -49,86 +35,90 @@ class Refresher:
         sessions: Sessions,
         providers: Mapping[str, OpenIdProvider],
         observer: Observer,
-        pause: Callable[[float], None] = sleep,
+        renewals: Renewals,
     ) -> None:
         self._sessions, self._providers = sessions, providers
-        self._observer, self._pause = observer, pause
+        self._observer, self._renewals = observer, renewals
 
-    def at_hand(self, key: str, rejected: Collection[str]) -> str:
-        """The token that there is, if it will do; empty if it has to be refreshed.
+    def at_hand(self, key: str, rejected: Collection[str] = ()) -> str:
+        """The token that there is, if it will do; empty if it has to be refreshed first.
+
+        One that is due is refreshed in the background: while it is good, no request depends on what
+        the provider does.
+
+        Args:
+            key: the session's.
+            rejected: tokens that a service has just answered 401 to.
 
         Raises:
             LoginRequired: the session is over.
             StoreAway: the store cannot be asked.
         """
-        kept = self._kept(key)
-        return kept.tokens.access if self._good(kept, rejected) else ""
+        kept, now = self._kept(key), self._sessions.now()
+        expires, access = kept.tokens.expires, kept.tokens.access
+        if access in rejected:
+            # another one would not help if this one was issued only a moment ago
+            return access if is_new(expires, kept.obtained, now) else ""
+        if now >= expires:
+            return ""
+        if self._is_fresh(kept) or not kept.tokens.refresh:
+            return access
+        self._renewals.ahead(_name(key), *self._renewal(key, self._is_fresh))
+        return self._kept(key).tokens.access
 
-    def access_token(self, key: str, rejected: Collection[str]) -> str:
+    def access_token(self, key: str, rejected: Collection[str] = ()) -> str:
         """A token that lasts, and if possible none of those that a service has just rejected.
-
-        Args:
-            key: the session's.
 
         Raises:
             LoginRequired: the session is over, or just ended as its refresh token is dead.
-            ProviderAway: the token is stale, and the provider cannot be asked.
+            ProviderAway: the token has ended, and the provider cannot be asked.
             StoreAway: the store cannot.
         """
-        kept = self._kept(key)
-        if self._good(kept, rejected):
-            return kept.tokens.access
-        provider = self._provider(kept)
-        now, look = self._sessions.now, _FIRST_LOOK
-        # whoever has the lock may have been killed
-        patience = now() + _LOCK + _PATIENCE * provider.provider.timeout
-        while now() < patience:
-            token = self._in_turn(key, provider, rejected)
-            if token:
-                return token
-            self._pause(look)
-            look = min(2 * look, _LATER_LOOKS)
-        raise ProviderAway("another request refreshes the tokens, and does not come to an end")
+        token = self.at_hand(key, rejected)
+        return token or self._refreshed(
+            key, lambda kept: kept.tokens.access not in rejected and self._is_fresh(kept)
+        )
 
-    def _in_turn(self, key: str, provider: OpenIdProvider, rejected: Collection[str]) -> str:
-        """What is there by now, or what the provider gives if it is our turn; else nothing."""
-        lock = Lock.acquire(self._sessions.store, f"refresh:{key}", _LOCK, self._sessions.now)
-        try:
-            kept = self._kept(key)  # read after the lock: it may have been done meanwhile
-            if self._good(kept, rejected):
-                return kept.tokens.access
-            return self._refreshed(key, kept, provider, rejected, lock) if lock else ""
-        finally:
-            if lock:
-                lock.release()
+    def replaced(self, key: str, access: str) -> str:
+        """A token other than `access`, however new that is; `access` where nothing renews it.
 
-    def _refreshed(
-        self,
-        key: str,
-        kept: KeptTokens,
-        provider: OpenIdProvider,
-        rejected: Collection[str],
-        lock: Lock,
-    ) -> str:
+        Raises:
+            LoginRequired, ProviderAway, StoreAway: as `access_token` does.
+        """
+        return self._refreshed(key, lambda kept: kept.tokens.access != access)
+
+    def _refreshed(self, key: str, wanted: Wanted) -> str:
+        timeout = self._provider(self._kept(key)).provider.timeout
+        return self._renewals.renewed(_name(key), *self._renewal(key, wanted), timeout)
+
+    def _renewal(self, key: str, wanted: Wanted) -> tuple[Current, Fetch]:
+        """How to see whether the session has a token as wanted, and how to get one."""
+
+        def current() -> str:
+            kept = self._kept(key)
+            return kept.tokens.access if wanted(kept) else ""
+
+        return current, lambda lock: self._fetched(key, self._kept(key), lock)
+
+    def _fetched(self, key: str, kept: KeptTokens, lock: Lock) -> str:
         if not kept.tokens.refresh:
             return self._without_refresh(key, kept)
+        provider = self._provider(kept)
         try:
             provider.prepare()  # may take longer than the lock lasts: then it is not our turn
             lock.renew()
-            fresh = provider.refresh(kept.tokens, meanwhile=lambda: _renew(lock))
+            fresh = provider.refresh(kept.tokens, meanwhile=lambda: renew_lock(lock))
         except LockLost:
             return ""
-        except GrantEnded:
-            self._observer(Refreshed(kept.provider, "ended"))
-            return self._ended(key, kept)
-        except ProviderAway:
-            self._observer(Refreshed(kept.provider, "away"))
-            if kept.tokens.access not in rejected and self._sessions.now() < kept.tokens.expires:
-                return kept.tokens.access  # it is refreshed ahead of time: it will do for now
+        except GrantEnded as error:
+            self._observer(Refreshed(kept.provider, "ended", error.detail))
+            return self._ended(key, kept, error.detail)
+        except ProviderAway as error:
+            self._observer(Refreshed(kept.provider, "away", error.detail))
             raise
         if not self._stored(key, kept, fresh, lock):
             self._observer(Refreshed(kept.provider, "late"))
-            provider.revoke(fresh.refresh or fresh.access)  # signed out meanwhile: nobody has them
+            provider.revoke(fresh.refresh or fresh.access)  # no session has them
             return ""
         self._observer(Refreshed(kept.provider, "ok"))
         self._observer(self._audited("refreshed", key, kept))
@@ -138,7 +128,7 @@ class Refresher:
         """The token that there is, while it lasts: a service may not take it, but others do."""
         if self._sessions.now() < kept.tokens.expires:
             return kept.tokens.access
-        return self._ended(key, kept)
+        return self._ended(key, kept, "the access token has expired, and there is no refresh token")
 
     def _stored(self, key: str, kept: KeptTokens, fresh: Tokens, lock: Lock) -> bool:
         """Keep fresh tokens, which are nowhere else by now; whether they were still wanted.
@@ -153,8 +143,8 @@ class Refresher:
             except StoreAway:
                 if now() >= patience:
                     raise
-                self._pause(_LATER_LOOKS)
-                _renew(lock)
+                self._renewals.pause(_STORE_LOOKS)
+                renew_lock(lock)
 
     def _replaced(self, key: str, kept: KeptTokens, fresh: Tokens) -> bool:
         if self._sessions.replace_tokens(key, kept, fresh):
@@ -162,17 +152,19 @@ class Refresher:
         there = self._sessions.tokens(key)
         return there is not None and there.tokens.access == fresh.access
 
-    def _ended(self, key: str, kept: KeptTokens) -> str:
+    def _ended(self, key: str, kept: KeptTokens, why: str) -> str:
         """The refresh token is dead: so is the session, unless there are newer tokens by now."""
         if self._kept(key).version != kept.version:
-            return ""  # somebody else had them refreshed, while our lock had lapsed
+            return ""  # another process refreshed them while this lock had lapsed
         self._sessions.end(key)
-        self._observer(self._audited("ended", key, kept, "invalid_grant"))
+        self._observer(self._audited("ended", key, kept, "invalid_grant", why))
         raise LoginRequired("the provider has ended the session")
 
-    def _audited(self, what: Audit, key: str, kept: KeptTokens, reason: str = "") -> Audited:
+    def _audited(
+        self, what: Audit, key: str, kept: KeptTokens, reason: str = "", detail: str = ""
+    ) -> Audited:
         issuer = self._provider(kept).provider.issuer
-        return Audited(what, issuer, kept.tokens.subject, key, kept.provider, reason)
+        return Audited(what, issuer, kept.tokens.subject, key, kept.provider, reason, detail=detail)
 
     def _kept(self, key: str) -> KeptTokens:
         kept = self._sessions.tokens(key)
@@ -180,12 +172,8 @@ class Refresher:
             raise LoginRequired("the session is over")
         return kept
 
-    def _good(self, kept: KeptTokens, rejected: Collection[str]) -> bool:
-        """Whether a token will do, or no other would do better."""
-        now, expires = self._sessions.now(), kept.tokens.expires
-        if kept.tokens.access in rejected:
-            return is_new(expires, kept.obtained, now)
-        return now < good_until(expires, kept.obtained)
+    def _is_fresh(self, kept: KeptTokens) -> bool:
+        return self._sessions.now() < good_until(kept.tokens.expires, kept.obtained)
 
     def _provider(self, kept: KeptTokens) -> OpenIdProvider:
         if kept.provider not in self._providers:
@@ -193,6 +181,5 @@ class Refresher:
         return self._providers[kept.provider]
 
 
-def _renew(lock: Lock) -> None:
-    with suppress(LockLost, StoreAway):  # too late to call it back: the store tells whose count
-        lock.renew()
+def _name(key: str) -> str:
+    return f"refresh:{key}"

@@ -10,10 +10,14 @@ from bff.model.source import Place
 
 _FILE: Final = "session-secret"
 _BYTES: Final = 32
+_read: Final[dict[Path, str]] = {}  # by this process, or the one that it was forked from
 
 
 def kept_secret(folder: Path, name: str = _FILE) -> str:
     """The secret of a folder; made if there is none, by one process of however many.
+
+    It is read once by a process and all that it forks: where the file is deleted or replaced
+    meanwhile, a process that starts later opens what the others have sealed all the same.
 
     Args:
         name: of its file.
@@ -21,12 +25,14 @@ def kept_secret(folder: Path, name: str = _FILE) -> str:
     Raises:
         ConfigError: the folder cannot be written, and `session.secrets` has none.
     """
-    path = folder / name
+    path = (folder / name).absolute()
+    if path in _read:
+        return _read[path]
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not path.is_file():
             _make(path)
-        return path.read_text()
+        return _read.setdefault(path, path.read_text())
     except OSError as error:
         message = f"no secret can be kept in {folder}: {error.strerror}"
         hint = "declare `session.secrets`, or name a folder that can be written: BFF_STATE"

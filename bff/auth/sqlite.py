@@ -1,44 +1,35 @@
 """The store that is always there: one SQLite file for all processes of one machine.
 
 The file has to be on a local disk: the processes share memory through a file beside it, which no
-network file system can do.
+network file system can do. One that is deleted or replaced while it is in use is noticed: the store
+is away then, until a restart, rather than one process having sessions that another has not.
 """
 
 import os
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from secrets import token_hex
-from tempfile import TemporaryDirectory
 from time import monotonic
 from typing import Final
 
 from bff.auth.marks import Marks
+from bff.auth.same_file import SameFile
+from bff.auth.sqlite_file import connected, create, why
 from bff.auth.store import Entry
 from bff.cache.recent import Recent
 from bff.errors import StoreAway
 
 _MOST_SEEN: Final = 4096  # entries that a process remembers
 _SEEN_FOR: Final = 1.0  # seconds
-_BUSY: Final = 1.0  # seconds that a write waits for those of others
+_LOOK_EVERY: Final = 0.05  # seconds between two looks whether the files are still the same
 _VERSION_BYTES: Final = 8
 _SWEEP_EVERY: Final = 8  # writes, each of which adds a row at most
 _SWEPT: Final = 32  # expired rows that are taken away at once: more than came meanwhile
-_DAMAGED: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
-_SCHEMA: Final = """
-CREATE TABLE entries (
-    key TEXT PRIMARY KEY, value BLOB NOT NULL, version TEXT NOT NULL, expires REAL NOT NULL
-);
-CREATE TABLE members (
-    of TEXT NOT NULL, member TEXT NOT NULL, expires REAL NOT NULL, PRIMARY KEY (of, member)
-);
-CREATE INDEX entries_expire ON entries (expires);
-CREATE INDEX members_expire ON members (expires);
-"""
 _GET: Final = "SELECT value, version, expires FROM entries WHERE key = ? AND expires > ?"
 _CREATE: Final = """
 INSERT INTO entries (key, value, version, expires) VALUES (?, ?, ?, ?)
@@ -90,8 +81,10 @@ class SqliteStore:
 
     def __init__(self, path: Path, now: Callable[[], float]) -> None:
         self._path, self._now = path, now
+        self._file = SameFile.of(path)
         self._marks = Marks(path.with_name(f"{path.name}-marks"))
         self._seen: Recent[str, _Seen] = Recent(_MOST_SEEN)
+        self._look_at = 0.0  # by the monotonic clock
         self._writes = count()
         self._idle: deque[sqlite3.Connection] = deque()
         self._owner = 0
@@ -102,8 +95,10 @@ class SqliteStore:
 
         What was read a moment ago, and has been written by nobody since, is not read again.
         """
-        seen, now = self._seen.get(key), self._now()
-        if seen and seen.until > monotonic() and seen.mark == self._mark(key):
+        seen, now, moment = self._seen.get(key), self._now(), monotonic()
+        if moment >= self._look_at:
+            self._look(moment)
+        if seen and seen.until > moment and seen.mark == self._mark(key):
             return seen.entry if seen.entry.expires > now else None
         mark = self._mark(key)  # before it is read: what is written meanwhile changes it
         with self._connection() as connection:
@@ -155,10 +150,31 @@ class SqliteStore:
             return str(error)
         return ""
 
+    def remember(self) -> None:
+        """Make the file if there is none, and have all that this process forks know it.
+
+        Raises:
+            StoreAway: it cannot be made, or used.
+        """
+        with self._connection():
+            pass
+        self._file.remember()
+        self.close()
+
     def close(self) -> None:
         """Close the connections that are not in use."""
         while self._idle:
             self._idle.pop().close()
+
+    def _look(self, moment: float) -> None:
+        """See that what is believed without reading is still about the files that are there.
+
+        Not each time: a look costs more than all else that such a request asks of the store.
+        """
+        self._file.check()
+        with suppress(OSError):  # `_mark` meets it
+            self._marks.look()
+        self._look_at = moment + _LOOK_EVERY
 
     def _mark(self, key: str) -> bytes:
         try:
@@ -166,7 +182,7 @@ class SqliteStore:
         except FileNotFoundError:  # without its folder there is no store yet
             return b""
         except OSError as error:
-            raise StoreAway(_why(self._path, error)) from None
+            raise StoreAway(why(self._path, error)) from None
 
     def _change(self, key: str) -> None:
         with suppress(OSError):  # nobody has marks, then
@@ -179,18 +195,19 @@ class SqliteStore:
         Raises:
             StoreAway: whatever SQLite has to say.
         """
+        self._file.check()
         idle = self._of_this_process()
         connection = None
         try:
             with suppress(IndexError):  # none is idle, or somebody was quicker
                 connection = idle.pop()
-            connection = connection or _opened(self._path)
+            connection = connection or self._opened()
             yield connection
         except BaseException as error:
             if connection:
                 connection.close()  # undoes what it had begun
             if isinstance(error, sqlite3.Error | OSError):
-                raise StoreAway(_why(self._path, error)) from None
+                raise StoreAway(why(self._path, error)) from None
             raise
         idle.append(connection)
 
@@ -206,6 +223,20 @@ class SqliteStore:
                     connection.execute(sweep, (self._now(), _SWEPT))
             return connection.execute(statement, values).rowcount
 
+    def _opened(self) -> sqlite3.Connection:
+        """A new connection; to a new file only where none was ever used."""
+        if not self._file.is_known and not self._path.exists():
+            create(self._path)
+        connection = connected(self._path)
+        try:
+            connection.execute("PRAGMA synchronous = NORMAL")  # of the connection, not of the file
+            self._file.use()
+            self._file.check()  # it may have been replaced between two looks
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
     def _of_this_process(self) -> deque[sqlite3.Connection]:
         """The idle connections, none of which may be used, nor even closed, after a fork."""
         if self._owner != os.getpid():
@@ -213,43 +244,3 @@ class SqliteStore:
             self._idle = deque()
             self._owner = os.getpid()
         return self._idle
-
-
-def _opened(path: Path) -> sqlite3.Connection:
-    if not path.exists():
-        _create(path)
-    connection = _connected(path)
-    try:
-        connection.execute("PRAGMA synchronous = NORMAL")  # of the connection, not of the file
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _create(path: Path) -> None:
-    """Make the file, whole from the first moment: several processes may begin at once."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=path.parent, prefix="new-") as folder:
-        made = Path(folder) / path.name
-        made.touch(mode=0o600)  # what SQLite makes may be read by others
-        with closing(_connected(made)) as connection:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.executescript(_SCHEMA)
-        with suppress(FileExistsError):  # somebody was quicker
-            path.hardlink_to(made)
-
-
-def _connected(path: Path) -> sqlite3.Connection:
-    """A connection to a file that is there."""
-    place = f"{path.absolute().as_uri()}?mode=rw"
-    return sqlite3.connect(
-        place, uri=True, timeout=_BUSY, isolation_level=None, check_same_thread=False
-    )
-
-
-def _why(path: Path, error: sqlite3.Error | OSError) -> str:
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if code in _DAMAGED:
-        return f"{path} is damaged, or no SQLite file: stop, remove it, start; all sign in again"
-    return f"{path}: {error}"

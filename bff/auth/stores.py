@@ -7,6 +7,17 @@ from bff.auth.sqlite import SqliteStore
 from bff.auth.store import Store
 
 
+def remember_store(url: str, default: Path, now: Callable[[], float]) -> None:
+    """Have all that this process forks know the file of the store, where it is one.
+
+    Raises:
+        StoreAway: it cannot be made, or used.
+    """
+    store = open_store(url, default, now)
+    if isinstance(store, SqliteStore):
+        store.remember()
+
+
 def open_store(url: str, default: Path, now: Callable[[], float]) -> Store:
     """The store that an address names; nothing is opened and nobody asked before it is used.
 

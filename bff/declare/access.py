@@ -1,16 +1,14 @@
 """How people sign in and whose tokens count, as `bff.yaml` declares them."""
 
-import re
 from typing import Any, Final, get_args
-from urllib.parse import urlsplit
 
+from bff.auth.metadata import may_be_declared
 from bff.declare.credentials import SECRET
 from bff.declare.load import Node
 from bff.declare.read import (
     DURATION,
     Key,
     Reader,
-    Schema,
     list_of,
     map_of,
     one_of,
@@ -26,7 +24,6 @@ from bff.model.access import (
     Issuer,
     Limits,
     Provider,
-    Requirement,
     SessionRules,
 )
 from bff.model.source import Place
@@ -36,7 +33,6 @@ _LEEWAY: Final = 30.0
 _SECRET_LENGTH: Final = 32  # characters: what a random 192-bit text has in base64
 _IDLE: Final = 30 * 60.0
 _LIFETIME: Final = 8 * 3600.0
-_LOOPBACK: Final = {"localhost", "127.0.0.1", "::1"}
 _RATE: Final = text(r"[1-9]\d{0,6}/(second|minute|hour)", "a rate", 'such as "20/minute"')
 _PEM: Final = text(r"-----BEGIN [A-Z ]+-----[\s\S]+", "a key in PEM", "`${file:/run/secrets/key}`")
 
@@ -44,9 +40,16 @@ _PEM: Final = text(r"-----BEGIN [A-Z ]+-----[\s\S]+", "a key in PEM", "`${file:/
 def _issuer(node: Node) -> str:
     """An issuer's identifier, exactly as its tokens have it: nothing is stripped from it."""
     ADDRESS.read(node)
-    parts = urlsplit(node.raw)
-    if parts.scheme != "https" and parts.hostname not in _LOOPBACK:
+    if not may_be_declared(node.raw):
         raise wrong(node.place, f"`{node.written}` is not https: anybody could vouch for anybody")
+    return node.raw
+
+
+def _jwks(node: Node) -> str:
+    """The address of an issuer's keys, as it is fetched: it may have a query."""
+    if not may_be_declared(node.raw):
+        message = f"`{node.written}` is not an https address: anybody could give other keys"
+        raise wrong(node.place, message, "`https://…`; plain http on this machine only")
     return node.raw
 
 
@@ -92,7 +95,7 @@ PROVIDER_KEYS: Final = {
 }
 _FIXED: Final = frozenset(
     {"client_id", "redirect_uri", "response_type", "response_mode", "scope", "state", "nonce"}
-    | {"code_challenge", "code_challenge_method", "prompt", "max_age", "acr_values", "request"}
+    | {"code_challenge", "code_challenge_method", "max_age", "acr_values", "request"}
 )
 
 
@@ -103,6 +106,8 @@ def _provider(place: Place, values: dict[str, Any]) -> Provider:
         raise wrong(place, "a client has a secret or a key, not both")
     for name in values["params"].keys() & _FIXED:
         raise wrong(place, f"`{name}` is ours to set")
+    if values.get("auth") == "none" and values["client_secret"]:
+        raise wrong(place, "with `auth: none` there is no `client_secret`")
     if "auth" not in values:
         values["auth"] = "private_key_jwt" if values["private_key"] else "client_secret_basic"
     if (values["auth"] == "private_key_jwt") != bool(values["private_key"]):
@@ -120,7 +125,11 @@ ISSUER: Final = table(
             "Whom a token must be meant for: one of these.",
             required=True,
         ),
-        "jwks": Key(ADDRESS, "Where its keys are; found by its metadata if not said.", ""),
+        "jwks": Key(
+            Reader(_jwks, {"type": "string", "format": "uri"}),
+            "Where its keys are; found by its metadata if not said.",
+            "",
+        ),
     },
     "an issuer",
 )
@@ -172,28 +181,4 @@ LIMITS: Final = table(
         "person": Key(_RATE, "Requests for views of one person, or address; no limit.", ""),
     },
     "the limits",
-)
-
-
-def _claims(node: Node) -> tuple[Any, ...]:
-    """The values of which a claim must have one."""
-    many = node.plain if isinstance(node.value, list) else [node.plain]
-    if not many or not all(isinstance(each, str | int | bool) for each in many):
-        raise wrong(node.place, "a value or a list of values is wanted here")
-    return tuple(many)
-
-
-def _scopes(node: Node) -> tuple[str, ...]:
-    found = text(r"\S+( \S+)*", "scopes with spaces between").read(node)
-    return tuple(re.split(" ", found))
-
-
-_VALUES: Final[Schema] = {"type": ["string", "integer", "boolean", "array"]}
-REQUIREMENT: Final = table(
-    lambda _, values: Requirement(values["scope"], tuple(values["claims"].items())),
-    {
-        "scope": Key(Reader(_scopes, {"type": "string"}), "Scopes that are all needed.", ()),
-        "claims": Key(map_of(Reader(_claims, _VALUES)), "Claims, and values that will do.", {}),
-    },
-    "a requirement",
 )

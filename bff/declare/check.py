@@ -12,14 +12,16 @@ import orjson
 from bff.declare.config import read_config
 from bff.declare.no_session import read_without_session
 from bff.declare.refusals import refusals_on_rungs
+from bff.declare.requirement import unkept_claims
 from bff.declare.scope import proven
 from bff.declare.unsafe import unsafe_places
 from bff.engine.expression import Ast, Expression, names_of
 from bff.engine.fields import FieldTemplate
 from bff.engine.order import attached
 from bff.engine.plan import Plan, plan
+from bff.engine.problems import gather
 from bff.engine.reads import reads
-from bff.errors import ConfigError, Problem, Unfillable, gather
+from bff.errors import ConfigError, Problem, Unfillable
 from bff.model.view import Call, Config, View
 from bff.upstream.tls import TlsContexts
 
@@ -57,6 +59,7 @@ def check(folder: Path, environ: Mapping[str, str] = os.environ) -> Checked:
 def check_config(config: Config, doubts: Sequence[Problem] = ()) -> Checked:
     """Plan and check what was read; see `check`."""
     problems = [*doubts, *_service_headers(config), *_certificates(config)]
+    problems += unkept_claims(config)
     plans: dict[str, dict[str, Plan]] = {}
     for view in config.views:
         try:

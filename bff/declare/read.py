@@ -11,7 +11,8 @@ from functools import partial
 from typing import Any, Final
 
 from bff.declare.load import Node, core_scalar, is_reference
-from bff.errors import ConfigError, Problem, did_you_mean, gather
+from bff.engine.problems import gather
+from bff.errors import ConfigError, Problem, did_you_mean
 from bff.model.source import Place, Source
 
 Schema = dict[str, Any]

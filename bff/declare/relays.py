@@ -5,7 +5,6 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, Final
 
 from bff.auth.cookies import is_own_cookie
-from bff.declare.access import REQUIREMENT
 from bff.declare.credentials import CREDENTIALS
 from bff.declare.load import Node
 from bff.declare.read import (
@@ -22,6 +21,7 @@ from bff.declare.read import (
     text,
     wrong,
 )
+from bff.declare.requirement import REQUIREMENT
 from bff.declare.words import FORWARDED_HEADER, FRONTEND_NAME, REPLY_HEADER
 from bff.errors import Problem, did_you_mean
 from bff.model.relay import Relay, StandIn

@@ -15,9 +15,10 @@ from bff.engine.expression import Expression, walk
 from bff.engine.functional import Function
 from bff.engine.kept import Keeping, Kept
 from bff.engine.plan import Plan
+from bff.engine.problems import gather
 from bff.engine.reads import Path, reads
 from bff.engine.template import Template
-from bff.errors import ConfigError, Problem, gather
+from bff.errors import ConfigError, Problem
 from bff.model.cache import CacheRule
 from bff.model.service import OF_THE_CALLER
 

@@ -26,7 +26,12 @@ def sign_in_problems(config: Config) -> Iterator[Problem]:
 
 
 def _credentials(provider: Provider) -> Iterator[Problem]:
-    if provider.auth != "private_key_jwt" and not provider.client_secret:
+    if provider.auth == "none":
+        if provider.tls is None or not provider.tls.cert:
+            message = f"anybody can be the client of `{provider.name}`: it has no secret of ours"
+            hint = "`auth: none` is for a provider that knows our certificate: `tls: {cert: …}`"
+            yield Problem(provider.place, message, hint, warning=True)
+    elif provider.auth != "private_key_jwt" and not provider.client_secret:
         message = f"the `client_secret` of `{provider.name}` is empty: it will not know us"
         hint = "refer to it: `${SHOP_CLIENT_SECRET}`, or declare a `private_key`"
         yield Problem(provider.place, message, hint, warning=True)

@@ -62,10 +62,6 @@ def unsafe_places(config: Config) -> Iterator[Problem]:
                     f"the pages of `{origin}` are not https: anybody on the way can change them"
                 )
                 yield _unsafe(frontend.place, message, "`https://…`, or none of these origins")
-    for issuer in config.issuers.values():
-        if _is_plain(issuer.jwks):
-            message = f"the keys of `{issuer.name}` are not got by https: anybody could give others"
-            yield _unsafe(issuer.place, message, "`jwks: https://…`")
 
 
 def unsafe_settings(environ: Mapping[str, str]) -> Iterator[Problem]:

@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any, Final
 
-from bff.declare.access import REQUIREMENT
 from bff.declare.body_schema import SCHEMA
 from bff.declare.caching import VIEW_CACHE
 from bff.declare.calls import call_reader
@@ -30,6 +29,7 @@ from bff.declare.read import (
     text,
     wrong,
 )
+from bff.declare.requirement import REQUIREMENT
 from bff.declare.route import ROUTE, path_variables
 from bff.declare.stream import OF_STREAMS, check_stream
 from bff.declare.words import FRONTEND_NAME, NAME

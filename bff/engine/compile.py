@@ -10,11 +10,12 @@ import orjson
 from bff.engine.expression import Expression
 from bff.engine.functional import Function
 from bff.engine.pages import Paging
+from bff.engine.problems import gather
 from bff.engine.reads import Paths, Reads, reads, together
 from bff.engine.request_parts import Field, Mark, Target, body_of, headers_of, query_of
 from bff.engine.template import PathTemplate, Template
 from bff.engine.tree import templates_in
-from bff.errors import ConfigError, Problem, gather
+from bff.errors import ConfigError, Problem
 from bff.model.policy import Hedge, Retry
 from bff.model.service import Service
 from bff.model.source import Source

@@ -14,9 +14,10 @@ from bff.engine.expression import Expression, Scope
 from bff.engine.fields import FieldTemplate
 from bff.engine.functional import Function
 from bff.engine.links import link_of, target_of
+from bff.engine.problems import gather
 from bff.engine.template import PathTemplate, Template, encode_pair, header_value
 from bff.engine.tree import compile_tree, fill_tree, templates_in
-from bff.errors import ConfigError, Problem, Unfillable, gather
+from bff.errors import ConfigError, Problem, Unfillable
 from bff.model.service import HeaderTemplates, Service
 from bff.model.source import Tree
 from bff.model.view import Call

@@ -5,8 +5,8 @@ from functools import partial
 from typing import Any
 
 from bff.engine.expression import Scope
+from bff.engine.problems import gather
 from bff.engine.template import Template
-from bff.errors import gather
 from bff.model.source import Source, Tree
 
 

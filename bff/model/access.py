@@ -1,6 +1,6 @@
 """How people sign in, and whose word counts, as declared."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -9,7 +9,7 @@ from bff.model.source import Place
 
 Access = Literal["signed_in", "optional", "public"]
 Csrf = Literal["header", "origin"]
-ClientAuth = Literal["client_secret_basic", "client_secret_post", "private_key_jwt"]
+ClientAuth = Literal["client_secret_basic", "client_secret_post", "private_key_jwt", "none"]
 SameSite = Literal["Strict", "Lax"]
 ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA")
 
@@ -107,13 +107,35 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class RequiredClaim:
+    """A claim that must be, or hold, one of some values.
+
+    Args:
+        path: as declared: a claim's name, or an expression over claims.
+        select: finds what stands there, among the claims of a principal.
+        roots: the claims that the expression reads.
+    """
+
+    path: str
+    place: Place
+    values: tuple[Any, ...]
+    select: Callable[[Mapping[str, Any]], Any] = field(repr=False, compare=False)
+    roots: frozenset[str] = frozenset()
+
+    def kept_by(self, names: Iterable[str]) -> bool:
+        """Whether a principal with these claims has what the path reads."""
+        kept = frozenset(names)
+        return self.path in kept or self.roots <= kept
+
+
+@dataclass(frozen=True, slots=True)
 class Requirement:
     """What who asks must have besides being signed in.
 
     Args:
         scope: scopes, all of them.
-        claims: claims, each with the values of which it must be, or hold, one.
+        claims: claims, all of them.
     """
 
     scope: tuple[str, ...] = ()
-    claims: tuple[tuple[str, tuple[Any, ...]], ...] = ()
+    claims: tuple[RequiredClaim, ...] = ()

@@ -94,6 +94,7 @@ class Audited:
         session: the hash of the session's id, which opens nothing.
         reason: why, as one token; for what is refused or ended.
         id: the request's id; empty where it did not happen in one.
+        detail: why, in our words: which check failed, which address answered what.
     """
 
     what: Audit
@@ -103,6 +104,7 @@ class Audited:
     provider: str = ""
     reason: str = ""
     id: str = ""
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +114,12 @@ class Refreshed:
     Args:
         outcome: `ok`; `ended`, where the provider has ended the session; `away`, where it could not
             be asked; `late`, where the session had ended meanwhile.
+        detail: why, in our words; empty for `ok` and `late`.
     """
 
     provider: str
     outcome: Literal["ok", "ended", "away", "late"]
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,7 +94,9 @@ def _changed(changed: AddressChanged) -> None:
 def _refreshed(refreshed: Refreshed) -> None:
     """A refresh that brought nothing; the others are in the audit."""
     if refreshed.outcome == "away":
-        logger.warning("provider away", extra={"provider": refreshed.provider})
+        about = {"provider": refreshed.provider}
+        about |= {"detail": refreshed.detail} if refreshed.detail else {}
+        logger.warning("provider away", extra=about)
 
 
 def _ended(ended: WorkerEnded) -> None:

@@ -2,12 +2,17 @@
 
 import ssl
 from functools import cached_property
+from pathlib import Path
+from typing import Final
 
 import httpx
+from cryptography.x509 import load_pem_x509_certificates
 
 from bff.errors import ConfigError, Problem
 from bff.model.service import Service, Tls
 from bff.model.source import Place
+
+_NO_PASSWORD: Final = b""  # what OpenSSL is given where it would ask at a terminal
 
 
 class TlsContexts:
@@ -36,24 +41,63 @@ class TlsContexts:
 
 
 def own_context(tls: Tls, name: str, place: Place) -> ssl.SSLContext:
-    """The context of whoever has authorities or certificates of its own.
+    """The context of a service or provider with its own authorities or certificates.
 
     Raises:
-        ConfigError: a file cannot be used.
+        ConfigError: a file cannot be used; the message names it.
     """
+    files = {"ca": tls.ca, "cert": tls.cert, "key": tls.key}
+    problems = [
+        _problem(name, place, key, path, why)
+        for key, path in files.items()
+        if path and (why := _unreadable(path))
+    ]
+    if problems:
+        raise ConfigError(problems)
     try:
-        return _own(tls)
-    except OSError as error:
-        message = f"the certificates of `{name}` cannot be used: {error.strerror}"
-        raise ConfigError([Problem(place, message)]) from None
-
-
-def _own(tls: Tls) -> ssl.SSLContext:
-    context = (
-        ssl.create_default_context(cafile=tls.ca)
-        if tls.ca
-        else httpx.create_ssl_context(trust_env=False)
-    )
+        context = (
+            ssl.create_default_context(cafile=tls.ca)
+            if tls.ca
+            else httpx.create_ssl_context(trust_env=False)
+        )
+    except (OSError, ValueError) as error:
+        raise ConfigError([_problem(name, place, "ca", tls.ca, _why(error))]) from None
     if tls.cert:
-        context.load_cert_chain(tls.cert, tls.key)
+        _show(context, tls, name, place)
     return context
+
+
+def _show(context: ssl.SSLContext, tls: Tls, name: str, place: Place) -> None:
+    """Have our certificate shown. An encrypted key is not asked for its password at a terminal."""
+    try:
+        context.load_cert_chain(tls.cert or "", tls.key, password=_NO_PASSWORD)
+    except (OSError, ValueError) as error:
+        # of a pair that does not fit, and of most that is wrong with a key, OpenSSL names neither
+        key, path = ("cert", tls.cert) if _is_no_certificate(tls) else ("key", tls.key or tls.cert)
+        raise ConfigError([_problem(name, place, key, path, _why(error))]) from None
+
+
+def _is_no_certificate(tls: Tls) -> bool:
+    try:
+        load_pem_x509_certificates(Path(tls.cert or "").read_bytes())
+    except ValueError:
+        return True
+    return False
+
+
+def _unreadable(path: str) -> str:
+    """Why a file cannot be read; empty if it can."""
+    try:
+        with Path(path).open("rb"):
+            return ""
+    except OSError as error:
+        return _why(error)
+
+
+def _why(error: Exception) -> str:
+    return getattr(error, "strerror", "") or type(error).__name__
+
+
+def _problem(name: str, place: Place, key: str, path: str | None, why: str) -> Problem:
+    message = f"the certificates of `{name}` cannot be used: `{key}`, {path}: {why}"
+    return Problem(place, message)

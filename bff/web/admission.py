@@ -67,6 +67,7 @@ class Admission:
                 session=principal.session,
                 reason=type(error).__name__,
                 id=g.request_id,
+                detail=error.detail,
             )
         )
         response = refusal(error, self.rule)

@@ -143,9 +143,9 @@ def admit(principal: Principal, rule: Rule) -> None:
         raise LoginRequired("sign in first")
     if not principal.scopes.issuperset(rule.require.scope):
         raise Forbidden("the scope does not suffice", " ".join(rule.require.scope))
-    for name, values in rule.require.claims:
-        if not _has(principal.claims.get(name), values):
-            raise Forbidden(f"the claim `{name}` does not suffice")
+    for claim in rule.require.claims:
+        if not _has(claim.select(principal.claims), claim.values):
+            raise Forbidden(f"the claim `{claim.path}` does not suffice")
 
 
 def _has(claim: Any, values: Collection[Any]) -> bool:

@@ -102,7 +102,9 @@ def _endpoint(view: Endpoint, parts: SignIn) -> Callable[..., Response]:
             response.headers.update(bad.headers)
             return response
         except BffError as error:
-            parts.observer(Audited("refused", reason=type(error).__name__, id=g.request_id))
+            reason = type(error).__name__
+            about = {"id": g.request_id, "detail": error.detail}
+            parts.observer(Audited("refused", reason=reason, **about))
             return refusal(error, page=_is_looked_at())
 
     return answer

@@ -1,6 +1,7 @@
 """The pages that a person sees of a sign-in: that it is done, or why it is not; and a way on."""
 
 from base64 import b64encode
+from collections.abc import Mapping
 from hashlib import sha256
 from html import escape
 from http import HTTPStatus
@@ -23,16 +24,27 @@ _POLICY: Final = (
 )
 
 
+_TITLES: Final[Mapping[int, str]] = {
+    HTTPStatus.INTERNAL_SERVER_ERROR: "Signing in does not work just now",
+    HTTPStatus.SERVICE_UNAVAILABLE: "Signing in does not work just now",
+    HTTPStatus.BAD_GATEWAY: "Signing in is not set up correctly",
+}
+
+
 def error_page(status: int, detail: str) -> Response:
     """A small page; whatever is in it is text, and none of it the provider's."""
-    ours = status >= HTTPStatus.INTERNAL_SERVER_ERROR
-    title = "Signing in does not work just now" if ours else "Signing in did not work"
+    title = _TITLES.get(status, "Signing in did not work")
+    again = '<a href="/auth/login">Try again</a>'
+    help_ = "If you ask for help, say this number"
+    if status == HTTPStatus.BAD_GATEWAY:
+        again = ""
+        help_ = "Trying again will not help. Tell those who run this site this number"
     return _page(
         status,
         title,
         f"""<p>{escape(_sentence(detail or responses.get(status, "Error")))}</p>
-<p><a href="/auth/login">Try again</a><a href="/">Go to the start</a></p>
-<p><small>If you ask for help, say this number: <code>{escape(g.request_id)}</code></small></p>""",
+<p>{again}<a href="/">Go to the start</a></p>
+<p><small>{help_}: <code>{escape(g.request_id)}</code></small></p>""",
     )
 
 

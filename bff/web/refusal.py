@@ -6,6 +6,7 @@ from urllib.parse import quote
 from flask import Response, request
 
 from bff.auth.csrf import is_navigation
+from bff.auth.refusals import NOT_SET_UP
 from bff.auth.return_to import LONGEST
 from bff.errors import (
     AuthError,
@@ -14,6 +15,7 @@ from bff.errors import (
     InvalidToken,
     LoginRequired,
     ProviderAway,
+    ProviderMisconfigured,
     RateLimited,
     StoreAway,
 )
@@ -27,6 +29,7 @@ _FOUND: Final = 302
 _WORDS: Final = {
     StoreAway: "sessions cannot be looked up just now: try again in a moment",
     ProviderAway: "the identity provider does not answer just now: try again in a moment",
+    ProviderMisconfigured: NOT_SET_UP,
 }
 
 
@@ -43,7 +46,7 @@ def refusal(error: BffError, rule: Rule | None = None, *, page: bool = False) ->
     response = error_page(error.status, detail) if page else problem(error.status, detail)
     if isinstance(error, RateLimited):
         response.headers.update(limited_headers(error))
-    elif isinstance(error, StoreAway | ProviderAway):
+    elif error.status == StoreAway.status:
         response.headers["Retry-After"] = RETRY_AFTER
     challenge = _challenge(error, rule)
     if challenge:

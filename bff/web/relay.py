@@ -9,6 +9,7 @@ from flask import Flask, Response, g, request
 
 from bff.errors import (
     BffError,
+    LoginRequired,
     Refused,
     StoreAway,
     UpstreamError,
@@ -27,7 +28,7 @@ from bff.web.events import AT_ONCE, EventStreams, TooManyStreams, is_events
 from bff.web.headers import varies
 from bff.web.held import HeldResponse
 from bff.web.problem import problem
-from bff.web.refusal import RETRY_AFTER
+from bff.web.refusal import RETRY_AFTER, how_to_sign_in
 from bff.web.relay_headers import sent_down, sent_up
 from bff.web.target import BadTarget, Route, raw_target, rewritten
 from bff.web.upload import body_length, pieces
@@ -199,6 +200,8 @@ class _Handler:
         response = problem(error.status, detail, reason=error.reason)
         if error.status == StoreAway.status:
             response.headers["Retry-After"] = RETRY_AFTER
+        elif error.status == LoginRequired.status:
+            response.headers["WWW-Authenticate"] = how_to_sign_in(self._rule)
         return response
 
 

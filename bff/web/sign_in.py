@@ -9,6 +9,7 @@ from flask import Flask, Response, g, request
 
 from bff.auth.csrf import check_cross_site
 from bff.auth.login import Login
+from bff.auth.refusals import callback_refusal
 from bff.auth.return_to import local_or_allowed
 from bff.auth.seal import BadSeal
 from bff.auth.session import key_of
@@ -99,7 +100,7 @@ def _callback(parts: SignIn, **_provider: str) -> Response:
         raise SignInFailed("this sign-in was begun at another provider")
     if request.args.get("error"):
         asked.check_issuer(request.args.get("iss"))
-        raise SignInFailed(_refusal(request.args["error"]))
+        raise callback_refusal(request.args["error"], asked.provider.issuer)
     parts.sessions.prepare()
     person = asked.redeem(request.args.get("code", ""), request.args.get("iss"), login)
     about = {"agent": request.headers.get("User-Agent", ""), "visitor": login.visitor}
@@ -207,18 +208,6 @@ def _acr_values(text: str) -> str:
     if len(text) > _MOST_ACR or not text.isprintable():
         raise SignInFailed("`acr_values` is a few words")
     return text
-
-
-def _refusal(error: str) -> str:
-    """Our words for the provider's (RFC 6749, section 4.1.2.1); its own stay with it."""
-    known = {
-        "access_denied": "the sign-in was cancelled",
-        "login_required": "nobody is signed in at the provider",
-        "interaction_required": "the provider has a question first",
-        "consent_required": "the provider asks for consent first",
-        "temporarily_unavailable": "the provider is busy: try again in a moment",
-    }
-    return known.get(error, "the provider has refused the sign-in")
 
 
 def _arrived(location: str) -> Response:

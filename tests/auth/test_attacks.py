@@ -7,12 +7,13 @@ import pytest
 
 from bff.auth.login import SignedIn, Tokens
 from bff.auth.refresh import Refresher
+from bff.auth.renewal import Renewals
 from bff.auth.seal import Seal
 from bff.auth.session import Sessions
 from bff.auth.sqlite import SqliteStore
 from bff.errors import BffError, GrantEnded, LoginRequired, SignInFailed
 from bff.model.access import SessionRules
-from tests.auth.scripted_provider import ABSENT, ISSUER, ScriptedProvider, rsa, signed
+from tests.auth.scripted_provider import ABSENT, ISSUER, ScriptedProvider, at_once, rsa, signed
 
 
 @pytest.fixture
@@ -50,6 +51,11 @@ def signed_in(sessions, clock, **tokens):
 # -- keys that change ------------------------------------------------------------------------------
 
 
+def refresher_of(sessions, provider):
+    renewals = Renewals(sessions.store, sessions.now, at_once, pause=lambda _: None)
+    return Refresher(sessions, {"main": provider}, lambda _: None, renewals)
+
+
 def shown_a_token_of_no_key(provider):
     """Anybody may send one to the back channel, as often as they like."""
     token = signed({"alg": "RS256", "kid": "made-up"}, {"iss": ISSUER}, rsa("somebody-elses"))
@@ -59,7 +65,7 @@ def shown_a_token_of_no_key(provider):
 
 def test_nobody_can_have_sessions_ended_when_the_provider_changes_its_key(op, sessions, clock):
     provider = op.provider()
-    refresher = Refresher(sessions, {"main": provider}, lambda _: None, pause=lambda _: None)
+    refresher = refresher_of(sessions, provider)
     key = signed_in(sessions, clock)
     provider.prepare()
     shown_a_token_of_no_key(provider)
@@ -113,10 +119,7 @@ def test_a_lock_that_lapsed_before_the_provider_is_asked_is_no_licence_to_ask(op
     key = signed_in(sessions, clock)
     clock.advance(100)
     asked = []
-    one, other = (
-        Refresher(sessions, {"main": op.provider()}, lambda _: None, lambda _: None)
-        for _ in range(2)
-    )
+    one, other = (refresher_of(sessions, op.provider()) for _ in range(2))
 
     def keys(_):
         asked.append(1)
@@ -143,7 +146,7 @@ def test_a_lock_that_lapsed_before_the_provider_is_asked_is_no_licence_to_ask(op
 def test_without_a_refresh_token_a_service_that_says_401_does_not_end_a_session(
     op, sessions, clock
 ):
-    refresher = Refresher(sessions, {"main": op.provider()}, lambda _: None)
+    refresher = refresher_of(sessions, op.provider())
     key = signed_in(sessions, clock, refresh="")
     clock.advance(100)
     assert refresher.access_token(key, ["access-0"]) == "access-0"

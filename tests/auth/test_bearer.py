@@ -18,6 +18,7 @@ from tests.auth.scripted_provider import (
     HERE,
     ISSUER,
     ScriptedProvider,
+    at_once,
     edwards,
     elliptic,
     encoded,
@@ -250,7 +251,7 @@ def test_a_token_of_one_issuer_is_not_verified_with_the_keys_of_another(op, cloc
         other.keys = [public(other.key)]
         of_either = iter([op.http(), other.http()])
         issuers = [Issuer(each, HERE, each, (API,)) for each in (ISSUER, other.issuer)]
-        bearer = Bearer(issuers, lambda _: next(of_either), clock)
+        bearer = Bearer(issuers, lambda _: next(of_either), clock, at_once)
         assert bearer.principal(other.access_token()).issuer == other.issuer
         for kid in ("other", "one"):
             with pytest.raises(InvalidToken, match="signature is wrong"):
@@ -263,11 +264,18 @@ def test_keys_may_be_where_the_declaration_says_and_no_metadata_is_asked_for(op)
     assert [each.path for each in op.asked] == ["/keys.json"]
 
 
-@pytest.mark.parametrize("jwks", ["http://op.example/keys", "http://127.0.0.1/keys", "file:///k"])
+@pytest.mark.parametrize("jwks", ["http://op.example/keys", "http://127.1.evil/k", "file:///k"])
 def test_keys_are_not_fetched_without_tls(op, jwks):
     with pytest.raises(ProviderAway, match="neither https"):
         op.bearer(jwks=jwks).principal(op.access_token())
     assert not op.asked
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2:9", "localhost", "[::1]"])
+def test_keys_may_be_declared_on_this_machine_without_tls(op, host):
+    """Beside an issuer of https too: the address is the operator's own word."""
+    op.replies["/keys"] = lambda asked: (200, op._jwks(asked))
+    assert op.bearer(jwks=f"http://{host}/keys").principal(op.access_token()).subject == "ada"
 
 
 def test_keys_that_cannot_be_had_are_no_fault_of_the_token(op):

@@ -146,7 +146,7 @@ def test_what_fails_is_told_without_query_body_or_the_words_of_the_provider(http
     server = serving(lambda wire: (wire.head(), wire.send(b"HTTP/1.1 S3CRET nonsense\r\n\r\n")))
     with pytest.raises(ProviderAway) as away:
         http.ask("POST", f"{server.url}/token?S3CRET=1", body=b"S3CRET", timeout=PATIENCE)
-    assert str(away.value) == f"{server.url}/token cannot be asked"
+    assert str(away.value) == f"{server.url}/token cannot be asked: RemoteProtocolError"
     assert away.value.__cause__ is None
     assert away.value.__context__ is None
 

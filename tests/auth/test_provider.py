@@ -13,8 +13,16 @@ import pytest
 from joserfc import jwt
 from joserfc.jws import JWSRegistry
 
+from bff.auth.grants import Refused
 from bff.auth.login import Tokens
-from bff.errors import BffError, ConfigError, GrantEnded, ProviderAway, SignInFailed
+from bff.errors import (
+    BffError,
+    ConfigError,
+    GrantEnded,
+    ProviderAway,
+    ProviderMisconfigured,
+    SignInFailed,
+)
 from tests.auth.scripted_provider import (
     ABSENT,
     CLIENT,
@@ -76,6 +84,12 @@ def test_declared_parameters_are_added_and_replace_none_of_ours(op):
     assert asked["audience"] == ["api"]
     assert asked["state"] == ["state-of-login"]
     assert asked["redirect_uri"] == ["https://app.example/auth/callback"]
+
+
+def test_a_declared_prompt_is_asked_for_unless_the_sign_in_has_one_of_its_own(op):
+    provider = op.provider(params={"prompt": "consent"})
+    assert query(provider.authorization_url(op.login()))["prompt"] == ["consent"]
+    assert query(provider.authorization_url(op.login(), "login"))["prompt"] == ["login"]
 
 
 def test_the_query_that_an_endpoint_has_is_kept(op):
@@ -232,10 +246,13 @@ def test_one_of_the_ways_that_were_asked_for_does(op):
         {"token_type": ABSENT},
         {"token_type": "DPoP"},
         {"token_type": ["Bearer"]},
-        {"expires_in": "60"},
         {"expires_in": True},
         {"expires_in": -1},
-        {"expires_in": None},
+        {"expires_in": "-1"},
+        {"expires_in": "soon"},
+        {"expires_in": "nan"},
+        {"expires_in": ""},
+        {"expires_in": [60]},
         {"refresh_token": 7},
         {"id_token": {"a": 1}},
         {"scope": ["openid"]},
@@ -265,8 +282,17 @@ def test_no_other_status_brings_tokens(op, status):
 
 
 def test_the_type_of_a_token_is_read_in_any_case_and_its_life_assumed_if_nobody_says(op, clock):
-    op.grant = {"token_type": "bEARER", "expires_in": ABSENT}
-    assert op.provider().client_credentials("", "").expires == clock() + 300
+    for nothing in (ABSENT, None):
+        op.grant = {"token_type": "bEARER", "expires_in": nothing}
+        assert op.provider().client_credentials("", "").expires == clock() + 300
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds"), [("60", 60), ("3599.5", 3599.5), (0, 0), (1e300, 400 * 24 * 3600)]
+)
+def test_the_life_of_a_token_is_a_number_or_its_text(op, clock, written, seconds):
+    op.grant = {"expires_in": written}
+    assert op.provider().client_credentials("", "").expires == clock() + seconds
 
 
 def test_the_life_of_a_token_begins_when_it_was_asked_for(op, clock):
@@ -357,19 +383,28 @@ def test_a_token_is_exchanged_for_one_audience(op):
 
 
 @pytest.mark.parametrize(
-    ("code", "raised"),
+    ("code", "subject"),
     [
-        ("invalid_grant", GrantEnded),
-        ("invalid_request", GrantEnded),
-        ("invalid_target", GrantEnded),
-        ("invalid_client", ProviderAway),
-        ("unsupported_grant_type", ProviderAway),
+        ("invalid_grant", True),
+        ("invalid_request", True),
+        ("invalid_token", True),
+        ("interaction_required", True),
+        ("invalid_target", False),
+        ("invalid_scope", False),
+        ("access_denied", False),
+        ("made_up", False),
+        ("invalid_client", None),
+        ("unauthorized_client", None),
+        ("unsupported_grant_type", None),
     ],
 )
-def test_an_exchange_tells_a_token_that_does_not_do_from_a_provider_that_does_not(op, code, raised):
+def test_an_exchange_tells_a_token_that_does_not_do_from_what_is_set_up_wrong(op, code, subject):
     op.replies["/token"] = (400, {"error": code})
-    with pytest.raises(raised):
+    with pytest.raises(ProviderMisconfigured if subject is None else Refused) as refused:
         op.provider().exchange("the-access", "orders", "")
+    assert f"{ISSUER}/token refused the grant: {code}" in refused.value.detail
+    if subject is not None:
+        assert refused.value.subject is subject
 
 
 def test_client_credentials_are_our_own(op):

@@ -6,7 +6,16 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 
 from bff.errors import ProviderAway, SignInFailed
-from tests.auth.scripted_provider import ABSENT, ISSUER, ScriptedProvider, encoded, public, rsa
+from tests.auth.scripted_provider import (
+    ABSENT,
+    ISSUER,
+    ScriptedProvider,
+    edwards,
+    elliptic,
+    encoded,
+    public,
+    rsa,
+)
 
 DISCOVERY = "/.well-known/openid-configuration"
 
@@ -240,3 +249,51 @@ def test_a_key_that_is_for_something_else_verifies_nothing(op):
         op.keys = [public(op.key, **other)]
         with pytest.raises(SignInFailed, match="signature is wrong"):
             op.sign_in()
+
+
+def test_a_key_that_is_listed_twice_is_one(op):
+    op.keys = [public(op.key), public(op.key), public(rsa("two"), kid="one")]
+    assert op.sign_in().subject == "ada"
+
+
+def test_keys_of_many_kinds_stand_beside_the_one_that_signs(op):
+    """As Keycloak, Entra ID and Okta publish them: for encryption, with certificates, and new."""
+    x25519 = {"kty": "OKP", "crv": "X25519", "x": encoded(b"x" * 32), "use": "enc", "kid": "x"}
+    op.key, op.header = edwards(), {"kid": ABSENT}
+    op.keys = [
+        public(rsa("two"), use="enc", alg="RSA-OAEP"),
+        public(rsa("three"), x5c=[encoded(b"certificate")], x5t=encoded(b"thumb")),
+        public(elliptic(), use="sig", alg="ES256", issuer="https://op.example"),
+        x25519,
+        {"kty": "AKP", "alg": "ML-DSA-44", "pub": "AAAA"},
+        public(op.key),
+    ]
+    assert op.sign_in().subject == "ada"
+
+
+def test_while_an_old_document_is_fetched_anew_no_request_waits_for_it(op, clock):
+    """The hour is over, and the provider hangs."""
+    jobs = []
+
+    def later(key, job):
+        jobs.append((key, job))
+        return True
+
+    provider = op.provider(later=later)
+    provider.prepare()
+    op.replies["/jwks"] = lambda _: pytest.fail("nobody waits for this")
+    clock.advance(3601)
+    for _ in range(3):
+        assert op.sign_in(provider).subject == "ada"
+    assert {key for key, _ in jobs}, "it is fetched in the background"
+    assert op.times("/jwks") == 1
+
+
+def test_what_cannot_be_fetched_anew_is_logged(op, clock, caplog):
+    provider = op.provider()
+    provider.prepare()
+    clock.advance(3601)
+    op.replies["/jwks"] = (404, b"")
+    assert op.sign_in(provider).subject == "ada"
+    (record,) = [each for each in caplog.records if "not fetched anew" in each.message]
+    assert record.detail == f"{ISSUER}/jwks answered 404"

@@ -9,6 +9,7 @@ from time import monotonic
 
 import pytest
 
+from bff.auth.redis import RedisStore
 from bff.auth.redis_client import CONNECTIONS
 from bff.errors import StoreAway
 from tests.auth.away import BOUND, LATER, assert_away, assert_nothing_is_mixed_up, uses
@@ -266,3 +267,14 @@ def test_more_threads_than_connections_take_turns(redis, clock):
             threads.map(lambda number: redis.put(str(number), b"", clock() + LATER), range(500))
         )
     assert all(written)
+
+
+@pytest.mark.parametrize("name", ["ssl_ca_certs", "ssl_certfile", "ssl_keyfile"])
+def test_a_file_of_tls_that_is_not_there_is_named(name, clock, tmp_path):
+    ca = tmp_path / "ca.pem"
+    ca.write_text("one that is read when somebody answers")
+    files = {"ssl_ca_certs": ca, "ssl_certfile": ca, "ssl_keyfile": ca, name: "/nowhere/x.pem"}
+    query = "&".join(f"{key}={path}" for key, path in files.items())
+    store = RedisStore(f"rediss://127.0.0.1:1?{query}", clock)
+    with pytest.raises(StoreAway, match=r"No such file or directory: /nowhere/x\.pem"):
+        store.get("key")

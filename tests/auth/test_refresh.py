@@ -4,10 +4,13 @@ from types import SimpleNamespace
 
 import pytest
 
+from bff.auth.grants import Refused
 from bff.auth.lock import Lock
 from bff.auth.login import SignedIn, Tokens
-from bff.auth.refresh import Refresher, good_until
+from bff.auth.refresh import Refresher
+from bff.auth.renewal import Renewals, good_until
 from bff.auth.seal import Seal
+from bff.auth.service_tokens import ServiceTokens
 from bff.auth.session import Sessions
 from bff.auth.tokens import TokenKeeper
 from bff.errors import GrantEnded, LoginRequired, NoCredentials, ProviderAway, StoreAway
@@ -18,6 +21,7 @@ from bff.model.source import Place
 from bff.observe.events import Refreshed
 from bff.upstream.effects import Longer
 from bff.upstream.exchange import Credentials
+from tests.auth.scripted_provider import at_once
 
 START = 1_000_000.0
 # where an entry has to expire: a Redis has a clock of its own
@@ -54,11 +58,11 @@ class Provider:
     def revoke(self, token):
         self.revoked.append(token)
 
-    def exchange(self, access, audience, scope):
+    def exchange(self, access, audience, scope, _meanwhile=None):
         self.exchanged.append((access, audience, scope))
         return Tokens(access=f"{access}-for-{audience}", expires=self.wall() + 300)
 
-    def client_credentials(self, audience, scope):
+    def client_credentials(self, audience, scope, _meanwhile=None):
         self.own += 1
         return Tokens(access=f"own-{self.own}-{audience}-{scope}", expires=self.wall() + 300)
 
@@ -75,7 +79,8 @@ def site(store_url, opened):
     sessions = Sessions(store, Seal(["s" * 32]), SessionRules(), now)
     provider = Provider(now)
     heard = []
-    refresher = Refresher(sessions, {"shop": provider}, heard.append, pause=lambda _: None)
+    renewals = Renewals(store, now, at_once, pause=lambda _: None)
+    refresher = Refresher(sessions, {"shop": provider}, heard.append, renewals)
 
     def service(name, credentials, **grant):
         made = Grant(**grant)
@@ -87,7 +92,9 @@ def site(store_url, opened):
         "orders": service("orders", "exchange", audience="orders-api", scope="read"),
         "stock": service("stock", "client", scope="stock"),
     }
-    keeper = TokenKeeper(services, {"shop": provider}, sessions, Seal(["s" * 32]), refresher)
+    seal = Seal(["s" * 32])
+    made = ServiceTokens({"shop": provider}, sessions, seal, refresher, renewals)
+    keeper = TokenKeeper(services, refresher, made)
 
     def sign_in(subject="ada", **tokens):
         given = {"access": f"of-{subject}", "expires": START + 300, "refresh": "refresh-1"}
@@ -106,7 +113,7 @@ def site(store_url, opened):
         sessions=sessions,
         provider=provider,
         heard=heard,
-        refresher=refresher,
+        renewals=renewals,
         keeper=keeper,
         sign_in=sign_in,
         have=have,
@@ -164,6 +171,9 @@ def test_a_provider_that_is_away_keeps_the_session_and_a_token_that_still_lasts(
     with pytest.raises(ProviderAway):
         site.have("users", ada)
     site.provider.result = None
+    with pytest.raises(ProviderAway, match="a moment ago"):
+        site.have("users", ada)
+    site.wall.at += 1
     assert site.have("users", ada) == bearer("of-ada+")
 
 
@@ -176,7 +186,7 @@ def test_a_dead_refresh_token_ends_the_session(site):
     assert site.sessions.tokens(ada.session) is None
     assert site.sessions.of_person(ada.issuer, "ada") == []
     refreshed, audited = site.heard
-    assert refreshed == Refreshed("shop", "ended")
+    assert refreshed == Refreshed("shop", "ended", "invalid_grant")
     assert (audited.what, audited.reason) == ("ended", "invalid_grant")
 
 
@@ -239,7 +249,7 @@ def test_one_who_waits_reads_what_another_process_has_refreshed(site):
             assert site.sessions.replace_tokens(ada.session, kept, fresh)
             elsewhere.release()
 
-    site.refresher._pause = other_process_is_done
+    site.renewals.pause = other_process_is_done
     assert site.have("users", ada) == bearer("theirs")
     assert site.provider.refreshed == []
 
@@ -252,7 +262,7 @@ def test_one_who_waits_does_not_wait_for_ever(site):
     def wait(seconds):
         site.wall.at += seconds
 
-    site.refresher._pause = wait
+    site.renewals.pause = wait
     before = site.wall.at
     with pytest.raises(ProviderAway):
         site.have("users", ada)
@@ -268,7 +278,7 @@ def test_one_who_waits_takes_the_turn_of_a_process_that_was_killed(site):
     def wait(seconds):
         site.wall.at += seconds
 
-    site.refresher._pause = wait
+    site.renewals.pause = wait
     assert site.have("users", ada) == bearer("of-ada+")
     assert site.provider.refreshed == ["refresh-1"]
 
@@ -335,7 +345,7 @@ def test_a_store_that_stays_away_is_not_waited_for_for_ever(site):
     def wait(seconds):
         site.wall.at += seconds
 
-    site.sessions.store.put, site.refresher._pause = put, wait
+    site.sessions.store.put, site.renewals.pause = put, wait
     with pytest.raises(StoreAway):
         site.have("users", ada)
     assert site.wall.at - START < 310
@@ -415,8 +425,8 @@ def test_a_token_for_one_service_that_comes_after_the_sign_out_is_not_kept(site,
     ada = site.sign_in()
     exchange = site.provider.exchange
 
-    def slow(access, audience, scope):
-        tokens = exchange(access, audience, scope)
+    def slow(access, audience, scope, meanwhile):
+        tokens = exchange(access, audience, scope, meanwhile)
         site.sessions.end(ada.session)
         return tokens
 
@@ -437,12 +447,14 @@ def test_a_provider_that_makes_no_token_fails_the_call_and_keeps_the_session(sit
     ada = site.sign_in()
 
     def refuse(*_):
-        raise GrantEnded("invalid_target")
+        raise Refused("https://id.example/token", "invalid_target")
 
     site.provider.exchange = refuse
-    with pytest.raises(NoCredentials):
+    with pytest.raises(NoCredentials, match="invalid_target") as error:
         site.have("orders", ada)
+    assert error.value.status == 502
     assert site.sessions.tokens(ada.session)
+    assert site.provider.refreshed == []
 
 
 def test_a_bearers_token_goes_on_only_where_that_is_declared(site):

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import shutil
 import sqlite3
 import stat
 import subprocess
@@ -15,6 +16,7 @@ import pytest
 
 from bff.auth.sqlite import SqliteStore
 from bff.errors import StoreAway
+from tests.auth.away import uses
 
 LATER = 100.0
 HOLDS = """
@@ -147,7 +149,10 @@ def test_a_damaged_file_is_no_file_without_sessions(store, path, clock, damage):
             use()
     assert "damaged" in store.unready()
     path.unlink()
-    assert store.put("key", b"2", clock() + LATER), "a new file does, without a restart"
+    assert "restart" in store.unready()
+    again = SqliteStore(path, clock)
+    assert again.put("key", b"2", clock() + LATER), "as the message says: stop, remove, start"
+    again.close()
 
 
 def test_a_place_where_no_file_can_be_is_said(tmp_path, clock):
@@ -216,3 +221,132 @@ def test_an_entry_that_is_in_use_stays_remembered_whatever_else_is_read(path, cl
         store.get("used")
     store.close()
     assert len(opened) == len("abcdef") + 1  # each of them once, and the one in use once
+
+
+# A file that is deleted or replaced while it is in use
+
+
+def deleted(path):
+    path.unlink()
+
+
+def deleted_with_its_folder(path):
+    shutil.rmtree(path.parent)
+
+
+def moved(path):
+    path.rename(path.with_name("elsewhere.db"))
+
+
+def replaced(path):
+    """By a copy of it, such as a backup: a sign-out since then would be undone."""
+    copy = path.with_name("copy.db")
+    shutil.copy(path, copy)
+    copy.rename(path)
+
+
+def deleted_and_made_anew(path):
+    path.unlink()
+    shutil.copy(__file__, path)
+
+
+def is_away(store):
+    try:
+        store.get("key")
+    except StoreAway:
+        return True
+    return False
+
+
+AMISS = [deleted, deleted_with_its_folder, moved, replaced, deleted_and_made_anew]
+
+
+@pytest.mark.parametrize("amiss", AMISS)
+def test_a_file_that_is_not_the_one_it_was_is_away_for_good(store, path, clock, amiss, until):
+    store.put("key", b"1", clock() + LATER)
+    store.add("group", "member", clock() + LATER)
+    assert store.get("key"), "it is remembered, too"
+    amiss(path)
+    until(lambda: is_away(store))
+    for use in uses(store, clock):
+        with pytest.raises(StoreAway, match=r"while it was in use: restart bff; all sign in again"):
+            use()
+    assert str(path) in store.unready()
+    assert not path.parent.exists() or not list(path.parent.glob("new-*")), "none is made anew"
+
+
+@pytest.mark.parametrize("amiss", AMISS)
+def test_a_process_that_starts_later_does_not_begin_with_another_file(path, clock, amiss):
+    """gunicorn's master remembers the file: a worker takes the place of one that has ended."""
+    first = SqliteStore(path, clock)
+    first.remember()
+    first.put("key", b"1", clock() + LATER)
+    amiss(path)
+    later = SqliteStore(path, clock)
+    for use in uses(later, clock):
+        with pytest.raises(StoreAway, match="restart bff"):
+            use()
+    first.close()
+
+
+def test_a_file_that_is_put_back_is_used_again(store, path, clock):
+    store.put("key", b"1", clock() + LATER)
+    moved(path)
+    assert store.unready()
+    path.with_name("elsewhere.db").rename(path)
+    assert store.unready() == ""
+    assert store.get("key").value == b"1"
+
+
+def test_a_file_that_others_make_at_the_same_time_is_the_same_for_all(path, clock):
+    stores = [SqliteStore(path, clock) for _ in range(4)]
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(lambda each: each.put(str(id(each)), b"", clock() + LATER), stores))
+    assert [each.unready() for each in stores] == [""] * 4
+    for each in stores:
+        each.close()
+
+
+def test_the_log_of_a_file_that_was_removed_is_not_read_into_a_new_one(path, clock):
+    """Killed, removed, started: SQLite would take the old log for the new file's."""
+    old = SqliteStore(path, clock)
+    old.put("key", b"1", clock() + LATER)
+    log = path.with_name(f"{path.name}-wal").read_bytes()
+    assert log
+    old.close()
+    path.unlink()
+    path.with_name(f"{path.name}-wal").write_bytes(log)
+    new = SqliteStore(path, clock)
+    assert new.get("key") is None
+    assert new.put("other", b"2", clock() + LATER)
+    assert new.unready() == ""
+    new.close()
+
+
+@pytest.mark.parametrize("amiss", [deleted, replaced, moved])
+def test_marks_that_were_deleted_are_made_anew_by_all(store, path, clock, amiss, until):
+    """What one process writes, the other sees all the same."""
+    other = SqliteStore(path, clock)
+    version = store.put("key", b"1", clock() + LATER)
+    assert other.get("key").value == b"1"
+    amiss(path.with_name(f"{path.name}-marks"))
+    assert store.put("key", b"2", clock() + LATER, version)
+    until(lambda: other.get("key").value == b"2")
+    assert store.delete("key")
+    assert other.get("key") is None
+    other.close()
+
+
+def test_marks_that_were_replaced_before_anything_was_written_vouch_for_nothing(store, path, clock):
+    """A mark that was never changed is the same in every file."""
+    other = SqliteStore(path, clock)
+    version = store.put("key", b"1", clock() + LATER)
+    marks = path.with_name(f"{path.name}-marks")
+    fresh = marks.read_bytes()
+    assert other.get("key").value == b"1"
+    assert store.put("key", b"2", clock() + LATER, version)
+    marks.unlink()
+    marks.write_bytes(fresh)
+    other._look_at = 0.0
+    assert other.get("key").value == b"2"
+    other.close()

@@ -17,6 +17,7 @@ from bff.dev.idp_values import Client
 from bff.errors import ConfigError, ProviderAway
 from bff.model.access import Issuer, Provider
 from bff.model.source import Place
+from tests.auth.scripted_provider import at_once
 
 CONFIG = """version: 1
 hosts: [127.0.0.1]
@@ -198,7 +199,7 @@ def test_one_that_was_away_at_the_start_is_refused_when_somebody_signs_in(local)
     http = Http()
     try:
         with pytest.raises(ProviderAway, match="one for development"):
-            OpenIdProvider(provider(local), http, time.time).prepare()
-        OpenIdProvider(provider(local), http, time.time, development=True).prepare()
+            OpenIdProvider(provider(local), http, time.time, at_once).prepare()
+        OpenIdProvider(provider(local), http, time.time, at_once, development=True).prepare()
     finally:
         http.close()

@@ -1,7 +1,11 @@
 """Ways in that lead nowhere, and keys and certificates that cannot be used, are found early."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
@@ -9,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     PublicFormat,
 )
+from cryptography.x509.oid import NameOID
 
 from bff.declare.sign_in import sign_in_problems
 
@@ -71,9 +76,49 @@ def test_a_private_key_is_one_that_can_sign(folder, key, good):
 def test_files_of_certificates_are_there(folder, key):
     tls = f"tls: {{{key}: /nowhere/ca.pem" + (", key: /nowhere/key.pem" * (key == "cert")) + "}"
     told = problems(folder, PROVIDER % f'client_secret: "${{S}}", {tls}', S="kQ3v9ZtX7pLw2RfB")
-    assert [each.message for each in told] == [
-        "the certificates of `shop` cannot be used: No such file or directory"
-    ]
+    cannot = f"the certificates of `shop` cannot be used: `{key}`, /nowhere/ca.pem: No such file"
+    assert told[0].message == f"{cannot} or directory"
+    assert len(told) == (1 if key == "ca" else 2), "each file that is not there is named"
     issuer = f"issuers: {{i: {{issuer: 'https://id.example', audience: a, {tls}}}}}\n"
     told = problems(folder, PROVIDER % 'client_secret: "${S}"' + issuer, S="kQ3v9ZtX7pLw2RfB")
-    assert ["certificates of `i`" in each.message for each in told] == [True]
+    assert ["certificates of `i`" in each.message for each in told] == [True] * len(told)
+
+
+def test_a_provider_may_know_us_by_our_certificate_alone(folder, tmp_path):
+    told = problems(folder, PROVIDER % "auth: none")
+    assert [each.warning for each in told] == [True]
+    assert "anybody can be the client of `shop`" in told[0].message
+    told = problems(folder, PROVIDER % f"auth: none, tls: {{cert: {tmp_path}/none.pem}}")
+    assert ["none.pem" in each.message for each in told] == [True]
+
+
+def test_a_provider_that_wants_no_secret_is_given_none(folder):
+    (problem,) = folder.problems(
+        {"S": "x" * 32}, bff=ROOT + PROVIDER % 'auth: none, client_secret: "${S}"'
+    )
+    assert "with `auth: none` there is no `client_secret`" in problem.message
+
+
+def test_an_encrypted_key_is_an_error_and_asks_for_no_password(folder, tmp_path):
+    """OpenSSL would ask for it at a terminal, and `bff check` would wait for ever."""
+    key = P256.private_bytes(*FORM, BestAvailableEncryption(b"x"))
+    (tmp_path / "key.pem").write_bytes(key)
+    (tmp_path / "cert.pem").write_text(certificate())
+    tls = f"tls: {{cert: {tmp_path}/cert.pem, key: {tmp_path}/key.pem}}"
+    (problem,) = problems(folder, PROVIDER % f"auth: none, {tls}")
+    assert f"`key`, {tmp_path}/key.pem" in problem.message
+
+
+def test_a_file_that_is_no_certificate_is_named(folder, tmp_path):
+    (tmp_path / "cert.pem").write_text("none")
+    tls = f"tls: {{cert: {tmp_path}/cert.pem}}"
+    (problem,) = problems(folder, PROVIDER % f"auth: none, {tls}")
+    assert f"`cert`, {tmp_path}/cert.pem" in problem.message
+
+
+def certificate():
+    """One that we have signed for ourselves."""
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "bff")])
+    now = datetime.now(UTC)
+    made = x509.CertificateBuilder(name, name, P256.public_key(), 1, now, now + timedelta(1))
+    return made.sign(P256, SHA256()).public_bytes(Encoding.PEM).decode()

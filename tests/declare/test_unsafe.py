@@ -132,12 +132,34 @@ def test_no_origin_is_a_wildcard(folder, origin):
     assert "exact origin" in problem.message
 
 
-def test_keys_of_an_issuer_are_got_by_https(folder):
-    jwks = "issuers: {i: {issuer: 'https://id.example', audience: a, jwks: '%s'}}\n"
-    (problem,) = found(folder, jwks % "http://id.example/keys")
-    assert "keys of `i` are not got by https" in problem.message
-    assert found(folder, jwks % "https://id.example/keys") == ()
-    assert found(folder, jwks % "http://127.0.0.1:9/keys") == ()
+JWKS = "issuers: {i: {issuer: 'https://id.example', audience: a, jwks: '%s'}}\n"
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://id.example/keys", "http://10.0.0.1/k", "ftp://id.example/k", "/keys", "https://"],
+)
+def test_keys_of_an_issuer_are_got_by_https(folder, url):
+    (problem,) = folder.problems(bff=BEFORE + SERVICES + JWKS % url)
+    assert not problem.warning
+    assert "is not an https address: anybody could give other keys" in problem.message
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://id.example/keys",
+        "https://id.example/keys/?appid=7",
+        "http://127.0.0.1:9/keys",
+        "http://127.0.0.2/keys",
+        "http://[::1]/keys",
+        "http://localhost/keys",
+    ],
+)
+def test_keys_of_an_issuer_may_be_on_this_machine_and_their_address_is_used_as_it_is(folder, url):
+    checked = folder.check({}, bff=BEFORE + SERVICES + JWKS % url)
+    assert checked.unsafe == ()
+    assert checked.config.issuers["i"].jwks == url
 
 
 @pytest.mark.parametrize(

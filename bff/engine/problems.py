@@ -1,0 +1,24 @@
+"""Doing several things of which each may find problems, and telling all of them at once."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from bff.errors import ConfigError, Problem
+
+
+def gather(tasks: Sequence[Callable[[], Any]]) -> list[Any]:
+    """Do all of `tasks`, and raise what they raise as one.
+
+    Raises:
+        ConfigError: with the problems of all that failed.
+    """
+    problems: list[Problem] = []
+    done = []
+    for task in tasks:
+        try:
+            done.append(task())
+        except ConfigError as error:
+            problems += error.problems
+    if problems:
+        raise ConfigError(problems)
+    return done
