@@ -39,24 +39,52 @@ class SignIn:
     return_to: tuple[str, ...] = ()
     origins: frozenset[str] = frozenset()
 
-    def end(self, those: Iterable[Session], own: str = "") -> list[KeptTokens]:
-        """End sessions for a request of the person's; then have their tokens revoked.
+    def sign_out(self, session: Session) -> KeptTokens | None:
+        """End the session of somebody who signs out, and its grant at the provider.
+
+        Returns:
+            The tokens that it had; None if somebody else has just ended it.
+        """
+        ended = self.sessions.sign_out(session.key)
+        self.heard("signed_out", session)
+        self._revoke([ended] if ended else [])
+        return ended
+
+    def end(self, those: Iterable[Session], own: str) -> None:
+        """End sessions that a person has chosen from the list of theirs.
 
         Args:
             own: the key of the session that asks.
-
-        Returns:
-            The tokens that they had.
         """
         ended = []
         for each in those:
             kept = self.sessions.end(each.key)
             self.heard("signed_out", each, "" if each.key == own else "elsewhere")
             ended += [kept] if kept else []
-        self.revoke(ended)
-        return ended
+        self._revoke_unshared(ended)
 
-    def revoke(self, ended: Iterable[KeptTokens]) -> None:
+    def replace(self, keys: Iterable[str]) -> None:
+        """End the sessions that a browser had before the new one."""
+        ended = []
+        for key in keys:
+            kept = self.sessions.end(key)
+            if kept:
+                about = {"subject": kept.tokens.subject, "provider": kept.provider}
+                self.observer(
+                    Audited("ended", session=key, reason="replaced", id=g.request_id, **about)
+                )
+                ended.append(kept)
+        self._revoke_unshared(ended)
+
+    def _revoke_unshared(self, ended: Iterable[KeptTokens]) -> None:
+        """Revoke the grants that no other session has its tokens from.
+
+        Signing in again, in the same session of the provider's, adds tokens to the same grant: to
+        revoke those that have been replaced would end the new ones (RFC 7009, section 2.1).
+        """
+        self._revoke([each for each in ended if not self.sessions.shares_grant(each)])
+
+    def _revoke(self, ended: Iterable[KeptTokens]) -> None:
         """Tell providers of tokens that nobody uses any more, for as long as one may keep us."""
         until = monotonic() + _PATIENCE
         for kept in ended:

@@ -5,7 +5,7 @@ from secrets import token_urlsafe
 from typing import Any, Final
 
 import orjson
-from flask import Flask, Response, g, request
+from flask import Flask, Response, request
 
 from bff.auth.csrf import check_cross_site
 from bff.auth.login import Login
@@ -14,7 +14,6 @@ from bff.auth.seal import BadSeal
 from bff.auth.session import key_of
 from bff.errors import SignInFailed
 from bff.model.access import Csrf
-from bff.observe.events import Audited
 from bff.web.address import client_address
 from bff.web.authenticate import own_origin, sent, session_of
 from bff.web.endpoint import SignIn, add_endpoints, json_of, never_stored
@@ -104,8 +103,7 @@ def _callback(parts: SignIn, **_provider: str) -> Response:
     person = asked.redeem(request.args.get("code", ""), request.args.get("iss"), login)
     about = {"agent": request.headers.get("User-Agent", ""), "visitor": login.visitor}
     given = parts.sessions.create(person, login.provider, asked.provider.client_id, about)
-    for replaced in {login.previous, _previous(parts)} - {""}:
-        _end_previous(parts, replaced)
+    parts.replace({login.previous, _previous(parts)} - {""})
     session = parts.sessions.load(given)
     if session:
         parts.heard("signed_in", session)
@@ -113,15 +111,6 @@ def _callback(parts: SignIn, **_provider: str) -> Response:
     response.headers.add("Set-Cookie", parts.cookies.keep_session(request, given))
     response.headers.add("Set-Cookie", parts.cookies.drop_login(request, state))
     return response
-
-
-def _end_previous(parts: SignIn, key: str) -> None:
-    """The session that the browser had before ends with the new one's begin."""
-    kept = parts.sessions.end(key)
-    if kept:
-        about = {"subject": kept.tokens.subject, "provider": kept.provider, "id": g.request_id}
-        parts.observer(Audited("ended", session=key, reason="replaced", **about))
-        parts.revoke([kept])
 
 
 def _logout(parts: SignIn) -> Response:
@@ -137,9 +126,9 @@ def _logout(parts: SignIn) -> Response:
     return_to = local_or_allowed(wanted.get("return_to", "/"), origin, parts.return_to)
     url = ""
     if session:
-        for kept in parts.end([session], session.key):
-            hint = kept.tokens.id_token
-            url = _provider_logout(parts, session.provider, hint, origin, return_to)
+        ended = parts.sign_out(session)
+        hint = ended.tokens.id_token if ended else ""
+        url = _provider_logout(parts, session.provider, hint, origin, return_to)
     if is_form:
         response = _to(url or return_to)
     else:

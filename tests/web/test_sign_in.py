@@ -117,6 +117,7 @@ class Browser:
     def __init__(self, site, base=HOST):
         self.site, self.base = site, base
         self.client = site.app.test_client()
+        self.at_provider_jar = httpx.Cookies()
 
     def get(self, path, method="GET", headers=(), **more):
         sent = {"X-CSRF": "1", **dict(headers)}
@@ -136,7 +137,9 @@ class Browser:
     def at_provider(self, reply):
         """Follow to the provider, which sends back at once; where it sends to."""
         assert reply.status_code == 303, reply.text
-        back = httpx.get(reply.headers["Location"], follow_redirects=False)
+        jar = self.at_provider_jar
+        back = httpx.get(reply.headers["Location"], follow_redirects=False, cookies=jar)
+        jar.update(back.cookies)
         assert back.status_code in (302, 303), back.text
         parts = urlsplit(back.headers["Location"])
         return f"{parts.path}?{parts.query}"
