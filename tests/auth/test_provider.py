@@ -185,6 +185,29 @@ def test_a_sign_in_of_long_ago_does_not_do_where_a_recent_one_was_asked_for(
             op.sign_in(max_age=max_age)
 
 
+@pytest.mark.parametrize(
+    ("max_age", "before", "fine"), [(0, 30, True), (0, 31, False), (60, 90, True), (60, 91, False)]
+)
+@pytest.mark.parametrize("consent", [0, 500])
+def test_how_long_ago_is_counted_from_when_the_sign_in_began(
+    op, clock, max_age, before, fine, consent
+):
+    """A person may take their time over a form after they have proved who they are."""
+    begun = clock() - consent
+    op.claims = {"auth_time": begun - before}
+    if fine:
+        assert op.sign_in(max_age=max_age, at=begun)
+    else:
+        with pytest.raises(SignInFailed, match="auth_time"):
+            op.sign_in(max_age=max_age, at=begun)
+
+
+def test_a_time_in_whole_seconds_is_not_before_the_second_in_which_the_sign_in_began(op, clock):
+    begun = int(clock()) + 0.9
+    op.claims = {"auth_time": int(begun)}
+    assert op.sign_in(op.provider(leeway=0.0), max_age=0, at=begun)
+
+
 @pytest.mark.parametrize("at", [ABSENT, None, "0", True, [1], {}])
 def test_a_recent_sign_in_must_be_told_with_a_time(op, at):
     op.claims = {"auth_time": at}
