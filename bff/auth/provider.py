@@ -7,11 +7,12 @@ says in words is for its own log: nobody here repeats it.
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
-from urllib.parse import urlencode
 
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
+from bff.auth.address import with_query
 from bff.auth.client import Client
+from bff.auth.end_session import EndSession
 from bff.auth.grants import NOT_EXCHANGED, Refused, TokenEndpoint
 from bff.auth.http import Http
 from bff.auth.id_token import auth_time, check_id_token, check_sign_in
@@ -85,7 +86,7 @@ class OpenIdProvider:
             "acr_values": login.acr_values,
             "prompt": prompt,
         }
-        return _with_query(self._metadata.get().authorization_endpoint, params)
+        return with_query(self._metadata.get().authorization_endpoint, params)
 
     def check_issuer(self, iss: str | None) -> None:
         """Check who sent a browser back, with an error too (RFC 9207, section 2.4).
@@ -198,23 +199,27 @@ class OpenIdProvider:
         tokens = self._granted(params, ())
         return replace(tokens, scope=tokens.scope or scope)
 
-    def logout_url(self, id_token: str, return_to: str, state: str) -> str:
-        """Where a browser goes to sign out there too (OpenID Connect RP-Initiated Logout 1.0).
+    def end_session(self, id_token: str, return_to: str, state: str) -> EndSession | None:
+        """How a browser signs out there too (OpenID Connect RP-Initiated Logout 1.0).
+
+        Args:
+            id_token: of the session; where it is empty, the provider asks the person.
 
         Returns:
-            The address; empty where the provider has none, or cannot say.
+            The request; None where the provider has no place for it, or cannot say.
         """
         try:
             endpoint = self._metadata.get().end_session_endpoint
         except ProviderAway:
-            return ""  # signing out here does not wait for it
+            return None  # signing out here does not wait for it
         params = {
             "id_token_hint": id_token,
             "client_id": self.provider.client_id,
             "post_logout_redirect_uri": return_to,
             "state": state,
         }
-        return _with_query(endpoint, params) if endpoint else ""
+        given = {name: value for name, value in params.items() if value}
+        return EndSession(endpoint, given) if endpoint else None
 
     def logout_token(self, token: str) -> LogoutToken:
         """What a logout token asks for (OpenID Connect Back-Channel Logout 1.0, section 2.6).
@@ -266,9 +271,3 @@ class OpenIdProvider:
             claims={name: claims[name] for name in self.provider.claims if name in claims},
             tokens=replace(tokens, scope=scope, subject=subject),
         )
-
-
-def _with_query(endpoint: str, params: dict[str, str]) -> str:
-    """An address with parameters besides those it may have already (RFC 6749, section 3.1)."""
-    given = urlencode({name: value for name, value in params.items() if value})
-    return f"{endpoint}{'&' if '?' in endpoint else '?'}{given}"

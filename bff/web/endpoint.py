@@ -17,6 +17,7 @@ from bff.web.cookies import Cookies
 from bff.web.limits import Limits
 from bff.web.refusal import refusal
 
+_SEE_OTHER: Final = 303
 _PATIENCE: Final = 5.0  # seconds for telling providers, which is a courtesy
 
 
@@ -148,3 +149,11 @@ def _is_looked_at() -> bool:
 def json_of(content: Any) -> Response:
     """An answer of 200."""
     return Response(orjson.dumps(content), mimetype="application/json")
+
+
+def see_other(location: str) -> Response:
+    """Send the browser there, without a page that would repeat the address."""
+    response = Response(status=_SEE_OTHER)
+    response.headers["Location"] = location
+    del response.headers["Content-Type"]
+    return response

@@ -1,36 +1,27 @@
-"""Signing in and out: navigations to the provider and back (OpenID Connect Core, section 3.1)."""
+"""Signing in: navigations to the provider and back (OpenID Connect Core, section 3.1)."""
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from secrets import token_urlsafe
-from typing import Any, Final
+from typing import Final
 
-import orjson
 from flask import Flask, Response, request
 
-from bff.auth.csrf import check_cross_site
 from bff.auth.login import Login
 from bff.auth.return_to import local_or_allowed
-from bff.auth.seal import BadSeal
 from bff.auth.session import key_of
 from bff.errors import SignInFailed
-from bff.model.access import Csrf
 from bff.web.address import client_address
-from bff.web.authenticate import own_origin, sent, session_of
-from bff.web.endpoint import SignIn, add_endpoints, json_of, never_stored
+from bff.web.authenticate import own_origin
+from bff.web.endpoint import SignIn, add_endpoints, never_stored, see_other
 from bff.web.error_page import onward_page
 
 _RANDOM: Final = 32  # bytes of state, nonce and verifier
-_SEE_OTHER: Final = 303
 _DIGITS: Final = 9  # of a number of seconds
-_FORM: Final = "application/x-www-form-urlencoded"
-_OUT, _WAY_OUT = "out:", "way out:"
 _PROMPTS: Final = frozenset({"login", "consent", "select_account", "none"})
-_OUT_LASTS: Final = 600.0  # seconds for the way back from the provider's sign-out
 _MOST_ACR: Final = 200
 
 
 def sign_in_routes(app: Flask, parts: SignIn) -> None:
-    """`/auth/login`, `/auth/callback`, `/auth/logout` and `/auth/logged-out`."""
+    """`/auth/login` and `/auth/callback`."""
     app.after_request(never_stored)
     add_endpoints(
         app,
@@ -40,9 +31,6 @@ def sign_in_routes(app: Flask, parts: SignIn) -> None:
             ("GET", "/auth/login/<provider>", _login),
             ("GET", "/auth/callback", _callback),
             ("GET", "/auth/callback/<provider>", _callback),
-            ("POST", "/auth/logout", _logout),
-            ("GET", "/auth/logout/provider", _at_provider),
-            ("GET", "/auth/logged-out", _logged_out),
         ],
     )
 
@@ -70,7 +58,7 @@ def _login(parts: SignIn, provider: str = "") -> Response:
     prompt = request.args.get("prompt", "")
     if prompt and prompt not in _PROMPTS:
         raise SignInFailed("`prompt` is none of " + ", ".join(sorted(_PROMPTS)))
-    response = _to(parts.providers[name].authorization_url(login, prompt))
+    response = see_other(parts.providers[name].authorization_url(login, prompt))
     for cookie in parts.cookies.keep_login(request, login):
         response.headers.add("Set-Cookie", cookie)
     return response
@@ -107,75 +95,10 @@ def _callback(parts: SignIn, **_provider: str) -> Response:
     session = parts.sessions.load(given)
     if session:
         parts.heard("signed_in", session)
-    response = _arrived(login.return_to)
+    response = onward_page(login.return_to, "You are signed in")
     response.headers.add("Set-Cookie", parts.cookies.keep_session(request, given))
     response.headers.add("Set-Cookie", parts.cookies.drop_login(request, state))
     return response
-
-
-def _logout(parts: SignIn) -> Response:
-    """End the session here and revoke its tokens; where to go to end the provider's own."""
-    is_form = request.mimetype == _FORM
-    rule: Csrf = "origin" if is_form else "header"  # a plain form can send no header
-    check_cross_site(sent(request), rule, own_origin(request), parts.origins)
-    session = session_of(
-        request, parts.sessions, parts.cookies, parts.origins, slide=False, csrf=rule
-    )
-    wanted = request.form if is_form else request.args
-    origin = own_origin(request)
-    return_to = local_or_allowed(wanted.get("return_to", "/"), origin, parts.return_to)
-    url = ""
-    if session:
-        ended = parts.sign_out(session)
-        hint = ended.tokens.id_token if ended else ""
-        url = _provider_logout(parts, session.provider, hint, origin, return_to)
-    if is_form:
-        response = _to(url or return_to)
-    else:
-        response = json_of({"logout_url": _unseen(parts, origin, url) if url else None})
-    response.headers.add("Set-Cookie", parts.cookies.drop_session(request))
-    return response
-
-
-def _provider_logout(parts: SignIn, provider: str, hint: str, origin: str, return_to: str) -> str:
-    """Where the provider ends its own session (RP-Initiated Logout 1.0, section 2)."""
-    if provider not in parts.providers or not hint:
-        return ""
-    about = orjson.dumps({"return_to": return_to, "at": parts.sessions.now()})
-    state = _text(parts.seal.seal(about, _OUT + origin))
-    return parts.providers[provider].logout_url(hint, f"{origin}/auth/logged-out", state)
-
-
-def _unseen(parts: SignIn, origin: str, url: str) -> str:
-    """An address of ours that leads to `url`, in which an ID token is: no script gets to see it."""
-    about = orjson.dumps({"url": url, "at": parts.sessions.now()})
-    return f"/auth/logout/provider?to={_text(parts.seal.seal(about, _WAY_OUT + origin))}"
-
-
-def _at_provider(parts: SignIn) -> Response:
-    """On to the provider's own sign-out, from a page of ours that has just signed somebody out."""
-    about = _opened(parts, request.args.get("to", ""), _WAY_OUT + own_origin(request))
-    return _to(about["url"] if about else "/")
-
-
-def _logged_out(parts: SignIn) -> Response:
-    """Back from the provider's own sign-out; a state that is not ours leads nowhere else."""
-    about = _opened(parts, request.args.get("state", ""), _OUT + own_origin(request))
-    return _to(about["return_to"] if about else "/")
-
-
-def _text(sealed: bytes) -> str:
-    return urlsafe_b64encode(sealed).decode().rstrip("=")
-
-
-def _opened(parts: SignIn, given: str, context: str) -> dict[str, Any]:
-    """What we have sealed for an address, not long ago; nothing if it is not that."""
-    try:
-        sealed = urlsafe_b64decode(given + "=" * (-len(given) % 4))
-        about: dict[str, Any] = orjson.loads(parts.seal.open(sealed, context))
-    except (BadSeal, ValueError):
-        return {}
-    return about if parts.sessions.now() - about["at"] < _OUT_LASTS else {}
 
 
 def _previous(parts: SignIn) -> str:
@@ -208,22 +131,3 @@ def _refusal(error: str) -> str:
         "temporarily_unavailable": "the provider is busy: try again in a moment",
     }
     return known.get(error, "the provider has refused the sign-in")
-
-
-def _arrived(location: str) -> Response:
-    """Have the browser go on from a page of ours.
-
-    After a redirect it would still be on its way from the provider, for which it does not send the
-    cookie that it has just got: SameSite=Strict.
-    """
-    response = onward_page(location)
-    response.headers["Refresh"] = f"0; url={location}"
-    return response
-
-
-def _to(location: str) -> Response:
-    """Send the browser there, without a page that would repeat the address."""
-    response = Response(status=_SEE_OTHER)
-    response.headers["Location"] = location
-    del response.headers["Content-Type"]
-    return response

@@ -436,9 +436,9 @@ def test_what_cannot_be_revoked_is_not(op):
 
 
 def test_the_way_to_sign_out_there(op):
-    url = op.provider().logout_url("the-id-token", "https://app.example/bye", "s")
-    assert url.startswith(f"{ISSUER}/end?")
-    assert query(url) == {
+    asked = op.provider().end_session("the-id-token", "https://app.example/bye", "s")
+    assert asked.url.startswith(f"{ISSUER}/end?")
+    assert query(asked.url) == {
         "id_token_hint": ["the-id-token"],
         "client_id": [CLIENT],
         "post_logout_redirect_uri": ["https://app.example/bye"],
@@ -448,9 +448,17 @@ def test_the_way_to_sign_out_there(op):
 
 def test_there_is_no_way_where_the_provider_has_none_or_is_away(op):
     op.metadata["end_session_endpoint"] = ABSENT
-    assert op.provider().logout_url("t", "https://app.example", "s") == ""
+    assert op.provider().end_session("t", "https://app.example", "s") is None
     op.replies[DISCOVERY] = (500, b"")
-    assert op.provider().logout_url("t", "https://app.example", "s") == ""
+    assert op.provider().end_session("t", "https://app.example", "s") is None
+
+
+def test_an_address_that_would_be_too_long_is_none(op):
+    """nginx, which may stand before a provider, reads request lines of 8,192 bytes."""
+    for length, short in ((5600, True), (7800, True), (8000, False)):
+        asked = op.provider().end_session("t" * length, "https://app.example/bye", "s")
+        assert (asked.params["id_token_hint"], bool(asked.url)) == ("t" * length, short)
+        assert len(asked.url) <= 8000
 
 
 # Who we are
