@@ -7,7 +7,7 @@ from urllib.parse import unquote_to_bytes
 
 from bff.errors import SignInFailed
 
-_LONGEST: Final = 2048  # characters
+MOST: Final = 2048  # characters
 # What browsers write of an address of theirs. Everything by which readers of URLs come to differ
 # (WHATWG URL, section 4.4) is missing: blanks, controls, `\` and whatever is not ASCII.
 _WRITTEN: Final = re.compile(r"[!#-;=?-\[\]-~]+")
@@ -34,8 +34,8 @@ def local_or_allowed(value: str, own_origin: str, allowed: Collection[str]) -> s
     Raises:
         BadReturn: it leads elsewhere, or may for some reader; or to `/auth`, which would go round.
     """
-    if len(value) > _LONGEST:
-        raise BadReturn(f"`return_to` has more than {_LONGEST} characters")
+    if len(value) > MOST:
+        raise BadReturn(f"`return_to` has more than {MOST} characters")
     if not _WRITTEN.fullmatch(value):
         raise BadReturn("`return_to` is no address as browsers write it: percent-encode the rest")
     rest, ours = _after_origin(value, own_origin, allowed)

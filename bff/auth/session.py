@@ -23,6 +23,7 @@ from bff.model.access import SessionRules
 __all__ = ["KeptTokens", "Session", "Sessions", "key_of"]
 _ID_BYTES: Final = 32  # 256 bits
 _SLIDES: Final = 20  # writes that an idle time is worth at most
+_PREPARED: Final = 60.0  # seconds
 _REFRESH_LASTS: Final = 600.0  # seconds, and more than any refresh takes
 _MOST_AGENT: Final = 200  # characters of a User-Agent that are kept
 
@@ -42,12 +43,13 @@ class Sessions:
         self.ended: Callable[[str], object] = str  # told the key of a session that has ended
 
     def prepare(self) -> None:
-        """See that a session can be kept, before anything that works once only is spent on it.
+        """Check that a session could be stored, before a person is sent to sign in.
 
         Raises:
-            StoreAway: it cannot.
+            StoreAway: it could not.
         """
-        self.store.delete("nothing")  # as good as any other write
+        # a write that needs room: a full Redis still deletes
+        self.store.add("prepared", "", self.now() + _PREPARED)
 
     def create(self, person: SignedIn, provider: str, client: str, about: Mapping[str, str]) -> str:
         """Begin a session with an id of its own, whatever the browser had before.

@@ -8,6 +8,7 @@ from typing import Any, Final
 import orjson
 from flask import Flask, Response, g, request
 
+from bff.auth.login_state import LoginStates
 from bff.auth.provider import OpenIdProvider
 from bff.auth.seal import Seal
 from bff.auth.session import KeptTokens, Session, Sessions
@@ -34,6 +35,7 @@ class SignIn:
     providers: Mapping[str, OpenIdProvider]
     sessions: Sessions
     cookies: Cookies
+    logins: LoginStates
     seal: Seal
     limits: Limits
     observer: Observer

@@ -3,9 +3,10 @@
 from typing import Final
 from urllib.parse import quote
 
-from flask import Response, request
+from flask import Response, g, request
 
 from bff.auth.csrf import is_navigation
+from bff.auth.return_to import MOST as MOST_RETURN
 from bff.errors import (
     AuthError,
     BffError,
@@ -39,7 +40,8 @@ def refusal(error: BffError, rule: Rule | None = None, *, page: bool = False) ->
     if isinstance(error, LoginRequired) and rule and _may_sign_in(rule):
         return _to_login()
     detail = _WORDS.get(type(error)) or (str(error) if isinstance(error, AuthError) else "")
-    response = error_page(error.status, detail) if page else problem(error.status, detail)
+    again = g.get("sign_in_again", "/auth/login")
+    response = error_page(error.status, detail, again) if page else problem(error.status, detail)
     if isinstance(error, RateLimited):
         response.headers.update(limited_headers(error))
     elif isinstance(error, StoreAway | ProviderAway):
@@ -75,6 +77,8 @@ def _to_login() -> Response:
     target = request.environ.get("RAW_URI", "")  # as it was sent: a path that is decoded is another
     if not target.startswith("/"):
         target = quote(request.path)
+    if len(target) > MOST_RETURN:
+        target = target.partition("?")[0] if len(target.partition("?")[0]) <= MOST_RETURN else "/"
     response = Response(status=_FOUND)
     response.headers["Location"] = f"/auth/login?return_to={quote(target, safe='')}"
     response.headers["Cache-Control"] = "no-store"

@@ -1,23 +1,26 @@
 """Signing in: navigations to the provider and back (OpenID Connect Core, section 3.1)."""
 
-from secrets import token_urlsafe
+from contextlib import suppress
 from typing import Final
 
-from flask import Flask, Response, request
+from flask import Flask, Response, g, request
 
-from bff.auth.login import Login
+from bff.auth.csrf import check_is_visit
+from bff.auth.login import LoginRequest
+from bff.auth.login_state import Pending
+from bff.auth.provider import OpenIdProvider
 from bff.auth.return_to import local_or_allowed
 from bff.auth.session import key_of
-from bff.errors import SignInFailed
+from bff.errors import SignInFailed, StoreAway
 from bff.web.address import client_address
-from bff.web.authenticate import own_origin
+from bff.web.authenticate import own_origin, sent
 from bff.web.endpoint import SignIn, add_endpoints, never_stored, see_other
 from bff.web.error_page import onward_page
 
-_RANDOM: Final = 32  # bytes of state, nonce and verifier
 _DIGITS: Final = 9  # of a number of seconds
 _PROMPTS: Final = frozenset({"login", "consent", "select_account", "none"})
 _MOST_ACR: Final = 200
+_TITLE: Final = "You are signed in"
 
 
 def sign_in_routes(app: Flask, parts: SignIn) -> None:
@@ -37,31 +40,48 @@ def sign_in_routes(app: Flask, parts: SignIn) -> None:
 
 def _login(parts: SignIn, provider: str = "") -> Response:
     """Send the browser to the provider, and have it keep what the way back is checked against."""
+    _check_is_visit()
+    wanted = _wanted(parts, provider)
+    g.sign_in_again = wanted.path()
     parts.limits.sign_in(client_address(request))
-    name = provider or next(iter(parts.providers), "")
-    if name not in parts.providers:
-        raise SignInFailed("there is no such provider")
-    origin = own_origin(request)
-    login = Login(
-        provider=name,
-        state=token_urlsafe(_RANDOM),
-        nonce=token_urlsafe(_RANDOM),
-        verifier=token_urlsafe(_RANDOM),
-        redirect_uri=origin + _callback_path(parts, name),
-        return_to=local_or_allowed(request.args.get("return_to", "/"), origin, parts.return_to),
-        at=parts.sessions.now(),
-        max_age=_max_age(request.args.get("max_age")),
-        acr_values=_acr_values(request.args.get("acr_values", "")),
-        previous=_previous(parts),
-        visitor=parts.cookies.visitor(request),
-    )
-    prompt = request.args.get("prompt", "")
-    if prompt and prompt not in _PROMPTS:
-        raise SignInFailed("`prompt` is none of " + ", ".join(sorted(_PROMPTS)))
-    response = see_other(parts.providers[name].authorization_url(login, prompt))
-    for cookie in parts.cookies.keep_login(request, login):
+    parts.sessions.prepare()  # before the person goes to the provider and back for nothing
+    redirect_uri = own_origin(request) + _callback_path(parts, wanted.provider)
+    login, key = parts.logins.begin(wanted, redirect_uri)
+    asked = parts.providers[wanted.provider]
+    response = see_other(asked.authorization_url(login, wanted.prompt))
+    for cookie in parts.cookies.keep_login(request, login.state, key):
         response.headers.add("Set-Cookie", cookie)
     return response
+
+
+def _check_is_visit() -> None:
+    """Raises CrossSite where nobody goes there, so that no cookie is set and no state is used."""
+    headers = request.headers
+    check_is_visit(sent(request), headers.get("Sec-Purpose", headers.get("Purpose", "")))
+
+
+def _wanted(parts: SignIn, provider: str) -> LoginRequest:
+    """What a browser asks for that begins a sign-in.
+
+    Raises:
+        SignInFailed: it cannot be had.
+    """
+    name, asked = provider or next(iter(parts.providers), ""), request.args
+    if name not in parts.providers:
+        raise SignInFailed("there is no such provider")
+    prompt = asked.get("prompt", "")
+    if prompt and prompt not in _PROMPTS:
+        raise SignInFailed("`prompt` is none of " + ", ".join(sorted(_PROMPTS)))
+    return LoginRequest(
+        provider=name,
+        return_to=local_or_allowed(
+            asked.get("return_to", "/"), own_origin(request), parts.return_to
+        ),
+        max_age=_max_age(asked.get("max_age")),
+        acr_values=_acr_values(asked.get("acr_values", "")),
+        prompt=prompt,
+        previous=_previous(parts),
+    )
 
 
 def _callback_path(parts: SignIn, provider: str) -> str:
@@ -75,28 +95,60 @@ def _callback_path(parts: SignIn, provider: str) -> str:
 
 def _callback(parts: SignIn, **_provider: str) -> Response:
     """Take the browser back from the provider, and begin a session with an id of its own."""
-    parts.limits.sign_in(client_address(request))
+    _check_is_visit()
     state = request.args.get("state", "")
-    login = parts.cookies.login(request, state)
-    if login is None:
-        message = "this sign-in was not begun in this browser, or too long ago"
-        raise SignInFailed(message)
-    asked = parts.providers.get(login.provider)
-    if asked is None or request.path != _callback_path(parts, login.provider):
+    pending = parts.logins.read(state)
+    if pending and pending.request.provider in parts.providers:
+        g.sign_in_again = pending.request.path()
+    parts.limits.sign_in(client_address(request))
+    earlier = parts.logins.session_of(state) if pending else None
+    if pending and earlier and parts.sessions.goes_on(earlier):
+        # somebody has gone back in their history; if it is somebody else, it signs nobody in
+        return onward_page(pending.request.return_to, _TITLE)
+    if earlier is not None:
+        raise SignInFailed("this sign-in has been used already")
+    key = parts.cookies.login_key(request, state)
+    if pending is None or not pending.is_of(key):
+        raise SignInFailed("this sign-in was not begun in this browser, or too long ago")
+    asked = parts.providers.get(pending.request.provider)
+    if asked is None or request.path != _callback_path(parts, pending.request.provider):
         raise SignInFailed("this sign-in was begun at another provider")
-    if request.args.get("error"):
-        asked.check_issuer(request.args.get("iss"))
-        raise SignInFailed(_refusal(request.args["error"]))
-    parts.sessions.prepare()
-    person = asked.redeem(request.args.get("code", ""), request.args.get("iss"), login)
-    about = {"agent": request.headers.get("User-Agent", ""), "visitor": login.visitor}
-    given = parts.sessions.create(person, login.provider, asked.provider.client_id, about)
-    parts.replace({login.previous, _previous(parts)} - {""})
-    session = parts.sessions.load(given)
+    return _returned(parts, asked, pending, key)
+
+
+def _returned(parts: SignIn, asked: OpenIdProvider, pending: Pending, key: str) -> Response:
+    """End a sign-in, whose state counts no more whether it succeeds or not.
+
+    Raises:
+        SignInFailed: it does not.
+        ProviderAway, StoreAway: it cannot be said just now.
+    """
+    state, given = request.args["state"], request.args
+    if parts.logins.is_late(pending):
+        raise SignInFailed("this sign-in was begun too long ago")
+    if not given.get("error"):
+        asked.prepare()  # if that cannot be had, nothing is spent, and the page can be reloaded
+    mark = parts.logins.use(state)
+    if not mark:
+        raise SignInFailed("this sign-in has been used already")
+    asked.check_issuer(given.get("iss"))
+    if given.get("error"):
+        raise SignInFailed(_refusal(given["error"]))
+    login = pending.login(state, key, own_origin(request) + request.path)
+    person = asked.redeem(given.get("code", ""), given.get("iss"), login)
+    about = {
+        "agent": request.headers.get("User-Agent", ""),
+        "visitor": parts.cookies.visitor(request),
+    }
+    made = parts.sessions.create(person, login.provider, asked.provider.client_id, about)
+    parts.replace({pending.request.previous, _previous(parts)} - {""})
+    session = parts.sessions.load(made)
     if session:
         parts.heard("signed_in", session)
-    response = onward_page(login.return_to, "You are signed in")
-    response.headers.add("Set-Cookie", parts.cookies.keep_session(request, given))
+        with suppress(StoreAway):  # then going back to this page does not go on, and no more
+            parts.logins.succeeded(state, mark, session.key, parts.sessions.ends(session))
+    response = onward_page(login.return_to, _TITLE)
+    response.headers.add("Set-Cookie", parts.cookies.keep_session(request, made))
     response.headers.add("Set-Cookie", parts.cookies.drop_login(request, state))
     return response
 
