@@ -49,7 +49,7 @@ def check_is_visit(sent: Sent, purpose: str) -> None:
         purpose: Sec-Purpose, or Purpose in older browsers.
 
     Raises:
-        CrossSite: nobody goes there.
+        CrossSite: it is no visit.
     """
     if "prefetch" in purpose.lower() or "prerender" in purpose.lower():
         raise CrossSite("signing in cannot be fetched in advance")

@@ -5,6 +5,7 @@ replaces exactly what was read: a session that has ended stays ended, whoever st
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from hashlib import sha256
 from secrets import token_urlsafe
@@ -157,7 +158,8 @@ class Sessions:
         Returns:
             The tokens that it had last, to be revoked; a refresh under way revokes those it gets.
         """
-        self.store.put(_signed_out(key), b"", self.now() + _REFRESH_LASTS)
+        with suppress(StoreAway):  # a full store still deletes
+            self.store.put(_signed_out(key), b"", self.now() + _REFRESH_LASTS)
         return self.end(key)
 
     def end_all(self, issuer: str, subject: str, sid: str = "") -> list[str]:

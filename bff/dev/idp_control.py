@@ -101,7 +101,7 @@ class Control:
         if fault.hang:
             changed.wait(fault.hang)
         if fault.refuse:
-            raise Refused(fault.refuse, "the local provider has been told to refuse this")
+            raise Refused(fault.refuse, "a fault that was set by /oauth/control")
         return Response(status=fault.status) if fault.status else None
 
 

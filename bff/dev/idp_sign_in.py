@@ -131,7 +131,7 @@ def unasked(asked: Authorization, always: str) -> str:
 
 
 def _form(asked: Authorization, person: SignedIn | None, *, consent: bool = False) -> Response:
-    """Who do you want to be; or, for somebody who is signed in, whether the client may know."""
+    """The choice of an account; with `consent`, the question whether the client may know it."""
     accounts = [ACCOUNTS[person.subject]] if person and consent else ACCOUNTS.values()
     return Response(
         render_template(

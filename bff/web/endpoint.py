@@ -43,10 +43,10 @@ class SignIn:
     origins: frozenset[str] = frozenset()
 
     def sign_out(self, session: Session) -> KeptTokens | None:
-        """End the session of somebody who signs out, and its grant at the provider.
+        """End a session at its person's request, and its grant at the provider.
 
         Returns:
-            The tokens that it had; None if somebody else has just ended it.
+            The tokens that it had; None if it had just ended.
         """
         ended = self.sessions.sign_out(session.key)
         self.heard("signed_out", session)

@@ -55,7 +55,7 @@ def _login(parts: SignIn, provider: str = "") -> Response:
 
 
 def _check_is_visit() -> None:
-    """Raises CrossSite where nobody goes there, so that no cookie is set and no state is used."""
+    """Raise CrossSite where it is no visit, before a cookie is set or a state is used."""
     headers = request.headers
     check_is_visit(sent(request), headers.get("Sec-Purpose", headers.get("Purpose", "")))
 
@@ -103,7 +103,7 @@ def _callback(parts: SignIn, **_provider: str) -> Response:
     parts.limits.sign_in(client_address(request))
     earlier = parts.logins.session_of(state) if pending else None
     if pending and earlier and parts.sessions.goes_on(earlier):
-        # somebody has gone back in their history; if it is somebody else, it signs nobody in
+        # a browser that went back in its history; any other is not signed in by this page
         return onward_page(pending.request.return_to, _TITLE)
     if earlier is not None:
         raise SignInFailed("this sign-in has been used already")

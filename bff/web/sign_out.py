@@ -59,8 +59,8 @@ def _logout(parts: SignIn) -> Response:
 def _way_out(parts: SignIn, ended: KeptTokens, return_to: str) -> str:
     """An address at which the provider ends its own session; empty where it has none.
 
-    It is ours, and refers to a request in the store: the ID token that goes to the provider may be
-    longer than an address can be, and no script gets to see it.
+    It refers to a request in the store: the ID token that goes to the provider may be longer than
+    an address can be, and no script gets to see it.
     """
     provider, origin = parts.providers.get(ended.provider), own_origin(request)
     if provider is None:
@@ -81,7 +81,7 @@ def _way_out(parts: SignIn, ended: KeptTokens, return_to: str) -> str:
 
 
 def _at_provider(parts: SignIn) -> Response:
-    """On to the provider's own sign-out, from a page of ours that has just signed somebody out."""
+    """Send the browser on to the provider's own sign-out."""
     about = _opened(parts, _hash(request.args.get("to", "")))
     if not about:
         return see_other("/")
@@ -112,7 +112,7 @@ def _opened(parts: SignIn, state: str) -> dict[str, Any]:
 
 
 def _name(state: str, origin: str) -> str:
-    """Where the store has a sign-out under way; at another host of ours it is not found."""
+    """The store's key of a sign-out under way, which counts at the host where it began."""
     return f"sign-out:{_hash(state)}:{_hash(origin)}"
 
 

@@ -56,7 +56,7 @@ def test_an_endpoint_refuses_until_it_is_told_otherwise(provider):
     assert token(provider)[0] == 200
 
 
-ANY_WORDS = "the local provider has been told to refuse this"
+ANY_WORDS = "a fault that was set by /oauth/control"
 
 
 def test_one_grant_type_refuses_and_the_others_go_on(provider):
