@@ -23,6 +23,7 @@ test: .venv/.dev packages ## Run the tests
 
 test-all: .venv/.dev packages ## Run the tests, the large ones too
 	@.ci/bootstrap npm
+	@.ci/bootstrap keycloak
 	.venv/bin/python -m pytest -n auto
 
 soak: .venv/.dev ## Have services go wrong at random for minutes (SECONDS=120, SEED=...)

@@ -36,6 +36,7 @@ from bff.web.problem import handle_errors
 from bff.web.relay import relay_routes
 from bff.web.sessions import session_routes
 from bff.web.sign_in import sign_in_routes
+from bff.web.sign_out import sign_out_routes
 from bff.web.stream import stream_routes
 from bff.web.telling import tell_answers
 from bff.web.views import view_routes
@@ -129,6 +130,7 @@ def create_app(
     handle_errors(app, boundary)
     health_routes(app, checks)
     sign_in_routes(app, sign_in)
+    sign_out_routes(app, sign_in)
     session_routes(app, sign_in)
     view_routes(app, checked.plans, config.frontends, engine)
     streams = EventStreams(max(1, int(settings.threads * config.streams)), sign_in.sessions.goes_on)

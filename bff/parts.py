@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from bff.auth.bearer import Bearer
 from bff.auth.http import Http
+from bff.auth.login_state import LoginStates
 from bff.auth.provider import OpenIdProvider
 from bff.auth.refresh import Refresher
 from bff.auth.renewal import Later, Renewals
@@ -81,6 +82,7 @@ def open_sign_in(
         },
         sessions=sessions,
         cookies=Cookies(rules, seal, now),
+        logins=LoginStates(store, seal, now),
         seal=seal,
         limits=Limits(store, config.limits, now),
         observer=observer,

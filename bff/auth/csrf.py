@@ -39,6 +39,24 @@ def is_navigation(sent: Sent) -> bool:
     return sent.method in _SAFE and sent.fetch_mode == "navigate" and sent.fetch_dest == "document"
 
 
+def check_is_visit(sent: Sent, purpose: str) -> None:
+    """Refuse to sign in what is fetched without a person going there.
+
+    That is a prefetch, an image, a frame or a script's fetch. A browser that sends no Fetch
+    Metadata is believed.
+
+    Args:
+        purpose: Sec-Purpose, or Purpose in older browsers.
+
+    Raises:
+        CrossSite: it is no visit.
+    """
+    if "prefetch" in purpose.lower() or "prerender" in purpose.lower():
+        raise CrossSite("signing in cannot be fetched in advance")
+    if sent.fetch_mode not in {None, "navigate"} or sent.fetch_dest not in {None, "document"}:
+        raise CrossSite("signing in is a navigation: send the browser there, in its window")
+
+
 def check_cross_site(sent: Sent, rule: Csrf, own_origin: str, origins: Collection[str]) -> None:
     """Refuse what a page of somebody else's may have sent; a navigation reads, and shows nobody.
 

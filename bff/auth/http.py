@@ -174,12 +174,6 @@ def shown(url: str) -> str:
     return url.partition("?")[0]
 
 
-def with_query(endpoint: str, params: dict[str, str]) -> str:
-    """An address with parameters besides those it may have already (RFC 6749, section 3.1)."""
-    given = urlencode({name: value for name, value in params.items() if value})
-    return f"{endpoint}{'&' if '?' in endpoint else '?'}{given}"
-
-
 def _no_reply(url: str, error: BffError) -> ProviderAway:
     """Why there is no reply; of the network's words only those of a connection that failed.
 

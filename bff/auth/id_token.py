@@ -65,6 +65,13 @@ def _check_use(jwt: Jwt) -> None:
 def check_sign_in(claims: Mapping[str, Any], login: Login, now: float, leeway: float) -> None:
     """Check that an ID token answers this sign-in, and all that was asked of it.
 
+    Its `auth_time` is held against when the sign-in began: what the person does at the provider
+    after that (a form, a consent) may take its time.
+
+    Args:
+        now: seconds since 1970.
+        leeway: seconds by which the provider's clock may be off.
+
     Raises:
         BadToken: it answers another, or less.
     """
@@ -74,7 +81,9 @@ def check_sign_in(claims: Mapping[str, Any], login: Login, now: float, leeway: f
     at = auth_time(claims)
     if at is not None and at > now + leeway:
         raise StaleToken("its auth_time is wrong")
-    if login.max_age is not None and (at is None or now - at > login.max_age + leeway):
+    if login.max_age is not None and (
+        at is None or at < int(login.at) - login.max_age - leeway  # auth_time is whole seconds
+    ):
         raise StaleToken("its auth_time is missing or too long ago")
     if login.acr_values and text(claims, "acr") not in login.acr_values.split():
         raise StaleToken("its acr is none of those that were asked for")

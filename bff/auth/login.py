@@ -3,6 +3,39 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote, urlencode
+
+
+@dataclass(frozen=True, slots=True)
+class LoginRequest:
+    """What a browser that begins a sign-in asks for.
+
+    Args:
+        provider: the name of the provider.
+        return_to: where the browser goes afterwards.
+        max_age: seconds since the person last proved who they are, at most; None for any.
+        acr_values: how they may prove it, by preference; empty for any way.
+        prompt: what the provider asks them; empty for what it finds necessary.
+        previous: the key of the session that the new one replaces.
+    """
+
+    provider: str
+    return_to: str
+    max_age: int | None = None
+    acr_values: str = ""
+    prompt: str = ""
+    previous: str = field(default="", repr=False)
+
+    def path(self) -> str:
+        """The address at which a sign-in like this begins; people are asked again."""
+        params = {
+            "return_to": self.return_to if self.return_to != "/" else "",
+            "max_age": "" if self.max_age is None else str(self.max_age),
+            "acr_values": self.acr_values,
+            "prompt": self.prompt if self.prompt != "none" else "",
+        }
+        query = urlencode({name: value for name, value in params.items() if value})
+        return f"/auth/login/{quote(self.provider, safe='')}{'?' if query else ''}{query}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,8 +49,6 @@ class Login:
         at: when it began, in seconds since 1970.
         max_age: seconds since the person last proved who they are, at most; None for any.
         acr_values: how they may prove it, by preference; empty for any way.
-        previous: the key of the session that this one replaces.
-        visitor: the id that the browser had before.
     """
 
     provider: str
@@ -29,8 +60,6 @@ class Login:
     at: float
     max_age: int | None = None
     acr_values: str = ""
-    previous: str = field(default="", repr=False)
-    visitor: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

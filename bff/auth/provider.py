@@ -10,9 +10,11 @@ from typing import Final
 
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
+from bff.auth.address import with_query
 from bff.auth.client import Client
+from bff.auth.end_session import EndSession
 from bff.auth.grants import Refused, TokenEndpoint
-from bff.auth.http import Http, with_query
+from bff.auth.http import Http
 from bff.auth.id_token import auth_time, check_id_token, check_sign_in
 from bff.auth.jwt import BadToken, Jwt, StaleToken, read, text, verify
 from bff.auth.keys import published_keys
@@ -234,23 +236,27 @@ class OpenIdProvider:
             raise ProviderMisconfigured(str(error)) from None
         return replace(tokens, scope=tokens.scope or scope)
 
-    def logout_url(self, id_token: str, return_to: str, state: str) -> str:
-        """Where a browser goes to sign out there too (OpenID Connect RP-Initiated Logout 1.0).
+    def end_session(self, id_token: str, return_to: str, state: str) -> EndSession | None:
+        """How a browser signs out there too (OpenID Connect RP-Initiated Logout 1.0).
+
+        Args:
+            id_token: of the session; where it is empty, the provider asks the person.
 
         Returns:
-            The address; empty where the provider has none, or cannot say.
+            The request; None where the provider has no place for it, or cannot say.
         """
         try:
             endpoint = self._metadata.get().end_session_endpoint
         except ProviderAway:
-            return ""  # signing out here does not wait for it
+            return None  # signing out here does not wait for it
         params = {
             "id_token_hint": id_token,
             "client_id": self.provider.client_id,
             "post_logout_redirect_uri": return_to,
             "state": state,
         }
-        return with_query(endpoint, params) if endpoint else ""
+        given = {name: value for name, value in params.items() if value}
+        return EndSession(endpoint, given) if endpoint else None
 
     def logout_token(self, token: str) -> LogoutToken:
         """What a logout token asks for (OpenID Connect Back-Channel Logout 1.0, section 2.6).

@@ -118,11 +118,23 @@ class Refresher:
             raise
         if not self._stored(key, kept, fresh, lock):
             self._observer(Refreshed(kept.provider, "late"))
-            provider.revoke(fresh.refresh or fresh.access)  # no session has them
+            self._drop(key, kept, fresh, provider)
             return ""
         self._observer(Refreshed(kept.provider, "ok"))
         self._observer(self._audited("refreshed", key, kept))
         return fresh.access
+
+    def _drop(self, key: str, kept: KeptTokens, fresh: Tokens, provider: OpenIdProvider) -> None:
+        """Revoke tokens that came too late, unless others of their grant are in use.
+
+        Those that another request has stored are of the same grant, and would end with these (RFC
+        7009, section 2.1); so would those of a session that has replaced this one.
+        """
+        sessions = self._sessions
+        if sessions.tokens(key) is None and (
+            sessions.signed_out(key) or not sessions.shares_grant(kept)
+        ):
+            provider.revoke(fresh.refresh or fresh.access)
 
     def _without_refresh(self, key: str, kept: KeptTokens) -> str:
         """The token that there is, while it lasts: a service may not take it, but others do."""

@@ -5,89 +5,28 @@ replaces exactly what was read: a session that has ended stays ended, whoever st
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from contextlib import suppress
+from dataclasses import replace
 from hashlib import sha256
 from secrets import token_urlsafe
-from typing import Any, Final
+from typing import Final
 
 import orjson
 
 from bff.auth.login import SignedIn, Tokens
 from bff.auth.records import Records, known
 from bff.auth.seal import Seal
+from bff.auth.session_record import KeptTokens, Session
 from bff.auth.store import Store
 from bff.errors import StoreAway
 from bff.model.access import SessionRules
-from bff.model.principal import Principal
 
+__all__ = ["KeptTokens", "Session", "Sessions", "key_of"]
 _ID_BYTES: Final = 32  # 256 bits
 _SLIDES: Final = 20  # writes that an idle time is worth at most
-_SHORT: Final = 16
+_PREPARED: Final = 60.0  # seconds
+_REFRESH_LASTS: Final = 600.0  # seconds, and more than any refresh takes
 _MOST_AGENT: Final = 200  # characters of a User-Agent that are kept
-
-
-@dataclass(frozen=True, slots=True)
-class Session:
-    """A browser at which somebody has signed in.
-
-    Args:
-        key: the hash of its id: what the store and other parts of ours know it by.
-        version: the store's, as it was read.
-        created: when it was signed in, in seconds since 1970.
-        seen: when it was last used, to within a twentieth of the idle time.
-        agent: what the browser says it is; for the person's list of devices.
-        visitor: the id that the browser had before.
-    """
-
-    key: str
-    provider: str
-    issuer: str
-    subject: str
-    client: str
-    created: float
-    seen: float
-    scopes: tuple[str, ...] = ()
-    claims: Mapping[str, Any] = field(default_factory=dict)
-    sid: str = ""
-    acr: str = ""
-    agent: str = ""
-    visitor: str = ""
-    version: str = ""
-
-    @property
-    def public_id(self) -> str:
-        """What a person may call it by; it opens nothing."""
-        return sha256(f"public:{self.key}".encode()).hexdigest()[:_SHORT]
-
-    def principal(self) -> Principal:
-        """Who asks with this session."""
-        return Principal(
-            issuer=self.issuer,
-            subject=self.subject,
-            client=self.client,
-            audience=self.client,
-            scopes=frozenset(self.scopes),
-            claims=self.claims,
-            acr=self.acr,
-            visitor=self.visitor,
-            session=self.key,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class KeptTokens:
-    """The tokens of a session as the store has them.
-
-    Args:
-        obtained: when they came, in seconds since 1970.
-        provider: the name of the provider they are from.
-    """
-
-    tokens: Tokens
-    obtained: float
-    provider: str
-    lasts: float
-    version: str = ""
 
 
 class Sessions:
@@ -105,12 +44,13 @@ class Sessions:
         self.ended: Callable[[str], object] = str  # told the key of a session that has ended
 
     def prepare(self) -> None:
-        """See that a session can be kept, before anything that works once only is spent on it.
+        """Check that a session could be stored, before a person is sent to sign in.
 
         Raises:
-            StoreAway: it cannot.
+            StoreAway: it could not.
         """
-        self.store.delete("nothing")  # as good as any other write
+        # a write that needs room: a full Redis still deletes
+        self.store.add("prepared", "", self.now() + _PREPARED)
 
     def create(self, person: SignedIn, provider: str, client: str, about: Mapping[str, str]) -> str:
         """Begin a session with an id of its own, whatever the browser had before.
@@ -139,7 +79,7 @@ class Sessions:
             visitor=about.get("visitor", ""),
         )
         lasts = now + self.rules.lifetime
-        kept = KeptTokens(person.tokens, now, provider, lasts)
+        kept = KeptTokens(person.tokens, now, provider, lasts, issuer=person.issuer, sid=person.sid)
         self.store.put(
             _tokens(session.key), self._records.sealed(_tokens(session.key), kept), lasts
         )
@@ -182,6 +122,10 @@ class Sessions:
         """When the session ends if nobody uses it any more, in seconds since 1970."""
         return self._expiry(session)
 
+    def ends(self, session: Session) -> float:
+        """When the session ends however it is used, in seconds since 1970."""
+        return session.created + self.rules.lifetime
+
     def of_person(self, issuer: str, subject: str) -> list[Session]:
         """All sessions of a person, the one used last first."""
         keys = self.store.members(_person(issuer, subject))
@@ -207,6 +151,16 @@ class Sessions:
                 self.store.discard(group, key)
         self.ended(key)
         return kept
+
+    def sign_out(self, key: str) -> KeptTokens | None:
+        """End a session together with its grant, whichever other session that may be of.
+
+        Returns:
+            The tokens that it had last, to be revoked; a refresh under way revokes those it gets.
+        """
+        with suppress(StoreAway):  # a full store still deletes
+            self.store.put(_signed_out(key), b"", self.now() + _REFRESH_LASTS)
+        return self.end(key)
 
     def end_all(self, issuer: str, subject: str, sid: str = "") -> list[str]:
         """End the sessions of a person, or those of one `sid` of the provider's; their keys."""
@@ -245,6 +199,30 @@ class Sessions:
             return None
         return KeptTokens(**content | {"tokens": Tokens(**tokens), "version": entry.version})
 
+    def signed_out(self, key: str) -> bool:
+        """Whether a session was ended by `sign_out` in the last minutes."""
+        return self.store.get(_signed_out(key)) is not None
+
+    def shares_grant(self, ended: KeptTokens) -> bool:
+        """Whether a session that goes on may have its tokens from the same grant.
+
+        A provider has one grant for all sign-ins of a client in one of its own sessions (`sid`),
+        and to revoke a token ends the whole grant (RFC 7009, section 2.1). Where no `sid` tells,
+        it may be the same.
+
+        Args:
+            ended: the tokens of a session that has ended.
+        """
+        if not ended.issuer:
+            return True
+        for key in self.store.members(_person(ended.issuer, ended.tokens.subject)):
+            other = self.tokens(key)
+            if other is None or other.provider != ended.provider:
+                continue
+            if other.sid == ended.sid or not other.sid or not ended.sid:
+                return True
+        return False
+
     def replace_tokens(self, key: str, kept: KeptTokens, fresh: Tokens) -> bool:
         """Put fresh tokens in the place of those that were read; whether they still were there."""
         name = _tokens(key)
@@ -261,7 +239,7 @@ class Sessions:
         return session if self._expiry(session) > self.now() else None
 
     def _expiry(self, session: Session) -> float:
-        return min(session.seen + self.rules.idle, session.created + self.rules.lifetime)
+        return min(session.seen + self.rules.idle, self.ends(session))
 
 
 def key_of(given: str) -> str:
@@ -275,6 +253,10 @@ def _data(key: str) -> str:
 
 def _tokens(key: str) -> str:
     return f"tokens:{key}"
+
+
+def _signed_out(key: str) -> str:
+    return f"signed-out:{key}"
 
 
 def _made_for(key: str) -> str:

@@ -1,8 +1,9 @@
 """A small OpenID provider for development: two test accounts, no passwords, loopback only.
 
-It speaks what the app asks of a real one: discovery, authorization code with PKCE, refresh with
-rotation, token exchange, revocation, RP-initiated and back-channel logout. Its metadata has
-`bff_development`, so that production can tell what it must not trust.
+It speaks what the app asks of a real one: discovery, authorization code with PKCE, single sign-on,
+refresh with rotation, token exchange, revocation of a grant, RP-initiated and back-channel logout.
+`control` has it hang, refuse, or rotate its keys. Its metadata has `bff_development`, so that
+production can tell what it must not trust.
 
 with LocalProvider([Client("shop", "secret", ("http://127.0.0.1:8080/auth/callback",))]) as it:
     httpx.get(it.issuer + "/.well-known/openid-configuration")
@@ -17,12 +18,13 @@ from typing import Any, Final, Self
 from flask import Flask, Response, redirect, render_template, request
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from bff.dev.idp_exchange import EXCHANGE, TokenEndpoint
+from bff.dev.idp_control import Control, control_routes
+from bff.dev.idp_exchange import TokenEndpoint
 from bff.dev.idp_grants import Grants
 from bff.dev.idp_logout import logout_routes
 from bff.dev.idp_sign_in import SignIn
 from bff.dev.idp_tokens import ALGORITHM, Signer
-from bff.dev.idp_values import ACCOUNTS, Client, Refused
+from bff.dev.idp_values import ACCOUNTS, EXCHANGE, GRANTS, Client, Refused
 
 TOKEN_SECONDS: Final = 300.0
 _MOST_BYTES: Final = 16 * 1024
@@ -58,7 +60,9 @@ class LocalProvider:
         app = Flask(__name__, static_folder=None, template_folder="idp")
         self._server = make_server("127.0.0.1", port, app, threaded=True, request_handler=_Quiet)
         self.issuer = f"http://127.0.0.1:{self._server.port}"
-        self.tokens = _routes(app, self.issuer, tuple(clients), always, token_seconds, now)
+        signer = Signer(self.issuer, now, token_seconds)
+        self.control = Control(signer)
+        self.tokens = _routes(app, tuple(clients), always, signer, self.control, now)
         self._thread = Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 
     def start(self) -> None:
@@ -67,6 +71,7 @@ class LocalProvider:
 
     def stop(self) -> None:
         """Close the socket; requests that are being answered are not waited for."""
+        self.control.reset()
         if self._thread.is_alive():
             self._server.shutdown()
             self._thread.join(_JOIN_SECONDS)
@@ -96,29 +101,31 @@ class _Quiet(WSGIRequestHandler):
 
 def _routes(
     app: Flask,
-    issuer: str,
     clients: Iterable[Client],
     always: str,
-    token_seconds: float,
+    signer: Signer,
+    control: Control,
     now: Callable[[], float],
 ) -> TokenEndpoint:
     app.config["MAX_CONTENT_LENGTH"] = _MOST_BYTES
-    known = {client.id: client for client in clients}
-    grants, signer = Grants(now), Signer(issuer, now, token_seconds)
+    known, issuer, grants = {client.id: client for client in clients}, signer.issuer, Grants(now)
     tokens = TokenEndpoint(known, grants, signer)
-    _guard(app, issuer)
+    _guard(app, issuer, control)
     _metadata_routes(app, issuer, signer)
-    _token_routes(app, tokens)
-    SignIn(issuer, known, grants, always, now).routes(app)
+    _token_routes(app, tokens, control)
+    SignIn(issuer, known, grants, always, control, now).routes(app)
     logout_routes(app, known, grants, signer)
+    control_routes(app, control)
     return tokens
 
 
-def _guard(app: Flask, issuer: str) -> None:
+def _guard(app: Flask, issuer: str, control: Control) -> None:
     def check() -> Response | None:
         # a web page that had its own name resolve to loopback
         if request.host != issuer.removeprefix("http://"):
             return Response("this host name is not served here\n", 421, mimetype="text/plain")
+        if request.endpoint in {"metadata", "jwks", "end_session"}:
+            return control.apply(request.endpoint)  # the others apply it where they can refuse
         return None
 
     def label(response: Response) -> Response:
@@ -184,18 +191,26 @@ def _metadata(issuer: str) -> dict[str, Any]:
     }
 
 
-def _token_routes(app: Flask, tokens: TokenEndpoint) -> None:
+def _token_routes(app: Flask, tokens: TokenEndpoint, control: Control) -> None:
     def client() -> Client:
         given = request.authorization
         if given is None or given.type != "basic":
             raise Refused("invalid_client", "client_secret_basic is needed")
         return tokens.client(given.username or "", given.password or "")
 
-    def token() -> Mapping[str, Any]:
-        return dict(tokens.answer(client(), request.form))
+    def token() -> Mapping[str, Any] | Response:
+        asked, wanted = client(), request.form.get("grant_type", "")
+        grants = [name for name, kind in GRANTS.items() if kind == wanted]
+        for what in ("token", *grants):
+            if fault := control.apply(what):
+                return fault
+        return dict(tokens.answer(asked, request.form))
 
     def revoke() -> Response:
-        tokens.revoke(client(), request.form.get("token", ""))
+        asked = client()
+        if fault := control.apply("revoke"):
+            return fault
+        tokens.revoke(asked, request.form.get("token", ""))
         return Response()
 
     def refused(error: Refused) -> tuple[dict[str, str], int, dict[str, str]]:

@@ -8,9 +8,8 @@ from urllib.parse import unquote_plus
 
 from bff.dev.idp_grants import Grant, Grants
 from bff.dev.idp_tokens import Signer
-from bff.dev.idp_values import Client, Refused
+from bff.dev.idp_values import EXCHANGE, Client, Refused
 
-EXCHANGE: Final = "urn:ietf:params:oauth:grant-type:token-exchange"
 ACCESS_TOKEN: Final = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 - a name
 
 Json = Mapping[str, Any]
@@ -56,7 +55,10 @@ class TokenEndpoint:
         return answer
 
     def revoke(self, client: Client, token: str) -> None:
-        """End the grant of a refresh or an access token, if it is one (RFC 7009)."""
+        """End the grant of a refresh or an access token, if it is one (RFC 7009, section 2.1).
+
+        With it end all tokens that came of it, those of later sign-ins of that browser too.
+        """
         claims = self._signer.read(token, "at+jwt")
         self._grants.end(str(claims.get("grant", "")) if claims else token, client.id)
 

@@ -1,6 +1,8 @@
 """What the local provider remembers: who is signed in, which codes are out, which grants live.
 
-All of it is in memory, and bounded: of too many, the oldest is forgotten.
+As at other providers, a browser signs in once, and each client has one grant of that: signing in at
+the client again adds tokens to the grant, and ending the grant ends them all. All of it is in
+memory, and bounded: of too many, the oldest is forgotten.
 """
 
 from base64 import urlsafe_b64encode
@@ -18,6 +20,7 @@ MOST: Final = 1000  # of each kind
 CODE_SECONDS: Final = 60.0
 SESSION_SECONDS: Final = 8 * 3600.0
 
+K = TypeVar("K")
 T = TypeVar("T")
 
 
@@ -39,9 +42,15 @@ class SignedIn:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What a person has let a client have; its tokens live as long as it does."""
+    """What a sign-in lets a client have; its tokens live as long as it does.
+
+    Args:
+        id: the same for all sign-ins of one client in one browser session of the provider.
+        line: which of these sign-ins it is of; each has a chain of refresh tokens.
+    """
 
     id: str
+    line: str
     client: str
     subject: str
     sid: str
@@ -62,8 +71,8 @@ class _Code:
 
 
 @dataclass(slots=True)
-class _Family:
-    """A grant, and the one refresh token of it that counts."""
+class _Line:
+    """The refresh tokens that came of one sign-in at a client, of which the newest counts."""
 
     grant: Grant
     newest: bytes = field(repr=False)  # its hash
@@ -77,13 +86,22 @@ class Grants:
         self._lock = Lock()
         self._signed_in: dict[str, SignedIn] = {}
         self._codes: dict[str, _Code] = {}
-        self._families: dict[str, _Family] = {}
+        self._lines: dict[str, _Line] = {}
+        self._ids: dict[tuple[str, str], str] = {}  # of grants, by `sid` and client
 
-    def sign_in(self, subject: str, acr: str) -> tuple[str, SignedIn]:
-        """Have a browser be signed in; what its cookie says, and what that means."""
+    def sign_in(self, subject: str, acr: str, before: str = "") -> tuple[str, SignedIn]:
+        """Have a browser be signed in; what its cookie says, and what that means.
+
+        Args:
+            before: its cookie. The same person who proves again who they are goes on in the same
+                session, with another `auth_time` and `acr`.
+        """
         cookie = token_urlsafe(32)
-        made = SignedIn(token_urlsafe(16), subject, self._now(), acr)
         with self._lock:
+            there = self._signed_in.pop(before, None)
+            same = there is not None and there.subject == subject and self._lasts(there)
+            sid = there.sid if there and same else token_urlsafe(16)
+            made = SignedIn(sid, subject, self._now(), acr)
             _keep(self._signed_in, cookie, made)
         return cookie, made
 
@@ -91,17 +109,20 @@ class Grants:
         """Who a browser is signed in as."""
         with self._lock:
             found = self._signed_in.get(cookie)
-        return found if found and self._now() < found.auth_time + SESSION_SECONDS else None
+        return found if found and self._lasts(found) else None
+
+    def _lasts(self, signed_in: SignedIn) -> bool:
+        return self._now() < signed_in.auth_time + SESSION_SECONDS
 
     def sign_out(self, sid: str) -> tuple[str, frozenset[str]]:
         """End a session and every grant of it; whose it was, and which clients had one."""
         with self._lock:
             gone = {key: each for key, each in self._signed_in.items() if each.sid == sid}
-            ended = [each.grant for each in self._families.values() if each.grant.sid == sid]
+            ended = [each.grant for each in self._lines.values() if each.grant.sid == sid]
             for cookie in gone:
                 del self._signed_in[cookie]
             for grant in ended:
-                del self._families[grant.id]
+                self._end(grant.id)
         subjects = {each.subject for each in gone.values()} | {each.subject for each in ended}
         return next(iter(subjects), ""), frozenset(grant.client for grant in ended)
 
@@ -124,7 +145,7 @@ class Grants:
             if found is None or self._now() >= found.expires or found.asked.client.id != client:
                 raise Refused("invalid_grant", "the code is not one, or is too old")
             if found.grant:
-                self._families.pop(found.grant, None)
+                self._end(found.grant)
                 raise Refused("invalid_grant", "the code has been used before")
             if found.asked.redirect_uri != redirect_uri:
                 raise Refused("invalid_grant", "redirect_uri is not that of the request")
@@ -133,8 +154,8 @@ class Grants:
             grant = self._grant(found)
             found.grant = grant.id
             secret = token_urlsafe(32)
-            _keep(self._families, grant.id, _Family(grant, _hash(secret)))
-        return grant, f"{grant.id}.{secret}"
+            _keep(self._lines, grant.line, _Line(grant, _hash(secret)))
+        return grant, f"{grant.line}.{secret}"
 
     def refresh(self, token: str, client: str) -> tuple[Grant, str]:
         """The grant of a refresh token, and the token that takes its place.
@@ -145,33 +166,50 @@ class Grants:
         """
         key, _, secret = token.partition(".")
         with self._lock:
-            family = self._families.get(key)
-            if family is None or family.grant.client != client:
+            line = self._lines.get(key)
+            if line is None or line.grant.client != client:
                 raise Refused("invalid_grant", "the refresh token is not one")
-            used_before = not compare_digest(_hash(secret), family.newest)
-            if used_before or self._now() >= family.grant.expires:
-                del self._families[key]
+            used_before = not compare_digest(_hash(secret), line.newest)
+            if used_before or self._now() >= line.grant.expires:
+                self._end(line.grant.id)
                 raise Refused("invalid_grant", "the refresh token was used before, or is too old")
             fresh = token_urlsafe(32)
-            family.newest = _hash(fresh)
-        return family.grant, f"{key}.{fresh}"
+            line.newest = _hash(fresh)
+        return line.grant, f"{key}.{fresh}"
 
     def lives(self, grant: str) -> bool:
         """Whether a grant has not ended."""
         with self._lock:
-            return grant in self._families
+            return any(each.grant.id == grant for each in self._lines.values())
 
-    def end(self, grant: str, client: str) -> None:
-        """End a grant, if it is that client's; `grant` may be a refresh token of it."""
-        key = grant.partition(".")[0]
+    def end(self, token: str, client: str) -> None:
+        """End the grant of a refresh token, if it is that client's.
+
+        Args:
+            token: the refresh token, or the id of the grant.
+        """
+        key = token.partition(".")[0]
         with self._lock:
-            family = self._families.get(key)
-            if family and family.grant.client == client:
-                del self._families[key]
+            line = self._lines.get(key)
+            own = {each.grant.id for each in self._lines.values() if each.grant.client == client}
+            grant = line.grant.id if line else key
+            if grant in own:
+                self._end(grant)
+
+    def _end(self, grant: str) -> None:
+        """End a grant and all its tokens; the lock is held."""
+        for key in [key for key, each in self._lines.items() if each.grant.id == grant]:
+            del self._lines[key]
+        for about in [about for about, each in self._ids.items() if each == grant]:
+            del self._ids[about]
 
     def _grant(self, code: _Code) -> Grant:
         asked, person = code.asked, code.signed_in
+        about = (person.sid, asked.client.id)
+        if about not in self._ids:
+            _keep(self._ids, about, token_urlsafe(16))
         return Grant(
+            self._ids[about],
             token_urlsafe(16),
             asked.client.id,
             person.subject,
@@ -185,7 +223,7 @@ class Grants:
         )
 
 
-def _keep(kept: dict[str, T], key: str, value: T) -> None:
+def _keep(kept: dict[K, T], key: K, value: T) -> None:
     kept[key] = value
     if len(kept) > MOST:
         del kept[next(iter(kept))]

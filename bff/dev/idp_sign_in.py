@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 from flask import Flask, Response, redirect, render_template, request
 from werkzeug.wrappers import Response as BaseResponse
 
+from bff.dev.idp_control import Control
 from bff.dev.idp_grants import SESSION_SECONDS, Grants, SignedIn
 from bff.dev.idp_values import (
     ACCOUNTS,
@@ -31,10 +32,16 @@ class SignIn:
     """The authorization endpoint, and a page that says who is signed in here."""
 
     def __init__(
-        self, issuer: str, clients: Mapping[str, Client], grants: Grants, always: str, now: Clock
+        self,
+        issuer: str,
+        clients: Mapping[str, Client],
+        grants: Grants,
+        always: str,
+        control: Control,
+        now: Clock,
     ) -> None:
         self._issuer, self._clients, self._grants = issuer, clients, grants
-        self._always, self._now = always, now
+        self._always, self._control, self._now = always, control, now
         self._cookie = cookie_of(issuer)
 
     def routes(self, app: Flask) -> None:
@@ -51,14 +58,18 @@ class SignIn:
         back = _Back(self._issuer, redirect_uri, request.args.get("state", ""))
         try:
             asked = read_authorization(request.args.to_dict(flat=False), client, redirect_uri)
+            if fault := self._control.apply("authorize"):
+                return fault
             answer = self._chosen if request.method == "POST" else self._wanted
             return answer(asked, back)
         except Refused as refused:
             return back.to(error=refused.error, error_description=refused.description)
 
     def _wanted(self, asked: Authorization, back: "_Back") -> BaseResponse:
-        person = self._grants.signed_in(request.cookies.get(self._cookie, ""))
+        person = self._person()
         if person and fits(asked, person, self._now()):
+            if "consent" in asked.prompt and not self._always:
+                return _form(asked, person, consent=True)
             return back.to(code=self._grants.code(asked, person))
         name = unasked(asked, self._always)
         return self._signed_in(asked, name, back) if name else _form(asked, person)
@@ -66,13 +77,21 @@ class SignIn:
     def _chosen(self, asked: Authorization, back: "_Back") -> BaseResponse:
         if request.headers.get("Origin", self._issuer) != self._issuer:
             raise Refused("access_denied", "the choice was made on another site")
-        name = request.form.get("account", "")
+        name, person = request.form.get("account", ""), self._person()
         if name not in ACCOUNTS:
             raise Refused("access_denied", "nobody was chosen")
+        if "consent" in request.form and person and person.subject == name:
+            if fits(asked, person, self._now()):  # they have only been asked for consent
+                return back.to(code=self._grants.code(asked, person))
+            return self._wanted(asked, back)
         return self._signed_in(asked, name, back)
 
+    def _person(self) -> SignedIn | None:
+        return self._grants.signed_in(request.cookies.get(self._cookie, ""))
+
     def _signed_in(self, asked: Authorization, name: str, back: "_Back") -> BaseResponse:
-        cookie, person = self._grants.sign_in(name, next(iter(asked.acr_values), ""))
+        before = request.cookies.get(self._cookie, "")
+        cookie, person = self._grants.sign_in(name, next(iter(asked.acr_values), ""), before)
         response = back.to(code=self._grants.code(asked, person))
         response.set_cookie(
             self._cookie, cookie, int(SESSION_SECONDS), path=PATH, httponly=True, samesite="Lax"
@@ -80,7 +99,7 @@ class SignIn:
         return response
 
     def _account(self) -> str:
-        person = self._grants.signed_in(request.cookies.get(self._cookie, ""))
+        person = self._person()
         return render_template("account.html", account=person and ACCOUNTS[person.subject])
 
 
@@ -88,6 +107,8 @@ def fits(asked: Authorization, person: SignedIn, now: float) -> bool:
     """Whether somebody who is signed in here already is who is asked for, and freshly enough."""
     if asked.prompt & {"login", "select_account"}:
         return False
+    if asked.max_age == 0:
+        return False  # as `prompt=login` (OpenID Connect Core, section 3.1.2.1)
     if asked.max_age is not None and now > person.auth_time + asked.max_age:
         return False
     if asked.acr_values and person.acr not in asked.acr_values:
@@ -109,12 +130,15 @@ def unasked(asked: Authorization, always: str) -> str:
     return hint or always
 
 
-def _form(asked: Authorization, person: SignedIn | None) -> Response:
+def _form(asked: Authorization, person: SignedIn | None, *, consent: bool = False) -> Response:
+    """The choice of an account; with `consent`, the question whether the client may know it."""
+    accounts = [ACCOUNTS[person.subject]] if person and consent else ACCOUNTS.values()
     return Response(
         render_template(
             "sign_in.html",
             client=asked.client.id,
-            accounts=ACCOUNTS.values(),
+            consent=consent,
+            accounts=accounts,
             current=person.subject if person else "",
             acr=next(iter(asked.acr_values), ""),
         )

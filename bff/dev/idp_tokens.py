@@ -1,4 +1,4 @@
-"""The tokens of the local provider, signed by a key that lives as long as its process."""
+"""The tokens of the local provider, signed by keys that live as long as its process."""
 
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping
@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from joserfc import jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import RSAKey
+from joserfc.jwk import KeySet, RSAKey
 
 from bff.dev.idp_grants import Grant
 from bff.dev.idp_values import ACCOUNTS
@@ -31,12 +31,15 @@ class Signer:
     def __init__(self, issuer: str, now: Callable[[], float], seconds: float) -> None:
         self.issuer, self.seconds = issuer, seconds
         self._now = now
-        use = {"use": "sig", "alg": ALGORITHM}
-        self._key = RSAKey.generate_key(2048, use, auto_kid=True)  # type: ignore[arg-type]
+        self._keys = [_new_key()]  # the one that signs comes first
+
+    def rotate(self, *, revoke: bool) -> None:
+        """Sign with a new key; the others are published no more if they are revoked."""
+        self._keys = [_new_key(), *([] if revoke else self._keys)]
 
     def jwks(self) -> Mapping[str, Any]:
-        """Its public key (RFC 7517)."""
-        return {"keys": [self._key.as_dict(private=False)]}
+        """Its public keys (RFC 7517)."""
+        return {"keys": [each.as_dict(private=False) for each in self._keys]}
 
     def access_token(self, subject: str, client: str, audience: str, **more: Any) -> str:
         """An access token (RFC 9068); `more` are further claims."""
@@ -73,7 +76,7 @@ class Signer:
             expired: whether it may be out of date, as the hint of a sign-out may.
         """
         try:
-            found = jwt.decode(token, self._key, algorithms=[ALGORITHM])
+            found = jwt.decode(token, KeySet(list(self._keys)), algorithms=[ALGORITHM])
         except (JoseError, ValueError):
             return None
         if found.header.get("typ") != kind:
@@ -84,6 +87,11 @@ class Signer:
         issued = int(self._now())
         times = {"iat": issued, "exp": issued + int(seconds)}
         about = {"iss": self.issuer, **claims, **times, "jti": token_urlsafe(16)}
-        return jwt.encode(
-            {"alg": ALGORITHM, "kid": self._key.kid, "typ": kind}, about, self._key, [ALGORITHM]
-        )
+        key = self._keys[0]
+        header = {"alg": ALGORITHM, "kid": key.kid, "typ": kind}
+        return jwt.encode(header, about, key, [ALGORITHM])
+
+
+def _new_key() -> RSAKey:
+    use = {"use": "sig", "alg": ALGORITHM}
+    return RSAKey.generate_key(2048, use, auto_kid=True)  # type: ignore[arg-type]

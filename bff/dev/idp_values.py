@@ -4,6 +4,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+EXCHANGE: Final = "urn:ietf:params:oauth:grant-type:token-exchange"
+# What the token endpoint gives tokens for, and under which `grant_type` it is asked.
+GRANTS: Final[Mapping[str, str]] = {
+    "authorization_code": "authorization_code",
+    "refresh_token": "refresh_token",
+    "client_credentials": "client_credentials",
+    "token_exchange": EXCHANGE,
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Account:
@@ -54,7 +63,7 @@ class Refused(Exception):
 
 _PROMPTS: Final = frozenset({"none", "login", "consent", "select_account"})
 _CHALLENGE: Final = 43  # characters of a SHA-256 in base64url
-_LONGEST: Final = 512  # characters of state and nonce, which are sent back
+_LONGEST: Final = {"state": 4096, "nonce": 512}  # characters of what is sent back
 _MOST_DIGITS: Final = 9
 
 
@@ -103,7 +112,7 @@ def read_authorization(
         raise Refused("invalid_request", "PKCE is needed, by S256 (RFC 7636)")
     if "openid" not in given.get("scope", "").split():
         raise Refused("invalid_scope", "scope has to contain `openid`")
-    if max(len(given.get("state", "")), len(given.get("nonce", ""))) > _LONGEST:
+    if any(len(given.get(name, "")) > longest for name, longest in _LONGEST.items()):
         raise Refused("invalid_request", "state or nonce is too long")
     return Authorization(
         client,

@@ -3,18 +3,15 @@
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
-from dataclasses import asdict
 from functools import lru_cache
 from hashlib import sha256
-from hmac import compare_digest
 from secrets import token_urlsafe
 from typing import Final
 
-import orjson
 from flask import Request
 
 from bff.auth.cookies import clear_cookie, cookie_name, read_cookies, set_cookie
-from bff.auth.login import Login
+from bff.auth.login_state import LASTS
 from bff.auth.seal import BadSeal, Seal
 from bff.errors import SignInFailed
 from bff.model.access import SameSite, SessionRules
@@ -22,8 +19,7 @@ from bff.model.access import SameSite, SessionRules
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _PORT: Final = re.compile(r":\d+$")
 _SESSION, _LOGIN, _VISITOR = "bff", "bff-login-", "bff-visitor"
-_LOGIN_LASTS: Final = 600  # seconds that a person has at the provider
-_MOST_LOGINS: Final = 4096  # bytes of the sign-ins under way in one browser: each is a tab
+_MOST_LOGINS: Final = 4096  # bytes of the sign-ins under way in one browser: more than 40
 _VISITOR_LASTS: Final = 180 * 24 * 3600  # seconds
 _VISITOR_BYTES: Final = 16
 _SHORT: Final = 16  # characters of a state's hash that tell sign-ins apart
@@ -34,8 +30,8 @@ _ON_THE_WAY_BACK: Final[SameSite] = "Lax"
 class Cookies:
     """Reads and makes cookies by the rules of sessions.
 
-    What a browser keeps for us besides a session's id is sealed under the name it is kept by: it
-    can neither be made there, nor be put in the place of another.
+    A visitor's id is sealed under the name of its cookie: a browser can neither make one, nor put
+    something else in its place.
 
     Args:
         now: seconds since 1970.
@@ -57,29 +53,28 @@ class Cookies:
         """The Set-Cookie of a session that is over."""
         return clear_cookie(self._name(request, _SESSION), self._rules.same_site)
 
-    def keep_login(self, request: Request, login: Login) -> list[str]:
+    def keep_login(self, request: Request, state: str, key: str) -> list[str]:
         """What is set when a sign-in begins; of too many that were never finished, the oldest go.
+
+        Args:
+            key: what the browser shows when it comes back with `state`.
 
         Raises:
             SignInFailed: this is plain http over a network.
         """
-        name = self._name(request, _login(login.state))
-        value = self._sealed(name, orjson.dumps(asdict(login)))
-        made = [set_cookie(name, value, _LOGIN_LASTS, _ON_THE_WAY_BACK)]
+        value = f"{int(self._now()):x}.{key}"
+        made = [set_cookie(self._name(request, _login(state)), value, int(LASTS), _ON_THE_WAY_BACK)]
         room = _MOST_LOGINS - len(made[0])
-        for other, (_, size) in sorted(self._logins(request).items(), key=lambda each: -each[1][0]):
-            room -= size
+        found = read_cookies(request.headers.get("Cookie", ""), self._name(request, _LOGIN))
+        for name, other in sorted(found.items(), key=lambda each: each[1], reverse=True):
+            room -= len(f"{name}={other}; ")
             if room < 0:
-                made.append(clear_cookie(other, _ON_THE_WAY_BACK))
+                made.append(clear_cookie(name, _ON_THE_WAY_BACK))
         return made
 
-    def login(self, request: Request, state: str) -> Login | None:
-        """The sign-in of this state, if this browser has begun it, and not too long ago."""
-        name = self._name(request, _login(state))
-        login = self._opened_login(name, self._given(request, _login(state)))
-        if login is None or not compare_digest(login.state.encode(), state.encode()):
-            return None
-        return login if 0 <= self._now() - login.at <= _LOGIN_LASTS else None
+    def login_key(self, request: Request, state: str) -> str:
+        """The key of the sign-in of this state; empty if this browser has not begun it."""
+        return self._given(request, _login(state)).partition(".")[2]
 
     def drop_login(self, request: Request, state: str) -> str:
         """The Set-Cookie of a sign-in that is done."""
@@ -96,20 +91,6 @@ class Cookies:
         name, made = self._name(request, _VISITOR), token_urlsafe(_VISITOR_BYTES)
         sealed = self._sealed(name, made.encode())
         return made, set_cookie(name, sealed, _VISITOR_LASTS, _ON_THE_WAY_BACK)
-
-    def _logins(self, request: Request) -> dict[str, tuple[float, int]]:
-        """The sign-ins under way by their cookies' names: when each began, and its size."""
-        start = self._name(request, _LOGIN)
-        found = read_cookies(request.headers.get("Cookie", ""), start)
-        logins: dict[str, tuple[float, int]] = {}
-        for name, value in found.items():
-            login = self._opened_login(name, value)
-            logins[name] = (login.at if login else 0.0), len(name) + len(value)
-        return logins
-
-    def _opened_login(self, name: str, value: str) -> Login | None:
-        opened = self._opened(name, value)
-        return Login(**orjson.loads(opened)) if opened else None
 
     def _name(self, request: Request, base: str) -> str:
         secure = request.is_secure

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from flask import Flask, Response, g, request
 
+from bff.auth.login_state import LoginStates
 from bff.auth.provider import OpenIdProvider
 from bff.auth.seal import Seal
 from bff.auth.session import KeptTokens, Session, Sessions
@@ -19,6 +20,7 @@ from bff.web.limits import Limits
 from bff.web.problem import problem
 from bff.web.refusal import refusal
 
+_SEE_OTHER: Final = 303
 _PATIENCE: Final = 5.0  # seconds for telling providers, which is a courtesy
 
 
@@ -35,30 +37,59 @@ class SignIn:
     providers: Mapping[str, OpenIdProvider]
     sessions: Sessions
     cookies: Cookies
+    logins: LoginStates
     seal: Seal
     limits: Limits
     observer: Observer
     return_to: tuple[str, ...] = ()
     origins: frozenset[str] = frozenset()
 
-    def end(self, those: Iterable[Session], own: str = "") -> list[KeptTokens]:
-        """End sessions for a request of the person's; then have their tokens revoked.
+    def sign_out(self, session: Session) -> KeptTokens | None:
+        """End a session at its person's request, and its grant at the provider.
+
+        Returns:
+            The tokens that it had; None if it had just ended.
+        """
+        ended = self.sessions.sign_out(session.key)
+        self.heard("signed_out", session)
+        self._revoke([ended] if ended else [])
+        return ended
+
+    def end(self, those: Iterable[Session], own: str) -> None:
+        """End sessions that a person has chosen from the list of theirs.
 
         Args:
             own: the key of the session that asks.
-
-        Returns:
-            The tokens that they had.
         """
         ended = []
         for each in those:
             kept = self.sessions.end(each.key)
             self.heard("signed_out", each, "" if each.key == own else "elsewhere")
             ended += [kept] if kept else []
-        self.revoke(ended)
-        return ended
+        self._revoke_unshared(ended)
 
-    def revoke(self, ended: Iterable[KeptTokens]) -> None:
+    def replace(self, keys: Iterable[str]) -> None:
+        """End the sessions that a browser had before the new one."""
+        ended = []
+        for key in keys:
+            kept = self.sessions.end(key)
+            if kept:
+                about = {"subject": kept.tokens.subject, "provider": kept.provider}
+                self.observer(
+                    Audited("ended", session=key, reason="replaced", id=g.request_id, **about)
+                )
+                ended.append(kept)
+        self._revoke_unshared(ended)
+
+    def _revoke_unshared(self, ended: Iterable[KeptTokens]) -> None:
+        """Revoke the grants that no other session has its tokens from.
+
+        Signing in again, in the same session of the provider's, adds tokens to the same grant: to
+        revoke those that have been replaced would end the new ones (RFC 7009, section 2.1).
+        """
+        self._revoke([each for each in ended if not self.sessions.shares_grant(each)])
+
+    def _revoke(self, ended: Iterable[KeptTokens]) -> None:
         """Tell providers of tokens that nobody uses any more, for as long as one may keep us."""
         until = monotonic() + _PATIENCE
         for kept in ended:
@@ -129,3 +160,11 @@ def _is_looked_at() -> bool:
 def json_of(content: Any) -> Response:
     """An answer of 200."""
     return Response(encode_json(content), mimetype="application/json")
+
+
+def see_other(location: str) -> Response:
+    """Send the browser there, without a page that would repeat the address."""
+    response = Response(status=_SEE_OTHER)
+    response.headers["Location"] = location
+    del response.headers["Content-Type"]
+    return response

@@ -3,7 +3,7 @@
 from typing import Final
 from urllib.parse import quote
 
-from flask import Response, request
+from flask import Response, g, request
 
 from bff.auth.csrf import is_navigation
 from bff.auth.refusals import NOT_SET_UP
@@ -43,7 +43,8 @@ def refusal(error: BffError, rule: Rule | None = None, *, page: bool = False) ->
     if isinstance(error, LoginRequired) and rule and _may_sign_in(rule):
         return _to_login()
     detail = _WORDS.get(type(error)) or (str(error) if isinstance(error, AuthError) else "")
-    response = error_page(error.status, detail) if page else problem(error.status, detail)
+    again = g.get("sign_in_again", "/auth/login")
+    response = error_page(error.status, detail, again) if page else problem(error.status, detail)
     if isinstance(error, RateLimited):
         response.headers.update(limited_headers(error))
     elif error.status == StoreAway.status:
@@ -79,9 +80,9 @@ def _to_login() -> Response:
     target = request.environ.get("RAW_URI", "")  # as it was sent: a path that is decoded is another
     if not target.startswith("/"):
         target = quote(request.path)
-    # What is longer, sign-in would refuse, and in a header it would be too long for proxies.
-    back = f"?return_to={quote(target, safe='')}" if len(target) <= LONGEST else ""
+    if len(target) > LONGEST:
+        target = target.partition("?")[0] if len(target.partition("?")[0]) <= LONGEST else "/"
     response = Response(status=_FOUND)
-    response.headers["Location"] = f"/auth/login{back}"
+    response.headers["Location"] = f"/auth/login?return_to={quote(target, safe='')}"
     response.headers["Cache-Control"] = "no-store"
     return response

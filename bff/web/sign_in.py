@@ -1,38 +1,31 @@
-"""Signing in and out: navigations to the provider and back (OpenID Connect Core, section 3.1)."""
+"""Signing in: navigations to the provider and back (OpenID Connect Core, section 3.1)."""
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
-from secrets import token_urlsafe
-from typing import Any, Final
+from contextlib import suppress
+from typing import Final
 
-import orjson
 from flask import Flask, Response, g, request
 
-from bff.auth.csrf import check_cross_site
-from bff.auth.login import Login
+from bff.auth.csrf import check_is_visit
+from bff.auth.login import LoginRequest
+from bff.auth.login_state import Pending
+from bff.auth.provider import OpenIdProvider
 from bff.auth.refusals import callback_refusal
 from bff.auth.return_to import local_or_allowed
-from bff.auth.seal import BadSeal
 from bff.auth.session import key_of
-from bff.errors import SignInFailed
-from bff.model.access import Csrf
-from bff.observe.events import Audited
+from bff.errors import SignInFailed, StoreAway
 from bff.web.address import client_address
-from bff.web.authenticate import own_origin, sent, session_of
-from bff.web.endpoint import SignIn, add_endpoints, json_of, never_stored
+from bff.web.authenticate import own_origin, sent
+from bff.web.endpoint import SignIn, add_endpoints, never_stored, see_other
 from bff.web.error_page import onward_page
 
-_RANDOM: Final = 32  # bytes of state, nonce and verifier
-_SEE_OTHER: Final = 303
 _DIGITS: Final = 9  # of a number of seconds
-_FORM: Final = "application/x-www-form-urlencoded"
-_OUT, _WAY_OUT = "out:", "way out:"
 _PROMPTS: Final = frozenset({"login", "consent", "select_account", "none"})
-_OUT_LASTS: Final = 600.0  # seconds for the way back from the provider's sign-out
 _MOST_ACR: Final = 200
+_TITLE: Final = "You are signed in"
 
 
 def sign_in_routes(app: Flask, parts: SignIn) -> None:
-    """`/auth/login`, `/auth/callback`, `/auth/logout` and `/auth/logged-out`."""
+    """`/auth/login` and `/auth/callback`."""
     app.after_request(never_stored)
     add_endpoints(
         app,
@@ -42,40 +35,54 @@ def sign_in_routes(app: Flask, parts: SignIn) -> None:
             ("GET", "/auth/login/<provider>", _login),
             ("GET", "/auth/callback", _callback),
             ("GET", "/auth/callback/<provider>", _callback),
-            ("POST", "/auth/logout", _logout),
-            ("GET", "/auth/logout/provider", _at_provider),
-            ("GET", "/auth/logged-out", _logged_out),
         ],
     )
 
 
 def _login(parts: SignIn, provider: str = "") -> Response:
     """Send the browser to the provider, and have it keep what the way back is checked against."""
+    _check_is_visit()
+    wanted = _wanted(parts, provider)
+    g.sign_in_again = wanted.path()
     parts.limits.sign_in(client_address(request))
-    name = provider or next(iter(parts.providers), "")
-    if name not in parts.providers:
-        raise SignInFailed("there is no such provider")
-    origin = own_origin(request)
-    login = Login(
-        provider=name,
-        state=token_urlsafe(_RANDOM),
-        nonce=token_urlsafe(_RANDOM),
-        verifier=token_urlsafe(_RANDOM),
-        redirect_uri=origin + _callback_path(parts, name),
-        return_to=local_or_allowed(request.args.get("return_to", "/"), origin, parts.return_to),
-        at=parts.sessions.now(),
-        max_age=_max_age(request.args.get("max_age")),
-        acr_values=_acr_values(request.args.get("acr_values", "")),
-        previous=_previous(parts),
-        visitor=parts.cookies.visitor(request),
-    )
-    prompt = request.args.get("prompt", "")
-    if prompt and prompt not in _PROMPTS:
-        raise SignInFailed("`prompt` is none of " + ", ".join(sorted(_PROMPTS)))
-    response = _to(parts.providers[name].authorization_url(login, prompt))
-    for cookie in parts.cookies.keep_login(request, login):
+    parts.sessions.prepare()  # before the person goes to the provider and back for nothing
+    redirect_uri = own_origin(request) + _callback_path(parts, wanted.provider)
+    login, key = parts.logins.begin(wanted, redirect_uri)
+    asked = parts.providers[wanted.provider]
+    response = see_other(asked.authorization_url(login, wanted.prompt))
+    for cookie in parts.cookies.keep_login(request, login.state, key):
         response.headers.add("Set-Cookie", cookie)
     return response
+
+
+def _check_is_visit() -> None:
+    """Raise CrossSite where it is no visit, before a cookie is set or a state is used."""
+    headers = request.headers
+    check_is_visit(sent(request), headers.get("Sec-Purpose", headers.get("Purpose", "")))
+
+
+def _wanted(parts: SignIn, provider: str) -> LoginRequest:
+    """What a browser asks for that begins a sign-in.
+
+    Raises:
+        SignInFailed: it cannot be had.
+    """
+    name, asked = provider or next(iter(parts.providers), ""), request.args
+    if name not in parts.providers:
+        raise SignInFailed("there is no such provider")
+    prompt = asked.get("prompt", "")
+    if prompt and prompt not in _PROMPTS:
+        raise SignInFailed("`prompt` is none of " + ", ".join(sorted(_PROMPTS)))
+    return LoginRequest(
+        provider=name,
+        return_to=local_or_allowed(
+            asked.get("return_to", "/"), own_origin(request), parts.return_to
+        ),
+        max_age=_max_age(asked.get("max_age")),
+        acr_values=_acr_values(asked.get("acr_values", "")),
+        prompt=prompt,
+        previous=_previous(parts),
+    )
 
 
 def _callback_path(parts: SignIn, provider: str) -> str:
@@ -89,105 +96,62 @@ def _callback_path(parts: SignIn, provider: str) -> str:
 
 def _callback(parts: SignIn, **_provider: str) -> Response:
     """Take the browser back from the provider, and begin a session with an id of its own."""
-    parts.limits.sign_in(client_address(request))
+    _check_is_visit()
     state = request.args.get("state", "")
-    login = parts.cookies.login(request, state)
-    if login is None:
-        message = "this sign-in was not begun in this browser, or too long ago"
-        raise SignInFailed(message)
-    asked = parts.providers.get(login.provider)
-    if asked is None or request.path != _callback_path(parts, login.provider):
+    pending = parts.logins.read(state)
+    if pending and pending.request.provider in parts.providers:
+        g.sign_in_again = pending.request.path()
+    parts.limits.sign_in(client_address(request))
+    earlier = parts.logins.session_of(state) if pending else None
+    if pending and earlier and parts.sessions.goes_on(earlier):
+        # a browser that went back in its history; any other is not signed in by this page
+        return onward_page(pending.request.return_to, _TITLE)
+    if earlier is not None:
+        raise SignInFailed("this sign-in has been used already")
+    key = parts.cookies.login_key(request, state)
+    if pending is None or not pending.is_of(key):
+        raise SignInFailed("this sign-in was not begun in this browser, or too long ago")
+    asked = parts.providers.get(pending.request.provider)
+    if asked is None or request.path != _callback_path(parts, pending.request.provider):
         raise SignInFailed("this sign-in was begun at another provider")
-    if request.args.get("error"):
-        asked.check_issuer(request.args.get("iss"))
-        raise callback_refusal(request.args["error"], asked.provider.issuer)
-    parts.sessions.prepare()
-    person = asked.redeem(request.args.get("code", ""), request.args.get("iss"), login)
-    about = {"agent": request.headers.get("User-Agent", ""), "visitor": login.visitor}
-    given = parts.sessions.create(person, login.provider, asked.provider.client_id, about)
-    for replaced in {login.previous, _previous(parts)} - {""}:
-        _end_previous(parts, replaced)
-    session = parts.sessions.load(given)
+    return _returned(parts, asked, pending, key)
+
+
+def _returned(parts: SignIn, asked: OpenIdProvider, pending: Pending, key: str) -> Response:
+    """End a sign-in, whose state counts no more whether it succeeds or not.
+
+    Raises:
+        SignInFailed: it does not.
+        ProviderAway, StoreAway: it cannot be said just now.
+    """
+    state, given = request.args["state"], request.args
+    if parts.logins.is_late(pending):
+        raise SignInFailed("this sign-in was begun too long ago")
+    if not given.get("error"):
+        asked.prepare()  # if that cannot be had, nothing is spent, and the page can be reloaded
+    mark = parts.logins.use(state)
+    if not mark:
+        raise SignInFailed("this sign-in has been used already")
+    asked.check_issuer(given.get("iss"))
+    if given.get("error"):
+        raise callback_refusal(given["error"], asked.provider.issuer)
+    login = pending.login(state, key, own_origin(request) + request.path)
+    person = asked.redeem(given.get("code", ""), given.get("iss"), login)
+    about = {
+        "agent": request.headers.get("User-Agent", ""),
+        "visitor": parts.cookies.visitor(request),
+    }
+    made = parts.sessions.create(person, login.provider, asked.provider.client_id, about)
+    parts.replace({pending.request.previous, _previous(parts)} - {""})
+    session = parts.sessions.load(made)
     if session:
         parts.heard("signed_in", session)
-    response = _arrived(login.return_to)
-    response.headers.add("Set-Cookie", parts.cookies.keep_session(request, given))
+        with suppress(StoreAway):  # then going back to this page does not go on, and no more
+            parts.logins.succeeded(state, mark, session.key, parts.sessions.ends(session))
+    response = onward_page(login.return_to, _TITLE)
+    response.headers.add("Set-Cookie", parts.cookies.keep_session(request, made))
     response.headers.add("Set-Cookie", parts.cookies.drop_login(request, state))
     return response
-
-
-def _end_previous(parts: SignIn, key: str) -> None:
-    """The session that the browser had before ends with the new one's begin."""
-    kept = parts.sessions.end(key)
-    if kept:
-        about = {"subject": kept.tokens.subject, "provider": kept.provider, "id": g.request_id}
-        parts.observer(Audited("ended", session=key, reason="replaced", **about))
-        parts.revoke([kept])
-
-
-def _logout(parts: SignIn) -> Response:
-    """End the session here and revoke its tokens; where to go to end the provider's own."""
-    is_form = request.mimetype == _FORM
-    rule: Csrf = "origin" if is_form else "header"  # a plain form can send no header
-    check_cross_site(sent(request), rule, own_origin(request), parts.origins)
-    session = session_of(
-        request, parts.sessions, parts.cookies, parts.origins, slide=False, csrf=rule
-    )
-    wanted = request.form if is_form else request.args
-    origin = own_origin(request)
-    return_to = local_or_allowed(wanted.get("return_to", "/"), origin, parts.return_to)
-    url = ""
-    if session:
-        for kept in parts.end([session], session.key):
-            hint = kept.tokens.id_token
-            url = _provider_logout(parts, session.provider, hint, origin, return_to)
-    if is_form:
-        response = _to(url or return_to)
-    else:
-        response = json_of({"logout_url": _unseen(parts, origin, url) if url else None})
-    response.headers.add("Set-Cookie", parts.cookies.drop_session(request))
-    return response
-
-
-def _provider_logout(parts: SignIn, provider: str, hint: str, origin: str, return_to: str) -> str:
-    """Where the provider ends its own session (RP-Initiated Logout 1.0, section 2)."""
-    if provider not in parts.providers or not hint:
-        return ""
-    about = orjson.dumps({"return_to": return_to, "at": parts.sessions.now()})
-    state = _text(parts.seal.seal(about, _OUT + origin))
-    return parts.providers[provider].logout_url(hint, f"{origin}/auth/logged-out", state)
-
-
-def _unseen(parts: SignIn, origin: str, url: str) -> str:
-    """An address of ours that leads to `url`, in which an ID token is: no script gets to see it."""
-    about = orjson.dumps({"url": url, "at": parts.sessions.now()})
-    return f"/auth/logout/provider?to={_text(parts.seal.seal(about, _WAY_OUT + origin))}"
-
-
-def _at_provider(parts: SignIn) -> Response:
-    """On to the provider's own sign-out, from a page of ours that has just signed somebody out."""
-    about = _opened(parts, request.args.get("to", ""), _WAY_OUT + own_origin(request))
-    return _to(about["url"] if about else "/")
-
-
-def _logged_out(parts: SignIn) -> Response:
-    """Back from the provider's own sign-out; a state that is not ours leads nowhere else."""
-    about = _opened(parts, request.args.get("state", ""), _OUT + own_origin(request))
-    return _to(about["return_to"] if about else "/")
-
-
-def _text(sealed: bytes) -> str:
-    return urlsafe_b64encode(sealed).decode().rstrip("=")
-
-
-def _opened(parts: SignIn, given: str, context: str) -> dict[str, Any]:
-    """What we have sealed for an address, not long ago; nothing if it is not that."""
-    try:
-        sealed = urlsafe_b64decode(given + "=" * (-len(given) % 4))
-        about: dict[str, Any] = orjson.loads(parts.seal.open(sealed, context))
-    except (BadSeal, ValueError):
-        return {}
-    return about if parts.sessions.now() - about["at"] < _OUT_LASTS else {}
 
 
 def _previous(parts: SignIn) -> str:
@@ -208,22 +172,3 @@ def _acr_values(text: str) -> str:
     if len(text) > _MOST_ACR or not text.isprintable():
         raise SignInFailed("`acr_values` is a few words")
     return text
-
-
-def _arrived(location: str) -> Response:
-    """Have the browser go on from a page of ours.
-
-    After a redirect it would still be on its way from the provider, for which it does not send the
-    cookie that it has just got: SameSite=Strict.
-    """
-    response = onward_page(location)
-    response.headers["Refresh"] = f"0; url={location}"
-    return response
-
-
-def _to(location: str) -> Response:
-    """Send the browser there, without a page that would repeat the address."""
-    response = Response(status=_SEE_OTHER)
-    response.headers["Location"] = location
-    del response.headers["Content-Type"]
-    return response

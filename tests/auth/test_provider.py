@@ -199,6 +199,29 @@ def test_a_sign_in_of_long_ago_does_not_do_where_a_recent_one_was_asked_for(
             op.sign_in(max_age=max_age)
 
 
+@pytest.mark.parametrize(
+    ("max_age", "before", "fine"), [(0, 30, True), (0, 31, False), (60, 90, True), (60, 91, False)]
+)
+@pytest.mark.parametrize("consent", [0, 500])
+def test_how_long_ago_is_counted_from_when_the_sign_in_began(
+    op, clock, max_age, before, fine, consent
+):
+    """A person may take their time over a form after they have proved who they are."""
+    begun = clock() - consent
+    op.claims = {"auth_time": begun - before}
+    if fine:
+        assert op.sign_in(max_age=max_age, at=begun)
+    else:
+        with pytest.raises(SignInFailed, match="auth_time"):
+            op.sign_in(max_age=max_age, at=begun)
+
+
+def test_a_time_in_whole_seconds_is_not_before_the_second_in_which_the_sign_in_began(op, clock):
+    begun = int(clock()) + 0.9
+    op.claims = {"auth_time": int(begun)}
+    assert op.sign_in(op.provider(leeway=0.0), max_age=0, at=begun)
+
+
 @pytest.mark.parametrize("at", [ABSENT, None, "0", True, [1], {}])
 def test_a_recent_sign_in_must_be_told_with_a_time(op, at):
     op.claims = {"auth_time": at}
@@ -448,9 +471,9 @@ def test_what_cannot_be_revoked_is_not(op):
 
 
 def test_the_way_to_sign_out_there(op):
-    url = op.provider().logout_url("the-id-token", "https://app.example/bye", "s")
-    assert url.startswith(f"{ISSUER}/end?")
-    assert query(url) == {
+    asked = op.provider().end_session("the-id-token", "https://app.example/bye", "s")
+    assert asked.url.startswith(f"{ISSUER}/end?")
+    assert query(asked.url) == {
         "id_token_hint": ["the-id-token"],
         "client_id": [CLIENT],
         "post_logout_redirect_uri": ["https://app.example/bye"],
@@ -460,9 +483,17 @@ def test_the_way_to_sign_out_there(op):
 
 def test_there_is_no_way_where_the_provider_has_none_or_is_away(op):
     op.metadata["end_session_endpoint"] = ABSENT
-    assert op.provider().logout_url("t", "https://app.example", "s") == ""
+    assert op.provider().end_session("t", "https://app.example", "s") is None
     op.replies[DISCOVERY] = (500, b"")
-    assert op.provider().logout_url("t", "https://app.example", "s") == ""
+    assert op.provider().end_session("t", "https://app.example", "s") is None
+
+
+def test_an_address_that_would_be_too_long_is_none(op):
+    """nginx, which may stand before a provider, reads request lines of 8,192 bytes."""
+    for length, short in ((5600, True), (7800, True), (8000, False)):
+        asked = op.provider().end_session("t" * length, "https://app.example/bye", "s")
+        assert (asked.params["id_token_hint"], bool(asked.url)) == ("t" * length, short)
+        assert len(asked.url) <= 8000
 
 
 # Who we are

@@ -96,10 +96,11 @@ def site(store_url, opened):
     made = ServiceTokens({"shop": provider}, sessions, seal, refresher, renewals)
     keeper = TokenKeeper(services, refresher, made)
 
-    def sign_in(subject="ada", **tokens):
+    def sign_in(subject="ada", sid="", **tokens):
         given = {"access": f"of-{subject}", "expires": START + 300, "refresh": "refresh-1"}
         issuer = "https://id.example"
-        person = SignedIn(issuer, subject, "", "", None, {}, Tokens(**{**given, **tokens}))
+        given["subject"] = subject
+        person = SignedIn(issuer, subject, sid, "", None, {}, Tokens(**{**given, **tokens}))
         made = sessions.create(person, "shop", "client", {})
         return sessions.load(made).principal()
 
@@ -212,6 +213,17 @@ def test_who_signs_out_during_a_refresh_stays_signed_out_and_the_fresh_token_is_
     with pytest.raises(LoginRequired):
         site.have("users", ada)
     assert site.provider.revoked == ["refresh-2"]
+
+
+@pytest.mark.parametrize("sid", ["", "1"])
+def test_it_is_revoked_though_another_session_may_be_of_the_same_grant(site, sid):
+    ada = site.sign_in(sid=sid)
+    site.wall.at += 300
+    site.sign_in(sid=sid)
+    site.provider.during = lambda: site.sessions.sign_out(ada.session)
+    with pytest.raises(LoginRequired):
+        site.have("users", ada)
+    assert site.provider.revoked == ["refresh-2"]
     assert site.sessions.tokens(ada.session) is None
 
 
@@ -298,7 +310,8 @@ def test_a_lock_that_lapsed_costs_no_session_when_the_other_was_faster(site):
     assert site.have("users", ada) == bearer("theirs")
 
 
-def test_fresh_tokens_that_come_too_late_are_revoked_and_the_fresher_used(site):
+def test_fresh_tokens_that_come_too_late_are_not_used_and_end_no_others_of_their_grant(site):
+    """To revoke them would end the grant (RFC 7009, section 2.1), and what is stored with it."""
     ada = site.sign_in()
     site.wall.at += 300
 
@@ -309,7 +322,33 @@ def test_fresh_tokens_that_come_too_late_are_revoked_and_the_fresher_used(site):
 
     site.provider.during = other_was_faster
     assert site.have("users", ada) == bearer("theirs")
-    assert site.provider.revoked == ["refresh-2"]
+    assert site.provider.revoked == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "revoked"),
+    [
+        ({"sid": "1"}, {"sid": "1"}, []),
+        ({"sid": "1"}, {"sid": "2"}, ["refresh-2"]),
+        ({"sid": ""}, {"sid": ""}, []),
+        ({"sid": "1"}, {"sid": ""}, []),
+        ({"sid": "1"}, {"sid": "1", "subject": "grace"}, ["refresh-2"]),
+    ],
+)
+def test_a_session_that_was_replaced_during_a_refresh_does_not_end_the_new_one(
+    site, old, new, revoked
+):
+    ada = site.sign_in(**old)
+    site.wall.at += 300
+
+    def replaced():
+        site.sign_in(**{"subject": "ada", **new})
+        site.sessions.end(ada.session)
+
+    site.provider.during = replaced
+    with pytest.raises(LoginRequired):
+        site.have("users", ada)
+    assert site.provider.revoked == revoked
 
 
 @pytest.mark.parametrize("written", [False, True])

@@ -15,9 +15,9 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 
 from bff.dev.idp import LocalProvider
-from bff.dev.idp_exchange import ACCESS_TOKEN, EXCHANGE
+from bff.dev.idp_exchange import ACCESS_TOKEN
 from bff.dev.idp_tokens import LOGGED_OUT
-from bff.dev.idp_values import Client
+from bff.dev.idp_values import EXCHANGE, Client
 
 BACK = "http://127.0.0.1:8080/auth/callback"
 OUT = "http://127.0.0.1:8080/"
@@ -315,6 +315,51 @@ def test_the_form_is_shown_again_for_who_asks_for_that(browser, clock, changed):
         assert browser.answer(prompt="none", **changed)["error"] == "login_required"
 
 
+def test_max_age_0_asks_again_within_the_same_second(browser):
+    browser.sign_in()
+    assert browser.authorize(max_age="0")[0].status == 200
+    assert browser.answer(prompt="none", max_age="0")["error"] == "login_required"
+
+
+def sid_of(provider, tokens):
+    return read(provider, tokens["id_token"])[1]["sid"]
+
+
+def test_whoever_proves_again_who_they_are_goes_on_in_the_same_session(browser, clock):
+    first = read(browser.provider, tokens_of(browser)["id_token"])[1]
+    clock[0] += 60
+    again = read(
+        browser.provider, tokens_of(browser, prompt="login", acr_values="urn:mfa")["id_token"]
+    )[1]
+    assert again["sid"] == first["sid"]
+    assert (again["acr"], again["auth_time"]) == ("urn:mfa", first["auth_time"] + 60)
+    other = tokens_of(browser, account="grace", prompt="select_account")
+    assert sid_of(browser.provider, other) != first["sid"]
+    assert "Grace" in browser.ask("GET", "/oauth/account")[1]
+
+
+def test_consent_is_asked_for_and_is_no_new_sign_in(browser, clock):
+    first = read(browser.provider, tokens_of(browser)["id_token"])[1]
+    clock[0] += 60
+    reply, body = browser.authorize(prompt="consent")
+    assert reply.status == 200
+    assert "Do you let shop know who you are?" in body
+    assert ("Ada" in body, "Grace" in body) == (True, False)
+    assert browser.answer({"account": ""}, prompt="consent")["error"] == "access_denied"
+    code = browser.answer({"account": "ada", "consent": "yes"}, prompt="consent")["code"]
+    claims = read(browser.provider, redeem(browser.provider, code)[1]["id_token"])[1]
+    assert (claims["sid"], claims["auth_time"]) == (first["sid"], first["auth_time"])
+
+
+def test_consent_stands_in_for_no_sign_in(browser, clock):
+    browser.sign_in()
+    clock[0] += 60
+    for more in ({"prompt": "login consent"}, {"prompt": "consent", "max_age": "10"}):
+        reply, body = browser.authorize({"account": "ada", "consent": "yes"}, **more)
+        assert reply.status == 200
+        assert "Who would you like to be?" in body
+
+
 def test_fresh_enough_is_fresh_enough(browser, clock):
     browser.sign_in(acr_values="urn:mfa")
     clock[0] += 60
@@ -466,6 +511,28 @@ def test_what_is_revoked_has_ended(provider, browser, which):
     assert refresh(provider, tokens["refresh_token"])[1]["error"] == "invalid_grant"
     assert exchange(provider, tokens["access_token"])[0] == 400
     assert post(provider, "/oauth/revoke", token="nothing")[0] == 200
+
+
+@pytest.mark.parametrize("which", ["refresh_token", "access_token"])
+def test_signing_in_again_adds_to_the_grant_that_ends_as_a_whole(provider, browser, which):
+    first, again = tokens_of(browser), redeem(provider, browser.answer()["code"])[1]
+    assert refresh(provider, first["refresh_token"])[0] == 200
+    status, again = refresh(provider, again["refresh_token"])
+    assert status == 200
+    elsewhere = tokens_of(Browser(provider))
+    post(provider, "/oauth/revoke", token=first[which])
+    assert refresh(provider, again["refresh_token"])[1]["error"] == "invalid_grant"
+    assert exchange(provider, again["access_token"])[0] == 400
+    assert refresh(provider, elsewhere["refresh_token"])[0] == 200
+    assert "code" in browser.answer(prompt="none"), "the sign-in there goes on"
+    assert refresh(provider, tokens_of(browser)["refresh_token"])[0] == 200
+
+
+def test_a_stolen_token_ends_the_whole_grant_too(provider, browser):
+    first, again = tokens_of(browser), redeem(provider, browser.answer()["code"])[1]
+    refresh(provider, first["refresh_token"])
+    assert refresh(provider, first["refresh_token"])[1]["error"] == "invalid_grant"
+    assert refresh(provider, again["refresh_token"])[1]["error"] == "invalid_grant"
 
 
 def end_session(browser, **query):

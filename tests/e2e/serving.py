@@ -126,6 +126,12 @@ class Visitor:
         plain = {"verify": False, "trust_env": False}  # no TLS here: nothing to load for it
         self.visited: list[httpx.URL] = []
         self._client = httpx.Client(timeout=_PATIENCE, follow_redirects=True, **plain)
+        self._client.event_hooks = {"response": [self._take_for_secure]}
+
+    def _take_for_secure(self, _: httpx.Response) -> None:
+        """Send Secure cookies to loopback too, as browsers do; Keycloak counts on it."""
+        for cookie in self._client.cookies.jar:
+            cookie.secure = False
 
     def go(self, where: str, form: dict[str, str] | None = None) -> httpx.Response:
         """Follow a link, or send a form, and go on to wherever that leads."""
@@ -253,15 +259,19 @@ def served(
 
 @contextmanager
 def running(
-    command: list[str], log: Path, url: str, **environ: str
+    command: list[str], log: Path, url: str, patience: float = _PATIENCE, **environ: str
 ) -> Iterator["subprocess.Popen[bytes]"]:
-    """Have a process run, from when it answers 200 at `url`."""
+    """Have a process run, from when it answers 200 at `url`.
+
+    Args:
+        patience: seconds that it may take to do so.
+    """
     with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603 - ours, or one that we have locked
             command, cwd=ROOT, env=os.environ | environ, stdout=output, stderr=subprocess.STDOUT
         )
     try:
-        until(lambda: _answers(process, url, log), f"{url} answers", _PATIENCE)
+        until(lambda: _answers(process, url, log), f"{url} answers", patience)
         yield process
     finally:
         process.send_signal(signal.SIGINT)  # of gunicorn too: at once

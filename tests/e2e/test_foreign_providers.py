@@ -142,10 +142,10 @@ class Strict:
     provider: FromNpm
     key: ECKey
 
-    def sign_in(self, visitor: Visitor) -> httpx.Response:
-        """Where ada gets to; without `prompt=consent` there would be no refresh token."""
+    def sign_in(self, visitor: Visitor, who: str = "ada") -> httpx.Response:
+        """Where somebody gets to; without `prompt=consent` there would be no refresh token."""
         form = visitor.go("/auth/login?return_to=/livez&prompt=consent")
-        return visitor.submit(visitor.submit(form, login="ada", password="any"))
+        return visitor.submit(visitor.submit(form, login=who, password="any"))
 
     def refresh(self, token: str) -> httpx.Response:
         """What somebody is answered who has stolen a refresh token, and our key as well."""
@@ -234,6 +234,30 @@ def test_refresh_tokens_rotate_and_each_is_used_once(strict: Strict, here: Visit
     assert len({first, second, third}) == 3
     answered = strict.provider.granted[before - 1 :]
     assert len({each["refresh_token"] for each in answered}) == len(answered) == 3
+
+
+@pytest.mark.large
+def test_signing_in_again_adds_to_a_grant_that_goes_on(here: Visitor) -> None:
+    """The provider has one grant for both sign-ins, and ends it as a whole."""
+    before = here.session
+    assert here.submit(here.go("/auth/login?return_to=/livez&prompt=consent")).status_code == 200
+    assert here.session != before
+    next_token(here, next_token(here, here.ask("/web/me").json()["token"]))
+    here.ask("/auth/sessions?keep=current", "DELETE")
+    next_token(here, next_token(here, here.ask("/web/me").json()["token"]))
+
+
+@pytest.mark.large
+def test_signing_out_leads_there_with_an_id_token_of_a_hundred_roles(strict: Strict) -> None:
+    with strict.app.visitor() as admin:
+        assert strict.sign_in(admin, "admin").status_code == 200
+        out = admin.ask("/auth/logout?return_to=/readyz", "POST").json()["logout_url"]
+        page = admin.go(out)
+        assert len(page.url.params["id_token_hint"]) > 5600
+        back = admin.submit(page, logout="yes")
+        assert str(back.url) == f"{strict.app.url}/readyz"
+        again = admin.go("/auth/login")
+        assert again.url.path.startswith("/interaction/"), "nobody is signed in there any more"
 
 
 @pytest.mark.large

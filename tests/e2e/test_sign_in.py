@@ -23,7 +23,7 @@ import pytest
 
 from bff.cli.local_app import Local
 from bff.dev.idp import LocalProvider
-from bff.dev.idp_values import Client
+from bff.dev.idp_values import ACCOUNTS, Account, Client
 from bff.dev.stub import StubServices
 from bff.dev.stub_replay import read_latency, replay_all
 from tests.e2e.browser import Browser, chromium, until
@@ -31,7 +31,14 @@ from tests.project.test_nginx import command, free_port, render
 
 ROOT = Path(__file__).parents[2]
 SITE = "https://shop.example"
+COOKIE = "__Host-Http-bff"
 TOKEN_SECONDS = 3.0  # refreshed in the last fifth of it
+ACCOUNT_PAGE = """<!doctype html><title>Account</title>
+<form method="post" action="/auth/logout">
+  <input type="hidden" name="return_to" value="/bye.html">
+  <button>Sign out</button>
+</form>
+"""
 FETCH = """
 const [path, method] = arguments;
 return fetch(path, {method, headers: {'X-CSRF': '1'}}).then(async (answer) =>
@@ -97,7 +104,11 @@ def certificate(folder: Path) -> str:
 
 
 def front(folder: Path, port: int, app: int) -> list[str]:
-    """The command of nginx as shipped, with TLS."""
+    """The command of nginx as shipped, with TLS, and a page that signs out without any script."""
+    pages = folder / "pages"
+    pages.mkdir()
+    (pages / "account.html").write_text(ACCOUNT_PAGE)
+    (pages / "bye.html").write_text("<!doctype html><title>Bye</title><p>Bye!")
     rendered = render(
         ROOT,
         folder / "nginx",
@@ -108,6 +119,7 @@ def front(folder: Path, port: int, app: int) -> list[str]:
         BFF_NGINX_CERTIFICATE=folder / "cert.pem",
         BFF_NGINX_KEY=folder / "key.pem",
         BFF_NGINX_UPSTREAM=f"127.0.0.1:{app}",
+        BFF_NGINX_STATIC=pages,
     )
     return command(rendered)
 
@@ -287,6 +299,76 @@ def test_signing_out_ends_the_session_here_and_there(site: Site) -> None:
     assert site.with_cookie(cookie["name"], cookie["value"]) == {"authenticated": False}
     site.browser.open(f"{SITE}/auth/login")
     assert "Who would you like to be?" in site.browser.text("h1")
+
+
+def sign_out_by_the_form(site: Site) -> None:
+    site.sign_in("ada", "/account.html")
+    cookie = site.cookie()
+    site.browser.click("button")
+    until(lambda: site.browser.address == f"{SITE}/bye.html", "the way back")
+    assert site.with_cookie(cookie["name"], cookie["value"]) == {"authenticated": False}
+    site.browser.open(f"{SITE}/auth/login")
+    assert "Who would you like to be?" in site.browser.text("h1"), "nobody is signed in there"
+
+
+def test_a_plain_form_signs_out_here_and_there(site: Site) -> None:
+    """The page of the form has `form-action 'self'`, which Chromium applies to redirects too."""
+    sign_out_by_the_form(site)
+
+
+def test_an_id_token_that_is_too_long_for_an_address_ends_the_session_there(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    roles = [f"department-{at:03}-administrator-of-everything-there" for at in range(200)]
+    monkeypatch.setitem(ACCOUNTS, "ada", Account("ada", {**ACCOUNTS["ada"].claims, "roles": roles}))
+    sign_out_by_the_form(site)
+
+
+def test_stepping_up_goes_on_after_its_tokens_are_refreshed(site: Site) -> None:
+    site.sign_in()
+    site.browser.open(f"{SITE}/auth/login?acr_values=urn:shop:mfa&return_to=/")
+    site.choose("ada")
+    before = site.provider.tokens.granted["refresh_token"]
+
+    def refreshed() -> bool:
+        assert site.fetch("/mobile/home")[0] == 200
+        return site.provider.tokens.granted["refresh_token"] > before + 1
+
+    until(refreshed, "two refreshes", within=5 * TOKEN_SECONDS)
+
+
+def test_back_after_a_sign_in_goes_on(site: Site) -> None:
+    site.sign_in("ada", "/account.html")
+    site.browser.open(f"{SITE}/bye.html")
+    for _ in range(3):
+        site.browser.run("history.back()")
+        until(lambda: "did not work" not in site.browser.text("body"), "no page that says so")
+    assert site.browser.run("return history.length") > 1
+    site.browser.open(SITE)
+    assert site.session()["sub"] == "ada"
+
+
+def test_what_the_provider_form_sends_again_goes_on(site: Site) -> None:
+    """Back to the form that somebody has filled in, and filled in again."""
+    site.browser.open(f"{SITE}/auth/login?return_to=/bye.html")
+    form = site.browser.address
+    site.choose("ada", "/bye.html")
+    site.browser.open(form)
+    until(lambda: site.browser.address == f"{SITE}/bye.html", "what was signed in for")
+    assert site.session()["sub"] == "ada"
+
+
+def test_a_page_that_prefetches_or_shows_the_sign_in_begins_none(site: Site) -> None:
+    site.browser.open(f"{SITE}/bye.html")
+    site.browser.run(
+        """const image = new Image(); image.src = '/auth/login?image'; document.body.append(image);
+           const link = document.createElement('link'); link.rel = 'prefetch';
+           link.href = '/auth/login?prefetch'; document.head.append(link);
+           return new Promise(done => { image.onerror = () => done(1); })"""
+    )
+    status = site.browser.run("return fetch('/auth/login').then(a => a.status, () => 0)")
+    assert status == 403
+    assert not [name for name in site.browser.cookies() if name.startswith(COOKIE)]
 
 
 def test_signing_out_at_the_provider_ends_the_session(site: Site) -> None:

@@ -164,9 +164,10 @@ def test_whoever_has_no_session_is_answered_without_the_store(site, outage):
 
 def test_a_sign_in_that_comes_back_while_the_store_is_away_goes_on_by_a_reload(site, outage):
     ada = Browser(site)
+    back = ada.at_provider(ada.go("/auth/login?return_to=/web/news"))
     outage.begins()
-    with taking(STORE):
-        back = ada.at_provider(ada.go("/auth/login?return_to=/web/news"))
+    with taking(2 * STORE):
+        assert_away(ada.go("/auth/login?return_to=/web/news"), "text/html")
     with taking(2 * STORE):
         assert_away(ada.go(back), "text/html")
     assert ada.cookie is None

@@ -113,7 +113,7 @@ export class Session {
   async signOut() {
     try {
       const { logout_url: url } = await json(await send("/auth/logout", { method: "POST" }));
-      if (url?.startsWith("/auth/")) return location.assign(url); // leads to the provider's own sign-out
+      if (url) return location.assign(url); // leads to the provider's own sign-out
     } catch {
       return this.fail("Signing out did not work; you may still be signed in.");
     }

@@ -4,15 +4,17 @@ import Provider from 'oidc-provider';
 
 const [port, client] = process.argv.slice(2);
 const issuer = `http://127.0.0.1:${port}`;
+// An ID token with these has about 6,000 characters.
+const roles = Array.from({ length: 100 }, (_, at) => `department-${at}-administrator-of-everything`);
 
 const provider = new Provider(issuer, {
   clients: [JSON.parse(client)],
   cookies: { keys: ['only for tests'] },
-  claims: { openid: ['sub'], email: ['email'] },
+  claims: { openid: ['sub'], email: ['email', 'roles'] },
   conformIdTokenClaims: false, // so that the ID token has them
   findAccount: (_, id) => ({
     accountId: id,
-    claims: () => ({ sub: id, email: `${id}@example.org` }),
+    claims: () => ({ sub: id, email: `${id}@example.org`, ...(id === 'admin' && { roles }) }),
   }),
   features: { backchannelLogout: { enabled: true }, revocation: { enabled: true } },
   rotateRefreshToken: true,

@@ -3,7 +3,6 @@
 import json
 import socket
 import time
-from base64 import urlsafe_b64decode
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from http.client import HTTPConnection
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
+from bff.auth.login_state import LoginStates
 from bff.auth.seal import Seal
 from bff.auth.session import Sessions, key_of
 from bff.auth.store import Store
@@ -51,7 +51,7 @@ class Visitor:
         self.refused = b""  # answers to what is no HTTP
         self.cookies: dict[str, str] = {}
         self._provider, self._cookie = 0, ""
-        self._seal = seal
+        self._logins = LoginStates(store, seal, time.time)
         self._sessions = Sessions(store, seal, SessionRules(), time.time)
 
     def ask(
@@ -81,13 +81,14 @@ class Visitor:
         query = dict(parse_qsl(urlsplit(where).query))
         self.secrets.add("state", query["state"])
         self.secrets.add("nonce", query["nonce"])
+        pending = self._logins.read(query["state"])
+        assert pending is not None
         for name, value in self.cookies.items():
-            if name.startswith(_LOGIN):
-                self.secrets.add("login cookie", value)
-                sealed = urlsafe_b64decode(value + "=" * (-len(value) % 4))
-                self.secrets.add(
-                    "code verifier", json.loads(self._seal.open(sealed, name))["verifier"]
-                )
+            key = value.partition(".")[2]
+            if name.startswith(_LOGIN) and pending.is_of(key):
+                self.secrets.add("login cookie", key)
+                login = pending.login(query["state"], key, "")
+                self.secrets.add("code verifier", login.verifier)
         return where
 
     def at_provider(self, where: str) -> str:
