@@ -42,9 +42,11 @@ def sign_in_routes(app: Flask, parts: SignIn) -> None:
 def _login(parts: SignIn, provider: str = "") -> Response:
     """Send the browser to the provider, and have it keep what the way back is checked against."""
     _check_is_visit()
-    wanted = _wanted(parts, provider)
-    g.sign_in_again = wanted.path()
-    parts.limits.sign_in(client_address(request))
+    try:
+        wanted = _wanted(parts, provider)
+        g.sign_in_again = wanted.path()
+    finally:  # what cannot be begun counts, too
+        parts.limits.sign_in(client_address(request))
     parts.sessions.prepare()  # before the person goes to the provider and back for nothing
     redirect_uri = own_origin(request) + _callback_path(parts, wanted.provider)
     login, key = parts.logins.begin(wanted, redirect_uri)
