@@ -78,7 +78,7 @@ class ConfigError(BffError):
     """A configuration that cannot be served, with every problem that was found."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        self.problems = tuple(problems)
+        self.problems = tuple(sorted(problems, key=lambda each: each.place.order))
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 

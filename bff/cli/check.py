@@ -30,7 +30,8 @@ def command(config: Path, *, strict: bool, as_json: bool) -> None:
     try:
         found = check(config)
         summary = _count(len(found.plans))
-        problems = (*found.warnings, *found.unsafe, *sign_in_problems(found.config))
+        found_problems = (*found.warnings, *found.unsafe, *sign_in_problems(found.config))
+        problems = tuple(sorted(found_problems, key=lambda each: each.place.order))
     except ConfigError as error:
         problems, summary = error.problems, ""
     errors = sum(strict or not problem.warning for problem in problems)

@@ -98,7 +98,9 @@ _FIXED: Final = frozenset(
 
 def _provider(place: Place, values: dict[str, Any]) -> Provider:
     if "openid" not in values["scopes"]:
-        raise wrong(place, "without the scope `openid` nobody vouches for who signs in")
+        raise wrong(
+            place.of("scopes"), "without the scope `openid` nobody vouches for who signs in"
+        )
     if values["client_secret"] and values["private_key"]:
         raise wrong(place, "a client has a secret or a key, not both")
     for name in values["params"].keys() & _FIXED:
@@ -106,7 +108,10 @@ def _provider(place: Place, values: dict[str, Any]) -> Provider:
     if "auth" not in values:
         values["auth"] = "private_key_jwt" if values["private_key"] else "client_secret_basic"
     if (values["auth"] == "private_key_jwt") != bool(values["private_key"]):
-        raise wrong(place, "`private_key_jwt` needs a `private_key`, and only that needs one")
+        raise wrong(
+            place.of("auth", "private_key"),
+            "`private_key_jwt` needs a `private_key`, and only that needs one",
+        )
     return Provider(name="", place=place, **values)
 
 
@@ -135,7 +140,7 @@ def _session(place: Place, values: dict[str, Any]) -> SessionRules:
         message = "sessions in Redis are read by several machines, which need the same `secrets`"
         raise wrong(place, message, '`secrets: ["${file:/run/secrets/session}"]`')
     if values["idle"] > values["lifetime"]:
-        raise wrong(place, "a session cannot be idle (`idle`) for longer than it lives")
+        raise wrong(place.of("idle"), "a session cannot be idle (`idle`) for longer than it lives")
     values["same_site"] = values["same_site"].title()
     return SessionRules(**values)
 

@@ -61,7 +61,7 @@ CACHE_KEYS: Final = {
 def _rule(place: Place, values: dict[str, Any]) -> CacheRule:
     (ttl,) = values.pop("ttl")
     if "public" in values.values() and values["vary"]:
-        raise wrong(place, "what is kept apart by `vary` is not `scope: public`")
+        raise wrong(place.of("vary"), "what is kept apart by `vary` is not `scope: public`")
     return CacheRule(place, ttl, **values)
 
 

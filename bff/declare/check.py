@@ -73,6 +73,7 @@ def check_config(config: Config, doubts: Sequence[Problem] = ()) -> Checked:
     problems = list(dict.fromkeys(problems))
     if any(not problem.warning for problem in problems):
         raise ConfigError(problems)
+    problems.sort(key=lambda problem: problem.place.order)
     doubtful = tuple(problem for problem in problems if not problem.unsafe)
     unsafe = (*(problem for problem in problems if problem.unsafe), *unsafe_places(config))
     return Checked(config, plans, doubtful, unsafe)

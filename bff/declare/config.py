@@ -12,7 +12,7 @@ from typing import Any, Final
 from bff.declare.access import ISSUER, LIMITS, PROVIDER, SESSION
 from bff.declare.caching import STORE
 from bff.declare.crossing import crossing, refreshed
-from bff.declare.load import Node, files, load
+from bff.declare.load import Loaded, Node, files, load
 from bff.declare.python import PythonView, load_python
 from bff.declare.read import PERCENT, Key, integer, list_of, map_of, table, text, wrong
 from bff.declare.relays import relay_problems, relay_reader
@@ -155,9 +155,6 @@ def read_config(
     ]
 
 
-Loaded = Node | ConfigError
-
-
 def assemble(
     root: Loaded,
     views: Mapping[str, Loaded],
@@ -174,7 +171,6 @@ def assemble(
         ConfigError: with every problem of every file.
     """
     python, relays = python or {}, relays or {}
-    calls = {name: node for name, node in shared.items() if isinstance(node, Node)}
     loaded = (root, *views.values(), *shared.values(), *relays.values())
     problems = [
         problem for each in loaded if isinstance(each, ConfigError) for problem in each.problems
@@ -185,7 +181,7 @@ def assemble(
             config = ROOT.read(root)
         except ConfigError as error:
             problems += error.problems
-    read = view_reader(calls, config.frontends)
+    read = view_reader(shared, config.frontends)
 
     def view(name: str, node: Node) -> View:
         declared: View = read(name, node)
@@ -197,7 +193,7 @@ def assemble(
     config = replace(config, relays=passed_on)
     if config.frontends:
         problems += crossing(config, declared)
-        problems += refreshed(declared)
+        problems += refreshed(declared, broken=views.keys())
         problems += relay_problems(config, declared)
     if problems:
         raise ConfigError(list(dict.fromkeys(problems)))

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import yaml
 
+from bff.declare.yaml_errors import mistake
 from bff.errors import ConfigError, Problem
 from bff.model.source import CLOSE, OPEN, Place, braces_back
 
@@ -31,7 +32,6 @@ _DEEP: Final = 100
 _BRACES_APART: Final = str.maketrans("{}", OPEN + CLOSE)
 _REFERENCE: Final = re.compile(r"\$\{([^}]*)\}")
 _NAME: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?", re.DOTALL)
-_BROKEN_BRACE: Final = re.compile(r"[^\s\"'\[{,:-]\{|:\s+\{[^\"']*\}.*\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,9 @@ class Node:
         if isinstance(self.value, list):
             return [node.plain for node in self.value]
         return self.value
+
+
+Loaded = Node | ConfigError  # a file that could not be read is an error among others
 
 
 def load(path: Path, shown: str, environ: Mapping[str, str]) -> Node:
@@ -96,7 +99,7 @@ def parse(text: str, shown: str, environ: Mapping[str, str]) -> Node:
         raise _wrong(Place(shown), f"this is not YAML: {str(error).splitlines()[0]}") from None
     if root is None:
         raise _wrong(Place(shown), "the file is empty")
-    converter = _Converter(shown, environ)
+    converter = _Converter(text, shown, environ)
     node = converter.node(root)
     if converter.problems:
         raise ConfigError(converter.problems)
@@ -132,22 +135,27 @@ def _refuse_odd(text: str, shown: str) -> None:
 
 
 def _broken(text: str, shown: str, error: yaml.MarkedYAMLError) -> ConfigError:
-    mark = error.problem_mark or error.context_mark
-    line, column = (mark.line, mark.column) if mark else (0, 0)
-    lines = text.splitlines()
-    shown_line = lines[line] if line < len(lines) else ""
-    hint = ""
-    if _BROKEN_BRACE.search(shown_line):
-        hint = 'a text with braces needs quotes, all of it: `get: "users:/users/{id}"`'
-    return _wrong(Place(shown, line + 1, column + 1), f"this is not YAML: {error.problem}", hint)
+    found = mistake(text, shown, error)
+    return _wrong(found.place, found.message, found.hint)
+
+
+def _lacks_colon(mapping: yaml.MappingNode, key: yaml.Node, value: yaml.Node, text: str) -> bool:
+    """Whether a key in braces stands alone, as the text of `{user.name}` does.
+
+    YAML reads it as a key with an empty value (section 7.4.2). In `{name: }`, which says that it is
+    null, a colon stands between the two.
+    """
+    if not mapping.flow_style or value.value != "" or getattr(value, "style", None):
+        return False
+    return ":" not in text[key.end_mark.index : value.start_mark.index]
 
 
 class _Converter:
     """Turns a composed YAML document into nodes, gathering what is wrong with it."""
 
-    def __init__(self, shown: str, environ: Mapping[str, str]) -> None:
+    def __init__(self, text: str, shown: str, environ: Mapping[str, str]) -> None:
         self.problems: list[Problem] = []
-        self._shown, self._environ = shown, environ
+        self._text, self._shown, self._environ = text, shown, environ
 
     def node(self, node: yaml.Node) -> Node:
         place = Place(self._shown, node.start_mark.line + 1, node.start_mark.column + 1)
@@ -166,6 +174,10 @@ class _Converter:
             if name is None:
                 hint = 'a text with braces needs quotes: "{…}"'
                 self._problem(key.place, "a key must be a text", hint)
+            elif _lacks_colon(node, key_node, value_node, self._text):
+                message = f"`{{{name}}}` without quotes is a mapping, and its key has no value"
+                hint = f'a template needs quotes: "{{{name}}}"; an expression has no braces: {name}'
+                self._problem(key.place, message, hint)
             elif name in values:
                 self._problem(key.place, f"the key `{name}` stands twice")
             else:

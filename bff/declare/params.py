@@ -71,7 +71,7 @@ def _param(place: Place, values: dict[str, Any]) -> Param:
         try:
             validate(own, [value] if own.type == "array" else value)
         except BadValue as error:
-            raise wrong(place, f"the `enum` has {value!r}, which {error}") from None
+            raise wrong(place.of("enum"), f"the `enum` has {value!r}, which {error}") from None
     return param
 
 
@@ -93,21 +93,21 @@ PARAM_KEYS: Final = {
 def _whole_param(place: Place, values: dict[str, Any]) -> Param:
     default = values.get("default")
     if values.get("required") and default is not None:
-        raise wrong(place, "a parameter with a default is never required")
+        raise wrong(place.of("required"), "a parameter with a default is never required")
     values.setdefault("required", default is None)
     if values["type"] != "array":
         for name in ("items", "minItems", "maxItems"):
             if name in values:
-                raise wrong(place, f"`{name}` is for arrays", "add `type: array`")
+                raise wrong(place.of(name), f"`{name}` is for arrays", "add `type: array`")
     else:
         for name in values.keys() & _OF_ITEMS:
-            raise wrong(place, f"`{name}` is for single values", f"`items: {{{name}: …}}`")
+            raise wrong(place.of(name), f"`{name}` is for single values", f"`items: {{{name}: …}}`")
     param = _param(place, values)
     if default is not None:
         try:
             validate(param, default)
         except BadValue as error:
-            raise wrong(place, f"the default is not allowed: {error}") from None
+            raise wrong(place.of("default"), f"the default is not allowed: {error}") from None
     return param
 
 

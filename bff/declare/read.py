@@ -6,7 +6,7 @@ reports everything. A key of the language is one line of a `Table`.
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final
 
@@ -224,7 +224,9 @@ def table(
         return name, key.default
 
     def unknown(name: str, place: Place) -> None:
-        raise wrong(place, f"{what} has no key `{name}`", did_you_mean(name, keys))
+        before, colon, _ = name.partition(":")
+        hint = f"a blank follows the colon: `{before}: …`" if colon else did_you_mean(name, keys)
+        raise wrong(place, f"{what} has no key `{name}`", hint)
 
     def read(node: Node) -> Any:
         nodes = _expect(node, (dict,), f"{what}, a mapping,")
@@ -234,6 +236,7 @@ def table(
         ]
         known = [partial(value, name, key, nodes, node.place) for name, key in keys.items()]
         pairs = gather([*strangers, *known])
-        return make(node.place, {name: given for name, given in pairs if given is not None})
+        place = replace(node.place, keys={name: key.place for name, key in places.items()})
+        return make(place, {name: given for name, given in pairs if given is not None})
 
     return Reader(read, schema | ({"required": required} if required else {}))

@@ -7,7 +7,7 @@ from bff.declare.load import Node
 from bff.declare.read import Reader, source, wrong
 from bff.model.source import Source
 
-_SEGMENT: Final = re.compile(r"\{([a-z][a-z0-9_]*)\}|[A-Za-z0-9._~-]+")
+_SEGMENT: Final = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}|[A-Za-z0-9._~-]+")
 
 
 def _route(node: Node) -> Source:

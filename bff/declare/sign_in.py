@@ -18,7 +18,10 @@ def sign_in_problems(config: Config) -> Iterator[Problem]:
     for frontend in config.frontends.values():
         if "session" in frontend.access and not config.providers:
             message = f"nobody can sign in at `{frontend.name}`: `providers` declares none"
-            hint = "declare one, or `access: none`"
+            hint = (
+                "declare one; with `access: none` a view knows no session and no visitor, "
+                "so that what it stores by `session.visitor` is lost"
+            )
             yield Problem(frontend.place, message, hint, warning=True)
     for provider in config.providers.values():
         yield from _credentials(provider)

@@ -8,6 +8,8 @@ from bff.declare.load import Node
 from bff.declare.read import Reader, map_of, source, text, wrong
 
 NAME: Final = text("[a-z][a-z0-9_]*", "a name", "small letters, digits and `_`, a letter first")
+# What clients see and JMESPath writes without quotes: parameters, fields.
+FIELD: Final = text("[A-Za-z_][A-Za-z0-9_]*", "a name", "letters, digits and `_`, no digit first")
 FRONTEND_NAME: Final = text("[a-z][a-z0-9-]*", "a frontend's name", "it is a URL prefix: `web`")
 _TOKEN: Final = "[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105  (RFC 9110, section 5.6.2)
 

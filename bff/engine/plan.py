@@ -122,7 +122,7 @@ def _unknown_calls(view: View, names: Names) -> Iterator[Problem]:
             yield Problem(source.place, f"`require_any` names no call: `{source.shown}`", hint)
     if isinstance(view.answer, str) and view.answer not in names.calls:
         hint = did_you_mean(view.answer, names.calls)
-        yield Problem(view.place, f"`answer` names no call: `{view.answer}`", hint)
+        yield Problem(view.place.of("answer"), f"`answer` names no call: `{view.answer}`", hint)
 
 
 def _compile(

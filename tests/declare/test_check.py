@@ -88,7 +88,7 @@ services:
         ("params: {x: {enum: [a], default: b}}", "not one of a", ""),
         ("params: {x: {required: true, default: b}}", "never required", ""),
         ("params: {x: {minItems: 1}}", "is for arrays", "type: array"),
-        ("params: {X: {}}", "`X` is not a name", ""),
+        ("params: {2x: {}}", "`2x` is not a name", "no digit first"),
         ("params: {x: {type: integer, multipleOf: 0}}", "multipleOf", ""),
         ("params: {x: {type: integer, multipleOf: 0, default: 3}}", "multipleOf", ""),
         ("params: {x: {type: integer, enum: [a, b]}}", "enum", ""),
