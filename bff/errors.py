@@ -51,18 +51,24 @@ _FEW: Final = 12  # words that are worth listing in a hint
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong with a configuration, where it is, and what may mend it."""
+    """One thing wrong with a configuration, where it is, and what may mend it.
 
+    Args:
+        id: its rule, see `bff.declare.rules`.
+        unsafe: whether it is a warning for development and an error for `bff serve`.
+    """
+
+    id: str
     place: Place
     message: str
     hint: str = ""
     warning: bool = False
-    unsafe: bool = False  # a warning for development, an error for `bff serve`
+    unsafe: bool = False
 
     def __str__(self) -> str:
         kind = "warning" if self.warning else "error"
         hint = f"\n    hint: {self.hint}" if self.hint else ""
-        return f"{self.place}: {kind}: {self.message}{hint}"
+        return f"{self.place}: {kind}: {self.message} [{self.id}]{hint}"
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -118,7 +118,7 @@ def open_spans(settings: Settings) -> "Spans | None":
     except ImportError:
         message = "traces are asked for by OTEL_..., and OpenTelemetry is not installed"
         hint = "pip install 'bff[otel]'"
-        raise ConfigError([Problem(Place("environment"), message, hint)]) from None
+        raise ConfigError([Problem("setting", Place("environment"), message, hint)]) from None
     return Spans()
 
 

@@ -88,4 +88,4 @@ def _signing_key(provider: Provider) -> tuple[Key, str]:
         pass  # what it says might quote the key
     message = f"the private key of `{provider.name}` cannot be used"
     hint = "PEM without a password: RSA of 2048 bits or more, P-256, P-384, P-521 or Ed25519"
-    raise ConfigError([Problem(provider.place, message, hint)])
+    raise ConfigError([Problem("client-credentials", provider.place, message, hint)])

@@ -26,6 +26,7 @@ def refuse_development(declared: Iterable[Provider | Issuer], timeout: float = _
     development = {url: _is_development(url, timeout) for url in {each.issuer for each in plain}}
     problems = [
         Problem(
+            "key-conflict",
             each.place,
             f"{each.issuer} is a provider for development, which lets anybody in",
             "`bff dev` serves with it; name the `issuer` that people really have an account at",

@@ -30,7 +30,7 @@ def kept_secret(folder: Path, name: str = _FILE) -> str:
     except OSError as error:
         message = f"no secret can be kept in {folder}: {error.strerror}"
         hint = "declare `session.secrets`, or name a folder that can be written: BFF_STATE"
-        raise ConfigError([Problem(Place("environment"), message, hint)]) from None
+        raise ConfigError([Problem("setting", Place("environment"), message, hint)]) from None
 
 
 def _make(path: Path) -> None:

@@ -172,7 +172,9 @@ def with_local_providers(checked: "Checked", local: Local) -> "Checked":
     unknown = [each for name, each in config.providers.items() if name not in local.providers]
     if unknown:
         message = "a provider that was not there when this was started"
-        raise ConfigError([Problem(unknown[0].place, message, "start `bff dev` again")])
+        raise ConfigError(
+            [Problem("key-conflict", unknown[0].place, message, "start `bff dev` again")]
+        )
     providers = {
         name: replace(
             each,

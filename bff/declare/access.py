@@ -46,7 +46,11 @@ def _issuer(node: Node) -> str:
     ADDRESS.read(node)
     parts = urlsplit(node.raw)
     if parts.scheme != "https" and parts.hostname not in _LOOPBACK:
-        raise wrong(node.place, f"`{node.written}` is not https: anybody could vouch for anybody")
+        raise wrong(
+            "provider-address",
+            node.place,
+            f"`{node.written}` is not https: anybody could vouch for anybody",
+        )
     return node.raw
 
 
@@ -58,7 +62,9 @@ def _store(node: Node) -> str:
             parse(node.raw)
     except ValueError as error:  # it says nothing of the address, which may hold a password
         hint = "`redis://redis.internal:6379/0`, or `sqlite:/var/lib/bff/sessions.db`"
-        raise wrong(node.place, f"this is no address of a store: {error}", hint) from None
+        raise wrong(
+            "wrong-value", node.place, f"this is no address of a store: {error}", hint
+        ) from None
     return node.raw
 
 
@@ -99,16 +105,19 @@ _FIXED: Final = frozenset(
 def _provider(place: Place, values: dict[str, Any]) -> Provider:
     if "openid" not in values["scopes"]:
         raise wrong(
-            place.of("scopes"), "without the scope `openid` nobody vouches for who signs in"
+            "wrong-value",
+            place.of("scopes"),
+            "without the scope `openid` nobody vouches for who signs in",
         )
     if values["client_secret"] and values["private_key"]:
-        raise wrong(place, "a client has a secret or a key, not both")
+        raise wrong("key-conflict", place, "a client has a secret or a key, not both")
     for name in values["params"].keys() & _FIXED:
-        raise wrong(place, f"`{name}` is ours to set")
+        raise wrong("key-conflict", place, f"`{name}` is ours to set")
     if "auth" not in values:
         values["auth"] = "private_key_jwt" if values["private_key"] else "client_secret_basic"
     if (values["auth"] == "private_key_jwt") != bool(values["private_key"]):
         raise wrong(
+            "key-conflict",
             place.of("auth", "private_key"),
             "`private_key_jwt` needs a `private_key`, and only that needs one",
         )
@@ -135,12 +144,18 @@ def _session(place: Place, values: dict[str, Any]) -> SessionRules:
     values["secrets"] = tuple(each for each in values["secrets"] if each)
     if any(len(each) < _SECRET_LENGTH for each in values["secrets"]):
         hint = "`openssl rand -base64 32` makes one"
-        raise wrong(place, f"a secret has at least {_SECRET_LENGTH} characters", hint)
+        raise wrong(
+            "wrong-value", place, f"a secret has at least {_SECRET_LENGTH} characters", hint
+        )
     if values["store"].startswith("redis") and not values["secrets"]:
         message = "sessions in Redis are read by several machines, which need the same `secrets`"
-        raise wrong(place, message, '`secrets: ["${file:/run/secrets/session}"]`')
+        raise wrong("wrong-value", place, message, '`secrets: ["${file:/run/secrets/session}"]`')
     if values["idle"] > values["lifetime"]:
-        raise wrong(place.of("idle"), "a session cannot be idle (`idle`) for longer than it lives")
+        raise wrong(
+            "wrong-value",
+            place.of("idle"),
+            "a session cannot be idle (`idle`) for longer than it lives",
+        )
     values["same_site"] = values["same_site"].title()
     return SessionRules(**values)
 
@@ -184,7 +199,7 @@ def _claims(node: Node) -> tuple[Any, ...]:
     """The values of which a claim must have one."""
     many = node.plain if isinstance(node.value, list) else [node.plain]
     if not many or not all(isinstance(each, str | int | bool) for each in many):
-        raise wrong(node.place, "a value or a list of values is wanted here")
+        raise wrong("wrong-value", node.place, "a value or a list of values is wanted here")
     return tuple(many)
 
 

@@ -48,7 +48,7 @@ def _query(node: Node) -> tuple[tuple[str, Any], ...]:
         if isinstance(value, dict):
             hint = 'a template needs quotes: "{params.id}"'
             place = node.value[name].place
-            raise wrong(place, f"the query value `{name}` is a mapping", hint)
+            raise wrong("unquoted-braces", place, f"the query value `{name}` is a mapping", hint)
     return tuple(read.items())
 
 
@@ -126,7 +126,9 @@ CALL_KEYS: Final = {
 def _body(place: Place, values: dict[str, Any]) -> dict[str, Any]:
     given = [kind for kind in _BODIES if kind in values]
     if len(given) > 1:
-        raise wrong(place.of(given[1]), f"a request has one body: {' or '.join(given)}")
+        raise wrong(
+            "key-conflict", place.of(given[1]), f"a request has one body: {' or '.join(given)}"
+        )
     if not given:
         return {}
     body = values[given[0]]
@@ -137,7 +139,12 @@ def _request(place: Place, values: dict[str, Any], what: str) -> tuple[str, str,
     methods = [method for method in METHODS if method in values]
     if len(methods) != 1:
         hint = "one of get, post, put, patch, delete, head: `get: users:/users`"
-        raise wrong(place.of(*methods[1:]), f"{what} has {len(methods) or 'no'} targets", hint)
+        raise wrong(
+            "key-conflict",
+            place.of(*methods[1:]),
+            f"{what} has {len(methods) or 'no'} targets",
+            hint,
+        )
     service, path = values[methods[0]]
     return methods[0], service, path
 
@@ -145,14 +152,17 @@ def _request(place: Place, values: dict[str, Any], what: str) -> tuple[str, str,
 def _rung(place: Place, values: dict[str, Any]) -> dict[str, Any]:
     given = [rung for rung in _RUNGS if rung in values]
     if len(given) > 1:
-        raise wrong(place.of(given[1]), f"a call is {' or '.join(given)}, not both")
+        raise wrong("key-conflict", place.of(given[1]), f"a call is {' or '.join(given)}, not both")
     if not given:
         return {"rung": "required"}
     if given[0] == "fallback":
         return {"rung": "fallback", "fallback": values["fallback"][0]}
     if values[given[0]] is not True:
         raise wrong(
-            place.of(given[0]), f"`{given[0]}: false` says nothing", f"one of {', '.join(_RUNGS)}"
+            "key-conflict",
+            place.of(given[0]),
+            f"`{given[0]}: false` says nothing",
+            f"one of {', '.join(_RUNGS)}",
         )
     return {"rung": given[0]}
 
@@ -162,7 +172,10 @@ def _repeated(place: Place, values: dict[str, Any]) -> Each | None:
         for name in ("into", "batch", "replace"):
             if values.get(name):
                 raise wrong(
-                    place.of(name), f"`{name}` needs `each`", "say what it is repeated over"
+                    "key-conflict",
+                    place.of(name),
+                    f"`{name}` needs `each`",
+                    "say what it is repeated over",
                 )
         return None
     return Each(values["each"], values["max"], truncate=values["over"] == "truncate")
@@ -174,7 +187,9 @@ def _call(place: Place, values: dict[str, Any]) -> Call:
     if "batch" in values:
         batch_place, asked = values["batch"]
         if any(name in values for name in METHODS):
-            raise wrong(place.of("batch"), "a call with `batch` has its target in the batch")
+            raise wrong(
+                "key-conflict", place.of("batch"), "a call with `batch` has its target in the batch"
+            )
         batch = Batch(
             asked["key"],
             asked["many"],
@@ -188,7 +203,11 @@ def _call(place: Place, values: dict[str, Any]) -> Call:
     follow = None
     if "follow" in values:
         if batch or any(name in values for name in METHODS):
-            raise wrong(place.of("follow"), "a call has a target or follows a link, not both")
+            raise wrong(
+                "key-conflict",
+                place.of("follow"),
+                "a call has a target or follows a link, not both",
+            )
         service, follow = follow_of(values["follow"])
         method, path = "get", Source("/", follow.place)
     else:
@@ -254,12 +273,12 @@ def _merged(node: Node, shared: Mapping[str, Loaded]) -> Node:
     used = NAME.read(node.value["use"])
     if used not in shared:
         hint = did_you_mean(used, shared)
-        raise wrong(node.value["use"].place, f"no call `{used}` in calls/", hint)
+        raise wrong("unknown-call", node.value["use"].place, f"no call `{used}` in calls/", hint)
     base = shared[used]
     if isinstance(base, ConfigError):
         raise base  # the same problems as those of its file, which are reported once
     if not isinstance(base.value, dict):
-        raise wrong(base.place, "a shared call is a mapping, as in a view")
+        raise wrong("wrong-type", base.place, "a shared call is a mapping, as in a view")
     own = {name: each for name, each in node.value.items() if name != "use"}
     gone = set(own)
     for exclusive in (_RUNGS, (*METHODS, "batch", "follow"), _BODIES):

@@ -79,12 +79,14 @@ def load(path: Path, shown: str, environ: Mapping[str, str]) -> Node:
     try:
         raw = path.read_bytes()
         if len(raw) > _MAX_BYTES:
-            raise _wrong(start, f"the file has more than {_MAX_BYTES} bytes")
+            raise _wrong("file-unreadable", start, f"the file has more than {_MAX_BYTES} bytes")
         text = raw.decode()
     except OSError as error:
-        raise _wrong(start, f"the file cannot be read: {error.strerror}") from None
+        raise _wrong(
+            "file-unreadable", start, f"the file cannot be read: {error.strerror}"
+        ) from None
     except UnicodeDecodeError:
-        raise _wrong(start, "the file is not UTF-8") from None
+        raise _wrong("file-unreadable", start, "the file is not UTF-8") from None
     return parse(text, shown, environ)
 
 
@@ -96,9 +98,11 @@ def parse(text: str, shown: str, environ: Mapping[str, str]) -> Node:
     except yaml.MarkedYAMLError as error:
         raise _broken(text, shown, error) from None
     except (yaml.YAMLError, ValueError) as error:
-        raise _wrong(Place(shown), f"this is not YAML: {str(error).splitlines()[0]}") from None
+        raise _wrong(
+            "yaml-syntax", Place(shown), f"this is not YAML: {str(error).splitlines()[0]}"
+        ) from None
     if root is None:
-        raise _wrong(Place(shown), "the file is empty")
+        raise _wrong("file-unreadable", Place(shown), "the file is empty")
     converter = _Converter(text, shown, environ)
     node = converter.node(root)
     if converter.problems:
@@ -123,20 +127,24 @@ def _refuse_odd(text: str, shown: str) -> None:
         place = Place(shown, mark.line + 1, mark.column + 1)
         if isinstance(event, yaml.AliasEvent):
             hint = "what several views share stands in `calls/`; a text with `*` needs quotes"
-            raise _wrong(place, "an alias (`*name`) is not part of this language", hint)
+            raise _wrong(
+                "yaml-feature", place, "an alias (`*name`) is not part of this language", hint
+            )
         tag = getattr(event, "tag", None)
         if tag not in {None, "!"}:
             hint = "a text with `!` needs quotes"
-            raise _wrong(place, f"the tag `{tag}` is not part of this language", hint)
+            raise _wrong(
+                "yaml-feature", place, f"the tag `{tag}` is not part of this language", hint
+            )
         depth += isinstance(event, yaml.CollectionStartEvent)
         depth -= isinstance(event, yaml.CollectionEndEvent)
         if depth > _DEEP:
-            raise _wrong(place, f"this is nested more than {_DEEP} deep")
+            raise _wrong("yaml-feature", place, f"this is nested more than {_DEEP} deep")
 
 
 def _broken(text: str, shown: str, error: yaml.MarkedYAMLError) -> ConfigError:
     found = mistake(text, shown, error)
-    return _wrong(found.place, found.message, found.hint)
+    return _wrong("yaml-syntax", found.place, found.message, found.hint)
 
 
 def _lacks_colon(mapping: yaml.MappingNode, key: yaml.Node, value: yaml.Node, text: str) -> bool:
@@ -173,13 +181,13 @@ class _Converter:
             name = str(key_node.value) if isinstance(key_node, yaml.ScalarNode) else None
             if name is None:
                 hint = 'a text with braces needs quotes: "{…}"'
-                self._problem(key.place, "a key must be a text", hint)
+                self._problem("yaml-feature", key.place, "a key must be a text", hint)
             elif _lacks_colon(node, key_node, value_node, self._text):
                 message = f"`{{{name}}}` without quotes is a mapping, and its key has no value"
                 hint = f'a template needs quotes: "{{{name}}}"; an expression has no braces: {name}'
-                self._problem(key.place, message, hint)
+                self._problem("unquoted-braces", key.place, message, hint)
             elif name in values:
-                self._problem(key.place, f"the key `{name}` stands twice")
+                self._problem("yaml-feature", key.place, f"the key `{name}` stands twice")
             else:
                 keys[name], values[name] = key, self.node(value_node)
         return Node(values, place, keys)
@@ -200,7 +208,7 @@ class _Converter:
         value = core_scalar(text)
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         if is_number and not (math.isfinite(value) and _LEAST <= value <= _MOST):
-            self._problem(place, "a number beyond 64 bits", "write it in quotes")
+            self._problem("wrong-value", place, "a number beyond 64 bits", "write it in quotes")
             return 0
         return value
 
@@ -217,7 +225,7 @@ class _Converter:
         found = _NAME.fullmatch(reference)
         if not found:
             hint = "`${NAME}`, `${NAME:-default}` or `${file:/path}`"
-            self._problem(place, f"`${{{reference}}}` is no reference", hint)
+            self._problem("reference", place, f"`${{{reference}}}` is no reference", hint)
             return ""
         name, default = found.groups()
         if not self._environ.get(name) and (path := self._environ.get(f"{name}_FILE")):
@@ -225,7 +233,7 @@ class _Converter:
         value = self._environ.get(name) or default
         if value is None:
             hint = f"set it, or give a default: `${{{name}:-…}}`"
-            self._problem(place, f"the environment has no {name}", hint)
+            self._problem("reference", place, f"the environment has no {name}", hint)
             return ""
         return value
 
@@ -234,11 +242,11 @@ class _Converter:
             return Path(path).read_text().strip()
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or "it is not text"
-            self._problem(place, f"`${{{reference}}}` cannot be read: {reason}")
+            self._problem("reference", place, f"`${{{reference}}}` cannot be read: {reason}")
             return ""
 
-    def _problem(self, place: Place, message: str, hint: str = "") -> None:
-        self.problems.append(Problem(place, message, hint))
+    def _problem(self, rule: str, place: Place, message: str, hint: str = "") -> None:
+        self.problems.append(Problem(rule, place, message, hint))
 
 
 def core_scalar(text: str) -> Any:
@@ -266,5 +274,5 @@ def files(folder: Path) -> Iterator[Path]:
     yield from sorted(folder.glob("*.yaml"))
 
 
-def _wrong(place: Place, message: str, hint: str = "") -> ConfigError:
-    return ConfigError([Problem(place, message, hint)])
+def _wrong(rule: str, place: Place, message: str, hint: str = "") -> ConfigError:
+    return ConfigError([Problem(rule, place, message, hint)])

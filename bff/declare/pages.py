@@ -32,23 +32,37 @@ def _pages(place: Place, values: dict[str, Any]) -> Pages:
     turns = [each for each in _TURNS if each in values]
     if len(turns) != 1:
         hint = "one of cursor, offset, link, follow: `pages: {cursor: meta.next, as: after, …}`"
-        raise wrong(place, f"pages are turned in one way, these in {len(turns) or 'none'}", hint)
+        raise wrong(
+            "key-conflict",
+            place,
+            f"pages are turned in one way, these in {len(turns) or 'none'}",
+            hint,
+        )
     turn = turns[0]
     if ("as" in values) != (turn == "cursor"):
         raise wrong(
-            place, "`as` goes with `cursor`: it carries it", "`cursor: meta.next, as: after`"
+            "key-conflict",
+            place,
+            "`as` goes with `cursor`: it carries it",
+            "`cursor: meta.next, as: after`",
         )
     if "size" in values and turn != "offset":
         raise wrong(
-            place.of("offset", "size"), "only pages by `offset` are counted by their `size`"
+            "key-conflict",
+            place.of("offset", "size"),
+            "only pages by `offset` are counted by their `size`",
         )
     if ("gather" in values) == ("param" in values):
         hint = (
             "`gather: 5` reads up to 5 pages; `param: cursor` gives one, and a cursor to the next"
         )
-        raise wrong(place, "pages are gathered, or turned by the client: one of them", hint)
+        raise wrong(
+            "key-conflict", place, "pages are gathered, or turned by the client: one of them", hint
+        )
     if values["partial"] and "gather" not in values:
-        raise wrong(place.of("partial"), "`partial` is about pages that are gathered")
+        raise wrong(
+            "key-conflict", place.of("partial"), "`partial` is about pages that are gathered"
+        )
     return Pages(
         turn=turn,
         name=values.get("as") or values.get("offset", ""),
@@ -76,6 +90,7 @@ def check_pages(call: Call, values: Mapping[str, Any]) -> None:
     if pages is None:
         if values["over"] != "error" and not call.each:
             raise wrong(
+                "key-conflict",
                 place.of("over", "each", "pages"),
                 "`over` is about `each` or `pages`, and there is neither",
             )
@@ -84,15 +99,25 @@ def check_pages(call: Call, values: Mapping[str, Any]) -> None:
         if name in values:
             hint = "gather the pages first: `each` over this call's value in another one"
             raise wrong(
-                place.of(name), f"a call with `pages` is one list: it has no `{name}`", hint
+                "key-conflict",
+                place.of(name),
+                f"a call with `pages` is one list: it has no `{name}`",
+                hint,
             )
     if call.method != "GET":
-        raise wrong(place, f"pages are read, and this is a {call.method}", "`get:`")
+        raise wrong("key-conflict", place, f"pages are read, and this is a {call.method}", "`get:`")
     if call.decode not in _LISTS:
-        raise wrong(place.of("decode"), f"pages are lists, and `decode: {call.decode}` gives none")
+        raise wrong(
+            "key-conflict",
+            place.of("decode"),
+            f"pages are lists, and `decode: {call.decode}` gives none",
+        )
     if pages.param and values["over"] != "error":
         raise wrong(
-            place.of("over"), "`over` is about pages that are gathered", "the client has a cursor"
+            "key-conflict",
+            place.of("over"),
+            "`over` is about pages that are gathered",
+            "the client has a cursor",
         )
     _check_query(call, pages)
     _check_values(call, pages)
@@ -102,10 +127,13 @@ def _check_query(call: Call, pages: Pages) -> None:
     names = [name for name, _ in call.query]
     if pages.name in names:
         hint = "`pages` fills it in; the first page is asked for without it"
-        raise wrong(call.place.of("query"), f"the query has `{pages.name}` already", hint)
+        raise wrong(
+            "taken-name", call.place.of("query"), f"the query has `{pages.name}` already", hint
+        )
     if pages.size and pages.size not in names:
         hint = did_you_mean(pages.size, names) or f"`query: {{{pages.size}: 50}}`"
         raise wrong(
+            "key-conflict",
             call.place.of("size"),
             f"`size` names `{pages.size}`, which the query does not have",
             hint,
@@ -115,18 +143,26 @@ def _check_query(call: Call, pages: Pages) -> None:
 def _check_values(call: Call, pages: Pages) -> None:
     """Values that stand for a page are lists of items, a fallback is what the whole call gives."""
     if call.keeps:
-        raise wrong(call.place.of("status"), "a page is a list of items, and `reply` is none")
+        raise wrong(
+            "key-conflict",
+            call.place.of("status"),
+            "a page is a list of items, and `reply` is none",
+        )
     for status, value in call.statuses.items():
         if not isinstance(value, list):
             hint = f"`status: {{{status}: []}}`"
             raise wrong(
-                call.place.of("status"), f"what stands for the status {status} is no page", hint
+                "key-conflict",
+                call.place.of("status"),
+                f"what stands for the status {status} is no page",
+                hint,
             )
     fallback = call.fallback
     if call.rung != "fallback" or fallback is None:
         return
     if pages.gather and not isinstance(fallback, list):
         raise wrong(
+            "key-conflict",
             call.place.of("fallback"),
             "the pages are one list, and the fallback is none",
             "`fallback: []`",
@@ -134,6 +170,7 @@ def _check_values(call: Call, pages: Pages) -> None:
     if pages.param and not (isinstance(fallback, dict) and {"items", "next"} == fallback.keys()):
         hint = "`fallback: {items: [], next: null}`"
         raise wrong(
+            "key-conflict",
             call.place.of("fallback"),
             "the fallback is no page: a page has `items` and `next`",
             hint,
@@ -155,8 +192,10 @@ def check_params_of_pages(
         if not name:
             continue
         if method != "get":
-            raise wrong(call.place, f"pages are turned by a get, and the view is a {method}")
+            raise wrong(
+                "key-conflict", call.place, f"pages are turned by a get, and the view is a {method}"
+            )
         if name in taken:
             hint = "a cursor needs no declaration, and one of its own for each list"
-            raise wrong(call.place, f"`{name}` is {taken[name]} already", hint)
+            raise wrong("taken-name", call.place, f"`{name}` is {taken[name]} already", hint)
         taken[name] = f"the cursor of `{call.name}`"

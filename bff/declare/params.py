@@ -31,14 +31,18 @@ def _pattern(node: Node) -> str:
     try:
         re.compile(value.text)
     except re.error as error:
-        raise wrong(node.place, f"`{value.shown}` is no regular expression: {error}") from None
+        raise wrong(
+            "wrong-value", node.place, f"`{value.shown}` is no regular expression: {error}"
+        ) from None
     return ends_at_end(value.text)
 
 
 def _multiple(node: Node) -> float:
     value: float = NUMBER.read(node)
     if value <= 0:
-        raise wrong(node.place, f"`multipleOf` is greater than 0, and not {node.written}")
+        raise wrong(
+            "wrong-value", node.place, f"`multipleOf` is greater than 0, and not {node.written}"
+        )
     return value
 
 
@@ -71,7 +75,9 @@ def _param(place: Place, values: dict[str, Any]) -> Param:
         try:
             validate(own, [value] if own.type == "array" else value)
         except BadValue as error:
-            raise wrong(place.of("enum"), f"the `enum` has {value!r}, which {error}") from None
+            raise wrong(
+                "wrong-value", place.of("enum"), f"the `enum` has {value!r}, which {error}"
+            ) from None
     return param
 
 
@@ -93,21 +99,32 @@ PARAM_KEYS: Final = {
 def _whole_param(place: Place, values: dict[str, Any]) -> Param:
     default = values.get("default")
     if values.get("required") and default is not None:
-        raise wrong(place.of("required"), "a parameter with a default is never required")
+        raise wrong(
+            "key-conflict", place.of("required"), "a parameter with a default is never required"
+        )
     values.setdefault("required", default is None)
     if values["type"] != "array":
         for name in ("items", "minItems", "maxItems"):
             if name in values:
-                raise wrong(place.of(name), f"`{name}` is for arrays", "add `type: array`")
+                raise wrong(
+                    "key-conflict", place.of(name), f"`{name}` is for arrays", "add `type: array`"
+                )
     else:
         for name in values.keys() & _OF_ITEMS:
-            raise wrong(place.of(name), f"`{name}` is for single values", f"`items: {{{name}: …}}`")
+            raise wrong(
+                "key-conflict",
+                place.of(name),
+                f"`{name}` is for single values",
+                f"`items: {{{name}: …}}`",
+            )
     param = _param(place, values)
     if default is not None:
         try:
             validate(param, default)
         except BadValue as error:
-            raise wrong(place.of("default"), f"the default is not allowed: {error}") from None
+            raise wrong(
+                "wrong-value", place.of("default"), f"the default is not allowed: {error}"
+            ) from None
     return param
 
 

@@ -166,7 +166,7 @@ def _shown(name: str) -> str:
 
 
 def _wrong(rule: CacheRule, message: str, hint: str = "") -> ConfigError:
-    return ConfigError([Problem(rule.place, message, hint)])
+    return ConfigError([Problem("cache-unsafe", rule.place, message, hint)])
 
 
 def _new(expression: Expression) -> Iterator[str]:

@@ -22,7 +22,7 @@ def sign_in_problems(config: Config) -> Iterator[Problem]:
                 "declare one; with `access: none` a view knows no session and no visitor, "
                 "so that what it stores by `session.visitor` is lost"
             )
-            yield Problem(frontend.place, message, hint, warning=True)
+            yield Problem("sign-in-impossible", frontend.place, message, hint, warning=True)
     for provider in config.providers.values():
         yield from _credentials(provider)
     yield from _unusable_tls([*config.providers.values(), *config.issuers.values()])
@@ -32,7 +32,7 @@ def _credentials(provider: Provider) -> Iterator[Problem]:
     if provider.auth != "private_key_jwt" and not provider.client_secret:
         message = f"the `client_secret` of `{provider.name}` is empty: it will not know us"
         hint = "refer to it: `${SHOP_CLIENT_SECRET}`, or declare a `private_key`"
-        yield Problem(provider.place, message, hint, warning=True)
+        yield Problem("client-credentials", provider.place, message, hint, warning=True)
     try:
         Client(provider, time)
     except ConfigError as error:

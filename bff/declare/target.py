@@ -16,7 +16,9 @@ def _target(node: Node) -> tuple[str, Source]:
     written: Source = source("a target").read(node)
     found = _TARGET.fullmatch(written.text)
     if not found:
-        raise wrong(node.place, f"`{written.shown}` is no target", _target_hint(written.text))
+        raise wrong(
+            "target", node.place, f"`{written.shown}` is no target", _target_hint(written.text)
+        )
     return found[1], replace(written, text=found[2], written=_after_service(written))
 
 
@@ -47,7 +49,7 @@ def follow_of(written: Source) -> tuple[str, Source]:
     found = _FOLLOW.fullmatch(written.text)
     if not found:
         hint = "a service and an expression: `users: customer._links.addresses.href`"
-        raise wrong(written.place, f"`{written.shown}` is nothing to follow", hint)
+        raise wrong("target", written.place, f"`{written.shown}` is nothing to follow", hint)
     return found[1], replace(written, text=found[2], written=_after_service(written))
 
 

@@ -11,6 +11,7 @@ from bff.declare.body_schema import SCHEMA
 from bff.declare.caching import VIEW_CACHE
 from bff.declare.calls import call_reader
 from bff.declare.load import Loaded, Node
+from bff.declare.method import check_method
 from bff.declare.pages import check_params_of_pages
 from bff.declare.params import PARAM
 from bff.declare.read import (
@@ -52,7 +53,9 @@ def _day(node: Node) -> int:
     try:
         day = date.fromisoformat(str(node.raw))
     except ValueError:
-        raise wrong(node.place, f"`{node.written}` is no date", "such as 2027-01-31") from None
+        raise wrong(
+            "wrong-value", node.place, f"`{node.written}` is no date", "such as 2027-01-31"
+        ) from None
     return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
 
 
@@ -152,18 +155,32 @@ def _view(name: str, place: Place, values: dict[str, Any], frontends: Mapping[st
     if len(methods) != 1:
         hint = "one of get, post, put, patch, delete: `get: /home`"
         raise wrong(
-            place.of(*methods[1:]), f"a view has one route, this has {len(methods) or 'none'}", hint
+            "missing-key",
+            place.of(*methods[1:]),
+            f"a view has one route, this has {len(methods) or 'none'}",
+            hint,
         )
     route: Source = values[methods[0]]
     if "body" in values and methods[0] in {"get", "delete"}:
-        raise wrong(place.of("body"), f"a {methods[0]} has no body", "use post, put or patch")
+        raise wrong(
+            "key-conflict",
+            place.of("body"),
+            f"a {methods[0]} has no body",
+            "use post, put or patch",
+        )
     if values.get("sunset", math.inf) < values.get("deprecated", -math.inf):
-        raise wrong(place.of("sunset"), "the view is gone (`sunset`) before it is deprecated")
+        raise wrong(
+            "key-conflict",
+            place.of("sunset"),
+            "the view is gone (`sunset`) before it is deprecated",
+        )
     if "shape_with" in values and ("shape" in values or values["shapes"]):
         raise wrong(
-            place.of("shape_with"), "an answer has a shape or is made by `shape_with`, not both"
+            "key-conflict",
+            place.of("shape_with"),
+            "an answer has a shape or is made by `shape_with`, not both",
         )
-    _check_method(place, methods[0], values)
+    check_method(place, methods[0], values)
     calls, params = _calls(place, values), _params(route, values["params"])
     check_params_of_pages(calls, params, methods[0], sparse=values["sparse"])
     view = View(
@@ -205,54 +222,40 @@ def _view(name: str, place: Place, values: dict[str, Any], frontends: Mapping[st
     return view
 
 
-def _check_method(place: Place, method: str, values: dict[str, Any]) -> None:
-    """Refuse what a get cannot have, and what only a get can."""
-    if "cache" in values and method != "get":
-        raise wrong(values["cache"].place, f"the answer to a {method} is not kept")
-    if values["invalidates"] and method == "get":
-        place = values["invalidates"][0].place
-        raise wrong(place, "a get changes nothing, so it invalidates nothing")
-    if method == "get" and (values["refresh"] or values["idempotency"] == "required"):
-        raise wrong(
-            place.of("refresh", "idempotency"),
-            "a get changes nothing: it has neither `refresh` nor `idempotency`",
-        )
-    if values["sparse"] and (method != "get" or "shape_with" in values):
-        raise wrong(place.of("sparse"), "only a get with a shape can be `sparse`")
-    if values["sparse"] and "fields" in values["params"]:
-        raise wrong(
-            place.of("sparse", "fields"), "a `sparse` view has a parameter `fields` already"
-        )
-    if values["refresh"] and values["answer"] in {204, 205}:
-        raise wrong(
-            place.of("refresh"), "an answer without content has no room for what is refreshed"
-        )
-
-
 def _reserve(place: Place, values: dict[str, Any]) -> float:
     timeout: float = values["timeout"]
     reserve: float = values.get("reserve", min(_RESERVE, timeout * _SHARE))
     if reserve >= timeout:
         raise wrong(
-            place.of("reserve", "timeout"), "`reserve` leaves nothing of the `timeout` to the calls"
+            "wrong-value",
+            place.of("reserve", "timeout"),
+            "`reserve` leaves nothing of the `timeout` to the calls",
         )
     return reserve
 
 
 def _calls(place: Place, values: dict[str, Any]) -> tuple[Call, ...]:
     if ("calls" in values) == ("call" in values):
-        raise wrong(place.of("calls", "call"), "a view has either `calls` or a lone `call`")
+        raise wrong(
+            "key-conflict", place.of("calls", "call"), "a view has either `calls` or a lone `call`"
+        )
     if "call" in values:
         return (replace(values["call"], name=_LONE),)
     calls: dict[str, Call] = values["calls"]
     if not calls:
-        raise wrong(place.of("calls"), "a view without a call has nothing to answer")
+        raise wrong("missing-key", place.of("calls"), "a view without a call has nothing to answer")
     for name, call in calls.items():
         if name in _TAKEN:
-            raise wrong(call.place, f"a call cannot be called `{name}`: the name has a meaning")
+            raise wrong(
+                "taken-name",
+                call.place,
+                f"a call cannot be called `{name}`: the name has a meaning",
+            )
         for item, over in call.each.over if call.each else ():
             if item in calls or (item in _TAKEN and item != "item"):
-                raise wrong(over.place, f"an item cannot be called `{item}`: it is taken")
+                raise wrong(
+                    "taken-name", over.place, f"an item cannot be called `{item}`: it is taken"
+                )
     return tuple(replace(call, name=name) for name, call in calls.items())
 
 
@@ -263,7 +266,11 @@ def _params(route: Source, declared: dict[str, Param]) -> tuple[Param, ...]:
         if name not in params:
             params[name] = replace(param, name=name)
         elif param.type == "array" or param.default is not None:
-            raise wrong(param.place, f"`{name}` stands in the path: it is one value, always there")
+            raise wrong(
+                "key-conflict",
+                param.place,
+                f"`{name}` stands in the path: it is one value, always there",
+            )
         else:
             params[name] = replace(param, name=name, where="path", required=True)
     return tuple(params.values())

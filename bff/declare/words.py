@@ -42,7 +42,7 @@ def _header(refused: frozenset[str], why: str, prefix: str = "\0") -> Reader:
     def read(node: Node) -> str:
         name: str = form.read(node).lower()
         if name in refused or name.startswith(prefix):
-            raise wrong(node.place, f"the header `{name}` {why}")
+            raise wrong("wrong-value", node.place, f"the header `{name}` {why}")
         return name
 
     return Reader(read, form.schema)
@@ -70,17 +70,21 @@ def _address(node: Node) -> str:
         parts = urlsplit(value)
         port = parts.port
     except ValueError:
-        raise wrong(node.place, f"`{shown}` is no address", hint) from None
+        raise wrong("wrong-value", node.place, f"`{shown}` is no address", hint) from None
     if parts.scheme not in {"http", "https"} or not parts.hostname or port == 0:
-        raise wrong(node.place, f"`{shown}` is no address", hint)
+        raise wrong("wrong-value", node.place, f"`{shown}` is no address", hint)
     if parts.username or parts.password or "@" in parts.netloc:
-        raise wrong(node.place, "an address carries no password", "use `credentials`")
+        raise wrong(
+            "wrong-value", node.place, "an address carries no password", "use `credentials`"
+        )
     if parts.query or parts.fragment or "?" in value or "#" in value:
-        raise wrong(node.place, f"the address `{shown}` has a query or a fragment", hint)
+        raise wrong(
+            "wrong-value", node.place, f"the address `{shown}` has a query or a fragment", hint
+        )
     if not _HOST.fullmatch(parts.hostname) or re.search(
         r"[\s\\]|/\.{1,2}(/|$)|[^\x21-\x7e]", value
     ):
-        raise wrong(node.place, f"`{shown}` is no address", hint)
+        raise wrong("wrong-value", node.place, f"`{shown}` is no address", hint)
     return value.rstrip("/")
 
 

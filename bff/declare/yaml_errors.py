@@ -30,6 +30,7 @@ _MEANINGS: Final[tuple[tuple[str, str, str], ...]] = (
         "the brackets are not closed, or a comma is missing",
         "`[web, mobile]`",
     ),
+    ("did not find expected node content", "a value is missing here", "`key: value`"),
     ("found unexpected end of stream", _OPEN_QUOTE, "close it with the same quote"),
     (
         "unknown escape character",

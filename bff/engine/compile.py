@@ -131,7 +131,7 @@ def compile_call(call: Call, service: Service) -> CompiledCall:
         message = f"the service `{service.name}` does not say where its links may lead"
         hint = f"`links: {{under: /}}` at {service.place}"
         place = call.follow.place if call.follow else call.place
-        raise ConfigError([Problem(place, message, hint)])
+        raise ConfigError([Problem("links", place, message, hint)])
     each, query, body, path, headers, follow, when, select, turn, tags = gather(
         [
             lambda: _each(call),
@@ -221,4 +221,4 @@ def _fold(call: Call, batch: Batch, bound: dict[str, Paths], trees: list[Any]) -
     names = " or ".join(f"`{name}`" for name in bound)
     message = f"the batch `{call.name}` names {names} in {len(found)} places"
     hint = 'exactly one place of its query or json holds the id: `query: {ids: "{item.id}"}`'
-    raise ConfigError([Problem(call.place, message, hint)])
+    raise ConfigError([Problem("batch", call.place, message, hint)])

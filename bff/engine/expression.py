@@ -173,7 +173,9 @@ def _syntax(error: Exception) -> str:
 def _misread(source: Source) -> list[Problem]:
     """Parts that are a field where a text, a literal or a function was meant."""
     return [
-        Problem(source.place, f"`{source.shown}`: {found.message}", found.hint)
+        Problem(
+            "expression-misread", source.place, f"`{source.shown}`: {found.message}", found.hint
+        )
         for found in misreadings(braces_back(source.text), FUNCTIONS.FUNCTION_TABLE)
     ]
 
@@ -183,18 +185,29 @@ def _check_function(source: Source, node: Ast) -> Problem | None:
     name, given = node["value"], len(node["children"])
     if name not in known:
         message = f"there is no function `{name}()`"
-        return Problem(source.place, message, _ELSEWHERE.get(name) or did_you_mean(name, known))
+        return Problem(
+            "unknown-function",
+            source.place,
+            message,
+            _ELSEWHERE.get(name) or did_you_mean(name, known),
+        )
     signature = known[name]["signature"]
     variadic = bool(signature) and signature[-1].get("variadic", False)
     if given < len(signature) or (given > len(signature) and not variadic):
         wanted = f"at least {len(signature)}" if variadic else str(len(signature))
-        return Problem(source.place, f"`{name}()` takes {wanted} argument(s), {given} given")
+        return Problem(
+            "expression-arguments",
+            source.place,
+            f"`{name}()` takes {wanted} argument(s), {given} given",
+        )
     for argument, wanted in zip(node["children"], signature, strict=False):
         if wanted["types"] == ["expref"] and argument["type"] != "expref":
             message = f"`{name}()` wants an expression for each item here"
-            return Problem(source.place, message, "with a `&` in front: `&price`")
+            return Problem(
+                "expression-arguments", source.place, message, "with a `&` in front: `&price`"
+            )
     return None
 
 
 def _wrong(source: Source, message: str, hint: str = "") -> ConfigError:
-    return ConfigError([Problem(source.place, message, hint)])
+    return ConfigError([Problem("expression-syntax", source.place, message, hint)])

@@ -288,4 +288,4 @@ def _encoded(text: str) -> str:
 
 
 def _wrong(source: Source, message: str, hint: str = "") -> ConfigError:
-    return ConfigError([Problem(source.place, message, hint)])
+    return ConfigError([Problem("template-syntax", source.place, message, hint)])

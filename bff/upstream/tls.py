@@ -45,7 +45,7 @@ def own_context(tls: Tls, name: str, place: Place) -> ssl.SSLContext:
         return _own(tls)
     except OSError as error:
         message = f"the certificates of `{name}` cannot be used: {error.strerror}"
-        raise ConfigError([Problem(place, message)]) from None
+        raise ConfigError([Problem("certificate", place, message)]) from None
 
 
 def _own(tls: Tls) -> ssl.SSLContext:

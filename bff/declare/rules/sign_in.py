@@ -1,0 +1,28 @@
+"""Rules about providers, issuers and sessions."""
+
+from typing import Final
+
+from bff.declare.rules.rule import Rule
+
+SIGN_IN: Final = (
+    Rule(
+        "sign-in-impossible",
+        "A frontend whose users cannot sign in",
+        "It takes sessions, and no provider is declared.",
+        "`providers` in bff.yaml.",
+        may_be_ignored=True,
+    ),
+    Rule(
+        "client-credentials",
+        "Credentials that the provider will not take",
+        "Every sign-in and refresh would fail.",
+        "`client_secret` or `private_key` by reference, as the provider has them.",
+        may_be_ignored=True,
+    ),
+    Rule(
+        "provider-address",
+        "An address of a provider or issuer that is not https",
+        "Its tokens and keys could be replaced on the way.",
+        "https, or http on this machine.",
+    ),
+)
