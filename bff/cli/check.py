@@ -51,7 +51,8 @@ def command(
 
 def _found(folder: Path) -> tuple[Sequence[Problem], str]:
     """Every problem that no comment ignores, in the order of places, and a word on what is good."""
-    from bff.declare.check import check
+    from bff.declare.check import check_config
+    from bff.declare.config import read_config
     from bff.declare.folder import files_of
     from bff.declare.ignores import ignores_in, unused_ignores, without_ignored, wrong_ignores
     from bff.declare.sign_in import sign_in_problems
@@ -59,7 +60,7 @@ def _found(folder: Path) -> tuple[Sequence[Problem], str]:
     summary = ""
     problems: tuple[Problem, ...]
     try:
-        found = check(folder)
+        found = check_config(*read_config(folder))
         summary = _count(len(found.plans))
         problems = (*found.warnings, *found.unsafe, *sign_in_problems(found.config))
     except ConfigError as error:

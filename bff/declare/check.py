@@ -2,12 +2,17 @@
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from bff.declare.config import read_config
+from bff.declare.doubts import doubtful
+from bff.declare.folder import files_of
+from bff.declare.ignores import ignores_in, without_ignored
+from bff.declare.never import never_meant
+from bff.declare.no_effect import keys_without_effect
 from bff.declare.rungs import shape_on_rungs
 from bff.declare.scope import proven
 from bff.declare.unsafe import unsafe_places
@@ -47,7 +52,8 @@ def check(folder: Path, environ: Mapping[str, str] = os.environ) -> Checked:
         ConfigError: with every problem, warnings among them.
     """
     config, doubts = read_config(folder, environ)
-    return check_config(config, doubts)
+    found = check_config(config, doubts)
+    return replace(found, warnings=without_ignored(found.warnings, ignores_in(files_of(folder))))
 
 
 def check_config(config: Config, doubts: Sequence[Problem] = ()) -> Checked:
@@ -67,15 +73,18 @@ def check_config(config: Config, doubts: Sequence[Problem] = ()) -> Checked:
         problems += _slices_of_text(view, plans[view.name])
         problems += _unused(view, plans[view.name])
         problems += _kept_and_hedged(view)
+        problems += never_meant(config, view, plans[view.name])
         for each in plans[view.name].values():
             problems += shape_on_rungs(each)
+    problems += keys_without_effect(config, config.views)
+    problems += doubtful(config, plans)
     problems = list(dict.fromkeys(problems))
     if any(not problem.warning for problem in problems):
         raise ConfigError(problems)
     problems.sort(key=lambda problem: problem.place.order)
-    doubtful = tuple(problem for problem in problems if not problem.unsafe)
+    warnings = tuple(problem for problem in problems if not problem.unsafe)
     unsafe = (*(problem for problem in problems if problem.unsafe), *unsafe_places(config))
-    return Checked(config, plans, doubtful, unsafe)
+    return Checked(config, plans, warnings, unsafe)
 
 
 def _certificates(config: Config) -> Iterator[Problem]:
@@ -130,13 +139,7 @@ def _unresolvable(view: View, plans: Mapping[str, Plan]) -> Iterator[Problem]:
                 )
             for path in found.result:
                 param = params.get(path[1]) if path[:1] == ("params",) and path[1:] else None
-                if param and text == ".".join(path) and param.type == "array":
-                    yield Problem(
-                        "path-never-filled",
-                        place,
-                        f"`{{{text}}}` is a list: the path is never filled",
-                    )
-                elif (
+                if (
                     param
                     and text == ".".join(path)
                     and not param.required

@@ -94,6 +94,7 @@ def _root(place: Place, values: dict[str, Any]) -> Config:
         limits=values["limits"],
         cache=values["cache"],
         streams=values["streams"],
+        place=place,
     )
 
 

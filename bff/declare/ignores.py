@@ -80,16 +80,16 @@ def wrong_ignores(ignores: Iterable[Ignore]) -> Iterator[Problem]:
             yield Problem("ignore", each.place, message, _FORM)
 
 
-def without_ignored(problems: Iterable[Problem], ignores: Iterable[Ignore]) -> list[Problem]:
+def without_ignored(problems: Iterable[Problem], ignores: Iterable[Ignore]) -> tuple[Problem, ...]:
     """The problems that no comment is about."""
     ignored = {(each.place.file, each.line, each.rule) for each in ignores if each.reason}
-    return [
+    return tuple(
         each
         for each in problems
         if not RULES[each.id].may_be_ignored
         or not each.warning
         or (each.place.file, each.place.line, each.id) not in ignored
-    ]
+    )
 
 
 def unused_ignores(problems: Iterable[Problem], ignores: Iterable[Ignore]) -> Iterator[Problem]:

@@ -67,9 +67,37 @@ _FIELDS: Final = {
 }
 
 
+_BOUNDS: Final = (
+    ("minimum", "maximum"),
+    ("minLength", "maxLength"),
+    ("minItems", "maxItems"),
+)
+_FOR_TEXT: Final = ("minLength", "maxLength", "pattern", "format")
+_FOR_NUMBERS: Final = ("minimum", "maximum", "multipleOf")
+
+
+def _check_bounds(place: Place, param: Param, values: dict[str, Any]) -> None:
+    """Refuse keys that a value of this type does not have, and bounds that none satisfies."""
+    foreign: tuple[str, ...] = ()
+    if param.type in {"integer", "number", "boolean"}:
+        foreign = _FOR_TEXT
+    if param.type in {"string", "boolean"}:
+        foreign += _FOR_NUMBERS
+    for name in foreign:
+        if name in values:
+            wanted = "texts" if name in _FOR_TEXT else "numbers"
+            message = f"`{name}` is for {wanted}, and this is `type: {param.type}`"
+            raise wrong("key-conflict", place.of(name), message)
+    for least, most in _BOUNDS:
+        if least in values and most in values and values[least] > values[most]:
+            message = f"`{least}` {values[least]} is more than `{most}` {values[most]}"
+            raise wrong("wrong-value", place.of(least), message, "no value satisfies both")
+
+
 def _param(place: Place, values: dict[str, Any]) -> Param:
     fields = {_FIELDS.get(name, name): value for name, value in values.items()}
     param = Param(name="", place=place, **fields)
+    _check_bounds(place, param, values)
     own = replace(param, enum=())
     for value in param.enum:
         try:

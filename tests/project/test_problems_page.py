@@ -20,7 +20,7 @@ ID` prints the entry below. `--json` and `--sarif` give the same to programs and
 
 A warning can be accepted, with a reason, by a comment on its line or above it:
 
-```yaml
+```text
 # bff: ignore path-may-be-missing because the page is only linked with an id
 ```
 

@@ -21,7 +21,7 @@ FILES: Final = (
     Rule(
         "file-not-read",
         "A file looks like configuration and is not read",
-        "Only `NAME.yaml` directly in views, calls and relays, and `views/NAME.py`, are read.",
+        "Only YAML files directly in views, calls and relays, and Python files in views, are read.",
         "Move or rename the file.",
         may_be_ignored=True,
     ),

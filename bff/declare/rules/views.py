@@ -72,6 +72,12 @@ VIEWS: Final = (
         'Exactly one place of query or json holds the id: `query: {ids: "{item.id}"}`.',
     ),
     Rule(
+        "too-many-calls",
+        "A view with more calls than `max_calls` allows",
+        "Every answer would be a 502.",
+        "A larger `max_calls`, or fewer calls.",
+    ),
+    Rule(
         "links",
         "A link is followed at a service that does not say where links lead",
         "A reply could send requests anywhere.",
@@ -127,5 +133,19 @@ VIEWS: Final = (
         "A view in Python that cannot be served",
         "It cannot be imported, or declares what a function does by itself.",
         "See docs/python-views.md.",
+    ),
+    Rule(
+        "unused-call",
+        "A call that no view makes",
+        "No shape uses its value.",
+        "Use it, declare `guard: true`, or remove it.",
+        may_be_ignored=True,
+    ),
+    Rule(
+        "cache-and-hedge",
+        "A cached call with a hedge",
+        "What several requests wait for is fetched once, so its hedge is never sent.",
+        "One of `cache` and `hedge`.",
+        may_be_ignored=True,
     ),
 )
