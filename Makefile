@@ -35,15 +35,16 @@ check: .venv/.dev ## Lint, format, types, layers, docs, known vulnerabilities
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
-	.venv/bin/python -m pytest -q tests/project/test_docs.py tests/project/test_files.py
+	.venv/bin/python -m pytest -q tests/project/test_docs.py tests/project/test_problems_page.py tests/project/test_files.py
 	.venv/bin/python .ci/audit.py
 
 bench: ## Compare with hand-written pages under load (ROUNDS=5, JSON=1)
 	@.ci/bootstrap bench
 	@exec .venv/bin/python -m bench --rounds $(ROUNDS) $(if $(JSON),--json)
 
-docs: .venv/.dev ## Write docs/commands.md anew
+docs: .venv/.dev ## Write docs/commands.md and docs/problems.md anew
 	.venv/bin/python tests/project/test_docs.py
+	.venv/bin/python tests/project/test_problems_page.py
 
 lock: ## Resolve the dependencies again (UPGRADE=1 takes the newest)
 	@.ci/bootstrap venv

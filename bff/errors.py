@@ -30,12 +30,9 @@ BffError
 └── Unfillable               502  an expression or template without the values it needs
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from difflib import get_close_matches
-from typing import Final
+from collections.abc import Sequence
 
-from bff.model.source import Place
+from bff.model.problem import Problem
 
 
 class BffError(Exception):
@@ -54,39 +51,11 @@ class BffError(Exception):
         return self.why or str(self)
 
 
-_FEW: Final = 12  # words that are worth listing in a hint
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One thing wrong with a configuration, where it is, and what may mend it."""
-
-    place: Place
-    message: str
-    hint: str = ""
-    warning: bool = False
-    unsafe: bool = False  # a warning for development, an error for `bff serve`
-
-    def __str__(self) -> str:
-        kind = "warning" if self.warning else "error"
-        hint = f"\n    hint: {self.hint}" if self.hint else ""
-        return f"{self.place}: {kind}: {self.message}{hint}"
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """A hint that names the known word nearest to `name`, or lists a few; empty without any."""
-    words = sorted(known)
-    near = get_close_matches(name, words, n=1, cutoff=0.6)
-    if near:
-        return f"did you mean `{near[0]}`?"
-    return f"known: {', '.join(words)}" if 0 < len(words) <= _FEW else ""
-
-
 class ConfigError(BffError):
     """A configuration that cannot be served, with every problem that was found."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        self.problems = tuple(problems)
+        self.problems = tuple(sorted(problems, key=lambda each: each.place.order))
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 

@@ -24,7 +24,8 @@ from bff.cache.levels import Cache, Look, Write
 from bff.cache.open import open_cache
 from bff.declare.check import Checked
 from bff.declare.settings import Settings
-from bff.errors import ConfigError, Problem, StoreAway
+from bff.errors import ConfigError, StoreAway
+from bff.model.problem import Problem
 from bff.model.relay import called_by
 from bff.model.source import Place
 from bff.model.view import Config
@@ -159,7 +160,7 @@ def open_spans(settings: Settings) -> "Spans | None":
     except ImportError:
         message = "traces are asked for by OTEL_..., and OpenTelemetry is not installed"
         hint = "pip install 'bff[otel]'"
-        raise ConfigError([Problem(Place("environment"), message, hint)]) from None
+        raise ConfigError([Problem("setting", Place("environment"), message, hint)]) from None
     return Spans()
 
 

@@ -16,9 +16,10 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
 
 from bff.auth.jwt import AllowList
-from bff.errors import ConfigError, Problem
+from bff.errors import ConfigError
 from bff.model.access import Provider
 from bff.model.exchange import Headers
+from bff.model.problem import Problem
 
 _LIFE: Final = 60  # seconds that an assertion lasts
 _ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -88,4 +89,4 @@ def _signing_key(provider: Provider) -> tuple[Key, str]:
         pass  # what it says might quote the key
     message = f"the private key of `{provider.name}` cannot be used"
     hint = "PEM without a password: RSA of 2048 bits or more, P-256, P-384, P-521 or Ed25519"
-    raise ConfigError([Problem(provider.place, message, hint)])
+    raise ConfigError([Problem("client-credentials", provider.place, message, hint)])

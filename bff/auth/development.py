@@ -5,8 +5,9 @@ from typing import Final
 
 from bff.auth.http import Http
 from bff.auth.metadata import discover
-from bff.errors import ConfigError, Problem, ProviderAway
+from bff.errors import ConfigError, ProviderAway
 from bff.model.access import Issuer, Provider
+from bff.model.problem import Problem
 
 _TIMEOUT: Final = 2.0  # seconds: one on this machine answers at once, or is not there
 
@@ -26,6 +27,7 @@ def refuse_development(declared: Iterable[Provider | Issuer], timeout: float = _
     development = {url: _is_development(url, timeout) for url in {each.issuer for each in plain}}
     problems = [
         Problem(
+            "key-conflict",
             each.place,
             f"{each.issuer} is a provider for development, which lets anybody in",
             "`bff dev` serves with it; name the `issuer` that people really have an account at",

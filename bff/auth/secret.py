@@ -5,7 +5,8 @@ from pathlib import Path
 from secrets import token_urlsafe
 from typing import Final
 
-from bff.errors import ConfigError, Problem
+from bff.errors import ConfigError
+from bff.model.problem import Problem
 from bff.model.source import Place
 
 _FILE: Final = "session-secret"
@@ -36,7 +37,7 @@ def kept_secret(folder: Path, name: str = _FILE) -> str:
     except OSError as error:
         message = f"no secret can be kept in {folder}: {error.strerror}"
         hint = "declare `session.secrets`, or name a folder that can be written: BFF_STATE"
-        raise ConfigError([Problem(Place("environment"), message, hint)]) from None
+        raise ConfigError([Problem("setting", Place("environment"), message, hint)]) from None
 
 
 def _make(path: Path) -> None:

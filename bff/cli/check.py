@@ -1,59 +1,112 @@
 """`bff check`: report everything that is wrong with a configuration."""
 
 import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from bff.cli.configured import config_option
-from bff.errors import ConfigError, Problem
+from bff.errors import ConfigError
+from bff.model.problem import Problem, did_you_mean
+
+if TYPE_CHECKING:
+    from bff.declare.rules import Rule
 
 
 @click.command(name="check")
 @config_option
 @click.option("--strict", is_flag=True, help="Count warnings as errors.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for a program.")
-def command(config: Path, *, strict: bool, as_json: bool) -> None:
+@click.option("--sarif", "as_sarif", is_flag=True, help="Print SARIF 2.1.0, for code review.")
+@click.option("--explain", metavar="ID", help="Explain one kind of problem, and check nothing.")
+def command(
+    config: Path, *, strict: bool, as_json: bool, as_sarif: bool, explain: str | None
+) -> None:
     """Check a configuration, and say everything that is wrong with it at once.
 
-    Ends with 0 if it can be served, with 2 if not.
+    Ends with 0 if it can be served, with 2 if not. Each problem ends with its id in brackets.
+    A comment in the file silences a warning: `# bff: ignore ID because REASON`.
 
     \b
     Examples:
       bff check
       bff check --config other/config --json
+      bff check --explain unknown-name
+      bff check --sarif > check.sarif
     """  # noqa: D301 - \b is click's: keep these lines as they are
-    from bff.declare.check import check
-    from bff.declare.sign_in import sign_in_problems
-
-    problems: tuple[Problem, ...]
-    try:
-        found = check(config)
-        summary = _count(len(found.plans))
-        problems = (*found.warnings, *found.unsafe, *sign_in_problems(found.config))
-    except ConfigError as error:
-        problems, summary = error.problems, ""
+    if explain:
+        _explain(explain)
+        return
+    problems, summary = _found(config)
     errors = sum(strict or not problem.warning for problem in problems)
     if as_json:
         click.echo(_json(problems, good=not errors))
+    elif as_sarif:
+        click.echo(_sarif(problems, strict=strict))
     else:
-        for problem in problems:
-            click.echo(str(problem), err=True)
-        others = len(problems) - errors
-        counts = [f"{errors} error(s)"] * bool(errors) + [f"{others} warning(s)"] * bool(others)
-        click.echo(", ".join([*([summary] if not errors else []), *counts]))
+        _print(problems, errors, summary)
     sys.exit(2 if errors else 0)
+
+
+def _found(folder: Path) -> tuple[Sequence[Problem], str]:
+    """Every problem that no comment ignores, in the order of places, and a word on what is good."""
+    from bff.declare.check import check_config
+    from bff.declare.config import read_config
+    from bff.declare.folder import files_of
+    from bff.declare.ignores import ignores_in, unused_ignores, without_ignored, wrong_ignores
+    from bff.declare.sign_in import sign_in_problems
+
+    summary = ""
+    problems: tuple[Problem, ...]
+    try:
+        found = check_config(*read_config(folder))
+        summary = _count(len(found.plans))
+        problems = (*found.warnings, *found.unsafe, *sign_in_problems(found.config))
+    except ConfigError as error:
+        problems = error.problems
+    ignores = ignores_in(files_of(folder))
+    unused = unused_ignores(problems, ignores) if summary else ()
+    problems = (*without_ignored(problems, ignores), *wrong_ignores(ignores), *unused)
+    return sorted(problems, key=lambda each: each.place.order), summary
 
 
 def _count(views: int) -> str:
     return "1 view is good" if views == 1 else f"{views} views are good"
 
 
-def _json(problems: tuple[Problem, ...], *, good: bool) -> str:
+def _print(problems: Iterable[Problem], errors: int, summary: str) -> None:
+    problems = list(problems)
+    for problem in problems:
+        click.echo(str(problem), err=True)
+    others = len(problems) - errors
+    counts = [f"{errors} error(s)"] * bool(errors) + [f"{others} warning(s)"] * bool(others)
+    click.echo(", ".join([*([summary] if not errors else []), *counts]))
+
+
+def _explain(name: str) -> None:
+    from bff.declare.rules import RULES
+
+    rule: Rule | None = RULES.get(name)
+    if rule is None:
+        hint = did_you_mean(name, RULES) or "docs/problems.md lists all"
+        click.echo(f"bff check: there is no problem `{name}`\n    hint: {hint}", err=True)
+        sys.exit(2)
+    ignore = (
+        f"To accept it: `# bff: ignore {rule.id} because REASON`, on the line or above it."
+        if rule.may_be_ignored
+        else "It cannot be ignored."
+    )
+    click.echo(f"{rule.id}: {rule.title}\n\n{rule.why}\n\nInstead: {rule.instead}\n{ignore}")
+
+
+def _json(problems: Iterable[Problem], *, good: bool) -> str:
     import orjson
 
-    told = [
+    reported = [
         {
+            "id": each.id,
             "file": each.place.file,
             "line": each.place.line,
             "column": each.place.column,
@@ -63,4 +116,12 @@ def _json(problems: tuple[Problem, ...], *, good: bool) -> str:
         }
         for each in problems
     ]
-    return orjson.dumps({"good": good, "problems": told}, option=orjson.OPT_INDENT_2).decode()
+    return orjson.dumps({"good": good, "problems": reported}, option=orjson.OPT_INDENT_2).decode()
+
+
+def _sarif(problems: Iterable[Problem], *, strict: bool) -> str:
+    import orjson
+
+    from bff.cli.sarif import sarif
+
+    return orjson.dumps(sarif(problems, strict=strict), option=orjson.OPT_INDENT_2).decode()

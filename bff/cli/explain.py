@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from bff.cli.configured import checked, config_option
-from bff.errors import did_you_mean
+from bff.model.problem import did_you_mean
 
 if TYPE_CHECKING:
     from bff.declare.check import Checked

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import orjson
 
-from bff.errors import ConfigError, Problem
+from bff.errors import ConfigError
+from bff.model.problem import Problem
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -172,7 +173,9 @@ def with_local_providers(checked: "Checked", local: Local) -> "Checked":
     unknown = [each for name, each in config.providers.items() if name not in local.providers]
     if unknown:
         message = "a provider that was not there when this was started"
-        raise ConfigError([Problem(unknown[0].place, message, "start `bff dev` again")])
+        raise ConfigError(
+            [Problem("key-conflict", unknown[0].place, message, "start `bff dev` again")]
+        )
     providers = {
         name: replace(
             each,

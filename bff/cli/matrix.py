@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from bff.cli.configured import config_option
-from bff.errors import did_you_mean
+from bff.model.problem import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

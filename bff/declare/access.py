@@ -41,7 +41,8 @@ def _issuer(node: Node) -> str:
     """An issuer's identifier, exactly as its tokens have it: nothing is stripped from it."""
     ADDRESS.read(node)
     if not may_be_declared(node.raw):
-        raise wrong(node.place, f"`{node.written}` is not https: anybody could vouch for anybody")
+        message = f"`{node.written}` is not https: its tokens could be forged on the way"
+        raise wrong("provider-address", node.place, message)
     return node.raw
 
 
@@ -49,7 +50,9 @@ def _jwks(node: Node) -> str:
     """The address of an issuer's keys, as it is fetched: it may have a query."""
     if not may_be_declared(node.raw):
         message = f"`{node.written}` is not an https address: anybody could give other keys"
-        raise wrong(node.place, message, "`https://…`; plain http on this machine only")
+        raise wrong(
+            "provider-address", node.place, message, "`https://…`; plain http on this machine only"
+        )
     return node.raw
 
 
@@ -61,7 +64,9 @@ def _store(node: Node) -> str:
             parse(node.raw)
     except ValueError as error:  # it says nothing of the address, which may hold a password
         hint = "`redis://redis.internal:6379/0`, or `sqlite:/var/lib/bff/sessions.db`"
-        raise wrong(node.place, f"this is no address of a store: {error}", hint) from None
+        raise wrong(
+            "wrong-value", node.place, f"this is no address of a store: {error}", hint
+        ) from None
     return node.raw
 
 
@@ -101,17 +106,26 @@ _FIXED: Final = frozenset(
 
 def _provider(place: Place, values: dict[str, Any]) -> Provider:
     if "openid" not in values["scopes"]:
-        raise wrong(place, "without the scope `openid` nobody vouches for who signs in")
+        raise wrong(
+            "wrong-value",
+            place.of("scopes"),
+            "without the scope `openid` nobody vouches for who signs in",
+        )
     if values["client_secret"] and values["private_key"]:
-        raise wrong(place, "a client has a secret or a key, not both")
+        raise wrong("key-conflict", place, "a client has a secret or a key, not both")
     for name in values["params"].keys() & _FIXED:
-        raise wrong(place, f"`{name}` is ours to set")
+        raise wrong("key-conflict", place.of("params"), f"`{name}` cannot be set: bff sets it")
     if values.get("auth") == "none" and values["client_secret"]:
-        raise wrong(place, "with `auth: none` there is no `client_secret`")
+        message = "with `auth: none` there is no `client_secret`"
+        raise wrong("key-conflict", place.of("auth"), message)
     if "auth" not in values:
         values["auth"] = "private_key_jwt" if values["private_key"] else "client_secret_basic"
     if (values["auth"] == "private_key_jwt") != bool(values["private_key"]):
-        raise wrong(place, "`private_key_jwt` needs a `private_key`, and only that needs one")
+        raise wrong(
+            "key-conflict",
+            place.of("auth", "private_key"),
+            "`private_key_jwt` needs a `private_key`, and only that needs one",
+        )
     return Provider(name="", place=place, **values)
 
 
@@ -139,12 +153,18 @@ def _session(place: Place, values: dict[str, Any]) -> SessionRules:
     values["secrets"] = tuple(each for each in values["secrets"] if each)
     if any(len(each) < _SECRET_LENGTH for each in values["secrets"]):
         hint = "`openssl rand -base64 32` makes one"
-        raise wrong(place, f"a secret has at least {_SECRET_LENGTH} characters", hint)
+        raise wrong(
+            "wrong-value", place, f"a secret has at least {_SECRET_LENGTH} characters", hint
+        )
     if values["store"].startswith("redis") and not values["secrets"]:
         message = "sessions in Redis are read by several machines, which need the same `secrets`"
-        raise wrong(place, message, '`secrets: ["${file:/run/secrets/session}"]`')
+        raise wrong("wrong-value", place, message, '`secrets: ["${file:/run/secrets/session}"]`')
     if values["idle"] > values["lifetime"]:
-        raise wrong(place, "a session cannot be idle (`idle`) for longer than it lives")
+        raise wrong(
+            "wrong-value",
+            place.of("idle"),
+            "a session cannot be idle (`idle`) for longer than it lives",
+        )
     values["same_site"] = values["same_site"].title()
     return SessionRules(**values)
 

@@ -19,7 +19,9 @@ def _schema(node: Node) -> Mapping[str, Any]:
         Draft202012Validator.check_schema(schema)
     except SchemaError as error:
         where = "/".join(str(each) for each in error.absolute_path)
-        raise wrong(node.place, f"this is no JSON Schema, at /{where}: {error.message}") from None
+        raise wrong(
+            "wrong-value", node.place, f"this is no JSON Schema, at /{where}: {error.message}"
+        ) from None
     resource = DRAFT202012.create_resource(schema)
     resolver = Registry().with_resource(resource.id() or "", resource).resolver(resource.id() or "")
     for reference in _references(schema):
@@ -28,7 +30,7 @@ def _schema(node: Node) -> Mapping[str, Any]:
         except (Unresolvable, ValueError):
             where = "not in it" if reference.startswith("#") else "elsewhere"
             message = f"the schema refers to `{reference}`, which is {where}"
-            raise wrong(node.place, message) from None
+            raise wrong("wrong-value", node.place, message) from None
     found: Mapping[str, Any] = schema
     return found
 

@@ -61,7 +61,9 @@ CACHE_KEYS: Final = {
 def _rule(place: Place, values: dict[str, Any]) -> CacheRule:
     (ttl,) = values.pop("ttl")
     if "public" in values.values() and values["vary"]:
-        raise wrong(place, "what is kept apart by `vary` is not `scope: public`")
+        raise wrong(
+            "key-conflict", place.of("vary"), "what is kept apart by `vary` is not `scope: public`"
+        )
     return CacheRule(place, ttl, **values)
 
 
@@ -81,9 +83,16 @@ CACHE: Final = Reader(_cache, {"anyOf": [{"const": _UPSTREAM}, _TABLE.schema]})
 def _of_a_view(node: Node) -> CacheRule:
     rule: CacheRule = _TABLE.read(node)
     if rule.by_upstream:
-        raise wrong(node.place, "an answer has no upstream: it has several", "say a `ttl`")
+        raise wrong(
+            "key-conflict", node.place, "an answer has no upstream: it has several", "say a `ttl`"
+        )
     if rule.statuses:
-        raise wrong(node.place, "only good answers of a view are kept", "`statuses` is for calls")
+        raise wrong(
+            "key-conflict",
+            node.place,
+            "only good answers of a view are kept",
+            "`statuses` is for calls",
+        )
     return rule
 
 
@@ -94,7 +103,7 @@ def _url(node: Node) -> str:
     url: str = text("", "where the cache is").read(node)
     if url and not _STORE.fullmatch(url):  # nothing: a reference to what is not set
         hint = "memory, file:/path, redis://host:6379/0, redis+sentinel://… or redis+cluster://…"
-        raise wrong(node.place, f"`{node.written}` is no store", hint)
+        raise wrong("wrong-value", node.place, f"`{node.written}` is no store", hint)
     return url
 
 
@@ -106,7 +115,7 @@ STORE_KEYS: Final = {
 
 def _store(place: Place, values: dict[str, Any]) -> CacheStore:
     if values["memory"] < _SMALLEST:
-        raise wrong(place, "less memory than 1MB keeps nothing worth it")
+        raise wrong("wrong-value", place, "less memory than 1MB keeps nothing worth it")
     return CacheStore(values["store"], values["memory"])
 
 

@@ -1,12 +1,11 @@
 """Calls, as views and `calls/*.yaml` declare them."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
 from bff.declare.caching import CACHE
-from bff.declare.load import Node
+from bff.declare.load import Loaded, Node
 from bff.declare.pages import PAGES, check_pages
 from bff.declare.policy import HEDGE, RETRY
 from bff.declare.read import (
@@ -24,8 +23,10 @@ from bff.declare.read import (
     table,
     wrong,
 )
-from bff.declare.words import FORWARDED_HEADER, HEADERS, NAME, REPLY_HEADER
-from bff.errors import did_you_mean
+from bff.declare.target import TARGET, follow_of
+from bff.declare.words import FIELD, FORWARDED_HEADER, HEADERS, NAME, REPLY_HEADER
+from bff.errors import ConfigError
+from bff.model.problem import did_you_mean
 from bff.model.source import Place, Source
 from bff.model.view import Batch, Call, Each
 
@@ -33,28 +34,13 @@ METHODS: Final = ("get", "head", "post", "put", "patch", "delete")
 _SAFE: Final = frozenset({"get", "head"})
 _BODIES: Final = ("json", "form", "multipart", "json_with")
 _KEEP: Final = "reply"
-_FOLLOW: Final = re.compile(r"([a-z][a-z0-9_]*):\s*(.+)", re.DOTALL)
 _RUNGS: Final = ("required", "optional", "fallback")
 _ITEM: Final = "item"
-_TARGET: Final = re.compile(r"([a-z][a-z0-9_]*):(/.*)", re.DOTALL)
-
-
-def _target(node: Node) -> tuple[str, Source]:
-    written: Source = source("a target").read(node)
-    found = _TARGET.fullmatch(written.text)
-    if not found:
-        hint = "a service and a path on it: `users:/users/{session.sub}`"
-        raise wrong(node.place, f"`{written.shown}` is no target", hint)
-    return found[1], replace(written, text=found[2], written=_after_service(written))
-
-
-def _after_service(written: Source) -> str:
-    return written.shown.partition(":")[2].strip()
 
 
 def _query(node: Node) -> tuple[tuple[str, Any], ...]:
     if isinstance(node.value, list):  # names of parameters, passed on as they are
-        names = list_of(NAME).read(node)
+        names = list_of(FIELD).read(node)
         places = [each.place for each in node.value]
         pairs = zip(names, places, strict=True)
         return tuple((name, Source(f"{{params.{name}}}", place)) for name, place in pairs)
@@ -63,17 +49,16 @@ def _query(node: Node) -> tuple[tuple[str, Any], ...]:
         if isinstance(value, dict):
             hint = 'a template needs quotes: "{params.id}"'
             place = node.value[name].place
-            raise wrong(place, f"the query value `{name}` is a mapping", hint)
+            raise wrong("unquoted-braces", place, f"the query value `{name}` is a mapping", hint)
     return tuple(read.items())
 
 
 def _each(node: Node) -> tuple[tuple[str, Source], ...]:
     if isinstance(node.value, dict):
-        return tuple(map_of(source(), NAME).read(node).items())
+        return tuple(map_of(source(), FIELD).read(node).items())
     return ((_ITEM, source().read(node)),)
 
 
-TARGET: Final = Reader(_target, {"type": "string"})
 JSON_BODY: Final = Reader(lambda node: (TREE.read(node),))  # null is a body too
 QUERY: Final = Reader(_query, {"type": ["object", "array"]})
 EACH: Final = Reader(_each, {"type": ["string", "object"]})
@@ -122,7 +107,7 @@ CALL_KEYS: Final = {
         "Folds the items of `each` into few requests.",
     ),
     "pages": Key(PAGES, "How the pages of its list follow each other, and what is read of them."),
-    "into": Key(NAME, "The field of each item that its result is attached as."),
+    "into": Key(FIELD, "The field of each item that its result is attached as."),
     "replace": Key(FLAG, "Whether `into` may replace a field of the item.", default=False),
     "path": Key(source(), "The part of the reply that counts."),
     "status": Key(map_of(CONSTANT, _STATUS), "Values that stand for replies of a status.", {}),
@@ -139,18 +124,12 @@ CALL_KEYS: Final = {
 }
 
 
-def _follow(written: Source) -> tuple[str, Source]:
-    found = _FOLLOW.fullmatch(written.text)
-    if not found:
-        hint = "a service and an expression: `users: customer._links.addresses.href`"
-        raise wrong(written.place, f"`{written.shown}` is nothing to follow", hint)
-    return found[1], replace(written, text=found[2], written=_after_service(written))
-
-
 def _body(place: Place, values: dict[str, Any]) -> dict[str, Any]:
     given = [kind for kind in _BODIES if kind in values]
     if len(given) > 1:
-        raise wrong(place, f"a request has one body: {' or '.join(given)}")
+        raise wrong(
+            "key-conflict", place.of(given[1]), f"a request has one body: {' or '.join(given)}"
+        )
     if not given:
         return {}
     body = values[given[0]]
@@ -161,7 +140,12 @@ def _request(place: Place, values: dict[str, Any], what: str) -> tuple[str, str,
     methods = [method for method in METHODS if method in values]
     if len(methods) != 1:
         hint = "one of get, post, put, patch, delete, head: `get: users:/users`"
-        raise wrong(place, f"{what} has {len(methods) or 'no'} targets", hint)
+        raise wrong(
+            "key-conflict",
+            place.of(*methods[1:]),
+            f"{what} has {len(methods) or 'no'} targets",
+            hint,
+        )
     service, path = values[methods[0]]
     return methods[0], service, path
 
@@ -169,13 +153,18 @@ def _request(place: Place, values: dict[str, Any], what: str) -> tuple[str, str,
 def _rung(place: Place, values: dict[str, Any]) -> dict[str, Any]:
     given = [rung for rung in _RUNGS if rung in values]
     if len(given) > 1:
-        raise wrong(place, f"a call is {' or '.join(given)}, not both")
+        raise wrong("key-conflict", place.of(given[1]), f"a call is {' or '.join(given)}, not both")
     if not given:
         return {"rung": "required"}
     if given[0] == "fallback":
         return {"rung": "fallback", "fallback": values["fallback"][0]}
     if values[given[0]] is not True:
-        raise wrong(place, f"`{given[0]}: false` says nothing", f"one of {', '.join(_RUNGS)}")
+        raise wrong(
+            "key-conflict",
+            place.of(given[0]),
+            f"`{given[0]}: false` says nothing",
+            f"one of {', '.join(_RUNGS)}",
+        )
     return {"rung": given[0]}
 
 
@@ -183,7 +172,12 @@ def _repeated(place: Place, values: dict[str, Any]) -> Each | None:
     if "each" not in values:
         for name in ("into", "batch", "replace"):
             if values.get(name):
-                raise wrong(place, f"`{name}` needs `each`", "say what it is repeated over")
+                raise wrong(
+                    "key-conflict",
+                    place.of(name),
+                    f"`{name}` needs `each`",
+                    "say what it is repeated over",
+                )
         return None
     return Each(values["each"], values["max"], truncate=values["over"] == "truncate")
 
@@ -194,7 +188,9 @@ def _call(place: Place, values: dict[str, Any]) -> Call:
     if "batch" in values:
         batch_place, asked = values["batch"]
         if any(name in values for name in METHODS):
-            raise wrong(place, "a call with `batch` has its target in the batch")
+            raise wrong(
+                "key-conflict", place.of("batch"), "a call with `batch` has its target in the batch"
+            )
         batch = Batch(
             asked["key"],
             asked["many"],
@@ -208,8 +204,12 @@ def _call(place: Place, values: dict[str, Any]) -> Call:
     follow = None
     if "follow" in values:
         if batch or any(name in values for name in METHODS):
-            raise wrong(place, "a call has a target or follows a link, not both")
-        service, follow = _follow(values["follow"])
+            raise wrong(
+                "key-conflict",
+                place.of("follow"),
+                "a call has a target or follows a link, not both",
+            )
+        service, follow = follow_of(values["follow"])
         method, path = "get", Source("/", follow.place)
     else:
         what = "a batch" if batch else "a call"
@@ -255,7 +255,7 @@ def _call(place: Place, values: dict[str, Any]) -> Call:
 _CALL: Final = table(_call, CALL_KEYS, "a call")
 
 
-def call_reader(shared: Mapping[str, Node]) -> Reader:
+def call_reader(shared: Mapping[str, Loaded]) -> Reader:
     """How calls are read where `use` may name those of `shared`."""
 
     def read(node: Node) -> Call:
@@ -267,17 +267,19 @@ def call_reader(shared: Mapping[str, Node]) -> Reader:
     return Reader(read, schema)
 
 
-def _merged(node: Node, shared: Mapping[str, Node]) -> Node:
+def _merged(node: Node, shared: Mapping[str, Loaded]) -> Node:
     """A call with what it uses filled in; its own keys stand instead of those that they exclude."""
     if not isinstance(node.value, dict) or "use" not in node.value:
         return node
     used = NAME.read(node.value["use"])
     if used not in shared:
         hint = did_you_mean(used, shared)
-        raise wrong(node.value["use"].place, f"no call `{used}` in calls/", hint)
+        raise wrong("unknown-call", node.value["use"].place, f"no call `{used}` in calls/", hint)
     base = shared[used]
+    if isinstance(base, ConfigError):
+        raise base  # the same problems as those of its file, which are reported once
     if not isinstance(base.value, dict):
-        raise wrong(base.place, "a shared call is a mapping, as in a view")
+        raise wrong("wrong-type", base.place, "a shared call is a mapping, as in a view")
     own = {name: each for name, each in node.value.items() if name != "use"}
     gone = set(own)
     for exclusive in (_RUNGS, (*METHODS, "batch", "follow"), _BODIES):

@@ -2,27 +2,31 @@
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-import orjson
-
 from bff.declare.config import read_config
+from bff.declare.doubts import doubtful
+from bff.declare.folder import files_of
+from bff.declare.ignores import ignores_in, without_ignored
+from bff.declare.never import never_meant
+from bff.declare.no_effect import keys_without_effect
 from bff.declare.no_session import read_without_session
 from bff.declare.refusals import refusals_on_rungs
 from bff.declare.requirement import unkept_claims
+from bff.declare.rungs import shape_on_rungs
 from bff.declare.scope import proven
 from bff.declare.unsafe import unsafe_places
 from bff.engine.expression import Ast, Expression, names_of
 from bff.engine.fields import FieldTemplate
-from bff.engine.order import attached
 from bff.engine.plan import Plan, plan
 from bff.engine.problems import gather
 from bff.engine.reads import reads
-from bff.errors import ConfigError, Problem, Unfillable
-from bff.model.view import Call, Config, View
+from bff.errors import ConfigError, Unfillable
+from bff.model.problem import Problem
+from bff.model.view import Config, View
 from bff.upstream.tls import TlsContexts
 
 _ONWARD: Final = frozenset({"projection", "value_projection", "filter_projection", "pipe"})
@@ -53,7 +57,8 @@ def check(folder: Path, environ: Mapping[str, str] = os.environ) -> Checked:
         ConfigError: with every problem, warnings among them.
     """
     config, doubts = read_config(folder, environ)
-    return check_config(config, doubts)
+    found = check_config(config, doubts)
+    return replace(found, warnings=without_ignored(found.warnings, ignores_in(files_of(folder))))
 
 
 def check_config(config: Config, doubts: Sequence[Problem] = ()) -> Checked:
@@ -75,15 +80,19 @@ def check_config(config: Config, doubts: Sequence[Problem] = ()) -> Checked:
         problems += _unused(view, plans[view.name])
         problems += _kept_and_hedged(view)
         problems += read_without_session(plans[view.name], config.frontends)
+        problems += never_meant(config, view, plans[view.name])
         for each in plans[view.name].values():
-            problems += _shape_on_rungs(each)
+            problems += shape_on_rungs(each)
             problems += refusals_on_rungs(each)
+    problems += keys_without_effect(config, config.views)
+    problems += doubtful(config, plans)
     problems = list(dict.fromkeys(problems))
     if any(not problem.warning for problem in problems):
         raise ConfigError(problems)
-    doubtful = tuple(problem for problem in problems if not problem.unsafe)
+    problems.sort(key=lambda problem: problem.place.order)
+    warnings = tuple(problem for problem in problems if not problem.unsafe)
     unsafe = (*(problem for problem in problems if problem.unsafe), *unsafe_places(config))
-    return Checked(config, plans, doubtful, unsafe)
+    return Checked(config, plans, warnings, unsafe)
 
 
 def _certificates(config: Config) -> Iterator[Problem]:
@@ -109,7 +118,7 @@ def _service_headers(config: Config) -> Iterator[Problem]:
             for root in sorted(template.reads().roots - _EVERYWHERE):
                 message = f"the header {name} of a service cannot use `{root}`"
                 hint = f"only {', '.join(sorted(_EVERYWHERE))}"
-                yield Problem(source.place, message, hint)
+                yield Problem("unknown-name", source.place, message, hint)
 
 
 def _writes_of_a_get(view: View) -> Iterator[Problem]:
@@ -117,7 +126,9 @@ def _writes_of_a_get(view: View) -> Iterator[Problem]:
     for call in view.calls:
         if view.method == "GET" and not call.safe:
             message = f"a get changes nothing, and its call `{call.name}` is a {call.method}"
-            yield Problem(call.place, message, "say `safe: true`, or make the view a post")
+            yield Problem(
+                "write-in-get", call.place, message, "say `safe: true`, or make the view a post"
+            )
 
 
 def _unresolvable(view: View, plans: Mapping[str, Plan]) -> Iterator[Problem]:
@@ -129,19 +140,27 @@ def _unresolvable(view: View, plans: Mapping[str, Plan]) -> Iterator[Problem]:
             place, text = expression.source.place, expression.source.text
             found = reads(expression)
             if not found.all and _constant(expression) is None:
-                yield Problem(place, f"`{{{text}}}` is always null: the path is never filled")
+                yield Problem(
+                    "path-never-filled",
+                    place,
+                    f"`{{{text}}}` is always null: the path is never filled",
+                )
             for path in found.result:
                 param = params.get(path[1]) if path[:1] == ("params",) and path[1:] else None
-                if param and text == ".".join(path) and param.type == "array":
-                    yield Problem(place, f"`{{{text}}}` is a list: the path is never filled")
-                elif (
+                if (
                     param
                     and text == ".".join(path)
                     and not param.required
                     and param.default is None
                 ):
                     message = f"`{{{text}}}` may be missing, and the call then fails"
-                    yield Problem(place, message, "give it a default, or `when`", warning=True)
+                    yield Problem(
+                        "path-may-be-missing",
+                        place,
+                        message,
+                        "give it a default, or `when`",
+                        warning=True,
+                    )
 
 
 def _slices_of_text(view: View, plans: Mapping[str, Plan]) -> Iterator[Problem]:
@@ -154,7 +173,7 @@ def _slices_of_text(view: View, plans: Mapping[str, Plan]) -> Iterator[Problem]:
         for path in texts.intersection(_sliced(expression.ast, ())):
             message = f"a slice of `{'.'.join(path)}`, a text, is always null"
             hint = f"`slice({'.'.join(path)}, `0`, `3`)`"
-            yield Problem(expression.source.place, message, hint, warning=True)
+            yield Problem("slice-of-text", expression.source.place, message, hint, warning=True)
 
 
 def _sliced(node: Ast, before: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
@@ -196,7 +215,7 @@ def _unused(view: View, plans: Mapping[str, Plan]) -> Iterator[Problem]:
         if call.name not in kept:
             hint = "use its value in a shape, or say `guard: true`"
             message = f"the call `{call.name}` is never made: no shape uses it"
-            yield Problem(call.place, message, hint, warning=True)
+            yield Problem("unused-call", call.place, message, hint, warning=True)
 
 
 def _kept_and_hedged(view: View) -> Iterator[Problem]:
@@ -204,78 +223,10 @@ def _kept_and_hedged(view: View) -> Iterator[Problem]:
     for call in view.calls:
         if call.cache and call.hedge and not call.hedge.never:
             message = f"the call `{call.name}` is kept, so its `hedge` is never sent"
-            yield Problem(call.place, message, "take one of `cache` and `hedge`", warning=True)
-
-
-def _shape_on_rungs(each: Plan) -> Iterator[Problem]:
-    """Hold every leaf of the shape against null and against every value a failure may leave."""
-    compiled = {name: node.compiled for name, node in each.nodes.items()}
-    for pointer, leaf in each.shape.leaves:
-        found = reads(leaf)
-        roots = (found.roots & each.nodes.keys()) | attached(found.all, compiled).keys()
-        calls = [each.nodes[name].compiled.call for name in sorted(roots)]
-        yield from _with_nulls(each, pointer, leaf, calls)
-        for call in calls:
-            yield from _with_values(each, pointer, leaf, call, alone=len(calls) == 1)
-
-
-def _with_nulls(each: Plan, pointer: str, leaf: Expression, calls: list[Call]) -> Iterator[Problem]:
-    may_be_null = [call for call in calls if call.rung == "optional" or call.when]
-    if not may_be_null:
-        return
-    try:
-        leaf.value(_scope(each))
-    except Unfillable as fault:
-        certain = len(may_be_null) == len(calls)
-        names = ", ".join(f"`{call.name}`" for call in may_be_null)
-        message = f"the leaf {pointer or '/'} cannot be computed where {names} is null: {fault}"
-        yield Problem(leaf.source.place, message, "`x || `[]`` stands for a null", not certain)
-
-
-def _with_values(
-    each: Plan, pointer: str, leaf: Expression, call: Call, *, alone: bool
-) -> Iterator[Problem]:
-    """Fallbacks and `status` values: what raises is an error, what is silently null a warning."""
-    if call.each:
-        return  # they are what single items get; the list itself is always there
-    turned = call.pages is not None and bool(call.pages.param)
-    values = [
-        (f"status {status}", {"items": value, "next": None} if turned else value)
-        for status, value in call.statuses.items()
-    ]
-    if call.rung == "fallback":
-        values.append(("its fallback", call.fallback))
-    for what, value in values:
-        if value is None:
-            continue
-        copy = orjson.loads(orjson.dumps(value))
-        try:
-            result = leaf.value({**_scope(each), call.name: copy})
-        except Unfillable as fault:
-            message = f"the leaf {pointer or '/'} cannot be computed with {what} of `{call.name}`"
-            yield Problem(leaf.source.place, f"{message}: {fault}", warning=not alone)
-        else:
-            if result is None and alone and not _says_null(leaf, call, copy):
-                message = f"the leaf {pointer or '/'} is null with {what} of `{call.name}`"
-                yield Problem(leaf.source.place, message, warning=True)
-
-
-def _says_null(leaf: Expression, call: Call, value: Any) -> bool:
-    """Whether the leaf is null because the value has a null in it, not because it lacks a field."""
-    try:
-        return leaf.value({call.name: _without_nulls(value)}) is not None
-    except Unfillable:
-        return True
-
-
-def _without_nulls(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_nulls(each) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_without_nulls(each) for each in value]
-    return "" if value is None else value
-
-
-def _scope(each: Plan) -> dict[str, Any]:
-    scope: dict[str, Any] = dict.fromkeys(each.nodes)
-    return scope | {"params": {}, "session": {"claims": {}}, "headers": {}, "services": {}}
+            yield Problem(
+                "cache-and-hedge",
+                call.place,
+                message,
+                "take one of `cache` and `hedge`",
+                warning=True,
+            )

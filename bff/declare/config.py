@@ -1,9 +1,8 @@
 """A folder of files becomes one Config, or the list of everything wrong with it."""
 
 import os
-import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -12,17 +11,19 @@ from typing import Any, Final
 from bff.declare.access import ISSUER, LIMITS, PROVIDER, SESSION
 from bff.declare.caching import STORE
 from bff.declare.crossing import crossing, refreshed
-from bff.declare.load import Node, files, load
-from bff.declare.python import PythonView, load_python
+from bff.declare.folder import load_file, load_folder, load_python_views, shown, unread_files
+from bff.declare.load import Loaded, Node
+from bff.declare.python import PythonView
 from bff.declare.read import PERCENT, Key, integer, list_of, map_of, table, text, wrong
 from bff.declare.relays import relay_problems, relay_reader
 from bff.declare.services import FRONTEND, SERVICE
 from bff.declare.unsafe import unsafe_secrets
 from bff.declare.views import view_reader
 from bff.declare.words import FRONTEND_NAME, NAME
-from bff.errors import ConfigError, Problem, did_you_mean
+from bff.errors import ConfigError
 from bff.model.access import Issuer, Limits, Provider, SessionRules
 from bff.model.cache import CacheStore
+from bff.model.problem import Problem, did_you_mean
 from bff.model.service import Service
 from bff.model.source import Place
 from bff.model.view import Config, View
@@ -31,7 +32,6 @@ _LOOPBACK: Final = ("localhost", "127.0.0.1", "[::1]")
 _HOST: Final = text(
     r"[a-z0-9.-]+|\[[0-9a-f:]+\]", "a host name", "without a port, in small letters"
 )
-_STEM: Final = re.compile("[a-z][a-z0-9_]*")
 _TWICE: Final = "there is a view `{}` in YAML already"
 _NOT_READ: Final = "only NAME.yaml in views, calls and relays, and views/NAME.py, are"
 _RESERVED_PREFIXES: Final = frozenset({"auth", "livez", "readyz"})
@@ -62,7 +62,9 @@ def _import(place: Place, names: Sequence[str]) -> None:
             import_module(name)
         except Exception as error:  # noqa: BLE001  (it is somebody else's code)
             message = f"importing `{name}` raised {type(error).__name__}: {error}"
-            raise wrong(place, message, "a module beside bff.yaml, or an installed one") from None
+            raise wrong(
+                "python-function", place, message, "a module beside bff.yaml, or an installed one"
+            ) from None
 
 
 def _root(place: Place, values: dict[str, Any]) -> Config:
@@ -70,9 +72,13 @@ def _root(place: Place, values: dict[str, Any]) -> Config:
     frontends = {name: replace(each, name=name) for name, each in values["frontends"].items()}
     services = {name: replace(each, name=name) for name, each in values["services"].items()}
     if not frontends:
-        raise wrong(place, "without a frontend there is nobody to answer")
+        raise wrong("missing-key", place, "without a frontend there is nobody to answer")
     for name in _RESERVED_PREFIXES & frontends.keys():
-        raise wrong(frontends[name].place, f"a frontend cannot be called `{name}`: it is taken")
+        raise wrong(
+            "taken-name",
+            frontends[name].place,
+            f"a frontend cannot be called `{name}`: it is taken",
+        )
     providers = {name: replace(each, name=name) for name, each in values["providers"].items()}
     issuers = {name: replace(each, name=name) for name, each in values["issuers"].items()}
     _unknown_providers(services, providers)
@@ -89,6 +95,7 @@ def _root(place: Place, values: dict[str, Any]) -> Config:
         limits=values["limits"],
         cache=values["cache"],
         streams=values["streams"],
+        place=place,
     )
 
 
@@ -98,7 +105,12 @@ def _unknown_providers(services: Mapping[str, Service], providers: Mapping[str, 
         name = service.grant.provider
         if name and name not in providers:
             hint = did_you_mean(name, providers)
-            raise wrong(service.place, f"`{service.name}` asks an unknown provider `{name}`", hint)
+            raise wrong(
+                "unknown-provider",
+                service.place,
+                f"`{service.name}` asks an unknown provider `{name}`",
+                hint,
+            )
 
 
 def _vouch_once(declared: Mapping[str, Provider] | Mapping[str, Issuer]) -> None:
@@ -106,7 +118,9 @@ def _vouch_once(declared: Mapping[str, Provider] | Mapping[str, Issuer]) -> None
     seen: dict[str, str] = {}
     for name, each in declared.items():
         if each.issuer in seen:
-            raise wrong(each.place, f"`{seen[each.issuer]}` has the same issuer as `{name}`")
+            raise wrong(
+                "taken-name", each.place, f"`{seen[each.issuer]}` has the same issuer as `{name}`"
+            )
         seen[each.issuer] = name
 
 
@@ -129,19 +143,21 @@ def read_config(
     """
     if not (folder / "bff.yaml").is_file():
         hint = "`--config` names the folder that holds bff.yaml"
-        raise wrong(Place(str(folder)), "there is no bff.yaml here", hint)
+        raise wrong("file-unreadable", Place(str(folder)), "there is no bff.yaml here", hint)
     beside = str(folder.resolve())
     if beside not in sys.path:
         sys.path.append(beside)  # functions of Python may stand beside bff.yaml
-    python, broken = _load_python(folder / "views")
+    python, broken = load_python_views(folder / "views")
     nodes = {name: each.node for name, each in python.items()}
-    views = _load_folder(folder / "views", environ)
+    views = load_folder(folder / "views", environ)
     for name in sorted(views.keys() & (nodes.keys() | broken.keys())):
-        broken[name] = wrong(Place(_shown(folder / f"views/{name}.py")), _TWICE.format(name))
+        broken[name] = wrong(
+            "file-name", Place(shown(folder / f"views/{name}.py")), _TWICE.format(name)
+        )
     views |= nodes | broken
-    shared = _load_folder(folder / "calls", environ)
-    relays = _load_folder(folder / "relays", environ)
-    root = _load(folder / "bff.yaml", environ)
+    shared = load_folder(folder / "calls", environ)
+    relays = load_folder(folder / "relays", environ)
+    root = load_file(folder / "bff.yaml", environ)
     config = assemble(root, views, shared, python, relays)
     passed_on = [each for each in relays.values() if isinstance(each, Node)]
     secrets = unsafe_secrets(root, passed_on) if isinstance(root, Node) else ()
@@ -149,13 +165,16 @@ def read_config(
         *_unused(shared, views),
         *secrets,
         *(
-            Problem(Place(_shown(path)), "this file is not read", _NOT_READ, warning=True)
-            for path in _strangers(folder)
+            Problem(
+                "file-not-read",
+                Place(shown(path)),
+                "this file is not read",
+                _NOT_READ,
+                warning=True,
+            )
+            for path in unread_files(folder)
         ),
     ]
-
-
-Loaded = Node | ConfigError
 
 
 def assemble(
@@ -174,7 +193,6 @@ def assemble(
         ConfigError: with every problem of every file.
     """
     python, relays = python or {}, relays or {}
-    calls = {name: node for name, node in shared.items() if isinstance(node, Node)}
     loaded = (root, *views.values(), *shared.values(), *relays.values())
     problems = [
         problem for each in loaded if isinstance(each, ConfigError) for problem in each.problems
@@ -185,7 +203,7 @@ def assemble(
             config = ROOT.read(root)
         except ConfigError as error:
             problems += error.problems
-    read = view_reader(calls, config.frontends)
+    read = view_reader(shared, config.frontends)
 
     def view(name: str, node: Node) -> View:
         declared: View = read(name, node)
@@ -197,7 +215,7 @@ def assemble(
     config = replace(config, relays=passed_on)
     if config.frontends:
         problems += crossing(config, declared)
-        problems += refreshed(declared)
+        problems += refreshed(declared, broken=views.keys())
         problems += relay_problems(config, declared)
     if problems:
         raise ConfigError(list(dict.fromkeys(problems)))
@@ -219,60 +237,10 @@ def _read_all(
     return tuple(found), problems
 
 
-def _load(path: Path, environ: Mapping[str, str]) -> Loaded:
-    try:
-        return load(path, _shown(path), environ)
-    except ConfigError as error:
-        return error
-
-
-def _shown(path: Path) -> str:
-    """A path as messages name it: from here, if it is below here."""
-    shown = os.path.relpath(path)
-    return str(path) if shown.startswith("..") else shown
-
-
-def _strangers(folder: Path) -> Iterator[Path]:
-    """Files that look like configuration, and stand where nothing is read."""
-    for name in ("views", "calls", "relays"):
-        yield from sorted(folder.glob(f"{name}/**/*.yml"))
-        yield from sorted(path for path in folder.glob(f"{name}/*/**/*.yaml") if path.is_file())
-
-
-def _load_folder(folder: Path, environ: Mapping[str, str]) -> dict[str, Loaded]:
-    loaded: dict[str, Loaded] = {}
-    for path in files(folder):
-        try:
-            _check_stem(path)
-            loaded[path.stem] = _load(path, environ)
-        except ConfigError as error:
-            loaded[path.stem] = error
-    return loaded
-
-
-def _check_stem(path: Path) -> None:
-    if not _STEM.fullmatch(path.stem):
-        hint = "small letters, digits and `_`"
-        raise wrong(Place(_shown(path)), f"`{path.stem}` is no name", hint)
-
-
-def _load_python(folder: Path) -> tuple[dict[str, PythonView], dict[str, Loaded]]:
-    """The views in Python, and what is wrong with those that could not be loaded."""
-    found: dict[str, PythonView] = {}
-    broken: dict[str, Loaded] = {}
-    for path in sorted(folder.glob("*.py")):
-        try:
-            _check_stem(path)
-            found[path.stem] = load_python(path, _shown(path))
-        except ConfigError as error:
-            broken[path.stem] = error
-    return found, broken
-
-
 def _unused(calls: Mapping[str, Loaded], views: Mapping[str, Loaded]) -> list[Problem]:
     used = {name for node in views.values() if isinstance(node, Node) for name in _uses(node)}
     return [
-        Problem(node.place, f"no view uses the call `{name}`", warning=True)
+        Problem("unused-call", node.place, f"no view uses the call `{name}`", warning=True)
         for name, node in calls.items()
         if name not in used and isinstance(node, Node)
     ]

@@ -14,7 +14,9 @@ def _secret(node: Node) -> str:
     """A secret, as it was referred to; what is wrong with one is said without it."""
     if not node.raw or not all("!" <= char <= "~" for char in node.raw):
         hint = "refer to it: `${file:/run/secrets/name}`"
-        raise wrong(node.place, "a secret of visible characters is wanted here", hint)
+        raise wrong(
+            "wrong-value", node.place, "a secret of visible characters is wanted here", hint
+        )
     return node.raw
 
 
@@ -56,7 +58,11 @@ _GRANT: Final = table(
 def _one_kind(place: Place, values: dict[str, Any]) -> dict[str, Any]:
     """What a service has for its credentials: their kind, and what that needs."""
     if len(values) != 1:
-        raise wrong(place, f"credentials are one of {', '.join(dict.fromkeys((*_WORDS, *_KINDS)))}")
+        raise wrong(
+            "key-conflict",
+            place,
+            f"credentials are one of {', '.join(dict.fromkeys((*_WORDS, *_KINDS)))}",
+        )
     ((kind, value),) = values.items()
     if kind in {"basic", "api_key"}:
         return {"credentials": "static", "secret": (value,)}

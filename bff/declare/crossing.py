@@ -1,9 +1,9 @@
 """What may be wrong between views and frontends: who has them, who may ask, whose a route is."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Container, Iterator
 
 from bff.declare.route import path_variables
-from bff.errors import Problem, did_you_mean
+from bff.model.problem import Problem, did_you_mean
 from bff.model.view import Config, Frontend, View
 
 
@@ -13,22 +13,31 @@ def crossing(config: Config, views: Collection[View]) -> list[Problem]:
     routes: dict[tuple[str, str], View] = {}
     for view in views:
         for frontend in (*view.frontends, *view.shapes):
+            place = view.place.of("frontends" if frontend in view.frontends else "shapes")
             if frontend not in config.frontends:
                 hint = did_you_mean(frontend, config.frontends)
-                problems.append(Problem(view.place, f"no frontend `{frontend}`", hint))
+                problems.append(
+                    Problem("unknown-frontend", place, f"no frontend `{frontend}`", hint)
+                )
             elif view.access == "signed_in" and not config.frontends[frontend].access:
                 message = f"nobody can sign in at `{frontend}`, and the view is for those who are"
                 hint = f"see `access` of {config.frontends[frontend].place}"
-                problems.append(Problem(view.place, message, hint))
+                problems.append(
+                    Problem("access-impossible", view.place.of("access"), message, hint)
+                )
             elif view.require and not _asks(view, config.frontends[frontend]):
                 message = (
                     f"`require` of somebody at `{frontend}`, where nobody is asked who they are"
                 )
                 hint = "make the view `access: signed_in`, and give the frontend a way to sign in"
-                problems.append(Problem(view.place, message, hint))
+                problems.append(
+                    Problem("access-impossible", view.place.of("require"), message, hint)
+                )
         for frontend in (view.shapes.keys() - set(view.frontends)) & config.frontends.keys():
             message = f"a shape for `{frontend}`, which does not have this view"
-            problems.append(Problem(view.place, message, "see `frontends`"))
+            problems.append(
+                Problem("key-conflict", view.place.of("shapes"), message, "see `frontends`")
+            )
         pattern = f"{view.method} {view.route}"
         for variable in path_variables(view.path):
             pattern = pattern.replace(f"{{{variable}}}", "{}")
@@ -36,7 +45,14 @@ def crossing(config: Config, views: Collection[View]) -> list[Problem]:
             other = routes.setdefault((frontend, pattern), view)
             if other is not view:
                 message = f"the route /{frontend}{view.route} is {other.name}'s already"
-                problems.append(Problem(view.place, message, f"see {other.place}"))
+                problems.append(
+                    Problem(
+                        "route-clash",
+                        view.place.of(view.method.lower()),
+                        message,
+                        f"see {other.place}",
+                    )
+                )
     return problems
 
 
@@ -44,34 +60,64 @@ def _asks(view: View, frontend: Frontend) -> bool:
     return bool(frontend.access) and view.access_at(frontend) != "public"
 
 
-def refreshed(views: Collection[View]) -> Iterator[Problem]:
-    """What is wrong with the views that answers bring along, or that would hide a batch."""
+def refreshed(views: Collection[View], broken: Container[str]) -> Iterator[Problem]:
+    """What is wrong with the views that answers bring along, or that would hide a batch.
+
+    Args:
+        broken: names of views with errors of their own, which are reported where they are.
+    """
     known = {view.name: view for view in views}
     for view in views:
         if view.route == "/_batch":
-            yield Problem(view.place, "the route `/_batch` is that of batches")
+            yield Problem(
+                "route-clash",
+                view.place.of("get", "post"),
+                "the route `/_batch` is that of batches",
+            )
         own = {param.name for param in view.params}
         for name in view.refresh:
             other = known.get(name)
+            if other is None and name in broken:
+                continue
             if other is None:
-                yield Problem(view.place, f"no view `{name}`", did_you_mean(name, known))
+                yield Problem(
+                    "unknown-view",
+                    view.place.of("refresh"),
+                    f"no view `{name}`",
+                    did_you_mean(name, known),
+                )
                 continue
             yield from _not_along(view, other)
             for frontend in sorted(set(view.frontends) - set(other.frontends)):
-                yield Problem(view.place, f"`{frontend}` does not have the view `{name}`")
+                yield Problem(
+                    "refresh",
+                    view.place.of("refresh"),
+                    f"`{frontend}` does not have the view `{name}`",
+                )
             for param in other.params:
                 if param.required and param.default is None and param.name not in own:
                     message = f"`{name}` needs `{param.name}`, which this view does not have"
-                    yield Problem(view.place, message)
+                    yield Problem("refresh", view.place.of("refresh"), message)
 
 
 def _not_along(view: View, other: View) -> Iterator[Problem]:
     """Why a view can be no part of another one's answer."""
     name = other.name
     if other.stream:
-        yield Problem(view.place, f"`{name}` is a stream: it cannot come along")
+        yield Problem(
+            "refresh", view.place.of("refresh"), f"`{name}` is a stream: it cannot come along"
+        )
     if other.method != "GET":
-        yield Problem(view.place, f"`{name}` is a {other.method}: only a get is refreshed")
+        yield Problem(
+            "refresh",
+            view.place.of("refresh"),
+            f"`{name}` is a {other.method}: only a get is refreshed",
+        )
     if any(call.pages and call.pages.param for call in other.calls):
         message = f"`{name}` is turned page by page: it cannot come along"
-        yield Problem(view.place, message, "gather its pages: `pages: {…, gather: 5}`")
+        yield Problem(
+            "refresh",
+            view.place.of("refresh"),
+            message,
+            "gather its pages: `pages: {…, gather: 5}`",
+        )

@@ -13,7 +13,9 @@ from typing import Any, Final
 
 import yaml
 
-from bff.errors import ConfigError, Problem
+from bff.declare.yaml_errors import mistake
+from bff.errors import ConfigError
+from bff.model.problem import Problem
 from bff.model.source import CLOSE, OPEN, Place, braces_back
 
 _PARSER: Final[Any] = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
@@ -31,7 +33,6 @@ _DEEP: Final = 100
 _BRACES_APART: Final = str.maketrans("{}", OPEN + CLOSE)
 _REFERENCE: Final = re.compile(r"\$\{([^}]*)\}")
 _NAME: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?", re.DOTALL)
-_BROKEN_BRACE: Final = re.compile(r"[^\s\"'\[{,:-]\{|:\s+\{[^\"']*\}.*\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,9 @@ class Node:
         return self.value
 
 
+Loaded = Node | ConfigError  # a file that could not be read is an error among others
+
+
 def load(path: Path, shown: str, environ: Mapping[str, str]) -> Node:
     """Read one file.
 
@@ -76,12 +80,14 @@ def load(path: Path, shown: str, environ: Mapping[str, str]) -> Node:
     try:
         raw = path.read_bytes()
         if len(raw) > _MAX_BYTES:
-            raise _wrong(start, f"the file has more than {_MAX_BYTES} bytes")
+            raise _wrong("file-unreadable", start, f"the file has more than {_MAX_BYTES} bytes")
         text = raw.decode()
     except OSError as error:
-        raise _wrong(start, f"the file cannot be read: {error.strerror}") from None
+        raise _wrong(
+            "file-unreadable", start, f"the file cannot be read: {error.strerror}"
+        ) from None
     except UnicodeDecodeError:
-        raise _wrong(start, "the file is not UTF-8") from None
+        raise _wrong("file-unreadable", start, "the file is not UTF-8") from None
     return parse(text, shown, environ)
 
 
@@ -93,10 +99,12 @@ def parse(text: str, shown: str, environ: Mapping[str, str]) -> Node:
     except yaml.MarkedYAMLError as error:
         raise _broken(text, shown, error) from None
     except (yaml.YAMLError, ValueError) as error:
-        raise _wrong(Place(shown), f"this is not YAML: {str(error).splitlines()[0]}") from None
+        raise _wrong(
+            "yaml-syntax", Place(shown), f"this is not YAML: {str(error).splitlines()[0]}"
+        ) from None
     if root is None:
-        raise _wrong(Place(shown), "the file is empty")
-    converter = _Converter(shown, environ)
+        raise _wrong("file-unreadable", Place(shown), "the file is empty")
+    converter = _Converter(text, shown, environ)
     node = converter.node(root)
     if converter.problems:
         raise ConfigError(converter.problems)
@@ -120,34 +128,43 @@ def _refuse_odd(text: str, shown: str) -> None:
         place = Place(shown, mark.line + 1, mark.column + 1)
         if isinstance(event, yaml.AliasEvent):
             hint = "what several views share stands in `calls/`; a text with `*` needs quotes"
-            raise _wrong(place, "an alias (`*name`) is not part of this language", hint)
+            raise _wrong(
+                "yaml-feature", place, "an alias (`*name`) is not part of this language", hint
+            )
         tag = getattr(event, "tag", None)
         if tag not in {None, "!"}:
             hint = "a text with `!` needs quotes"
-            raise _wrong(place, f"the tag `{tag}` is not part of this language", hint)
+            raise _wrong(
+                "yaml-feature", place, f"the tag `{tag}` is not part of this language", hint
+            )
         depth += isinstance(event, yaml.CollectionStartEvent)
         depth -= isinstance(event, yaml.CollectionEndEvent)
         if depth > _DEEP:
-            raise _wrong(place, f"this is nested more than {_DEEP} deep")
+            raise _wrong("yaml-feature", place, f"this is nested more than {_DEEP} deep")
 
 
 def _broken(text: str, shown: str, error: yaml.MarkedYAMLError) -> ConfigError:
-    mark = error.problem_mark or error.context_mark
-    line, column = (mark.line, mark.column) if mark else (0, 0)
-    lines = text.splitlines()
-    shown_line = lines[line] if line < len(lines) else ""
-    hint = ""
-    if _BROKEN_BRACE.search(shown_line):
-        hint = 'a text with braces needs quotes, all of it: `get: "users:/users/{id}"`'
-    return _wrong(Place(shown, line + 1, column + 1), f"this is not YAML: {error.problem}", hint)
+    found = mistake(text, shown, error)
+    return _wrong("yaml-syntax", found.place, found.message, found.hint)
+
+
+def _lacks_colon(mapping: yaml.MappingNode, key: yaml.Node, value: yaml.Node, text: str) -> bool:
+    """Whether a key in braces stands alone, as the text of `{user.name}` does.
+
+    YAML reads it as a key with an empty value (section 7.4.2). In `{name: }`, which says that it is
+    null, a colon stands between the two.
+    """
+    if not mapping.flow_style or value.value != "" or getattr(value, "style", None):
+        return False
+    return ":" not in text[key.end_mark.index : value.start_mark.index]
 
 
 class _Converter:
     """Turns a composed YAML document into nodes, gathering what is wrong with it."""
 
-    def __init__(self, shown: str, environ: Mapping[str, str]) -> None:
+    def __init__(self, text: str, shown: str, environ: Mapping[str, str]) -> None:
         self.problems: list[Problem] = []
-        self._shown, self._environ = shown, environ
+        self._text, self._shown, self._environ = text, shown, environ
 
     def node(self, node: yaml.Node) -> Node:
         place = Place(self._shown, node.start_mark.line + 1, node.start_mark.column + 1)
@@ -165,9 +182,13 @@ class _Converter:
             name = str(key_node.value) if isinstance(key_node, yaml.ScalarNode) else None
             if name is None:
                 hint = 'a text with braces needs quotes: "{…}"'
-                self._problem(key.place, "a key must be a text", hint)
+                self._problem("yaml-feature", key.place, "a key must be a text", hint)
+            elif _lacks_colon(node, key_node, value_node, self._text):
+                message = f"`{{{name}}}` without quotes is a mapping, and its key has no value"
+                hint = f'a template needs quotes: "{{{name}}}"; an expression has no braces: {name}'
+                self._problem("unquoted-braces", key.place, message, hint)
             elif name in values:
-                self._problem(key.place, f"the key `{name}` stands twice")
+                self._problem("yaml-feature", key.place, f"the key `{name}` stands twice")
             else:
                 keys[name], values[name] = key, self.node(value_node)
         return Node(values, place, keys)
@@ -188,7 +209,7 @@ class _Converter:
         value = core_scalar(text)
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         if is_number and not (math.isfinite(value) and _LEAST <= value <= _MOST):
-            self._problem(place, "a number beyond 64 bits", "write it in quotes")
+            self._problem("wrong-value", place, "a number beyond 64 bits", "write it in quotes")
             return 0
         return value
 
@@ -205,7 +226,7 @@ class _Converter:
         found = _NAME.fullmatch(reference)
         if not found:
             hint = "`${NAME}`, `${NAME:-default}` or `${file:/path}`"
-            self._problem(place, f"`${{{reference}}}` is no reference", hint)
+            self._problem("reference", place, f"`${{{reference}}}` is no reference", hint)
             return ""
         name, default = found.groups()
         if not self._environ.get(name) and (path := self._environ.get(f"{name}_FILE")):
@@ -213,7 +234,7 @@ class _Converter:
         value = self._environ.get(name) or default
         if value is None:
             hint = f"set it, or give a default: `${{{name}:-…}}`"
-            self._problem(place, f"the environment has no {name}", hint)
+            self._problem("reference", place, f"the environment has no {name}", hint)
             return ""
         return value
 
@@ -222,11 +243,11 @@ class _Converter:
             return Path(path).read_text().strip()
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or "it is not text"
-            self._problem(place, f"`${{{reference}}}` cannot be read: {reason}")
+            self._problem("reference", place, f"`${{{reference}}}` cannot be read: {reason}")
             return ""
 
-    def _problem(self, place: Place, message: str, hint: str = "") -> None:
-        self.problems.append(Problem(place, message, hint))
+    def _problem(self, rule: str, place: Place, message: str, hint: str = "") -> None:
+        self.problems.append(Problem(rule, place, message, hint))
 
 
 def core_scalar(text: str) -> Any:
@@ -254,5 +275,5 @@ def files(folder: Path) -> Iterator[Path]:
     yield from sorted(folder.glob("*.yaml"))
 
 
-def _wrong(place: Place, message: str, hint: str = "") -> ConfigError:
-    return ConfigError([Problem(place, message, hint)])
+def _wrong(rule: str, place: Place, message: str, hint: str = "") -> ConfigError:
+    return ConfigError([Problem(rule, place, message, hint)])

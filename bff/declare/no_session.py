@@ -10,7 +10,8 @@ from bff.engine.plan import Plan
 from bff.engine.reads import reads
 from bff.engine.template import Template
 from bff.engine.tree import templates_in
-from bff.errors import Problem, Unfillable
+from bff.errors import Unfillable
+from bff.model.problem import Problem
 from bff.model.view import Frontend
 
 _ANONYMOUS: Final[Mapping[str, Any]] = {
@@ -89,7 +90,7 @@ class _At:
             if self._is_nothing(expression):
                 text = expression.source.text
                 message = f"`{{{text}}}` is never there: {self._who}"
-                yield Problem(template.source.place, message, self._remedy)
+                yield Problem("session-absent", template.source.place, message, self._remedy)
 
     def _header(self, name: str, template: Template, service: str) -> Iterator[Problem]:
         """A service's header is the same in every view; a mark leaves it out of this one."""
@@ -98,7 +99,7 @@ class _At:
         text = template.expressions[0].source.text
         message = f"the header {name} of `{service}` is never there: {self._who}"
         hint = f'"{{{text}?}}" leaves it out; without the mark no request is made there'
-        yield Problem(template.source.place, message, hint)
+        yield Problem("session-absent", template.source.place, message, hint)
 
     @property
     def _who(self) -> str:

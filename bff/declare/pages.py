@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from bff.declare.read import FLAG, Key, integer, one_of, source, table, text, wrong
-from bff.declare.words import NAME
-from bff.errors import did_you_mean
+from bff.declare.words import FIELD
 from bff.model.pages import Pages
+from bff.model.problem import did_you_mean
 from bff.model.source import Place
 from bff.model.view import Call, Param
 
@@ -23,7 +23,7 @@ PAGES_KEYS: Final = {
     "link": Key(one_of("next"), "The next page is where the reply's `Link` header says."),
     "follow": Key(source(), "Where in a reply the link to the next page is."),
     "gather": Key(integer(2, _MOST), "So many pages at most are read, and are one list."),
-    "param": Key(NAME, "The view's own parameter by which a client turns the pages."),
+    "param": Key(FIELD, "The view's own parameter by which a client turns the pages."),
     "partial": Key(FLAG, "Whether pages count that came before one that failed.", default=False),
 }
 
@@ -32,21 +32,37 @@ def _pages(place: Place, values: dict[str, Any]) -> Pages:
     turns = [each for each in _TURNS if each in values]
     if len(turns) != 1:
         hint = "one of cursor, offset, link, follow: `pages: {cursor: meta.next, as: after, …}`"
-        raise wrong(place, f"pages are turned in one way, these in {len(turns) or 'none'}", hint)
+        raise wrong(
+            "key-conflict",
+            place,
+            f"pages are turned in one way, these in {len(turns) or 'none'}",
+            hint,
+        )
     turn = turns[0]
     if ("as" in values) != (turn == "cursor"):
         raise wrong(
-            place, "`as` goes with `cursor`: it carries it", "`cursor: meta.next, as: after`"
+            "key-conflict",
+            place,
+            "`as` goes with `cursor`: it carries it",
+            "`cursor: meta.next, as: after`",
         )
     if "size" in values and turn != "offset":
-        raise wrong(place, "only pages by `offset` are counted by their `size`")
+        raise wrong(
+            "key-conflict",
+            place.of("offset", "size"),
+            "only pages by `offset` are counted by their `size`",
+        )
     if ("gather" in values) == ("param" in values):
         hint = (
             "`gather: 5` reads up to 5 pages; `param: cursor` gives one, and a cursor to the next"
         )
-        raise wrong(place, "pages are gathered, or turned by the client: one of them", hint)
+        raise wrong(
+            "key-conflict", place, "pages are gathered, or turned by the client: one of them", hint
+        )
     if values["partial"] and "gather" not in values:
-        raise wrong(place, "`partial` is about pages that are gathered")
+        raise wrong(
+            "key-conflict", place.of("partial"), "`partial` is about pages that are gathered"
+        )
     return Pages(
         turn=turn,
         name=values.get("as") or values.get("offset", ""),
@@ -73,18 +89,36 @@ def check_pages(call: Call, values: Mapping[str, Any]) -> None:
     pages, place = call.pages, call.place
     if pages is None:
         if values["over"] != "error" and not call.each:
-            raise wrong(place, "`over` is about `each` or `pages`, and there is neither")
+            raise wrong(
+                "key-conflict",
+                place.of("over", "each", "pages"),
+                "`over` is about `each` or `pages`, and there is neither",
+            )
         return
     for name in ("each", "batch"):
         if name in values:
             hint = "gather the pages first: `each` over this call's value in another one"
-            raise wrong(place, f"a call with `pages` is one list: it has no `{name}`", hint)
+            raise wrong(
+                "key-conflict",
+                place.of(name),
+                f"a call with `pages` is one list: it has no `{name}`",
+                hint,
+            )
     if call.method != "GET":
-        raise wrong(place, f"pages are read, and this is a {call.method}", "`get:`")
+        raise wrong("key-conflict", place, f"pages are read, and this is a {call.method}", "`get:`")
     if call.decode not in _LISTS:
-        raise wrong(place, f"pages are lists, and `decode: {call.decode}` gives none")
+        raise wrong(
+            "key-conflict",
+            place.of("decode"),
+            f"pages are lists, and `decode: {call.decode}` gives none",
+        )
     if pages.param and values["over"] != "error":
-        raise wrong(place, "`over` is about pages that are gathered", "the client has a cursor")
+        raise wrong(
+            "key-conflict",
+            place.of("over"),
+            "`over` is about pages that are gathered",
+            "the client has a cursor",
+        )
     _check_query(call, pages)
     _check_values(call, pages)
 
@@ -93,30 +127,54 @@ def _check_query(call: Call, pages: Pages) -> None:
     names = [name for name, _ in call.query]
     if pages.name in names:
         hint = "`pages` fills it in; the first page is asked for without it"
-        raise wrong(call.place, f"the query has `{pages.name}` already", hint)
+        raise wrong(
+            "taken-name", call.place.of("query"), f"the query has `{pages.name}` already", hint
+        )
     if pages.size and pages.size not in names:
         hint = did_you_mean(pages.size, names) or f"`query: {{{pages.size}: 50}}`"
-        raise wrong(call.place, f"`size` names `{pages.size}`, which the query does not have", hint)
+        raise wrong(
+            "key-conflict",
+            call.place.of("size"),
+            f"`size` names `{pages.size}`, which the query does not have",
+            hint,
+        )
 
 
 def _check_values(call: Call, pages: Pages) -> None:
     """Values that stand for a page are lists of items, a fallback is what the whole call gives."""
     if call.keeps:
-        raise wrong(call.place, "a page is a list of items, and `reply` is none")
+        raise wrong(
+            "key-conflict",
+            call.place.of("status"),
+            "a page is a list of items, and `reply` is none",
+        )
     for status, value in call.statuses.items():
         if not isinstance(value, list):
             hint = f"`status: {{{status}: []}}`"
-            raise wrong(call.place, f"what stands for the status {status} is no page", hint)
+            raise wrong(
+                "key-conflict",
+                call.place.of("status"),
+                f"what stands for the status {status} is no page",
+                hint,
+            )
     fallback = call.fallback
     if call.rung != "fallback" or fallback is None:
         return
     if pages.gather and not isinstance(fallback, list):
         raise wrong(
-            call.place, "the pages are one list, and the fallback is none", "`fallback: []`"
+            "key-conflict",
+            call.place.of("fallback"),
+            "the pages are one list, and the fallback is none",
+            "`fallback: []`",
         )
     if pages.param and not (isinstance(fallback, dict) and {"items", "next"} == fallback.keys()):
         hint = "`fallback: {items: [], next: null}`"
-        raise wrong(call.place, "the fallback is no page: a page has `items` and `next`", hint)
+        raise wrong(
+            "key-conflict",
+            call.place.of("fallback"),
+            "the fallback is no page: a page has `items` and `next`",
+            hint,
+        )
 
 
 def check_params_of_pages(
@@ -134,8 +192,10 @@ def check_params_of_pages(
         if not name:
             continue
         if method != "get":
-            raise wrong(call.place, f"pages are turned by a get, and the view is a {method}")
+            raise wrong(
+                "key-conflict", call.place, f"pages are turned by a get, and the view is a {method}"
+            )
         if name in taken:
             hint = "a cursor needs no declaration, and one of its own for each list"
-            raise wrong(call.place, f"`{name}` is {taken[name]} already", hint)
+            raise wrong("taken-name", call.place, f"`{name}` is {taken[name]} already", hint)
         taken[name] = f"the cursor of `{call.name}`"

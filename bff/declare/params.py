@@ -31,14 +31,18 @@ def _pattern(node: Node) -> str:
     try:
         re.compile(value.text)
     except re.error as error:
-        raise wrong(node.place, f"`{value.shown}` is no regular expression: {error}") from None
+        raise wrong(
+            "wrong-value", node.place, f"`{value.shown}` is no regular expression: {error}"
+        ) from None
     return ends_at_end(value.text)
 
 
 def _multiple(node: Node) -> float:
     value: float = NUMBER.read(node)
     if value <= 0:
-        raise wrong(node.place, f"`multipleOf` is greater than 0, and not {node.written}")
+        raise wrong(
+            "wrong-value", node.place, f"`multipleOf` is greater than 0, and not {node.written}"
+        )
     return value
 
 
@@ -63,15 +67,45 @@ _FIELDS: Final = {
 }
 
 
+_BOUNDS: Final = (
+    ("minimum", "maximum"),
+    ("minLength", "maxLength"),
+    ("minItems", "maxItems"),
+)
+_FOR_TEXT: Final = ("minLength", "maxLength", "pattern", "format")
+_FOR_NUMBERS: Final = ("minimum", "maximum", "multipleOf")
+
+
+def _check_bounds(place: Place, param: Param, values: dict[str, Any]) -> None:
+    """Refuse keys that a value of this type does not have, and bounds that none satisfies."""
+    foreign: tuple[str, ...] = ()
+    if param.type in {"integer", "number", "boolean"}:
+        foreign = _FOR_TEXT
+    if param.type in {"string", "boolean"}:
+        foreign += _FOR_NUMBERS
+    for name in foreign:
+        if name in values:
+            wanted = "texts" if name in _FOR_TEXT else "numbers"
+            message = f"`{name}` is for {wanted}, and this is `type: {param.type}`"
+            raise wrong("key-conflict", place.of(name), message)
+    for least, most in _BOUNDS:
+        if least in values and most in values and values[least] > values[most]:
+            message = f"`{least}` {values[least]} is more than `{most}` {values[most]}"
+            raise wrong("wrong-value", place.of(least), message, "no value satisfies both")
+
+
 def _param(place: Place, values: dict[str, Any]) -> Param:
     fields = {_FIELDS.get(name, name): value for name, value in values.items()}
     param = Param(name="", place=place, **fields)
+    _check_bounds(place, param, values)
     own = replace(param, enum=())
     for value in param.enum:
         try:
             validate(own, [value] if own.type == "array" else value)
         except BadValue as error:
-            raise wrong(place, f"the `enum` has {value!r}, which {error}") from None
+            raise wrong(
+                "wrong-value", place.of("enum"), f"the `enum` has {value!r}, which {error}"
+            ) from None
     return param
 
 
@@ -93,21 +127,32 @@ PARAM_KEYS: Final = {
 def _whole_param(place: Place, values: dict[str, Any]) -> Param:
     default = values.get("default")
     if values.get("required") and default is not None:
-        raise wrong(place, "a parameter with a default is never required")
+        raise wrong(
+            "key-conflict", place.of("required"), "a parameter with a default is never required"
+        )
     values.setdefault("required", default is None)
     if values["type"] != "array":
         for name in ("items", "minItems", "maxItems"):
             if name in values:
-                raise wrong(place, f"`{name}` is for arrays", "add `type: array`")
+                raise wrong(
+                    "key-conflict", place.of(name), f"`{name}` is for arrays", "add `type: array`"
+                )
     else:
         for name in values.keys() & _OF_ITEMS:
-            raise wrong(place, f"`{name}` is for single values", f"`items: {{{name}: …}}`")
+            raise wrong(
+                "key-conflict",
+                place.of(name),
+                f"`{name}` is for single values",
+                f"`items: {{{name}: …}}`",
+            )
     param = _param(place, values)
     if default is not None:
         try:
             validate(param, default)
         except BadValue as error:
-            raise wrong(place, f"the default is not allowed: {error}") from None
+            raise wrong(
+                "wrong-value", place.of("default"), f"the default is not allowed: {error}"
+            ) from None
     return param
 
 

@@ -37,7 +37,11 @@ _ON: Final = _either(_ERRORS, Reader(lambda node: str(_STATUS.read(node)), _STAT
 
 def _retry(place: Place, values: dict[str, Any]) -> Retry:
     if values["first"] > values["most"]:
-        raise wrong(place, "the `first` wait is longer than the `most` that any may be")
+        raise wrong(
+            "wrong-value",
+            place.of("first", "most"),
+            "the `first` wait is longer than the `most` that any may be",
+        )
     return Retry(**values | {"on": frozenset(values["on"])})
 
 
@@ -66,7 +70,11 @@ def _never(node: Node, value: Any) -> Any:
 
 def _breaker(place: Place, values: dict[str, Any]) -> Break:
     if values["open"] > values["most"]:
-        raise wrong(place, "it is `open` longer at first than the `most` that it may be")
+        raise wrong(
+            "wrong-value",
+            place.of("open", "most"),
+            "it is `open` longer at first than the `most` that it may be",
+        )
     return Break(**values)
 
 

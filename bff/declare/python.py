@@ -23,7 +23,7 @@ def load_python(path: Path, shown: str) -> "PythonView":
     name = f"bff_views_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise wrong(Place(shown), "this cannot be imported")
+        raise wrong("python-view", Place(shown), "this cannot be imported")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
@@ -31,11 +31,13 @@ def load_python(path: Path, shown: str) -> "PythonView":
     except (Exception, SystemExit) as error:  # noqa: BLE001  (it is somebody else's code)
         line = _line(error, path)
         message = f"importing this raised {type(error).__name__}: {error}"
-        raise wrong(Place(shown, line), message) from None
+        raise wrong("python-view", Place(shown, line), message) from None
     functions = module.__dict__.get(VIEW, [])
     if len(functions) != 1:
         hint = "one function with `@bff.view(get=…, calls={…})`"
-        raise wrong(Place(shown), f"this file declares {len(functions) or 'no'} views", hint)
+        raise wrong(
+            "python-view", Place(shown), f"this file declares {len(functions) or 'no'} views", hint
+        )
     declared: Declared = getattr(functions[0], VIEW)
     place = Place(shown, declared.place.line)
     return PythonView(functions[0], replace(declared, place=place))
@@ -51,19 +53,27 @@ class PythonView:
     def complete(self, view: View) -> View:
         """The view that was read from `node`, with its function."""
         if view.shape is not None or view.shapes or view.shape_with:
-            raise wrong(view.place, "a view in Python returns its answer: it has no shape")
+            raise wrong(
+                "python-view", view.place, "a view in Python returns its answer: it has no shape"
+            )
         if view.stream:
-            raise wrong(view.place, "a view in Python returns its answer: it is no stream")
+            raise wrong(
+                "python-view", view.place, "a view in Python returns its answer: it is no stream"
+            )
         if view.omit_null or view.require_any or isinstance(view.answer, str):
             message = "`omit_null`, `require_any` and the status of a call are for shapes"
-            raise wrong(view.place, message, "do it in the function")
+            raise wrong("python-view", view.place, message, "do it in the function")
         own = self._declared
         if own.given and any(call.pages and call.pages.param for call in view.calls):
             message = "a call whose pages a client turns is one list: it cannot be given values"
-            raise wrong(view.place, message, "gather its pages: `pages: {…, gather: 5}`")
+            raise wrong(
+                "python-view", view.place, message, "gather its pages: `pages: {…, gather: 5}`"
+            )
         taken = RESERVED | {"null"} | {call.name for call in view.calls}
         for name in sorted(own.given & taken):
-            raise wrong(view.place, f"`{name}` cannot be given: the name has a meaning")
+            raise wrong(
+                "python-view", view.place, f"`{name}` cannot be given: the name has a meaning"
+            )
         return replace(view, function=self._function, reads=own.reads, given=own.given)
 
 
@@ -75,7 +85,11 @@ def node_of(value: Any, place: Place) -> Node:
     if isinstance(value, list | tuple):
         return Node([node_of(each, place) for each in value], place)
     if value is not None and not isinstance(value, bool | int | float | str):
-        raise wrong(place, f"a {type(value).__name__} is nothing that a view is declared with")
+        raise wrong(
+            "python-view",
+            place,
+            f"a {type(value).__name__} is nothing that a view is declared with",
+        )
     text = "" if value is None else str(value)
     return Node(value, place, raw=text, written=text)
 

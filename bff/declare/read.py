@@ -6,13 +6,14 @@ reports everything. A key of the language is one line of a `Table`.
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final
 
 from bff.declare.load import Node, core_scalar, is_reference
 from bff.engine.problems import gather
-from bff.errors import ConfigError, Problem, did_you_mean
+from bff.errors import ConfigError
+from bff.model.problem import Problem, did_you_mean
 from bff.model.source import Place, Source
 
 Schema = dict[str, Any]
@@ -51,9 +52,9 @@ class Key:
     required: bool = False
 
 
-def wrong(place: Place, message: str, hint: str = "") -> ConfigError:
-    """The error of one problem."""
-    return ConfigError([Problem(place, message, hint)])
+def wrong(rule: str, place: Place, message: str, hint: str = "") -> ConfigError:
+    """The error of one problem; `rule` is an id of `bff.declare.rules`."""
+    return ConfigError([Problem(rule, place, message, hint)])
 
 
 def _expect(node: Node, kinds: tuple[type, ...], what: str) -> Any:
@@ -66,7 +67,9 @@ def _expect(node: Node, kinds: tuple[type, ...], what: str) -> Any:
     if isinstance(value, dict) and str in kinds:
         inner = ", ".join(value)
         hint = f'a text with braces needs quotes: "{{{inner}}}"'
-    raise wrong(node.place, f"{what} is wanted here, this is {_KINDS[type(value)]}", hint)
+    raise wrong(
+        "wrong-type", node.place, f"{what} is wanted here, this is {_KINDS[type(value)]}", hint
+    )
 
 
 def text(pattern: str = "", what: str = "a text", hint: str = "") -> Reader:
@@ -76,7 +79,7 @@ def text(pattern: str = "", what: str = "a text", hint: str = "") -> Reader:
     def read(node: Node) -> str:
         value: str = _expect(node, (str,), what)
         if pattern and not form.fullmatch(value):
-            raise wrong(node.place, f"`{node.written}` is not {what}", hint)
+            raise wrong("wrong-value", node.place, f"`{node.written}` is not {what}", hint)
         return value
 
     schema: Schema = {"type": "string"}
@@ -103,7 +106,7 @@ def one_of(*words: str) -> Reader:
         value: str = _expect(node, (str,), f"one of {', '.join(words)}")
         if value not in words:
             hint = did_you_mean(value, words) if value == node.written else ""
-            raise wrong(node.place, f"`{node.written}` is not known here", hint)
+            raise wrong("wrong-value", node.place, f"`{node.written}` is not known here", hint)
         return value
 
     return Reader(read, {"enum": list(words)})
@@ -115,7 +118,9 @@ def integer(minimum: int, maximum: int) -> Reader:
     def read(node: Node) -> int:
         value: int = _expect(node, (int,), "a whole number")
         if not minimum <= value <= maximum:
-            raise wrong(node.place, f"{node.written} is not between {minimum} and {maximum}")
+            raise wrong(
+                "wrong-value", node.place, f"{node.written} is not between {minimum} and {maximum}"
+            )
         return value
 
     return Reader(read, {"type": "integer", "minimum": minimum, "maximum": maximum})
@@ -127,10 +132,10 @@ def _measure(form: re.Pattern[str], units: Mapping[str, float], what: str) -> Re
         found = form.fullmatch(node.raw)
         if not found:
             hint = f"units: {', '.join(units)}"
-            raise wrong(node.place, f"`{node.written}` is not {what}", hint)
+            raise wrong("wrong-value", node.place, f"`{node.written}` is not {what}", hint)
         measure = float(found[1]) * units[found[2]]
         if measure <= 0:
-            raise wrong(node.place, f"`{node.written}` is nothing at all")
+            raise wrong("wrong-value", node.place, f"`{node.written}` is nothing at all")
         return measure
 
     return Reader(read, {"type": "string", "pattern": f"^{form.pattern}$"})
@@ -145,7 +150,7 @@ def _percent(node: Node) -> float:
     value = _expect(node, (str,), "a share such as 50%")
     found = _PERCENT.fullmatch(value)
     if not found or not 0 < int(found[1]) <= _WHOLE:
-        raise wrong(node.place, f"`{node.written}` is not a share such as 50%")
+        raise wrong("wrong-value", node.place, f"`{node.written}` is not a share such as 50%")
     return int(found[1]) / _WHOLE
 
 
@@ -188,7 +193,7 @@ def map_of(value: Reader, key: Reader | None = None) -> Reader:
     def pair(seen: set[Any], name: Node, node: Node) -> tuple[Any, Any]:
         own = key.read(name) if key else name.raw
         if own in seen:
-            raise wrong(name.place, f"`{own}` stands twice")
+            raise wrong("taken-name", name.place, f"`{own}` stands twice")
         seen.add(own)
         return own, value.read(node)
 
@@ -221,11 +226,13 @@ def table(
         if name in nodes:
             return name, key.reader.read(nodes[name])
         if key.required:
-            raise wrong(place, f"{what} needs `{name}`", key.about)
+            raise wrong("missing-key", place, f"{what} needs `{name}`", key.about)
         return name, key.default
 
     def unknown(name: str, place: Place) -> None:
-        raise wrong(place, f"{what} has no key `{name}`", did_you_mean(name, keys))
+        before, colon, _ = name.partition(":")
+        hint = f"a blank follows the colon: `{before}: …`" if colon else did_you_mean(name, keys)
+        raise wrong("unknown-key", place, f"{what} has no key `{name}`", hint)
 
     def read(node: Node) -> Any:
         nodes = _expect(node, (dict,), f"{what}, a mapping,")
@@ -235,6 +242,7 @@ def table(
         ]
         known = [partial(value, name, key, nodes, node.place) for name, key in keys.items()]
         pairs = gather([*strangers, *known])
-        return make(node.place, {name: given for name, given in pairs if given is not None})
+        place = replace(node.place, keys={name: key.place for name, key in places.items()})
+        return make(place, {name: given for name, given in pairs if given is not None})
 
     return Reader(read, schema | ({"required": required} if required else {}))

@@ -9,7 +9,8 @@ from bff.engine.expression import Scope, truthy
 from bff.engine.plan import Plan
 from bff.engine.reads import reads
 from bff.engine.refuse import Judgement
-from bff.errors import Problem, Unfillable
+from bff.errors import Unfillable
+from bff.model.problem import Problem
 from bff.model.view import Call, Param, View
 
 _SAMPLES: Final[Mapping[str, Any]] = {
@@ -46,7 +47,9 @@ def _with_nulls(
         known = {call.name for call in calls if _may_be_null(call)} | {"params"}
         certain = bool(null) and found.roots <= known
         message = f"the refusal `{refusal.title}` cannot be computed where {names} is null: {fault}"
-        yield Problem(refusal.when.source.place, message, _HINT, warning=not certain)
+        yield Problem(
+            "refusal-fails", refusal.when.source.place, message, _HINT, warning=not certain
+        )
 
 
 def _with_values(
@@ -69,7 +72,7 @@ def _with_values(
         if fault:
             message = f"the refusal `{refusal.title}` cannot be computed with {what}"
             message += f" of `{call.name}`: {fault}"
-            yield Problem(refusal.when.source.place, message, warning=not certain)
+            yield Problem("refusal-fails", refusal.when.source.place, message, warning=not certain)
 
 
 def _fault(refusal: Judgement, before: list[Judgement], scope: Scope) -> Unfillable | None:

@@ -23,7 +23,7 @@ from bff.declare.read import (
 )
 from bff.declare.requirement import REQUIREMENT
 from bff.declare.words import FORWARDED_HEADER, FRONTEND_NAME, REPLY_HEADER
-from bff.errors import Problem, did_you_mean
+from bff.model.problem import Problem, did_you_mean
 from bff.model.relay import Relay, StandIn
 from bff.model.service import OF_THE_CALLER, Bearing
 from bff.model.source import Place, Source
@@ -31,7 +31,7 @@ from bff.model.view import Config, View
 
 _METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _LINE: Final = re.compile(r"(/\S*)\s+->\s+([a-z][a-z0-9_]*):(/\S*)")
-_SEGMENT: Final = re.compile(r"\{[a-z][a-z0-9_]*(?:\.\.\.)?\}|[A-Za-z0-9._~-]+")
+_SEGMENT: Final = re.compile(r"\{[A-Za-z_][A-Za-z0-9_]*(?:\.\.\.)?\}|[A-Za-z0-9._~-]+")
 _MAX_BODY: Final = 1024 * 1024
 _TIMEOUT, _KEEP_ALIVE, _MAX_AGE = 15.0, 15.0, 900.0
 _PLAIN: Final = "text/plain; charset=utf-8"
@@ -43,7 +43,7 @@ def _line(node: Node) -> tuple[str, str, str, Source]:
     found = _LINE.fullmatch(written.text.strip())
     if not found:
         hint = "such as `/files/{path...} -> files:/{path...}`"
-        raise wrong(node.place, f"`{written.shown}` is no relay", hint)
+        raise wrong("target", node.place, f"`{written.shown}` is no relay", hint)
     path, service, target = found.groups()
     given, wanted = _segments(node, path), _segments(node, target)
     taken = {each.replace("...", "") for each in given if each.startswith("{")}
@@ -51,7 +51,7 @@ def _line(node: Node) -> tuple[str, str, str, Source]:
         each for each in wanted if each.startswith("{") and each.replace("...", "") not in taken
     ]
     if unknown:
-        raise wrong(node.place, f"`{unknown[0]}` is not in the relay's own path")
+        raise wrong("route", node.place, f"`{unknown[0]}` is not in the relay's own path")
     trees = {each.replace("...", ""): each for each in given if each.endswith("...}")}
     whole = "/".join(trees.get(each, each) for each in wanted)
     return path, service, f"/{whole}", written
@@ -62,18 +62,20 @@ def _segments(node: Node, path: str) -> list[str]:
     segments = path[1:].split("/")
     if not all(map(_SEGMENT.fullmatch, segments)) and segments != [""]:
         hint = "each segment is text, a name in braces, or at the end `{path...}`"
-        raise wrong(node.place, f"`{path}` is no path of a relay", hint)
+        raise wrong("route", node.place, f"`{path}` is no path of a relay", hint)
     if {".", ".."} & set(segments):
-        raise wrong(node.place, f"the path `{path}` has a dot segment")
+        raise wrong("route", node.place, f"the path `{path}` has a dot segment")
     if any(each.endswith("...}") for each in segments[:-1]):
-        raise wrong(node.place, f"in `{path}` something follows a whole tree")
+        raise wrong("route", node.place, f"in `{path}` something follows a whole tree")
     return segments
 
 
 def _cookie(node: Node) -> str:
     name: str = text(r"[A-Za-z0-9_.-]+", "a cookie's name").read(node)
     if is_own_cookie(name):
-        raise wrong(node.place, f"the cookie `{name}` is ours: it goes to no service")
+        raise wrong(
+            "wrong-value", node.place, f"the cookie `{name}` is ours: it goes to no service"
+        )
     return name
 
 
@@ -144,18 +146,38 @@ def _relay(name: str, place: Place, values: dict[str, Any], frontends: tuple[str
     path, service, target, _ = values.pop("relay")
     stream = values.get("stream", "")
     if not stream and _OF_STREAMS & values.keys():
-        raise wrong(place, "only a stream has `keep_alive` and `max_age`", "`stream: events`")
+        raise wrong(
+            "key-conflict",
+            place.of("keep_alive", "max_age"),
+            "only a stream has `keep_alive` and `max_age`",
+            "`stream: events`",
+        )
     if stream and values["methods"] != ("GET",):
-        raise wrong(place, "a stream is a GET")
+        raise wrong("key-conflict", place.of("methods"), "a stream is a GET")
     if stream and "fallback" in values:
-        raise wrong(place, "a stream has no fallback: clients come again by themselves")
+        raise wrong(
+            "key-conflict",
+            place.of("fallback"),
+            "a stream has no fallback: clients come again by themselves",
+        )
     if stream == "websocket" and path.partition("{")[1]:
-        raise wrong(place, "a relay of WebSockets is one path, without names")
+        raise wrong(
+            "key-conflict", place.of("relay"), "a relay of WebSockets is one path, without names"
+        )
     if stream == "websocket" and "credentials" in values:
-        raise wrong(place, "nginx carries WebSockets, and it has no credentials for a service")
+        raise wrong(
+            "key-conflict",
+            place.of("credentials"),
+            "nginx carries WebSockets, and it has no credentials for a service",
+        )
     if stream == "websocket" and (values["cookies"] or values["respond"]):
         hint = "what the service is told of a client is in `forward`"
-        raise wrong(place, "WebSockets pass no cookies on, and no headers of a reply", hint)
+        raise wrong(
+            "key-conflict",
+            place.of("cookies", "respond"),
+            "WebSockets pass no cookies on, and no headers of a reply",
+            hint,
+        )
     if "credentials" in values:
         values["credentials"] = Bearing(**values["credentials"])
     return Relay(
@@ -183,27 +205,38 @@ def relay_problems(config: Config, views: Collection[View]) -> Iterator[Problem]
     for relay in config.relays:
         if relay.service not in config.services:
             hint = did_you_mean(relay.service, config.services)
-            yield Problem(relay.place, f"no service `{relay.service}`", hint)
+            yield Problem(
+                "unknown-service", relay.place.of("relay"), f"no service `{relay.service}`", hint
+            )
         yield from _credentials(config, relay)
         for name in relay.frontends:
             frontend = config.frontends.get(name)
             if frontend is None:
                 hint = did_you_mean(name, config.frontends)
-                yield Problem(relay.place, f"no frontend `{name}`", hint)
+                yield Problem(
+                    "unknown-frontend", relay.place.of("frontends"), f"no frontend `{name}`", hint
+                )
                 continue
             asks = bool(frontend.access) and relay.access_at(frontend) != "public"
             if not asks and (relay.require or relay.access == "signed_in"):
                 message = f"nobody is asked who they are at `{name}`, and the relay wants to know"
-                yield Problem(relay.place, message, f"see `access` of {frontend.place}")
+                yield Problem(
+                    "access-impossible",
+                    relay.place.of("require", "access"),
+                    message,
+                    f"see `access` of {frontend.place}",
+                )
             own = relay.credentials
             if own and own.credentials in OF_THE_CALLER and not asks:
                 message = f"nobody is asked who they are at `{name}`: there are no credentials of"
                 hint = "credentials of our own: `none`, `basic`, `api_key` or `client`"
-                yield Problem(relay.place, f"{message} theirs", hint)
+                yield Problem(
+                    "access-impossible", relay.place.of("credentials"), f"{message} theirs", hint
+                )
             for other, route, what in seen:
                 if other == name and _meet(relay.path, route):
                     message = f"the relay `/{name}{relay.path}` and {what} have paths in common"
-                    yield Problem(relay.place, message)
+                    yield Problem("route-clash", relay.place.of("relay"), message)
             seen.append((name, relay.path, f"the relay `{relay.name}`"))
 
 
@@ -215,10 +248,17 @@ def _credentials(config: Config, relay: Relay) -> Iterator[Problem]:
     name = own.grant.provider
     if name and name not in config.providers:
         hint = did_you_mean(name, config.providers)
-        yield Problem(relay.place, f"`{relay.name}` asks an unknown provider `{name}`", hint)
+        yield Problem(
+            "unknown-provider",
+            relay.place.of("credentials"),
+            f"`{relay.name}` asks an unknown provider `{name}`",
+            hint,
+        )
     elif not config.providers:
         message = f"`{relay.name}` asks for a token, and no provider is declared that makes one"
-        yield Problem(relay.place, message, "`providers` in bff.yaml")
+        yield Problem(
+            "sign-in-impossible", relay.place.of("credentials"), message, "`providers` in bff.yaml"
+        )
 
 
 def _meet(one: str, other: str) -> bool:

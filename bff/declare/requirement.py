@@ -8,8 +8,9 @@ from bff.declare.load import Node
 from bff.declare.read import Key, Reader, Schema, map_of, table, text, wrong
 from bff.engine.expression import Expression
 from bff.engine.reads import reads
-from bff.errors import ConfigError, Problem, Unfillable
+from bff.errors import ConfigError, Unfillable
 from bff.model.access import Access, RequiredClaim, Requirement
+from bff.model.problem import Problem
 from bff.model.relay import Relay
 from bff.model.source import Place, Source
 from bff.model.view import Config, Frontend, View
@@ -21,7 +22,7 @@ def _values(node: Node) -> _Value:
     """The values of which a claim must have one."""
     many = node.plain if isinstance(node.value, list) else [node.plain]
     if not many or not all(isinstance(each, str | int | bool) for each in many):
-        raise wrong(node.place, "a value or a list of values is wanted here")
+        raise wrong("wrong-value", node.place, "a value or a list of values is wanted here")
     return node.place, tuple(many)
 
 
@@ -101,7 +102,7 @@ def _unkept(claim: RequiredClaim, lacking: list[str], *, certain: bool) -> Probl
     where = " and ".join(f"`{name}`" for name in lacking)
     message = f"`{claim.path}` is required, and no provider or issuer of {where} keeps it"
     hint = f"`claims: [{names}]` of a provider, or of an issuer"
-    return Problem(claim.place, message, hint, warning=not certain)
+    return Problem("unknown-claim", claim.place, message, hint, warning=not certain)
 
 
 def _asks(each: View | Relay, frontend: Frontend) -> bool:

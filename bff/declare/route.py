@@ -7,7 +7,7 @@ from bff.declare.load import Node
 from bff.declare.read import Reader, source, wrong
 from bff.model.source import Source
 
-_SEGMENT: Final = re.compile(r"\{([a-z][a-z0-9_]*)\}|[A-Za-z0-9._~-]+")
+_SEGMENT: Final = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}|[A-Za-z0-9._~-]+")
 
 
 def _route(node: Node) -> Source:
@@ -15,12 +15,12 @@ def _route(node: Node) -> Source:
     segments = written.text.removeprefix("/").split("/")
     if not written.text.startswith("/") or not all(map(_SEGMENT.fullmatch, segments)):
         hint = "such as `/orders/{id}`: each segment is text or one name in braces"
-        raise wrong(node.place, f"`{written.shown}` is no route", hint)
+        raise wrong("route", node.place, f"`{written.shown}` is no route", hint)
     if {".", ".."} & set(segments):
-        raise wrong(node.place, f"the route `{written.shown}` has a dot segment")
+        raise wrong("route", node.place, f"the route `{written.shown}` has a dot segment")
     variables = path_variables(written.text)
     if len(set(variables)) < len(variables):
-        raise wrong(node.place, f"the route `{written.shown}` names a variable twice")
+        raise wrong("route", node.place, f"the route `{written.shown}` names a variable twice")
     return written
 
 

@@ -18,8 +18,9 @@ from bff.engine.plan import Plan
 from bff.engine.problems import gather
 from bff.engine.reads import Path, reads
 from bff.engine.template import Template
-from bff.errors import ConfigError, Problem
+from bff.errors import ConfigError
 from bff.model.cache import CacheRule
+from bff.model.problem import Problem
 from bff.model.service import OF_THE_CALLER
 
 _CLAIMS: Final = ("session", "claims")
@@ -167,7 +168,7 @@ def _shown(name: str) -> str:
 
 
 def _wrong(rule: CacheRule, message: str, hint: str = "") -> ConfigError:
-    return ConfigError([Problem(rule.place, message, hint)])
+    return ConfigError([Problem("cache-unsafe", rule.place, message, hint)])
 
 
 def _new(expression: Expression) -> Iterator[str]:

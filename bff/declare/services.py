@@ -39,7 +39,11 @@ _MAX_REPLY: Final = 8 * 1024 * 1024
 
 def _tls(place: Place, values: dict[str, Any]) -> Tls:
     if "key" in values and "cert" not in values:
-        raise wrong(place, "a `key` of our own is of no use without its `cert`")
+        raise wrong(
+            "key-conflict",
+            place.of("key", "cert"),
+            "a `key` of our own is of no use without its `cert`",
+        )
     return Tls(**values)
 
 
@@ -98,12 +102,16 @@ SERVICE_KEYS: Final = {
 def _others(place: Place, urls: tuple[str, ...]) -> tuple[str, ...]:
     """All but the first of the addresses of a service, which must be alike."""
     if not urls:
-        raise wrong(place, "a service has an address")
+        raise wrong("missing-key", place.of("url"), "a service has an address")
     if len(set(urls)) < len(urls):
-        raise wrong(place, "an address stands twice")
+        raise wrong("wrong-value", place.of("url"), "an address stands twice")
     parts = [urlsplit(url) for url in urls]
     if len({(each.scheme, each.path) for each in parts}) > 1:
-        raise wrong(place, "the addresses of a service differ in host and port alone")
+        raise wrong(
+            "wrong-value",
+            place.of("url"),
+            "the addresses of a service differ in host and port alone",
+        )
     return urls[1:]
 
 
@@ -116,9 +124,18 @@ def _service(place: Place, values: dict[str, Any]) -> Service:
         values["limit"], values["wait"] = values["limit"]
     values["hopeless"] = values["hopeless"] == "send"
     if "tls" in values and not values["url"].startswith("https:"):
-        raise wrong(place, "`tls` is of no use to a service that is asked over plain http")
+        raise wrong(
+            "key-conflict",
+            place.of("tls"),
+            "`tls` is of no use to a service that is asked over plain http",
+        )
     if values["redirects"] == "follow" and "links" not in values:
-        raise wrong(place, "redirects are followed only within `links`", "say where they may lead")
+        raise wrong(
+            "key-conflict",
+            place.of("redirects"),
+            "redirects are followed only within `links`",
+            "say where they may lead",
+        )
     values["redirects"] = values["redirects"] == "follow"
     values["forward"] = frozenset(values["forward"])
     values["respond"] = frozenset(values["respond"])
@@ -150,7 +167,7 @@ FRONTEND_KEYS: Final = {
 def _frontend(place: Place, values: dict[str, Any]) -> Frontend:
     if "none" in values["access"]:
         if len(values["access"]) > 1:
-            raise wrong(place, "`access: none` stands alone")
+            raise wrong("key-conflict", place.of("access"), "`access: none` stands alone")
         values["access"] = ()
     return Frontend(name="", place=place, **values)
 

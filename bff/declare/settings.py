@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Final, Self
 
 from bff.declare.cores import cores
-from bff.errors import ConfigError, Problem
+from bff.errors import ConfigError
+from bff.model.problem import Problem
 from bff.model.source import Place
 
 _MOST_PORT: Final = 65535
@@ -70,7 +71,7 @@ class Settings:
             if text.isascii() and text.isdigit() and least <= int(text) <= most:
                 return int(text)
             message = f"{name}={text!r} is not a number from {least} to {most}"
-            problems.append(Problem(Place("environment"), message))
+            problems.append(Problem("setting", Place("environment"), message))
             return default
 
         threads = number("BFF_THREADS", 16, 1024)
@@ -82,7 +83,7 @@ class Settings:
                 return text
             if text:
                 message = f"{name}={text!r} is not an address such as {default}"
-                problems.append(Problem(Place("environment"), message))
+                problems.append(Problem("setting", Place("environment"), message))
             return text
 
         settings = cls(
@@ -100,7 +101,7 @@ class Settings:
         )
         if not problems and _port(settings.bind) == settings.management_port:
             message = "BFF_BIND and BFF_MANAGEMENT_BIND have one port: operators need their own"
-            problems.append(Problem(Place("environment"), message))
+            problems.append(Problem("setting", Place("environment"), message))
         if problems:
             raise ConfigError(problems)
         return settings
@@ -125,7 +126,7 @@ def _traces(environ: Mapping[str, str], problems: list[Problem]) -> bool:
     for name, (value, ours) in given.items():
         if value.strip() != ours:
             message = f"{name}={value!r} is not exported to: {ours} is"
-            problems.append(Problem(Place("environment"), message))
+            problems.append(Problem("setting", Place("environment"), message))
     return True
 
 

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Iterator
 from time import time
 
 from bff.auth.client import Client
-from bff.errors import ConfigError, Problem
+from bff.errors import ConfigError
 from bff.model.access import Issuer, Provider
+from bff.model.problem import Problem
 from bff.model.view import Config
 from bff.upstream.tls import own_context
 
@@ -18,8 +19,11 @@ def sign_in_problems(config: Config) -> Iterator[Problem]:
     for frontend in config.frontends.values():
         if "session" in frontend.access and not config.providers:
             message = f"nobody can sign in at `{frontend.name}`: `providers` declares none"
-            hint = "declare one, or `access: none`"
-            yield Problem(frontend.place, message, hint, warning=True)
+            hint = (
+                "declare one; with `access: none` a view knows no session and no visitor, "
+                "so that what it stores by `session.visitor` is lost"
+            )
+            yield Problem("sign-in-impossible", frontend.place, message, hint, warning=True)
     for provider in config.providers.values():
         yield from _credentials(provider)
     yield from _unusable_tls([*config.providers.values(), *config.issuers.values()])
@@ -30,11 +34,11 @@ def _credentials(provider: Provider) -> Iterator[Problem]:
         if provider.tls is None or not provider.tls.cert:
             message = f"anybody can be the client of `{provider.name}`: it has no secret of ours"
             hint = "`auth: none` is for a provider that knows our certificate: `tls: {cert: …}`"
-            yield Problem(provider.place, message, hint, warning=True)
+            yield Problem("client-credentials", provider.place, message, hint, warning=True)
     elif provider.auth != "private_key_jwt" and not provider.client_secret:
         message = f"the `client_secret` of `{provider.name}` is empty: it will not know us"
         hint = "refer to it: `${SHOP_CLIENT_SECRET}`, or declare a `private_key`"
-        yield Problem(provider.place, message, hint, warning=True)
+        yield Problem("client-credentials", provider.place, message, hint, warning=True)
     try:
         Client(provider, time)
     except ConfigError as error:

@@ -58,23 +58,38 @@ def check_stream(view: View, values: Mapping[str, Any]) -> None:
     """
     if not view.stream:
         for name in values.keys() & {"keep_alive", "max_age"}:
-            raise wrong(view.place, f"only a stream has `{name}`", "`stream: events`")
+            raise wrong(
+                "key-conflict", view.place, f"only a stream has `{name}`", "`stream: events`"
+            )
         return
     if view.method != "GET":
-        raise wrong(view.place, "a stream is a get")
+        raise wrong("key-conflict", view.place, "a stream is a get")
     for key in _declared(view, _OF_ANSWERS):
-        raise wrong(view.place, f"a stream is passed on as it comes: it has no `{key}`")
+        raise wrong(
+            "key-conflict", view.place, f"a stream is passed on as it comes: it has no `{key}`"
+        )
     if len(view.calls) != 1:
         message = f"a stream is that of one call, and here are {len(view.calls)}"
-        raise wrong(view.place, message, "`call: {get: orders:/events}`")
+        raise wrong("key-conflict", view.place, message, "`call: {get: orders:/events}`")
     call: Call = view.calls[0]
     if call.method != "GET":
-        raise wrong(call.place, f"a stream is a get, and this is a {call.method}", "`get:`")
+        raise wrong(
+            "key-conflict", call.place, f"a stream is a get, and this is a {call.method}", "`get:`"
+        )
     for key in _declared(call, _OF_REPLIES):
-        raise wrong(call.place, f"a stream is passed on as it comes: its call has no `{key}`")
+        raise wrong(
+            "key-conflict",
+            call.place,
+            f"a stream is passed on as it comes: its call has no `{key}`",
+        )
     if call.rung != "required":
         hint = "clients come again by themselves"
-        raise wrong(call.place, f"nothing can be `{call.rung}` where a stream does not come", hint)
+        raise wrong(
+            "key-conflict",
+            call.place,
+            f"nothing can be `{call.rung}` where a stream does not come",
+            hint,
+        )
 
 
 def _declared(value: View | Call, names: Mapping[str, str]) -> Iterator[str]:

@@ -11,7 +11,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from bff.declare.load import Node, is_reference, without_references
-from bff.errors import Problem
+from bff.model.problem import Problem
 from bff.model.source import Place
 from bff.model.view import Config
 
@@ -45,12 +45,14 @@ def unsafe_secrets(root: Node, relays: Iterable[Node] = ()) -> Iterator[Problem]
     for top, path in places:
         for name, node in _at(top, path):
             if reason := _why_not(node, name):
-                yield _unsafe(node.place, reason, _HINT)
+                yield _unsafe("unsafe-secret", node.place, reason, _HINT)
     for name, node in (found for path in _STORES for found in _at(root, path)):
         written = node.raw if _default(node) == node.raw else without_references(node.written)
         if _PASSWORD.search(written):
             message = f"the password in `{name}` is written in this file: whoever reads it has it"
-            yield _unsafe(node.place, message, "refer to it: `redis://:${PASSWORD}@…`")
+            yield _unsafe(
+                "unsafe-secret", node.place, message, "refer to it: `redis://:${PASSWORD}@…`"
+            )
 
 
 def unsafe_places(config: Config) -> Iterator[Problem]:
@@ -61,7 +63,8 @@ def unsafe_places(config: Config) -> Iterator[Problem]:
                 message = (
                     f"the pages of `{origin}` are not https: anybody on the way can change them"
                 )
-                yield _unsafe(frontend.place, message, "`https://…`, or none of these origins")
+                hint = "`https://…`, or none of these origins"
+                yield _unsafe("unsafe-address", frontend.place, message, hint)
 
 
 def unsafe_settings(environ: Mapping[str, str]) -> Iterator[Problem]:
@@ -69,14 +72,16 @@ def unsafe_settings(environ: Mapping[str, str]) -> Iterator[Problem]:
     place = Place("environment")
     if environ.get("FLASK_DEBUG", "").lower() not in _NO:
         message = "FLASK_DEBUG is set: what goes wrong would be shown to whoever asks"
-        yield _unsafe(place, message, "unset it; `bff dev` is for development")
+        yield _unsafe("unsafe-setting", place, message, "unset it; `bff dev` is for development")
     if environ.get("BFF_LOCAL"):
         message = "BFF_LOCAL is set: it is how `bff dev` and `bff demo` tell their processes apart"
-        yield _unsafe(place, message, "unset it")
+        yield _unsafe("unsafe-setting", place, message, "unset it")
     for each in environ.get("FORWARDED_ALLOW_IPS", "").replace(" ", "").split(","):
         if _is_everybody(each):
             message = f"FORWARDED_ALLOW_IPS has `{each}`: anybody may say who they are"
-            yield _unsafe(place, message, "the proxies' addresses or networks: `10.0.0.0/8`")
+            yield _unsafe(
+                "unsafe-setting", place, message, "the proxies' addresses or networks: `10.0.0.0/8`"
+            )
 
 
 def _why_not(node: Node, path: str) -> str:
@@ -141,5 +146,5 @@ def _at(node: Node, path: tuple[str, ...], name: str = "") -> Iterator[tuple[str
                 yield from _at(each, path[1:], f"{name}.{key}".lstrip("."))
 
 
-def _unsafe(place: Place, message: str, hint: str) -> Problem:
-    return Problem(place, message, hint, warning=True, unsafe=True)
+def _unsafe(rule: str, place: Place, message: str, hint: str) -> Problem:
+    return Problem(rule, place, message, hint, warning=True, unsafe=True)

@@ -9,7 +9,8 @@ from typing import Any, Final
 from bff.declare.body_schema import SCHEMA
 from bff.declare.caching import VIEW_CACHE
 from bff.declare.calls import call_reader
-from bff.declare.load import Node
+from bff.declare.load import Loaded, Node
+from bff.declare.method import check_method
 from bff.declare.pages import check_params_of_pages
 from bff.declare.params import PARAM
 from bff.declare.read import (
@@ -32,7 +33,7 @@ from bff.declare.read import (
 from bff.declare.requirement import REQUIREMENT
 from bff.declare.route import ROUTE, path_variables
 from bff.declare.stream import OF_STREAMS, check_stream
-from bff.declare.words import FRONTEND_NAME, NAME
+from bff.declare.words import FIELD, FRONTEND_NAME, NAME
 from bff.engine.names import RESERVED
 from bff.model.source import Place, Source
 from bff.model.view import Call, Param, Refusal, View
@@ -52,7 +53,9 @@ def _day(node: Node) -> int:
     try:
         day = date.fromisoformat(str(node.raw))
     except ValueError:
-        raise wrong(node.place, f"`{node.written}` is no date", "such as 2027-01-31") from None
+        raise wrong(
+            "wrong-value", node.place, f"`{node.written}` is no date", "such as 2027-01-31"
+        ) from None
     return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
 
 
@@ -75,7 +78,7 @@ REFUSAL: Final = table(
 )
 
 
-def view_keys(shared: Mapping[str, Node]) -> dict[str, Key]:
+def view_keys(shared: Mapping[str, Loaded]) -> dict[str, Key]:
     """The keys of a view, where `use` may name the calls of `shared`."""
     call = call_reader(shared)
     return {
@@ -106,7 +109,7 @@ def view_keys(shared: Mapping[str, Node]) -> dict[str, Key]:
         ),
         "timeout": Key(DURATION, "How long the answer may take; 5s if not said.", _TIMEOUT),
         "reserve": Key(DURATION, "What of that is kept for the answer itself."),
-        "params": Key(map_of(PARAM, NAME), "Parameters of path and query.", {}),
+        "params": Key(map_of(PARAM, FIELD), "Parameters of path and query.", {}),
         "strict": Key(FLAG, "Whether undeclared query parameters are refused.", default=False),
         "calls": Key(map_of(call, NAME), "What it asks of services, by name."),
         "call": Key(call, "The only call, where there is one."),
@@ -127,7 +130,7 @@ def view_keys(shared: Mapping[str, Node]) -> dict[str, Key]:
     }
 
 
-def view_reader(shared: Mapping[str, Node], frontends: Mapping[str, Any]) -> Callable[..., View]:
+def view_reader(shared: Mapping[str, Loaded], frontends: Mapping[str, Any]) -> Callable[..., View]:
     """A function of a view's name and node."""
 
     def read(name: str, node: Node) -> View:
@@ -151,15 +154,33 @@ def _view(name: str, place: Place, values: dict[str, Any], frontends: Mapping[st
     methods = [method for method in VIEW_METHODS if method in values]
     if len(methods) != 1:
         hint = "one of get, post, put, patch, delete: `get: /home`"
-        raise wrong(place, f"a view has one route, this has {len(methods) or 'none'}", hint)
+        raise wrong(
+            "missing-key",
+            place.of(*methods[1:]),
+            f"a view has one route, this has {len(methods) or 'none'}",
+            hint,
+        )
     route: Source = values[methods[0]]
     if "body" in values and methods[0] in {"get", "delete"}:
-        raise wrong(place, f"a {methods[0]} has no body", "use post, put or patch")
+        raise wrong(
+            "key-conflict",
+            place.of("body"),
+            f"a {methods[0]} has no body",
+            "use post, put or patch",
+        )
     if values.get("sunset", math.inf) < values.get("deprecated", -math.inf):
-        raise wrong(place, "the view is gone (`sunset`) before it is deprecated")
+        raise wrong(
+            "key-conflict",
+            place.of("sunset"),
+            "the view is gone (`sunset`) before it is deprecated",
+        )
     if "shape_with" in values and ("shape" in values or values["shapes"]):
-        raise wrong(place, "an answer has a shape or is made by `shape_with`, not both")
-    _check_method(place, methods[0], values)
+        raise wrong(
+            "key-conflict",
+            place.of("shape_with"),
+            "an answer has a shape or is made by `shape_with`, not both",
+        )
+    check_method(place, methods[0], values)
     calls, params = _calls(place, values), _params(route, values["params"])
     check_params_of_pages(calls, params, methods[0], sparse=values["sparse"])
     view = View(
@@ -201,45 +222,40 @@ def _view(name: str, place: Place, values: dict[str, Any], frontends: Mapping[st
     return view
 
 
-def _check_method(place: Place, method: str, values: dict[str, Any]) -> None:
-    """Refuse what a get cannot have, and what only a get can."""
-    if "cache" in values and method != "get":
-        raise wrong(values["cache"].place, f"the answer to a {method} is not kept")
-    if values["invalidates"] and method == "get":
-        place = values["invalidates"][0].place
-        raise wrong(place, "a get changes nothing, so it invalidates nothing")
-    if method == "get" and (values["refresh"] or values["idempotency"] == "required"):
-        raise wrong(place, "a get changes nothing: it has neither `refresh` nor `idempotency`")
-    if values["sparse"] and (method != "get" or "shape_with" in values):
-        raise wrong(place, "only a get with a shape can be `sparse`")
-    if values["sparse"] and "fields" in values["params"]:
-        raise wrong(place, "a `sparse` view has a parameter `fields` already")
-    if values["refresh"] and values["answer"] in {204, 205}:
-        raise wrong(place, "an answer without content has no room for what is refreshed")
-
-
 def _reserve(place: Place, values: dict[str, Any]) -> float:
     timeout: float = values["timeout"]
     reserve: float = values.get("reserve", min(_RESERVE, timeout * _SHARE))
     if reserve >= timeout:
-        raise wrong(place, "`reserve` leaves nothing of the `timeout` to the calls")
+        raise wrong(
+            "wrong-value",
+            place.of("reserve", "timeout"),
+            "`reserve` leaves nothing of the `timeout` to the calls",
+        )
     return reserve
 
 
 def _calls(place: Place, values: dict[str, Any]) -> tuple[Call, ...]:
     if ("calls" in values) == ("call" in values):
-        raise wrong(place, "a view has either `calls` or a lone `call`")
+        raise wrong(
+            "key-conflict", place.of("calls", "call"), "a view has either `calls` or a lone `call`"
+        )
     if "call" in values:
         return (replace(values["call"], name=_LONE),)
     calls: dict[str, Call] = values["calls"]
     if not calls:
-        raise wrong(place, "a view without a call has nothing to answer")
+        raise wrong("missing-key", place.of("calls"), "a view without a call has nothing to answer")
     for name, call in calls.items():
         if name in _TAKEN:
-            raise wrong(call.place, f"a call cannot be called `{name}`: the name has a meaning")
+            raise wrong(
+                "taken-name",
+                call.place,
+                f"a call cannot be called `{name}`: the name has a meaning",
+            )
         for item, over in call.each.over if call.each else ():
             if item in calls or (item in _TAKEN and item != "item"):
-                raise wrong(over.place, f"an item cannot be called `{item}`: it is taken")
+                raise wrong(
+                    "taken-name", over.place, f"an item cannot be called `{item}`: it is taken"
+                )
     return tuple(replace(call, name=name) for name, call in calls.items())
 
 
@@ -250,7 +266,11 @@ def _params(route: Source, declared: dict[str, Param]) -> tuple[Param, ...]:
         if name not in params:
             params[name] = replace(param, name=name)
         elif param.type == "array" or param.default is not None:
-            raise wrong(param.place, f"`{name}` stands in the path: it is one value, always there")
+            raise wrong(
+                "key-conflict",
+                param.place,
+                f"`{name}` stands in the path: it is one value, always there",
+            )
         else:
             params[name] = replace(param, name=name, where="path", required=True)
     return tuple(params.values())

@@ -8,6 +8,8 @@ from bff.declare.load import Node
 from bff.declare.read import Reader, map_of, source, text, wrong
 
 NAME: Final = text("[a-z][a-z0-9_]*", "a name", "small letters, digits and `_`, a letter first")
+# What clients see and JMESPath writes without quotes: parameters, fields.
+FIELD: Final = text("[A-Za-z_][A-Za-z0-9_]*", "a name", "letters, digits and `_`, no digit first")
 FRONTEND_NAME: Final = text("[a-z][a-z0-9-]*", "a frontend's name", "it is a URL prefix: `web`")
 _TOKEN: Final = "[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105  (RFC 9110, section 5.6.2)
 
@@ -40,7 +42,7 @@ def _header(refused: frozenset[str], why: str, prefix: str = "\0") -> Reader:
     def read(node: Node) -> str:
         name: str = form.read(node).lower()
         if name in refused or name.startswith(prefix):
-            raise wrong(node.place, f"the header `{name}` {why}")
+            raise wrong("wrong-value", node.place, f"the header `{name}` {why}")
         return name
 
     return Reader(read, form.schema)
@@ -68,17 +70,21 @@ def _address(node: Node) -> str:
         parts = urlsplit(value)
         port = parts.port
     except ValueError:
-        raise wrong(node.place, f"`{shown}` is no address", hint) from None
+        raise wrong("wrong-value", node.place, f"`{shown}` is no address", hint) from None
     if parts.scheme not in {"http", "https"} or not parts.hostname or port == 0:
-        raise wrong(node.place, f"`{shown}` is no address", hint)
+        raise wrong("wrong-value", node.place, f"`{shown}` is no address", hint)
     if parts.username or parts.password or "@" in parts.netloc:
-        raise wrong(node.place, "an address carries no password", "use `credentials`")
+        raise wrong(
+            "wrong-value", node.place, "an address carries no password", "use `credentials`"
+        )
     if parts.query or parts.fragment or "?" in value or "#" in value:
-        raise wrong(node.place, f"the address `{shown}` has a query or a fragment", hint)
+        raise wrong(
+            "wrong-value", node.place, f"the address `{shown}` has a query or a fragment", hint
+        )
     if not _HOST.fullmatch(parts.hostname) or re.search(
         r"[\s\\]|/\.{1,2}(/|$)|[^\x21-\x7e]", value
     ):
-        raise wrong(node.place, f"`{shown}` is no address", hint)
+        raise wrong("wrong-value", node.place, f"`{shown}` is no address", hint)
     return value.rstrip("/")
 
 

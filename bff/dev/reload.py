@@ -13,7 +13,8 @@ from typing import Any, Final
 import orjson
 
 from bff.engine.functions import forget_registered
-from bff.errors import ConfigError, Problem
+from bff.errors import ConfigError
+from bff.model.problem import Problem
 
 _OFTEN: Final = 0.2  # seconds between two looks
 _WATCHED: Final = frozenset({".yaml", ".yml", ".py", ".toml", ".har", ".json"})

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bff.dev.recording import RecordingError
-from bff.errors import did_you_mean
+from bff.model.problem import did_you_mean
 
 FILE: Final = "rules.toml"
 _SECTIONS: Final = {

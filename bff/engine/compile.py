@@ -15,8 +15,9 @@ from bff.engine.reads import Paths, Reads, reads, together
 from bff.engine.request_parts import Field, Mark, Target, body_of, headers_of, query_of
 from bff.engine.template import PathTemplate, Template
 from bff.engine.tree import templates_in
-from bff.errors import ConfigError, Problem
+from bff.errors import ConfigError
 from bff.model.policy import Hedge, Retry
+from bff.model.problem import Problem
 from bff.model.service import Service
 from bff.model.source import Source
 from bff.model.view import Batch, Call
@@ -157,7 +158,7 @@ def compile_call(call: Call, service: Service) -> CompiledCall:
         message = f"the service `{service.name}` does not say where its links may lead"
         hint = f"`links: {{under: /}}` at {service.place}"
         place = call.follow.place if call.follow else call.place
-        raise ConfigError([Problem(place, message, hint)])
+        raise ConfigError([Problem("links", place, message, hint)])
     each, query, content, path, headers, follow, when, select, turn, tags = gather(
         [
             lambda: _each(call),
@@ -235,10 +236,10 @@ def _fold(compiled: CompiledCall, batch: Batch) -> Fold:
         if found[0] in [field for part in compiled.fields for _, field in part.marks]:
             message = f"`{found[0].source.shown}` is the id of a batch, and is never left out"
             hint = "an item without an id asks for nothing: write it without the mark"
-            raise ConfigError([Problem(found[0].source.place, message, hint)])
+            raise ConfigError([Problem("batch", found[0].source.place, message, hint)])
         elements = Expression(batch.items) if batch.items else None
         return Fold(batch, found[0], Expression(batch.key), elements)
     names = " or ".join(f"`{name}`" for name in bound)
     message = f"the batch `{call.name}` names {names} in {len(found)} places"
     hint = 'exactly one place of its query or json holds the id: `query: {ids: "{item.id}"}`'
-    raise ConfigError([Problem(call.place, message, hint)])
+    raise ConfigError([Problem("batch", call.place, message, hint)])

@@ -8,13 +8,40 @@ import jmespath
 import jmespath.exceptions
 import jmespath.visitor
 
+from bff.engine.expression_hints import hint_for, misreadings
 from bff.engine.functions import FUNCTIONS
 from bff.engine.standard import compare
-from bff.errors import ConfigError, Problem, Unfillable, did_you_mean
+from bff.errors import ConfigError, Unfillable
+from bff.model.problem import Problem, did_you_mean
 from bff.model.source import Source, braces_back
 
 Ast = dict[str, Any]
 Scope = Mapping[str, Any]
+_ELSEWHERE: Final = {  # functions of other languages that JMESPath has under another name
+    "len": "`length(x)`",
+    "count": "`length(x)`",
+    "size": "`length(x)`",
+    "concat": "`join('', [a, b])`",
+    "str": "`to_string(x)`",
+    "string": "`to_string(x)`",
+    "int": "`to_number(x)`",
+    "float": "`to_number(x)`",
+    "number": "`to_number(x)`",
+    "first": "`x[0]`",
+    "last": "`x[-1]`",
+    "filter": "`x[?price > `10`]`",
+    "includes": "`contains(x, 'a')`",
+    "has": "`contains(x, 'a')`",
+    "default": "`x || 'none'`",
+    "coalesce": "`a || b`, or `not_null(a, b)`",
+    "if": "`a && b || c`",
+    "uniq": "`unique(x)`",
+    "distinct": "`unique(x)`",
+    "average": "`avg(x)`",
+    "flatten": "`x[]`",
+    "substring": "`slice(x, `0`, `3`)`",
+    "format": "`join('', [a, b])`, or `date(x, '%d.%m.%Y')`",
+}
 
 
 class _Interpreter(jmespath.visitor.TreeInterpreter):  # type: ignore[misc] # it has no types
@@ -67,12 +94,11 @@ class Expression:
         try:
             self.ast: Ast = jmespath.compile(braces_back(source.text)).parsed
         except (jmespath.exceptions.JMESPathError, ValueError) as error:
-            reason = str(error).splitlines()[0] if str(error) else "it is empty"
-            raise _wrong(
-                source, f"`{source.shown}` is not a JMESPath expression: {reason}"
-            ) from None
+            message = f"`{source.shown}` is not a JMESPath expression: {_syntax(error)}"
+            raise _wrong(source, message, hint_for(source.shown)) from None
         calls = (node for node in walk(self.ast) if node["type"] == "function_expression")
         problems = [problem for node in calls if (problem := _check_function(source, node))]
+        problems += _misread(source)
         if problems:
             raise ConfigError(problems)
         self._compute = _plain_path(self.ast) or self._interpret
@@ -138,19 +164,58 @@ def names_of(ast: Ast) -> list[str] | None:
     return None
 
 
+def _syntax(error: Exception) -> str:
+    """Where an expression stops being JMESPath; characters count from 1."""
+    match error:
+        case jmespath.exceptions.IncompleteExpressionError():
+            return "it ends too early"
+        case jmespath.exceptions.EmptyExpressionError():
+            return "it is empty"
+        case jmespath.exceptions.LexerError():
+            return f"at character {error.lexer_position + 1}"
+        case jmespath.exceptions.ParseError():
+            return f"`{error.token_value}` is not expected at character {error.lex_position + 1}"
+    return str(error).splitlines()[0]
+
+
+def _misread(source: Source) -> list[Problem]:
+    """Parts that are a field where a text, a literal or a function was meant."""
+    return [
+        Problem(
+            "expression-misread", source.place, f"`{source.shown}`: {found.message}", found.hint
+        )
+        for found in misreadings(braces_back(source.text), FUNCTIONS.FUNCTION_TABLE)
+    ]
+
+
 def _check_function(source: Source, node: Ast) -> Problem | None:
     known: Mapping[str, Any] = FUNCTIONS.FUNCTION_TABLE
     name, given = node["value"], len(node["children"])
     if name not in known:
         message = f"there is no function `{name}()`"
-        return Problem(source.place, message, did_you_mean(name, known))
+        return Problem(
+            "unknown-function",
+            source.place,
+            message,
+            _ELSEWHERE.get(name) or did_you_mean(name, known),
+        )
     signature = known[name]["signature"]
     variadic = bool(signature) and signature[-1].get("variadic", False)
     if given < len(signature) or (given > len(signature) and not variadic):
         wanted = f"at least {len(signature)}" if variadic else str(len(signature))
-        return Problem(source.place, f"`{name}()` takes {wanted} argument(s), {given} given")
+        return Problem(
+            "expression-arguments",
+            source.place,
+            f"`{name}()` takes {wanted} argument(s), {given} given",
+        )
+    for argument, wanted in zip(node["children"], signature, strict=False):
+        if wanted["types"] == ["expref"] and argument["type"] != "expref":
+            message = f"`{name}()` wants an expression for each item here"
+            return Problem(
+                "expression-arguments", source.place, message, "with a `&` in front: `&price`"
+            )
     return None
 
 
 def _wrong(source: Source, message: str, hint: str = "") -> ConfigError:
-    return ConfigError([Problem(source.place, message, hint)])
+    return ConfigError([Problem("expression-syntax", source.place, message, hint)])

@@ -9,7 +9,8 @@ from typing import Any, Final
 from bff.engine.expression import Scope
 from bff.engine.reads import reads
 from bff.engine.template import Marked, Template
-from bff.errors import ConfigError, Problem, Unfillable
+from bff.errors import ConfigError, Unfillable
+from bff.model.problem import Problem
 from bff.model.source import Source
 
 # What only the client and the configuration give, and a name that nothing has.
@@ -55,7 +56,7 @@ class FieldTemplate(Template):
             hint = f'only the client gives it: "{{{text}}}"'
         else:
             return
-        raise ConfigError([Problem(self.source.place, message, hint)])
+        raise ConfigError([Problem("template-mark", self.source.place, message, hint)])
 
     def filled(self, scope: Scope) -> Any:
         """What is sent; null leaves it out. This alone decides whether anything may be.

@@ -10,7 +10,8 @@ from typing import Any
 
 from bff.engine.expression import Scope
 from bff.engine.reads import Path, Reads
-from bff.errors import ConfigError, Problem, Unfillable
+from bff.errors import ConfigError, Unfillable
+from bff.model.problem import Problem
 from bff.model.python import READS
 from bff.model.source import Source
 
@@ -37,7 +38,7 @@ class Function:
         if declared is None:
             hint = 'from bff import reads; @reads("user", "params.limit")'
             message = f"`{source.shown}` does not say what it reads"
-            raise ConfigError([Problem(source.place, message, hint)])
+            raise ConfigError([Problem("python-function", source.place, message, hint)])
         self.reads = Reads(frozenset(declared))
 
     def value(self, scope: Scope) -> Any:
@@ -83,9 +84,11 @@ def _find(source: Source) -> Callable[..., Any]:
         hint = "`package.module:function`, of a module beside bff.yaml or an installed one"
         why = type(error).__name__ if "${" in source.written else str(error)
         message = f"`{source.shown}` is not found: {why}"
-        raise ConfigError([Problem(source.place, message, hint)]) from None
+        raise ConfigError([Problem("python-function", source.place, message, hint)]) from None
     if not callable(found):
-        raise ConfigError([Problem(source.place, f"`{source.shown}` is no function")])
+        raise ConfigError(
+            [Problem("python-function", source.place, f"`{source.shown}` is no function")]
+        )
     function: Callable[..., Any] = found
     return function
 

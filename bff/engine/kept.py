@@ -10,9 +10,10 @@ from bff.engine.expression import Scope
 from bff.engine.names import Names
 from bff.engine.reads import Path
 from bff.engine.template import Template, as_text
-from bff.errors import ConfigError, Problem, Unfillable
+from bff.errors import ConfigError, Unfillable
 from bff.model.cache import CacheRule
 from bff.model.principal import Principal
+from bff.model.problem import Problem
 from bff.model.source import Source
 
 

@@ -9,7 +9,7 @@ from bff.engine.functional import Function
 from bff.engine.reads import Path, Reads, reads
 from bff.engine.shape import MadeShape, Shape
 from bff.engine.template import Template
-from bff.errors import Problem, did_you_mean
+from bff.model.problem import Problem, did_you_mean
 from bff.model.source import Place
 from bff.model.view import View
 
@@ -54,7 +54,12 @@ class Names:
         for source in call.call.after:
             if source.text not in self.calls or source.text == call.name:
                 hint = did_you_mean(source.text, self.calls - {call.name})
-                yield Problem(source.place, f"`after` names no other call: `{source.shown}`", hint)
+                yield Problem(
+                    "unknown-call",
+                    source.place,
+                    f"`after` names no other call: `{source.shown}`",
+                    hint,
+                )
 
     def problems_of_shape(self, shape: Shape) -> Iterator[Problem]:
         """What the leaves of a shape use that is not there."""
@@ -62,7 +67,7 @@ class Names:
             yield from self._problems(leaf, {})
             if "services" in reads(leaf).roots:
                 message = "a shape cannot use `services`: clients learn no address of the inside"
-                yield Problem(leaf.source.place, message)
+                yield Problem("unknown-name", leaf.source.place, message)
         if isinstance(shape, MadeShape):
             yield from self.problems_of_reads(shape.reads, shape.place)
 
@@ -80,7 +85,9 @@ class Names:
             yield from self._problems(expression, {})
             for name in sorted(reads(expression).roots & self.calls if before_calls else ()):
                 message = f"a view's own tag is filled before `{name}` is called"
-                yield Problem(expression.source.place, message, "tag the call: `cache` on it")
+                yield Problem(
+                    "unknown-name", expression.source.place, message, "tag the call: `cache` on it"
+                )
 
     def problems_of_reads(self, reads: Reads, place: Place, own: str = "") -> Iterator[Problem]:
         """What reads that are declared, not inferred, name that is not there."""
@@ -101,7 +108,12 @@ class Names:
         self, path: Path, bound: Mapping[str, Any], own: str, place: Place
     ) -> Problem | None:
         if not path:
-            return Problem(place, "`@` alone would be everything there is", "name what is needed")
+            return Problem(
+                "unknown-name",
+                place,
+                "`@` alone would be everything there is",
+                "name what is needed",
+            )
         root = path[0]
         if (
             root in bound
@@ -113,23 +125,23 @@ class Names:
         if root in RESERVED:
             return self._problem_below(path, place)
         if root == own:
-            return Problem(place, f"the call `{own}` uses its own value")
+            return Problem("cycle", place, f"the call `{own}` uses its own value")
         hint = did_you_mean(root, self.calls | RESERVED | self._given | bound.keys())
         if root == "item":
             hint = "`item` exists only in a call with `each`"
         if root in _LITERALS:
             hint = f"a literal stands in backticks: `{root}`"
-        return Problem(place, f"nothing is called `{root}` here", hint)
+        return Problem("unknown-name", place, f"nothing is called `{root}` here", hint)
 
     def _problem_below(self, path: Path, place: Place) -> Problem | None:
         root, below = path[0], path[1:2]
         if root == "body" and not self._has_body:
             hint = "`body:` with a JSON Schema, in a post, put or patch"
-            return Problem(place, "the view declares no body", hint)
+            return Problem("unknown-name", place, "the view declares no body", hint)
         known = self._below.get(root)
         if known is None or not below or below[0] in known:
             return None
         hint = did_you_mean(below[0], known)
         if root == "headers":
             hint = f"only what the view's calls forward: `forward: [{below[0]}]`"
-        return Problem(place, f"there is no `{root}.{below[0]}`", hint)
+        return Problem("unknown-name", place, f"there is no `{root}.{below[0]}`", hint)

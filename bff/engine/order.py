@@ -8,7 +8,8 @@ from itertools import pairwise
 from bff.engine.compile import CompiledCall
 from bff.engine.reads import Path, Paths, Reads
 from bff.engine.refuse import Judgement
-from bff.errors import ConfigError, Problem
+from bff.errors import ConfigError
+from bff.model.problem import Problem
 from bff.model.view import View
 
 _MAY_FAIL = "it may fail the view"
@@ -154,7 +155,7 @@ def _refuse_cycles(view: View, nodes: Mapping[str, Node]) -> None:
         ]
         place = nodes[circle[0]].compiled.call.place
         message = f"the calls of `{view.name}` wait for each other: {'; '.join(steps)}"
-        raise ConfigError([Problem(place, message)]) from None
+        raise ConfigError([Problem("cycle", place, message)]) from None
 
 
 def _shown(path: Path) -> str:

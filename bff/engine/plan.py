@@ -15,7 +15,8 @@ from bff.engine.refuse import Judgement, judgements
 from bff.engine.shape import MadeShape, Shape
 from bff.engine.template import Template
 from bff.engine.unread import with_unread
-from bff.errors import ConfigError, Problem, did_you_mean
+from bff.errors import ConfigError
+from bff.model.problem import Problem, did_you_mean
 from bff.model.service import Service
 from bff.model.source import Source
 from bff.model.view import Call, View
@@ -97,10 +98,17 @@ def _unknown_calls(view: View, names: Names) -> Iterator[Problem]:
     for source in view.require_any:
         if source.text not in names.calls:
             hint = did_you_mean(source.text, names.calls)
-            yield Problem(source.place, f"`require_any` names no call: `{source.shown}`", hint)
+            yield Problem(
+                "unknown-call", source.place, f"`require_any` names no call: `{source.shown}`", hint
+            )
     if isinstance(view.answer, str) and view.answer not in names.calls:
         hint = did_you_mean(view.answer, names.calls)
-        yield Problem(view.place, f"`answer` names no call: `{view.answer}`", hint)
+        yield Problem(
+            "unknown-call",
+            view.place.of("answer"),
+            f"`answer` names no call: `{view.answer}`",
+            hint,
+        )
 
 
 def _compile(
@@ -112,7 +120,9 @@ def _compile(
         service = services.get(call.service)
         if service is None:
             hint = did_you_mean(call.service, services)
-            problems.append(Problem(call.path.place, f"no service `{call.service}`", hint))
+            problems.append(
+                Problem("unknown-service", call.path.place, f"no service `{call.service}`", hint)
+            )
             continue
         try:
             compiled[call.name] = compile_call(call, service)
@@ -203,7 +213,9 @@ def _shape_tree(view: View, frontend: str) -> object:
     if len(answering) == 1:
         return Source(answering[0].name, answering[0].place)
     message = f"the view `{view.name}` has {len(answering)} calls and no shape for `{frontend}`"
-    raise ConfigError([Problem(view.place, message, "say what the answer looks like in `shape`")])
+    raise ConfigError(
+        [Problem("shape-missing", view.place, message, "say what the answer looks like in `shape`")]
+    )
 
 
 def _kept(shape: Shape, nodes: Mapping[str, Node], wanted: set[str]) -> set[str]:

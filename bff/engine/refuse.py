@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from bff.engine.expression import Expression
 from bff.engine.names import Names
 from bff.engine.reads import reads
-from bff.errors import ConfigError, Problem
+from bff.errors import ConfigError
+from bff.model.problem import Problem
 from bff.model.view import View
 
 

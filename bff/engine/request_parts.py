@@ -17,7 +17,8 @@ from bff.engine.links import link_of, target_of
 from bff.engine.problems import gather
 from bff.engine.template import PathTemplate, Template, encode_pair, header_value
 from bff.engine.tree import compile_tree, fill_tree, templates_in
-from bff.errors import ConfigError, Problem, Unfillable
+from bff.errors import ConfigError, Unfillable
+from bff.model.problem import Problem
 from bff.model.service import HeaderTemplates, Service
 from bff.model.source import Tree
 from bff.model.view import Call
@@ -173,7 +174,9 @@ def _check_file(file: Mapping[str, Tree]) -> None:
     """A file without a name is none: it cannot be left out of it."""
     for _, template in _marks("", file.get("filename")):
         message = f"`{template.source.shown}` cannot be left out: a file has a name"
-        raise ConfigError([Problem(template.source.place, message, "mark its `content`")])
+        raise ConfigError(
+            [Problem("template-mark", template.source.place, message, "mark its `content`")]
+        )
 
 
 def _optional_files(tree: Mapping[str, Tree]) -> frozenset[str]:

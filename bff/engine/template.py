@@ -12,7 +12,8 @@ from urllib.parse import quote, unquote
 
 from bff.engine.expression import Expression, Scope
 from bff.engine.reads import Paths, Reads, reads, together
-from bff.errors import ConfigError, Problem, Unfillable
+from bff.errors import ConfigError, Unfillable
+from bff.model.problem import Problem
 from bff.model.source import Source, braces_back
 
 _UNRESERVED: Final = "-._~"  # letters and digits are quote()'s own
@@ -282,4 +283,4 @@ _encoded_name: Final = lru_cache(1024)(_encoded)  # there are as many as are dec
 
 
 def _wrong(source: Source, message: str, hint: str = "") -> ConfigError:
-    return ConfigError([Problem(source.place, message, hint)])
+    return ConfigError([Problem("template-syntax", source.place, message, hint)])

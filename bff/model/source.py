@@ -1,6 +1,7 @@
 """Where a piece of configuration stands, so that whatever is wrong with it can be found."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 # Characters of nobody's alphabet, in place of braces that came out of a reference: a secret that
@@ -11,11 +12,25 @@ _BACK: Final = str.maketrans(OPEN + CLOSE, "{}")
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A position in a configuration file; line and column count from 1."""
+    """A position in a configuration file; line and column count from 1.
+
+    Args:
+        keys: where the keys of the mapping that begins here stand, by name.
+    """
 
     file: str
     line: int = 1
     column: int = 1
+    keys: Mapping[str, "Place"] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def order(self) -> tuple[str, int, int]:
+        """What places are sorted by: as a reader comes upon them."""
+        return self.file, self.line, self.column
+
+    def of(self, *names: str) -> "Place":
+        """The place of the first of these keys that is written; else where the mapping begins."""
+        return next((self.keys[name] for name in names if name in self.keys), self)
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}:{self.column}"

@@ -254,6 +254,7 @@ class Config:
 
     Args:
         streams: the share of a process's threads that streams of events may hold.
+        place: where bff.yaml begins.
     """
 
     hosts: tuple[str, ...]
@@ -267,3 +268,4 @@ class Config:
     limits: Limits = field(default_factory=Limits)
     relays: tuple[Relay, ...] = ()
     streams: float = 0.5
+    place: Place = field(default_factory=lambda: Place("bff.yaml"))

@@ -9,8 +9,9 @@ import respx
 from respx.models import AllMockedAssertionError
 
 from bff.dev.replay import ReplayExchange
-from bff.errors import BffError, did_you_mean
+from bff.errors import BffError
 from bff.model.exchange import Deadline, Request
+from bff.model.problem import did_you_mean
 from bff.model.service import Service
 from bff.upstream.exchange import Completion, Sink
 from bff.upstream.pool import PoolExchange

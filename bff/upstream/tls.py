@@ -8,7 +8,8 @@ from typing import Final
 import httpx
 from cryptography.x509 import load_pem_x509_certificates
 
-from bff.errors import ConfigError, Problem
+from bff.errors import ConfigError
+from bff.model.problem import Problem
 from bff.model.service import Service, Tls
 from bff.model.source import Place
 
@@ -100,4 +101,4 @@ def _why(error: Exception) -> str:
 
 def _problem(name: str, place: Place, key: str, path: str | None, why: str) -> Problem:
     message = f"the certificates of `{name}` cannot be used: `{key}`, {path}: {why}"
-    return Problem(place, message)
+    return Problem("certificate", place, message)

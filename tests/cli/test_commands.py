@@ -100,7 +100,8 @@ def test_check_tells_a_program_every_problem(bff, broken):
     done = bff("check", "--json", "--config", str(broken))
     content = json.loads(done.stdout)
     assert (done.returncode, done.stderr, content["good"]) == (2, "", False)
-    assert {"line", "column", "file", "severity", "message", "hint"} == set(content["problems"][0])
+    told = {"id", "line", "column", "file", "severity", "message", "hint"}
+    assert told == set(content["problems"][0])
     assert content["problems"][0]["line"] == 3
 
 

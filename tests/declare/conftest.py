@@ -10,6 +10,7 @@ from bff.errors import ConfigError
 SHOP = Path(__file__).parents[2] / "config"
 ROOT = """\
 version: 1
+limits: {person: 600/minute}
 frontends:
   web: {access: session, languages: [en]}
   mobile: {access: none}

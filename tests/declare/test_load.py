@@ -96,7 +96,7 @@ def test_a_number_beyond_all_bounds_is_a_problem_or_a_value(number):
         ("a: 1\n--- \nb: 2\n", 2, 1),
         ("a: b: c\n", 1, 5),
         ("a: [1, 2\nb: 3\n", 2, 2),
-        ("a: 'x\n", 2, 1),
+        ("a: 'x\n", 1, 4),
         ("\ta: 1\n", 1, 1),
     ],
 )

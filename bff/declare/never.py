@@ -1,0 +1,161 @@
+"""Expressions that are never what was meant, as far as the configuration alone can tell."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from bff.engine.expression import Expression
+from bff.engine.kinds import ANY, NULL, Kind, nevers, result_kind
+from bff.engine.plan import Plan
+from bff.engine.reads import reads
+from bff.engine.template import Template
+from bff.engine.tree import templates_in
+from bff.model.problem import Problem
+from bff.model.view import Config, Param, View
+
+Plans = Mapping[str, Plan]  # of one view, by frontend
+_OPTIONAL_TEXT: Final = Kind(frozenset({"string", "null"}))
+_TYPES: Final = {"integer": "number"}
+_LINE: Final = 80  # characters
+_HINT: Final = "a number stands in backticks, `3`, a text in single quotes, 'a'"
+
+
+def never_meant(config: Config, view: View, plans: Plans) -> Iterator[Problem]:
+    """Comparisons, selections and arguments of one view that have one result for every request."""
+    scope = _scope(config, view)
+    for expression, bound in _expressions(plans):
+        if expression.source.written and "${" in expression.source.written:
+            continue  # another environment may give it another value
+        for what in nevers(expression, scope | dict.fromkeys(bound, ANY)):
+            message = f"`{_short(expression.source.shown)}`: {what}"
+            yield Problem("expression-never", expression.source.place, message, _HINT)
+    yield from _unknown_claims(config, plans)
+    yield from _too_many_calls(view, plans)
+    yield from _no_lists(plans, scope)
+    yield from _no_text(plans, scope)
+
+
+def _short(text: str) -> str:
+    """An expression on one line, at most as long as one."""
+    line = " ".join(text.split())
+    return line if len(line) <= _LINE else f"{line[:_LINE]} …"
+
+
+def _scope(config: Config, view: View) -> dict[str, Kind]:
+    """The kinds of the root names of a view; its calls may be anything."""
+    languages = [config.frontends[each].languages for each in view.frontends]
+    spoken = frozenset(tag for tags in languages for tag in tags)
+    locale = Kind(frozenset({"string"}), values=spoken) if all(languages) else _OPTIONAL_TEXT
+    session = {"sub": _OPTIONAL_TEXT, "visitor": _OPTIONAL_TEXT}
+    session["claims"] = Kind(frozenset({"object"}))
+    session["signed_in"] = Kind(frozenset({"boolean"}))
+    return {
+        "null": NULL,
+        "frontend": Kind(frozenset({"string"}), values=frozenset(view.frontends)),
+        "locale": locale if any(languages) else NULL,
+        "session": Kind(frozenset({"object"}), session),
+        "params": Kind(frozenset({"object"}), {each.name: _of_param(each) for each in view.params}),
+        "body": _of_schema(view.body),
+    }
+
+
+def _of_param(param: Param) -> Kind:
+    types = {_TYPES.get(str(param.type), str(param.type))}
+    values = frozenset(param.enum) if param.enum and param.type != "array" else None
+    if not param.required and param.default is None:
+        return Kind(frozenset(types | {"null"}), values=values)
+    return Kind(frozenset(types), values=values)
+
+
+def _of_schema(schema: Any) -> Kind:
+    """What a JSON Schema allows, by its `type` and `properties`; anything where it says more."""
+    if not isinstance(schema, Mapping) or "type" not in schema:
+        return ANY
+    types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+    names = frozenset(_TYPES.get(str(each), str(each)) for each in types)
+    properties = schema.get("properties", {})
+    required = schema.get("required", [])
+    fields = {name: _of_schema(each) for name, each in properties.items()}
+    missing = {name: Kind(each.of | {"null"}, each.fields) for name, each in fields.items()}
+    return Kind(names, {name: (fields if name in required else missing)[name] for name in fields})
+
+
+def _expressions(plans: Plans) -> Iterator[tuple[Expression, frozenset[str]]]:
+    """Every expression of a view once, with the names that stand for items."""
+    seen: set[int] = set()
+    for plan in plans.values():
+        found = [(leaf, frozenset[str]()) for _, leaf in plan.shape.leaves]
+        found += [(each.when, frozenset[str]()) for each in plan.refusals]
+        for node in plan.nodes.values():
+            compiled = node.compiled
+            items = frozenset(compiled.bound)
+            found += [(part, items) for text in compiled.templates for part in text.expressions]
+            found += [(each, items) for _, each in compiled.each]
+            found += [(each, items) for each in (compiled.when, compiled.follow) if each]
+        for expression, bound in found:
+            if id(expression) not in seen:
+                seen.add(id(expression))
+                yield expression, bound
+
+
+def _unknown_claims(config: Config, plans: Plans) -> Iterator[Problem]:
+    """Claims that no provider and no issuer keeps are null for every session."""
+    kept = {name for each in config.providers.values() for name in each.claims}
+    kept |= {name for each in config.issuers.values() for name in each.claims}
+    if not config.providers and not config.issuers:
+        return
+    for expression, _ in _expressions(plans):
+        for path in sorted(reads(expression).all):
+            if path[:2] == ("session", "claims") and path[2:3] and path[2] not in kept:
+                message = f"no provider and no issuer keeps the claim `{path[2]}`"
+                hint = f"`claims: [{path[2]}]` at the provider"
+                yield Problem("unknown-claim", expression.source.place, message, hint)
+
+
+def _too_many_calls(view: View, plans: Plans) -> Iterator[Problem]:
+    """More calls than an answer may cost."""
+    for plan in plans.values():
+        always = [
+            node
+            for node in plan.nodes.values()
+            if not node.compiled.when and not node.compiled.each and not node.needs
+        ]
+        if len(always) > view.max_calls:
+            message = f"the view makes {len(always)} calls at least"
+            place = view.place.of("max_calls")
+            yield Problem("too-many-calls", place, message, f"`max_calls: {len(plan.nodes)}`")
+
+
+def _no_lists(plans: Plans, scope: Mapping[str, Kind]) -> Iterator[Problem]:
+    """An `each` over what is never a list."""
+    for plan in plans.values():
+        for node in plan.nodes.values():
+            bound = dict.fromkeys(node.compiled.bound, ANY)
+            for _, over in node.compiled.each:
+                kind = result_kind(over, {**scope, **bound})
+                if not kind.of & {"array", "null"}:
+                    message = f"`each` repeats over a list, and `{over.source.shown}` is"
+                    yield Problem("expression-never", over.source.place, f"{message} {kind.shown}")
+
+
+def _no_text(plans: Plans, scope: Mapping[str, Kind]) -> Iterator[Problem]:
+    """Objects in places that take single values, and lists in paths and headers."""
+    for plan in plans.values():
+        for node in plan.nodes.values():
+            compiled = node.compiled
+            names = {**scope, **dict.fromkeys(compiled.bound, ANY)}
+            headers = list(templates_in([field.tree for field in compiled.headers]))
+            query = list(templates_in([field.tree for field in compiled.query]))
+            yield from _never_single([compiled.path, *headers], names, {"array", "object"})
+            yield from _never_single(query, names, {"object"})
+
+
+def _never_single(
+    templates: list[Template], scope: Mapping[str, Kind], refused: set[str]
+) -> Iterator[Problem]:
+    for template in templates:
+        for expression in template.expressions:
+            kind = result_kind(expression, scope)
+            if kind.of <= refused:
+                message = f"`{{{expression.source.shown}}}` is {kind.shown}"
+                message += ", where a single value is needed"
+                yield Problem("path-never-filled", expression.source.place, message)

@@ -1,0 +1,92 @@
+"""Shapes tried on what failures leave: nulls, fallbacks and values that stand for a status."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+
+from bff.engine.expression import Expression
+from bff.engine.order import attached
+from bff.engine.plan import Plan
+from bff.engine.reads import reads
+from bff.errors import Unfillable
+from bff.model.problem import Problem
+from bff.model.view import Call
+
+
+def shape_on_rungs(each: Plan) -> Iterator[Problem]:
+    """Hold every leaf of the shape against null and against every value a failure may leave."""
+    compiled = {name: node.compiled for name, node in each.nodes.items()}
+    for pointer, leaf in each.shape.leaves:
+        found = reads(leaf)
+        roots = (found.roots & each.nodes.keys()) | attached(found.all, compiled).keys()
+        calls = [each.nodes[name].compiled.call for name in sorted(roots)]
+        yield from _with_nulls(each, pointer, leaf, calls)
+        for call in calls:
+            yield from _with_values(each, pointer, leaf, call, alone=len(calls) == 1)
+
+
+def _with_nulls(each: Plan, pointer: str, leaf: Expression, calls: list[Call]) -> Iterator[Problem]:
+    may_be_null = [call for call in calls if call.rung == "optional" or call.when]
+    if not may_be_null:
+        return
+    try:
+        leaf.value(_scope(each))
+    except Unfillable as fault:
+        certain = len(may_be_null) == len(calls)
+        names = ", ".join(f"`{call.name}`" for call in may_be_null)
+        message = f"the leaf {pointer or '/'} cannot be computed where {names} is null: {fault}"
+        yield Problem(
+            "shape-fails", leaf.source.place, message, "`x || `[]`` stands for a null", not certain
+        )
+
+
+def _with_values(
+    each: Plan, pointer: str, leaf: Expression, call: Call, *, alone: bool
+) -> Iterator[Problem]:
+    """Fallbacks and `status` values: what raises is an error, what is silently null a warning."""
+    if call.each:
+        return  # they are what single items get; the list itself is always there
+    turned = call.pages is not None and bool(call.pages.param)
+    values = [
+        (f"status {status}", {"items": value, "next": None} if turned else value)
+        for status, value in call.statuses.items()
+    ]
+    if call.rung == "fallback":
+        values.append(("its fallback", call.fallback))
+    for what, value in values:
+        if value is None:
+            continue
+        copy = orjson.loads(orjson.dumps(value))
+        try:
+            result = leaf.value({**_scope(each), call.name: copy})
+        except Unfillable as fault:
+            message = f"the leaf {pointer or '/'} cannot be computed with {what} of `{call.name}`"
+            yield Problem(
+                "shape-fails", leaf.source.place, f"{message}: {fault}", warning=not alone
+            )
+        else:
+            if result is None and alone and not _says_null(leaf, call, copy):
+                message = f"the leaf {pointer or '/'} is null with {what} of `{call.name}`"
+                yield Problem("shape-null", leaf.source.place, message, warning=True)
+
+
+def _says_null(leaf: Expression, call: Call, value: Any) -> bool:
+    """Whether the leaf is null because the value has a null in it, not because it lacks a field."""
+    try:
+        return leaf.value({call.name: _without_nulls(value)}) is not None
+    except Unfillable:
+        return True
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nulls(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_without_nulls(each) for each in value]
+    return "" if value is None else value
+
+
+def _scope(each: Plan) -> dict[str, Any]:
+    scope: dict[str, Any] = dict.fromkeys(each.nodes)
+    return scope | {"params": {}, "session": {"claims": {}}, "headers": {}, "services": {}}
