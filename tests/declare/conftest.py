@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from bff.declare.check import check
+from bff.declare.rules.doubts import DOUBTS
 from bff.errors import ConfigError
 
 SHOP = Path(__file__).parents[2] / "config"
@@ -56,14 +57,15 @@ class Folder:
         """What a folder of these files is."""
         return check(self.write(**files), environ or {})
 
-    def problems(self, environ=None, **files):
-        """Every problem of these files, warnings among them."""
+    def problems(self, environ=None, *, doubts=False, **files):
+        """Every problem of these files, warnings among them; doubts only if asked for."""
         try:
-            return self.check(environ, **files).warnings
+            problems = self.check(environ, **files).warnings
         except ConfigError as error:
             problems = error.problems
             assert any(not each.warning for each in problems)
-            return problems
+        doubtful = {rule.id for rule in DOUBTS}
+        return tuple(each for each in problems if doubts or each.id not in doubtful)
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ CALL = 'call: {get: "users:/users", query: [page, size, sort, tags, open]}\n'
 
 
 def problems(folder, **files):
-    return folder.problems({"SECRET": "x" * 32}, bff=ROOT, **files)
+    return folder.problems({"SECRET": "x" * 32}, doubts=True, bff=ROOT, **files)
 
 
 def errors(folder, **files):

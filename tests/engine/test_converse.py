@@ -42,7 +42,7 @@ class Ran:
 
     def __init__(self, function, script, calls, options):
         method = "post" if any("post" in call for call in calls.values()) else "get"
-        params = {"limit": {}, "page": {}}
+        params = {"limit": {"type": "integer"}, "page": {}}
         keys = {method: "/page", "params": params, "calls": calls, "timeout": "1s"}
         python = PythonView(function, getattr(bff.view(**keys | options)(function), VIEW))
         root = parse(orjson.dumps(ROOT).decode(), "bff.yaml", {})
