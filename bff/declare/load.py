@@ -7,14 +7,14 @@ Aliases and tags are refused: what several views share stands in `calls/`.
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
 import yaml
 
 from bff.errors import ConfigError, Problem
-from bff.model.source import CLOSE, OPEN, Place, braces_back
+from bff.model.source import CLOSE, OPEN, Place, Reference, braces_back
 
 _PARSER: Final[Any] = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 _MAX_BYTES: Final = 1_000_000
@@ -43,6 +43,7 @@ class Node:
         raw: a scalar's text, references resolved, before it was taken for a number.
         written: the text as it stands in the file: messages show this, and so no secret.
         template: the text with the braces of what was referred to set apart (`OPEN`, `CLOSE`).
+        referred: of a file's root, what all its references stand for.
     """
 
     value: Any
@@ -51,6 +52,7 @@ class Node:
     raw: str = ""
     written: str = ""
     template: str = ""
+    referred: tuple[Reference, ...] = field(default=(), repr=False)
 
     @property
     def plain(self) -> Any:
@@ -100,7 +102,7 @@ def parse(text: str, shown: str, environ: Mapping[str, str]) -> Node:
     node = converter.node(root)
     if converter.problems:
         raise ConfigError(converter.problems)
-    return node
+    return replace(node, referred=tuple(converter.referred)) if converter.referred else node
 
 
 def _refuse_odd(text: str, shown: str) -> None:
@@ -147,6 +149,8 @@ class _Converter:
 
     def __init__(self, shown: str, environ: Mapping[str, str]) -> None:
         self.problems: list[Problem] = []
+        self.referred: list[Reference] = []
+        self._keys: list[str] = []
         self._shown, self._environ = shown, environ
 
     def node(self, node: yaml.Node) -> Node:
@@ -169,7 +173,9 @@ class _Converter:
             elif name in values:
                 self._problem(key.place, f"the key `{name}` stands twice")
             else:
+                self._keys.append(name)
                 keys[name], values[name] = key, self.node(value_node)
+                self._keys.pop()
         return Node(values, place, keys)
 
     def _scalar(self, node: yaml.Node, place: Place) -> Node:
@@ -210,7 +216,10 @@ class _Converter:
         name, default = found.groups()
         if not self._environ.get(name) and (path := self._environ.get(f"{name}_FILE")):
             return self._read(f"{name}_FILE", path, place)
-        value = self._environ.get(name) or default
+        value = self._environ.get(name)
+        if value:
+            self._note(name, value)
+        value = value or default
         if value is None:
             hint = f"set it, or give a default: `${{{name}:-…}}`"
             self._problem(place, f"the environment has no {name}", hint)
@@ -219,11 +228,16 @@ class _Converter:
 
     def _read(self, reference: str, path: str, place: Place) -> str:
         try:
-            return Path(path).read_text().strip()
+            value = Path(path).read_text().strip()
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or "it is not text"
             self._problem(place, f"`${{{reference}}}` cannot be read: {reason}")
             return ""
+        self._note(f"file:{path}", value)
+        return value
+
+    def _note(self, name: str, value: str) -> None:
+        self.referred.append(Reference(name, value, tuple(self._keys)))
 
     def _problem(self, place: Place, message: str, hint: str = "") -> None:
         self.problems.append(Problem(place, message, hint))

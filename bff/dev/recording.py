@@ -96,10 +96,15 @@ def read_recordings(directory: Path, watch: Watch = unwatched) -> dict[str, Reco
 
 def recordings_of(directory: Path) -> dict[str, Path]:
     """The files of a directory, by service. Raises RecordingError where there is none."""
-    files = sorted(directory.glob("*.har"))
+    files = har_files(directory)
     if not files:
         raise RecordingError(f"{directory}: there is no .har file here")
     return {file.stem: file for file in files}
+
+
+def har_files(directory: Path) -> list[Path]:
+    """The HAR files of a directory, but for those that are hidden: editors write such."""
+    return sorted(each for each in directory.glob("*.har") if not each.name.startswith("."))
 
 
 def _check_pages(log: Json) -> None:

@@ -59,8 +59,9 @@ def told(missed: Missed) -> str:
 
 
 def _shown(missed: Missed) -> str:
-    request = missed.request
-    return f"{request.method} {request.service}:{request.target}"
+    """What was asked, without what is secret in it: it may be of a real client."""
+    method, _, target = missed.shown.partition(" ")
+    return f"{method} {missed.request.service}:{target}"
 
 
 def _remedy(missed: Missed) -> str:

@@ -51,7 +51,7 @@ def replay(tmp_path):
         (tmp_path / "orders.har").write_text(json.dumps(log))
         (tmp_path / "rules.toml").write_text(rules)
         service = Service("orders", Place("bff.yaml"), url, 1.0, 10_000)
-        return ReplayExchange(tapes_of(tmp_path), {"orders": service})
+        return ReplayExchange(tapes_of(tmp_path, services=("orders", "users")), {"orders": service})
 
     return make
 
