@@ -117,15 +117,27 @@ def _suspicious(whole: Json, rules: Redaction, known: Pseudonyms, watch: Watch) 
 
 
 def _document(pages: Iterable[Page]) -> Json:
-    pages = [page for page in pages if page.entries]
-    named = sorted((page for page in pages if page.name), key=lambda page: page.started)
+    """A file of pages in the order of their times; of one time, in that of their names."""
+    whole = [page for page in pages if page.entries]
+    named = sorted((page for page in whole if page.name), key=_page_order)
+    order = {page.name: number for number, page in enumerate(named)}
     entries = [
         {**({"pageref": page.name} if page.name else {}), **_without_page(entry)}
-        for page in pages
+        for page in whole
         for entry in page.entries
     ]
-    entries.sort(key=lambda entry: (entry.get("startedDateTime") or "", entry["request"]["url"]))
+
+    def entry_order(entry: Json) -> tuple[str, int, str]:
+        page = order.get(entry.get("pageref") or "", -1)
+        return entry.get("startedDateTime") or "", page, entry["request"]["url"]
+
+    entries.sort(key=entry_order)
     return document([page_of(each.name, each.title, each.started) for each in named], entries)
+
+
+def _page_order(page: Page) -> tuple[str, str, int]:
+    name, _, number = page.name.rpartition("-")
+    return page.started, name, int(number) if number.isdecimal() else 0
 
 
 def _without_page(entry: Json) -> Json:

@@ -1,9 +1,11 @@
 """Speaks HTTP/1.1 (RFC 9112) on an accepted socket: requests in, each reply out in one send."""
 
+import re
 import socket
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
+from bff.dev.recording import header_value
 from bff.dev.stub_message import StubReply, StubRequest
 
 IDLE_SECONDS = 75.0
@@ -12,6 +14,7 @@ _BODY_LIMIT = 64 * 1024 * 1024
 _READ = 64 * 1024
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
 _BODILESS = {204, 304}
+_CONTROL = re.compile(r"[\x00-\x20\x7f-\uffff]")
 
 
 class BadRequest(ValueError):
@@ -119,7 +122,7 @@ def render_head(reply: StubReply, *, keep_alive: bool, framing: str | None = Non
     headers do, or else Content-Length.
     """
     lines = [f"HTTP/1.1 {reply.status} {_REASONS.get(reply.status, 'Unknown')}"]
-    lines += [f"{name}: {value}" for name, value in reply.headers]
+    lines += [f"{_CONTROL.sub(' ', name)}: {header_value(value)}" for name, value in reply.headers]
     named = {name.lower() for name, _ in reply.headers}
     if framing:
         lines.append(framing)

@@ -1,5 +1,6 @@
 """One service's recording while it is replayed: what answers next, and what nobody asked for."""
 
+import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from threading import Lock
@@ -7,7 +8,14 @@ from typing import Final
 
 from bff.dev.loosen import hiding, loosening
 from bff.dev.match import Asked, Index, Near
-from bff.dev.recording import Entry, Recording, read_recording, read_recordings, recordings_of
+from bff.dev.recording import (
+    Entry,
+    Recording,
+    read_recording,
+    read_recordings,
+    recordings_of,
+    warning_of,
+)
 from bff.dev.rules import Rules, read_rules
 from bff.dev.watch import Watch, unwatched
 
@@ -20,6 +28,7 @@ class Tape:
 
     def __init__(self, recording: Recording, rules: Rules | None = None) -> None:
         self.recording = recording
+        _warn(recording)
         own = rules or Rules()
         loosen = loosening(own.match.of(recording.service))
         self._index = Index(recording.entries, loosen, hiding(own.redact))
@@ -136,6 +145,12 @@ def tapes_of(
     """
     own = rules or read_rules(folder, services)
     return {name: Tape(each, own) for name, each in read_recordings(folder, watch).items()}
+
+
+def _warn(recording: Recording) -> None:
+    warning = warning_of(recording)
+    if warning:
+        sys.stderr.write(f"{warning}\n")
 
 
 def _mark(file: Path) -> tuple[int, int]:
