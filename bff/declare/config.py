@@ -236,8 +236,8 @@ def _shown(path: Path) -> str:
 def _strangers(folder: Path) -> Iterator[Path]:
     """Files that look like configuration, and stand where nothing is read."""
     for name in ("views", "calls", "relays"):
-        yield from sorted(folder.glob(f"{name}/**/*.yml"))
-        yield from sorted(path for path in folder.glob(f"{name}/*/**/*.yaml") if path.is_file())
+        yield from files(folder, f"{name}/**/*.yml")
+        yield from (path for path in files(folder, f"{name}/*/**/*.yaml") if path.is_file())
 
 
 def _load_folder(folder: Path, environ: Mapping[str, str]) -> dict[str, Loaded]:
@@ -261,7 +261,7 @@ def _load_python(folder: Path) -> tuple[dict[str, PythonView], dict[str, Loaded]
     """The views in Python, and what is wrong with those that could not be loaded."""
     found: dict[str, PythonView] = {}
     broken: dict[str, Loaded] = {}
-    for path in sorted(folder.glob("*.py")):
+    for path in files(folder, "*.py"):
         try:
             _check_stem(path)
             found[path.stem] = load_python(path, _shown(path))

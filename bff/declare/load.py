@@ -263,9 +263,19 @@ def is_reference(written: str) -> bool:
     return bool(_REFERENCE.fullmatch(written))
 
 
-def files(folder: Path) -> Iterator[Path]:
-    """The YAML files of a folder, in the order of their names."""
-    yield from sorted(folder.glob("*.yaml"))
+def files(folder: Path, pattern: str = "*.yaml") -> Iterator[Path]:
+    """The files of a folder, in the order of their names, but for hidden ones.
+
+    Editors and Kubernetes put those beside what they write: `.#hello.yaml`, `..data`.
+    """
+    for path in sorted(folder.glob(pattern)):
+        if not is_hidden(path.relative_to(folder)):
+            yield path
+
+
+def is_hidden(path: Path) -> bool:
+    """Whether the name of a file, or of a folder that leads to it, begins with a dot."""
+    return any(part.startswith(".") for part in path.parts)
 
 
 def _wrong(place: Place, message: str, hint: str = "") -> ConfigError:

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import orjson
 
+from bff.declare.load import files
 from bff.engine.functions import forget_registered
 from bff.errors import ConfigError, Problem
 
@@ -86,7 +87,7 @@ class Reloading:
 
     def _look(self) -> Seen:
         """The files that count, and what changes with them."""
-        paths = {path for path in self._folder.rglob("*") if path.suffix in _WATCHED}
+        paths = {path for path in files(self._folder, "**/*") if path.suffix in _WATCHED}
         paths |= set(self._modules().values())
         return {path: _mark(path) for path in paths if not _NOT_OURS & set(path.parts)}
 

@@ -103,3 +103,13 @@ def test_a_view_that_is_added_or_removed_is_served_or_not(site, project):
     assert site.get("/web/more").status_code == 200
     more.unlink()
     assert site.get("/web/more").status_code == 404
+
+
+def test_an_editors_lock_beside_a_view_is_no_change_and_no_problem(site, project, capsys):
+    assert site.get("/web/home").status_code == 200
+    lock = project / "config/views/.#home.yaml"
+    lock.symlink_to("ada@host.example.4711:1700000000")
+    assert site.get("/web/home").json == {"word": "one"}
+    lock.unlink()
+    assert site.get("/web/home").status_code == 200
+    assert "reloaded" not in capsys.readouterr().err
