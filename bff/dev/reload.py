@@ -1,5 +1,6 @@
 """Serves an app that is built anew when a file changes, or what is wrong with the files."""
 
+import gc
 import importlib
 import sys
 import threading
@@ -83,6 +84,7 @@ class Reloading:
             self._app, self._wrong = None, list(error.problems)
         except Exception:  # noqa: BLE001 - whatever a file raises, the developer is to see it
             self._app, self._wrong = None, [traceback.format_exc(limit=-3)]
+        gc.collect()  # threads of the app before end with it
         self._seen = self._seen | {path: _mark(path) for path in self._modules().values()}
 
     def _look(self) -> Seen:

@@ -12,6 +12,7 @@ from pathlib import Path
 from threading import Lock, Thread
 from time import sleep
 from typing import Any, Final
+from weakref import ref
 
 from prometheus_client import (
     CollectorRegistry,
@@ -95,7 +96,7 @@ class Metrics:
 
     def text(self) -> bytes:
         """All figures of all processes, in Prometheus' text format."""
-        self._note()
+        self.note()
         if not self._folder:
             return generate_latest(self._registry)
         registry = CollectorRegistry()
@@ -156,14 +157,10 @@ class Metrics:
             if self._looking == os.getpid():
                 return
             self._looking = os.getpid()
-        Thread(target=self._keep_looking, name="bff-metrics", daemon=True).start()
+        Thread(target=_keep_looking, args=(ref(self),), name="bff-metrics", daemon=True).start()
 
-    def _keep_looking(self) -> None:
-        while True:
-            self._note()
-            sleep(_EVERY)
-
-    def _note(self) -> None:
+    def note(self) -> None:
+        """Look up how full everything is."""
         for instrument, labels, level in self._look():
             child = self._child(instrument, labels)
             if instrument.kind == "counter":
@@ -173,6 +170,14 @@ class Metrics:
                 child.inc(max(0.0, more))
             else:
                 child.set(level)
+
+
+def _keep_looking(metrics: "ref[Metrics]") -> None:
+    """Look every few seconds, for as long as anything refers to the metrics."""
+    while (found := metrics()) is not None:
+        found.note()
+        del found
+        sleep(_EVERY)
 
 
 def _made(instrument: Instrument, registry: CollectorRegistry) -> Any:

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import threading
 import time
 
 import pytest
@@ -113,3 +114,23 @@ def test_an_editors_lock_beside_a_view_is_no_change_and_no_problem(site, project
     lock.unlink()
     assert site.get("/web/home").status_code == 200
     assert "reloaded" not in capsys.readouterr().err
+
+
+ASKS = (
+    "get: /home\nfrontends: [web]\n"
+    'calls: {a: {get: "s:/a", cache: {ttl: 1s}}}\nshape: {word: "`\\"one\\"`", a: a}\n'
+)
+
+
+def threads(name):
+    return sum(each.name.startswith(name) for each in threading.enumerate())
+
+
+def test_the_threads_of_an_app_end_with_it(site, project):
+    for number in range(5):
+        (project / "config/views/home.yaml").write_text(ASKS.replace("one", f"n{number}"))
+        assert site.get("/web/home").json == {"word": f"n{number}", "a": {}}
+    end = time.monotonic() + 10
+    while threads("bff-upstream") > 1 and time.monotonic() < end:
+        time.sleep(0.01)
+    assert threads("bff-upstream") == 1, "of the last one"
