@@ -83,7 +83,9 @@ def app() -> Any:
     from bff.declare.check import check
     from bff.declare.settings import Settings
     from bff.dev.reload import Reloading
+    from bff.dev.terminal_log import log_for_terminal
 
+    log_for_terminal()
     local, settings = Local.from_env(), Settings.from_env()
     if local.record or not local.reload:
         return _built(local, settings, snapshot.current(settings.config))

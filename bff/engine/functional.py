@@ -13,6 +13,7 @@ from bff.engine.reads import Path, Reads
 from bff.errors import ConfigError, Problem, Unfillable
 from bff.model.python import READS
 from bff.model.source import Source
+from bff.observe.log import logger
 
 
 class Function:
@@ -49,6 +50,7 @@ class Function:
         try:
             return self._function(given_only(self.reads.result, scope))
         except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001 (others' code)
+            logger.debug("`%s` raised", self.source.shown, exc_info=error)  # under development
             raise Unfillable(f"`{self.source.shown}` raised {type(error).__name__}") from None
 
 

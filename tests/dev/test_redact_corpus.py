@@ -1,10 +1,9 @@
-"""No secret is written, wherever it stands: every place that can be sent or read, every encoding."""
+"""No secret is written: in no place that can be sent or read, in no encoding."""
 
 import html
 import json
 import re
 from base64 import b64encode, urlsafe_b64encode
-from pathlib import Path
 from urllib.parse import quote, quote_plus, urlencode
 
 import pytest
