@@ -132,7 +132,8 @@ def _replayed(
     from bff.dev.stub_replay import read_latency
     from bff.dev.unmatched import refuse_unmatched
 
-    replay = ReplayExchange(shelf.look(), checked.config.services, read_latency(local.latency))
+    services = checked.config.services
+    replay = ReplayExchange(shelf.look(services), services, read_latency(local.latency))
     results = {name: FAULTS[fault] for name, fault in local.faults.items()}
     faulty = FaultyExchange(replay, results)
     made = create_app(checked, settings, exchange=faulty, timing=True, development=True)

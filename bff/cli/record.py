@@ -60,7 +60,7 @@ def command(
 
     folder = recordings or config / "recordings"
     if har_files(folder):
-        recordings_in(folder)  # what cannot be read is not written over
+        recordings_in(folder, config)  # what cannot be read is not written over
     with TemporaryDirectory(prefix="bff-record-") as told:
         report = Path(told) / "report.json"
         record = {

@@ -134,3 +134,37 @@ def test_the_threads_of_an_app_end_with_it(site, project):
     while threads("bff-upstream") > 1 and time.monotonic() < end:
         time.sleep(0.01)
     assert threads("bff-upstream") == 1, "of the last one"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("s.har", '{"log": {"entries": [', "is not JSON, perhaps cut short"),
+        ("s.har", '{"log": {"entries": [7]}}', "log.entries[0]: should be an object, is 7"),
+        ("rules.toml", "[redact\n", "Expected"),
+        ("rules.toml", "[redact]\npaths = ['items[0].x']\n", "`items[].x` is each of them"),
+    ],
+)
+def test_a_recording_that_cannot_be_read_is_a_problem_with_its_place(
+    project, name, text, message, capsys
+):
+    from bff.dev.tape import Shelf
+
+    folder = project / "config/recordings"
+    folder.mkdir()
+    (folder / "s.har").write_text('{"log": {"entries": []}}')
+    (folder / name).write_text(text)
+    shelf = Shelf(folder)
+
+    def build():
+        shelf.look(("s",))
+        return create_app(check(project / "config", {"S_URL": "http://127.0.0.1:1"}))
+
+    reloading = Reloading(build, project / "config")
+    try:
+        (problem,) = Client(reloading).get("/web/home").json["problems"]
+    finally:
+        reloading.close()
+    assert message in problem["message"]
+    assert problem["place"].startswith(f"{folder / name}:")
+    assert "Traceback" not in capsys.readouterr().err

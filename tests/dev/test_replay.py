@@ -194,10 +194,16 @@ def test_a_reply_takes_as_long_as_it_is_said_to(replay):
         ("[match]\nignore_query = 'ts'\n", "match.ignore_query: should be a list of texts"),
         ("match = 1\n", "match: should be a table"),
         ("[redact]\npatterns = ['(']\n", "redact.patterns: is no pattern"),
+        ("[redact]\npaths = ['items[0].x']\n", "`items[].x` is each of them"),
+        ("[redact]\npaths = ['$.items[*].x']\n", "`items[].x` is each of them"),
+        ("[redact]\npaths = ['a..b', '']\n", "`a..b` is no path"),
+        ("[match]\nignore_body = ['users:a[1]']\n", "`a[]` is each of them"),
+        ("[match]\nignore_query = ['userz:ts']\n", "no service `userz`; did you mean `users`?"),
+        ("[match]\nignore_body = ['user:at']\n", "no service `user`; did you mean `users`?"),
     ],
 )
 def test_rules_that_are_wrong_are_refused_by_their_place(tmp_path, rules, complaint):
     (tmp_path / "rules.toml").write_text(rules)
     with pytest.raises(RecordingError) as refused:
-        read_rules(tmp_path)
+        read_rules(tmp_path, ["users", "orders"])
     assert complaint in str(refused.value)

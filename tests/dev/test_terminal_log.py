@@ -29,7 +29,7 @@ def text(ask):
 
 
 @pytest.fixture
-def log(caplog):
+def log():
     handler = logging.StreamHandler()
     lines = []
     handler.emit = lambda record: lines.append(handler.format(record))
