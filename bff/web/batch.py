@@ -20,13 +20,12 @@ from bff.engine.plan import Plan
 from bff.model.service import Service
 from bff.model.view import Frontend
 from bff.upstream.exchange import Clock, Exchange
-from bff.upstream.sharing import Sharing
+from bff.upstream.sharing import BEGUN, Sharing
 from bff.upstream.workers import Workers
 from bff.web.body import BadBody, BodyReader
 from bff.web.gate import REQUEST_ID
 from bff.web.problem import problem
 
-BEGUN: Final = "bff.begun"  # in the environ of a part: when the batch began
 TRACE: Final = "bff.trace"  # the batch's own place in a trace
 EXCHANGE: Final = "bff.exchange"  # and what carries the requests of all of its parts
 PATH: Final = "/_batch"

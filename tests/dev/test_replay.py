@@ -20,6 +20,7 @@ from bff.errors import Unreachable
 from bff.model.exchange import Deadline, Origin, Request
 from bff.model.service import Service
 from bff.model.source import Place
+from bff.observe.events import Answered
 
 PLACE = Place("config/views/home.yaml", 14, 5)
 ORIGIN = Origin("id-1", "/web/home", "web", "home", "orders", PLACE)
@@ -165,7 +166,10 @@ def test_a_view_that_misses_one_is_refused_though_the_call_has_a_fallback(replay
     root = "version: 1\nfrontends: {web: {access: none}}\nservices: {orders: {url: 'http://o'}}\n"
     config = assemble(parse(root, "bff.yaml", {}), {"home": parse(view, "home.yaml", {})}, {})
     made = replay(entry("/b", 1))
-    app = create_app(check_config(config), Settings(Path("unused")), exchange=made)
+    heard = []
+    app = create_app(
+        check_config(config), Settings(Path("unused")), exchange=made, observers=[heard.append]
+    )
     refuse_unmatched(app, made)
     answer = app.test_client().get("/web/home")
     assert answer.status_code == 501
@@ -173,6 +177,8 @@ def test_a_view_that_misses_one_is_refused_though_the_call_has_a_fallback(replay
     assert answer.json["missed"][0]["place"].startswith("home.yaml:4")
     assert "home.yaml:4" in capsys.readouterr().err
     assert app.test_client().get("/livez").status_code == 200
+    assert [each.status for each in heard if isinstance(each, Answered)] == [501], "in the log, too"
+    assert answer.headers["X-Request-Id"]
 
 
 def test_a_reply_takes_as_long_as_it_is_said_to(replay):
