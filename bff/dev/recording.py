@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-import re
 from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 import orjson
 
 from bff.dev import bodies
+from bff.dev.header_values import sendable
 from bff.dev.watch import Watch, unwatched
 
 Json = dict[str, object]
@@ -27,9 +27,6 @@ _FIRST_FINAL, _LAST = (
 )  # statuses of replies that are no interim ones (RFC 9110, section 15)
 _NO_CONTENT: Final = frozenset({204, 205, 304})
 _WITH_CONTENT: Final = "export it with content"
-_HEADER: Final = re.compile(r":?[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # HTTP/2's begin with a colon
-_LINE_ENDS: Final = re.compile(r"\r\n|\r|\n")
-_CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 class RecordingError(ValueError):
@@ -205,7 +202,7 @@ def _entry(number: int, entry: Json, where: str, folder: Path) -> Entry:
         query=_query(url.query, request, where + "request."),
         body=_posted(request, where + "request."),
         status=_field(response, "status", int, where + "response."),
-        headers=tuple(_sendable(_pairs(response, "headers", where + "response."))),
+        headers=tuple(sendable(_pairs(response, "headers", where + "response."))),
         content=_content(response, where + "response.", folder),
         time=took,
         kept=not took and bool(cache.get("beforeRequest")),
@@ -271,29 +268,6 @@ def _pairs(holder: Json, name: str, where: str) -> Pairs:
         value = _optional(named, "value", str, at + ".") or ""
         pairs.append((_field(named, "name", str, at + "."), value))
     return tuple(pairs)
-
-
-def _sendable(headers: Pairs) -> Iterator[tuple[str, str]]:
-    """Headers as they can be sent (RFC 9110, section 5.5), their characters standing for bytes.
-
-    Some tools join the values of a repeated header by line feeds.
-    """
-    for name, joined in headers:
-        if not _HEADER.fullmatch(name):
-            continue
-        for value in _LINE_ENDS.split(joined):
-            if value or not joined:
-                yield name, header_value(value)
-
-
-def header_value(text: str) -> str:
-    """A header's value without control characters; in UTF-8 where Latin-1 cannot hold it."""
-    plain = _CONTROL.sub(" ", text).strip()
-    try:
-        plain.encode("latin-1")
-    except UnicodeEncodeError:
-        return plain.encode("utf-8", "replace").decode("latin-1")
-    return plain
 
 
 def _field(holder: Json, name: str, kind: type[T], where: str) -> T:

@@ -5,7 +5,7 @@ import socket
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
-from bff.dev.recording import header_value
+from bff.dev.header_values import header_value
 from bff.dev.stub_message import StubReply, StubRequest
 
 IDLE_SECONDS = 75.0
