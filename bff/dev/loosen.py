@@ -97,7 +97,7 @@ class _Hide:
         """One that is called so, or declared."""
         return HIDDEN if text else text
 
-    declared = secret
+    declared = word = secret
 
     def number(self, number: str) -> str:
         """A number that is one."""

@@ -65,6 +65,11 @@ def is_html(text: str) -> bool:
     return bool(_HTML.match(text))
 
 
+def has_marks(text: str) -> bool:
+    """Whether there is any mark in a text, so that it has shorter texts in it."""
+    return bool(_TOKEN.search(text))
+
+
 def is_xml(text: str) -> bool:
     """Whether a text is well-formed XML without declarations of its own."""
     parser = expat.ParserCreate()

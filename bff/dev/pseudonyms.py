@@ -48,7 +48,7 @@ class Pseudonyms:
         self._ordered: list[_Form] | None = None
         self._focus: list[_Form] | None = None
         for secret in declared:
-            self._learn(secret, self._stands(secret), least=_SHORT)
+            self._learn(secret, self.stands_for(secret), least=_SHORT)
 
     def of(self, secret: str, *, declared: bool = False) -> str:
         """The pseudonym of a secret.
@@ -63,7 +63,7 @@ class Pseudonyms:
             # Credentials as in a header (RFC 9110, section 11.4), wherever they stand.
             self._learn_inner(scheme[2])
             return f"{scheme[1]} {self.of(scheme[2], declared=True)}"
-        stands = self._stands(secret)
+        stands = self.stands_for(secret)
         self._learn(secret, stands, least=_LONG if declared else 0)
         return stands
 
@@ -72,7 +72,7 @@ class Pseudonyms:
         whole = number.lstrip("-").partition(".")[0]
         stands = str(int(self._digest(number), 16) % 10 ** len(whole) or 1)
         if len(whole) >= _SHORT:
-            self._learn(number, self._stands(number))
+            self._learn(number, self.stands_for(number))
         return stands
 
     def number(self, number: str) -> str:
@@ -141,7 +141,10 @@ class Pseudonyms:
             if len(value) > 2 * _LONG:
                 self.of(value)
 
-    def _stands(self, secret: str) -> str:
+    def stands_for(self, secret: str) -> str:
+        """The pseudonym of a secret that is not to be found elsewhere."""
+        if PSEUDONYM.fullmatch(secret):
+            return secret
         end = "@example.invalid" if _EMAIL.fullmatch(secret) else ""
         return f"{PREFIX}{self._digest(secret)}{end}"
 

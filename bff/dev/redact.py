@@ -164,6 +164,10 @@ class _Learn:
         """One that is declared."""
         return self._pseudonyms.of(text, declared=True)
 
+    def word(self, text: str) -> str:
+        """One that is not looked for elsewhere."""
+        return self._pseudonyms.stands_for(text)
+
     def number(self, number: str) -> str:
         """A number that is one."""
         return self._pseudonyms.of_number(number)

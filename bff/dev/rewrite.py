@@ -7,10 +7,11 @@ and whether it is a secret, is decided here alone; what takes its place is for a
 import re
 from base64 import b64decode, b64encode, urlsafe_b64encode
 from typing import Any, Final, Protocol
+from urllib.parse import quote, unquote
 
 from bff.dev.addresses import FORM, URL, Addresses
 from bff.dev.json_text import Members, Number, read_json, write_json
-from bff.dev.markup import is_html, is_xml, rewrite_markup
+from bff.dev.markup import has_marks, is_html, is_xml, rewrite_markup
 from bff.dev.rules import Redaction, is_at
 from bff.dev.secret_names import hints_secret, is_code, is_parameter, is_secret, words_of
 from bff.dev.spots import Spot, is_name_key, is_value_key
@@ -23,9 +24,13 @@ _SCHEME: Final = re.compile(
     r"(?i)\b(bearer|basic|dpop|token|apikey|negotiate)(\s+)(?=[^\s\"',;]*[\d+/=._~-])([\w+/=.~-]{6,})"
 )
 _ASSIGNED: Final = re.compile(
-    r"""(?<![\w.-])(?P<name>[A-Za-z_][\w.-]{1,60})(?P<mid>\]{0,2}\\?["']?\s{0,3}(?:=>|[:=])\s{0,3})"""
-    r"""(?P<value>\\?"(?:[^"\\]|\\.)*|'[^']*|[^\s,;&"'<>(){}\[\]|]+)"""
+    r"""(?<![\w.-])(?P<name>[A-Za-z_][\w.-]{1,60})\]{0,2}\\?["']?"""
+    r"""[ \t]{0,3}(?P<mark>=>|[:=])[ \t]{0,3}"""
 )
+_VALUE: Final = re.compile(
+    r"""(?P<quote>\\?["'])?(?P<bare>(?(quote)(?:[^"'\\]|\\.)*|[^\s,;&"'<>(){}\[\]|]+))"""
+)
+_TAG: Final = re.compile(r"<[A-Za-z][\w-]*(?:\s[^<>]*)?/?>")
 _RELATIVE: Final = re.compile(r"(?:\.{0,2}/)?[^\s?#<>{}\"']*[?#;][^\s<>{}\"']*=[^\s<>{}\"']*")
 _ANGLED: Final = re.compile(r"<([^<>\s]+[?#][^<>\s]*)>")  # a target of Link (RFC 8288)
 
@@ -45,6 +50,9 @@ class Act(Protocol):
 
     def declared(self, text: str) -> str:
         """Of what rules.toml declares to be one."""
+
+    def word(self, text: str) -> str:
+        """Of a word that may be a secret where it stands, and is none elsewhere."""
 
     def number(self, number: str) -> str:
         """Of a number that is a secret."""
@@ -171,23 +179,43 @@ class Rewriter:
 
     def _inner(self, text: str) -> str | None:
         """A text that is one value of another kind; None where it is none."""
+        found = self._document(text)
+        if found is None:
+            found = self._address(text)
+        if found is None and _CODED.fullmatch(text):
+            found = self._decoded(text)
+        return found
+
+    def _document(self, text: str) -> str | None:
         bare = text.strip()
         first, last = bare[:1], bare[-1:]
         if (first, last) in {("{", "}"), ("[", "]"), ('"', '"')}:
             try:
                 return self.json(text)
-            except ValueError as error:
-                if isinstance(error, TooDeep):
-                    raise
-        if (first, last) == ("<", ">") and (is_html(bare) or is_xml(bare)):
+            except TooDeep:
+                raise
+            except ValueError:
+                return None
+        whole = first == "<" and last == ">" and (is_html(bare) or is_xml(bare))
+        if whole or (_TAG.search(text) and has_marks(text)):
             return rewrite_markup(text, self.leaf)
+        return None
+
+    def _address(self, text: str) -> str | None:
         if URL.fullmatch(text):
             return self.addresses.url(text)
         if _RELATIVE.fullmatch(text):
             return self.addresses.target(text)
         if "&" in text and FORM.fullmatch(text):
             return self.addresses.pairs(text)
-        return self._decoded(text) if _CODED.fullmatch(text) else None
+        coded = "%" in text and not any(map(str.isspace, text))
+        return self._unquoted(text) if coded else None
+
+    def _unquoted(self, text: str) -> str | None:
+        """Another text that is percent-encoded; None where nothing in it is replaced."""
+        plain = unquote(text)
+        made = plain if plain == text else self.text(plain)
+        return None if made == plain else quote(made, "")
 
     def _decoded(self, text: str) -> str | None:
         """base64 (RFC 4648) of a text; None where it is none, or is no other text afterwards."""
@@ -209,19 +237,25 @@ class Rewriter:
             text = _ANGLED.sub(lambda found: f"<{self.addresses.target(found[1])}>", text)
         text = _SCHEME.sub(self._with_scheme, text)
         assigns = ("=" in text or ":" in text) and hints_secret(text)
-        return _ASSIGNED.sub(self._assigned, text) if assigns else text
+        return self._with_assigned(text) if assigns else text
 
     def _with_scheme(self, found: re.Match[str]) -> str:
         return found[1] + found[2] + self._act.secret(found[3])
 
-    def _assigned(self, found: re.Match[str]) -> str:
-        name, middle, value = found["name"], found["mid"], found["value"]
-        quote = re.match(r"\\?[\"']", value)
-        bare = value[quote.end() :] if quote else value
-        prose = not quote and ":" in middle and bare.isalpha()
-        if not is_secret(name) or prose or not Spot("secret").holds_secret(bare):
-            return found[0]
-        return name + middle + (quote[0] if quote else "") + self._act.secret(bare)
+    def _with_assigned(self, text: str) -> str:
+        """`password=…`, `"password": "…"` and the like, in the midst of a text."""
+        made, position = [], 0
+        for found in _ASSIGNED.finditer(text):
+            value = _VALUE.match(text, found.end())
+            if found.start() < position or not value or not is_secret(found["name"]):
+                continue
+            bare = value["bare"]
+            if Spot("secret").holds_secret(bare):
+                prose = not value["quote"] and found["mark"] == ":" and bare.isalpha()
+                act = self._act.word if prose else self._act.secret
+                made += [text[position : value.start("bare")], act(bare)]
+                position = value.end()
+        return "".join([*made, text[position:]])
 
 
 def printable_base64(text: str) -> str | None:

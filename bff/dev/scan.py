@@ -151,7 +151,7 @@ class _Nothing:
         """As it is."""
         return text
 
-    declared = number = plain_number = plain = key = secret
+    declared = word = number = plain_number = plain = key = secret
 
 
 class _Finder(Rewriter):

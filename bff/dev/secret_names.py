@@ -19,7 +19,7 @@ _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_]+")
 _STEMS: Final = re.compile(
     r"token(?!i[sz])|secret(?!ar)|passw|passphrase|passcode|passkey|apikey|accesskey|authkey"
     r"|privatekey|credential|cookie|jwt|sessionid|sessid|signature|assertion|authorization|pwd"
-    r"|samlre(?:sponse|quest)|mnemonic"
+    r"|samlre(?:sponse|quest)|mnemonic|kennwort|passwort|contrase|motdepasse|wachtwoord|senha"
 )
 _WORDS: Final = word_set(
     "auth sid otp totp pin pass pw psw sig hmac cvv cvc csc csrf xsrf bearer verifier sas jws jwe"

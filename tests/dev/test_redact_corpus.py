@@ -132,6 +132,42 @@ def test_a_name_that_is_secret_hides_its_value_in_every_kind_of_body(name, tmp_p
         assert "hunter-22" not in text, (number, text)
 
 
+MIDST = [
+    "username=ada&password={}",
+    "password: {}",
+    'db:\n  password: "{}"\n',
+    "note: password={}",
+    "curl -H 'X-Api-Key: {}' https://x",
+    "failed: Authorization: Bearer {} was rejected",
+    "<input name='password' value='{}'>",
+    "postgres://user:{}@db/x",
+    "see https://a/#/cb?access_token={} and more",
+    "%7B%22password%22%3A%22{}%22%7D",
+    'cb({{"password":"{}"}})',
+]
+
+
+@pytest.mark.parametrize("text", MIDST)
+@pytest.mark.parametrize("secret", ["hunter22x", "swordfish"])
+def test_a_secret_in_the_midst_of_a_text_is_hidden(text, secret, tmp_path):
+    whole = text.format(secret)
+    made = [reply("text/plain", whole), reply(JSON, json.dumps({"a": whole}))]
+    for number, each in enumerate([*made, reply("text/html", f"<html><p>{whole}</p></html>")]):
+        written, refused = saved(tmp_path / str(number), each)
+        assert not refused
+        assert ("Bearer" in text and secret.isalpha()) or secret not in written
+
+
+@pytest.mark.parametrize(
+    "text", ["if (a <b don't> c)", "<b don't>", "a<b>c", "1 < 2 > 0", "%zz%7b"]
+)
+def test_a_text_that_looks_like_markup_and_is_none_stays(text, tmp_path):
+    _, refused = saved(tmp_path, reply(JSON, json.dumps({"a": text})))
+    assert not refused
+    entry = json.loads((tmp_path / "users.har").read_text())["log"]["entries"][0]
+    assert json.loads(entry["response"]["content"]["text"]) == {"a": text}
+
+
 def test_numbers_are_as_secret_as_texts(tmp_path):
     body = {"pin": 4711, "otp": 123456, "code": 271828, "passcode": 998877,
             "secret": {"value": 5511},
