@@ -7,7 +7,7 @@ from collections import Counter
 from typing import Final
 
 from bff.dev.read_body import starts_as_media
-from bff.dev.rewrite import printable_base64
+from bff.dev.secret_forms import printable_base64
 from bff.dev.secret_names import words_of
 from bff.dev.token_shapes import TYPED_ID, token_in
 

@@ -9,7 +9,7 @@ from bff.dev.addresses import FORM
 from bff.dev.json_text import read_json
 from bff.dev.match import Asked, in_order
 from bff.dev.read_body import Unreadable, rewrite_body
-from bff.dev.rewrite import Rewriter
+from bff.dev.rewrite import Act, Rewriter
 from bff.dev.rules import Looseness, Redaction, changed_at, is_at
 
 HIDDEN = "redacted"
@@ -90,25 +90,21 @@ def _without(body: bytes, paths: tuple[str, ...]) -> bytes:
     return orjson.dumps(tree, option=orjson.OPT_SORT_KEYS)
 
 
-class _Hide:
+class _Hide(Act):
     """Puts the same in the place of every secret."""
 
     def secret(self, text: str) -> str:
-        """One that is called so, or declared."""
+        """One that is called so."""
         return HIDDEN if text else text
 
-    declared = word = secret
+    def declared(self, text: str) -> str:
+        """One that is declared."""
+        return HIDDEN if text else text
+
+    def word(self, text: str) -> str:
+        """One that is a word."""
+        return HIDDEN if text else text
 
     def number(self, number: str) -> str:
         """A number that is one."""
         return "0" if number else number
-
-    def plain_number(self, number: str) -> str:
-        """Any other number."""
-        return number
-
-    def plain(self, text: str) -> str:
-        """Any other text."""
-        return text
-
-    key = plain

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
 
-from bff.dev.secret_forms import forms_of
+from bff.dev.secret_forms import forms_of, readings_of
 
 PREFIX: Final = "redacted-"
 PSEUDONYM: Final = re.compile(rf"{PREFIX}[0-9a-f]{{10}}(?:@example\.invalid)?")
@@ -24,6 +24,9 @@ _LONG: Final = 8  # characters of a secret that stands in no text by chance
 _SHORT: Final = 4  # and of one that stands in none by chance as a word of its own
 _WORDS_LONG: Final = 12  # the same of letters alone
 _PROSE_LONG: Final = 16  # and of several words
+
+
+_ESCAPED: Final = re.compile(r"\\u|&#|\ufffd")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,17 +97,19 @@ class Pseudonyms:
     def focus(self, texts: Sequence[str] | None) -> None:
         """Look from now on only for what is in these texts; for all that is known if None.
 
-        What is replaced in thousands of small texts is so looked for in one large one.
+        What is looked for in thousands of small texts is so looked for in one large one.
         """
         self._focus = None
-        if texts is not None:
-            whole = "\n".join(texts)
-            there = {form.stands for form in self._forms() if form.text in whole}
-            self._focus = [form for form in self._forms() if form.stands in there]
+        if texts is None or any(_ESCAPED.search(each) for each in texts):
+            return  # it may be written in a way that only reading it undoes
+        whole = "\n".join([*texts, *readings_of(texts)])
+        there = {form.stands for form in self._forms() if form.text in whole}
+        self._focus = [form for form in self._forms() if form.stands in there]
 
     def left(self, text: str) -> bool:
         """Whether a secret that is known is still in a text."""
-        return any(each.text in text and _substituted(text, each) != text for each in self._forms())
+        forms = self._forms() if self._focus is None else self._focus
+        return any(each.text in text and _substituted(text, each) != text for each in forms)
 
     def _forms(self) -> list[_Form]:
         if self._ordered is None:

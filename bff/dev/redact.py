@@ -5,7 +5,7 @@ is joined by it can still be joined, and a new recording differs only where some
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
 from urllib.parse import unquote
@@ -13,7 +13,7 @@ from urllib.parse import unquote
 from bff.dev.exchanged import Exchanged
 from bff.dev.pseudonyms import PREFIX, Pseudonyms
 from bff.dev.read_body import Unreadable, rewrite_body
-from bff.dev.rewrite import Rewriter, printable_base64
+from bff.dev.rewrite import Act, Rewriter
 from bff.dev.rules import Redaction
 from bff.dev.secret_names import is_parameter
 from bff.model.exchange import Headers
@@ -22,7 +22,6 @@ __all__ = ["PREFIX", "Redactor"]
 
 _ADDRESSES: Final = frozenset({"location", "content-location", "referer", "refresh", "origin"})
 _CREDENTIALS: Final = re.compile(r"([A-Za-z][\w.+-]*)[ ]+(\S.*)", re.DOTALL)
-_RUN: Final = re.compile(r"[A-Za-z0-9+/_-]{16,}={0,2}")
 _COOKIES: Final = re.compile(r";[ \t]*")
 
 
@@ -129,28 +128,16 @@ def _cookie(pair: str, rewriter: Rewriter) -> str:
     return f"{name}={made}"
 
 
-def _texts(exchanged: Exchanged) -> list[str] | None:
-    """Where secrets of an exchange can stand as they are; None where they may be escaped."""
+def _texts(exchanged: Exchanged) -> list[str]:
+    """All texts of an exchange, as they are."""
     request, reply = exchanged.request, exchanged.reply
-    bodies = [each.decode(errors="replace") for each in (request.body, reply.body)]
     origin = request.origin.target if request.origin else ""
-    texts = [exchanged.base, request.target, origin, *bodies]
-    texts += [value for _, value in (*request.headers, *reply.headers)]
-    if any("\\u" in each or "&#" in each or "\ufffd" in each for each in bodies):
-        return None
-    coded = [unquote(each).replace("+", " ") for each in texts if "%" in each or "+" in each]
-    return texts + coded + list(_decoded(texts + coded))
+    headers = [value for _, value in (*request.headers, *reply.headers)]
+    bodies = [each.decode(errors="replace") for each in (request.body, reply.body)]
+    return [exchanged.base, request.target, origin, *headers, *bodies]
 
 
-def _decoded(texts: Iterable[str]) -> Iterator[str]:
-    """What stands in these as base64."""
-    for text in texts:
-        inner = list(filter(None, map(printable_base64, _RUN.findall(text))))
-        yield from inner
-        yield from _decoded(inner)
-
-
-class _Learn:
+class _Learn(Act):
     """Remembers what is secret."""
 
     def __init__(self, pseudonyms: Pseudonyms, rules: Redaction) -> None:
@@ -171,10 +158,6 @@ class _Learn:
     def number(self, number: str) -> str:
         """A number that is one."""
         return self._pseudonyms.of_number(number)
-
-    def plain_number(self, number: str) -> str:
-        """Any other number."""
-        return number
 
     def plain(self, text: str) -> str:
         """Any other text: what a pattern finds in it."""

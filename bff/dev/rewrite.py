@@ -5,14 +5,15 @@ and whether it is a secret, is decided here alone; what takes its place is for a
 """
 
 import re
-from base64 import b64decode, b64encode, urlsafe_b64encode
-from typing import Any, Final, Protocol
+from base64 import b64encode, urlsafe_b64encode
+from typing import Any, Final
 from urllib.parse import quote, unquote
 
 from bff.dev.addresses import FORM, URL, Addresses
 from bff.dev.json_text import Members, Number, read_json, write_json
 from bff.dev.markup import has_marks, is_html, is_xml, rewrite_markup
 from bff.dev.rules import Redaction, is_at
+from bff.dev.secret_forms import printable_base64
 from bff.dev.secret_names import hints_secret, is_code, is_parameter, is_secret, words_of
 from bff.dev.spots import Spot, is_name_key, is_value_key
 
@@ -42,29 +43,36 @@ class TooDeep(ValueError):
     """Values stand within values more often than anybody looks."""
 
 
-class Act(Protocol):
-    """What takes the place of what."""
+class Act:
+    """What takes the place of what; here, nothing of anything."""
 
     def secret(self, text: str) -> str:
         """Of a secret that is called one."""
+        return text
 
     def declared(self, text: str) -> str:
         """Of what rules.toml declares to be one."""
+        return text
 
     def word(self, text: str) -> str:
         """Of a word that may be a secret where it stands, and is none elsewhere."""
+        return text
 
     def number(self, number: str) -> str:
         """Of a number that is a secret."""
+        return number
 
     def plain_number(self, number: str) -> str:
         """Of any other number."""
+        return number
 
     def plain(self, text: str) -> str:
         """Of any other text."""
+        return text
 
     def key(self, name: str) -> str:
         """Of the name of a member."""
+        return name
 
 
 class Rewriter:
@@ -256,17 +264,6 @@ class Rewriter:
                 made += [text[position : value.start("bare")], act(bare)]
                 position = value.end()
         return "".join([*made, text[position:]])
-
-
-def printable_base64(text: str) -> str | None:
-    """The text that some base64 is; None where it is none."""
-    coded = text.rstrip("=").replace("-", "+").replace("_", "/")
-    try:
-        plain = b64decode(coded + "=" * (-len(coded) % 4), validate=True).decode()
-    except ValueError:
-        return None
-    fits = plain and all(each.isprintable() or each in "\r\n\t" for each in plain)
-    return plain if fits else None
 
 
 def _named(members: Members) -> str:

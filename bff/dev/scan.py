@@ -14,7 +14,7 @@ from bff.dev.exchanged import Exchanged
 from bff.dev.looks import looks_random
 from bff.dev.pseudonyms import PSEUDONYM, Pseudonyms
 from bff.dev.read_body import Unreadable, is_media, media_type, rewrite_body
-from bff.dev.rewrite import Rewriter
+from bff.dev.rewrite import Act, Rewriter
 from bff.dev.rules import Allowed, Redaction
 from bff.dev.secret_names import is_public, word_set
 from bff.dev.spots import At, Spot
@@ -77,9 +77,12 @@ def findings(
     allowed = allow or Allowed()
     finder = _Finder(allowed, known)
     request, response = entry["request"], entry["response"]
+    posted = request.get("postData") or {}
+    content = response["content"]
+    if known:
+        known.focus([title, *_texts(request), *_texts(response), _bytes(content).decode("latin-1")])
     finder.target("page's title", title)
     finder.target("request.url", request["url"])
-    posted = request.get("postData") or {}
     for part, message in (("request", request), ("response", response)):
         for each in message.get("headers") or ():
             finder.header(f"{part}.headers.{each['name']}", each["name"], each.get("value") or "")
@@ -87,13 +90,20 @@ def findings(
         place = f"request.postData.params.{each['name']}"
         finder.at(place, each["name"], each.get("value") or "", f'paths = ["{each["name"]}"]')
     finder.body("request.postData.text", (posted.get("text") or "").encode(), posted)
-    content = response["content"]
     finder.body("response.content.text", _bytes(content), content)
     where = f"log.entries[{number}] {_shown(request)}"
     return [
         Finding(f"{where}: {each.where}", each.what, each.cause, each.secret, each.allow)
         for each in finder.found
     ]
+
+
+def _texts(message: dict[str, Any]) -> list[str]:
+    posted = message.get("postData") or {}
+    named = [*(message.get("headers") or ()), *(posted.get("params") or ())]
+    values = [each.get("value") or "" for each in named]
+    text = (message.get("content") or {}).get("text") or ""
+    return [message.get("url") or "", posted.get("text") or "", text, *values]
 
 
 def unreadable(exchanged: Exchanged, allow: Allowed, known: Pseudonyms) -> list[Finding]:
@@ -114,10 +124,11 @@ def unreadable(exchanged: Exchanged, allow: Allowed, known: Pseudonyms) -> list[
 
 def _why_unreadable(body: bytes, kind: str, known: Pseudonyms) -> str:
     if is_media(body, kind):
-        text = body.decode("latin-1")
-        return "an image or the like, with a secret in it" if known.left(text) else ""
+        known.focus(None)
+        hidden = known.left(body.decode("latin-1"))
+        return "an image or the like, with a secret in it" if hidden else ""
     try:
-        rewrite_body(body, kind, Rewriter(_Nothing(), Redaction()))
+        rewrite_body(body, kind, Rewriter(Act(), Redaction()))
     except Unreadable as error:
         return str(error)
     return ""
@@ -144,21 +155,11 @@ def _bytes(content: dict[str, Any]) -> bytes:
         return b""
 
 
-class _Nothing:
-    """Replaces nothing."""
-
-    def secret(self, text: str) -> str:
-        """As it is."""
-        return text
-
-    declared = word = number = plain_number = plain = key = secret
-
-
 class _Finder(Rewriter):
     """Goes through an entry as the redaction does, and notes what looks like a secret."""
 
     def __init__(self, allow: Allowed, known: Pseudonyms | None) -> None:
-        super().__init__(_Nothing(), Redaction())
+        super().__init__(Act(), Redaction())
         self.found: list[Finding] = []
         self._allow, self._known = allow, known
         self._place = self._name = self._line = ""

@@ -5,17 +5,41 @@ A secret that is learnt in one place is found by these in every other.
 
 import html
 import json
-from base64 import b64encode, urlsafe_b64encode
-from collections.abc import Iterator
+import re
+from base64 import b64decode, b64encode, urlsafe_b64encode
+from collections.abc import Iterable, Iterator
 from typing import Final
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, unquote
 
+_RUN: Final = re.compile(r"[A-Za-z0-9+/_-]{16,}={0,2}")
 _LEAST_CODED: Final = 6  # characters of a secret that is looked for within other base64
 
 
 def forms_of(secret: str) -> frozenset[str]:
     """The secret as it is, and each encoding that differs from it."""
     return frozenset(each for each in _forms(secret) if each)
+
+
+def readings_of(texts: Iterable[str]) -> Iterator[str]:
+    """What else these texts are when percent-encoding and base64 in them are undone."""
+    for text in texts:
+        inner = list(filter(None, map(printable_base64, _RUN.findall(text))))
+        if "%" in text or "+" in text:
+            inner.append(unquote(text).replace("+", " "))
+        again = [each for each in inner if each != text]
+        yield from again
+        yield from readings_of(again)
+
+
+def printable_base64(text: str) -> str | None:
+    """The text that some base64 is; None where it is none."""
+    coded = text.rstrip("=").replace("-", "+").replace("_", "/")
+    try:
+        plain = b64decode(coded + "=" * (-len(coded) % 4), validate=True).decode()
+    except ValueError:
+        return None
+    fits = plain and all(each.isprintable() or each in "\r\n\t" for each in plain)
+    return plain if fits else None
 
 
 def _forms(secret: str) -> Iterator[str]:
