@@ -24,9 +24,13 @@ def sendable(headers: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
 
 def header_value(text: str) -> str:
     """A header's value without control characters; in UTF-8 where Latin-1 cannot hold it."""
-    plain = _CONTROL.sub(" ", text).strip()
+    return in_latin_1(_CONTROL.sub(" ", text).strip())
+
+
+def in_latin_1(text: str) -> str:
+    """A text whose characters stand for bytes: its own, or those of UTF-8."""
     try:
-        plain.encode("latin-1")
+        text.encode("latin-1")
     except UnicodeEncodeError:
-        return plain.encode("utf-8", "replace").decode("latin-1")
-    return plain
+        return text.encode("utf-8", "replace").decode("latin-1")
+    return text
