@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from random import random
 from time import time
+from weakref import finalize
 
 from flask import Flask
 
@@ -122,6 +123,8 @@ def create_app(
         notes["cache"] = cache.away
 
     app = App(__name__, static_folder=None)
+    if cache:
+        finalize(app, cache.close).atexit = False  # of an app that another takes the place of
     app.url_map.merge_slashes = False
     answering = tell_answers(app, clock, observe, config.frontends, sampler)
     metrics.watch(lambda: levels_of(guards, exchange, cache, settings, answering))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from difflib import unified_diff
+from difflib import get_close_matches, unified_diff
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -75,11 +75,20 @@ def bff_clock() -> Time:
 
 
 @pytest.fixture
-def upstream(bff_checked: Checked) -> Upstream:
-    """A respx router for each service: `upstream.orders.get("/orders").respond(503)`."""
+def upstream(bff_checked: Checked) -> Iterator[Upstream]:
+    """A respx router for each service: `upstream.orders.get("/orders").respond(503)`.
+
+    A test fails where a mock raises what no transport does, and where nothing asks a mock.
+    """
     from bff.testing.upstream import Upstream
 
-    return Upstream(bff_checked.config.services)
+    made = Upstream(bff_checked.config.services)
+    yield made
+    made.raise_mistakes()
+    unasked = made.unasked()
+    if unasked:
+        hint = "take it away, mend its path, or assert that `route.called` is false"
+        pytest.fail("\n".join([*unasked, f"  hint: {hint}"]), pytrace=False)
 
 
 @pytest.fixture
@@ -87,6 +96,7 @@ def recordings(
     request: pytest.FixtureRequest, bff_config: Path, bff_checked: Checked
 ) -> Iterator[ReplayExchange]:
     """What answers where the test scripts nothing: the folder of the marker, or recordings/."""
+    from bff.dev.recording import har_files
     from bff.dev.replay import ReplayExchange
     from bff.dev.tape import shown
     from bff.dev.unmatched import told
@@ -94,8 +104,9 @@ def recordings(
     marker = request.node.get_closest_marker("recordings")
     folder = bff_config / "recordings"
     if marker:
-        folder = request.config.rootpath / marker.args[0]
-    tapes = _tapes(folder) if marker or any(folder.glob("*.har")) else {}
+        folder = request.config.rootpath / _folder_of(marker)
+    services = tuple(bff_checked.config.services)
+    tapes = _tapes(folder, services) if marker or har_files(folder) else {}
     for tape in tapes.values():
         tape.rewind()
     replay = ReplayExchange(tapes, bff_checked.config.services)
@@ -121,13 +132,16 @@ def bff_app(
     tmp_path: Path,
 ) -> Iterator[Flask]:
     """The app that the clients of a test ask: services scripted or recorded, time in its hands."""
+    from bff.testing.client import MISTAKES
     from bff.testing.site import app_on
     from bff.testing.upstream import ScriptedExchange
 
     exchange = ScriptedExchange(bff_checked.config.services, upstream, recordings)
-    yield app_on(
+    app = app_on(
         bff_checked, exchange, recordings, tmp_path, clock=bff_clock, epoch=bff_clock.epoch
     )
+    app.extensions[MISTAKES] = upstream.raise_mistakes
+    yield app
     exchange.close()
 
 
@@ -179,9 +193,13 @@ def failure_matrix(
         snapshots: bool = False,
         **claims: Any,
     ) -> Sequence[Cell]:
-        values = {name: [value] for name, value in (params or {}).items()}
+        _refuse_mistyped(claims)
+        values = {name: [str(value)] for name, value in (params or {}).items()}
         asked = Asked(values, somebody(subject, claims), body)
-        cells = list(Matrix(bff_checked, recordings.tapes, view).cells(asked))
+        try:
+            cells = list(Matrix(bff_checked, recordings.tapes, view).cells(asked))
+        except ValueError as error:
+            pytest.fail(f"failure_matrix: {error}")
         wrong = [
             f"{each.frontend}, {each.service or 'nothing'} {each.broken}: {why}"
             for each in cells
@@ -197,7 +215,34 @@ def failure_matrix(
     return run
 
 
+def _folder_of(marker: pytest.Mark) -> str:
+    """The folder that a marker names; it fails the test where it is not as it should be."""
+    known, wrong = {"unused"}, ""
+    if len(marker.args) != 1 or not isinstance(marker.args[0], str):
+        wrong = "it names one folder"
+    elif marker.kwargs.keys() - known:
+        wrong = f"it knows nothing of `{min(marker.kwargs.keys() - known)}`"
+    elif marker.kwargs.get("unused", "ignore") not in {"ignore", "fail"}:
+        wrong = "`unused` is `ignore` or `fail`"
+    if wrong:
+        hint = '@pytest.mark.recordings("tests/checkout", unused="fail")'
+        pytest.fail(f"the marker `recordings`: {wrong}, as {hint}", pytrace=False)
+    folder: str = marker.args[0]
+    return folder
+
+
+def _refuse_mistyped(claims: Mapping[str, Any]) -> None:
+    """Fail the test where a claim is more likely a keyword of `failure_matrix` that is mistyped."""
+    for name in claims:
+        near = get_close_matches(name, ("params", "body", "snapshots"), n=1, cutoff=0.75)
+        if near:
+            pytest.fail(f"failure_matrix has no `{name}`; did you mean `{near[0]}`?")
+
+
 def _compare(file: Path, text: str, update: bool) -> None:  # noqa: FBT001 - an option's value
+    if not update and not file.is_file() and os.environ.get("CI", "") not in {"", "0", "false"}:
+        hint = "run with --bff-update where it can be looked at, and commit it"
+        pytest.fail(f"{file}: there is no such snapshot; {hint}")
     if update or not file.is_file():
         file.parent.mkdir(exist_ok=True)
         file.write_text(text, encoding="utf-8")
@@ -208,7 +253,7 @@ def _compare(file: Path, text: str, update: bool) -> None:  # noqa: FBT001 - an 
 
 
 @lru_cache(maxsize=8)
-def _tapes(folder: Path) -> dict[str, Tape]:
+def _tapes(folder: Path, services: tuple[str, ...]) -> dict[str, Tape]:
     from bff.dev.tape import tapes_of
 
-    return tapes_of(folder)
+    return tapes_of(folder, services=services)

@@ -6,6 +6,8 @@ from typing import Any, Final
 
 import click
 
+from bff.cli.console import console
+
 _TIMEOUT: Final = 10.0
 _ADDRESS: Final = click.option(
     "--management",
@@ -81,14 +83,13 @@ def show(management: str, *, as_json: bool) -> None:
     if as_json:
         _print_json(entries)
         return
-    from rich.console import Console
     from rich.table import Table
 
     table = Table("of", "is", "status", "age s", "fresh for s", "bytes", box=None)
     for each in entries:
         names = ("of", "is", "status", "age", "fresh_for", "bytes")
         table.add_row(*(str(each[name]) for name in names))
-    Console().print(table)
+    console().print(table)
 
 
 @command.command(name="stats")

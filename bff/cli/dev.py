@@ -67,6 +67,6 @@ def command(
         wanted = replace(wanted, latency=latency, faults=faults)
     if replay:
         folder = config / "recordings"
-        recordings_in(folder, latency, faults)
+        recordings_in(folder, config, latency, faults)
         wanted = replace(wanted, replay=str(folder), replay_latency=latency, faults=faults)
     run(wanted)

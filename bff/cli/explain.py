@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from bff.cli.configured import checked, config_option
+from bff.cli.console import console
 from bff.model.problem import did_you_mean
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from bff.engine.plan import Plan
     from bff.model.pages import Pages
 
-_WIDE: Final = 200
 _SHARED: Final = {
     "everyone": "everyone",
     "claims": "people with equal claims",
@@ -172,13 +172,9 @@ def _on_failure(node: "Node") -> str:
 
 
 def _print(plan: "Plan", about: Mapping[str, Any]) -> None:
-    from rich.console import Console
     from rich.markup import escape
     from rich.tree import Tree
 
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=_WIDE)  # for a file or a pipe: nothing is cut
     stream = ", a stream of events" if about["stream"] else ""
     tree = Tree(f"[bold]{about['route']}[/]  {about['access']}, {about['timeout']:g}s{stream}")
     tree.add(f"[dim]{_shared(about['scope'])}[/]")
@@ -196,7 +192,7 @@ def _print(plan: "Plan", about: Mapping[str, Any]) -> None:
             branches[name].add(f"[dim]{line}[/]")
     if about["left_out"]:
         tree.add(f"[dim]not made here: {', '.join(about['left_out'])}[/]")
-    console.print(tree)
+    console().print(tree)
 
 
 def _in_order(plan: "Plan") -> Iterator[str]:

@@ -83,16 +83,20 @@ def run(wanted: Wanted) -> None:
     sys.exit(status)
 
 
-def recordings_in(folder: Path, latency: str = "recorded", faults: tuple[str, ...] = ()) -> None:
+def recordings_in(
+    folder: Path, config: Path, latency: str = "recorded", faults: tuple[str, ...] = ()
+) -> None:
     """End the command with 2 where the recordings of a folder cannot be replayed as wanted."""
     from bff.cli.progress import bar
-    from bff.dev.recording import RecordingError
+    from bff.dev.recording import RecordingError, recordings_of
     from bff.dev.stub_replay import read_latency
     from bff.dev.tape import tapes_of
 
     try:
         read_latency(latency)
-        read_faults(faults, tapes_of(folder, watch=bar))
+        recordings_of(folder)
+        services = checked(config).config.services
+        read_faults(faults, tapes_of(folder, watch=bar, services=services))
     except (RecordingError, ValueError) as error:
         click.echo(f"bff: {error}", err=True)
         sys.exit(2)

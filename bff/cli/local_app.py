@@ -84,7 +84,9 @@ def app() -> Any:
     from bff.declare.check import check
     from bff.declare.settings import Settings
     from bff.dev.reload import Reloading
+    from bff.dev.terminal_log import log_for_terminal
 
+    log_for_terminal()
     local, settings = Local.from_env(), Settings.from_env()
     if local.record or not local.reload:
         return _built(local, settings, snapshot.current(settings.config))
@@ -131,7 +133,8 @@ def _replayed(
     from bff.dev.stub_replay import read_latency
     from bff.dev.unmatched import refuse_unmatched
 
-    replay = ReplayExchange(shelf.look(), checked.config.services, read_latency(local.latency))
+    services = checked.config.services
+    replay = ReplayExchange(shelf.look(services), services, read_latency(local.latency))
     results = {name: FAULTS[fault] for name, fault in local.faults.items()}
     faulty = FaultyExchange(replay, results)
     made = create_app(checked, settings, exchange=faulty, timing=True, development=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from bff.cli.configured import config_option
+from bff.cli.console import console
 from bff.model.problem import did_you_mean
 
 if TYPE_CHECKING:
@@ -88,7 +89,8 @@ def _cells(found: "Checked", folder: Path, view: str, asked: "Asked") -> "list[C
     from bff.dev.tape import tapes_of
     from bff.testing.matrix import Matrix
 
-    matrix = Matrix(found, tapes_of(folder, watch=bar), view)
+    tapes = tapes_of(folder, watch=bar, services=found.config.services)
+    matrix = Matrix(found, tapes, view)
     return list(bar(matrix.cells(asked), view, matrix.count()))
 
 
@@ -101,7 +103,6 @@ def _print(cells: "Sequence[Cell]", *, as_json: bool) -> None:
         told = [asdict(each) for each in cells]
         click.echo(orjson.dumps(told, option=orjson.OPT_INDENT_2).decode())
         return
-    from rich.console import Console
     from rich.table import Table
 
     table = Table("frontend", "broken", "status", "s", "calls", "differs in", box=None)
@@ -111,7 +112,7 @@ def _print(cells: "Sequence[Cell]", *, as_json: bool) -> None:
         calls += [f"left out of {what}" for what in each.left_out]
         row = (str(each.status), f"{each.took:.2f}", "\n".join(calls), "\n".join(each.differs))
         table.add_row(each.frontend, broken, *row)
-    Console().print(table)
+    console().print(table)
 
 
 def _compare(file: Path, cells: "Sequence[Cell]") -> bool:

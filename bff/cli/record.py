@@ -56,10 +56,11 @@ def command(
     """  # noqa: D301 - \b is click's: keep these lines as they are
     from bff.auth.secret import kept_secret
     from bff.declare.settings import Settings
+    from bff.dev.recording import har_files
 
     folder = recordings or config / "recordings"
-    if any(folder.glob("*.har")):
-        recordings_in(folder)  # what cannot be read is not written over
+    if har_files(folder):
+        recordings_in(folder, config)  # what cannot be read is not written over
     with TemporaryDirectory(prefix="bff-record-") as told:
         report = Path(told) / "report.json"
         record = {

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bff.cli.configured import checked, config_option
+from bff.cli.console import console
 
 if TYPE_CHECKING:
     from bff.declare.check import Checked
@@ -114,14 +115,13 @@ def command(config: Path, *, as_json: bool, edge: bool, locations: bool) -> None
 
         click.echo(orjson.dumps(rows, option=orjson.OPT_INDENT_2).decode())
         return
-    from rich.console import Console
     from rich.table import Table
 
     table = Table("route", "view", "access", "calls", box=None, header_style="bold")
     for row in rows:
         calls = ", ".join(row["calls"])
         table.add_row(f"{row['method']} {row['path']}", str(row["view"]), str(row["access"]), calls)
-    Console().print(table)
+    console().print(table)
 
 
 def _print_edge(found: "Checked") -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bff.cli.console import console
 from bff.cli.faults import fault_option, read_faults
 
 if TYPE_CHECKING:
@@ -132,14 +133,13 @@ def _announce(services: StubServices, *, as_json: bool) -> None:
 
 
 def _print_table(services: StubServices) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     table = Table("service", "address", title="Services, from recordings", title_justify="left")
     for name, url in services.urls.items():
         table.add_row(name, url)
-    console = Console()
-    console.print(table)
+    out = console()
+    out.print(table)
     if services.control_url:
-        console.print(f"Control: {services.control_url}/services")
-    console.print("Ctrl-C stops them.")
+        out.print(f"Control: {services.control_url}/services")
+    out.print("Ctrl-C stops them.")

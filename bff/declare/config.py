@@ -219,7 +219,8 @@ def assemble(
         problems += relay_problems(config, declared)
     if problems:
         raise ConfigError(list(dict.fromkeys(problems)))
-    return replace(config, views=declared)
+    referred = tuple(one for each in loaded if isinstance(each, Node) for one in each.referred)
+    return replace(config, views=declared, referred=referred)
 
 
 def _read_all(

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from bff.declare.load import Loaded, files, load
+from bff.declare.load import Loaded, load
 from bff.declare.python import PythonView, load_python
 from bff.declare.read import wrong
 from bff.errors import ConfigError
@@ -20,7 +20,7 @@ def files_of(folder: Path) -> Iterator[tuple[Path, str]]:
     paths = [folder / "bff.yaml"]
     for name in ("views", "calls", "relays"):
         paths += files(folder / name)
-    paths += sorted((folder / "views").glob("*.py"))
+    paths += files(folder / "views", "*.py")
     for path in paths:
         yield path, shown(path)
 
@@ -28,8 +28,23 @@ def files_of(folder: Path) -> Iterator[tuple[Path, str]]:
 def unread_files(folder: Path) -> Iterator[Path]:
     """Files that look like configuration, and stand where nothing is read."""
     for name in ("views", "calls", "relays"):
-        yield from sorted(folder.glob(f"{name}/**/*.yml"))
-        yield from sorted(path for path in folder.glob(f"{name}/*/**/*.yaml") if path.is_file())
+        yield from files(folder, f"{name}/**/*.yml")
+        yield from (path for path in files(folder, f"{name}/*/**/*.yaml") if path.is_file())
+
+
+def files(folder: Path, pattern: str = "*.yaml") -> Iterator[Path]:
+    """The files of a folder, in the order of their names, but for hidden ones.
+
+    Editors and Kubernetes put those beside what they write: `.#hello.yaml`, `..data`.
+    """
+    for path in sorted(folder.glob(pattern)):
+        if not is_hidden(path.relative_to(folder)):
+            yield path
+
+
+def is_hidden(path: Path) -> bool:
+    """Whether the name of a file, or of a folder that leads to it, begins with a dot."""
+    return any(part.startswith(".") for part in path.parts)
 
 
 def load_file(path: Path, environ: Mapping[str, str]) -> Loaded:
@@ -56,7 +71,7 @@ def load_python_views(folder: Path) -> tuple[dict[str, PythonView], dict[str, Lo
     """The views in Python, and what is wrong with those that could not be loaded."""
     found: dict[str, PythonView] = {}
     broken: dict[str, Loaded] = {}
-    for path in sorted(folder.glob("*.py")):
+    for path in files(folder, "*.py"):
         try:
             _check_stem(path)
             found[path.stem] = load_python(path, shown(path))

@@ -6,8 +6,8 @@ Aliases and tags are refused: what several views share stands in `calls/`.
 
 import math
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ import yaml
 from bff.declare.yaml_errors import mistake
 from bff.errors import ConfigError
 from bff.model.problem import Problem
-from bff.model.source import CLOSE, OPEN, Place, braces_back
+from bff.model.source import CLOSE, OPEN, Place, Reference, braces_back
 
 _PARSER: Final[Any] = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 _MAX_BYTES: Final = 1_000_000
@@ -44,6 +44,7 @@ class Node:
         raw: a scalar's text, references resolved, before it was taken for a number.
         written: the text as it stands in the file: messages show this, and so no secret.
         template: the text with the braces of what was referred to set apart (`OPEN`, `CLOSE`).
+        referred: of a file's root, what all its references stand for.
     """
 
     value: Any
@@ -52,6 +53,7 @@ class Node:
     raw: str = ""
     written: str = ""
     template: str = ""
+    referred: tuple[Reference, ...] = field(default=(), repr=False)
 
     @property
     def plain(self) -> Any:
@@ -108,7 +110,7 @@ def parse(text: str, shown: str, environ: Mapping[str, str]) -> Node:
     node = converter.node(root)
     if converter.problems:
         raise ConfigError(converter.problems)
-    return node
+    return replace(node, referred=tuple(converter.referred)) if converter.referred else node
 
 
 def _refuse_odd(text: str, shown: str) -> None:
@@ -164,6 +166,8 @@ class _Converter:
 
     def __init__(self, text: str, shown: str, environ: Mapping[str, str]) -> None:
         self.problems: list[Problem] = []
+        self.referred: list[Reference] = []
+        self._keys: list[str] = []
         self._text, self._shown, self._environ = text, shown, environ
 
     def node(self, node: yaml.Node) -> Node:
@@ -190,7 +194,9 @@ class _Converter:
             elif name in values:
                 self._problem("yaml-feature", key.place, f"the key `{name}` stands twice")
             else:
+                self._keys.append(name)
                 keys[name], values[name] = key, self.node(value_node)
+                self._keys.pop()
         return Node(values, place, keys)
 
     def _scalar(self, node: yaml.Node, place: Place) -> Node:
@@ -231,7 +237,10 @@ class _Converter:
         name, default = found.groups()
         if not self._environ.get(name) and (path := self._environ.get(f"{name}_FILE")):
             return self._read(f"{name}_FILE", path, place)
-        value = self._environ.get(name) or default
+        value = self._environ.get(name)
+        if value:
+            self._note(name, value)
+        value = value or default
         if value is None:
             hint = f"set it, or give a default: `${{{name}:-…}}`"
             self._problem("reference", place, f"the environment has no {name}", hint)
@@ -240,11 +249,16 @@ class _Converter:
 
     def _read(self, reference: str, path: str, place: Place) -> str:
         try:
-            return Path(path).read_text().strip()
+            value = Path(path).read_text().strip()
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or "it is not text"
             self._problem("reference", place, f"`${{{reference}}}` cannot be read: {reason}")
             return ""
+        self._note(f"file:{path}", value)
+        return value
+
+    def _note(self, name: str, value: str) -> None:
+        self.referred.append(Reference(name, value, tuple(self._keys)))
 
     def _problem(self, rule: str, place: Place, message: str, hint: str = "") -> None:
         self.problems.append(Problem(rule, place, message, hint))
@@ -268,11 +282,6 @@ def without_references(written: str) -> str:
 def is_reference(written: str) -> bool:
     """Whether a text is one reference and nothing else: `${NAME}`."""
     return bool(_REFERENCE.fullmatch(written))
-
-
-def files(folder: Path) -> Iterator[Path]:
-    """The YAML files of a folder, in the order of their names."""
-    yield from sorted(folder.glob("*.yaml"))
 
 
 def _wrong(rule: str, place: Place, message: str, hint: str = "") -> ConfigError:

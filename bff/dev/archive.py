@@ -11,12 +11,15 @@ from typing import Literal
 
 import orjson
 
+from bff.dev.declared import NOTHING, Declared
 from bff.dev.exchanged import Exchanged
 from bff.dev.har import Json, document, page_of, write
 from bff.dev.pages import Page, read_pages
+from bff.dev.pseudonyms import Pseudonyms
+from bff.dev.recording import har_files
 from bff.dev.redact import Redactor
 from bff.dev.rules import Redaction
-from bff.dev.scan import Finding, findings
+from bff.dev.scan import Finding, findings, unreadable
 from bff.dev.visits import merged, visits_of
 from bff.dev.watch import Watch, unwatched
 
@@ -30,7 +33,7 @@ class Saved:
     Args:
         entries: by service, how many its file now has.
         written: the services whose file has changed.
-        refused: what looks like a secret, by file; these files are as they were before.
+        refused: why files are as they were before: what looks like a secret in them, by file.
     """
 
     entries: Mapping[str, int]
@@ -44,14 +47,15 @@ class Archive:
     Args:
         key: of the pseudonyms.
         mode: `all` drops what was recorded before of the services that are asked now.
+        secrets: what the configuration calls secret.
 
     Raises:
         RecordingError: what is there cannot be read.
     """
 
-    def __init__(self, folder: Path, key: bytes, mode: Mode) -> None:
-        self._folder, self._key, self._mode = folder, key, mode
-        self._before = {file.stem: read_pages(file) for file in sorted(folder.glob("*.har"))}
+    def __init__(self, folder: Path, key: bytes, mode: Mode, secrets: Declared = NOTHING) -> None:
+        self._folder, self._key, self._mode, self._secrets = folder, key, mode, secrets
+        self._before = {file.stem: read_pages(file) for file in har_files(folder)}
         self._last: dict[str, bytes] = {}
 
     def save(
@@ -62,7 +66,7 @@ class Archive:
         A file in which anything looks like a secret is not written: half a recording would be
         replayed as if it were all of it.
         """
-        redactor = Redactor(rules, self._key)
+        redactor = self.redactor(rules)
         for each in watch(exchanges, "looking for secrets", len(exchanges)):
             redactor.learn(each)
         clean = [
@@ -74,7 +78,10 @@ class Archive:
         entries, written, refused = {}, [], {}
         for service, pages in sorted(made.items()):
             file, whole = self._folder / f"{service}.har", _document(pages)
-            found = _suspicious(whole, rules, watch)
+            own = (each for each in clean if each.request.service == service)
+            known = redactor.pseudonyms
+            found = [one for each in own for one in unreadable(each, rules.allow, known)]
+            found += _suspicious(whole, rules, known, watch)
             if found:
                 refused[str(file)] = found
                 continue
@@ -86,27 +93,51 @@ class Archive:
                 written.append(service)
         return Saved(entries, tuple(written), refused)
 
+    def redactor(self, rules: Redaction) -> Redactor:
+        """What takes secrets out, and has learnt none but those that are declared."""
+        return Redactor(rules, self._key, self._secrets.values, self._secrets.headers)
 
-def _suspicious(whole: Json, rules: Redaction, watch: Watch) -> list[Finding]:
+
+def causes(found: Iterable[Finding]) -> list[list[Finding]]:
+    """Findings by their cause, each cause where it is found first."""
+    by_cause: dict[str, list[Finding]] = {}
+    for each in found:
+        by_cause.setdefault(each.cause, []).append(each)
+    return list(by_cause.values())
+
+
+def _suspicious(whole: Json, rules: Redaction, known: Pseudonyms, watch: Watch) -> list[Finding]:
     numbered = list(enumerate(whole["log"]["entries"]))
     titles = {page["id"]: page["title"] for page in whole["log"]["pages"]}
-    return [
-        found
-        for number, entry in watch(numbered, "looking for what is left of them", len(numbered))
-        for found in findings(entry, number, titles.get(entry.get("pageref"), ""), rules.allow)
-    ]
+    found = []
+    for number, entry in watch(numbered, "looking for what is left of them", len(numbered)):
+        title = titles.get(entry.get("pageref"), "")
+        found += findings(entry, number, title, rules.allow, known)
+    return found
 
 
 def _document(pages: Iterable[Page]) -> Json:
-    pages = [page for page in pages if page.entries]
-    named = sorted((page for page in pages if page.name), key=lambda page: page.started)
+    """A file of pages in the order of their times; of one time, in that of their names."""
+    whole = [page for page in pages if page.entries]
+    named = sorted((page for page in whole if page.name), key=_page_order)
+    order = {page.name: number for number, page in enumerate(named)}
     entries = [
         {**({"pageref": page.name} if page.name else {}), **_without_page(entry)}
-        for page in pages
+        for page in whole
         for entry in page.entries
     ]
-    entries.sort(key=lambda entry: (entry.get("startedDateTime") or "", entry["request"]["url"]))
+
+    def entry_order(entry: Json) -> tuple[str, int, str]:
+        page = order.get(entry.get("pageref") or "", -1)
+        return entry.get("startedDateTime") or "", page, entry["request"]["url"]
+
+    entries.sort(key=entry_order)
     return document([page_of(each.name, each.title, each.started) for each in named], entries)
+
+
+def _page_order(page: Page) -> tuple[str, str, int]:
+    name, _, number = page.name.rpartition("-")
+    return page.started, name, int(number) if number.isdecimal() else 0
 
 
 def _without_page(entry: Json) -> Json:

@@ -131,7 +131,12 @@ def text_of(body: bytes) -> Json:
 
 
 def _named(pairs: Any) -> list[Json]:
-    return [{"name": name, "value": value} for name, value in pairs]
+    return [{"name": name, "value": _as_text(value)} for name, value in pairs]
+
+
+def _as_text(value: str) -> str:
+    """A value that JSON can hold: bytes of a client's header that are no text are not."""
+    return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _cookies(headers: Headers, header: str) -> list[Json]:

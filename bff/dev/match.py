@@ -1,15 +1,20 @@
 """Finds the recorded exchange that answers a request, or the nearest ones and how they differ."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from heapq import nsmallest
 from itertools import takewhile, zip_longest
+from operator import attrgetter, itemgetter
 from typing import Self
-from urllib.parse import parse_qsl, quote, unquote
+from urllib.parse import parse_qsl, quote, unquote, urlencode
 
 import orjson
 
+from bff.dev.addresses import FORM
+from bff.dev.multipart import boundary_of, put_together, take_apart
+from bff.dev.pseudonyms import PSEUDONYM
 from bff.dev.recording import Entry, Pairs
 
 # How much each kind of difference counts when the nearest entries are ranked.
@@ -18,7 +23,10 @@ _METHOD, _SEGMENT, _PAIR, _BODY = 3, 4, 1, 1
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What counts of a request: not its host, not its headers, not the order of its query."""
+    """What counts of a request: not its host, not its headers.
+
+    The order of a query or form counts only among the values of one name: `sort=a&sort=b`.
+    """
 
     method: str
     path: str
@@ -32,7 +40,7 @@ class Asked:
         Paths compare by their decoded segments, so that `%2F` is not `/`; JSON bodies by value.
         """
         segments = [quote(unquote(segment), safe="") for segment in path.split("/")]
-        return cls(method.upper(), "/".join(segments), tuple(sorted(query)), _by_value(body))
+        return cls(method.upper(), "/".join(segments), in_order(query), _by_value(body))
 
     @classmethod
     def target(cls, method: str, target: str, body: bytes = b"") -> Self:
@@ -52,53 +60,122 @@ class Near:
 class Index:
     """Recorded entries by what was asked.
 
+    What is asked is looked for as it is, then without what has a pseudonym in recordings, and then
+    with anything at all where a pseudonym stands: a replay may not know the secret.
+
     Args:
         loosen: takes what does not count out of requests, asked and recorded alike.
+        hide: takes out what is secret by its name, too.
     """
 
     def __init__(
-        self, entries: Iterable[Entry], loosen: Callable[[Asked], Asked] = lambda asked: asked
+        self,
+        entries: Iterable[Entry],
+        loosen: Callable[[Asked], Asked] = lambda asked: asked,
+        hide: Callable[[Asked], Asked] = lambda asked: asked,
     ) -> None:
-        self._loosen = loosen
-        self._all: dict[Asked, list[Entry]] = {}
+        self._loosen, self._hide = loosen, hide
+        exact: dict[Asked, list[Entry]] = {}
+        hidden: dict[Asked, list[Entry]] = {}
         for entry in entries:
-            asked = Asked.of(entry.method, entry.path, entry.query, entry.body)
-            self._all.setdefault(loosen(asked), []).append(entry)
-        for asked, found in self._all.items():  # what a cache has answered, nobody asks for
-            self._all[asked] = [each for each in found if not each.kept] or found[:1]
-        self._entries = {asked: entries[0] for asked, entries in self._all.items()}
+            asked = loosen(Asked.of(entry.method, entry.path, entry.query, entry.body))
+            exact.setdefault(asked, []).append(entry)
+            hidden.setdefault(hide(asked), []).append(entry)
+        self._exact = {asked: _answering(found) for asked, found in exact.items()}
+        self._hidden = {asked: _answering(found) for asked, found in hidden.items()}
+        self._open = [(_pattern(asked), asked) for asked in self._hidden if _has_pseudonym(asked)]
 
     def find(self, asked: Asked) -> Entry | None:
         """The first entry that was recorded for this, if there is one."""
-        return self._entries.get(self._loosen(asked))
+        return next(iter(self.sequence(asked)), None)
 
     def sequence(self, asked: Asked) -> Sequence[Entry]:
         """All that was recorded for this, in the order in which it came."""
-        return self._all.get(self._loosen(asked), ())
+        asked = self._loosen(asked)
+        if asked in self._exact:
+            return self._exact[asked]
+        asked = self._hide(asked)
+        if asked in self._hidden:
+            return self._hidden[asked]
+        text = _flat(asked) if self._open else ""
+        found = (recorded for pattern, recorded in self._open if pattern.fullmatch(text))
+        return self._hidden.get(next(found, asked), ())
 
     def answers(self) -> set[int]:
         """The numbers of the entries that can ever be an answer."""
-        return {entry.number for entries in self._all.values() for entry in entries}
+        return {entry.number for entries in self._hidden.values() for entry in entries}
 
     def nearest(self, asked: Asked, n: int = 3) -> list[Near]:
         """The `n` entries that differ least, nearest first."""
-        asked = self._loosen(asked)
+        asked = self._hide(self._loosen(asked))
 
         def rank(recorded: Asked) -> tuple[int, int, int]:
             unlike = -_common_start(asked.path, recorded.path)
-            return _distance(asked, recorded), unlike, self._entries[recorded].number
+            return _distance(asked, recorded), unlike, self._hidden[recorded][0].number
 
         return [
-            Near(self._entries[recorded], tuple(_differences(asked, recorded)))
-            for recorded in nsmallest(n, self._entries, key=rank)
+            Near(self._hidden[recorded][0], tuple(_differences(asked, recorded)))
+            for recorded in nsmallest(n, self._hidden, key=rank)
         ]
 
 
+def in_order(pairs: Iterable[tuple[str, str]]) -> Pairs:
+    """The parameters of a query or form by name; those of one name in the order they have."""
+    return tuple(sorted(pairs, key=itemgetter(0)))
+
+
+def _answering(found: list[Entry]) -> list[Entry]:
+    """What a cache has answered, nobody asks for."""
+    return [each for each in found if not each.kept] or found[:1]
+
+
+def _flat(asked: Asked) -> str:
+    pairs = "\0".join(f"{name}\1{value}" for name, value in asked.query)
+    return "\n".join((asked.method, asked.path, pairs, asked.body.decode(errors="replace")))
+
+
+def _has_pseudonym(asked: Asked) -> bool:
+    return bool(PSEUDONYM.search(_flat(asked)))
+
+
+def _pattern(asked: Asked) -> re.Pattern[str]:
+    """What fits a recorded request with anything at all in the place of each pseudonym."""
+    path, body = asked.path, asked.body.decode(errors="replace")
+    head = f"{asked.method}\n{path}\n"
+    pairs = "\0".join(f"{name}\1{value}" for name, value in asked.query)
+    anything = r"[^/\n]+", r"[^\0\1\n]*", r'(?:[^"&<>\\\n]|\\.)*'
+    return re.compile(
+        _opened(head, anything[0]) + _opened(pairs + "\n", anything[1]) + _opened(body, anything[2])
+    )
+
+
+def _opened(text: str, anything: str) -> str:
+    """A text as a pattern; a pseudonym in a path or query is encoded as it was."""
+    coded = text.replace("%40example.invalid", "@example.invalid")
+    return anything.join(map(re.escape, PSEUDONYM.split(coded)))
+
+
 def _by_value(body: bytes) -> bytes:
+    """A body in the one form in which bodies are compared: JSON, a form, multipart, or text."""
     try:
         return orjson.dumps(orjson.loads(body), option=orjson.OPT_SORT_KEYS)
     except orjson.JSONDecodeError:
-        return body.decode(errors="replace").encode()  # HAR has text, and nothing else
+        text = body.decode(errors="replace")  # HAR has text, and nothing else
+    boundary = boundary_of("", body)
+    if boundary:
+        return _parts(text.encode(), boundary)
+    if FORM.fullmatch(text):
+        return urlencode(in_order(parse_qsl(text, keep_blank_values=True))).encode()
+    return text.encode()
+
+
+def _parts(body: bytes, boundary: str) -> bytes:
+    """A multipart body with its parts by name, and a boundary that says nothing."""
+    try:
+        parts = sorted(take_apart(body, boundary), key=attrgetter("name"))
+    except ValueError:
+        return body
+    return put_together(parts, "parts")
 
 
 def _common_start(one: str, other: str) -> int:

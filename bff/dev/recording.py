@@ -5,6 +5,8 @@ import binascii
 from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from operator import itemgetter
 from pathlib import Path
 from typing import Final, TypeVar
 from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
@@ -12,12 +14,19 @@ from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 import orjson
 
 from bff.dev import bodies
+from bff.dev.header_values import sendable
 from bff.dev.watch import Watch, unwatched
 
 Json = dict[str, object]
 Pairs = tuple[tuple[str, str], ...]
 T = TypeVar("T")
 _MOST_BYTES: Final = 512 * 1024 * 1024
+_FIRST_FINAL, _LAST = (
+    200,
+    599,
+)  # statuses of replies that are no interim ones (RFC 9110, section 15)
+_NO_CONTENT: Final = frozenset({204, 205, 304})
+_WITH_CONTENT: Final = "export it with content"
 
 
 class RecordingError(ValueError):
@@ -53,11 +62,16 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """Everything that is recorded of one service."""
+    """Everything that is recorded of one service, in the order in which it was asked.
+
+    Args:
+        bodiless: how many entries are left out, as the file lacks a body that they had.
+    """
 
     service: str
     file: Path
     entries: tuple[Entry, ...]
+    bodiless: int = 0
 
 
 def read_recording(file: Path, watch: Watch = unwatched) -> Recording:
@@ -81,9 +95,23 @@ def read_recording(file: Path, watch: Watch = unwatched) -> Recording:
         _check_pages(log)
         entries = _field(log, "entries", list, "log.")
         watched = watch(entries, f"reading {file.name}", len(entries))
-        return Recording(file.stem, file, tuple(_entries(watched, file.parent)))
+        found = list(_entries(watched, file.parent))
     except _Wrong as wrong:
         raise RecordingError(f"{file}: {wrong}") from None
+    whole = [entry for _, entry in sorted(found, key=itemgetter(0)) if entry]
+    bodiless = len(found) - len(whole)
+    if bodiless and not whole:
+        raise RecordingError(f"{file}: no entry has its body; {_WITH_CONTENT}")
+    return Recording(file.stem, file, tuple(whole), bodiless)
+
+
+def warning_of(recording: Recording) -> str:
+    """What its user should know of a recording; empty for nothing."""
+    if not recording.bodiless:
+        return ""
+    of = recording.bodiless + len(recording.entries)
+    left_out = f"{recording.bodiless} of {of} entries lack a body and are left out"
+    return f"{recording.file}: {left_out}; {_WITH_CONTENT}"
 
 
 def read_recordings(directory: Path, watch: Watch = unwatched) -> dict[str, Recording]:
@@ -96,10 +124,15 @@ def read_recordings(directory: Path, watch: Watch = unwatched) -> dict[str, Reco
 
 def recordings_of(directory: Path) -> dict[str, Path]:
     """The files of a directory, by service. Raises RecordingError where there is none."""
-    files = sorted(directory.glob("*.har"))
+    files = har_files(directory)
     if not files:
         raise RecordingError(f"{directory}: there is no .har file here")
     return {file.stem: file for file in files}
+
+
+def har_files(directory: Path) -> list[Path]:
+    """The HAR files of a directory, but for those that are hidden: editors write such."""
+    return sorted(each for each in directory.glob("*.har") if not each.name.startswith("."))
 
 
 def _check_pages(log: Json) -> None:
@@ -113,12 +146,44 @@ class _Wrong(Exception):
     """Where in the file, and what is wrong there."""
 
 
-def _entries(entries: Iterable[object], folder: Path) -> Iterator[Entry]:
-    for number, entry in enumerate(entries):
+def _entries(entries: Iterable[object], folder: Path) -> Iterator[tuple[datetime, Entry | None]]:
+    """When each entry began, and it; None where it lacks a body that it had."""
+    begun = datetime.min.replace(tzinfo=UTC)
+    for number, given in enumerate(entries):
         where = f"log.entries[{number}]"
-        read = _entry(number, _typed(entry, dict, where), where + ".", folder)
-        if read.status:  # browsers write 0 where no reply came
-            yield read
+        entry = _typed(given, dict, where)
+        read = _entry(number, entry, where + ".", folder)
+        begun = _time(entry.get("startedDateTime")) or begun  # beside its neighbour, if it has none
+        if _FIRST_FINAL <= read.status <= _LAST:  # browsers write 0 where no reply came
+            yield begun, None if _is_bodiless(entry, read) else read
+
+
+def _time(text: object) -> datetime | None:
+    try:
+        at = datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def _is_bodiless(entry: Json, read: Entry) -> bool:
+    """Whether a body was sent or came that the file has not: many tools leave them out."""
+    request, response = entry["request"], entry["response"]
+    size = _size(request, "bodySize") if isinstance(request, dict) else 0
+    if size > 0 and not read.body:
+        return True
+    if read.content or read.status in _NO_CONTENT or read.method == "HEAD":
+        return False
+    content = response.get("content") if isinstance(response, dict) else None
+    if not isinstance(content, dict) or content.get("text") is not None or bodies.file_of(content):
+        return False
+    lengths = [value for name, value in read.headers if name.lower() == "content-length"]
+    return _size(content, "size") > 0 or any(each.isdecimal() and int(each) > 0 for each in lengths)
+
+
+def _size(holder: Json, name: str) -> float:
+    size = holder.get(name)
+    return size if isinstance(size, int | float) else 0
 
 
 def _entry(number: int, entry: Json, where: str, folder: Path) -> Entry:
@@ -137,7 +202,7 @@ def _entry(number: int, entry: Json, where: str, folder: Path) -> Entry:
         query=_query(url.query, request, where + "request."),
         body=_posted(request, where + "request."),
         status=_field(response, "status", int, where + "response."),
-        headers=_pairs(response, "headers", where + "response."),
+        headers=tuple(sendable(_pairs(response, "headers", where + "response."))),
         content=_content(response, where + "response.", folder),
         time=took,
         kept=not took and bool(cache.get("beforeRequest")),

@@ -4,35 +4,25 @@ The same secret has the same pseudonym wherever it stands, in one recording and 
 is joined by it can still be joined, and a new recording differs only where something changed.
 """
 
-import hmac
 import re
-from collections.abc import Callable, Container
+from collections.abc import Iterable
 from dataclasses import replace
-from hashlib import sha256
-from typing import Any, Final
-from urllib.parse import parse_qsl, quote, unquote, urlencode
-
-import orjson
+from typing import Final
+from urllib.parse import unquote
 
 from bff.dev.exchanged import Exchanged
-from bff.dev.rules import Redaction, changed_at
+from bff.dev.pseudonyms import PREFIX, Pseudonyms
+from bff.dev.read_body import Unreadable, rewrite_body
+from bff.dev.rewrite import Act, Rewriter
+from bff.dev.rules import Redaction
+from bff.dev.secret_names import is_parameter
 from bff.model.exchange import Headers
 
-PREFIX: Final = "redacted-"
-_NAME: Final = re.compile(
-    r"token|secret|passw|api[-_]?key|authorization|credential|cookie|session[-_]?id|jwt"
-    r"|signature|private[-_]?key|assertion|^(auth|sid|otp|pin)$",
-    re.IGNORECASE,
-)
-_NUMBER: Final = re.compile(r"passw|passcode|^(otp|pin)$", re.IGNORECASE)  # may be one in JSON
-_SCHEME: Final = re.compile(r"(Bearer|Basic|DPoP|Digest|Negotiate|Token) +(.+)", re.IGNORECASE)
-_FORM: Final = "application/x-www-form-urlencoded"
-_LONG: Final = 8  # characters of a secret that stands in no text by chance
+__all__ = ["PREFIX", "Redactor"]
 
-
-def is_secret(name: str, declared: Container[str] = ()) -> bool:
-    """Whether what has this name is a secret, as a rule or because it is declared to be."""
-    return bool(_NAME.search(name)) or name in declared
+_ADDRESSES: Final = frozenset({"location", "content-location", "referer", "refresh", "origin"})
+_CREDENTIALS: Final = re.compile(r"([A-Za-z][\w.+-]*)[ ]+(\S.*)", re.DOTALL)
+_COOKIES: Final = re.compile(r";[ \t]*")
 
 
 class Redactor:
@@ -40,154 +30,157 @@ class Redactor:
 
     Args:
         key: of the pseudonyms; whoever has it can tell whether a guess was right.
+        secrets: values that the configuration calls secret.
+        names: headers that hold them, in lower case.
     """
 
-    def __init__(self, rules: Redaction, key: bytes) -> None:
-        self._rules, self._key = rules, key
-        self._known: dict[str, str] = {}
-        self._ordered: list[str] = []
-        self._sorted = 0  # how many were known when they were ordered
+    def __init__(
+        self,
+        rules: Redaction,
+        key: bytes,
+        secrets: Iterable[str] = (),
+        names: Iterable[str] = (),
+    ) -> None:
+        self._names = rules.headers | frozenset(names)
+        harmless = rules.allow.patterns
+        known = (each for each in secrets if not any(one.fullmatch(each) for one in harmless))
+        self.pseudonyms = Pseudonyms(key, known)
+        self._learner = Rewriter(_Learn(self.pseudonyms, rules), rules)
+        self._replacer = Rewriter(_Replace(self.pseudonyms, rules), rules)
 
     def learn(self, exchanged: Exchanged) -> None:
         """Find what is secret where secrets stand: by name, by path, by pattern."""
-        self._redact(exchanged, self._learned)
+        self._redact(exchanged, self._learner)
 
     def redacted(self, exchanged: Exchanged) -> Exchanged:
-        """The exchange without any secret that was learnt, of itself or of another."""
-        plain = self._redact(exchanged, self._learned)
-        if len(self._known) != self._sorted:
-            self._sorted = len(self._known)
-            long = (each for each in self._known if len(each) >= _LONG)
-            self._ordered = sorted(long, key=len, reverse=True)
-        return self._redact(plain, self._replaced)
+        """The exchange without any secret that was learnt, of itself or of another.
 
-    def _redact(self, exchanged: Exchanged, text: Callable[[str], str]) -> Exchanged:
+        A body that cannot be read stays as it is: `bff.dev.scan` finds it.
+        """
+        self.pseudonyms.focus(_texts(exchanged))
+        return self._redact(exchanged, self._replacer)
+
+    def text(self, text: str) -> str:
+        """A text without any secret that was learnt."""
+        self.pseudonyms.focus(None)
+        return self._replacer.text(text)
+
+    def target(self, target: str) -> str:
+        """A path and query without any secret that was learnt."""
+        self.pseudonyms.focus(None)
+        return self._replacer.addresses.target(target)
+
+    def _redact(self, exchanged: Exchanged, rewriter: Rewriter) -> Exchanged:
         request, reply = exchanged.request, exchanged.reply
-        learns = text == self._learned
-        origin = request.origin
+        origin, target = request.origin, rewriter.addresses.target
         if origin:
-            origin = replace(origin, target=self._target(origin.target, text))
+            origin = replace(origin, target=target(origin.target))
+        headers, body = self._message(request.headers, request.body, rewriter)
         request = replace(
-            request,
-            target=self._target(request.target, text),
-            headers=self._headers(request.headers, text, learns=learns),
-            body=self._body(request.body, request.headers, text, learns=learns),
-            origin=origin,
+            request, target=target(request.target), headers=headers, body=body, origin=origin
         )
-        reply = replace(
-            reply,
-            headers=self._headers(reply.headers, text, learns=learns),
-            body=self._body(reply.body, reply.headers, text, learns=learns),
-        )
-        return replace(exchanged, request=request, reply=reply)
+        headers, body = self._message(reply.headers, reply.body, rewriter)
+        reply = replace(reply, headers=headers, body=body)
+        base = rewriter.addresses.url(exchanged.base)
+        return replace(exchanged, request=request, reply=reply, base=base)
 
-    # -- where secrets stand ---------------------------------------------------------------------
-
-    def _headers(self, headers: Headers, text: Callable[[str], str], *, learns: bool) -> Headers:
-        found = []
-        for name, value in headers:
-            secret = is_secret(name) or name.lower() in self._rules.headers
-            found.append((name, self._header(name, value) if secret and learns else text(value)))
-        return tuple(found)
-
-    def _header(self, name: str, value: str) -> str:
-        if name.lower() == "cookie":
-            return "; ".join(self._cookie(each) for each in value.split("; "))
-        if name.lower() == "set-cookie":
-            first, semicolon, rest = value.partition(";")
-            return self._cookie(first) + semicolon + rest
-        return self._secret(value)
-
-    def _cookie(self, pair: str) -> str:
-        name, _, value = pair.partition("=")
-        return f"{name}={self._secret(value)}"
-
-    def _target(self, target: str, text: Callable[[str], str]) -> str:
-        path, mark, query = target.partition("?")
-        segments = [_again(each, text(unquote(each))) for each in path.split("/")]
-        pairs = [self._pair(pair, text) for pair in query.split("&")] if query else []
-        return "/".join(segments) + mark + "&".join(pairs)
-
-    def _pair(self, pair: str, text: Callable[[str], str]) -> str:
-        name, equals, value = pair.partition("=")
-        plain = unquote(value.replace("+", " "))
-        secret = is_secret(unquote(name), self._rules.query)
-        return name + equals + _again(value, self._secret(plain) if secret else text(plain), plain)
-
-    def _body(
-        self, body: bytes, headers: Headers, text: Callable[[str], str], *, learns: bool
-    ) -> bytes:
+    def _message(self, headers: Headers, body: bytes, rewriter: Rewriter) -> tuple[Headers, bytes]:
         kind = next((value for name, value in headers if name.lower() == "content-type"), "")
+        made = [(name, self._header(name.lower(), value, rewriter)) for name, value in headers]
         try:
-            plain = body.decode()
-        except UnicodeDecodeError:
-            return body  # an image, an archive: nothing in it can be told from anything else
-        if kind.startswith(_FORM):
-            pairs = parse_qsl(plain, keep_blank_values=True)
-            changed = [(k, self._secret(v) if is_secret(k) else text(v)) for k, v in pairs]
-            return body if changed == pairs else urlencode(changed).encode()
-        try:
-            tree = orjson.loads(body)
-        except orjson.JSONDecodeError:
-            return text(plain).encode()
-        made = self._tree(tree, text)
-        for path in self._rules.paths if learns else ():
-            made = changed_at(made, path, self._value)
-        return body if made == tree else orjson.dumps(made)
+            body, again = rewrite_body(body, kind, rewriter)
+        except Unreadable:
+            return tuple(made), body
+        if again != kind:
+            made = [(name, again if name.lower() == "content-type" else v) for name, v in made]
+        return tuple(made), body
 
-    def _tree(self, tree: Any, text: Callable[[str], str], name: str = "") -> Any:
-        if isinstance(tree, dict):
-            return {text(key): self._tree(each, text, key) for key, each in tree.items()}
-        if isinstance(tree, list):
-            return [self._tree(each, text, name) for each in tree]
-        if not isinstance(tree, str):
-            return self._value(tree) if _NUMBER.search(name) and text == self._learned else tree
-        return self._secret(tree) if is_secret(name) else text(tree)
+    def _header(self, name: str, value: str, rewriter: Rewriter) -> str:
+        if name == "cookie":
+            return "; ".join(_cookie(each, rewriter) for each in _COOKIES.split(value))
+        if name == "set-cookie":
+            first, semicolon, rest = value.partition(";")
+            return _cookie(first, rewriter) + semicolon + rest
+        if name in self._names or name in {"authorization", "proxy-authorization"}:
+            return _whole(value, rewriter)
+        if name in _ADDRESSES and "://" not in value:
+            return rewriter.addresses.target(value)
+        if is_parameter(name):
+            return rewriter.parameter(name, value)
+        return rewriter.text(value)
 
-    def _value(self, value: Any) -> Any:
-        """What stands for whatever is at a declared path; its type stays."""
-        if isinstance(value, dict):
-            return {key: self._value(each) for key, each in value.items()}
-        if isinstance(value, list):
-            return [self._value(each) for each in value]
-        if isinstance(value, str):
-            return self._secret(value, declared=True)
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            return int(self._digest(repr(value)), 16) % 10 ** len(str(abs(int(value))))
-        return value
 
-    # -- secrets and what stands for them --------------------------------------------------------
+def _whole(value: str, rewriter: Rewriter) -> str:
+    """Credentials of any scheme (RFC 9110, section 11.4); of one, the scheme stays."""
+    found = _CREDENTIALS.fullmatch(value)
+    made = rewriter.secret(value)
+    if found and made.startswith(PREFIX):
+        return f"{found[1]} {rewriter.secret(found[2])}"
+    return made
 
-    def _secret(self, value: str, *, declared: bool = False) -> str:
-        """What stands for a secret; elsewhere, too, where nothing else is likely to be the same."""
-        if not value or PREFIX in value:
-            return value
-        scheme = None if declared else _SCHEME.fullmatch(value)
-        if scheme:  # credentials as in a header (RFC 9110, section 11.4), wherever they stand
-            return f"{scheme[1]} {self._secret(scheme[2])}"
-        end = "@example.invalid" if re.fullmatch(r"[^@\s]+@[^@\s]+", value) else ""
-        stands = f"{PREFIX}{self._digest(value)}{end}"
-        if declared or len(value) >= _LONG:
-            self._known[value] = stands
-        return stands
 
-    def _digest(self, value: str) -> str:
-        return hmac.new(self._key, value.encode(), sha256).hexdigest()[:10]
+def _cookie(pair: str, rewriter: Rewriter) -> str:
+    name, _, value = pair.partition("=")
+    bare = value.strip().strip('"')
+    made = rewriter.secret(bare)
+    if unquote(bare) != bare:
+        rewriter.secret(unquote(bare))  # as it may stand elsewhere
+    return f"{name}={made}"
 
-    def _learned(self, text: str) -> str:
+
+def _texts(exchanged: Exchanged) -> list[str]:
+    """All texts of an exchange, as they are."""
+    request, reply = exchanged.request, exchanged.reply
+    origin = request.origin.target if request.origin else ""
+    headers = [value for _, value in (*request.headers, *reply.headers)]
+    bodies = [each.decode(errors="replace") for each in (request.body, reply.body)]
+    return [exchanged.base, request.target, origin, *headers, *bodies]
+
+
+class _Learn(Act):
+    """Remembers what is secret."""
+
+    def __init__(self, pseudonyms: Pseudonyms, rules: Redaction) -> None:
+        self._pseudonyms, self._rules = pseudonyms, rules
+
+    def secret(self, text: str) -> str:
+        """One that is called so."""
+        return self._pseudonyms.of(text)
+
+    def declared(self, text: str) -> str:
+        """One that is declared."""
+        return self._pseudonyms.of(text, declared=True)
+
+    def word(self, text: str) -> str:
+        """One that is not looked for elsewhere."""
+        return self._pseudonyms.stands_for(text)
+
+    def number(self, number: str) -> str:
+        """A number that is one."""
+        return self._pseudonyms.of_number(number)
+
+    def plain(self, text: str) -> str:
+        """Any other text: what a pattern finds in it."""
         for pattern in self._rules.patterns:
-            text = pattern.sub(lambda found: self._secret(found[0], declared=True), text)
+            text = pattern.sub(lambda found: self.declared(found[0]), text)
         return text
 
-    def _replaced(self, text: str) -> str:
-        if text in self._known:
-            return self._known[text]
-        for value in self._ordered:
-            if value in text:
-                text = text.replace(value, self._known[value])
-        return text
+    def key(self, name: str) -> str:
+        """The name of a member."""
+        return self.plain(name)
 
 
-def _again(written: str, made: str, plain: str | None = None) -> str:
-    """A piece of a target as it was written, or what has taken its place, encoded."""
-    return written if made == (unquote(written) if plain is None else plain) else quote(made, "")
+class _Replace(_Learn):
+    """Replaces what was learnt."""
+
+    def plain_number(self, number: str) -> str:
+        """Any other number, which may be a secret elsewhere."""
+        return self._pseudonyms.number(number)
+
+    def plain(self, text: str) -> str:
+        """Any other text, which may be a secret elsewhere, or have one in it."""
+        return self._pseudonyms.replaced(super().plain(text))
+
+    def key(self, name: str) -> str:
+        """The name of a member, which may be one, as where tokens are looked up."""
+        return self._pseudonyms.replaced_within(_Learn.plain(self, name))

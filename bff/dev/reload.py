@@ -1,6 +1,8 @@
 """Serves an app that is built anew when a file changes, or what is wrong with the files."""
 
+import gc
 import importlib
+import re
 import sys
 import threading
 import traceback
@@ -12,9 +14,12 @@ from typing import Any, Final
 
 import orjson
 
+from bff.declare.folder import files
+from bff.dev.recording import RecordingError
 from bff.engine.functions import forget_registered
 from bff.errors import ConfigError
 from bff.model.problem import Problem
+from bff.model.source import Place
 
 _OFTEN: Final = 0.2  # seconds between two looks
 _WATCHED: Final = frozenset({".yaml", ".yml", ".py", ".toml", ".har", ".json"})
@@ -24,6 +29,8 @@ _STYLE: Final = """
 body { max-width: 60rem; margin: 3rem auto; padding: 0 1.5rem } h1 { font-size: 1.4rem }
 li { margin: 1rem 0 } code, pre { font-family: ui-monospace, monospace } pre { overflow: auto }
 """
+_MOST_SHOWN: Final = 200  # characters of a line
+_POSITION: Final = re.compile(r"line (\d+),? column (\d+)")
 Wsgi = Callable[[Any, Any], Iterable[bytes]]
 Seen = dict[Path, tuple[int, int]]
 
@@ -81,13 +88,16 @@ class Reloading:
             self._app, self._wrong = self._build(), []
         except ConfigError as error:
             self._app, self._wrong = None, list(error.problems)
+        except RecordingError as error:
+            self._app, self._wrong = None, [_problem_of(error)]
         except Exception:  # noqa: BLE001 - whatever a file raises, the developer is to see it
             self._app, self._wrong = None, [traceback.format_exc(limit=-3)]
+        gc.collect()  # threads of the app before end with it
         self._seen = self._seen | {path: _mark(path) for path in self._modules().values()}
 
     def _look(self) -> Seen:
         """The files that count, and what changes with them."""
-        paths = {path for path in self._folder.rglob("*") if path.suffix in _WATCHED}
+        paths = {path for path in files(self._folder, "**/*") if path.suffix in _WATCHED}
         paths |= set(self._modules().values())
         return {path: _mark(path) for path in paths if not _NOT_OURS & set(path.parts)}
 
@@ -143,10 +153,19 @@ class Reloading:
         name = problem.place.file
         for path in (Path(name), self._folder / name, self._folder.parent / name):
             try:
-                return path.read_text(encoding="utf-8").splitlines()[problem.place.line - 1]
+                line = path.read_text(encoding="utf-8").splitlines()[problem.place.line - 1]
             except (OSError, IndexError, UnicodeDecodeError):
                 continue
+            return line[:_MOST_SHOWN]  # a recording may be all in one
         return ""
+
+
+def _problem_of(error: RecordingError) -> Problem:
+    """What is wrong with a recording or its rules, with its file, and its line if that is said."""
+    file, _, message = str(error).partition(": ")
+    found = _POSITION.search(message)
+    line, column = (int(found[1]), int(found[2])) if found else (1, 1)
+    return Problem("recording", Place(file, line, column), message)
 
 
 def _mark(path: Path) -> tuple[int, int]:

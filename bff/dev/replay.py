@@ -13,6 +13,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from bff.dev.delays import After, Delays
+from bff.dev.loosen import hide_target
 from bff.dev.match import Asked, Near
 from bff.dev.recording import Entry
 from bff.dev.stub_replay import Latency, is_replayed
@@ -32,11 +33,13 @@ class Missed:
     Args:
         file: the recording in which it was looked for; None where the service has none.
         nearest: the entries that come nearest.
+        shown: its method and target, without what is secret in it.
     """
 
     request: Request
     file: Path | None
     nearest: tuple[Near, ...]
+    shown: str
 
 
 class ReplayExchange:
@@ -113,8 +116,10 @@ class ReplayExchange:
 
     def _note(self, request: Request) -> None:
         tape = self.tapes.get(request.service)
-        nearest = tape.nearest(self._forms(request)[0]) if tape else ()
-        missed = Missed(request, tape.recording.file if tape else None, tuple(nearest))
+        asked = self._forms(request)[0]
+        nearest = tape.nearest(asked) if tape else ()
+        file = tape.recording.file if tape else None
+        missed = Missed(request, file, tuple(nearest), _shown(request))
         with self._lock:
             self._missed = [*self._missed[-_MOST_MISSED:], missed]
 
@@ -126,6 +131,10 @@ def reply_of(entry: Entry, request: Request) -> Reply | BffError:
     headers = tuple((name.lower(), value) for name, value in entry.headers if is_replayed(name))
     body = b"" if request.method == "HEAD" else entry.content
     return Reply(entry.status, headers, body)
+
+
+def _shown(request: Request) -> str:
+    return f"{request.method} {hide_target(request.target)}"
 
 
 def _id(missed: Missed) -> Any:

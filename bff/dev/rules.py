@@ -2,12 +2,13 @@
 
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
-from bff.dev.recording import RecordingError
+from bff.dev.recording import RecordingError, har_files
 from bff.model.problem import did_you_mean
 
 FILE: Final = "rules.toml"
@@ -15,6 +16,33 @@ _SECTIONS: Final = {
     "redact": ("headers", "query", "paths", "patterns", "allow"),
     "match": ("ignore_query", "ignore_body"),
 }
+_PATH: Final = re.compile(r"(?:\.\.)?(?:(?:\[\])+|[^.\[\]]+(?:\[\])*)(?:\.[^.\[\]]+(?:\[\])*)*")
+_MEDIA: Final = re.compile(r"[a-z]+/[a-z0-9.+-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """What looks like a secret and is none.
+
+    Args:
+        texts: as they are written: the name of a header, a path, or a media type.
+        patterns: those of the texts that are patterns.
+    """
+
+    texts: tuple[str, ...] = ()
+    patterns: tuple[re.Pattern[str], ...] = ()
+
+    def header(self, name: str) -> bool:
+        """Whether a header of this name may hold anything."""
+        return name.lower() in {each.lower() for each in self.texts}
+
+    def body(self, media_type: str) -> bool:
+        """Whether bodies of this type are written though they cannot be read."""
+        return media_type in self.texts
+
+    def at(self, at: tuple[str | int, ...]) -> bool:
+        """Whether there may be anything at this path."""
+        return any(is_at(at, each) for each in self.texts if _PATH.fullmatch(each))
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +52,8 @@ class Redaction:
     Args:
         headers: names, in lower case.
         query: names of parameters.
-        paths: of values in JSON bodies, such as `items[].email`; `..email` is one at any depth.
+        paths: of values in JSON and XML, such as `items[].email`; `..email` is one at any depth. Of
+            a form, the name of a field.
         patterns: what is replaced wherever it stands.
         allow: what the scan for secrets lets pass.
     """
@@ -33,7 +62,7 @@ class Redaction:
     query: frozenset[str] = frozenset()
     paths: tuple[str, ...] = ()
     patterns: tuple[re.Pattern[str], ...] = ()
-    allow: tuple[re.Pattern[str], ...] = ()
+    allow: Allowed = Allowed()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +93,11 @@ class Rules:
     match: Looseness = field(default_factory=Looseness)
 
 
-def read_rules(folder: Path) -> Rules:
+def read_rules(folder: Path, services: Iterable[str] = ()) -> Rules:
     """The rules of a folder; none where it has no rules.toml.
+
+    Args:
+        services: that are declared; those that are recorded are known without.
 
     Raises:
         RecordingError: the file is not as it should be, and where.
@@ -81,31 +113,57 @@ def read_rules(folder: Path) -> Rules:
     for name, keys in _SECTIONS.items():
         _known(file, f"{name}.", _table(file, name, given), keys)
     redact, match = given.get("redact", {}), given.get("match", {})
-    patterns = {name: _patterns(file, name, redact.get(name, ())) for name in ("patterns", "allow")}
+    known = {*services, *(each.stem for each in har_files(folder))}
+    for name, given_names in match.items():
+        _check_services(file, f"match.{name}", given_names, known)
+    _check_paths(file, "redact.paths", redact.get("paths", ()))
+    own = [each.rpartition(":")[2] for each in match.get("ignore_body", ())]
+    _check_paths(file, "match.ignore_body", own)
     return Rules(
         Redaction(
             headers=frozenset(map(str.lower, redact.get("headers", ()))),
             query=frozenset(redact.get("query", ())),
             paths=tuple(redact.get("paths", ())),
-            **patterns,
+            patterns=_patterns(file, "patterns", redact.get("patterns", ())),
+            allow=_allowed(file, redact.get("allow", ())),
         ),
         Looseness(frozenset(match.get("ignore_query", ())), tuple(match.get("ignore_body", ()))),
     )
 
 
+def is_at(at: tuple[str | int, ...], path: str) -> bool:
+    """Whether a place is at a path, or within what is."""
+    steps = _steps(path)
+    starts = range(len(at)) if path.startswith("..") else (0,)
+    return any(_leads(at[start:], steps) for start in starts)
+
+
+def _leads(at: tuple[str | int, ...], steps: tuple[str, ...]) -> bool:
+    if len(at) < len(steps):
+        return False
+    pairs = zip(at, steps, strict=False)
+    return all(
+        step == "[]" if isinstance(each, int) else step in {"*", each} for each, step in pairs
+    )
+
+
+@lru_cache(maxsize=1024)
+def _steps(path: str) -> tuple[str, ...]:
+    return tuple(filter(None, path.replace("[]", ".[]").split(".")))
+
+
 def changed_at(tree: Any, path: str, change: Callable[[Any], Any]) -> Any:
     """A copy of JSON in which the values at a path are changed; a member that is `...` is gone."""
-    if path.startswith(".."):
-        return _anywhere(tree, path[2:], change)
-    return _at(tree, path.replace("[]", ".[]").split("."), change)
+    steps = list(_steps(path))
+    return _anywhere(tree, steps, change) if path.startswith("..") else _at(tree, steps, change)
 
 
 def _at(tree: Any, steps: list[str], change: Callable[[Any], Any]) -> Any:
     if not steps:
         return change(tree)
     step, rest = steps[0], steps[1:]
-    if step in {"[]", ""} and isinstance(tree, list):
-        return [_at(each, rest, change) for each in tree]
+    if isinstance(tree, list):
+        return [_at(each, rest, change) for each in tree] if step == "[]" else tree
     if not isinstance(tree, dict):
         return tree
     names = tree.keys() if step == "*" else {step}
@@ -115,16 +173,13 @@ def _at(tree: Any, steps: list[str], change: Callable[[Any], Any]) -> Any:
     return {name: each for name, each in changed.items() if each is not ...}
 
 
-def _anywhere(tree: Any, name: str, change: Callable[[Any], Any]) -> Any:
-    if isinstance(tree, list):
-        return [_anywhere(each, name, change) for each in tree]
-    if not isinstance(tree, dict):
-        return tree
-    changed = {
-        key: change(each) if key == name else _anywhere(each, name, change)
-        for key, each in tree.items()
-    }
-    return {key: each for key, each in changed.items() if each is not ...}
+def _anywhere(tree: Any, steps: list[str], change: Callable[[Any], Any]) -> Any:
+    made = _at(tree, steps, change)
+    if isinstance(made, list):
+        return [_anywhere(each, steps, change) for each in made]
+    if not isinstance(made, dict):
+        return made
+    return {name: _anywhere(each, steps, change) for name, each in made.items()}
 
 
 def _own(service: str, name: str) -> str:
@@ -149,8 +204,33 @@ def _known(file: Path, where: str, given: Mapping[str, Any], known: Any) -> None
             raise RecordingError(f"{file}: {where}{key}: is not known; {hint}".rstrip("; "))
 
 
-def _patterns(file: Path, name: str, texts: list[str]) -> tuple[re.Pattern[str], ...]:
+def _patterns(file: Path, name: str, texts: Iterable[str]) -> tuple[re.Pattern[str], ...]:
     try:
         return tuple(map(re.compile, texts))
     except re.error as error:
         raise RecordingError(f"{file}: redact.{name}: is no pattern: {error}") from error
+
+
+def _allowed(file: Path, texts: list[str]) -> Allowed:
+    patterns = [each for each in texts if "[]" not in each and not _MEDIA.fullmatch(each)]
+    return Allowed(tuple(texts), _patterns(file, "allow", patterns))
+
+
+def _check_paths(file: Path, key: str, paths: Iterable[str]) -> None:
+    for path in paths:
+        if not _PATH.fullmatch(path):
+            each = re.sub(r"\[[^\]]*\]", "[]", path).removeprefix("$.").removeprefix("$")
+            hint = f"; `{each}` is each of them" if _PATH.fullmatch(each) else ""
+            raise RecordingError(
+                f"{file}: {key}: `{path}` is no path, such as items[].email or ..email{hint}"
+            )
+
+
+def _check_services(file: Path, key: str, names: Iterable[str], known: Collection[str]) -> None:
+    for name in names:
+        service, colon, _ = name.rpartition(":")
+        if colon and known and service not in known:
+            hint = did_you_mean(service, known)
+            raise RecordingError(
+                f"{file}: {key}: `{name}`: there is no service `{service}`; {hint}".rstrip("; ")
+            )

@@ -1,128 +1,293 @@
-"""Looks in what is about to be written for what still looks like a secret."""
+"""Looks in what is about to be written for what still looks like a secret.
 
-import math
+What is random and public by its nature is none: an ETag, the id of a request, a cursor, an image.
+"""
+
 import re
 from base64 import b64decode
-from collections import Counter
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-import orjson
+from bff.dev.addresses import URL, Addresses
+from bff.dev.exchanged import Exchanged
+from bff.dev.looks import looks_random
+from bff.dev.pseudonyms import PSEUDONYM, Pseudonyms
+from bff.dev.read_body import Unreadable, is_media, media_type, rewrite_body
+from bff.dev.rewrite import Act, Rewriter
+from bff.dev.rules import Allowed, Redaction
+from bff.dev.secret_names import is_public, word_set
+from bff.dev.spots import At, Spot
+from bff.dev.token_shapes import token_in
+from bff.model.exchange import Headers
 
-from bff.dev.redact import PREFIX
-
-_KINDS: Final = {
-    "a JSON Web Token": re.compile(r"eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*"),
-    "a private key": re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----"),
-    "credentials": re.compile(rf"(?i)\b(?:bearer|basic) +(?!{PREFIX})[\w+/=.~-]{{16,}}"),
-    "credentials in an address": re.compile(r"\w+://[^/\s:@]+:[^/\s@]+@"),
-    "a key of a cloud provider": re.compile(r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\bAIza[\w-]{35}"),
-    "a token of a code host": re.compile(r"\bgh[pousr]_\w{30,}|\bglpat-[\w-]{20,}"),
-    "a token of a chat": re.compile(r"\bxox[abprs]-[\w-]{10,}"),
-    "a key of a payment provider": re.compile(r"\b[sr]k_(?:live|test)_\w{16,}"),
-}
-_LONG: Final = 28  # characters of a key
-_RUN: Final = re.compile(rf"[A-Za-z0-9+/_=-]{{{_LONG},}}")
-_DISORDER: Final = 4.0  # bits a character; words and numbers have less, hexadecimal at most this
+_PUBLIC_HEADERS: Final = word_set(
+    "accept accept-ch accept-language alt-svc authentication-info baggage cache-status cf-ray"
+    " content-security-policy content-security-policy-report-only date expect-ct last-modified nel"
+    " permissions-policy report-to reporting-endpoints sec-websocket-accept sentry-trace server"
+    " server-timing strict-transport-security tracestate traceparent user-agent vary via"
+    " x-amz-cf-pop x-azure-ref x-cache x-dc x-fb-debug x-msedge-ref x-newrelic-app-data x-served-by"
+    " x-timer b3 grpc-trace-bin idempotency-key x-envoy-peer-metadata"
+)
+_DATA: Final = re.compile(
+    r"data:(?:image|audio|video|font)/[\w.+-]+(?:;[\w=-]+)*,[\w+/=%.~-]*"
+    r"|data:application/(?:font-woff2?|x-font-\w+)[^,]*,[\w+/=]*"
+    r"|(?:sha(?:1|224|256|384|512)|md5)[-:=][\w+/=-]{20,}|nonce-[\w+/=-]+"
+)
+_SHORT: Final = 6  # characters of a text in which there is no secret that is looked for
+_DEEPEST: Final = 10  # values within values
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What looks like a secret, and where; the secret itself is not told."""
+    """What looks like a secret, or cannot be read, and where; the secret itself is not told.
+
+    Args:
+        where: the entry, and the place in it.
+        what: what it looks like.
+        cause: what all findings of one cause have in common.
+        secret: the line of rules.toml by which it is one.
+        allow: the line by which it is none.
+        verb: what `what` is to it.
+    """
 
     where: str
     what: str
+    cause: str = ""
+    secret: str = ""
+    allow: str = ""
+    verb: str = "looks like"
 
 
 def findings(
-    entry: dict[str, Any], number: int, title: str, allow: Iterable[re.Pattern[str]]
+    entry: dict[str, Any],
+    number: int,
+    title: str,
+    allow: Allowed | None = None,
+    known: Pseudonyms | None = None,
 ) -> list[Finding]:
     """What in a HAR entry still looks like a secret.
 
     Args:
         number: the entry's, from 0.
         title: of its page.
-        allow: patterns of what may look like one.
+        allow: what may look like one.
+        known: secrets, which must not be there in whatever form.
     """
-    patterns = tuple(allow)
+    allowed = allow or Allowed()
+    finder = _Finder(allowed, known)
     request, response = entry["request"], entry["response"]
-    texts = [("page's title", title), ("request.url", request["url"])]
-    for part, message in (("request", request), ("response", response)):
-        texts += _named(f"{part}.headers", message.get("headers"))
     posted = request.get("postData") or {}
-    texts += _named("request.postData.params", posted.get("params"))
-    texts += _inside("request.postData.text", posted.get("text") or "")
-    texts += _inside("response.content.text", _plain(response["content"]))
-    found = [(place, what) for place, text in texts if (what := _looks_like(text, patterns))]
-    where = f"log.entries[{number}] {_shown(request, patterns)}"
-    return [Finding(f"{where}: {place}", what) for place, what in found]
+    content = response["content"]
+    if known:
+        known.focus([title, *_texts(request), *_texts(response), _bytes(content).decode("latin-1")])
+    finder.target("page's title", title)
+    finder.target("request.url", request["url"])
+    for part, message in (("request", request), ("response", response)):
+        for each in message.get("headers") or ():
+            finder.header(f"{part}.headers.{each['name']}", each["name"], each.get("value") or "")
+    for each in posted.get("params") or ():
+        place = f"request.postData.params.{each['name']}"
+        finder.at(place, each["name"], each.get("value") or "", f'paths = ["{each["name"]}"]')
+    finder.body("request.postData.text", (posted.get("text") or "").encode(), posted)
+    finder.body("response.content.text", _bytes(content), content)
+    where = f"log.entries[{number}] {_shown(request)}"
+    return [
+        Finding(f"{where}: {each.where}", each.what, each.cause, each.secret, each.allow)
+        for each in finder.found
+    ]
 
 
-def _named(where: str, pairs: list[dict[str, str]] | None) -> list[tuple[str, str]]:
-    return [(f"{where}.{each['name']}", each.get("value") or "") for each in pairs or ()]
+def _texts(message: dict[str, Any]) -> list[str]:
+    posted = message.get("postData") or {}
+    named = [*(message.get("headers") or ()), *(posted.get("params") or ())]
+    values = [each.get("value") or "" for each in named]
+    text = (message.get("content") or {}).get("text") or ""
+    return [message.get("url") or "", posted.get("text") or "", text, *values]
 
 
-def _shown(request: dict[str, Any], patterns: tuple[re.Pattern[str], ...]) -> str:
+def unreadable(exchanged: Exchanged, allow: Allowed, known: Pseudonyms) -> list[Finding]:
+    """The bodies of an exchange in which secrets cannot be looked for."""
+    request, reply = exchanged.request, exchanged.reply
+    bodies = (("request", request.headers, request.body), ("response", reply.headers, reply.body))
+    found = []
+    for part, headers, body in bodies:
+        kind = _content_type(headers)
+        why = _why_unreadable(body, kind, known)
+        if why and not allow.body(media_type(kind)):
+            where = f"{request.method} {request.target.partition('?')[0]}: the {part}'s body"
+            line = f'allow = ["{media_type(kind)}"]' if media_type(kind) else ""
+            cause = f"{part} {media_type(kind)} {why}"
+            found.append(Finding(where, why, cause, allow=line, verb="cannot be read: it is"))
+    return found
+
+
+def _why_unreadable(body: bytes, kind: str, known: Pseudonyms) -> str:
+    if is_media(body, kind):
+        known.focus(None)
+        hidden = known.left(body.decode("latin-1"))
+        return "an image or the like, with a secret in it" if hidden else ""
+    try:
+        rewrite_body(body, kind, Rewriter(Act(), Redaction()))
+    except Unreadable as error:
+        return str(error)
+    return ""
+
+
+def _content_type(headers: Headers) -> str:
+    return next((value for name, value in headers if name.lower() == "content-type"), "")
+
+
+def _shown(request: dict[str, Any]) -> str:
     """The method and path, for people; not a path that looks like a secret itself."""
     path = urlsplit(request["url"]).path
-    return f"{request['method']} {'…' if _looks_like(path, patterns) else path}"
+    hidden = token_in(path) or any(looks_random(each, in_path=True) for each in path.split("/"))
+    return f"{request['method']} {'…' if hidden else path}"
 
 
-def _plain(content: dict[str, Any]) -> str:
-    """The text of a body; empty where it is none, such as of an image."""
+def _bytes(content: dict[str, Any]) -> bytes:
     text: str = content.get("text") or ""
     if content.get("encoding") != "base64":
-        return text
+        return text.encode(errors="surrogatepass")
     try:
-        return b64decode(text).decode()
+        return b64decode(text)
     except ValueError:
-        return ""
+        return b""
 
 
-def _looks_like(text: str, allow: tuple[re.Pattern[str], ...]) -> str:
-    for pattern in allow:
-        text = pattern.sub(" ", text)
-    for kind, pattern in _KINDS.items():
-        if pattern.search(text):
-            return kind
-    runs = [piece for run in _RUN.findall(text) for piece in (run, *run.split("/"))]
-    return "a random key" if any(map(_is_random, runs)) else ""
+class _Finder(Rewriter):
+    """Goes through an entry as the redaction does, and notes what looks like a secret."""
+
+    def __init__(self, allow: Allowed, known: Pseudonyms | None) -> None:
+        super().__init__(Act(), Redaction())
+        self.found: list[Finding] = []
+        self._allow, self._known = allow, known
+        self._place = self._name = self._line = ""
+        self._at: At = ()
+        self._in_path = self._is_public = False
+        self.addresses = Addresses(self.parameter, self._segment, self._segment)
+
+    def target(self, place: str, text: str) -> None:
+        """An address."""
+        self._place, self._name, self._at, self._line = place, "", (), ""
+        if "://" in text:
+            self._check(text, certain=True)
+            self.addresses.url(text)
+        else:
+            self.addresses.target(text)
+
+    def header(self, place: str, name: str, value: str) -> None:
+        """A header."""
+        if self._allow.header(name):
+            return
+        self._is_public = name.lower() in _PUBLIC_HEADERS or is_public(name)
+        self._place, self._at, self._line = place, (), f'headers = ["{name}"]'
+        self._name = name
+        if value.startswith(("/", "?")) and "=" in value:
+            self.addresses.target(value)
+        else:
+            self.text(value)
+        self._is_public = False
+
+    def at(self, place: str, name: str, value: str, line: str) -> None:
+        """A field of a form."""
+        self._place, self._name, self._at, self._line = place, name, (), line
+        self.text(value)
+
+    def body(self, place: str, body: bytes, described: dict[str, Any]) -> None:
+        """A body; one that cannot be read is another matter."""
+        self._place, self._name, self._at, self._line = place, "", (), ""
+        kind = str(described.get("mimeType") or "")
+        if is_media(body, kind):
+            self._check(body.decode("latin-1"), certain=True)
+            return
+        try:
+            rewrite_body(body, kind, self)
+        except Unreadable:
+            self._check(body.decode(errors="replace"), certain=True)
+
+    def leaf(self, text: str, spot: Spot) -> str:
+        """A text that stands somewhere."""
+        if not spot.at:
+            return self.text(text)
+        outer = self._name, self._at, self._line
+        if not self._allow.at(spot.at):
+            path = _path(spot.at)
+            self._name, self._at = spot.name, spot.at
+            self._line = f'paths = ["{path}"]'
+            self.text(text)
+        self._name, self._at, self._line = outer
+        return text
+
+    def pair(self, name: str, value: str) -> str:
+        """A field of a form or of multipart."""
+        return self.leaf(value, Spot(name, at=(name,))) if name else self.text(value)
+
+    def parameter(self, name: str, value: str) -> str:
+        """A parameter of a query."""
+        outer = self._name, self._line
+        self._name = name
+        self._line = self._line or f'query = ["{name}"]'
+        self.text(value)
+        self._name, self._line = outer
+        return value
+
+    def text(self, text: str) -> str:
+        """A text, and whatever is in it."""
+        if len(text) < _SHORT:
+            return text
+        self._deep += 1
+        inner = self._inner(text) if self._deep < _DEEPEST else None
+        if inner is None and "://" in text:
+            self._loose(text)
+        self._deep -= 1
+        if inner is None or "://" in text[:20]:
+            self._check(text, certain=inner is not None)
+        return text
+
+    def _segment(self, segment: str) -> str:
+        self._in_path = True
+        self.text(segment)
+        self._in_path = False
+        return segment
+
+    def _check(self, text: str, *, certain: bool) -> None:
+        for pattern in self._allow.patterns:
+            text = pattern.sub(" ", text)
+        text = PSEUDONYM.sub("redacted-", text)
+        what = token_in(text)
+        if not what and self._known and self._known.left(text):
+            what = "a secret that stands elsewhere"
+        if not what and not certain and not (self._is_public or is_public(self._name)):
+            bare = _DATA.sub(" ", URL.sub(" ", text))
+            what = looks_random(bare, self._name, in_path=self._in_path)
+        if what:
+            self._note(what)
+
+    def _note(self, what: str) -> None:
+        within = f" at {_path(self._at, numbered=True)}" if self._at else ""
+        where = self._place + within
+        if any(each.where == where and each.what == what for each in self.found):
+            return
+        general = f" at {_path(self._at)}" if self._at else ""
+        header = self._line.startswith("headers")
+        allow = self._line.partition("= ")[2] if header or self._at else ""
+        self.found.append(
+            Finding(
+                where,
+                what,
+                f"{self._place}{general} {what} {self._name}",
+                self._line,
+                f"allow = {allow}" if allow else "",
+            )
+        )
 
 
-def _is_random(run: str) -> bool:
-    """Whether a run of characters has letters of both cases, digits, and little order."""
-    if (
-        len(run) < _LONG
-        or PREFIX in run
-        or run.count("/") > len(run) / 12
-        or run.count("-") > len(run) / 8
-    ):
-        return False  # ours, or a path, or words
-    mixed = all(any(test(each) for each in run) for test in (str.isupper, str.islower, str.isdigit))
-    counts = Counter(run).values()
-    bits = -sum(count / len(run) * math.log2(count / len(run)) for count in counts)
-    return mixed and bits >= _DISORDER
-
-
-def _inside(where: str, text: str) -> Iterator[tuple[str, str]]:
-    """The texts of a body: of JSON each value with its path, else all of it."""
-    try:
-        tree = orjson.loads(text)
-    except orjson.JSONDecodeError:
-        yield where, text
-        return
-    yield from _leaves(f"{where} at ", tree)
-
-
-def _leaves(where: str, tree: Any) -> Iterator[tuple[str, str]]:
-    if isinstance(tree, dict):
-        for name, each in tree.items():
-            yield where + name, name
-            yield from _leaves(f"{where}{name}.", each)
-    elif isinstance(tree, list):
-        for at, each in enumerate(tree):
-            yield from _leaves(f"{where.removesuffix('.')}[{at}].", each)
-    elif isinstance(tree, str):
-        yield where.removesuffix("."), tree
+def _path(at: At, *, numbered: bool = False) -> str:
+    made = ""
+    for each in at:
+        if isinstance(each, int):
+            made += f"[{each}]" if numbered else "[]"
+        else:
+            made += f".{each}" if made else each
+    return made

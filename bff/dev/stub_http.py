@@ -1,9 +1,11 @@
 """Speaks HTTP/1.1 (RFC 9112) on an accepted socket: requests in, each reply out in one send."""
 
+import re
 import socket
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
+from bff.dev.header_values import in_latin_1
 from bff.dev.stub_message import StubReply, StubRequest
 
 IDLE_SECONDS = 75.0
@@ -12,6 +14,7 @@ _BODY_LIMIT = 64 * 1024 * 1024
 _READ = 64 * 1024
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
 _BODILESS = {204, 304}
+_LINE_END = re.compile(r"[\r\n]+")  # other control characters a script may send on purpose
 
 
 class BadRequest(ValueError):
@@ -119,7 +122,7 @@ def render_head(reply: StubReply, *, keep_alive: bool, framing: str | None = Non
     headers do, or else Content-Length.
     """
     lines = [f"HTTP/1.1 {reply.status} {_REASONS.get(reply.status, 'Unknown')}"]
-    lines += [f"{name}: {value}" for name, value in reply.headers]
+    lines += [_LINE_END.sub(" ", f"{name}: {value}") for name, value in reply.headers]
     named = {name.lower() for name, _ in reply.headers}
     if framing:
         lines.append(framing)
@@ -127,7 +130,7 @@ def render_head(reply: StubReply, *, keep_alive: bool, framing: str | None = Non
         lines.append(f"Content-Length: {len(reply.body)}")
     if not keep_alive:
         lines.append("Connection: close")
-    return "\r\n".join([*lines, "\r\n"]).encode("latin-1")
+    return "\r\n".join([*map(in_latin_1, lines), "\r\n"]).encode("latin-1")
 
 
 def _origin_form(target: str) -> str:

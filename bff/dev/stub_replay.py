@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from random import Random
 
+from bff.dev.loosen import hide_target
 from bff.dev.match import Asked, Near
 from bff.dev.recording import Entry, Recording
 from bff.dev.stub_live import live
@@ -77,7 +78,8 @@ def is_replayed(name: str) -> bool:
 
 
 def _unmatched(request: StubRequest, recording: Recording, nearest: list[Near]) -> StubReply:
-    asked = f"{request.method} {request.target}"
+    target = hide_target(request.target)
+    asked = f"{request.method} {target}"
     print(  # noqa: T201 - for the developer who watches the stub
         f"{recording.file}: nothing is recorded for {asked}{_hint(nearest)}",
         file=sys.stderr,
@@ -89,7 +91,7 @@ def _unmatched(request: StubRequest, recording: Recording, nearest: list[Near]) 
         detail=f"{recording.file} has no entry for {asked}.",
         service=recording.service,
         method=request.method,
-        target=request.target,
+        target=target,
         recording=str(recording.file),
         nearest=[
             {

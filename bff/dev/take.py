@@ -1,6 +1,8 @@
 """One run of recording: what is exchanged is written while it goes on, and summed up at its end."""
 
 import atexit
+import os
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,17 +12,20 @@ from typing import Any, Final
 
 import orjson
 
-from bff.dev.archive import Archive, Mode, Saved
+from bff.dev.archive import Archive, Mode, Saved, causes
+from bff.dev.declared import declared_secrets
 from bff.dev.record import Recorder, RecordingExchange
-from bff.dev.recording import RecordingError
+from bff.dev.recording import RecordingError, har_files
 from bff.dev.replay import ReplayExchange
 from bff.dev.rules import read_rules
+from bff.dev.scan import Finding
 from bff.dev.tape import tapes_of
 from bff.dev.watch import Watch, unwatched
 from bff.model.view import Config
 from bff.upstream.pool import PoolExchange
 
 _OFTEN: Final = 0.5  # seconds between two looks for what is new
+_COUNT: Final = re.compile(r", and so \d+ times? more")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +52,13 @@ class Take:
 
     def __init__(self, wanted: Wanted, config: Config, pool: int) -> None:
         self._folder = folder = Path(wanted.folder)
-        self._rules = read_rules(folder)
+        self._services = config.services
+        self._rules = read_rules(folder, config.services)
         self.recorder = Recorder(config.services)
-        self._archive = Archive(folder, wanted.key.encode(), wanted.mode)
+        secrets = declared_secrets(config, os.environ)
+        self._archive = Archive(folder, wanted.key.encode(), wanted.mode, secrets)
         self._report = Path(wanted.report)
-        tapes = tapes_of(folder, self._rules) if any(folder.glob("*.har")) else {}
+        tapes = tapes_of(folder, self._rules) if har_files(folder) else {}
         self.replay = ReplayExchange(tapes, config.services)
         live = PoolExchange(config.services, pool, traced=True)
         self.exchange = RecordingExchange(live, self.replay, wanted.mode, self.recorder)
@@ -83,14 +90,14 @@ class Take:
 
     def _read_rules(self) -> None:
         try:
-            self._rules = read_rules(self._folder)
+            self._rules = read_rules(self._folder, self._services)
         except RecordingError as error:  # somebody is just writing it
             self._say([str(error)])
 
     def _say(self, lines: list[str]) -> None:
         """Tell at once what is not saved: it can still be mended."""
-        new = [each for each in lines if each not in self._said]
-        self._said += new
+        new = [each for each in lines if _COUNT.sub("", each) not in self._said]
+        self._said += [_COUNT.sub("", each) for each in new]
         sys.stderr.write("".join(f"not saved: {each}\n" for each in new))
         sys.stderr.flush()
 
@@ -102,10 +109,12 @@ class Take:
             took = monotonic() - begun
 
     def _refused(self) -> list[str]:
+        """Each cause once, with the lines of rules.toml that say what it is."""
+        rules = self._folder / "rules.toml"
         return [
-            f"{file} {each.where} looks like {each.what}"
+            _line(file, cause, rules)
             for file, found in self._saved.refused.items()
-            for each in found
+            for cause in causes(found)
         ]
 
     def _told(self) -> dict[str, Any]:
@@ -113,10 +122,25 @@ class Take:
             name: [f"{each.method} {each.target}" for each in entries]
             for name, entries in self.replay.unused().items()
         }
+        redactor = self._archive.redactor(self._rules.redact)
+        for each in self.recorder.noted():
+            redactor.learn(each)
         return {
             "exchanges": len(self.recorder.noted()),
             "entries": dict(self._saved.entries),
             "refused": self._refused(),
-            "failed": self.recorder.failed(),
+            "failed": [redactor.text(each) for each in self.recorder.failed()],
             "unused": unused,
         }
+
+
+def _line(file: str, cause: list[Finding], rules: Path) -> str:
+    first, more = cause[0], len(cause) - 1
+    line = f"{file} {first.where} {first.verb} {first.what}"
+    if more:
+        line += f", and so {more} time{'s' * (more > 1)} more"
+    if first.secret:
+        line += f"\n    a secret: [redact] {first.secret} in {rules}"
+    if first.allow:
+        line += f"\n    no secret: [redact] {first.allow} in {rules}"
+    return line

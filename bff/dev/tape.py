@@ -1,21 +1,26 @@
 """One service's recording while it is replayed: what answers next, and what nobody asked for."""
 
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from threading import Lock
-from typing import Any, Final
+from typing import Final
 
-import orjson
-
+from bff.dev.loosen import hiding, loosening
 from bff.dev.match import Asked, Index, Near
-from bff.dev.recording import Entry, Recording, read_recording, read_recordings, recordings_of
-from bff.dev.redact import is_secret
-from bff.dev.rules import Rules, changed_at, read_rules
+from bff.dev.recording import (
+    Entry,
+    Recording,
+    read_recording,
+    read_recordings,
+    recordings_of,
+    warning_of,
+)
+from bff.dev.rules import Rules, read_rules
 from bff.dev.watch import Watch, unwatched
 
 _NEAREST: Final = 3
 _MOST_LISTED: Final = 5
-_HIDDEN: Final = "redacted"
 
 
 class Tape:
@@ -23,7 +28,10 @@ class Tape:
 
     def __init__(self, recording: Recording, rules: Rules | None = None) -> None:
         self.recording = recording
-        self._index = Index(recording.entries, _loosening(recording.service, rules or Rules()))
+        _warn(recording)
+        own = rules or Rules()
+        loosen = loosening(own.match.of(recording.service))
+        self._index = Index(recording.entries, loosen, hiding(own.redact))
         self._answers = self._index.answers()
         self._lock = Lock()
         self._asked: dict[int, int] = {}  # by the number of a request's first entry: how often
@@ -77,9 +85,16 @@ class Shelf:
         self._marks: dict[str, tuple[int, int]] = {}
         self.tapes: dict[str, Tape] = {}
 
-    def look(self) -> dict[str, Tape]:
-        """The recordings as they are now, their sequences begun again. Raises RecordingError."""
-        rules, files = read_rules(self._folder), recordings_of(self._folder)
+    def look(self, services: Iterable[str] = ()) -> dict[str, Tape]:
+        """The recordings as they are now, their sequences begun again.
+
+        Args:
+            services: that are declared.
+
+        Raises:
+            RecordingError: one of the files cannot be read.
+        """
+        rules, files = read_rules(self._folder, services), recordings_of(self._folder)
         marks = {name: _mark(file) for name, file in files.items()}
         known = self._marks if rules == self._rules else {}
         found = {
@@ -114,50 +129,30 @@ def shown(entry: Entry) -> str:
     return f"log.entries[{entry.number}]: {entry.method} {entry.target}"
 
 
-def tapes_of(folder: Path, rules: Rules | None = None, watch: Watch = unwatched) -> dict[str, Tape]:
-    """The recordings of a folder, ready to be played. Raises RecordingError."""
-    own = rules or read_rules(folder)
+def tapes_of(
+    folder: Path,
+    rules: Rules | None = None,
+    watch: Watch = unwatched,
+    services: Iterable[str] = (),
+) -> dict[str, Tape]:
+    """The recordings of a folder, ready to be played.
+
+    Args:
+        services: that are declared: rules.toml may name them, too.
+
+    Raises:
+        RecordingError: one of the files cannot be read.
+    """
+    own = rules or read_rules(folder, services)
     return {name: Tape(each, own) for name, each in read_recordings(folder, watch).items()}
+
+
+def _warn(recording: Recording) -> None:
+    warning = warning_of(recording)
+    if warning:
+        sys.stderr.write(f"{warning}\n")
 
 
 def _mark(file: Path) -> tuple[int, int]:
     stat = file.stat()
     return stat.st_mtime_ns, stat.st_size
-
-
-def _loosening(service: str, rules: Rules) -> Callable[[Asked], Asked]:
-    loose = rules.match.of(service)
-
-    def loosen(asked: Asked) -> Asked:
-        query = tuple(
-            (name, _HIDDEN if is_secret(name, rules.redact.query) else value)
-            for name, value in asked.query
-            if name not in loose.query
-        )
-        return Asked(asked.method, asked.path, query, _loosened(asked.body, loose.body))
-
-    return loosen
-
-
-def _loosened(body: bytes, paths: tuple[str, ...]) -> bytes:
-    if not body or not (paths or b'"' in body):
-        return body
-    try:
-        tree: Any = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return body
-    for path in paths:
-        tree = changed_at(tree, path, lambda _: ...)
-    return orjson.dumps(_without_secrets(tree), option=orjson.OPT_SORT_KEYS)
-
-
-def _without_secrets(tree: Any) -> Any:
-    """What recordings have a pseudonym for is not compared: a replay may not know the secret."""
-    if isinstance(tree, list):
-        return [_without_secrets(each) for each in tree]
-    if not isinstance(tree, dict):
-        return tree
-    return {
-        name: _HIDDEN if isinstance(each, str) and is_secret(name) else _without_secrets(each)
-        for name, each in tree.items()
-    }

@@ -1,13 +1,13 @@
 """A request that is not recorded, told so that it can be mended, and never as a partial answer."""
 
 import sys
-from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 
 import orjson
-from flask import Flask, Response
+from flask import Flask, Response, g, request
 
 from bff.dev.replay import Missed, ReplayExchange
+from bff.upstream.sharing import BEGUN
 
 _TITLE: Final = "A request of this view is not recorded"
 
@@ -15,19 +15,20 @@ _TITLE: Final = "A request of this view is not recorded"
 def refuse_unmatched(app: Flask, replay: ReplayExchange) -> None:
     """Answer 501 in the place of whatever a view made of a request that is not recorded.
 
-    Around the whole app: the parts of a batch have one id, and are refused together.
+    The last to be added is the first that looks at an answer: so the log says 501, too. The parts
+    of a batch have one id, and are refused together.
     """
-    inner = app.wsgi_app
 
-    def check(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        response = Response.from_app(inner, environ)
-        missed = replay.missed(response.headers.get("X-Request-Id", ""))
-        if missed:
-            response.close()
-            response = _refusal(list({told(each): each for each in missed}.values()))
-        return response(environ, start_response)
+    def check(response: Response) -> Response:
+        if BEGUN in request.environ:
+            return response
+        missed = replay.missed(g.get("request_id", ""))
+        if not missed:
+            return response
+        response.close()
+        return _refusal(list({told(each): each for each in missed}.values()))
 
-    app.wsgi_app = check  # type: ignore[method-assign]  # as Flask documents it
+    app.after_request(check)
 
 
 def _refusal(missed: list[Missed]) -> Response:
@@ -41,13 +42,13 @@ def _refusal(missed: list[Missed]) -> Response:
 
 def told(missed: Missed) -> str:
     """What was asked, by which call of which file, and what comes nearest."""
-    request, origin = missed.request, missed.request.origin
+    asked, origin = missed.request, missed.request.origin
     lines = [f"nothing is recorded for {_shown(missed)}"]
     if origin:
         by = f"view `{origin.view}` of `{origin.frontend}`, call `{origin.call}`"
         lines.append(f"  asked by  {origin.place}, {by}")
     if missed.file is None:
-        lines.append(f"  there is no recording of `{request.service}` at all")
+        lines.append(f"  there is no recording of `{asked.service}` at all")
     for near in missed.nearest:
         entry = near.entry
         lines.append(
@@ -59,8 +60,9 @@ def told(missed: Missed) -> str:
 
 
 def _shown(missed: Missed) -> str:
-    request = missed.request
-    return f"{request.method} {request.service}:{request.target}"
+    """What was asked, without what is secret in it: it may be of a real client."""
+    method, _, target = missed.shown.partition(" ")
+    return f"{method} {missed.request.service}:{target}"
 
 
 def _remedy(missed: Missed) -> str:

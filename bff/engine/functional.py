@@ -14,6 +14,7 @@ from bff.errors import ConfigError, Unfillable
 from bff.model.problem import Problem
 from bff.model.python import READS
 from bff.model.source import Source
+from bff.observe.log import logger
 
 
 class Function:
@@ -50,6 +51,7 @@ class Function:
         try:
             return self._function(given_only(self.reads.result, scope))
         except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001 (others' code)
+            logger.debug("`%s` raised", self.source.shown, exc_info=error)  # under development
             raise Unfillable(f"`{self.source.shown}` raised {type(error).__name__}") from None
 
 

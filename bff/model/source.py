@@ -61,3 +61,19 @@ def braces_back(text: str) -> str:
 
 # A tree of lists and mappings whose text leaves are Source; other leaves stand for themselves.
 Tree = Any
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """What a `${…}` of the configuration stands for.
+
+    Args:
+        name: of the variable, or `file:` with a path.
+        value: from the environment or a file; one that is a default of the configuration's own is
+            no reference.
+        keys: that lead to where it stands, such as `services`, `users`, `url`.
+    """
+
+    name: str
+    value: str = field(repr=False)
+    keys: tuple[str, ...] = ()

@@ -18,7 +18,7 @@ from bff.model.pages import Pages
 from bff.model.policy import Hedge, Retry
 from bff.model.relay import Relay, Stream
 from bff.model.service import HeaderTemplates, Service
-from bff.model.source import Place, Source, Tree
+from bff.model.source import Place, Reference, Source, Tree
 
 Rung = Literal["required", "optional", "fallback"]
 BodyKind = Literal["none", "json", "form", "multipart", "json_with"]
@@ -255,6 +255,7 @@ class Config:
     Args:
         streams: the share of a process's threads that streams of events may hold.
         place: where bff.yaml begins.
+        referred: what its `${…}` stand for, so that no recording has the secrets among them.
     """
 
     hosts: tuple[str, ...]
@@ -269,3 +270,4 @@ class Config:
     relays: tuple[Relay, ...] = ()
     streams: float = 0.5
     place: Place = field(default_factory=lambda: Place("bff.yaml"))
+    referred: tuple[Reference, ...] = field(default=(), repr=False)

@@ -13,6 +13,7 @@ from pathlib import Path
 from threading import Lock, Thread
 from time import sleep
 from typing import Any, Final
+from weakref import ref
 
 from prometheus_client import (
     CollectorRegistry,
@@ -99,7 +100,7 @@ class Metrics:
 
     def text(self) -> bytes:
         """All figures of all processes, in Prometheus' text format."""
-        self._note()
+        self.note()
         if not self._folder:
             return generate_latest(self._registry)
         registry = CollectorRegistry()
@@ -163,15 +164,12 @@ class Metrics:
             if self._looking == os.getpid():
                 return
             with suppress(RuntimeError):  # no thread: the next event tries again
-                Thread(target=self._keep_looking, name="bff-metrics", daemon=True).start()
+                name = "bff-metrics"
+                Thread(target=_keep_looking, args=(ref(self),), name=name, daemon=True).start()
                 self._looking = os.getpid()
 
-    def _keep_looking(self) -> None:
-        while True:
-            self._note()
-            sleep(_EVERY)
-
-    def _note(self) -> None:
+    def note(self) -> None:
+        """Look up how full everything is."""
         for instrument, labels, level in self._look():
             child = self._child(instrument, labels)
             if instrument.kind == "counter":
@@ -181,6 +179,14 @@ class Metrics:
                 child.inc(max(0.0, more))
             else:
                 child.set(level)
+
+
+def _keep_looking(metrics: "ref[Metrics]") -> None:
+    """Look every few seconds, for as long as anything refers to the metrics."""
+    while (found := metrics()) is not None:
+        found.note()
+        del found
+        sleep(_EVERY)
 
 
 def _made(instrument: Instrument, registry: CollectorRegistry) -> Any:

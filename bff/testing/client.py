@@ -10,6 +10,7 @@ from bff.model.principal import NOBODY, Principal
 
 # Of the environ: who a test says that it is; parts of a batch get all that does not begin with bff.
 KEY: Final = "testing.principal"
+MISTAKES: Final = "bff.testing.mistakes"  # of an app's extensions: raises what a mock has raised
 ISSUER: Final = "https://issuer.test"
 
 
@@ -33,8 +34,12 @@ class Client(FlaskClient):
 
         Raises:
             Unmatched: with the view, the file and line of the call, and what comes nearest.
+            Exception: whatever a mock of the test's own has raised by mistake.
         """
         response = super().open(*args, **{"base_url": self.base, **kwargs})
+        mistakes = self.application.extensions.get(MISTAKES)
+        if mistakes:
+            mistakes()
         unplayed = response.status_code == HTTPStatus.NOT_IMPLEMENTED
         if unplayed and response.mimetype == "application/problem+json":
             missed = (response.get_json(silent=True) or {}).get("missed")

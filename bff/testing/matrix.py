@@ -23,6 +23,7 @@ from bff.dev.virtual import VirtualClock
 from bff.engine.plan import Plan
 from bff.model.exchange import Request
 from bff.model.principal import NOBODY, Principal
+from bff.model.problem import did_you_mean
 from bff.testing.client import Unmatched
 from bff.testing.site import app_on, client_of
 
@@ -76,11 +77,14 @@ class Matrix:
         tapes: the recordings, by service.
 
     Raises:
-        ValueError: it is a stream, of which there is no answer.
+        ValueError: there is no such view, or it is a stream, of which there is no answer.
     """
 
     def __init__(self, checked: Checked, tapes: Mapping[str, Tape], view: str) -> None:
         self._checked, self._tapes = checked, tapes
+        if view not in checked.plans:
+            hint = did_you_mean(view, checked.plans)
+            raise ValueError(f"there is no view `{view}`; {hint}".rstrip("; "))
         self._plans = checked.plans[view]
         if any(plan.view.stream for plan in self._plans.values()):
             raise ValueError(f"`{view}` is a stream: it has no answer to compare")
@@ -90,6 +94,7 @@ class Matrix:
 
         Raises:
             Unmatched: what is asked when all is well is not recorded.
+            ValueError: a parameter is missing, or there is none of its name.
         """
         for plan in self._plans.values():
             well, services = self._cell(plan, asked, "", "failing")
@@ -191,7 +196,12 @@ def snapshot(cells: Sequence[Cell]) -> str:
 
 def _target(plan: Plan, params: Mapping[str, Sequence[str]]) -> str:
     route, query = plan.view.route, []
+    known = {each.name for each in plan.view.params}
     for name, values in params.items():
+        if name not in known:
+            hint = did_you_mean(name, known)
+            text = f"the view `{plan.view.name}` has no parameter `{name}`; {hint}"
+            raise ValueError(text.rstrip("; "))
         if f"{{{name}}}" in route:
             route = route.replace(f"{{{name}}}", quote(values[0], safe=""))
         else:

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import httpx
 import respx
-from respx.models import AllMockedAssertionError
+from respx.models import AllMockedAssertionError, CallList
 
 from bff.dev.replay import ReplayExchange
 from bff.errors import BffError
@@ -15,6 +15,10 @@ from bff.model.problem import did_you_mean
 from bff.model.service import Service
 from bff.upstream.exchange import Completion, Sink
 from bff.upstream.pool import PoolExchange
+
+# What a transport raises: a mock that raises one of these means to.
+_FAULTS: Final = (httpx.HTTPError, httpx.StreamError, ConnectionError, TimeoutError, BffError)
+_HINT: Final = "for a call that fails, have it raise an error of httpx's: httpx.ConnectError"
 
 
 class _NotScripted(BffError):
@@ -29,8 +33,10 @@ class Upstream:
     """
 
     def __init__(self, services: Mapping[str, Service]) -> None:
+        self._raised: list[BaseException] = []
+        self._asked: dict[str, list[str]] = {name: [] for name in services}
         self._routers = {
-            name: respx.Router(assert_all_called=False, base_url=each.url)
+            name: _Router(assert_all_called=False, base_url=each.url)
             for name, each in services.items()
         }
 
@@ -46,19 +52,91 @@ class Upstream:
 
     def transport(self, service: Service) -> httpx.BaseTransport:
         """What carries requests to a service: its router."""
-        return _Transport(self._routers[service.name])
+        name = service.name
+        return _Transport(self._routers[name], name, self._asked[name], self._raised)
+
+    def raise_mistakes(self) -> None:
+        """Raise what a mock of the test's own has raised, if one has; once.
+
+        A view may have a fallback for a call that fails, and the test would pass.
+        """
+        if self._raised:
+            error, self._raised[:] = self._raised[0], []
+            raise error
+
+    def unasked(self) -> list[str]:
+        """The routes that nothing has asked, for people; none whose calls the test looks at."""
+        return [
+            line
+            for name, router in self._routers.items()
+            for route in router.routes
+            if isinstance(route.calls, _Calls) and route.calls.unexpected
+            for line in _unasked(name, route, self._asked[name])
+        ]
+
+
+def _unasked(service: str, route: respx.Route, asked: list[str]) -> list[str]:
+    others = ", ".join(dict.fromkeys(asked)) or "nothing"
+    return [f"{service}: nothing asks {route.pattern!r}", f"  it was asked for: {others}"]
+
+
+class _Calls(CallList):
+    """The calls of a route, and whether the test has looked at them: then it knows of none, too."""
+
+    looked_at = False
+
+    @property
+    def unexpected(self) -> bool:
+        """Whether there is none, and the test does not know."""
+        return not self.looked_at and not list.__len__(self)
+
+    @property
+    def called(self) -> bool:  # type: ignore[override]  # respx has a property, typed as a bool
+        """Whether there is one."""
+        self.looked_at = True
+        return bool(list.__len__(self))
+
+    @property
+    def call_count(self) -> int:  # type: ignore[override]  # the same
+        """How many there are."""
+        self.looked_at = True
+        return list.__len__(self)
+
+    def __len__(self) -> int:
+        self.looked_at = True
+        return list.__len__(self)
+
+
+class _Router(respx.Router):
+    def route(self, *patterns: Any, name: str | None = None, **lookups: Any) -> respx.Route:
+        """A route that knows whether the test has looked at its calls."""
+        made = super().route(*patterns, name=name, **lookups)
+        if not isinstance(made.calls, _Calls):
+            made.calls = _Calls(name=made)
+        return made
 
 
 class _Transport(httpx.BaseTransport):
-    def __init__(self, router: respx.Router) -> None:
-        self._router = router
+    def __init__(
+        self, router: respx.Router, service: str, asked: list[str], raised: list[BaseException]
+    ) -> None:
+        self._router, self._service = router, service
+        self._asked, self._raised = asked, raised
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         request.read()
+        target = request.url.raw_path.decode("latin-1")
+        self._asked.append(f"{request.method} {target}")
         try:
             return self._router.handler(request)
         except AllMockedAssertionError:
             raise _NotScripted from None
+        except _FAULTS:
+            raise
+        except BaseException as error:
+            error.add_note(f"raised by the test's own mock of {self._service}: {_HINT}")
+            self._raised.append(error)
+            raise httpx.ConnectError("the test's own mock raised") from error
 
 
 @dataclass(slots=True)

@@ -7,6 +7,7 @@ proxies from the environment and log whole URLs. None of that code is run here.
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, Final
+from weakref import finalize
 
 import httpx
 
@@ -61,6 +62,7 @@ class PoolExchange:
         self._transports = {
             (name, url): make(service) for name, service in services.items() for url in service.urls
         }
+        finalize(self, _close, self._transports).atexit = False
 
     def start(self, request: Request, deadline: Deadline, attempt: int, mailbox: Sink) -> Ticket:
         """Send `request` as soon as a thread is free."""
@@ -99,8 +101,7 @@ class PoolExchange:
         """End the threads and close the connections."""
         self._workers.close()
         self._resolver.close()
-        for transport in self._transports.values():
-            transport.close()
+        _close(self._transports)
 
     def _transport(self, service: Service) -> httpx.BaseTransport:
         context = self._tls.of(service)
@@ -114,6 +115,11 @@ class PoolExchange:
             network_backend=Backend(self._resolver),
         )
         return transport
+
+
+def _close(transports: Mapping[Any, httpx.BaseTransport]) -> None:
+    for transport in transports.values():
+        transport.close()
 
 
 def _work(transport: httpx.BaseTransport, url: str, ticket: Ticket, *, traced: bool) -> None:

@@ -15,6 +15,7 @@ from bff.observe.boundary import ErrorBoundary
 from bff.upstream.exchange import Completion, Exchange, Sink
 from bff.upstream.permit import Permit
 
+BEGUN: Final = "bff.begun"  # in the environ of a part of a batch: when the batch began
 _FIRST_ERROR: Final = 400
 _WORTH: Final = 0.05  # seconds more than the first one has, in which a second try may come
 

@@ -20,14 +20,13 @@ from bff.model.service import Service
 from bff.model.view import Frontend
 from bff.observe.boundary import ErrorBoundary
 from bff.upstream.exchange import Clock, Exchange
-from bff.upstream.sharing import Sharing
+from bff.upstream.sharing import BEGUN, Sharing
 from bff.upstream.workers import Workers
 from bff.web.body import BadBody, BodyReader
 from bff.web.gate import REQUEST_ID
 from bff.web.problem import problem
 from bff.web.text import path_info
 
-BEGUN: Final = "bff.begun"  # in the environ of a part: when the batch began
 TRACE: Final = "bff.trace"  # the batch's own place in a trace
 EXCHANGE: Final = "bff.exchange"  # and what carries the requests of all of its parts
 PATH: Final = "/_batch"

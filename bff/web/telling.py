@@ -13,7 +13,8 @@ from bff.model.trace import Trace, begun, continued
 from bff.model.view import Frontend
 from bff.observe.events import Answered, Observer
 from bff.upstream.exchange import Clock
-from bff.web.batch import BEGUN, TRACE
+from bff.upstream.sharing import BEGUN
+from bff.web.batch import TRACE
 from bff.web.gate import ANY_HOST
 
 Sampler = Callable[[Trace], bool]

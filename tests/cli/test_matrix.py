@@ -15,7 +15,11 @@ def test_it_prints_what_each_frontend_gets(bff):
     ways = {each["broken"] for each in cells if each["service"] == "orders"}
     assert ways == {"timeout", "failing", "truncated", "empty"}
     done = bff(*words)
-    assert "reason=timeout" in done.stdout
+    for each in cells:
+        for call in each["calls"].split(", "):
+            assert call.endswith("=ok") or call in done.stdout, "nothing is cut in a pipe"
+        for path in each["differs"]:
+            assert path in done.stdout
 
 
 def test_a_snapshot_is_written_then_held_to(bff, tmp_path):
@@ -40,6 +44,7 @@ def test_a_snapshot_is_written_then_held_to(bff, tmp_path):
             "nothing is recorded for",
         ),
         (["home", "--param", "limit"], "should read as NAME=VALUE"),
+        (["home", "--as", "ada", "--param", "limti=3"], "has no parameter `limti`"),
         (["home", "--recordings", "docs"], "there is no .har file here"),
     ],
 )

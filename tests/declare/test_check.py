@@ -323,3 +323,26 @@ services: {users: {url: "${USERS_URL:-http://127.0.0.1:9001}"}}
     assert folder.check(bff=bff).config.services["users"].url.endswith(":9001")
     found = folder.check(bff=bff, environ={"USERS_URL": "http://other:1/"})
     assert found.config.services["users"].url == "http://other:1"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "views/.#home.yaml",
+        "calls/.hidden.yaml",
+        "relays/.#r.yaml",
+        "views/.#view.py",
+        "views/.a.yml",
+    ],
+)
+def test_files_whose_name_begins_with_a_dot_are_ignored(folder, name):
+    path = folder.path / name
+    path.parent.mkdir(exist_ok=True)
+    path.symlink_to("ada@host.example.4711:1700000000")  # as an editor locks a file
+    data = folder.path / "views/..2026_11_02"  # as Kubernetes mounts a ConfigMap
+    data.mkdir(parents=True)
+    (data / "home.yaml").write_text("get: /other\n")
+    (folder.path / "views/home.yaml~").write_text("get: [")
+    (folder.path / "views/#home.yaml#").write_text("get: [")
+    (folder.path / "views/.home.yaml.swp").write_bytes(b"b0VIM")
+    assert folder.check().warnings == ()

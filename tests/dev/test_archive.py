@@ -158,3 +158,16 @@ def test_a_number_that_is_secret_by_its_name_has_a_pseudonym_and_keeps_it(save, 
     assert found["otp"] not in {271828, 0}
     assert found["pin"] not in {3141, 0}
     assert json.loads(came) == found
+
+
+def test_pages_of_one_millisecond_stay_in_their_order(save, tmp_path):
+    made = [
+        exchanged("users", "/u", b"%d" % n, visit=str(n), title=f"/web/home?n={n}")
+        for n in range(11)
+    ]
+    save(*made)
+    before = (tmp_path / "users.har").read_bytes()
+    for left_out in range(3):
+        again = [each for number, each in enumerate(made) if number != left_out]
+        save(*again, mode="new")
+        assert (tmp_path / "users.har").read_bytes() == before

@@ -30,7 +30,7 @@ INDEX = Index(ENTRIES)
         ("GET", "/orders?customer=ada&limit=5", b"", 0),
         ("GET", "/orders?limit=10&customer=ada", b"", 1),
         ("get", "/orders/o%2D5001", b"", 2),
-        ("GET", "/products?ids=b&ids=a", b"", 3),
+        ("GET", "/products?ids=a&ids=b", b"", 3),
         ("POST", "/orders", b'{"note":"","lines":[1]}', 4),
     ],
 )
@@ -46,6 +46,7 @@ def test_the_same_request_is_found(method, target, body, number):
         ("GET", "/orders?customer=ada", b""),
         ("GET", "/orders?customer=ada&limit=5&limit=5", b""),
         ("GET", "/products?ids=a", b""),
+        ("GET", "/products?ids=b&ids=a", b""),
         ("GET", "/products?ids=a&ids=b&ids=b", b""),
         ("HEAD", "/orders/o-5001", b""),
         ("GET", "/orders%2Fo-5001", b""),
@@ -84,6 +85,7 @@ def test_nothing_is_near_where_nothing_is_recorded():
 
 
 @given(st.permutations([("a", "1"), ("a", "2"), ("b", ""), ("ä", "&=")]))
-def test_the_order_of_the_query_never_matters(pairs):
+def test_the_order_of_the_query_matters_among_values_of_one_name_alone(pairs):
     one = Asked.of("GET", "/x", pairs, b"")
-    assert one == Asked.of("GET", "/x", sorted(pairs), b"")
+    same = pairs.index(("a", "1")) < pairs.index(("a", "2"))
+    assert (one == Asked.of("GET", "/x", sorted(pairs), b"")) == same

@@ -1,6 +1,7 @@
 """What an app exchanges with its services is written as HAR 1.2, without secrets."""
 
 import json
+import re
 from datetime import datetime
 from pathlib import Path
 
@@ -150,10 +151,15 @@ def test_a_file_in_which_something_looks_like_a_secret_is_not_saved_and_its_plac
     assert "grace" in (live.folder / "users.har").read_text()
     told = live.report()
     assert list(told["entries"]) == ["users"]
-    first, second = told["refused"]
+    (line,) = told["refused"]
+    first, *remedies = line.split("\n")
     place = "response.content.text at items[0].note looks like a JSON Web Token"
-    assert first == f"{live.folder}/orders.har log.entries[0] GET /of/grace: {place}"
-    assert "log.entries[1] GET /of/grace: " in second
+    where = f"{live.folder}/orders.har log.entries[0] GET /of/grace: {place}"
+    assert first == f"{where}, and so 1 time more"
+    assert remedies == [
+        f'    a secret: [redact] paths = ["items[].note"] in {live.folder}/rules.toml',
+        f'    no secret: [redact] allow = ["items[].note"] in {live.folder}/rules.toml',
+    ]
     said = capsys.readouterr().err
     assert f"not saved: {first}" in said
     assert JWT not in said + json.dumps(told)
@@ -351,7 +357,8 @@ def test_a_request_without_a_reply_is_not_recorded_and_is_named(live):
     live.stubs.set("orders", state="down")
     assert client.get("/web/home").status_code == 200
     take.finish()
-    assert live.report()["failed"] == ["GET orders:/of/ada-token-7"]
+    (failed,) = live.report()["failed"]
+    assert re.fullmatch("GET orders:/of/redacted-[0-9a-f]{10}", failed), "as secret as recorded"
     assert not (live.folder / "orders.har").exists()
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bff.dev.recording import RecordingError, read_recording, read_recordings
+from bff.dev.recording import RecordingError, read_recording, read_recordings, warning_of
 
 RECORDINGS = Path(__file__).parents[2] / "config" / "recordings"
 
@@ -155,3 +155,69 @@ def test_what_is_huge_is_refused(save, monkeypatch):
     monkeypatch.setattr("bff.dev.recording._MOST_BYTES", 10)
     with pytest.raises(RecordingError, match="larger than"):
         read_recording(save(exchange()))
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_headers_that_a_tool_has_joined_are_several(save, end):
+    joined = [{"name": "Set-Cookie", "value": f"a=1{end}b=2"}, {"name": "X-Empty", "value": ""}]
+    (entry,) = read_recording(save(exchange(response={"headers": joined}))).entries
+    assert entry.headers == (("Set-Cookie", "a=1"), ("Set-Cookie", "b=2"), ("X-Empty", ""))
+
+
+def test_no_header_has_a_control_character_and_one_beyond_latin_1_is_utf_8(save):
+    headers = [
+        {"name": "X-Nul", "value": "a\x00b\x1bc"},
+        {"name": "X-City", "value": "Łódź"},
+        {"name": "X-Street", "value": "Straße"},
+        {"name": "Bad\r\nName", "value": "1"},
+        {"name": "bad name", "value": "1"},
+    ]
+    (entry,) = read_recording(save(exchange(response={"headers": headers}))).entries
+    assert dict(entry.headers) == {
+        "X-Nul": "a b c",
+        "X-City": "Łódź".encode().decode("latin-1"),
+        "X-Street": "Straße",
+    }
+
+
+def test_entries_are_in_the_order_of_their_times(save):
+    times = ["2026-11-02T09:00:02Z", "2026-11-02T10:00:01+01:00", None, "2026-11-02T09:00:00.5Z"]
+    made = [
+        exchange(f"http://users/{number}") | {"startedDateTime": at}
+        for number, at in enumerate(times)
+    ]
+    entries = read_recording(save(*made)).entries
+    assert [each.path for each in entries] == ["/3", "/1", "/2", "/0"]
+    assert [each.number for each in entries] == [3, 1, 2, 0], "as the file counts them"
+
+
+@pytest.mark.parametrize("status", [0, -1, 100, 101, 103, 199, 600, 1000])
+def test_a_status_that_is_no_final_one_is_left_out(save, status):
+    recording = read_recording(save(exchange(response={"status": status}), exchange()))
+    assert [each.number for each in recording.entries] == [1]
+
+
+def test_entries_that_lack_their_body_are_left_out_and_counted(save):
+    bare = {"content": {"size": 12, "mimeType": "application/json"}}
+    long = [{"name": "Content-Length", "value": "12"}]
+    made = [
+        exchange(response=bare),
+        exchange(response={"headers": long, "content": {}}),
+        exchange(request={"method": "post", "bodySize": 9}),
+        exchange(request={"method": "head"}, response=bare),
+        exchange(response={**bare, "status": 304}),
+        exchange(response={"content": {"size": 0}}),
+        exchange(),
+    ]
+    recording = read_recording(save(*made))
+    assert [each.number for each in recording.entries] == [3, 4, 5, 6]
+    assert "3 of 7 entries lack a body and are left out" in warning_of(recording)
+    with pytest.raises(RecordingError, match="no entry has its body; export it with content"):
+        read_recording(save(*made[:2]))
+
+
+def test_hidden_files_are_no_recordings(save, tmp_path):
+    save(exchange())
+    (tmp_path / ".#users.har").symlink_to("ada@host.123:456")
+    (tmp_path / ".orders.har").write_text("{")
+    assert list(read_recordings(tmp_path)) == ["users"]

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import threading
 import time
 
 import pytest
@@ -103,3 +104,67 @@ def test_a_view_that_is_added_or_removed_is_served_or_not(site, project):
     assert site.get("/web/more").status_code == 200
     more.unlink()
     assert site.get("/web/more").status_code == 404
+
+
+def test_an_editors_lock_beside_a_view_is_no_change_and_no_problem(site, project, capsys):
+    assert site.get("/web/home").status_code == 200
+    lock = project / "config/views/.#home.yaml"
+    lock.symlink_to("ada@host.example.4711:1700000000")
+    assert site.get("/web/home").json == {"word": "one"}
+    lock.unlink()
+    assert site.get("/web/home").status_code == 200
+    assert "reloaded" not in capsys.readouterr().err
+
+
+ASKS = (
+    "get: /home\nfrontends: [web]\n"
+    'calls: {a: {get: "s:/a", cache: {ttl: 1s}}}\nshape: {word: "`\\"one\\"`", a: a}\n'
+)
+
+
+def threads(name):
+    return sum(each.name.startswith(name) for each in threading.enumerate())
+
+
+def test_the_threads_of_an_app_end_with_it(site, project):
+    for number in range(5):
+        (project / "config/views/home.yaml").write_text(ASKS.replace("one", f"n{number}"))
+        assert site.get("/web/home").json == {"word": f"n{number}", "a": {}}
+    end = time.monotonic() + 10
+    while threads("bff-upstream") > 1 and time.monotonic() < end:
+        time.sleep(0.01)
+    assert threads("bff-upstream") == 1, "of the last one"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("s.har", '{"log": {"entries": [', "is not JSON, perhaps cut short"),
+        ("s.har", '{"log": {"entries": [7]}}', "log.entries[0]: should be an object, is 7"),
+        ("rules.toml", "[redact\n", "Expected"),
+        ("rules.toml", "[redact]\npaths = ['items[0].x']\n", "`items[].x` is each of them"),
+    ],
+)
+def test_a_recording_that_cannot_be_read_is_a_problem_with_its_place(
+    project, name, text, message, capsys
+):
+    from bff.dev.tape import Shelf
+
+    folder = project / "config/recordings"
+    folder.mkdir()
+    (folder / "s.har").write_text('{"log": {"entries": []}}')
+    (folder / name).write_text(text)
+    shelf = Shelf(folder)
+
+    def build():
+        shelf.look(("s",))
+        return create_app(check(project / "config", {"S_URL": "http://127.0.0.1:1"}))
+
+    reloading = Reloading(build, project / "config")
+    try:
+        (problem,) = Client(reloading).get("/web/home").json["problems"]
+    finally:
+        reloading.close()
+    assert message in problem["message"]
+    assert problem["place"].startswith(f"{folder / name}:")
+    assert "Traceback" not in capsys.readouterr().err

@@ -20,6 +20,7 @@ from bff.errors import Unreachable
 from bff.model.exchange import Deadline, Origin, Request
 from bff.model.service import Service
 from bff.model.source import Place
+from bff.observe.events import Answered
 
 PLACE = Place("config/views/home.yaml", 14, 5)
 ORIGIN = Origin("id-1", "/web/home", "web", "home", "orders", PLACE)
@@ -51,7 +52,7 @@ def replay(tmp_path):
         (tmp_path / "orders.har").write_text(json.dumps(log))
         (tmp_path / "rules.toml").write_text(rules)
         service = Service("orders", Place("bff.yaml"), url, 1.0, 10_000)
-        return ReplayExchange(tapes_of(tmp_path), {"orders": service})
+        return ReplayExchange(tapes_of(tmp_path, services=("orders", "users")), {"orders": service})
 
     return make
 
@@ -165,7 +166,10 @@ def test_a_view_that_misses_one_is_refused_though_the_call_has_a_fallback(replay
     root = "version: 1\nfrontends: {web: {access: none}}\nservices: {orders: {url: 'http://o'}}\n"
     config = assemble(parse(root, "bff.yaml", {}), {"home": parse(view, "home.yaml", {})}, {})
     made = replay(entry("/b", 1))
-    app = create_app(check_config(config), Settings(Path("unused")), exchange=made)
+    heard = []
+    app = create_app(
+        check_config(config), Settings(Path("unused")), exchange=made, observers=[heard.append]
+    )
     refuse_unmatched(app, made)
     answer = app.test_client().get("/web/home")
     assert answer.status_code == 501
@@ -173,6 +177,8 @@ def test_a_view_that_misses_one_is_refused_though_the_call_has_a_fallback(replay
     assert answer.json["missed"][0]["place"].startswith("home.yaml:4")
     assert "home.yaml:4" in capsys.readouterr().err
     assert app.test_client().get("/livez").status_code == 200
+    assert [each.status for each in heard if isinstance(each, Answered)] == [501], "in the log, too"
+    assert answer.headers["X-Request-Id"]
 
 
 def test_a_reply_takes_as_long_as_it_is_said_to(replay):
@@ -194,10 +200,16 @@ def test_a_reply_takes_as_long_as_it_is_said_to(replay):
         ("[match]\nignore_query = 'ts'\n", "match.ignore_query: should be a list of texts"),
         ("match = 1\n", "match: should be a table"),
         ("[redact]\npatterns = ['(']\n", "redact.patterns: is no pattern"),
+        ("[redact]\npaths = ['items[0].x']\n", "`items[].x` is each of them"),
+        ("[redact]\npaths = ['$.items[*].x']\n", "`items[].x` is each of them"),
+        ("[redact]\npaths = ['a..b', '']\n", "`a..b` is no path"),
+        ("[match]\nignore_body = ['users:a[1]']\n", "`a[]` is each of them"),
+        ("[match]\nignore_query = ['userz:ts']\n", "no service `userz`; did you mean `users`?"),
+        ("[match]\nignore_body = ['user:at']\n", "no service `user`; did you mean `users`?"),
     ],
 )
 def test_rules_that_are_wrong_are_refused_by_their_place(tmp_path, rules, complaint):
     (tmp_path / "rules.toml").write_text(rules)
     with pytest.raises(RecordingError) as refused:
-        read_rules(tmp_path)
+        read_rules(tmp_path, ["users", "orders"])
     assert complaint in str(refused.value)

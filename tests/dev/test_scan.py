@@ -7,6 +7,7 @@ from pathlib import Path
 import orjson
 import pytest
 
+from bff.dev.rules import Allowed
 from bff.dev.scan import findings
 
 RECORDINGS = Path(__file__).parents[2] / "config/recordings"
@@ -56,10 +57,11 @@ def test_a_secret_is_found_wherever_it_stands(secret):
         "request.headers.X-Note": entry(header=secret),
         "request.url": entry(url=f"http://s/x?y={secret}"),
     }
+    allow = Allowed(patterns=(re.compile(re.escape(secret)),))
     for place, each in places.items():
-        (found,) = findings(each, 3, "", ())
+        (found,) = findings(each, 3, "")
         assert (found.where, found.what) == (f"log.entries[3] GET /x: {place}", SECRETS[secret])
-        assert findings(each, 3, "", [re.compile(re.escape(secret))]) == []
+        assert findings(each, 3, "", allow) == []
 
 
 def test_it_is_found_in_a_title_and_a_form_and_behind_base64_too():
@@ -69,8 +71,8 @@ def test_it_is_found_in_a_title_and_a_form_and_behind_base64_too():
     coded = entry()
     body = b64encode(orjson.dumps({"note": key})).decode()
     coded["response"]["content"] = {"text": body, "encoding": "base64"}
-    found = [*findings(entry(), 0, f"/web/x?y={key}", ()), *findings(form, 1, "", ())]
-    found += findings(coded, 2, "", ())
+    found = [*findings(entry(), 0, f"/web/x?y={key}"), *findings(form, 1, "")]
+    found += findings(coded, 2, "")
     assert [each.where for each in found] == [
         "log.entries[0] GET /x: page's title",
         "log.entries[1] POST /x: request.postData.params.note",
@@ -80,16 +82,16 @@ def test_it_is_found_in_a_title_and_a_form_and_behind_base64_too():
 
 def test_the_place_does_not_tell_a_secret_that_stands_in_the_path():
     key = "q9XvB2mL7rT4kW8sD1fG6hJ3zN5cPyRe"
-    (found,) = findings(entry(url=f"http://s/of/{key}"), 0, "", ())
+    (found,) = findings(entry(url=f"http://s/of/{key}"), 0, "")
     assert found.where == "log.entries[0] GET …: request.url"
 
 
 @pytest.mark.parametrize("text", HARMLESS)
 def test_what_is_no_secret_is_let_pass(text):
-    assert findings(entry(text, header=text), 0, "", ()) == []
+    assert findings(entry(text, header=text), 0, "") == []
 
 
 @pytest.mark.parametrize("file", sorted(RECORDINGS.glob("*.har")), ids=lambda file: file.stem)
 def test_nothing_in_the_shops_recordings_looks_like_one(file):
     entries = orjson.loads(file.read_bytes())["log"]["entries"]
-    assert not [found for each in entries for found in findings(each, 0, "", ())]
+    assert not [found for each in entries for found in findings(each, 0, "")]

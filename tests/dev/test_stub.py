@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from bff.dev.stub import StubReply, StubRequest, StubServices
+from bff.dev.stub_http import render_head
 
 HOLD = 20.0
 
@@ -281,3 +282,12 @@ def test_the_control_api_is_not_for_web_pages(serve, client):
     services = serve(control_port=0)
     evil = {"Host": "evil.example"}
     assert client.get(services.control_url + "/services", headers=evil).status_code == 403
+
+
+def test_no_header_makes_another_and_what_latin_1_lacks_is_utf_8():
+    headers = [("X-A", "1\r\nX-Injected: 2"), ("X-B", "Łódź"), ("X-\nC", "3")]
+    head = render_head(StubReply(headers=headers), keep_alive=True)
+    assert head.count(b"\r\n") == 6
+    assert b"\r\nX-A: 1 X-Injected: 2\r\n" in head
+    assert "X-B: Łódź\r\n".encode() in head
+    assert b"\n" not in head.replace(b"\r\n", b"")

@@ -43,6 +43,102 @@ def test_it(failure_matrix):
 """,
         "answers 401 though nothing is broken",
     ),
+    "a mistake in a mock": (
+        """
+def broken(request):
+    return {}["missing"]
+
+def test_it(client_for, upstream):
+    upstream.orders.get("/orders").mock(side_effect=broken)
+    client_for("ada").get("/web/home")
+""",
+        'return {}["missing"]',
+    ),
+    "a mistake in a mock says how a failure is meant": (
+        """
+def test_it(client_for, upstream):
+    upstream.orders.get("/orders").mock(side_effect=ValueError("oops"))
+    client_for("ada").get("/web/home")
+""",
+        "the test's own mock of orders: for a call that fails",
+    ),
+    "an assertion in a mock": (
+        """
+def broken(request):
+    assert request.headers["x-none"] == "1"
+
+def test_it(client_for, upstream):
+    upstream.orders.get("/orders").mock(side_effect=broken)
+    client_for("ada").get("/web/home")
+""",
+        'request.headers["x-none"] == "1"',
+    ),
+    "a mock that calls pytest.fail": (
+        """
+import pytest
+
+def test_it(client_for, upstream):
+    upstream.orders.get("/orders").mock(side_effect=lambda request: pytest.fail("never ask it"))
+    client_for("ada").get("/web/home")
+""",
+        "never ask it",
+    ),
+    "a mock that nothing asks": (
+        """
+def test_it(client_for, upstream):
+    upstream.catalog.get("/serch").respond(503)
+    client_for().get("/web/search?q=lamp")
+""",
+        "take it away, mend its path, or assert that `route.called` is false",
+    ),
+    "a matrix of a view that is not there": (
+        """
+def test_it(failure_matrix):
+    failure_matrix("hom")
+""",
+        "there is no view `hom`; did you mean `home`?",
+    ),
+    "a matrix with a parameter that is not there": (
+        """
+def test_it(failure_matrix):
+    failure_matrix("search", params={"q": "lamp", "pagge": 2})
+""",
+        "the view `search` has no parameter `pagge`; did you mean `page`?",
+    ),
+    "a matrix with a keyword that is not there": (
+        """
+def test_it(failure_matrix):
+    failure_matrix("search", parms={"q": "lamp"})
+""",
+        "failure_matrix has no `parms`; did you mean `params`?",
+    ),
+    "a matrix without what the route needs": (
+        """
+def test_it(failure_matrix):
+    failure_matrix("product")
+""",
+        "needs a value for",
+    ),
+    "a marker without a folder": (
+        """
+import pytest
+
+@pytest.mark.recordings
+def test_it(client_for):
+    client_for().get("/web/search?q=lamp")
+""",
+        "the marker `recordings`: it names one folder",
+    ),
+    "a marker with a keyword that is mistyped": (
+        """
+import pytest
+
+@pytest.mark.recordings("few", unusd="fail")
+def test_it(client_for):
+    client_for().get("/web/search?q=lamp")
+""",
+        "it knows nothing of `unusd`",
+    ),
     "a snapshot that does not hold": (
         """
 def test_it(failure_matrix):
@@ -54,11 +150,15 @@ def test_it(failure_matrix):
 }
 
 
-def run(folder, *words):
+def run(folder, *words, **environ):
     return subprocess.run(  # noqa: S603 - our own arguments
         [sys.executable, "-m", "pytest", "-q", "-W", "error", *words],
         cwd=folder,
-        env={name: each for name, each in os.environ.items() if not name.startswith("PYTEST")},
+        env={
+            **{name: each for name, each in os.environ.items() if not name.startswith("PYTEST")},
+            "CI": "",
+            **environ,
+        },
         capture_output=True,
         text=True,
         timeout=100,
@@ -88,6 +188,30 @@ def test_a_snapshot_is_written_anew_where_that_is_asked_for(folder):
     (folder / "test_it.py").write_text(FAILING["a snapshot that does not hold"][0])
     assert run(folder, "--bff-update").returncode == 0
     assert (folder / "snapshots/search.json").is_file()
+
+
+def test_a_snapshot_that_is_not_there_fails_where_nobody_would_commit_it(folder):
+    (folder / "test_it.py").write_text(
+        "def test_it(failure_matrix):\n"
+        '    failure_matrix("search", params={"q": "lamp"}, snapshots=True)\n'
+    )
+    done = run(folder, CI="true")
+    assert done.returncode == 1
+    assert "there is no such snapshot; run with --bff-update" in done.stdout
+    assert not (folder / "snapshots").exists()
+    assert run(folder).returncode == 0
+    assert run(folder, CI="true").returncode == 0
+
+
+def test_a_mock_that_must_not_be_asked_is_no_mistake(folder):
+    (folder / "test_it.py").write_text(
+        "def test_it(client_for, upstream):\n"
+        '    route = upstream.orders.post("/orders").respond(201)\n'
+        '    client_for().get("/web/search?q=lamp")\n'
+        "    assert not route.called\n"
+    )
+    done = run(folder)
+    assert done.returncode == 0, done.stdout
 
 
 def test_a_run_that_uses_nothing_of_it_imports_nothing_of_it(folder):

@@ -14,7 +14,7 @@ from bff.upstream.pool import PoolExchange
 def working(exchange: PoolExchange) -> int:
     """Threads that are at it."""
     workers = exchange._workers
-    return max(0, len(workers._threads) - workers._idle) + workers.waiting
+    return max(0, workers.busy) + workers.waiting
 
 
 @pytest.fixture

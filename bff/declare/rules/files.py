@@ -51,6 +51,12 @@ FILES: Final = (
         "`${NAME}`, `${NAME:-default}` or `${file:/path}`, and the variable set.",
     ),
     Rule(
+        "recording",
+        "A recording, or its rules.toml, cannot be used",
+        "Nothing could be replayed from it.",
+        "Record it again, or correct it where the message says.",
+    ),
+    Rule(
         "setting",
         "A variable of the environment has a wrong value",
         "A setting of the process cannot be read.",

@@ -64,7 +64,7 @@ export class Session {
       el("span", { class: "face", "aria-hidden": "true" }),
       el("div", { class: "who-name" },
         el("b", {}, this.ended ? "You have been signed out" : "Nobody is signed in"),
-        el("span", {}, locked.length ? [codes(locked), " answer 401, before any service is asked. "] : "", open.length ? [codes(open), " answer everybody."] : "")),
+        el("span", {}, locked.length ? [codes(locked), ` ${answers(locked)} 401, before any service is asked. `] : "", open.length ? [codes(open), ` ${answers(open)} everybody.`] : "")),
       el("div", { class: "who-acts" }, this.told.providers.length
         ? this.told.providers.map((name) => el("a", { class: "primary", href: loginUrl(name, usual), "data-key": `sign-in-${name}` }, usual === name ? "Sign in" : `Sign in with ${name}`))
         : "No provider is declared."));
@@ -142,6 +142,7 @@ async function json(response) {
   return response.json();
 }
 
+const answers = (names) => (names.length === 1 ? "answers" : "answer");
 const codes = (names) => names.flatMap((name, index) => [index ? ", " : "", el("code", {}, name)]);
 
 const time = (seconds) => new Date(seconds * SECOND).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
