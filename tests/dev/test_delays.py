@@ -14,7 +14,7 @@ def test_what_is_taken_back_before_or_after_it_is_due_leaves_nothing_behind():
     assert done.wait(10)
     for each in take_back * 2:
         each()
-    assert not delays._actions
+    assert not delays._shared.actions
     assert not never
 
 

@@ -103,7 +103,7 @@ def test_what_is_of_no_view_is_told_by_its_route(caplog):
 def test_what_is_no_news_has_no_line(event, lines, caplog):
     with caplog.at_level(logging.INFO, "bff"):
         log_events(event)
-    assert [each.message for each in caplog.records] == lines
+    assert [each.getMessage() for each in caplog.records] == lines
 
 
 def test_an_observer_that_fails_disturbs_nobody(caplog):

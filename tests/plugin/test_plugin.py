@@ -50,7 +50,7 @@ def broken(request):
 
 def test_it(client_for, upstream):
     upstream.orders.get("/orders").mock(side_effect=broken)
-    client_for("ada").get("/web/home")
+    client_for("ada", tenant="acme").get("/web/home")
 """,
         'return {}["missing"]',
     ),
@@ -58,7 +58,7 @@ def test_it(client_for, upstream):
         """
 def test_it(client_for, upstream):
     upstream.orders.get("/orders").mock(side_effect=ValueError("oops"))
-    client_for("ada").get("/web/home")
+    client_for("ada", tenant="acme").get("/web/home")
 """,
         "the test's own mock of orders: for a call that fails",
     ),
@@ -69,7 +69,7 @@ def broken(request):
 
 def test_it(client_for, upstream):
     upstream.orders.get("/orders").mock(side_effect=broken)
-    client_for("ada").get("/web/home")
+    client_for("ada", tenant="acme").get("/web/home")
 """,
         'request.headers["x-none"] == "1"',
     ),
@@ -79,7 +79,7 @@ import pytest
 
 def test_it(client_for, upstream):
     upstream.orders.get("/orders").mock(side_effect=lambda request: pytest.fail("never ask it"))
-    client_for("ada").get("/web/home")
+    client_for("ada", tenant="acme").get("/web/home")
 """,
         "never ask it",
     ),

@@ -38,7 +38,7 @@ def silent():
 
 def working(made):
     workers = made.exchange._workers
-    return max(0, len(workers._threads) - workers._idle) + workers.waiting
+    return max(0, workers.busy) + workers.waiting
 
 
 def test_what_waits_for_a_thread_is_never_sent(serving, asking, until, heads, ends):
