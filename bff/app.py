@@ -18,6 +18,7 @@ from bff.observe.events import Observer, told_to
 from bff.observe.log import log_events
 from bff.upstream.exchange import Carrier, Clock, Effects, Exchange, NoCarrier, SystemClock
 from bff.upstream.guard import Guards
+from bff.upstream.memory import Memory
 from bff.upstream.pool import PoolExchange
 from bff.web import drain
 from bff.web.admission import Authenticate
@@ -80,7 +81,8 @@ def create_app(
     settings = settings or Settings.from_env()
     checked = checked or snapshot.current(settings.config)
     config = checked.config
-    exchange = exchange or PoolExchange(config.services, settings.pool)
+    memory = Memory(settings.memory)
+    exchange = exchange or PoolExchange(config.services, settings.pool, memory=memory)
     clock = clock or SystemClock()
     cache = cache or parts.open_cache_of(checked, settings)
     places = max(1, settings.pool // 2)  # so that one slow service cannot have all threads
@@ -109,6 +111,7 @@ def create_app(
         ),
         once=Once(sign_in.sessions.store, sign_in.seal, now),
         seal=sign_in.seal,
+        memory=memory,
         boundary=boundary,
     )
     checks = {"upstream": exchange.unready, "stopping": drain.begun}
@@ -121,7 +124,7 @@ def create_app(
     app = App(__name__, static_folder=None)
     app.url_map.merge_slashes = False
     answering = tell_answers(app, clock, observe, config.frontends, sampler)
-    metrics.watch(lambda: levels_of(guards, exchange, cache, settings, answering))
+    metrics.watch(lambda: levels_of(guards, exchange, cache, settings, answering, memory))
     guard(app, config.hosts)
     cors(app, config.frontends, checked.plans, config.relays)
     handle_errors(app, boundary)

@@ -31,6 +31,7 @@ from bff.errors import ConfigError
 from bff.observe.log import log_to_stderr
 from bff.parts import open_spans
 from bff.web import drain
+from bff.web.allocator import return_freed_memory
 from bff.web.operators import Operators
 
 try:
@@ -134,6 +135,7 @@ def _drain(server: Arbiter, stop: Callable[[], None]) -> None:
 
 def post_fork(_server: Arbiter, worker: Worker) -> None:
     """Have the worker log as JSON, and keep the management socket from its request threads."""
+    return_freed_memory()
     log_to_stderr()
     managed = [each for each in worker.sockets if _is_managed(each)]
     worker.sockets = [each for each in worker.sockets if each not in managed]

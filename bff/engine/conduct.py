@@ -24,6 +24,7 @@ from bff.engine.settle import Running, Settled, Timing, aged, give_up, give_up_i
 from bff.engine.template import header_value
 from bff.errors import BffError, Cancelled, GrantEnded, InternalError, TimedOut, Unfillable
 from bff.model.exchange import Deadline, Headers, Outcome, OutcomeKind
+from bff.observe.boundary import without_frames
 from bff.upstream.exchange import Completion, Mailbox
 
 _LOOK: Final = 0.25  # seconds between two looks for whether the client is still there
@@ -71,6 +72,7 @@ class Run:
             guards=machinery.guards,
             principal=asked.principal,
             budget=Budget(plan.view.max_calls, plan.view.max_bytes),
+            lease=machinery.memory.lease(),
             boundary=machinery.boundary,
         )
         self._clock = clock
@@ -144,7 +146,7 @@ class Run:
         except Exception as error:  # noqa: BLE001 - whatever it is, it is reported
             self.means.boundary.caught(error, "answer", id_=self.asked.id)
             answer = Answer(None, outcomes, failure=Failure(_INTERNAL))
-        return replace(answer, invalidates=tags) if tags else answer
+        return replace(answer, invalidates=tags, lease=self.means.lease)
 
     def scope(self, _node: Node) -> Mapping[str, Any]:
         """The values that a call is filled with."""
@@ -233,7 +235,7 @@ class Run:
 
     def ended(self, call: Running, index: int, result: Any) -> None:
         """A request of a call has come to a value or an error."""
-        call.results[index] = result
+        call.results[index] = without_frames(result)
         call.left -= 1
         if call.left == 0:
             self._finish(call)

@@ -13,6 +13,7 @@ from bff.engine.reading import Stood
 from bff.engine.template import as_text, encode_query, fill_tree, header_value
 from bff.errors import BadReply, BffError, TooMany, Unfillable
 from bff.model.exchange import Headers, Origin, Request
+from bff.observe.boundary import without_frames
 
 # What one request came to: the value of its reply, or why there is none.
 Result = Any
@@ -73,7 +74,7 @@ def fan_out(
         try:
             request = _request(call, own, extra, origin)
         except BffError as fault:
-            fan.failed[position] = fault
+            fan.failed[position] = without_frames(fault)
             continue
         unit = unique.setdefault(request, Unit(request))
         unit.items.append(position)
@@ -136,7 +137,7 @@ def _batches(
             value = fold.ids.value(own)
             key = _id(fold, value)
         except Unfillable as fault:
-            fan.failed[position], key, value = fault, None, None
+            fan.failed[position], key, value = without_frames(fault), None, None
         fan.ids.append(key)
         if key is not None:
             typed.setdefault(key, value)

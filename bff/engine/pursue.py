@@ -178,7 +178,7 @@ class Pursuit:
             if isinstance(result, Reply):
                 if self._renews(result) or self._redirects(result):
                     return
-                result = read(self._means.replies, self._compiled, result)
+                result = self._read(result)
         except BffError as error:
             result = error
         self._end(result)
@@ -236,7 +236,7 @@ class Pursuit:
             if isinstance(known, BffError):
                 raise known
             if known == self._sent_with:  # there are no others: the 401 is the reply
-                self._end(read(self._means.replies, self._compiled, reply))
+                self._end(self._read(reply))
                 return
             self._means.budget.send(1)
         except BffError as error:
@@ -284,6 +284,9 @@ class Pursuit:
         out, self._out = self._out, {}
         for number in out.values():
             self._means.attempts.cancel(number)
+
+    def _read(self, reply: Reply) -> Any:
+        return read(self._means.replies, self._compiled, reply, self._means.lease)
 
     def _left(self) -> float:
         return self._call.ends.left(self._means.clock.now())

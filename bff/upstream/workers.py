@@ -70,5 +70,6 @@ class Workers:
                 job()
             except Exception as error:  # noqa: BLE001 - a thread less would never be replaced
                 logger.error("unforeseen %s", type(error).__name__, exc_info=error)
+            del job  # or an idle thread would hold its last request, and the reply to it
             with self._lock:
                 self._idle += 1

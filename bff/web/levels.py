@@ -14,6 +14,9 @@ from bff.observe.instruments import (
     CACHE_BYTES,
     EVICTED,
     INVALIDATED,
+    MEMORY,
+    MEMORY_REFUSED,
+    MEMORY_TAKEN,
     PLACES,
     POOL,
     POOL_BUSY,
@@ -27,6 +30,7 @@ from bff.observe.instruments import (
 )
 from bff.upstream.exchange import Exchange, Measured
 from bff.upstream.guard import Guards
+from bff.upstream.memory import Memory
 
 
 def levels_of(
@@ -35,11 +39,15 @@ def levels_of(
     cache: Cache | None,
     settings: Settings,
     answering: Callable[[], int],
+    memory: Memory,
 ) -> Iterable[Level]:
     """How full everything is just now."""
     yield THREADS, (), settings.threads
     yield ACTIVE, (), answering()
     yield REFUSED, (), bool(snapshot.refused())
+    yield MEMORY, (), memory.most
+    yield MEMORY_TAKEN, (), memory.taken
+    yield MEMORY_REFUSED, (), memory.refused
     for service, seen in guards.seen().items():
         yield PLACES, (service,), seen.places
         yield TAKEN, (service,), seen.in_flight
