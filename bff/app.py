@@ -39,6 +39,7 @@ from bff.web.sign_in import sign_in_routes
 from bff.web.stream import stream_routes
 from bff.web.telling import tell_answers
 from bff.web.views import view_routes
+from bff.web.watched import StoreWatch
 from bff.web.websocket import websocket_routes
 
 
@@ -115,8 +116,9 @@ def create_app(
         boundary=boundary,
     )
     checks = {"upstream": exchange.unready, "stopping": drain.begun}
+    watch = StoreWatch(sign_in.sessions.store.unready if config.providers else str)
     if config.providers:
-        checks["sessions"] = sign_in.sessions.store.unready
+        checks["sessions"] = watch.reason
     notes = {"configuration": snapshot.refused}
     if cache:
         notes["cache"] = cache.away
@@ -124,7 +126,7 @@ def create_app(
     app = App(__name__, static_folder=None)
     app.url_map.merge_slashes = False
     answering = tell_answers(app, clock, observe, config.frontends, sampler)
-    metrics.watch(lambda: levels_of(guards, exchange, cache, settings, answering, memory))
+    metrics.watch(lambda: levels_of(guards, exchange, cache, settings, answering, memory, watch))
     guard(app, config.hosts)
     cors(app, config.frontends, checked.plans, config.relays)
     handle_errors(app, boundary)

@@ -4,6 +4,7 @@ The file has to be on a local disk: the processes share memory through a file be
 network file system can do.
 """
 
+import errno
 import os
 import sqlite3
 from collections import deque
@@ -12,7 +13,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from secrets import token_hex
+from secrets import token_bytes, token_hex
 from tempfile import TemporaryDirectory
 from time import monotonic
 from typing import Final
@@ -24,9 +25,12 @@ from bff.errors import StoreAway
 _MOST_SEEN: Final = 4096  # entries that a process remembers
 _SEEN_FOR: Final = 1.0  # seconds
 _BUSY: Final = 1.0  # seconds that a write waits for those of others
+_NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 _VERSION_BYTES: Final = 8
 _SWEEP_EVERY: Final = 8  # writes, each of which adds a row at most
 _SWEPT: Final = 32  # expired rows that are taken away at once: more than came meanwhile
+_PROBE: Final = ":writable"  # no key of an entry: those begin with a word
+_PROBED: Final = 8192  # bytes
 _DAMAGED: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _SCHEMA: Final = """
 CREATE TABLE entries (
@@ -151,7 +155,9 @@ class SqliteStore:
     def unready(self) -> str:
         """Why nothing can be written; empty if it can."""
         try:
-            self._write(_DISCARD, ("", ""))
+            # as much as a session has, and expired: there may be room for a byte and no more
+            now = self._now()
+            self._write(_CREATE, (_PROBE, bytes(_PROBED), "", now, now))
         except StoreAway as error:
             return str(error)
         return ""
@@ -167,6 +173,8 @@ class SqliteStore:
         except FileNotFoundError:  # without its folder there is no store yet
             return b""
         except OSError as error:
+            if error.errno in _NO_ROOM:
+                return token_bytes(_VERSION_BYTES)  # the same as no other: all is read anew
             raise StoreAway(_why(self._path, error)) from None
 
     def _change(self, key: str) -> None:

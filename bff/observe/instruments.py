@@ -132,6 +132,11 @@ CACHE_BOUND: Final = Instrument("bff_cache_bound_bytes", "gauge", "Bytes that ma
 CACHE_AWAY: Final = Instrument(
     "bff_cache_store_away", "gauge", "Processes that cannot use the store of what is kept."
 )
+SESSIONS_AWAY: Final = Instrument(
+    "bff_session_store_away",
+    "gauge",
+    "Processes that cannot read and write sessions.",
+)
 MEMORY: Final = Instrument(
     "bff_memory_bytes", "gauge", "Bytes that replies and values made of them may take."
 )
@@ -147,7 +152,7 @@ INSTRUMENTS: Final = (
     *(SERVED, SENT, CALLS, LOOKED_UP, LATE, CHANGES, SESSIONS, REFRESHES, ERRORS, BUDGET, EVICTED),
     *(INVALIDATED, ACTIVE, THREADS, PLACES, TAKEN, WAITING, ADDRESS, POOL, POOL_BUSY),
     *(POOL_WAITING, CACHE_BYTES, CACHE_BOUND, CACHE_AWAY, REFUSED),
-    *(MEMORY, MEMORY_TAKEN, MEMORY_REFUSED),
+    *(MEMORY, MEMORY_TAKEN, MEMORY_REFUSED, SESSIONS_AWAY),
 )
 
 

@@ -22,6 +22,7 @@ from bff.observe.instruments import (
     POOL_BUSY,
     POOL_WAITING,
     REFUSED,
+    SESSIONS_AWAY,
     TAKEN,
     THREADS,
     WAITING,
@@ -31,6 +32,7 @@ from bff.observe.instruments import (
 from bff.upstream.exchange import Exchange, Measured
 from bff.upstream.guard import Guards
 from bff.upstream.memory import Memory
+from bff.web.watched import StoreWatch
 
 
 def levels_of(
@@ -40,11 +42,13 @@ def levels_of(
     settings: Settings,
     answering: Callable[[], int],
     memory: Memory,
+    sessions: StoreWatch,
 ) -> Iterable[Level]:
     """How full everything is just now."""
     yield THREADS, (), settings.threads
     yield ACTIVE, (), answering()
     yield REFUSED, (), bool(snapshot.refused())
+    yield SESSIONS_AWAY, (), bool(sessions.reason())
     yield MEMORY, (), memory.most
     yield MEMORY_TAKEN, (), memory.taken
     yield MEMORY_REFUSED, (), memory.refused

@@ -15,6 +15,7 @@ import pytest
 
 from bff.auth.sqlite import SqliteStore
 from bff.errors import StoreAway
+from tests.small_disk import fill
 
 LATER = 100.0
 HOLDS = """
@@ -201,3 +202,27 @@ def test_reading_takes_no_time_worth_speaking_of(store, clock, name):
             store.get(name)
         rounds.append((monotonic() - began) / 50)
     assert min(rounds) < 100e-6  # 5 µs were measured; others use the machine too
+
+
+@pytest.mark.large
+def test_a_full_disk_is_not_ready(small_disk, clock):
+    folder = small_disk(256)
+    store = SqliteStore(folder / "store.db", clock)
+    assert store.unready() == ""
+    fill(folder)
+    with pytest.raises(StoreAway, match="full"):
+        store.put("large", bytes(100_000), clock() + LATER)
+    assert "full" in store.unready()
+    (folder / "filler").unlink()
+    assert store.unready() == ""
+
+
+@pytest.mark.large
+def test_a_disk_that_is_read_only_is_not_ready(tmp_path, read_only, clock):
+    folder = tmp_path / "state"
+    folder.mkdir()
+    store = SqliteStore(folder / "store.db", clock)
+    assert store.put("key", b"1", clock() + LATER)
+    shown = read_only(folder)
+    assert str(shown) in SqliteStore(shown / "store.db", clock).unready()
+    assert store.unready() == ""
