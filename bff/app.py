@@ -119,7 +119,7 @@ def create_app(
     watch = StoreWatch(sign_in.sessions.store.unready if config.providers else str)
     if config.providers:
         checks["sessions"] = watch.reason
-    notes = {"configuration": snapshot.refused}
+    notes = {"configuration": snapshot.refused, "metrics": metrics.without_room}
     if cache:
         notes["cache"] = cache.away
 
