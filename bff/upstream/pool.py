@@ -26,7 +26,13 @@ from bff.upstream.steps import Steps
 from bff.upstream.stream import Incoming, open_stream
 from bff.upstream.ticket import Ticket
 from bff.upstream.tls import TlsContexts
-from bff.upstream.wire import has_surplus, heard_headers, mapped, sent_headers
+from bff.upstream.wire import (
+    has_surplus,
+    heard_headers,
+    mapped,
+    must_say_its_length,
+    sent_headers,
+)
 from bff.upstream.workers import Workers
 
 _KEEPALIVE: Final = 30.0
@@ -61,7 +67,7 @@ class PoolExchange:
         self._memory = memory or Memory()
         self._size, self._traced = size, traced
         self._workers = Workers(size, "bff-upstream")
-        self._resolver = Resolver()
+        self._resolver = Resolver(sum(len(each.urls) for each in services.values()))
         self._tls = TlsContexts()
         make = transport or self._transport
         self._first = {name: service.url for name, service in services.items()}
@@ -179,6 +185,8 @@ def _send(
             coding = response.headers.get("content-encoding", "")
             stream: Any = response.stream
             body = read_body(stream, coding, request.max_reply, lease)
+            if ticket.ragged:
+                must_say_its_length(response)
             if has_surplus(response):
                 response.extensions["network_stream"].close()
         finally:
