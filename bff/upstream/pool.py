@@ -7,6 +7,7 @@ proxies from the environment and log whole URLs. None of that code is run here.
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, Final
+from weakref import finalize
 
 import httpx
 
@@ -74,6 +75,8 @@ class PoolExchange:
         self._transports = {
             (name, url): make(service) for name, service in services.items() for url in service.urls
         }
+        # One that is dropped unclosed, as those for providers are, closes its connections.
+        finalize(self, _close, list(self._transports.values())).atexit = False
 
     def start(self, request: Request, deadline: Deadline, attempt: int, mailbox: Sink) -> Ticket:
         """Send `request` as soon as a thread is free."""
@@ -110,8 +113,7 @@ class PoolExchange:
         """End the threads and close the connections."""
         self._workers.close()
         self._resolver.close()
-        for transport in self._transports.values():
-            transport.close()
+        _close(list(self._transports.values()))
 
     def _transport(self, service: Service) -> httpx.BaseTransport:
         context = self._tls.of(service)
@@ -125,6 +127,11 @@ class PoolExchange:
             network_backend=Backend(self._resolver),
         )
         return transport
+
+
+def _close(transports: list[httpx.BaseTransport]) -> None:
+    for transport in transports:
+        transport.close()
 
 
 def _work(
