@@ -20,6 +20,7 @@ from bff.observe.events import Observer, told_to
 from bff.observe.log import log_events
 from bff.upstream.exchange import Carrier, Clock, Effects, Exchange, NoCarrier, SystemClock
 from bff.upstream.guard import Guards
+from bff.upstream.memory import Memory
 from bff.upstream.pool import PoolExchange
 from bff.web import drain
 from bff.web.admission import Authenticate
@@ -41,6 +42,7 @@ from bff.web.sign_out import sign_out_routes
 from bff.web.stream import stream_routes
 from bff.web.telling import tell_answers
 from bff.web.views import view_routes
+from bff.web.watched import StoreWatch
 from bff.web.websocket import websocket_routes
 
 
@@ -83,7 +85,8 @@ def create_app(
     settings = settings or Settings.from_env()
     checked = checked or snapshot.current(settings.config)
     config = checked.config
-    exchange = exchange or PoolExchange(config.services, settings.pool)
+    memory = Memory(settings.memory)
+    exchange = exchange or PoolExchange(config.services, settings.pool, memory=memory)
     clock = clock or SystemClock()
     cache = cache or parts.open_cache_of(checked, settings)
     places = max(1, settings.pool // 2)  # so that one slow service cannot have all threads
@@ -113,12 +116,14 @@ def create_app(
         ),
         once=Once(sign_in.sessions.store, sign_in.seal, now),
         seal=sign_in.seal,
+        memory=memory,
         boundary=boundary,
     )
     checks = {"upstream": exchange.unready, "stopping": drain.begun}
+    watch = StoreWatch(sign_in.sessions.store.unready if config.providers else str)
     if config.providers:
-        checks["sessions"] = sign_in.sessions.store.unready
-    notes = {"configuration": snapshot.refused}
+        checks["sessions"] = watch.reason
+    notes = {"configuration": snapshot.refused, "metrics": metrics.without_room}
     if cache:
         notes["cache"] = cache.away
 
@@ -127,7 +132,7 @@ def create_app(
         finalize(app, cache.close).atexit = False  # of an app that another takes the place of
     app.url_map.merge_slashes = False
     answering = tell_answers(app, clock, observe, config.frontends, sampler)
-    metrics.watch(lambda: levels_of(guards, exchange, cache, settings, answering))
+    metrics.watch(lambda: levels_of(guards, exchange, cache, settings, answering, memory, watch))
     guard(app, config.hosts)
     cors(app, config.frontends, checked.plans, config.relays)
     handle_errors(app, boundary)

@@ -21,6 +21,7 @@ BffError
 │   ├── BadReply             502
 │   ├── BadStatus            502, or the upstream's own where the call says `pass`
 │   ├── TooMany              502
+│   │   └── MemoryReached    502  there is no room for the reply in this process
 │   ├── NoCredentials        502; 503 where a store or provider is away; or 401
 │   ├── CircuitOpen          503  the service is not asked just now
 │   ├── LimitReached         503  it is asked by too many already
@@ -213,6 +214,10 @@ class TooMany(UpstreamError):
     reason = "too_many"
 
 
+class MemoryReached(TooMany):
+    """The process holds as many bytes of replies as it may; says nothing about the service."""
+
+
 class NoCredentials(UpstreamError):
     """A service's credentials could not be had; `status`: 503 for now, 401 for this token."""
 
@@ -224,11 +229,7 @@ class NoCredentials(UpstreamError):
 
 
 class CircuitOpen(UpstreamError):
-    """Too many calls of the service failed: it is left alone for a while.
-
-    Args:
-        retry_after: seconds until it is asked again.
-    """
+    """Too many calls of the service failed: it is asked again in `retry_after` seconds."""
 
     status = 503
     reason = "circuit_open"

@@ -18,7 +18,6 @@ import traceback
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import NoReturn
 
 from gunicorn.arbiter import Arbiter
@@ -33,7 +32,9 @@ from bff.observe.log import log_at_once, log_events, log_to_stderr
 from bff.observe.workers import WorkerEnds, count_ended
 from bff.parts import open_spans, remember_state
 from bff.web import drain
+from bff.web.allocator import return_freed_memory
 from bff.web.operators import Operators
+from bff.web.run_folders import is_of_this_run, run_folder, sweep_folders
 from bff.web.worker import MOST_UNREAD
 
 try:
@@ -101,12 +102,13 @@ def on_starting(server: Arbiter) -> None:
         enough = _DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _DESCRIPTORS)
         resource.setrlimit(resource.RLIMIT_NOFILE, (enough, hard))
     # what workers keep they share, so that what one invalidates the others keep no longer
+    for place in {None, worker_tmp_dir}:
+        sweep_folders(place)  # of masters that were killed
     if "BFF_CACHE_FOLDER" not in os.environ:
-        os.environ["BFF_CACHE_FOLDER"] = mkdtemp(prefix=_prefix("cache"))
+        os.environ["BFF_CACHE_FOLDER"] = str(run_folder("cache"))
     # What workers count they share, too. prometheus_client asks for this when it is imported, and
     # what imports it is imported here, or each worker would do so once more.
-    figures = mkdtemp(prefix=_prefix("metrics"), dir=worker_tmp_dir)
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = figures
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(run_folder("metrics", worker_tmp_dir))
     import bff.observe.metrics  # noqa: F401
 
     log_at_once()
@@ -117,13 +119,8 @@ def on_starting(server: Arbiter) -> None:
 def on_exit(_server: Arbiter) -> None:
     """Leave nothing of this run behind."""
     for folder in (os.environ.get(name, "") for name in _OF_THIS_RUN):
-        if Path(folder).name.startswith((_prefix("cache"), _prefix("metrics"))):
+        if is_of_this_run(folder):
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def _prefix(what: str) -> str:
-    """How a folder of this very master is called: one that takes over from it has its own."""
-    return f"bff-{what}-{os.getpid()}-"
 
 
 def _drain(server: Arbiter, stop: Callable[[], None]) -> None:
@@ -140,6 +137,7 @@ def _drain(server: Arbiter, stop: Callable[[], None]) -> None:
 
 def post_fork(_server: Arbiter, worker: Worker) -> None:
     """Have the worker log as JSON, keep the management socket, and know how large bodies may be."""
+    return_freed_memory()
     log_to_stderr()
     managed = [each for each in worker.sockets if _is_managed(each)]
     worker.sockets = [each for each in worker.sockets if each not in managed]

@@ -4,6 +4,9 @@ import os
 
 import pytest
 
+from tests.small_disk import read_only as read_only  # noqa: PLC0414 - likewise
+from tests.small_disk import small_disk as small_disk  # noqa: PLC0414 - a fixture for all
+
 
 @pytest.fixture(autouse=True, scope="session")
 def state_folder(tmp_path_factory):

@@ -79,7 +79,8 @@ class Marks:
     def _mapped(self) -> _Opened:
         file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            os.ftruncate(file, _GROUPS * _SIZE)
+            # room is reserved: a write to a page that has none would end the process
+            os.posix_fallocate(file, 0, _GROUPS * _SIZE)
             found = os.fstat(file)
             memory = mmap.mmap(file, _GROUPS * _SIZE)
         finally:

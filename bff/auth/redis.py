@@ -7,7 +7,7 @@ which a Cluster asks for.
 
 import math
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from hashlib import sha1
 from pathlib import Path
 from secrets import token_hex
@@ -18,6 +18,7 @@ import redis
 from redis.exceptions import (
     ChildDeadlockedError,
     NoScriptError,
+    OutOfMemoryError,
     ReadOnlyError,
     RedisClusterException,
     RedisError,
@@ -30,6 +31,14 @@ from bff.errors import StoreAway
 _ASKED_AGAIN: Final = 5.0  # seconds between two looks at how Redis is set up
 _VERSION: Final = 16  # characters
 _HEAD: Final = struct.Struct(f">{_VERSION}sd")  # a version, and when it expires
+_PROBE: Final = ":writable"  # no name of an entry: those begin with a word
+_REFUSED: Final = {  # by the first word of what Redis says
+    "OOM": "it takes no writes: its memory is full (maxmemory)",
+    "READONLY": "it takes no writes: it is a replica",
+    "MISCONF": "it takes no writes: it cannot write to its disk",
+    "NOREPLICAS": "it takes no writes: too few replicas follow it",
+}
+_CODES: Final[Mapping[type, str]] = {OutOfMemoryError: "OOM", ReadOnlyError: "READONLY"}
 _FOREIGN: Final = (RedisError, RedisClusterException, ChildDeadlockedError, OSError, UnicodeError)
 
 # A reply that was lost makes the client ask again: then its own version is there already.
@@ -135,15 +144,20 @@ class RedisStore:
 
     def _unsafe(self) -> str:
         """Every entry has a time to live, so any policy that evicts would sign people out."""
+        where = f"Redis at {self._address}"
         try:
             told = self._ask("INFO", "memory")
+            nodes = [told] if "maxmemory_policy" in told else list(told.values())
+            policies = {str(node.get("maxmemory_policy", "unknown")) for node in nodes}
+            wrong = ", ".join(sorted(policies - {"noeviction"}))
+            if wrong:
+                return f"{where}: its maxmemory-policy has to be noeviction, and is {wrong}"
+            if any(_is_full(node) for node in nodes):  # of a cluster, each has keys of its own
+                return f"{where}: {_REFUSED['OOM']}"
+            self._ask("SET", _entry(_PROBE), "1", "PX", 1000)
         except StoreAway as error:
             return str(error)
-        nodes = [told] if "maxmemory_policy" in told else list(told.values())
-        policies = {str(node.get("maxmemory_policy", "unknown")) for node in nodes}
-        wrong = ", ".join(sorted(policies - {"noeviction"}))
-        where = f"Redis at {self._address}"
-        return wrong and f"{where}: its maxmemory-policy has to be noeviction, and is {wrong}"
+        return ""
 
     def _run(self, script: str, key: str, *args: str | bytes | int) -> Any:
         """The result of a script."""
@@ -205,6 +219,12 @@ class RedisStore:
         return client
 
 
+def _is_full(node: Mapping[str, Any]) -> bool:
+    """Whether a node refuses writes: what replicas and logs have in buffers does not count."""
+    most, used = node.get("maxmemory", 0), node.get("used_memory", 0)
+    return bool(most) and used - node.get("mem_not_counted_for_evict", 0) >= most
+
+
 def _entry(key: str) -> str:
     return f"bff:entry:{key}"
 
@@ -219,6 +239,9 @@ def _ms(seconds: float) -> int:
 
 def _why(error: Exception) -> str:
     """What went wrong: no text of redis-py's, which may quote what was sent, only the system's."""
+    refused = _REFUSED.get(_CODES.get(type(error), str(error).partition(" ")[0]))
+    if refused:
+        return refused
     cause = error.__cause__ or error.__context__ or error
     system = cause.strerror if isinstance(cause, OSError) else None
     file = f": {cause.filename}" if isinstance(cause, OSError) and cause.filename else ""

@@ -5,6 +5,7 @@ network file system can do. One that is deleted or replaced while it is in use i
 is away then, until a restart, rather than one process having sessions that another has not.
 """
 
+import errno
 import os
 import sqlite3
 from collections import deque
@@ -13,7 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from secrets import token_hex
+from secrets import token_bytes, token_hex
 from time import monotonic
 from typing import Final
 
@@ -30,6 +31,9 @@ _LOOK_EVERY: Final = 0.05  # seconds between two looks whether the files are sti
 _VERSION_BYTES: Final = 8
 _SWEEP_EVERY: Final = 8  # writes, each of which adds a row at most
 _SWEPT: Final = 32  # expired rows that are taken away at once: more than came meanwhile
+_NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+_PROBE: Final = ":writable"  # no key of an entry: those begin with a word
+_PROBED: Final = 8192  # bytes
 _GET: Final = "SELECT value, version, expires FROM entries WHERE key = ? AND expires > ?"
 _CREATE: Final = """
 INSERT INTO entries (key, value, version, expires) VALUES (?, ?, ?, ?)
@@ -145,7 +149,9 @@ class SqliteStore:
     def unready(self) -> str:
         """Why nothing can be written; empty if it can."""
         try:
-            self._write(_DISCARD, ("", ""))
+            # as much as a session has, and expired: there may be room for a byte and no more
+            now = self._now()
+            self._write(_CREATE, (_PROBE, bytes(_PROBED), "", now, now))
         except StoreAway as error:
             return str(error)
         return ""
@@ -182,6 +188,8 @@ class SqliteStore:
         except FileNotFoundError:  # without its folder there is no store yet
             return b""
         except OSError as error:
+            if error.errno in _NO_ROOM:
+                return token_bytes(_VERSION_BYTES)  # the same as no other: all is read anew
             raise StoreAway(why(self._path, error)) from None
 
     def _change(self, key: str) -> None:

@@ -4,6 +4,7 @@ import logging
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from secrets import randbelow
 from threading import Lock
 from time import monotonic
 from typing import Any, Final, TypeVar
@@ -17,6 +18,8 @@ from bff.cache.store import Away, Backed, Listener
 _MOST_FILES: Final = 20_000
 _SKIPPED: Final = 1.0  # seconds for which a store that failed is not tried
 _SPACE: Final = "bff1:"
+_GONE: Final = (-1, -1)
+_TIMES: Final = 2**32 * 10**9  # nanoseconds that every file system can note
 Result = TypeVar("Result")
 _log: Final = logging.getLogger("bff")
 
@@ -26,10 +29,11 @@ class _Files(FileSystemCache):
 
 
 class FileStore:
-    """Files below one folder, and one beside them whose length says how often tags were bumped.
+    """Files below one folder, and a marker beside them that each bump of tags appends to.
 
-    That length is how a process hears of the others: asking for it takes a microsecond, so every
-    look-up does. It only ever grows, and an append is one step for all: no change goes unheard.
+    Its length and time of change are how a process hears of the others: asking for them takes a
+    microsecond, so every look-up does. Where the disk is full nothing can be appended. Then the
+    generations are removed and the marker gets a random time, neither of which needs room.
     """
 
     def __init__(
@@ -40,7 +44,7 @@ class FileStore:
         self._name = str(self._marker)
         self._lock = Lock()
         self._backed: Backed | None = None
-        self._seen = -1
+        self._seen = _GONE
         self._skipped_until = 0.0
         self._failures = 0
         self._untold: set[str] = set()  # bumped here while nothing could be written
@@ -75,6 +79,7 @@ class FileStore:
         """See `Store`."""
         with self._lock:
             self._untold.update(tags)
+        self._skipped_until = 0.0  # or the others would serve what is no longer true meanwhile
         self._asked(lambda _: None)
 
     def stats(self) -> dict[str, Any]:
@@ -105,7 +110,7 @@ class FileStore:
             if self._backed is None:
                 self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
                 self._marker.touch(mode=0o600)
-                self._seen = self._marker.stat().st_size
+                self._seen = self._state()
                 files = _Files(str(self._folder / "entries"), threshold=_MOST_FILES)
                 self._backed = Backed(files, _SPACE)
             return self._backed
@@ -114,19 +119,28 @@ class FileStore:
         """Bump what is to be bumped: before anything else is asked."""
         with self._lock:
             untold = set(self._untold)
-        backed.bump(untold)
-        with self._marker.open("ab") as marker:
-            marker.write(b".")
+        try:
+            backed.bump(untold)
+            with self._marker.open("ab") as marker:
+                marker.write(b".")
+        except OSError:
+            backed.drop(untold)
+            moment = randbelow(_TIMES)
+            os.utime(self._marker, ns=(moment, moment))
         with self._lock:
             self._untold -= untold
 
     def _listen(self) -> None:
-        try:
-            size = os.stat(self._name).st_size  # noqa: PTH116 - every look-up does, and Path is slow
-        except OSError:  # the folder was removed below us: so was everything in it
-            size = -1
-        if size != self._seen:
+        state = self._state()
+        if state != self._seen:
             self._listener.changed(None)
-            self._seen = size  # after it was told: whoever sees no difference may rely on it
-            if size < 0:
+            self._seen = state  # after it was told: whoever sees no difference may rely on it
+            if state == _GONE:
                 self._backed = None
+
+    def _state(self) -> tuple[int, int]:
+        try:
+            found = os.stat(self._name)  # noqa: PTH116 - every look-up does, and Path is slow
+        except OSError:  # the folder was removed below us: so was everything in it
+            return _GONE
+        return found.st_size, found.st_mtime_ns

@@ -20,6 +20,7 @@ from bff.cache.entry import Entry
 from bff.cache.store import Away, Backed, Listener
 
 _CHANNEL: Final = "bff:changes"
+_REFUSED: Final = "!"  # no tag: Redis takes no writes, and what is there may be old
 _FIRST_WAIT: Final = 0.2  # seconds that a look-up waits for the first connection of a process
 _HEARTBEAT: Final = 0.5  # seconds between two looks at whether the channel still lives
 _SILENCE: Final = 1.0  # seconds without an answer after which it does not
@@ -84,12 +85,26 @@ class RedisStore:
             self._pending.update(tags)
 
         def bumped(client: Client, backed: Backed) -> None:
-            backed.bump(tags)
+            try:
+                backed.bump(tags)
+            except Exception:  # noqa: BLE001 (see _run)
+                self._drop(client, backed, tags)
             client.publish(_CHANNEL, ",".join(tags))
 
         self._asked(bumped)
         with self._lock:
             self._pending.difference_update(tags)
+
+    def _drop(self, client: Client, backed: Backed, tags: list[str]) -> None:
+        """A Redis that is full still removes keys; from one that takes no writes all are sent off.
+
+        They come back when it takes writes again, and what was not told is told before.
+        """
+        try:
+            backed.drop(tags)
+        except Exception:
+            client.publish(_CHANNEL, _REFUSED)
+            raise
 
     def stats(self) -> dict[str, Any]:
         """How it does."""
@@ -168,6 +183,7 @@ class RedisStore:
                 client.incarnate()
                 backed = Backed(client.backend, f"bff:{client.incarnation()}:")
                 untold = []
+        backed.probe()
         if untold:
             backed.bump(untold)
             client.publish(_CHANNEL, ",".join(untold))
@@ -185,6 +201,8 @@ class RedisStore:
             now = monotonic()
             if message is not None:
                 answered = now
+                if message == _REFUSED:
+                    raise redis.ConnectionError("it takes no writes")
                 if message:
                     self._listener.changed(message.split(","))
             if now - asked >= _HEARTBEAT:

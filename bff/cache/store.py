@@ -89,6 +89,23 @@ class Backed:
             if not self._backend.set(key, token_hex(8).encode(), timeout=_lasts(tag)):
                 raise OSError("the generation was not written")
 
+    def drop(self, tags: Iterable[str]) -> None:
+        """Forget the generations of tags, which needs no room: whoever looks next makes new ones.
+
+        Raises:
+            OSError: one is still there.
+        """
+        for tag in tags:
+            key = f"{self._space}g:{tag}"
+            self._backend.delete(key)
+            if self._backend.get(key) is not None:
+                raise OSError("the generation was not removed")
+
+    def probe(self) -> None:
+        """Write something; raises whatever the backend does where it takes no writes."""
+        if not self._backend.set(f"{self._space}writable", b"1", timeout=1):
+            raise OSError("it takes no writes")
+
     def _generation(self, tag: str) -> str:
         key = f"{self._space}g:{tag}"
         found = self._backend.get(key)

@@ -1,6 +1,7 @@
 """Settings of the process, read from the environment: the names are the documentation."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ from bff.model.source import Place
 _MOST_PORT: Final = 65535
 _MOST_POOL: Final = 4096
 _LEAST_WORKERS: Final = 2  # so that one serves while another is replaced
+_LEAST_MEMORY: Final = 8  # MB
 _EACH_THREAD: Final = 4  # calls that a view has out at once, by and large
 
 
@@ -37,6 +39,8 @@ class Settings:
         workers: BFF_WORKERS, processes: Python uses one processor in each.
         threads: BFF_THREADS, requests answered at once in each process.
         pool: BFF_POOL, upstream requests in flight at once in each process.
+        memory: BFF_MEMORY, bytes that replies, and values made of them, may take in each process;
+            with a unit, such as 128MB.
         cache_folder: BFF_CACHE_FOLDER, where files of the cache are kept if no store is declared.
         state: BFF_STATE, the folder of the sessions that are not in Redis.
         max_requests: BFF_MAX_REQUESTS, requests after which a process is replaced; 0 for never.
@@ -51,6 +55,7 @@ class Settings:
     workers: int = field(default_factory=_workers)
     threads: int = 16
     pool: int = 64
+    memory: int = 128 * 1024 * 1024
     cache_folder: str = ""
     state: Path = field(default_factory=_state_folder)
     max_requests: int = 100_000
@@ -93,6 +98,7 @@ class Settings:
             workers=number("BFF_WORKERS", _workers(), 256),
             threads=threads,
             pool=number("BFF_POOL", min(_MOST_POOL, _EACH_THREAD * threads), _MOST_POOL),
+            memory=_memory(environ.get("BFF_MEMORY", "128MB"), problems),
             cache_folder=environ.get("BFF_CACHE_FOLDER", ""),
             state=Path(environ.get("BFF_STATE") or _state_folder()),
             max_requests=number("BFF_MAX_REQUESTS", 100_000, 10**9, least=0),
@@ -110,6 +116,16 @@ class Settings:
     def management_port(self) -> int | None:
         """The port where operators are; None for nowhere."""
         return _port(self.management_bind)
+
+
+def _memory(text: str, problems: list[Problem]) -> int:
+    """Bytes, written as sizes are in the configuration."""
+    found = re.fullmatch(r"([0-9]{1,6})MB", text)
+    if found and int(found[1]) >= _LEAST_MEMORY:
+        return int(found[1]) * 1024 * 1024
+    message = f"BFF_MEMORY={text!r} is not a size of at least {_LEAST_MEMORY}MB, such as 128MB"
+    problems.append(Problem("setting", Place("environment"), message))
+    return 0
 
 
 def _traces(environ: Mapping[str, str], problems: list[Problem]) -> bool:

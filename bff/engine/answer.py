@@ -120,6 +120,7 @@ class Answer:
         respond: headers of replies that go on to the client.
         replies: what of each call's replies may go on.
         invalidates: keys of the tags of what is no longer true.
+        lease: what the value takes of the process's memory, while anything has the answer.
     """
 
     value: Any
@@ -129,6 +130,7 @@ class Answer:
     failure: Failure | None = None
     replies: Mapping[str, Replied] = field(default_factory=dict)
     invalidates: frozenset[str] = frozenset()
+    lease: object = field(default=None, compare=False, repr=False)
 
 
 def failure_of(call: CompiledCall, error: BffError, reason: str) -> Failure:

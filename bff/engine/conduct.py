@@ -36,6 +36,7 @@ from bff.engine.settle import (
 )
 from bff.errors import BffError, Cancelled, GrantEnded, InternalError, TimedOut
 from bff.model.exchange import Deadline, Headers, Outcome, OutcomeKind
+from bff.observe.boundary import without_frames
 from bff.upstream.exchange import Completion, Mailbox
 
 _LOOK: Final = 0.25  # seconds between two looks for whether the client is still there
@@ -76,6 +77,7 @@ class Run:
             guards=machinery.guards,
             principal=asked.principal,
             budget=Budget(plan.view.max_calls, plan.view.max_bytes),
+            lease=machinery.memory.lease(),
             boundary=machinery.boundary,
         )
         self._clock = clock
@@ -172,7 +174,7 @@ class Run:
         except Exception as error:  # noqa: BLE001 - whatever it is, it is reported
             self.means.boundary.caught(error, "answer", id_=self.asked.id)
             answer = Answer(None, outcomes, failure=Failure(_INTERNAL))
-        return replace(answer, invalidates=tags) if tags else answer
+        return replace(answer, invalidates=tags, lease=self.means.lease)
 
     def scope(self, _node: Node) -> Mapping[str, Any]:
         """The values that a call is filled with."""
@@ -248,7 +250,7 @@ class Run:
 
     def ended(self, call: Running, index: int, result: Any) -> None:
         """A request of a call has come to a value or an error."""
-        call.results[index] = result
+        call.results[index] = without_frames(result)
         call.left -= 1
         if call.left == 0:
             self._finish(call)
@@ -266,8 +268,8 @@ class Run:
         self._end(call.node, settled)
 
     def _caught(self, error: Exception, node: Node) -> InternalError:
-        origin = self.asked.origin(self.plan, node.compiled)
-        return self.means.boundary.caught(error, "call", origin)
+        about = self.asked.origin(self.plan, node.compiled)
+        return self.means.boundary.caught(error, "call", about)
 
     def _end(self, node: Node, settled: Settled) -> None:
         self.values[node.name] = settled.value
@@ -294,6 +296,5 @@ class Run:
                 self._start(self.nodes[waiting])
 
     def _timing(self, started: float | None) -> Timing:
-        if started is None:
-            return Timing()
-        return Timing(started - self._begun, self._clock.now() - started)
+        now, begun = self._clock.now(), self._begun
+        return Timing() if started is None else Timing(started - begun, now - started)

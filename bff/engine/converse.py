@@ -198,7 +198,8 @@ def converse(plan: Plan, asked: Asked, deadline: Deadline, machinery: Machinery)
     status = plan.view.answer if isinstance(plan.view.answer, int) else 200
     replies = run.means.replies
     respond = headers_of(outcomes, replies)
-    return Answer(value, outcomes, status, respond, replies=replies, invalidates=tags)
+    lease = run.means.lease
+    return Answer(value, outcomes, status, respond, None, replies, tags, lease)
 
 
 def _called(run: OnDemand) -> Any:

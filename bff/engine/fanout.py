@@ -14,6 +14,7 @@ from bff.engine.request import Known, request_of
 from bff.engine.template import as_text
 from bff.errors import BadReply, BffError, Unfillable
 from bff.model.exchange import Headers, Origin, Request
+from bff.observe.boundary import without_frames
 
 # What one request came to: the value of its reply, or why there is none.
 Result = Any
@@ -80,7 +81,7 @@ def fan_out(
         try:
             request = request_of(call, own, extra, origin, prepared.of(position))
         except BffError as fault:
-            fan.failed[position] = fault
+            fan.failed[position] = without_frames(fault)
             continue
         unit = unique.setdefault(request, Unit(request))
         unit.items.append(position)
@@ -113,7 +114,7 @@ def _batches(
         try:
             key, value = id_of(fold, own)
         except Unfillable as fault:
-            fan.failed[position], key, value = fault, None, None
+            fan.failed[position], key, value = without_frames(fault), None, None
         fan.ids.append(key)
         if key is not None:
             typed.setdefault(key, value)

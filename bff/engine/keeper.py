@@ -271,13 +271,13 @@ class KeptRequest:
         """A copy of its own of what is kept, or why it has none."""
         try:
             self._means.budget.receive(len(entry.body))
-            return read(self._means.replies, self._compiled, _reply(entry))
+            return read(self._means, self._compiled, _reply(entry))
         except BffError as error:
             return error
 
     def _readable(self, reply: Reply) -> bool:
         try:
-            read({}, self._compiled, reply)
+            read({}, self._compiled, reply, self._means.lease.another())
         except BadStatus:
             return True  # it is kept as the failure that it is
         except BffError:

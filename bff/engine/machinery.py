@@ -6,6 +6,7 @@ from bff.engine.keeper import Keeper
 from bff.observe.boundary import ErrorBoundary
 from bff.upstream.exchange import Clock, Effects, Exchange
 from bff.upstream.guard import Guards
+from bff.upstream.memory import Memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +17,7 @@ class Machinery:
         guards: what is known of the services.
         keeper: keeps what is declared to be kept; None where nothing is.
         boundary: hears of what is raised unforeseen; without one it ends the request.
+        memory: what all requests together may hold.
     """
 
     exchange: Exchange
@@ -24,3 +26,4 @@ class Machinery:
     guards: Guards
     keeper: Keeper | None = None
     boundary: ErrorBoundary = field(default_factory=lambda: ErrorBoundary(raises=True))
+    memory: Memory = field(default_factory=Memory)

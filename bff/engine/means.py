@@ -24,6 +24,7 @@ from bff.model.service import OF_THE_CALLER, Service
 from bff.observe.boundary import ErrorBoundary
 from bff.upstream.exchange import Clock, Credentials
 from bff.upstream.guard import Guards
+from bff.upstream.memory import Lease
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class Means:
     Args:
         guards: what is known of the services.
         budget: what all of them together may cost.
+        lease: what the answer's values take of the process's memory.
         credentials: by service, the headers that its requests carry, or why there are none.
         replies: what of the first reply of each call may go on.
         boundary: hears of what is raised unforeseen.
@@ -46,6 +48,7 @@ class Means:
     guards: Guards
     principal: Principal
     budget: Budget
+    lease: Lease
     credentials: dict[str, Headers | BffError] = field(default_factory=dict)
     replies: dict[str, Replied] = field(default_factory=dict)
     boundary: ErrorBoundary = field(default_factory=ErrorBoundary)
@@ -90,23 +93,25 @@ def keep_credentials(means: Means, whole: Whole, service: str, result: Headers |
     return False
 
 
-def come_to(replies: dict[str, Replied], call: CompiledCall, result: Reply | BffError) -> Any:
+def come_to(means: Means, call: CompiledCall, result: Reply | BffError) -> Any:
     """The value of a reply, or the error that stands in its place; see `read`."""
     try:
-        return read(replies, call, result) if isinstance(result, Reply) else result
+        if isinstance(result, Reply):
+            return read(means, call, result)
     except BffError as error:
         return error
+    return result
 
 
-def read(replies: dict[str, Replied], call: CompiledCall, reply: Reply) -> Any:
+def read(means: Means, call: CompiledCall, reply: Reply) -> Any:
     """The value of a reply; what of it may go on to the client is kept.
 
     Raises:
-        UpstreamError: it has none.
+        UpstreamError: it has none, or the process has no memory for it.
     """
-    replied = replies.setdefault(call.name, Replied(reply.status))
+    replied = means.replies.setdefault(call.name, Replied(reply.status))
     replied.said.append(reply.headers)
-    value = read_reply(call, reply)
+    value = read_reply(call, reply, means.lease)
     if call.fold and not isinstance(value, Stood):
         value = by_key(call.fold, value)
     for name in call.respond:

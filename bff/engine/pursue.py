@@ -182,7 +182,7 @@ class Pursuit:
             if isinstance(result, Reply):
                 if self._renews(result) or self._redirects(result):
                     return
-                result = read(self._means.replies, self._compiled, result)
+                result = read(self._means, self._compiled, result)
         except BffError as error:
             result = error
         self._end(result)
@@ -241,7 +241,7 @@ class Pursuit:
             if isinstance(known, BffError):
                 raise known
             if known == self._sent_with and self._last:  # there are no others: the 401 is the reply
-                self._end(come_to(self._means.replies, self._compiled, self._last))
+                self._end(come_to(self._means, self._compiled, self._last))
                 return
             self._means.budget.send(1)
         except BffError as error:
@@ -279,7 +279,7 @@ class Pursuit:
         if self._compiled.call.safe or self._over:
             return
         last = self._last or Cancelled("the view was over before it was sent")
-        self._end(come_to(self._means.replies, self._compiled, last))
+        self._end(come_to(self._means, self._compiled, last))
 
     def _end(self, result: Any) -> None:
         self._over = True

@@ -12,10 +12,12 @@ import orjson
 import xmltodict
 
 from bff.engine.compile import CompiledCall
+from bff.engine.decoded_size import decoded_size
 from bff.engine.pages import page_of
 from bff.errors import BadReply, BadStatus
 from bff.model.exchange import Reply
 from bff.model.json_text import decode_json
+from bff.upstream.memory import Lease
 
 _FIRST_FAILURE: Final = 300  # a redirect is one too, unless the service follows it
 _OK: Final = 200
@@ -38,21 +40,25 @@ class Stood:
     value: Any
 
 
-def read_reply(call: CompiledCall, reply: Reply) -> Any:
+def read_reply(call: CompiledCall, reply: Reply, lease: Lease | None = None) -> Any:
     """The value of a reply, decoded afresh; `Stood` where it stands for a status, perhaps a `Page`.
+
+    Args:
+        lease: takes what the value takes of the process's memory.
 
     Raises:
         BadStatus: the status is a failure and the call has no value for it.
+        MemoryReached: the process has no room for the value.
         BadReply: the body is not what the call says it is.
         Unfillable: the part that counts cannot be computed.
     """
     if reply.status in call.statuses:
         return Stood(orjson.loads(call.statuses[reply.status]))
     if reply.status in call.call.keeps:
-        return _full(reply, _lenient(call, reply))
+        return _full(reply, _lenient(call, reply, lease))
     if not _OK <= reply.status < _FIRST_FAILURE:
         raise bad_status(reply)
-    value = _decoded(call, reply)
+    value = _decoded(call, reply, lease)
     if call.call.full:
         value = _full(reply, value)
     counts = call.select.value(value) if call.select else value
@@ -79,15 +85,17 @@ def _full(reply: Reply, body: Any) -> dict[str, Any]:
     return {"status": reply.status, "headers": headers, "body": body}
 
 
-def _lenient(call: CompiledCall, reply: Reply) -> Any:
+def _lenient(call: CompiledCall, reply: Reply, lease: Lease | None) -> Any:
     """The body of a failure, which may be anything: null where it cannot be read."""
     try:
-        return _decoded(call, reply)
+        return _decoded(call, reply, lease)
     except BadReply:
         return None
 
 
-def _decoded(call: CompiledCall, reply: Reply) -> Any:
+def _decoded(call: CompiledCall, reply: Reply, lease: Lease | None) -> Any:
+    if lease:
+        lease.add(decoded_size(call.call.decode, reply.body))
     if reply.body:
         return _DECODERS[call.call.decode](reply)
     if _lacks_its_body(call, reply):

@@ -12,6 +12,7 @@ from bff.engine.order import Node
 from bff.engine.settle import Running
 from bff.errors import BffError
 from bff.model.exchange import Deadline, Request
+from bff.observe.boundary import without_frames
 from bff.upstream.exchange import Clock, Effects, Exchange
 
 
@@ -36,6 +37,7 @@ def pursue_unattended(
         means,
         attempts=attempts,
         budget=Budget(10, node.compiled.service.max_reply * 10),
+        lease=means.lease.another(),
         credentials=dict(means.credentials),
         replies={},
     )
@@ -54,8 +56,9 @@ class _Over:
     def __init__(self) -> None:
         self.done = False
 
-    def ended(self, _call: Running, _index: int, _result: Any) -> None:
+    def ended(self, _call: Running, _index: int, result: Any) -> None:
         """It has come to something; what it brought is kept."""
+        without_frames(result)
         self.done = True
 
     def unauthorized(self, _error: BffError) -> None:

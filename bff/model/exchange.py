@@ -59,11 +59,16 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A complete reply: header names in lower case, the body already decompressed."""
+    """A complete reply: header names in lower case, the body already decompressed.
+
+    Args:
+        lease: the bytes that the body takes of the process's memory, while anything has the reply.
+    """
 
     status: int
     headers: Headers
     body: bytes
+    lease: object = field(default=None, compare=False, repr=False)
 
     def header(self, name: str) -> str | None:
         """The first value of a header, by its lower-case name."""

@@ -44,3 +44,14 @@ class ErrorBoundary:
         logger.error("unforeseen %s", kind, extra=about, exc_info=error)
         self.observer(Unforeseen(part, error, origin, id_))
         return InternalError(kind)
+
+
+def without_frames(result: Any) -> Any:
+    """A result, without where it was raised if it is an error.
+
+    Frames that an error has passed hold what was read or decoded, and often the error: a circle
+    that would keep all of that until the garbage collector comes by.
+    """
+    if isinstance(result, BaseException):
+        result.__traceback__ = result.__context__ = result.__cause__ = None
+    return result

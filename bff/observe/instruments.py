@@ -144,6 +144,18 @@ CACHE_BOUND: Final = Instrument("bff_cache_bound_bytes", "gauge", "Bytes that ma
 CACHE_AWAY: Final = Instrument(
     "bff_cache_store_away", "gauge", "Processes that cannot use the store of what is kept."
 )
+SESSIONS_AWAY: Final = Instrument(
+    "bff_session_store_away",
+    "gauge",
+    "Processes that cannot read and write sessions.",
+)
+MEMORY: Final = Instrument(
+    "bff_memory_bytes", "gauge", "Bytes that replies and values made of them may take."
+)
+MEMORY_TAKEN: Final = Instrument("bff_memory_taken_bytes", "gauge", "Bytes that they take.")
+MEMORY_REFUSED: Final = Instrument(
+    "bff_memory_refused_total", "counter", "Replies for which a process had no room."
+)
 REFUSED: Final = Instrument(
     "bff_configuration_refused", "most", "1 where the last reload was not taken."
 )
@@ -152,6 +164,7 @@ INSTRUMENTS: Final = (
     *(SERVED, SENT, CALLS, LOOKED_UP, LATE, CHANGES, SESSIONS, REFRESHES, ERRORS, BUDGET, EVICTED),
     *(INVALIDATED, ACTIVE, THREADS, PLACES, TAKEN, WAITING, ADDRESS, POOL, POOL_BUSY),
     *(POOL_WAITING, CACHE_BYTES, CACHE_BOUND, CACHE_AWAY, REFUSED, READING, WORKERS_ENDED),
+    *(MEMORY, MEMORY_TAKEN, MEMORY_REFUSED, SESSIONS_AWAY),
 )
 
 

@@ -34,6 +34,7 @@ from bff.observe.events import (
     Refreshed,
     Unforeseen,
 )
+from bff.observe.figures import reserve_room, without_room
 from bff.observe.instruments import (
     BUCKETS,
     CALLS,
@@ -57,6 +58,8 @@ _METHODS: Final = frozenset(
 )
 _STATUSES: Final = {status.value: str(status.value) for status in HTTPStatus} | {499: "499"}
 _FIRST_ERROR: Final = 400
+
+reserve_room()
 
 
 class Metrics:
@@ -97,6 +100,10 @@ class Metrics:
     def watch(self, look: Callable[[], Iterable[Level]]) -> None:
         """Have `look` say every few seconds how full everything is."""
         self._look = look
+
+    def without_room(self) -> str:
+        """A note where figures are in the memory of this process only; empty where none is."""
+        return without_room()
 
     def text(self) -> bytes:
         """All figures of all processes, in Prometheus' text format."""

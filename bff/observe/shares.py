@@ -12,6 +12,7 @@ from typing import Final
 
 from prometheus_client.mmap_dict import MmapedDict, mmap_key
 
+from bff.observe.figures import reserve
 from bff.observe.instruments import Instrument
 
 VARIABLE: Final = "PROMETHEUS_MULTIPROC_DIR"
@@ -27,7 +28,13 @@ def reading(folder: Path) -> Iterator[None]:
 
 
 def bury(folder: Path, process: int) -> None:
-    """Add what an ended process has counted to that of all others, and forget its gauges."""
+    """Add what an ended process has counted to that of all others, and forget its gauges.
+
+    Where there is no room for the sum its files stay as they are, which are read as well.
+
+    Raises:
+        OSError: there is none.
+    """
     with _locked(folder, fcntl.LOCK_EX):
         for gauge in folder.glob(f"gauge_*_{process}.db"):
             gauge.unlink()
@@ -52,6 +59,7 @@ def count(folder: Path, instrument: Instrument, labels: tuple[str, ...]) -> None
 
 
 def _add(dead: Path, to: Path) -> None:
+    reserve(str(to), sum(each.stat().st_size for each in (dead, to) if each.exists()))
     total = MmapedDict(str(to))
     try:
         for key, value, at, _ in MmapedDict.read_all_values_from_file(str(dead)):

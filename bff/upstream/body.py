@@ -5,9 +5,11 @@ Content codings: RFC 9110, section 8.4.1. A few kilobytes of gzip can hold gigab
 
 import zlib
 from collections.abc import Iterable
+from io import BytesIO
 from typing import Final
 
 from bff.errors import BadReply, TooMany
+from bff.upstream.memory import Lease, Memory
 
 ACCEPT_ENCODING: Final = "gzip, deflate"
 _GZIP: Final = zlib.MAX_WBITS | 16
@@ -23,7 +25,9 @@ _UNREADABLE: Final = frozenset(
 _GZIP_MEMBER: Final = b"\x1f\x8b"
 
 
-def read_body(chunks: Iterable[bytes], coding: str, limit: int) -> bytes:
+def read_body(
+    chunks: Iterable[bytes], coding: str, limit: int, lease: Lease | None = None
+) -> bytes:
     """The whole body, decoded.
 
     What follows a whole gzip or deflate stream, and is no further gzip member, is left out.
@@ -32,43 +36,48 @@ def read_body(chunks: Iterable[bytes], coding: str, limit: int) -> bytes:
         coding: the value of Content-Encoding, the coding that was applied last at its end (RFC
             9110, section 8.4); empty for none.
         limit: bytes that it may have, before and after decoding.
+        lease: takes the bytes as they come, and holds those of the body in the end.
 
     Raises:
-        TooMany: it has more.
+        TooMany: it has more, or the process has no room for it.
         BadReply: it is cut off, or coded in a way that was not accepted.
     """
+    lease = lease or Memory(4 * limit).lease()
     codings = [each for name in coding.split(",") if (each := name.strip().lower()) not in _NONE]
     if len(codings) > _MOST_CODINGS or not _UNREADABLE.isdisjoint(codings):
         raise BadReply("the reply is coded in a way that was not accepted")
-    body = _gather(chunks, limit)
+    body = _gather(chunks, limit, lease)
     for each in reversed(codings):
-        body = _decoded(body, each, limit)
+        body = _decoded(body, each, limit, lease)
+        lease.shrink(len(body))
     return body
 
 
-def _decoded(body: bytes, coding: str, limit: int) -> bytes:
+def _decoded(body: bytes, coding: str, limit: int, lease: Lease) -> bytes:
     if coding in {"gzip", "x-gzip"}:
-        return _inflate(body, _GZIP, limit)
+        return _inflate(body, _GZIP, limit, lease)
     if coding == "deflate":
         try:
-            return _inflate(body, zlib.MAX_WBITS, limit)
+            return _inflate(body, zlib.MAX_WBITS, limit, lease)
         except BadReply:  # some servers leave the zlib wrapper out
-            return _inflate(body, -zlib.MAX_WBITS, limit)
+            lease.shrink(len(body))
+            return _inflate(body, -zlib.MAX_WBITS, limit, lease)
     return body
 
 
-def _gather(chunks: Iterable[bytes], limit: int) -> bytes:
-    parts, size = [], 0
+def _gather(chunks: Iterable[bytes], limit: int, lease: Lease) -> bytes:
+    gathered, size = BytesIO(), 0  # it gives its bytes away uncopied; a join would double them
     for chunk in chunks:
         size += len(chunk)
         if size > limit:
             raise TooMany(f"the reply has more than {limit} bytes")
-        parts.append(chunk)
-    return b"".join(parts)
+        lease.add(len(chunk))
+        gathered.write(chunk)
+    return gathered.getvalue()
 
 
-def _inflate(raw: bytes, window: int, limit: int) -> bytes:
-    parts, size, members = [], 0, 0
+def _inflate(raw: bytes, window: int, limit: int, lease: Lease) -> bytes:
+    inflated, size, members = BytesIO(), 0, 0
     while raw:  # a gzip body may have several members (RFC 1952, section 2.2)
         members += 1
         if members > _MEMBERS:
@@ -81,11 +90,12 @@ def _inflate(raw: bytes, window: int, limit: int) -> bytes:
                 raise BadReply(f"the reply cannot be decompressed: {error}") from None
             if not part and not decoder.eof and not decoder.unconsumed_tail:
                 raise BadReply("the compressed reply is cut off")
-            parts.append(part)
             size += len(part)
             if size > limit:
                 raise TooMany(f"the decompressed reply has more than {limit} bytes")
+            lease.add(len(part))
+            inflated.write(part)
             raw = decoder.unconsumed_tail
         rest = decoder.unused_data
         raw = rest if window == _GZIP and rest.startswith(_GZIP_MEMBER) else b""
-    return b"".join(parts)
+    return inflated.getvalue()

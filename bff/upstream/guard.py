@@ -11,7 +11,7 @@ from random import random
 from threading import Lock
 from typing import Any, Final
 
-from bff.errors import BffError, Cancelled, CircuitOpen
+from bff.errors import BffError, Cancelled, CircuitOpen, MemoryReached
 from bff.model.exchange import Reply
 from bff.model.service import Service
 from bff.observe.events import AddressChanged, Observer
@@ -219,7 +219,7 @@ class Guard:
         failed = result.status >= _FIRST_ERROR if isinstance(result, Reply) else True
         took = now - permit.began
         address = self._addresses[permit.address]
-        cancelled = isinstance(result, Cancelled)
+        cancelled = isinstance(result, Cancelled | MemoryReached)  # neither is its doing
         if address.breaker:
             before = address.breaker.state
             address.breaker.leave(permit.era, now, took, failed=None if cancelled else failed)

@@ -58,7 +58,7 @@ class Backend(httpcore.NetworkBackend):
             httpcore.ConnectError: no address does.
         """
         failure: Exception | None = None
-        _ticket().kept = False
+        _ticket().kept = _ticket().ragged = False
         addresses = self._resolver.resolve(host, port, _ticket())
         for tried, (family, address) in enumerate(addresses):
             sock = socket.socket(family, socket.SOCK_STREAM)
@@ -110,6 +110,8 @@ class Stream(httpcore.NetworkStream):
         try:
             self._socket.settimeout(ticket.block_on(self._break))
             received = self._socket.recv(max_bytes)
+        except ssl.SSLEOFError:
+            received, ticket.ragged = b"", True  # it may be cut off: see must_say_its_length()
         except TimeoutError as error:
             raise httpcore.ReadTimeout(str(error)) from None
         except OSError as error:
@@ -151,7 +153,9 @@ class Stream(httpcore.NetworkStream):
         ticket = _ticket()
         try:
             self._socket.settimeout(ticket.block_on(self._break))
-            secured = ssl_context.wrap_socket(self._socket, server_hostname=server_hostname)
+            secured = ssl_context.wrap_socket(
+                self._socket, server_hostname=server_hostname, suppress_ragged_eofs=False
+            )
         except OSError as error:
             self.close()
             timed_out = isinstance(error, TimeoutError)

@@ -11,12 +11,15 @@ from weakref import finalize
 
 import httpx
 
-from bff.errors import BffError, Unreachable
+from bff.errors import BffError, TooMany, Unreachable
 from bff.model.exchange import Deadline, Reply, Request
 from bff.model.service import Service
+from bff.model.untrusted import whole_number
+from bff.observe.boundary import without_frames
 from bff.upstream.body import read_body
 from bff.upstream.connections import FRESH, Connections
 from bff.upstream.exchange import Completion, Sink, Usage
+from bff.upstream.memory import Memory
 from bff.upstream.network import Backend, carrying
 from bff.upstream.resolve import Resolver
 from bff.upstream.retry import IDEMPOTENT
@@ -24,10 +27,18 @@ from bff.upstream.steps import Steps
 from bff.upstream.stream import Incoming, open_stream
 from bff.upstream.ticket import Ticket
 from bff.upstream.tls import TlsContexts
-from bff.upstream.wire import has_surplus, heard_headers, mapped, sent_headers
+from bff.upstream.wire import (
+    has_surplus,
+    heard_headers,
+    mapped,
+    must_say_its_length,
+    sent_headers,
+)
 from bff.upstream.workers import Workers
 
 _KEEPALIVE: Final = 30.0
+_WITHOUT_BODY: Final = frozenset({204, 304})  # whatever their length is said to be
+_LONGEST: Final = 2**62
 
 
 class PoolExchange:
@@ -39,6 +50,7 @@ class PoolExchange:
         services: where requests may go; nothing else is ever contacted.
         size: threads, and so requests in flight.
         transport: makes the transport for a service; tests hand in their own.
+        memory: what the replies may take of the process's memory.
         traced: whether completions say when what happened on the connection.
 
     Threads start with the first request, so one may be made before a fork.
@@ -50,11 +62,13 @@ class PoolExchange:
         size: int,
         transport: Callable[[Service], httpx.BaseTransport] | None = None,
         *,
+        memory: Memory | None = None,
         traced: bool = False,
     ) -> None:
+        self._memory = memory or Memory()
         self._size, self._traced = size, traced
         self._workers = Workers(size, "bff-upstream")
-        self._resolver = Resolver()
+        self._resolver = Resolver(sum(len(each.urls) for each in services.values()))
         self._tls = TlsContexts()
         make = transport or self._transport
         self._own = transport is None  # another does not tell what it has sent
@@ -62,6 +76,7 @@ class PoolExchange:
         self._transports = {
             (name, url): make(service) for name, service in services.items() for url in service.urls
         }
+        # One that is dropped unclosed, as those for providers are, closes its connections.
         finalize(self, _close, self._transports).atexit = False
 
     def start(self, request: Request, deadline: Deadline, attempt: int, mailbox: Sink) -> Ticket:
@@ -70,7 +85,9 @@ class PoolExchange:
         transport = self._transports[request.service, url]
         ticket = Ticket(request, deadline, attempt, mailbox)
         try:
-            self._workers.submit(partial(_work, transport, url, ticket, traced=self._traced))
+            self._workers.submit(
+                partial(_work, transport, url, ticket, self._memory, traced=self._traced)
+            )
         except RuntimeError as error:
             mailbox.put(Completion(attempt, Unreachable(f"no thread: {error}", "connect")))
         return ticket
@@ -122,13 +139,15 @@ def _close(transports: Mapping[Any, httpx.BaseTransport]) -> None:
         transport.close()
 
 
-def _work(transport: httpx.BaseTransport, url: str, ticket: Ticket, *, traced: bool) -> None:
+def _work(
+    transport: httpx.BaseTransport, url: str, ticket: Ticket, memory: Memory, *, traced: bool
+) -> None:
     """Carry a ticket; one that met a kept connection just as it was closed, once more."""
     steps = Steps() if traced else None
     more: dict[str, Any] = {"trace": steps.note} if steps else {}
-    result = _carried(transport, url, ticket, more)
+    result = _carried(transport, url, ticket, memory, more)
     if isinstance(result, Unreachable) and _met_a_closing_one(ticket):
-        result = _carried(transport, url, ticket, {**more, FRESH: True})
+        result = _carried(transport, url, ticket, memory, {**more, FRESH: True})
     ticket.mailbox.put(Completion(ticket.attempt, result, steps))
 
 
@@ -139,20 +158,29 @@ def _met_a_closing_one(ticket: Ticket) -> bool:
 
 
 def _carried(
-    transport: httpx.BaseTransport, url: str, ticket: Ticket, extensions: dict[str, Any]
+    transport: httpx.BaseTransport,
+    url: str,
+    ticket: Ticket,
+    memory: Memory,
+    extensions: dict[str, Any],
 ) -> Reply | BffError:
     try:
-        return _send(transport, url, ticket, extensions)
+        return _send(transport, url, ticket, memory, extensions)
     except BffError as error:
-        return error
+        result: BffError = without_frames(error)
+        return result
     except BaseException as error:  # noqa: BLE001  (whatever a transport raises is an outcome)
         return mapped(error, ticket)
 
 
 def _send(
-    transport: httpx.BaseTransport, url: str, ticket: Ticket, extensions: dict[str, Any]
+    transport: httpx.BaseTransport,
+    url: str,
+    ticket: Ticket,
+    memory: Memory,
+    extensions: dict[str, Any],
 ) -> Reply:
-    request = ticket.request
+    request, lease = ticket.request, memory.lease()
     ticket.left()  # one whose time is over, or that nobody wants, is not sent at all
     outgoing = httpx.Request(
         request.method,
@@ -164,11 +192,29 @@ def _send(
     with carrying(ticket):
         response = transport.handle_request(outgoing)
         try:
+            if request.method != "HEAD":
+                _admit(response, request.max_reply, memory)
             coding = response.headers.get("content-encoding", "")
             stream: Any = response.stream
-            body = read_body(stream, coding, request.max_reply)
+            body = read_body(stream, coding, request.max_reply, lease)
+            if ticket.ragged:
+                must_say_its_length(response)
             if has_surplus(response):
                 response.extensions["network_stream"].close()
         finally:
             response.close()
-    return Reply(response.status_code, heard_headers(response.headers.raw), body)
+    return Reply(response.status_code, heard_headers(response.headers.raw), body, lease)
+
+
+def _admit(response: httpx.Response, limit: int, memory: Memory) -> None:
+    """Judge a reply by the length that it announces (RFC 9110, section 8.6).
+
+    Raises:
+        TooMany: it is longer than a reply may be, or than the process has room for.
+    """
+    announced = whole_number(response.headers.get("content-length", ""), _LONGEST)
+    if announced is None or response.status_code in _WITHOUT_BODY:
+        return
+    if announced > limit:
+        raise TooMany(f"the reply has more than {limit} bytes")
+    memory.admit(announced)

@@ -1,13 +1,14 @@
 """Look-ups of names, on threads of their own: nothing can interrupt getaddrinfo(3).
 
 Everybody who asks for a name that is being looked up waits for that one look-up, so that a name
-that hangs holds one thread, whoever asks for it.
+that hangs holds one thread, whoever asks for it; and there may be a thread for each name, so that
+names that hang do not hold up any other.
 """
 
 import socket
 from functools import partial
 from queue import Empty, SimpleQueue
-from typing import Any, Final
+from typing import Any
 
 import httpcore
 
@@ -18,14 +19,17 @@ from bff.upstream.workers import Workers
 Addresses = list[tuple[int, Any]]  # address family, socket address
 _Found = list[Any] | BaseException
 _Name = tuple[str, int]
-_THREADS: Final = 16
 
 
 class Resolver:
-    """Finds the addresses of names; starts no thread before it is asked."""
+    """Finds the addresses of names; starts no thread before it is asked.
 
-    def __init__(self) -> None:
-        self._workers = Workers(_THREADS, "bff-resolver")
+    Args:
+        names: how many there are at most.
+    """
+
+    def __init__(self, names: int) -> None:
+        self._workers = Workers(names, "bff-resolver")
         self._flights: SingleFlight[SimpleQueue[_Found]] = SingleFlight(_deliver)
 
     def resolve(self, host: str, port: int, ticket: Ticket) -> Addresses:

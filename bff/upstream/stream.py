@@ -18,7 +18,13 @@ from bff.upstream.connections import FRESH
 from bff.upstream.network import carrying
 from bff.upstream.retry import IDEMPOTENT
 from bff.upstream.ticket import Ticket
-from bff.upstream.wire import has_surplus, heard_headers, mapped, sent_headers
+from bff.upstream.wire import (
+    has_surplus,
+    heard_headers,
+    mapped,
+    must_say_its_length,
+    sent_headers,
+)
 
 _ENDLESS: Final = Deadline(math.inf)
 
@@ -72,6 +78,8 @@ class Incoming:
             except Exception as error:  # noqa: BLE001  (whatever a transport raises is an outcome)
                 raise mapped(error, self._ticket) from None
             if piece is None:
+                if self._ticket.ragged:
+                    must_say_its_length(self._response)
                 return
             yield piece
 

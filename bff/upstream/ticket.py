@@ -24,6 +24,7 @@ class Ticket:
         "hung_up",
         "kept",
         "mailbox",
+        "ragged",
         "request",
     )
 
@@ -39,6 +40,7 @@ class Ticket:
         self._once = False  # it is not to be sent a second time
         self.hung_up = False  # the upstream closed the connection while it was read
         self.kept: bool | None = None  # it was given a connection that had served others before
+        self.ragged = False  # over TLS, the connection ended without close_notify
         self.heard = False  # something of a reply has come
 
     @property

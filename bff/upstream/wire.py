@@ -45,6 +45,19 @@ def has_surplus(response: httpx.Response) -> bool:
     return found is not None and bool(found.trailing_data[0])
 
 
+def must_say_its_length(response: httpx.Response) -> None:
+    """Refuse a reply that only the end of its connection ends, where that may be anybody's doing.
+
+    Without close_notify the end is not authenticated (RFC 9112, section 9.8).
+
+    Raises:
+        BadReply: neither a length nor chunks say where it ends.
+    """
+    headers = response.headers
+    if "content-length" not in headers and "transfer-encoding" not in headers:
+        raise BadReply("the connection ended without close_notify, and nothing says the length")
+
+
 def mapped(error: BaseException, ticket: Ticket) -> BffError:
     """Our word for a foreign error; every exception has one."""
     kind = type(error).__name__

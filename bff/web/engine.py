@@ -11,6 +11,7 @@ from bff.observe.boundary import ErrorBoundary
 from bff.observe.events import Observer
 from bff.upstream.exchange import Clock, Effects, Exchange
 from bff.upstream.guard import Guards
+from bff.upstream.memory import Memory
 from bff.web.admission import Authenticate
 from bff.web.limits import Limits
 
@@ -28,6 +29,7 @@ class Engine:
         keeper: keeps what is declared to be kept; None where nothing is.
         once: keeps what was answered to keys; None where no keys are honoured.
         seal: seals the cursors that go out.
+        memory: what all requests together may hold.
         boundary: hears of what is raised unforeseen.
     """
 
@@ -43,4 +45,5 @@ class Engine:
     keeper: Keeper | None = None
     once: Once | None = None
     seal: Seal | None = None
+    memory: Memory = field(default_factory=Memory)
     boundary: ErrorBoundary = field(default_factory=ErrorBoundary)

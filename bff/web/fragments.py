@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from flask import request
 
@@ -16,6 +16,7 @@ from bff.web.authenticate import Rule, admit
 from bff.web.headers import forwardable
 
 _WELL: Final = frozenset({"ok", "skipped"})
+_NONE: Final = Answer(None, {})
 
 Run = Callable[[Plan, Asked, Deadline], Answer]
 
@@ -47,10 +48,12 @@ class Fragments:
         if answer.failure or not self._plans:
             return answer
         value = answer.value if isinstance(answer.value, dict) else {"answer": answer.value}
-        value, outcomes = dict(value), dict(answer.outcomes)
+        value, outcomes, leases = dict(value), dict(answer.outcomes), [answer.lease]
         for name, plan in self._plans.items():
             started = self._now() - begun
-            value[name], own, inner = self._fragment(plan, asked, deadline)
+            part, own = self._fragment(plan, asked, deadline)
+            value[name], inner = part.value, part.outcomes
+            leases.append(part.lease)
             took = self._now() - begun - started
             outcomes[f"refresh.{name}"] = replace(own, started=started, took=took)
             outcomes |= {
@@ -58,19 +61,17 @@ class Fragments:
                 for call, each in inner.items()
                 if each.kind not in _WELL
             }
-        return replace(answer, value=value, outcomes=outcomes)
+        return replace(answer, value=value, outcomes=outcomes, lease=leases)
 
-    def _fragment(
-        self, plan: Plan, asked: Asked, deadline: Deadline
-    ) -> tuple[Any, Outcome, Mapping[str, Outcome]]:
-        """Its value, what became of it, and of each of its calls."""
+    def _fragment(self, plan: Plan, asked: Asked, deadline: Deadline) -> tuple[Answer, Outcome]:
+        """Its answer, without a value where it failed, and what became of it."""
         view = plan.view
         rule = Rule(self._frontend, view.access_at(self._frontend), view.csrf, view.require)
         try:
             if rule.access != "public":
                 admit(asked.principal, rule)
         except BffError:
-            return None, Outcome("failed", "forbidden"), {}
+            return _NONE, Outcome("failed", "forbidden")
         headers = forwardable(request.headers, plan.forward)
         given = asked.scope["params"]
         params = {each.name: given.get(each.name) for each in view.params}
@@ -79,5 +80,5 @@ class Fragments:
         scope.pop("body", None)
         answer = self._run(plan, replace(asked, scope=scope, headers=headers, key=""), deadline)
         if answer.failure:
-            return None, Outcome("failed", answer.failure.reason or "refused"), {}
-        return answer.value, Outcome("ok"), answer.outcomes
+            return _NONE, Outcome("failed", answer.failure.reason or "refused")
+        return answer, Outcome("ok")

@@ -14,12 +14,16 @@ from bff.observe.instruments import (
     CACHE_BYTES,
     EVICTED,
     INVALIDATED,
+    MEMORY,
+    MEMORY_REFUSED,
+    MEMORY_TAKEN,
     PLACES,
     POOL,
     POOL_BUSY,
     POOL_WAITING,
     READING,
     REFUSED,
+    SESSIONS_AWAY,
     TAKEN,
     THREADS,
     WAITING,
@@ -30,7 +34,9 @@ from bff.observe.instruments import (
 from bff.observe.workers import EXPECTED
 from bff.upstream.exchange import Exchange, Measured
 from bff.upstream.guard import Guards
+from bff.upstream.memory import Memory
 from bff.web.reading import BODIES, HEADS
+from bff.web.watched import StoreWatch
 
 
 def levels_of(
@@ -39,6 +45,8 @@ def levels_of(
     cache: Cache | None,
     settings: Settings,
     answering: Callable[[], int],
+    memory: Memory,
+    sessions: StoreWatch,
 ) -> Iterable[Level]:
     """How full everything is just now."""
     yield THREADS, (), settings.threads
@@ -48,6 +56,10 @@ def levels_of(
     for reason in EXPECTED:  # Prometheus sees no increase in a counter that begins with 1
         yield WORKERS_ENDED, (reason,), 0
     yield REFUSED, (), bool(snapshot.refused())
+    yield SESSIONS_AWAY, (), bool(sessions.reason())
+    yield MEMORY, (), memory.most
+    yield MEMORY_TAKEN, (), memory.taken
+    yield MEMORY_REFUSED, (), memory.refused
     for service, seen in guards.seen().items():
         yield PLACES, (service,), seen.places
         yield TAKEN, (service,), seen.in_flight

@@ -92,7 +92,7 @@ class _Handler:
         self._plan, self._frontend, self._engine = plan, frontend, engine
         self._machinery = Machinery(
             *(engine.exchange, engine.effects, engine.clock, engine.guards, engine.keeper),
-            engine.boundary,
+            *(engine.boundary, engine.memory),
         )
         view, together = plan.view, (plan, *fragments.values())
         self._rule = Rule(

@@ -8,8 +8,9 @@ from threading import Barrier, Thread
 from time import monotonic
 
 import pytest
+from redis.exceptions import ResponseError
 
-from bff.auth.redis import RedisStore
+from bff.auth.redis import RedisStore, _why
 from bff.auth.redis_client import CONNECTIONS
 from bff.errors import StoreAway
 from tests.auth.away import BOUND, LATER, assert_away, assert_nothing_is_mixed_up, uses
@@ -232,7 +233,7 @@ def test_a_full_redis_takes_nothing_and_is_still_read(redis_servers, opened, clo
     store = opened(server.url, clock)
     version = store.put("key", b"1", clock() + LATER)
     server.tell("CONFIG", "SET", "maxmemory", "1")
-    with pytest.raises(StoreAway, match="OutOfMemory"):
+    with pytest.raises(StoreAway, match="memory is full"):
         store.put("key", b"2", clock() + LATER, version)
     assert store.get("key").value == b"1"
     assert store.delete("key", version)
@@ -243,7 +244,7 @@ def test_a_master_that_became_a_replica_takes_nothing_and_is_left(own, opened, c
     version = store.put("key", b"1", clock() + LATER)
     made = store._client
     own.tell("REPLICAOF", "127.0.0.1", "1")
-    with pytest.raises(StoreAway, match="ReadOnly"):
+    with pytest.raises(StoreAway, match="it is a replica"):
         store.put("key", b"2", clock() + LATER, version)
     assert store._client is not made, "the next connection may lead to the new master"
     own.tell("REPLICAOF", "NO", "ONE")
@@ -278,3 +279,43 @@ def test_a_file_of_tls_that_is_not_there_is_named(name, clock, tmp_path):
     store = RedisStore(f"rediss://127.0.0.1:1?{query}", clock)
     with pytest.raises(StoreAway, match=r"No such file or directory: /nowhere/x\.pem"):
         store.get("key")
+
+
+def refuses_by_memory(server):
+    server.tell("CONFIG", "SET", "maxmemory", "1")
+
+
+def refuses_as_a_replica(server):
+    server.tell("REPLICAOF", "127.0.0.1", "1")
+
+
+def refuses_without_replicas(server):
+    server.tell("CONFIG", "SET", "min-replicas-to-write", "1")
+
+
+@pytest.mark.parametrize(
+    ("refuse", "why"),
+    [
+        (refuses_by_memory, "its memory is full"),
+        (refuses_as_a_replica, "it is a replica"),
+        (refuses_without_replicas, "too few replicas"),
+    ],
+)
+def test_a_redis_that_takes_no_writes_is_not_ready_and_says_why(
+    redis_servers, opened, clock, refuse, why
+):
+    server = redis_servers("maxmemory-policy noeviction")
+    store = opened(server.url, clock)
+    assert store.unready() == ""
+    refuse(server)
+    clock.advance(6)
+    assert f"Redis at 127.0.0.1:{server.port}: it takes no writes: {why}" in store.unready()
+    with pytest.raises(StoreAway, match=why):
+        store.put("key", b"1", clock() + LATER)
+
+
+@pytest.mark.parametrize("code", ["MISCONF", "OOM", "NOREPLICAS"])
+def test_of_what_redis_says_only_the_code_counts(code):
+    said = _why(ResponseError(f"{code} of b'S3CRET'"))
+    assert said.startswith("it takes no writes")
+    assert "S3CRET" not in said

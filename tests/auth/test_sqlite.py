@@ -17,6 +17,7 @@ import pytest
 from bff.auth.sqlite import SqliteStore
 from bff.errors import StoreAway
 from tests.auth.away import uses
+from tests.small_disk import fill
 
 LATER = 100.0
 HOLDS = """
@@ -350,3 +351,27 @@ def test_marks_that_were_replaced_before_anything_was_written_vouch_for_nothing(
     other._look_at = 0.0
     assert other.get("key").value == b"2"
     other.close()
+
+
+@pytest.mark.large
+def test_a_full_disk_is_not_ready(small_disk, clock):
+    folder = small_disk(256)
+    store = SqliteStore(folder / "store.db", clock)
+    assert store.unready() == ""
+    fill(folder)
+    with pytest.raises(StoreAway, match="full"):
+        store.put("large", bytes(100_000), clock() + LATER)
+    assert "full" in store.unready()
+    (folder / "filler").unlink()
+    assert store.unready() == ""
+
+
+@pytest.mark.large
+def test_a_disk_that_is_read_only_is_not_ready(tmp_path, read_only, clock):
+    folder = tmp_path / "state"
+    folder.mkdir()
+    store = SqliteStore(folder / "store.db", clock)
+    assert store.put("key", b"1", clock() + LATER)
+    shown = read_only(folder)
+    assert str(shown) in SqliteStore(shown / "store.db", clock).unready()
+    assert store.unready() == ""

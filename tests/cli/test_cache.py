@@ -41,7 +41,7 @@ def served(tmp_path, environ, repository):
             finally:
                 os.kill(process.pid, signal.SIGTERM)
                 process.wait(20)
-    assert not list(tmp_path.glob("bff-cache-*")), "nothing of it is left behind"
+    assert not list(tmp_path.glob("bff-run-*")), "nothing of it is left behind"
 
 
 def get(port, path):

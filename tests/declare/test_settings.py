@@ -20,6 +20,7 @@ def test_each_variable_is_read():
         "BFF_WORKERS": "3",
         "BFF_THREADS": "4",
         "BFF_POOL": "5",
+        "BFF_MEMORY": "64MB",
         "BFF_STATE": "/var/lib/bff",
     }
     assert Settings.from_env(environ) == Settings(
@@ -29,6 +30,7 @@ def test_each_variable_is_read():
         workers=3,
         threads=4,
         pool=5,
+        memory=64 * 1024 * 1024,
         state=Path("/var/lib/bff"),
     )
     for name in environ:
@@ -40,6 +42,14 @@ def test_each_variable_is_read():
 def test_a_number_that_is_none_is_a_problem(name, text):
     with pytest.raises(ConfigError, match=name):
         Settings.from_env({name: text})
+
+
+@pytest.mark.parametrize(
+    "text", ["", "0MB", "7MB", "128", "128mb", "1GB", "-8MB", "\u0668MB", "8 MB"]
+)
+def test_memory_that_is_no_size_is_a_problem(text):
+    with pytest.raises(ConfigError, match="BFF_MEMORY"):
+        Settings.from_env({"BFF_MEMORY": text})
 
 
 def test_every_wrong_setting_is_told_at_once():

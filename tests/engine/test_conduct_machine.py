@@ -1,6 +1,8 @@
 """The conductor as a state machine: whatever arrives, in whatever order, it keeps its promises."""
 
+import gc
 import os
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -13,9 +15,11 @@ from bff.engine.answer import Answer
 from bff.engine.conduct import Run, conduct
 from bff.engine.machinery import Machinery
 from bff.engine.plan import Plan
-from bff.errors import BadReply, TimedOut, Unreachable
+from bff.errors import BadReply, MemoryReached, TimedOut, Unreachable
 from bff.model.exchange import Deadline, Reply, Request
+from bff.observe.boundary import without_frames
 from bff.upstream.exchange import Completion
+from bff.upstream.memory import Memory
 from tests.random_plans import CAREFUL, asked, calls, guards, planned, reply, value_for
 from tests.simulation import Played, SimulatedEffects, SimulatedExchange, Started
 
@@ -262,9 +266,11 @@ def test_a_redirect_that_comes_too_late_is_not_followed():
 # -- the order of arrival ----------------------------------------------------------------------
 
 
-def answered(plan: Plan, latencies: list[float], broken: set[str]) -> Answer:
+def answered(
+    plan: Plan, latencies: list[float], broken: set[str], memory: Memory | None = None
+) -> Answer:
     """Run a plan; the n-th request started takes the n-th latency."""
-    clock = VirtualClock()
+    clock, memory = VirtualClock(), memory or Memory()
     numbers = iter(range(10_000))
 
     def script(request: Request) -> Played:
@@ -272,15 +278,24 @@ def answered(plan: Plan, latencies: list[float], broken: set[str]) -> Answer:
         name = request.target.split("/")[1].split("?")[0]
         if name in broken:
             return Played(after, reply(None, 500))
-        return Played(after, reply(value_for(request)))
+        return Played(after, leased(reply(value_for(request)), memory))
 
     exchange = SimulatedExchange(clock, script)
     effects = SimulatedEffects(clock, latencies[-1])
-    answer = conduct(
-        plan, asked(), Deadline(DEADLINE), Machinery(exchange, effects, clock, guards(clock))
-    )
+    machinery = Machinery(exchange, effects, clock, guards(clock), memory=memory)
+    answer = conduct(plan, asked(), Deadline(DEADLINE), machinery)
     assert clock.now() <= DEADLINE
     return answer
+
+
+def leased(reply: Reply, memory: Memory) -> Any:
+    """As the pool gives it: with what its body takes of the memory."""
+    lease = memory.lease()
+    try:
+        lease.add(len(reply.body))
+    except MemoryReached as error:
+        return without_frames(error)
+    return replace(reply, lease=lease)
 
 
 LATENCIES = st.lists(st.floats(0, 0.05), min_size=1, max_size=8)
@@ -309,3 +324,25 @@ def test_the_deadline_holds_whatever_services_take(declared: dict[str, Any], lat
     plan = planned(declared)
     answer = answered(plan, late, set())
     assert list(answer.outcomes) == list(plan.nodes)
+
+
+@given(
+    calls(),
+    st.lists(st.floats(0, 0.6), min_size=1, max_size=8),
+    st.sets(st.sampled_from([f"c{n}" for n in range(6)])),
+    st.sampled_from([300, 1000, 3000, 10**6]),
+)
+@settings(QUICK, max_examples=200)
+def test_all_memory_is_given_back(
+    declared: dict[str, Any], latencies: list[float], broken: set[str], most: int
+):
+    """Whatever succeeds, fails, comes too late or has no room; without the garbage collector."""
+    memory, plan = Memory(most), planned(declared)
+    gc.disable()
+    try:
+        answer = answered(plan, latencies, broken, memory)
+        assert 0 <= memory.taken <= most
+        del answer
+        assert memory.taken == 0
+    finally:
+        gc.enable()

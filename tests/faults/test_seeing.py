@@ -38,7 +38,7 @@ def values(app: Deployed, name: str, /, **labels: str) -> list[float]:
 
 
 def figures_of(service: Deployed) -> Path:
-    (folder,) = Path("/dev/shm").glob(f"bff-metrics-{service.process.pid}-*")  # noqa: S108
+    (folder,) = Path("/dev/shm").glob(f"bff-run-metrics-{service.process.pid}-*")  # noqa: S108
     return folder
 
 
@@ -61,7 +61,7 @@ def test_nothing_is_lost_when_workers_are_replaced_and_their_files_stay_few(
         assert sum(values(service, "bff_calls_total", view="page", outcome="ok")) == 80
         until("no gauge of the dead", lambda: max(values(service, "bff_threads")) <= 8)
         assert len(list(figures_of(service).iterdir())) <= 2 + 1 + 4 * 2
-    assert not list(Path("/dev/shm").glob(f"bff-metrics-{service.process.pid}-*"))  # noqa: S108
+    assert not list(Path("/dev/shm").glob(f"bff-run-metrics-{service.process.pid}-*"))  # noqa: S108
 
 
 def _of(folder: Path) -> set[int]:

@@ -48,7 +48,7 @@ def ticket():
 
 
 def test_a_name_is_looked_up_again(no_thread):
-    resolver = Resolver()
+    resolver = Resolver(1)
     with no_thread("bff-resolver"):
         for _ in range(2):
             with pytest.raises(httpcore.ConnectError, match="can't start new thread"):
@@ -59,7 +59,7 @@ def test_a_name_is_looked_up_again(no_thread):
 
 
 def test_who_waits_no_longer_for_a_name_is_not_remembered():
-    resolver = Resolver()
+    resolver = Resolver(1)
     resolver._workers.submit = lambda _: None  # the look-up never ends
     for _ in range(3):
         late = Ticket(

@@ -13,7 +13,7 @@ from bff.app import create_app
 from bff.cli import main
 from bff.declare.check import check
 from bff.declare.settings import Settings
-from bff.errors import ConfigError, TimedOut, Unreachable
+from bff.errors import BadReply, ConfigError, TimedOut, Unreachable
 from bff.model.exchange import Deadline, Request
 from bff.model.service import Service, Tls
 from bff.model.source import Place
@@ -172,6 +172,57 @@ def test_a_client_certificate_is_not_shown_to_whom_we_do_not_trust(authority, st
     cert, key = authority.sign("bff-client2")
     url = secure(*stranger.sign("false"), client_ca=authority.cert)
     assert isinstance(ask(url, pem(authority.cert, cert, key)), Unreachable)
+
+
+LENGTH = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\nbody"
+CHUNKS = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n"
+CLOSED = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nbody"
+
+
+@pytest.mark.parametrize(
+    ("reply", "notified", "whole"),
+    [
+        (CLOSED, True, True),
+        (CLOSED, False, False),
+        (b"HTTP/1.0 200 OK\r\n\r\nbody", False, False),
+        (LENGTH, False, True),
+        (CHUNKS, False, True),
+    ],
+)
+@pytest.mark.parametrize("streamed", [False, True])
+def test_without_close_notify_a_reply_has_to_say_its_length(
+    serving, authority, reply, notified, whole, streamed
+):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*authority.sign(f"ragged-{len(reply)}"))
+
+    def serve(wire):
+        with context.wrap_socket(wire.sock, server_side=True) as wire.sock:
+            wire.head()
+            wire.sock.sendall(reply)
+            if notified:
+                wire.sock.unwrap()
+
+    url, tls = f"https://127.0.0.1:{serving(serve).port}", pem(authority.cert)
+    result = streamed_from(url, tls) if streamed else ask(url, tls)
+    if whole:
+        assert getattr(result, "body", result) == b"body"
+    else:
+        assert isinstance(result, BadReply)
+        assert "close_notify" in str(result)
+
+
+def streamed_from(url, tls):
+    service = Service("s", Place("bff.yaml", 3, 4), url, 2.0, 1024 * 1024, tls=tls)
+    exchange = PoolExchange({"s": service}, 2)
+    incoming = exchange.stream(Request("s", "GET", "/"), None, 5.0)
+    try:
+        return b"".join(incoming)
+    except BadReply as error:
+        return error
+    finally:
+        incoming.close()
+        exchange.close()
 
 
 def test_a_handshake_that_never_ends_is_given_up(serving, authority):
