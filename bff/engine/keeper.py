@@ -6,7 +6,7 @@ place of a failure.
 """
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
 
@@ -276,8 +276,9 @@ class KeptRequest:
             return error
 
     def _readable(self, reply: Reply) -> bool:
+        apart = replace(self._means, replies={}, lease=self._means.lease.another())
         try:
-            read({}, self._compiled, reply, self._means.lease.another())
+            read(apart, self._compiled, reply)
         except BadStatus:
             return True  # it is kept as the failure that it is
         except BffError:
