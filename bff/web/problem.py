@@ -60,5 +60,5 @@ def handle_errors(app: Flask, boundary: ErrorBoundary) -> None:
 
 
 def _shown(error: Exception) -> Mapping[str, Any]:
-    """What a developer wants to see."""
-    return {"error": f"{type(error).__name__}: {error}", "trace": format_tb(error.__traceback__)}
+    """Lines of code, for a developer. The message may quote a token: the terminal has it."""
+    return {"error": type(error).__name__, "trace": format_tb(error.__traceback__)}

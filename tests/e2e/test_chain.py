@@ -108,9 +108,9 @@ def test_bad_parameters_and_paths_reach_no_service(chain: Chain) -> None:
     stubs.forget()
     for path, status in (
         ("/web/search?page=0&sort=odd", 400),
-        ("/web/products/..%2f..%2fadmin", 404),
+        ("/web/products/..%2f..%2fadmin", 400),  # no value of a path, and the client gave it
         ("/web/nothing", 404),
-        ("/web/products/%2e%2e", 502),  # the call cannot be made: `..` is no value of a path
+        ("/web/products/%2e%2e", 400),
     ):
         assert ask(front, path)[0] == status, path
     assert not stubs.requests()

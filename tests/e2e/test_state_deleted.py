@@ -83,7 +83,9 @@ def test_no_process_takes_anybody_for_anonymous_and_all_say_that_they_are_not_re
                     answers = [asked(line, session) for _ in range(5)]
                     assert answers[-1] == (503, 503)
                     assert {status for each in answers for status in each} <= {200, 503}
-                    assert line.ask("/readyz").status == 503
+                    until(
+                        lambda line=line: line.ask("/readyz").status == 503, "not ready"
+                    )  # a look in 2 s
                     assert line.ask("/livez").status == 200
             log = (tmp_path / "app/log").read_text()
             assert "while it was in use: restart bff; all sign in again" in log

@@ -119,7 +119,7 @@ def test_a_developer_is_shown_what_was_raised_and_where():
     reply = failing(raises=True).test_client().get("/broken")
     assert reply.status_code == 500
     content = reply.get_json()
-    assert content["error"] == "RuntimeError: S3CRET of somebody"
+    assert content["error"] == "RuntimeError"
     assert "in broken" in content["trace"][-1]
 
 
