@@ -111,7 +111,7 @@ class Expression:
         """
         try:
             return self._compute(scope)
-        except Exception as error:  # noqa: BLE001  (functions meet foreign data)
+        except (Exception, SystemExit) as error:  # noqa: BLE001  (functions meet foreign data)
             raise Unfillable(f"`{self.source.shown}`: {_without_data(error)}") from None
 
     def _interpret(self, scope: Scope) -> Any:
