@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from bff.engine.blame import Blame
 from bff.engine.compile import CompiledCall
-from bff.engine.expression import Expression, Scope, truthy
+from bff.engine.expression import Expression, Scope, is_repeatable, truthy
 from bff.engine.fields import OF_THE_REQUEST
 from bff.engine.functional import Function
 from bff.engine.items import id_of, items_of
@@ -36,6 +36,8 @@ class Early:
         parts: those that are the same for all its requests.
         items: whether its items are known.
         parts_of_items: those that are filled for each item.
+        anew: those that are only tried, and filled anew for each request: a `uuid()` in one is
+            another one each time.
     """
 
     call: CompiledCall
@@ -43,6 +45,7 @@ class Early:
     parts: tuple[Part, ...]
     items: bool
     parts_of_items: tuple[Part, ...]
+    anew: frozenset[Part]
 
 
 def early_of(nodes: Mapping[str, Node]) -> dict[str, Early]:
@@ -75,7 +78,8 @@ def _early(
     own = tuple(part for part in known if part in of_items) if items and not call.fold else ()
     if not (parts or items or call.forward or call.when):
         return None
-    return Early(call, whens, parts, items, own)
+    anew = (part for part in (*parts, *own) if not all(map(is_repeatable, part.expressions)))
+    return Early(call, whens, parts, items, own, frozenset(anew))
 
 
 def _whens(name: str, nodes: Mapping[str, Node]) -> Iterator[Expression]:
@@ -157,7 +161,7 @@ def _prepared(
             if when is call.when:
                 blame.expression(when)
             return None
-    prepared = Prepared(_filled(early.parts, scope, call, blame))
+    prepared = Prepared(_filled(early, early.parts, scope, blame))
     prepared.forwarded = _forwarded(call, headers, blame)
     if early.items:
         _prepare_items(early, scope, prepared, blame)
@@ -182,20 +186,21 @@ def _prepare_items(early: Early, scope: Scope, prepared: Prepared, blame: Blame)
                 for each in call.fold.ids.expressions:
                     blame.expression(each, call.bound, "is no id")
         elif early.parts_of_items:
-            of_item = _filled(early.parts_of_items, own, call, blame)
+            of_item = _filled(early, early.parts_of_items, own, blame)
             prepared.own.append({**prepared.known, **of_item})
 
 
-def _filled(
-    parts: Iterable[Part], scope: Scope, call: CompiledCall, blame: Blame
-) -> dict[Part, Any]:
+def _filled(early: Early, parts: Iterable[Part], scope: Scope, blame: Blame) -> dict[Part, Any]:
     """What parts are filled with; those that cannot be are left to the call."""
     known = {}
     for part in parts:
         try:
-            known[part] = part.fill(scope)
+            value = part.fill(scope)
         except Unfillable:
-            blame.part(part, scope, call.bound)
+            blame.part(part, scope, early.call.bound)
+            continue
+        if part not in early.anew:
+            known[part] = value
     return known
 
 

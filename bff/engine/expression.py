@@ -9,7 +9,7 @@ import jmespath.exceptions
 import jmespath.visitor
 
 from bff.engine.expression_hints import hint_for, misreadings
-from bff.engine.functions import FUNCTIONS
+from bff.engine.functions import FUNCTIONS, REPEATABLE
 from bff.engine.standard import compare
 from bff.errors import ConfigError, Unfillable
 from bff.model.problem import Problem, did_you_mean
@@ -111,11 +111,17 @@ class Expression:
         """
         try:
             return self._compute(scope)
-        except Exception as error:  # noqa: BLE001  (functions meet foreign data)
+        except (Exception, SystemExit) as error:  # noqa: BLE001  (functions meet foreign data)
             raise Unfillable(f"`{self.source.shown}`: {_without_data(error)}") from None
 
     def _interpret(self, scope: Scope) -> Any:
         return _INTERPRETER.visit(self.ast, scope)
+
+
+def is_repeatable(expression: Expression) -> bool:
+    """Whether the same values always give the same: it calls neither `uuid()` nor Python."""
+    calls = (each for each in walk(expression.ast) if each["type"] == "function_expression")
+    return all(each["value"] in REPEATABLE for each in calls)
 
 
 def truthy(value: Any) -> bool:

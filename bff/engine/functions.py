@@ -208,3 +208,4 @@ for _name, _function, _signature in (
 ):
     register(_name, _function, *_signature)
 _OWN: Final = dict(FUNCTIONS.FUNCTION_TABLE)
+REPEATABLE: Final = frozenset(_OWN) - UNSTABLE  # of a registered one nothing is known

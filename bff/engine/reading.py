@@ -17,6 +17,7 @@ from bff.engine.pages import page_of
 from bff.errors import BadReply, BadStatus
 from bff.model.exchange import Reply
 from bff.model.json_text import decode_json
+from bff.model.untrusted import http_date
 from bff.upstream.memory import Lease
 
 _FIRST_FAILURE: Final = 300  # a redirect is one too, unless the service follows it
@@ -68,7 +69,9 @@ def read_reply(call: CompiledCall, reply: Reply, lease: Lease | None = None) -> 
 def bad_status(reply: Reply) -> BadStatus:
     """The failure that a reply's status is, with what it says of when to ask again."""
     after = (reply.header("retry-after") or "").strip()
-    return BadStatus(reply.status, after if _RETRY_AFTER.fullmatch(after) else "")
+    if not _RETRY_AFTER.fullmatch(after) or not (after.isdigit() or http_date(after)):
+        after = ""
+    return BadStatus(reply.status, after)
 
 
 def connection_names(reply: Reply) -> frozenset[str]:

@@ -260,14 +260,17 @@ def as_text(value: Any, name: str) -> str:
     """A scalar as it is written in a URL or a header; `name` is for the message.
 
     Raises:
-        Unfillable: null, a list or an object.
+        Unfillable: null, a list, an object, or an integer of more than 4,300 digits.
     """
     if isinstance(value, str):
         return value
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):
-        return str(value)
+        try:
+            return str(value)
+        except ValueError:  # Python writes no longer integer
+            raise Unfillable(f"`{name}` has too many digits") from None
     kind = "a list" if isinstance(value, list) else "an object" if value else "null"
     raise Unfillable(f"`{name}` is {kind}, where a single value is needed")
 

@@ -40,9 +40,12 @@ def decode_json(raw: bytes, *, halves: bool) -> Any:
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
     except (msgspec.MsgspecError, ValueError) as error:
-        if not halves or len(raw) > _MOST_WITH_HALVES or not _HALF.search(raw):
+        if len(raw) > _MOST_WITH_HALVES or not _HALF.search(raw):
             raise ValueError(str(error)) from None
-    return _decoded_slowly(raw)
+    value = _decoded_slowly(raw)
+    if not halves:
+        raise ValueError("it holds half of a surrogate pair")
+    return value
 
 
 def encode_json(value: Any, *, sort: bool = False) -> bytes:

@@ -43,6 +43,11 @@ def is_events(head: Reply) -> bool:
     return kind == "text/event-stream"
 
 
+def is_coded(head: Reply) -> bool:
+    """Whether a reply is compressed: no comment can be put into such a stream."""
+    return (head.header("content-encoding") or "identity").strip().lower() != "identity"
+
+
 class EventStreams:
     """The open streams of a process.
 

@@ -72,9 +72,10 @@ def guard(app: Flask, hosts: Collection[str]) -> None:
             wrong = "the query is not UTF-8"
         if not wrong and not _is_text(environ["PATH_INFO"]):
             wrong = "the path is not UTF-8"
+        if not wrong and not with_slashes(asked):
+            wrong = "the path has U+FDD0, which is no character"
         if wrong:
             return problem(400, wrong)
-        with_slashes(asked)
         if host not in hosts and asked.path not in ANY_HOST:
             return problem(421, "this host name is not served here")
         return None

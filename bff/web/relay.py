@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from functools import partial
+from itertools import chain
 from typing import Final
 
 from flask import Flask, Response, g, request
@@ -24,7 +25,7 @@ from bff.web.admission import Admission
 from bff.web.authenticate import Rule
 from bff.web.courier import Courier, Errand
 from bff.web.engine import Engine
-from bff.web.events import AT_ONCE, EventStreams, TooManyStreams, is_events
+from bff.web.events import AT_ONCE, EventStreams, TooManyStreams, is_coded, is_events
 from bff.web.headers import varies
 from bff.web.held import HeldResponse
 from bff.web.problem import problem
@@ -174,18 +175,19 @@ class _Handler:
     ) -> HeldResponse:
         """The response to a reply whose body is still to come."""
         relay, head = self._relay, Reply(incoming.status, incoming.headers, b"")
-        is_stream = relay.stream == "events" and is_events(head)
+        is_stream = relay.stream == "events" and is_events(head) and not is_coded(head)
         if is_stream:
             permit.settle(head)  # it holds a thread for long, and no place of the service
             times = (relay.keep_alive, relay.max_age)
             body = self._streams.body(incoming, *times, principal, request.environ, held)
         else:
-            body = _settling(incoming, permit, head)
+            body = _started(_settling(incoming, permit, head))
         response = HeldResponse(body, head.status)
         del response.headers["Content-Type"]
         shared = self._rule.access == "public"
         response.headers.extend(sent_down(head, relay, self._here, self._there, shared=shared))
         if is_stream:
+            response.headers.pop("Content-Length", None)  # comments are added, a mark is left out
             response.headers.update(AT_ONCE)
         return response
 
@@ -213,6 +215,19 @@ def _settling(incoming: Streamed, permit: Permit, head: Reply) -> Iterator[bytes
         permit.settle(error)
         raise
     permit.settle(head)
+
+
+def _started(body: Iterator[bytes]) -> Iterator[bytes]:
+    """A body whose first piece has come.
+
+    Servers send the head of an answer with its first piece (PEP 3333), so this delays nothing; and
+    where there is no first piece, the answer can still say so.
+
+    Raises:
+        UpstreamError: it broke off before.
+    """
+    first = next(body, b"")
+    return chain((first,), body) if first else body
 
 
 def _start(path: str) -> str:

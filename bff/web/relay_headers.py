@@ -62,6 +62,8 @@ def sent_up(request: Request, relay: Relay, credentials: Headers, length: int | 
         Ambiguous: two cookies have one name.
     """
     found = forwardable(request.headers, [*_UP, *sorted(relay.forward)])
+    if relay.stream == "events":
+        found["accept-encoding"] = "identity"  # comments are put into the stream
     found.setdefault("accept-encoding", "identity")  # or ours would be sent in its place
     cookies = read_cookies(request.headers.get("Cookie", ""), "") if relay.cookies else {}
     wanted = [f"{name}={cookies[name]}" for name in relay.cookies if name in cookies]
@@ -83,6 +85,8 @@ def sent_down(
         shared: whether everybody gets the same.
     """
     allowed = (_DOWN | relay.respond) - connection_names(reply)
+    if reply.header("transfer-encoding"):
+        allowed -= {"content-length"}  # it says nothing of the body (RFC 9112, section 6.3)
     found = [
         (name, value)
         for name, value in reply.headers

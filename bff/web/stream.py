@@ -22,7 +22,7 @@ from bff.web.admission import Admission
 from bff.web.authenticate import Rule
 from bff.web.courier import Courier, Errand
 from bff.web.engine import Engine
-from bff.web.events import AT_ONCE, EventStreams, TooManyStreams, is_events
+from bff.web.events import AT_ONCE, EventStreams, TooManyStreams, is_coded, is_events
 from bff.web.failed import failed
 from bff.web.headers import forwardable, is_sendable, lifecycle_headers, varies
 from bff.web.held import HeldResponse
@@ -190,7 +190,6 @@ def _wrong(head: Reply) -> UpstreamError | None:
     """Why a reply is no stream; a 204 is a good one: the client is to come no more."""
     if head.status not in _SUCCESS:
         return bad_status(head)
-    coded = (head.header("content-encoding") or "identity").strip().lower() != "identity"
-    if head.status != _NO_CONTENT and (coded or not is_events(head)):
+    if head.status != _NO_CONTENT and (is_coded(head) or not is_events(head)):
         return BadReply("the reply is no stream of events")
     return None

@@ -52,17 +52,28 @@ def tell_slashes_apart(environ: dict[str, Any]) -> None:
     Where the server does not hand on the target, or has changed the path, nothing is done.
     """
     path = (raw_target(environ) or "").partition("?")[0]
+    if not path.startswith("/"):  # the absolute form (RFC 9112, section 3.2.2)
+        path = "/" + path.partition("://")[2].partition("/")[2]
     if "%2" not in path or _SLASH_BYTES.decode("latin-1") in environ["PATH_INFO"]:
         return
     if unquote_to_bytes(path).decode("latin-1") == environ["PATH_INFO"]:
         environ["PATH_INFO"] = path_info(path)
 
 
-def with_slashes(asked: Request) -> None:
-    """Give a request its slashes back, once its route is found."""
-    if _SLASH in asked.path:
-        asked.path = asked.path.replace(_SLASH, "%2F")
-        if asked.view_args:
-            asked.view_args = {
-                name: value.replace(_SLASH, "/") for name, value in asked.view_args.items()
-            }
+def with_slashes(asked: Request) -> bool:
+    """Give a request its slashes back, once its route is found.
+
+    Returns:
+        False where the client itself sent the character that stands for them.
+    """
+    if _SLASH not in asked.path:
+        return True
+    path = (raw_target(asked.environ) or asked.path).partition("?")[0]
+    if _SLASH_BYTES in unquote_to_bytes(path):
+        return False
+    asked.path = asked.path.replace(_SLASH, "%2F")
+    if asked.view_args:
+        asked.view_args = {
+            name: value.replace(_SLASH, "/") for name, value in asked.view_args.items()
+        }
+    return True

@@ -140,3 +140,37 @@ def test_a_header_of_the_client_that_cannot_be_passed_on_is_named():
 def test_a_view_that_fills_nothing_early_prepares_nothing():
     plan = planned("a: {get: s:/, optional: true}")
     assert plan.early == {}
+
+
+RANDOM = [
+    'a: {each: body.x, post: "s:/", headers: {Idempotency-Key: "{uuid()}"}, json: {i: "{item}"}}',
+    'a: {each: body.x, post: "s:/", query: {t: "{params.id}-{uuid()}"}, json: {i: "{item}"}}',
+    'a: {each: body.x, post: "s:/", json: {i: "{uuid()}"}}',
+    'a: {each: body.x, put: "s:/{uuid()}"}',
+    'a: {each: body.x, put: "s:/{uuid()}/{item}"}',
+    BATCH.replace("/,", '/, headers: {X-Request: "{uuid()}"},').replace(
+        "key: id", "key: id, size: 1"
+    ),
+]
+
+
+@pytest.mark.parametrize("calls", RANDOM)
+def test_what_is_another_one_each_time_is_so_for_each_request(calls):
+    scope = {"body": {"x": [1, 2, 3]}}
+    plan, prepared, errors = begun(calls, scope)
+    assert errors == []
+    values = {"params": {"id": "1"}, **scope}
+    requests = [
+        unit.request
+        for _ in range(2)  # a view in Python may start a call several times
+        for unit in fan_out(plan.nodes["a"].compiled, values, (), prepared=prepared["a"]).units
+    ]
+    assert len(set(requests)) == 6
+
+
+def test_what_is_another_one_each_time_is_tried_early_all_the_same():
+    scope = {"params": {"id": ""}, "body": {"x": [1]}}
+    _, prepared, errors = begun('a: {each: body.x, put: "s:/{params.id}/{uuid()}"}', scope)
+    assert errors == [bad("id", "is empty")]
+    _, prepared, _ = begun('a: {each: body.x, put: "s:/{item}/{params.id}"}', {"body": {"x": [1]}})
+    assert prepared["a"].own[0], "what is the same each time is filled once"

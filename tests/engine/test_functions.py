@@ -275,3 +275,18 @@ def test_a_function_of_python_can_be_registered():
         FUNCTIONS.FUNCTION_TABLE = table
     with pytest.raises(ValueError, match="already"):
         register("length", lambda _: 0, "string")
+
+
+@pytest.mark.parametrize("raised", [ValueError("S3CRET"), SystemExit("S3CRET")])
+def test_what_a_function_of_python_raises_ends_its_expression_and_no_more(raised):
+    def stop():
+        raise raised
+
+    table = FUNCTIONS.FUNCTION_TABLE
+    try:
+        register("stop", stop)
+        with pytest.raises(Unfillable, match=type(raised).__name__) as caught:
+            value("stop()")
+    finally:
+        FUNCTIONS.FUNCTION_TABLE = table
+    assert "S3CRET" not in str(caught.value)

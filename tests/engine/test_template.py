@@ -240,6 +240,12 @@ def test_what_is_no_query_value_is_never_sent(value):
         encode_query([("a", value)])
 
 
+def test_an_integer_that_python_does_not_write_is_never_sent():
+    for value in (10**4300, -(10**5000), [1, 10**4300]):
+        with pytest.raises(Unfillable, match="digits"):
+            encode_query([("a", value)])
+
+
 @pytest.mark.parametrize("value", ["a\r\nb", "a\nb", "a\0b", "a\x7fb", "a\tb", ["a"], {}, None])
 def test_what_is_no_header_value_is_never_sent(value):
     with pytest.raises(Unfillable):

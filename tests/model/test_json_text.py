@@ -74,7 +74,7 @@ def test_it_is_read_as_it_stands(raw, value, halves):
 @pytest.mark.parametrize(("raw", "value"), HALVES, ids=range(len(HALVES)))
 def test_halves_of_surrogate_pairs_are_read_where_they_may_be(raw, value):
     assert decode_json(raw, halves=True) == value
-    with pytest.raises(ValueError, match=r"surrogate|truncated"):
+    with pytest.raises(ValueError, match=r"half of a surrogate pair"):
         decode_json(raw, halves=False)
 
 
@@ -88,7 +88,7 @@ def test_halves_in_much_json_are_not_read():
     cut = b'"\\ud83d"'
     fits = b"[" + cut + b"," + b" " * (_MOST_WITH_HALVES - 3 - len(cut) - 1) + b"1]"
     assert decode_json(fits, halves=True) == ["\ud83d", 1]
-    with pytest.raises(ValueError, match=r"surrogate|truncated"):
+    with pytest.raises(ValueError, match=r"surrogate"):
         decode_json(fits + b" ", halves=True)
 
 

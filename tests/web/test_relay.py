@@ -111,6 +111,53 @@ def test_a_coded_body_comes_down_as_it_is(relayed):
     assert "Accept" in reply.headers["Vary"]
 
 
+CHUNKED = ("Transfer-Encoding", "chunked")
+
+
+def test_a_length_that_the_reply_does_not_go_by_is_not_told(relayed):
+    reply = ask(
+        relayed(answer=replying(CHUNKED, ("Content-Length", "50"), body=b"2\r\nhi\r\n0\r\n\r\n"))
+    )
+    assert reply.data == b"hi"
+    assert "Content-Length" not in reply.headers
+
+
+NO_CHUNKS = [b"zz\r\n", b"-1\r\n", b"2 hi\r\n"]
+
+
+@pytest.mark.parametrize("body", NO_CHUNKS)
+def test_a_body_that_breaks_off_before_its_first_byte_is_no_answer(relayed, body):
+    shop = relayed(answer=replying(CHUNKED, body=body), service=", limit: 1")
+    for _ in range(3):
+        reply = ask(shop)
+        assert (reply.status_code, reply.mimetype) == (502, "application/problem+json")
+    assert held(shop) == 0
+
+
+def test_a_stand_in_is_for_a_body_that_never_begins_too(relayed):
+    shop = relayed("fallback: {status: 200, text: none}\n", replying(CHUNKED, body=b"zz\r\n"))
+    assert (ask(shop).status_code, ask(shop).data) == (200, b"none")
+
+
+def test_events_are_not_as_long_as_the_service_says_they_are(relayed):
+    events = replying(("Content-Type", "text/event-stream"), body=b"\xef\xbb\xbfdata: 1\n\n")
+    reply = ask(relayed(answer=events, relay=EVENTS))
+    assert reply.data == b":\ndata: 1\n\n"
+    assert "Content-Length" not in reply.headers
+
+
+def test_events_are_asked_for_uncompressed(relayed):
+    asked = ask(relayed(relay=EVENTS), headers=[("Accept-Encoding", "gzip, br")])
+    assert asked.json["headers"]["accept-encoding"] == "identity"
+
+
+def test_nothing_is_put_into_events_that_are_compressed_all_the_same(relayed):
+    packed = gzip.compress(b"data: 1\n\n")
+    headers = (("Content-Type", "text/event-stream"), ("Content-Encoding", "gzip"))
+    reply = ask(relayed(answer=replying(*headers, body=packed), relay=EVENTS))
+    assert reply.data == packed
+
+
 def test_a_part_and_its_range_come_down(relayed):
     headers = (("Content-Range", "bytes 0-6/99"), ("Accept-Ranges", "bytes"), ("ETag", '"1"'))
     reply = ask(relayed(answer=replying(*headers, status=206)))

@@ -146,6 +146,23 @@ def test_a_server_that_does_not_hand_the_target_on_is_taken_as_it_is():
         assert environ["PATH_INFO"] == before
 
 
+@pytest.mark.parametrize("value", ["a%EF%B7%90b", "%ef%b7%90", "a%EF%B7%90%2Fb"])
+def test_the_character_that_stands_for_a_slash_is_none_of_the_clients(shop, value):
+    reply = shop.get(f"/web/item/{value}")
+    assert (reply.status_code, reply.mimetype) == (400, "application/problem+json")
+    parts = {"part": f"/item/{value}"}
+    headers = {"Host": "shop.example"}
+    batch = shop.app.test_client().post("/web/_batch", json={"requests": parts}, headers=headers)
+    assert batch.json["responses"]["part"]["status"] in {400, 404}
+    assert sent(shop) == []
+
+
+def test_an_encoded_slash_in_a_target_in_absolute_form_is_a_part_of_its_segment():
+    environ = {"PATH_INFO": "/web/item/a/b", "RAW_URI": "http://shop.example/web/item/a%2Fb?x=/"}
+    tell_slashes_apart(environ)
+    assert environ["PATH_INFO"] == path_info("/web/item/a%2Fb")
+
+
 def test_what_is_decoded_once_stays_so():
     assert path_info("/a%2520b") == "/a%20b"
     assert path_info("/%C3%BC") == "/ü".encode().decode("latin-1")
