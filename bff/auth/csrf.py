@@ -43,7 +43,7 @@ def is_navigation(sent: Sent) -> bool:
 def check_is_visit(sent: Sent, purposes: Iterable[str]) -> None:
     """Refuse to sign in what is fetched without a person going there.
 
-    That is a prefetch, an image, a frame, a script's fetch, or a HEAD. A browser that sends no Fetch
+    That is a prefetch, an image, a frame, a script's fetch, or HEAD. A browser that sends no Fetch
     Metadata is believed.
 
     Args:

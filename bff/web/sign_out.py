@@ -59,8 +59,8 @@ def _logout(parts: SignIn) -> Response:
 def _way_out(parts: SignIn, ended: KeptTokens, return_to: str) -> str:
     """An address at which the provider ends its own session; empty where it has none.
 
-    It is absolute, for pages at another origin. It refers to a request in the store: the ID token that goes to the provider may be longer than
-    an address can be, and no script gets to see it.
+    It is absolute, for pages at another origin, and refers to a request in the store: the ID token
+    that goes to the provider may be longer than an address can be, and no script gets to see it.
     """
     provider, origin = parts.providers.get(ended.provider), own_origin(request)
     if provider is None:

@@ -114,7 +114,9 @@ def test_a_path_among_the_claims_that_are_kept_is_doubtful(folder, name):
     assert [str(each.place).startswith("bff.yaml:") for each in checked.warnings] == [True, True]
 
 
-@pytest.mark.parametrize("name", ["https://shop.example/roles", "cognito:groups", "urn:a.b", "roles"])
+@pytest.mark.parametrize(
+    "name", ["https://shop.example/roles", "cognito:groups", "urn:a.b", "roles"]
+)
 def test_a_name_that_can_be_no_path_is_not_doubted(folder, name):
     root = BEFORE + PROVIDERS % (f"'{name}'", "name")
     assert folder.check({}, bff=root, home=None, x=view([f"'{name}': admin"])).warnings == ()
