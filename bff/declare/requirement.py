@@ -9,7 +9,7 @@ from bff.declare.read import Key, Reader, Schema, map_of, table, text, wrong
 from bff.engine.expression import Expression
 from bff.engine.reads import reads
 from bff.errors import ConfigError, Unfillable
-from bff.model.access import Access, RequiredClaim, Requirement
+from bff.model.access import Access, Issuer, Provider, RequiredClaim, Requirement
 from bff.model.problem import Problem
 from bff.model.relay import Relay
 from bff.model.source import Place, Source
@@ -103,7 +103,8 @@ def paths_for_names(config: Config) -> Iterator[Problem]:
 
     A name may have a dot in it, so it is no error.
     """
-    for each in (*config.providers.values(), *config.issuers.values()):
+    known: tuple[Provider | Issuer, ...] = (*config.providers.values(), *config.issuers.values())
+    for each in known:
         for name in each.claims:
             if _PLAIN_PATH.fullmatch(name):
                 message = f"`{name}` is the whole name of a claim here, not a path into one"
