@@ -4,7 +4,7 @@ What browsers say of a request (Origin, RFC 6454; Fetch Metadata, W3C) no page c
 header of our own no page can send across origins unless CORS lets it (RFC 10017, section 6.1).
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,6 +12,7 @@ from bff.errors import CrossSite
 from bff.model.access import Csrf
 
 _SAFE: Final = frozenset({"GET", "HEAD"})
+_IN_ADVANCE: Final = ("prefetch", "prerender", "preview")
 _FROM_HERE: Final = frozenset({None, "same-origin"})
 _FROM_ELSEWHERE: Final = _FROM_HERE | {"same-site", "cross-site"}
 
@@ -39,20 +40,22 @@ def is_navigation(sent: Sent) -> bool:
     return sent.method in _SAFE and sent.fetch_mode == "navigate" and sent.fetch_dest == "document"
 
 
-def check_is_visit(sent: Sent, purpose: str) -> None:
+def check_is_visit(sent: Sent, purposes: Iterable[str]) -> None:
     """Refuse to sign in what is fetched without a person going there.
 
-    That is a prefetch, an image, a frame or a script's fetch. A browser that sends no Fetch
+    That is a prefetch, an image, a frame, a script's fetch, or HEAD. A browser that sends no Fetch
     Metadata is believed.
 
     Args:
-        purpose: Sec-Purpose, or Purpose in older browsers.
+        purposes: Sec-Purpose, and what older browsers call it.
 
     Raises:
         CrossSite: it is no visit.
     """
-    if "prefetch" in purpose.lower() or "prerender" in purpose.lower():
+    if any(word in each.lower() for each in purposes for word in _IN_ADVANCE):
         raise CrossSite("signing in cannot be fetched in advance")
+    if sent.method == "HEAD":
+        raise CrossSite("signing in is a navigation: HEAD is none")
     if sent.fetch_mode not in {None, "navigate"} or sent.fetch_dest not in {None, "document"}:
         raise CrossSite("signing in is a navigation: send the browser there, in its window")
 

@@ -6,12 +6,13 @@ out because it is empty: each check was found missing in somebody's client.
 
 import hmac
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from authlib.oidc.core.util import create_half_hash
 
 from bff.auth.jwt import BadToken, Jwt, StaleToken, check_claims, text
-from bff.auth.login import Login
+from bff.auth.login import Login, SignedIn, Tokens
 from bff.model.access import Provider
 
 _EDWARDS: Final = {"Ed25519": "EdDSA"}  # one algorithm, two names (RFC 9864)
@@ -87,6 +88,21 @@ def check_sign_in(claims: Mapping[str, Any], login: Login, now: float, leeway: f
         raise StaleToken("its auth_time is missing or too long ago")
     if login.acr_values and text(claims, "acr") not in login.acr_values.split():
         raise StaleToken("its acr is none of those that were asked for")
+
+
+def signed_in(jwt: Jwt, tokens: Tokens, provider: Provider) -> SignedIn:
+    """Who an ID token that was checked vouches for, with the tokens that it came with."""
+    claims, subject = jwt.claims, jwt.claims["sub"]
+    scope = tokens.scope or " ".join(provider.scopes)
+    return SignedIn(
+        issuer=provider.issuer,
+        subject=subject,
+        sid=text(claims, "sid"),
+        acr=text(claims, "acr"),
+        auth_time=auth_time(claims),
+        claims={name: claims[name] for name in provider.claims if name in claims},
+        tokens=replace(tokens, scope=scope, subject=subject),
+    )
 
 
 def auth_time(claims: Mapping[str, Any]) -> float | None:

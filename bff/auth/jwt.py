@@ -38,6 +38,10 @@ class StaleToken(BadToken):
     """One that is not for now, or not for this sign-in: the issuer's next one may count."""
 
 
+class UnknownKey(BadToken):
+    """One that names a key which the issuer does not publish, or not yet."""
+
+
 @dataclass(frozen=True, slots=True)
 class Jwt:
     """A token as it was read; what it claims is worth nothing before it is verified."""
@@ -112,7 +116,7 @@ def verify(
         for_anybody: whether anybody may have brought the token; not if the provider itself has.
 
     Raises:
-        BadToken: it was signed otherwise, or by somebody else.
+        BadToken: it was signed otherwise, or by somebody else; UnknownKey if no key fits.
         ProviderAway: its key is not known, and cannot be asked for.
     """
     registry = AllowList(algorithms)
@@ -135,7 +139,7 @@ def verify(
     if any(_is_signed(jwt, key, registry) for key in others):
         return
     if not found and not others:
-        raise BadToken("its signature is wrong: no published key fits its kid and alg")
+        raise UnknownKey("its signature is wrong: no published key fits its kid and alg")
     raise BadToken("its signature is wrong")
 
 

@@ -1,7 +1,6 @@
 """An OpenID provider that people sign in with, and all that is ever asked of it.
 
-What it answers is believed as far as its signature, its issuer and the standards reach. What it
-says in words is for its own log: nobody here repeats it.
+Its answers are believed as far as signature, issuer and standards reach; its words go nowhere.
 """
 
 from collections.abc import Callable
@@ -15,8 +14,8 @@ from bff.auth.client import Client
 from bff.auth.end_session import EndSession
 from bff.auth.grants import Refused, TokenEndpoint
 from bff.auth.http import Http
-from bff.auth.id_token import auth_time, check_id_token, check_sign_in
-from bff.auth.jwt import BadToken, Jwt, StaleToken, read, text, verify
+from bff.auth.id_token import check_id_token, check_sign_in, signed_in
+from bff.auth.jwt import BadToken, Jwt, StaleToken, UnknownKey, read, verify
 from bff.auth.keys import published_keys
 from bff.auth.login import Login, SignedIn, Tokens
 from bff.auth.logout import MOST, LogoutToken, read_logout_token
@@ -148,7 +147,7 @@ class OpenIdProvider:
             status = 400 if isinstance(error, StaleToken) else _NOT_SET_UP
             message = f"the provider's ID token does not count: {error}"
             raise SignInFailed(message, f"{message} ({self.provider.issuer})", status) from None
-        return self._signed_in(jwt, tokens)
+        return signed_in(jwt, tokens, self.provider)
 
     def refresh(self, tokens: Tokens, meanwhile: Callable[[], None] | None = None) -> Tokens:
         """Fresh tokens (RFC 6749, section 6; OpenID Connect Core, section 12).
@@ -169,12 +168,7 @@ class OpenIdProvider:
             ended = error.code == "invalid_grant"
             raise (GrantEnded if ended else ProviderMisconfigured)(str(error)) from None
         if fresh.id_token:
-            try:
-                subject = self._id_token(fresh).claims["sub"]
-            except BadToken as error:
-                raise GrantEnded(f"the fresh ID token does not count: {error}") from None
-            if subject != tokens.subject:
-                raise GrantEnded("the fresh ID token is another person's")
+            fresh = self._vouched(fresh, tokens.subject)
         return replace(
             fresh,
             refresh=fresh.refresh or tokens.refresh,
@@ -285,15 +279,22 @@ class OpenIdProvider:
         check_id_token(jwt, self.provider, tokens.access, self._now())
         return jwt
 
-    def _signed_in(self, jwt: Jwt, tokens: Tokens) -> SignedIn:
-        claims, subject = jwt.claims, jwt.claims["sub"]
-        scope = tokens.scope or " ".join(self.provider.scopes)
-        return SignedIn(
-            issuer=self.provider.issuer,
-            subject=subject,
-            sid=text(claims, "sid"),
-            acr=text(claims, "acr"),
-            auth_time=auth_time(claims),
-            claims={name: claims[name] for name in self.provider.claims if name in claims},
-            tokens=replace(tokens, scope=scope, subject=subject),
-        )
+    def _vouched(self, fresh: Tokens, subject: str) -> Tokens:
+        """Fresh tokens, checked by their ID token; without that where its key cannot be had.
+
+        The refresh token that came with it is the only one by now, so to fail would end the
+        session. It came from the provider itself over TLS (OpenID Connect Core, section 3.1.3.7).
+
+        Raises:
+            GrantEnded: it does not count, or is another person's.
+        """
+        try:
+            claims = self._id_token(fresh).claims
+        except (ProviderAway, UnknownKey) as error:
+            logger.warning("a fresh ID token was not kept", extra={"detail": error.detail})
+            claims, fresh = read(fresh.id_token).claims, replace(fresh, id_token="")
+        except BadToken as error:
+            raise GrantEnded(f"the fresh ID token does not count: {error}") from None
+        if claims.get("sub") != subject:
+            raise GrantEnded("the fresh ID token is another person's")
+        return fresh

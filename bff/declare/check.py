@@ -15,7 +15,7 @@ from bff.declare.never import never_meant
 from bff.declare.no_effect import keys_without_effect
 from bff.declare.no_session import read_without_session
 from bff.declare.refusals import refusals_on_rungs
-from bff.declare.requirement import unkept_claims
+from bff.declare.requirement import paths_for_names, unkept_claims
 from bff.declare.rungs import shape_on_rungs
 from bff.declare.scope import proven
 from bff.declare.unsafe import unsafe_places
@@ -65,6 +65,7 @@ def check_config(config: Config, doubts: Sequence[Problem] = ()) -> Checked:
     """Plan and check what was read; see `check`."""
     problems = [*doubts, *_service_headers(config), *_certificates(config)]
     problems += unkept_claims(config)
+    problems += paths_for_names(config)
     plans: dict[str, dict[str, Plan]] = {}
     for view in config.views:
         try:

@@ -9,12 +9,13 @@ from bff.declare.read import Key, Reader, Schema, map_of, table, text, wrong
 from bff.engine.expression import Expression
 from bff.engine.reads import reads
 from bff.errors import ConfigError, Unfillable
-from bff.model.access import Access, RequiredClaim, Requirement
+from bff.model.access import Access, Issuer, Provider, RequiredClaim, Requirement
 from bff.model.problem import Problem
 from bff.model.relay import Relay
 from bff.model.source import Place, Source
 from bff.model.view import Config, Frontend, View
 
+_PLAIN_PATH: Final = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+", re.ASCII)
 _Value = tuple[Place, tuple[Any, ...]]
 
 
@@ -95,6 +96,20 @@ def unkept_claims(config: Config) -> Iterator[Problem]:
             ]
             if lacking:
                 yield _unkept(claim, lacking, certain=len(lacking) == len(sources))
+
+
+def paths_for_names(config: Config) -> Iterator[Problem]:
+    """Doubts about `claims` of a provider or an issuer that read as paths: they keep whole claims.
+
+    A name may have a dot in it, so it is no error.
+    """
+    known: tuple[Provider | Issuer, ...] = (*config.providers.values(), *config.issuers.values())
+    for each in known:
+        for name in each.claims:
+            if _PLAIN_PATH.fullmatch(name):
+                message = f"`{name}` is the whole name of a claim here, not a path into one"
+                hint = f"`{name.partition('.')[0]}` keeps the claim with all that is in it"
+                yield Problem("unknown-claim", each.place.of("claims"), message, hint, warning=True)
 
 
 def _unkept(claim: RequiredClaim, lacking: list[str], *, certain: bool) -> Problem:

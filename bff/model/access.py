@@ -125,7 +125,7 @@ class RequiredClaim:
     def kept_by(self, names: Iterable[str]) -> bool:
         """Whether a principal with these claims has what the path reads."""
         kept = frozenset(names)
-        return self.path in kept or self.roots <= kept
+        return self.path in kept or (bool(self.roots) and self.roots <= kept)
 
 
 @dataclass(frozen=True, slots=True)

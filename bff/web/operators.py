@@ -2,8 +2,11 @@
 
 import socket
 from collections.abc import Callable
+from contextlib import suppress
+from io import BufferedReader, RawIOBase
 from socketserver import BaseServer, ThreadingMixIn
 from threading import BoundedSemaphore, Thread
+from time import monotonic
 from typing import Any, Final
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
@@ -13,8 +16,38 @@ _NOTICE: Final = 0.1  # seconds within which an end is noticed
 MOST: Final = 16  # connections at once; further ones wait to be accepted
 
 
+class _Timed(RawIOBase):
+    """What a client sends, for so many seconds in all: it may not hold a thread byte by byte."""
+
+    def __init__(self, sock: socket.socket, seconds: float) -> None:
+        self._sock, self._seconds, self._end = sock, seconds, monotonic() + seconds
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        left = self._end - monotonic()
+        if left <= 0:
+            raise TimeoutError
+        self._sock.settimeout(left)
+        try:
+            return self._sock.recv_into(buffer)
+        finally:
+            self._sock.settimeout(self._seconds)  # for the answer
+
+
 class _Handler(WSGIRequestHandler):
     timeout = _PATIENCE
+
+    def setup(self) -> None:
+        """Read from the connection, within bounds."""
+        super().setup()
+        self.rfile = BufferedReader(_Timed(self.connection, self.timeout))
+
+    def handle(self) -> None:
+        """Answer a request, if one comes."""
+        with suppress(TimeoutError, ConnectionError):
+            super().handle()
 
     def get_environ(self) -> dict[str, Any]:
         """As gunicorn's, with what only this listener says, and no header can."""

@@ -19,6 +19,7 @@ from bff.web.endpoint import SignIn, add_endpoints, never_stored, see_other
 from bff.web.error_page import onward_page
 
 _DIGITS: Final = 9  # of a number of seconds
+_PURPOSES: Final = ("Sec-Purpose", "Purpose", "X-Purpose", "X-Moz")
 _PROMPTS: Final = frozenset({"login", "consent", "select_account", "none"})
 _MOST_ACR: Final = 200
 _TITLE: Final = "You are signed in"
@@ -59,8 +60,7 @@ def _login(parts: SignIn, provider: str = "") -> Response:
 
 def _check_is_visit() -> None:
     """Raise CrossSite where it is no visit, before a cookie is set or a state is used."""
-    headers = request.headers
-    check_is_visit(sent(request), headers.get("Sec-Purpose", headers.get("Purpose", "")))
+    check_is_visit(sent(request), [request.headers.get(name, "") for name in _PURPOSES])
 
 
 def _wanted(parts: SignIn, provider: str) -> LoginRequest:

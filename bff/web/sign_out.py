@@ -59,8 +59,8 @@ def _logout(parts: SignIn) -> Response:
 def _way_out(parts: SignIn, ended: KeptTokens, return_to: str) -> str:
     """An address at which the provider ends its own session; empty where it has none.
 
-    It refers to a request in the store: the ID token that goes to the provider may be longer than
-    an address can be, and no script gets to see it.
+    It is absolute, for pages at another origin, and refers to a request in the store: the ID token
+    that goes to the provider may be longer than an address can be, and no script gets to see it.
     """
     provider, origin = parts.providers.get(ended.provider), own_origin(request)
     if provider is None:
@@ -77,7 +77,7 @@ def _way_out(parts: SignIn, ended: KeptTokens, return_to: str) -> str:
     except StoreAway:  # the session is over: without a hint the provider asks the person
         out = provider.end_session("", back, "")
         return out.url if out else ""
-    return f"/auth/logout/provider?to={reference}"
+    return f"{origin}/auth/logout/provider?to={reference}"
 
 
 def _at_provider(parts: SignIn) -> Response:

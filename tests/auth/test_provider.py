@@ -377,15 +377,33 @@ def test_a_refresh_token_is_not_spent_while_the_keys_cannot_be_had(op):
     assert not op.times("/token")
 
 
-def test_a_key_that_cannot_be_asked_for_does_not_end_the_grant(op):
+@pytest.mark.parametrize("published", ["away", "not yet"])
+def test_a_refresh_whose_key_cannot_be_had_keeps_what_it_brought(op, published):
+    """The refresh token before is spent: without the new one the session would be over."""
     provider = op.provider()
     provider.prepare()
+    keys = op.keys
     op.rotate()
-    op.grant = {"id_token": op.id_token()}
-    op.replies["/jwks"] = (500, b"")
+    if published == "away":
+        op.replies["/jwks"] = (500, b"")
+    else:
+        op.keys = keys
+    op.grant = {"id_token": op.id_token(), "refresh_token": "refresh-1"}
     for _ in range(2):  # the second is within the cooldown
-        with pytest.raises(ProviderAway):
-            provider.refresh(HELD)
+        fresh = provider.refresh(HELD)
+        assert (fresh.access, fresh.refresh, fresh.id_token) == ("access-1", "refresh-1", "id-0")
+    op.grant = {"id_token": op.id_token(sub="grace"), "refresh_token": "refresh-2"}
+    with pytest.raises(GrantEnded, match="another person's"):
+        provider.refresh(HELD)
+    with pytest.raises((ProviderAway, SignInFailed)):
+        op.sign_in(provider)
+
+
+def test_a_refresh_with_a_forged_id_token_ends_the_grant(op):
+    head, claims, _ = op.id_token().split(".")
+    op.grant = {"id_token": f"{head}.{claims}.{'A' * 342}", "refresh_token": "refresh-1"}
+    with pytest.raises(GrantEnded, match="its signature is wrong"):
+        op.provider().refresh(HELD)
 
 
 # Other grants

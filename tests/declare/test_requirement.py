@@ -89,6 +89,8 @@ def test_a_name_that_is_no_path_stands_for_itself(folder, name):
         ("realm_access.roles: admin", "realm_access"),
         ("'https://shop.example/roles': admin", "https://shop.example/roles"),
         ("\"contains(groups, 'x')\": true", "groups"),
+        ("\"'admin'\": admin", "'admin'"),  # reads no claim: true of everybody
+        ("'`true`': true", "`true`"),
     ],
 )
 def test_what_nobody_keeps_cannot_be_required(folder, required, name):
@@ -98,6 +100,26 @@ def test_what_nobody_keeps_cannot_be_required(folder, required, name):
     assert str(problem.place).startswith("views/x.yaml:6:")
     assert "is required, and no provider or issuer of `web` keeps it" in problem.message
     assert problem.hint.startswith(f"`claims: [{name}]`")
+
+
+@pytest.mark.parametrize("name", ["realm_access.roles", "resource_access.shop.roles", "a.b"])
+def test_a_path_among_the_claims_that_are_kept_is_doubtful(folder, name):
+    """It keeps nothing of Keycloak's claim, and nobody would be let in."""
+    root = BEFORE + PROVIDERS % (name, "name") + ISSUERS % name
+    checked = folder.check({}, bff=root, home=None, x=view([f"{name}: admin"]))
+    assert [each.message for each in checked.warnings] == [
+        f"`{name}` is the whole name of a claim here, not a path into one"
+    ] * 2
+    assert {each.hint.split()[0] for each in checked.warnings} == {f"`{name.partition('.')[0]}`"}
+    assert [str(each.place).startswith("bff.yaml:") for each in checked.warnings] == [True, True]
+
+
+@pytest.mark.parametrize(
+    "name", ["https://shop.example/roles", "cognito:groups", "urn:a.b", "roles"]
+)
+def test_a_name_that_can_be_no_path_is_not_doubted(folder, name):
+    root = BEFORE + PROVIDERS % (f"'{name}'", "name")
+    assert folder.check({}, bff=root, home=None, x=view([f"'{name}': admin"])).warnings == ()
 
 
 def test_a_relay_cannot_require_it_either(folder):

@@ -291,8 +291,8 @@ def test_signing_out_ends_the_session_here_and_there(site: Site) -> None:
     cookie = site.cookie()
     status, told = site.fetch("/auth/logout", "POST")
     assert status == 200
-    assert told["logout_url"].startswith("/auth/logout/provider?to=")
-    site.browser.open(SITE + told["logout_url"])
+    assert told["logout_url"].startswith(f"{SITE}/auth/logout/provider?to=")
+    site.browser.open(told["logout_url"])
     until(lambda: site.browser.address == f"{SITE}/", "the way back")
     assert site.session() == {"authenticated": False}
     assert site.fetch("/web/home")[0] == 401

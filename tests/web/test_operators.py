@@ -3,11 +3,11 @@
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 
 import pytest
 
-from bff.web.operators import MOST, Operators
+from bff.web.operators import MOST, Operators, _Handler
 from tests.faults.deployed import until
 
 
@@ -54,6 +54,29 @@ def test_as_many_connections_as_there_is_room_for_have_threads(operators) -> Non
     late.join(20)
     assert not late.is_alive()
     assert answer(port).endswith(b"ok")
+
+
+def test_clients_that_send_byte_by_byte_hold_no_places(operators, monkeypatch, capsys) -> None:
+    """Each byte used to put the end off: sixteen such clients held all places for good."""
+    monkeypatch.setattr(_Handler, "timeout", 1.0)
+    _, port = operators
+    with ExitStack() as stack:
+        lines = [
+            stack.enter_context(closing(socket.create_connection(("127.0.0.1", port), 20)))
+            for _ in range(MOST)
+        ]
+        late = threading.Thread(target=answer, args=[port])
+        late.start()
+
+        def dribbled() -> bool:
+            for line in lines:
+                with suppress(OSError):
+                    line.sendall(b"G")
+            late.join(0.05)
+            return not late.is_alive()
+
+        until("another client is answered", dribbled)
+    assert "Traceback" not in capsys.readouterr().err
 
 
 def test_a_thread_that_cannot_be_started_leaves_its_place(operators, monkeypatch) -> None:

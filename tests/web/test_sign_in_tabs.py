@@ -227,6 +227,10 @@ PAGE = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
         {**PAGE, "Sec-Purpose": "prefetch;anonymous-client-ip"},
         {"Purpose": "prefetch"},
         {"Purpose": "Prefetch"},
+        {**PAGE, "Sec-Purpose": "", "Purpose": "prefetch"},
+        {"Purpose": "preview"},
+        {"X-Purpose": "preview"},
+        {"X-Moz": "prefetch"},
     ],
 )
 def test_what_is_fetched_without_a_person_going_there_signs_nobody_in(site, headers):
@@ -237,6 +241,17 @@ def test_what_is_fetched_without_a_person_going_there_signs_nobody_in(site, head
         assert reply.status_code == 403
         assert "Set-Cookie" not in reply.headers
         assert reply.headers["Cache-Control"] == "no-store"
+    assert browser.go(back).status_code == 200, "its state was not used up"
+
+
+@pytest.mark.parametrize("headers", [{}, PAGE])
+def test_whoever_only_looks_whether_a_page_is_there_signs_nobody_in(site, headers):
+    browser = Browser(site)
+    back = browser.at_provider(browser.go("/auth/login"))
+    for path in ("/auth/login", back):
+        reply = browser.client.head(path, base_url=HOST, headers=headers)
+        assert reply.status_code == 403
+        assert "Set-Cookie" not in reply.headers
     assert browser.go(back).status_code == 200, "its state was not used up"
 
 

@@ -1,6 +1,6 @@
 """Signing out: here and at the provider, by a script and by a form, whatever the tokens' size."""
 
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urljoin, urlsplit
 
 import httpx
 import pytest
@@ -20,7 +20,7 @@ def test_signing_out_ends_the_session_and_says_where_the_provider_ends_its_own(s
     token = browser.get("/web/me").json["token"].removeprefix("Bearer ")
     reply = browser.get("/auth/logout?return_to=/bye", method="POST")
     ours = reply.json["logout_url"]
-    assert ours.startswith("/auth/logout/provider?to=")
+    assert ours.startswith(f"{HOST}/auth/logout/provider?to=")
     url = browser.go(ours).headers["Location"]
     assert url.startswith(f"{site.idp.issuer}/oauth/end-session?")
     assert browser.cookie is None
@@ -38,6 +38,20 @@ def test_signing_out_ends_the_session_and_says_where_the_provider_ends_its_own(s
 def test_coming_back_from_a_sign_out_with_no_state_of_ours_leads_to_the_start(site, given):
     assert Browser(site).go(f"/auth/logged-out?state{given}").headers["Location"] == "/"
     assert Browser(site).go(f"/auth/logout/provider?to{given}").headers["Location"] == "/"
+
+
+def test_a_page_at_another_origin_can_go_where_it_is_told(site):
+    """A path alone would lead to the page's own origin, which does not have it."""
+    browser = Browser(site)
+    browser.sign_in()
+    headers = {"Origin": "https://spa.example", "Sec-Fetch-Site": "same-site"}
+    path = "/auth/logout?return_to=https://spa.example/bye"
+    reply = browser.get(path, method="POST", headers=headers)
+    assert reply.headers["Access-Control-Allow-Origin"] == "https://spa.example"
+    where = urljoin("https://spa.example/account", reply.json["logout_url"])
+    assert where.startswith(f"{HOST}/auth/logout/provider?to=")
+    back = browser.at_provider(browser.go(where))
+    assert browser.go(back).headers["Location"] == "https://spa.example/bye"
 
 
 def test_what_leads_out_leads_back_nowhere_and_neither_for_ever(site):
@@ -142,7 +156,8 @@ def test_a_way_out_at_one_host_is_none_at_another(site):
     browser = Browser(site)
     browser.sign_in()
     ours = browser.get("/auth/logout?return_to=/bye", method="POST").json["logout_url"]
-    assert Browser(site, "http://localhost").go(ours).headers["Location"] == "/"
+    there = Browser(site, "http://localhost").go(ours.removeprefix(HOST))
+    assert there.headers["Location"] == "/"
     assert browser.go(ours).headers["Location"].startswith(site.idp.issuer)
 
 
