@@ -26,6 +26,7 @@ from bff.model.service import Service
 from bff.observe.log import logger
 
 _UNAUTHORIZED: Final = 401
+_INVALID_REQUEST: Final = "invalid_request"
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,8 +169,7 @@ class ServiceTokens:
         try:
             return self._exchanged(wanted, fresh, lock)
         except Refused as refused:
-            status = _UNAUTHORIZED if refused.subject else NoCredentials.status
-            raise NoCredentials(refused.detail, status) from None
+            raise NoCredentials(refused.detail, _status(refused, is_fresh=fresh != own)) from None
 
     def _exchanged(self, wanted: Wanted, own: str, lock: Lock) -> Tokens:
         service = wanted.service
@@ -202,6 +202,21 @@ class ServiceTokens:
             if each.provider.issuer == principal.issuer:
                 return name
         raise NoCredentials("no declared provider has issued the caller's token")
+
+
+def _status(refused: Refused, *, is_fresh: bool) -> int:
+    """What a refused exchange comes to: 401 where signing in again may help, or else 502.
+
+    RFC 8693, section 2.2.2, has `invalid_request` for a subject token that is not accepted and for
+    any other fault of the request. Keycloak answers it to an audience that a client is not allowed,
+    or where exchange is not enabled; of a token that it has issued a moment ago it means that.
+
+    Args:
+        is_fresh: whether the token was issued for this exchange.
+    """
+    if not refused.subject or (is_fresh and refused.code == _INVALID_REQUEST):
+        return NoCredentials.status
+    return _UNAUTHORIZED
 
 
 def _hash(*about: object) -> str:

@@ -27,6 +27,7 @@ _SLIDES: Final = 20  # writes that an idle time is worth at most
 _PREPARED: Final = 60.0  # seconds
 _REFRESH_LASTS: Final = 600.0  # seconds, and more than any refresh takes
 _MOST_AGENT: Final = 200  # characters of a User-Agent that are kept
+_MOST_SUCCESSORS: Final = 10  # sessions that are followed from one to the next
 
 
 class Sessions:
@@ -103,8 +104,15 @@ class Sessions:
         return session
 
     def goes_on(self, key: str) -> bool:
-        """Whether the session that the store knows by `key` is not over; asking is no use of it."""
-        return self._session(key) is not None
+        """Whether the session of a key, or one that replaced it, is not over; this is no use."""
+        for _ in range(_MOST_SUCCESSORS):
+            if self._session(key):
+                return True
+            successor = self.store.get(_successor(key))
+            if successor is None:
+                return False
+            key = successor.value.decode()
+        return False
 
     def _used(self, session: Session) -> Session | None:
         """The session with the end of its idle time put off, where the store can be written."""
@@ -151,6 +159,13 @@ class Sessions:
                 self.store.discard(group, key)
         self.ended(key)
         return kept
+
+    def replace(self, key: str, successor: str) -> KeptTokens | None:
+        """End a session, and note which one its browser has instead; the tokens that it had."""
+        with suppress(StoreAway):  # a full store still deletes
+            lasts = self.now() + self.rules.lifetime
+            self.store.put(_successor(key), successor.encode(), lasts)
+        return self.end(key)
 
     def sign_out(self, key: str) -> KeptTokens | None:
         """End a session together with its grant, whichever other session that may be of.
@@ -257,6 +272,10 @@ def _tokens(key: str) -> str:
 
 def _signed_out(key: str) -> str:
     return f"signed-out:{key}"
+
+
+def _successor(key: str) -> str:
+    return f"successor:{key}"
 
 
 def _made_for(key: str) -> str:

@@ -68,11 +68,15 @@ class SignIn:
             ended += [kept] if kept else []
         self._revoke_unshared(ended)
 
-    def replace(self, keys: Iterable[str]) -> None:
-        """End the sessions that a browser had before the new one."""
+    def replace(self, keys: Iterable[str], successor: str) -> None:
+        """End the sessions that a browser had before the new one.
+
+        Args:
+            successor: the key of that.
+        """
         ended = []
         for key in keys:
-            kept = self.sessions.end(key)
+            kept = self.sessions.replace(key, successor)
             if kept:
                 about = {"subject": kept.tokens.subject, "provider": kept.provider}
                 self.observer(

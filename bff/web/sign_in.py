@@ -144,7 +144,7 @@ def _returned(parts: SignIn, asked: OpenIdProvider, pending: Pending, key: str) 
         "visitor": parts.cookies.visitor(request),
     }
     made = parts.sessions.create(person, login.provider, asked.provider.client_id, about)
-    parts.replace({pending.request.previous, _previous(parts)} - {""})
+    parts.replace({pending.request.previous, _previous(parts)} - {""}, key_of(made))
     session = parts.sessions.load(made)
     if session:
         parts.heard("signed_in", session)

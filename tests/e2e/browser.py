@@ -58,9 +58,14 @@ class Browser:
         """Where it is now."""
         return str(self._ask("GET", "/url", None))
 
+    @property
+    def tab(self) -> str:
+        """The name of this tab."""
+        return str(self._ask("GET", "/window", None))
+
     def new_tab(self) -> str:
         """Open another tab and go on there; the name of the one that was left."""
-        left = str(self._ask("GET", "/window", None))
+        left = self.tab
         made = self._ask("POST", "/window/new", {"type": "tab"})
         self.to_tab(made["handle"])
         return left

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.browser import Browser, chromium, until
+from tests.e2e.providers.keycloak import Keycloak, shared_keycloak
 from tests.person import Person
 
 ROOT = Path(__file__).parents[2]
@@ -80,6 +81,16 @@ def _greeted(process: "subprocess.Popen[bytes]", out: Path) -> bool:
     text = out.read_text()
     assert process.poll() is None, text
     return "Ctrl-C" in text
+
+
+@pytest.fixture(scope="session")
+def keycloak(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keycloak]:
+    """The one Keycloak of a run, whichever of its processes asks first."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    with shared_keycloak(folder / "keycloak") as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
@@ -226,6 +226,7 @@ def served(
     workers: int,
     port: int = 0,
     relays: dict[str, str] | None = None,
+    hosts: Sequence[str] = ("127.0.0.1",),
 ) -> Iterator[Served]:
     """Run it: `config` is what `bff.yaml` has besides version, hosts and limits.
 
@@ -235,7 +236,7 @@ def served(
     """
     for name in ("views", "relays"):
         (folder / name).mkdir(parents=True)
-    start = 'version: 1\nhosts: ["127.0.0.1"]\nlimits: {sign_in: 100000/minute}\n'
+    start = f"version: 1\nhosts: {json.dumps(hosts)}\nlimits: {{sign_in: 100000/minute}}\n"
     (folder / "bff.yaml").write_text(start + config)
     for name, text in views.items():
         (folder / f"views/{name}.yaml").write_text(text)

@@ -1,6 +1,7 @@
 """make, Docker, nginx and gunicorn tell one story."""
 
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -37,6 +38,27 @@ def test_nginx_closes_an_idle_connection_before_gunicorn_does(root: Path) -> Non
     nginx = found(r"^    keepalive_timeout (\d+)s;", root / "nginx/templates/bff.conf.template")
     gunicorn = found(r"^keepalive = (\d+)$", root / "config/gunicorn.conf.py")
     assert max(map(int, nginx)) < min(map(int, gunicorn))
+
+
+@pytest.mark.parametrize(
+    ("program", "package"), [("java", "default-jre-headless"), ("mvn", "maven")]
+)
+def test_what_keycloak_needs_and_is_not_there_is_said(
+    root: Path, tmp_path: Path, program: str, package: str
+) -> None:
+    there = {"bash", "cat", "dirname", "grep", "id", "node", "npm", "java", "mvn"} - {program}
+    for (
+        each
+    ) in there:  # by any name that works: none of them is asked more than whether it is there
+        (tmp_path / each).symlink_to(shutil.which(each) or "/bin/true")
+    command = [str(tmp_path / "bash"), str(root / ".ci/bootstrap"), "keycloak"]
+    environ = {"PATH": str(tmp_path)}
+    found = subprocess.run(  # noqa: S603
+        command, env=environ, capture_output=True, text=True, check=False
+    )
+    assert found.returncode != 0
+    assert f"Missing: {program} (listed in .ci/packages-large)" in found.stderr
+    assert package in found.stderr.splitlines()[-1]
 
 
 @pytest.mark.parametrize("script", ["bootstrap", "lock", "run"])

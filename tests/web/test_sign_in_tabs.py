@@ -4,6 +4,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
+from bff.auth.sqlite import SqliteStore
 from bff.errors import StoreAway
 from tests.web.test_sign_in import COOKIE, HOST, Browser, led_to, site
 
@@ -99,6 +100,39 @@ def test_back_without_the_strict_cookie_goes_on(site):
     assert led_to(browser.go(back)) == "/orders"
     browser.client.set_cookie(COOKIE, given, domain="shop.example", secure=True)
     assert browser.get("/web/me").status_code == 200
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_back_to_a_sign_in_whose_session_was_replaced_goes_on(site, times):
+    """It was stepped up: the browser is signed in, and need not be told of a failure."""
+    browser = Browser(site)
+    first = browser.at_provider(browser.go("/auth/login?return_to=/orders"))
+    browser.go(first)
+    for _ in range(times):
+        browser.go(browser.at_provider(browser.go("/auth/login?max_age=0")))
+    again = browser.go(first)
+    assert led_to(again) == "/orders"
+    assert "Set-Cookie" not in again.headers
+    assert browser.get("/web/me").status_code == 200
+    browser.get("/auth/logout", method="POST")
+    assert browser.go(first).status_code == 400, "none of them goes on any more"
+
+
+def test_a_step_up_succeeds_where_what_it_replaces_cannot_be_noted(site, monkeypatch):
+    browser = Browser(site)
+    first = browser.at_provider(browser.go("/auth/login?return_to=/orders"))
+    browser.go(first)
+    put = SqliteStore.put
+
+    def full(store, key, *args):
+        if key.startswith("successor:"):
+            raise StoreAway("it is full")
+        return put(store, key, *args)
+
+    monkeypatch.setattr(SqliteStore, "put", full)
+    assert browser.go(browser.at_provider(browser.go("/auth/login?max_age=0"))).status_code == 200
+    assert browser.get("/web/me").status_code == 200
+    assert browser.go(first).status_code == 400
 
 
 def test_back_after_signing_out_does_not_go_on(site):
