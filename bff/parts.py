@@ -159,7 +159,7 @@ def open_spans(settings: Settings) -> "Spans | None":
         from bff.observe.spans import Spans
     except ImportError:
         message = "traces are asked for by OTEL_..., and OpenTelemetry is not installed"
-        hint = "pip install 'bff[otel]'"
+        hint = "pip install 'bff-proxy[otel]'"
         raise ConfigError([Problem("setting", Place("environment"), message, hint)]) from None
     return Spans()
 

@@ -25,7 +25,7 @@ def sarif(problems: Iterable[Problem], *, strict: bool) -> dict[str, Any]:
         }
         for name in ids
     ]
-    driver = {"name": "bff check", "version": version("bff"), "rules": rules}
+    driver = {"name": "bff check", "version": version("bff-proxy"), "rules": rules}
     results = [_result(each, ids.index(each.id), strict=strict) for each in found]
     return {
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",

@@ -67,7 +67,7 @@ def page_of(name: str, title: str, started: str) -> Json:
 
 def document(pages: list[Json], entries: list[Json]) -> Json:
     """A whole file."""
-    creator = {"name": "bff", "version": version("bff")}
+    creator = {"name": "bff", "version": version("bff-proxy")}
     return {"log": {"version": "1.2", "creator": creator, "pages": pages, "entries": entries}}
 
 

@@ -17,7 +17,7 @@ def fingerprint(plan: Plan) -> str:
     view = plan.view
     services = [repr(node.compiled.service) for node in plan.nodes.values()]
     code = [path.read_bytes() for path in _files(view) if path.is_file()]
-    return digest_of(version("bff"), repr(replace(view, function=None)), services, code)
+    return digest_of(version("bff-proxy"), repr(replace(view, function=None)), services, code)
 
 
 def _files(view: View) -> Iterator[Path]:

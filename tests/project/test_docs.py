@@ -498,6 +498,13 @@ def test_the_commands_are_documented_as_they_are() -> None:
     assert COMMANDS_PAGE.read_text() == commands_page(), "run `make docs`"
 
 
+def test_no_page_installs_somebody_elses_package() -> None:
+    """`bff` on PyPI is another project; this distribution is `bff-proxy`."""
+    pages = [ROOT / "README.md", *PAGES, *(ROOT / "bff").rglob("*.py")]
+    installs = re.compile(r"\b(?:pip|pipx|uv tool|uv) install[^\n`]*[\s'\"]bff(?![-\w./])")
+    assert [str(page) for page in pages if installs.search(page.read_text())] == []
+
+
 def test_every_option_is_explained() -> None:
     for name, command in commands():
         unexplained = [
