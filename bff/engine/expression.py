@@ -137,7 +137,7 @@ def walk(node: Ast) -> Iterator[Ast]:
             yield from walk(child)
 
 
-def _without_data(error: Exception) -> str:
+def _without_data(error: BaseException) -> str:
     """What went wrong, without the value it went wrong with: that may be somebody's."""
     if isinstance(error, jmespath.exceptions.JMESPathTypeError):
         return f"{error.function_name}() cannot take a value of type {error.actual_type}"
