@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Final
 
-from bff.engine.answer import Failure, none_came
+from bff.engine.answer import Failure, bad_request, none_came
+from bff.engine.blame import Blame
 from bff.engine.expression import Scope, truthy
 from bff.engine.plan import Plan
 from bff.engine.refuse import Judgement
@@ -49,8 +50,16 @@ class Judge:
             if not truthy(refusal.when.value(values)):
                 return None
         except Unfillable as fault:  # it might be true
-            why = f"`{refusal.when.source.shown}`: {fault}"
-            self.outcomes[REFUSE] = Outcome("failed", fault.reason, detail=why)
-            detail = "a refusal of the view cannot be computed"
-            return Failure(fault.status, call=REFUSE, reason=fault.reason, detail=detail)
+            return self._not_computable(refusal, fault)
         return Failure(refusal.status, refusal.title)
+
+    def _not_computable(self, refusal: Judgement, fault: Unfillable) -> Failure:
+        """The failure of the view: the client's error, where only its values are read."""
+        blame = Blame(self._plan.view)
+        blame.expression(refusal.when)
+        if blame.errors:
+            return bad_request(blame.errors)
+        why = f"`{refusal.when.source.shown}`: {fault}"
+        self.outcomes[REFUSE] = Outcome("failed", fault.reason, detail=why)
+        detail = "a refusal of the view cannot be computed"
+        return Failure(fault.status, call=REFUSE, reason=fault.reason, detail=detail)
