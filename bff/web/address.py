@@ -8,10 +8,15 @@ from typing import Final
 
 from flask import Request
 
-_TRUSTED: Final = frozenset(
-    os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1,::1").replace(" ", "").split(",")
-)
 _PORT: Final = re.compile(r"(:(\d{0,5}|_[\w.-]+))?")  # RFC 7239, section 6
+
+
+def _entries(text: str) -> frozenset[str]:
+    """Addresses and networks with commas between, read as gunicorn reads them."""
+    return frozenset(filter(None, (each.strip() for each in text.split(","))))
+
+
+_TRUSTED: Final = _entries(os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1,::1"))
 
 
 def client_address(request: Request) -> str:

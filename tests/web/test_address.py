@@ -4,7 +4,7 @@ import pytest
 from flask import Request
 from werkzeug.test import EnvironBuilder
 
-from bff.web.address import client_address
+from bff.web.address import _entries, _is_trusted, client_address
 
 PROXY = "127.0.0.1"
 FORMS = {
@@ -74,3 +74,13 @@ def test_others_are_not_believed(peer: str, forwarded: str | None) -> None:
 @pytest.mark.parametrize("forwarded", [None, "203.0.113.9:1"])
 def test_a_socket_of_this_machine_is_a_proxy(forwarded: str | None) -> None:
     assert address("", forwarded) == ("203.0.113.9" if forwarded else "")
+
+
+@pytest.mark.parametrize(
+    "text", ["10.0.0.0/8,", ",10.0.0.0/8", "10.0.0.0/8 ,\t::1\n", " ,10.0.0.0/8,,"]
+)
+def test_an_empty_entry_leaves_the_other_proxies_trusted(text):
+    """It made all untrusted or not by the order of a set, which another start changes."""
+    entries = _entries(text)
+    assert {"10.0.0.0/8"} <= entries <= {"10.0.0.0/8", "::1"}
+    assert _is_trusted("10.1.2.3", entries)
