@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
@@ -260,11 +260,16 @@ def served(
 
 @contextmanager
 def running(
-    command: list[str], log: Path, url: str, patience: float = _PATIENCE, **environ: str
+    command: list[str],
+    log: Path,
+    url: str | Callable[[], str],
+    patience: float = _PATIENCE,
+    **environ: str,
 ) -> Iterator["subprocess.Popen[bytes]"]:
     """Have a process run, from when it answers 200 at `url`.
 
     Args:
+        url: the address, or what finds it; empty as long as that is not known.
         patience: seconds that it may take to do so.
     """
     with log.open("wb") as output:
@@ -272,7 +277,7 @@ def running(
             command, cwd=ROOT, env=os.environ | environ, stdout=output, stderr=subprocess.STDOUT
         )
     try:
-        until(lambda: _answers(process, url, log), f"{url} answers", patience)
+        until(lambda: _answers(process, url, log), f"{command[:2]} answers", patience)
         yield process
     finally:
         process.send_signal(signal.SIGINT)  # of gunicorn too: at once
@@ -282,8 +287,11 @@ def running(
             process.kill()
 
 
-def _answers(process: "subprocess.Popen[bytes]", url: str, log: Path) -> bool:
+def _answers(process: "subprocess.Popen[bytes]", where: str | Callable[[], str], log: Path) -> bool:
     assert process.poll() is None, log.read_text()
+    url = where if isinstance(where, str) else where()
+    if not url:
+        return False
     try:
         with build_opener(ProxyHandler({})).open(url, timeout=_PATIENCE) as reply:
             return bool(reply.status == HTTPStatus.OK)

@@ -6,23 +6,30 @@ Keycloak waits.
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fcntl import LOCK_EX, LOCK_SH, LOCK_UN, flock
+from functools import partial
 from pathlib import Path
 from typing import Final
 
-from tests.auth.redis_server import free_port
 from tests.e2e.providers.keycloak_realm import ADMIN, Realm
 from tests.e2e.serving import ROOT, running
 
 _INSTALLED: Final = ROOT / "build/keycloak"
 _PATIENCE: Final = 300.0  # seconds: twenty on a machine that does nothing else
 # What `start-dev` sets, without building the server anew at each start
-_FLAGS: Final = ("--optimized", "--http-enabled=true", "--hostname-strict=false")
+_FLAGS: Final = (
+    "--optimized",
+    "--http-enabled=true",
+    "--hostname-strict=false",
+    "--http-host=127.0.0.1",
+    "--http-port=0",  # a free one: it starts slowly, and another process may take one meanwhile
+)
 
 
 class Keycloak:
@@ -89,10 +96,7 @@ def _run(folder: Path) -> None:
     shutil.copy(_INSTALLED / "bin/kc.sh", home / "bin")  # it looks for the others beside itself
     for each in ("conf", "lib", "providers", "themes"):
         (home / each).symlink_to(_INSTALLED / each)
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
     command = ["bash", str(home / "bin/kc.sh"), "start", *_FLAGS]
-    command += ["--http-host=127.0.0.1", f"--http-port={port}"]
     environ = {
         "JAVA_OPTS_APPEND": "-Xmx512m",
         "KC_BOOTSTRAP_ADMIN_USERNAME": ADMIN,
@@ -101,13 +105,25 @@ def _run(folder: Path) -> None:
     address, log = folder / "address", folder / "keycloak.log"
     with (
         (folder / "users").open() as users,
-        running(command, log, f"{url}/realms/master", patience=_PATIENCE, **environ),
+        running(command, log, partial(_master, log), patience=_PATIENCE, **environ),
     ):
-        address.write_text(url)
+        address.write_text(_origin(log))
         with open(os.devnull, "w") as nowhere:  # noqa: PTH123 - it is no path of a file
             os.dup2(nowhere.fileno(), sys.stdout.fileno())  # says that it is ready
         flock(users, LOCK_EX)
         address.unlink()
+
+
+def _origin(log: Path) -> str:
+    """Where Keycloak listens, as its log says; empty if it does not yet."""
+    found = re.search(r"Listening on: (http://127\.0\.0\.1:[0-9]+)", log.read_text())
+    return found[1] if found else ""
+
+
+def _master(log: Path) -> str:
+    """The address of the realm that there always is; empty if it is not known yet."""
+    origin = _origin(log)
+    return origin and f"{origin}/realms/master"
 
 
 if __name__ == "__main__":
