@@ -19,7 +19,7 @@ def shape_on_rungs(each: Plan) -> Iterator[Problem]:
     compiled = {name: node.compiled for name, node in each.nodes.items()}
     for pointer, leaf in each.shape.leaves:
         found = reads(leaf)
-        roots = (found.roots & each.nodes.keys()) | attached(found.all, compiled).keys()
+        roots = (found.roots & each.nodes.keys()) | attached(found, compiled).keys()
         calls = [each.nodes[name].compiled.call for name in sorted(roots)]
         yield from _with_nulls(each, pointer, leaf, calls)
         for call in calls:
