@@ -4,8 +4,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from bff.engine.compile import CompiledCall
+from bff.engine.elsewhere import NAMES_ELSEWHERE, SESSION_ELSEWHERE
 from bff.engine.expression import Expression
 from bff.engine.functional import Function
+from bff.engine.functions import FUNCTIONS
 from bff.engine.reads import Path, Reads, reads
 from bff.engine.shape import MadeShape, Shape
 from bff.engine.template import Template
@@ -18,6 +20,7 @@ RESERVED: Final = frozenset(
 )
 _NULL: Final = ("null",)  # a name that nothing has, and so null: `owner == null` reads well
 _LITERALS: Final = frozenset({"true", "false"})
+_OF_CREDENTIALS: Final = frozenset({"authorization", "cookie"})
 _SESSION: Final = frozenset({"sub", "claims", "signed_in", "visitor"})
 
 
@@ -126,7 +129,8 @@ class Names:
             return self._problem_below(path, place)
         if root == own:
             return Problem("cycle", place, f"the call `{own}` uses its own value")
-        hint = did_you_mean(root, self.calls | RESERVED | self._given | bound.keys())
+        known = self.calls | RESERVED | self._given | bound.keys()
+        hint = _meant(path) or did_you_mean(root, known)
         if root == "item":
             hint = "`item` exists only in a call with `each`"
         if root in _LITERALS:
@@ -142,6 +146,22 @@ class Names:
         if known is None or not below or below[0] in known:
             return None
         hint = did_you_mean(below[0], known)
-        if root == "headers":
+        if root == "session" and not hint.startswith("did"):
+            claim = f"a claim is `session.claims.{below[0]}`"
+            hint = SESSION_ELSEWHERE.get(below[0].lower(), f"{claim}; {hint}")
+        elif root == "headers" and below[0] in _OF_CREDENTIALS:
+            hint = "`credentials: relay` at a service passes the client's token on to it"
+        elif root == "headers":
             hint = f"only what the view's calls forward: `forward: [{below[0]}]`"
         return Problem("unknown-name", place, f"there is no `{root}.{below[0]}`", hint)
+
+
+def _meant(path: Path) -> str:
+    """What a name that nothing has was probably meant to be, in the words of another language."""
+    root = path[0]
+    if root in FUNCTIONS.FUNCTION_TABLE:
+        return f"a function has parentheses: `{root}()`"
+    hint = NAMES_ELSEWHERE.get(root.lower(), "")
+    if not hint and len(path) == 1 and root.isupper():
+        return f"a text stands in single quotes: '{root}'"
+    return hint
