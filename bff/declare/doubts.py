@@ -19,6 +19,7 @@ _OWNER: Final = re.compile(
 )
 _OF_THE_CALLER: Final = frozenset({"session", "relay", "exchange"})
 _WHO: Final = frozenset({("session", "sub"), ("session", "claims")})
+_DOTTED: Final = re.compile(r"[a-z_]\w*(\.\w+)+")
 _PREFIX: Final = re.compile(r"[^{]*")
 Plans = Mapping[str, Mapping[str, Plan]]  # by view, then by frontend
 
@@ -33,6 +34,7 @@ def doubtful(config: Config, plans: Plans) -> Iterator[Problem]:
         for node in nodes.values():
             if not view.require and _signed_in(config, view):
                 yield from _owners(view, drawn, node.compiled)
+            yield from _bare(view, node.compiled)
             yield from _slow(view, node)
             yield from _without_tags(node.compiled, written)
         yield from _within_items(view, drawn)
@@ -125,6 +127,24 @@ def _without_tags(compiled: CompiledCall, written: frozenset[str]) -> Iterator[P
         message = f"nothing can invalidate what is cached of `{compiled.name}`"
         hint = 'tags: ["orders:{session.sub}"]`, and `invalidates` at the view that writes'
         yield Problem("cache-without-tags", rule.place, message, f"`{hint}", warning=True)
+
+
+def _bare(view: View, compiled: CompiledCall) -> Iterator[Problem]:
+    """A text that is sent as it is, and names a parameter, a call or the session."""
+    known = {f"params.{param.name}" for param in view.params}
+    known |= {"session.sub", "session.visitor"}
+    roots = {call.name for call in view.calls} | {"body", "session.claims"} | set(compiled.bound)
+    for template in compiled.templates:
+        if template.expressions and template is not compiled.path:
+            continue
+        for text in filter(None, re.split("/", template.source.text)):
+            root = text.rpartition(".")[0]
+            if text in known or (_DOTTED.fullmatch(text) and root in roots):
+                message = f"`{text}` is sent as it is: it stands without braces"
+                hint = f'`"{{{text}}}"`, in braces and quotes'
+                yield Problem(
+                    "text-like-expression", template.source.place, message, hint, warning=True
+                )
 
 
 def _within_items(view: View, plans: Mapping[str, Plan]) -> Iterator[Problem]:

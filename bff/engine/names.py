@@ -32,6 +32,7 @@ class Names:
     ) -> None:
         self.calls = frozenset(call.name for call in view.calls)
         self._has_body = view.body is not None
+        self._body = view.body
         self._given = view.given
         self._below = {
             "params": frozenset(param.name for param in view.params),
@@ -131,6 +132,8 @@ class Names:
             return Problem("cycle", place, f"the call `{own}` uses its own value")
         known = self.calls | RESERVED | self._given | bound.keys()
         hint = _meant(path) or did_you_mean(root, known)
+        if root in self._below["params"]:
+            hint = f"a parameter is `params.{root}`"
         if root == "item":
             hint = "`item` exists only in a call with `each`"
         if root in _LITERALS:
@@ -142,6 +145,8 @@ class Names:
         if root == "body" and not self._has_body:
             hint = "`body:` with a JSON Schema, in a post, put or patch"
             return Problem("unknown-name", place, "the view declares no body", hint)
+        if root == "body":
+            return _not_in_body(path, self._body, place)
         known = self._below.get(root)
         if known is None or not below or below[0] in known:
             return None
@@ -154,6 +159,25 @@ class Names:
         elif root == "headers":
             hint = f"only what the view's calls forward: `forward: [{below[0]}]`"
         return Problem("unknown-name", place, f"there is no `{root}.{below[0]}`", hint)
+
+
+def _not_in_body(path: Path, schema: Any, place: Place) -> Problem | None:
+    """A field that the schema of the body does not allow: `additionalProperties: false`."""
+    for at, name in enumerate(path[1:], 1):
+        while isinstance(schema, Mapping) and schema.get("type") == "array":
+            schema = schema.get("items")
+        if not isinstance(schema, Mapping) or schema.get("type") != "object":
+            return None
+        fields = schema.get("properties", {})
+        if name not in fields:
+            if schema.get("additionalProperties") is not False or "patternProperties" in schema:
+                return None
+            message = (
+                f"the body never has `{'.'.join(path[: at + 1])}`: its schema does not allow it"
+            )
+            return Problem("unknown-name", place, message, did_you_mean(name, fields))
+        schema = fields[name]
+    return None
 
 
 def _meant(path: Path) -> str:

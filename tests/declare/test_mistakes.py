@@ -144,6 +144,42 @@ KEYS = [
     ("require_any: [usr]", "names no call", "did you mean `user`?", 6),
     ("answer: usr", "names no call", "did you mean `user`?", 6),
 ]
+CLOSED = """\
+post: /a
+body:
+  type: object
+  required: [{required}]
+  properties: {{name: {{type: string}}}}
+  additionalProperties: false
+call: {{post: users:/x, json: {{n: "{{body.{field}}}"}}}}
+"""
+KEYS_ELSEWHERE = [
+    # a view, a part of the message, a part of the hint
+    ("route: /home\ncall: {get: users:/x}\n", "no key `route`", "`get: /home`"),
+    ("GET: /home\ncall: {get: users:/x}\n", "no key `GET`", "`get`"),
+    (VIEW + CALL + "auth: required\n", "no key `auth`", "access: signed_in"),
+    (VIEW + CALL + "query: {a: {}}\n", "no key `query`", "`params:"),
+    (VIEW + CALL + "response: call\n", "no key `response`", "`shape:"),
+    (VIEW + CALL + "params: {a: {optional: true}}\n", "no key `optional`", "required: false"),
+    (VIEW + CALL + "params: {a: {schema: {}}}\n", "no key `schema`", "beside the name"),
+    (VIEW + CALL + "params: {a: integer}\n", "a mapping, is wanted", "{type: …}"),
+    (VIEW + CALL + "frontends: web\n", "a list is wanted", "[…]"),
+    (VIEW + "call: {url: users:/x}\n", "no key `url`", "`get: users:/users`"),
+    (VIEW + "call: {get: users:/x, params: {a: b}}\n", "no key `params`", "`query:"),
+    (VIEW + "call: {get: users:/x, body: {a: b}}\n", "no key `body`", "`json:"),
+    (VIEW + "call: {get: users:/x, default: []}\n", "no key `default`", "fallback"),
+    (VIEW + "call: {get: users:/x, if: a}\n", "no key `if`", "when"),
+    (VIEW + "call: {get: users:/x, depends_on: a}\n", "no key `depends_on`", "after"),
+    (VIEW + "call: {get: users:/x, foreach: a}\n", "no key `foreach`", "`each:"),
+    (VIEW + "call: {get: users:/x, cache: 1m}\n", "is wanted here", "{ttl: …}"),
+    (VIEW + "call: {get: users:/x, required: false}\n", "says nothing", "optional: true"),
+    (VIEW + "call: {get: users:/x, forward: [X-*]}\n", "no pattern", "by its name"),
+    (VIEW + 'call: {get: "users:/x/:id"}\n', "sent as it is", "{params.id}"),
+    ('get: /a/{id}\ncall: {get: "users:/x/{id}"}\n', "nothing is called `id`", "params.id"),
+    ("post: /a\nbody: {name: string}\ncall: {post: users:/x}\n", "no keyword", "properties"),
+    (CLOSED.format(required="nam", field="name"), "requires `nam`", "`name`"),
+    (CLOSED.format(required="name", field="nme"), "never has `body.nme`", "`name`"),
+]
 TARGETS = [
     ("http://users/users", "is no target", "declare the service in bff.yaml"),
     ("/users", "is no target", "`users:/users`"),
@@ -191,6 +227,44 @@ def test_a_key_is_answered_where_it_stands(folder, key, message, hint, line):
     problem = answered(errors(folder, bff=ROOT, home=f"{home}\n{shape}"), message, hint)
     assert problem.place.file == "views/home.yaml"
     assert problem.place.line == (line if "access" not in key else 5)
+
+
+@pytest.mark.parametrize(("home", "message", "hint"), KEYS_ELSEWHERE)
+def test_a_key_of_another_language(folder, home, message, hint):
+    answered(errors(folder, bff=ROOT, home=home), message, hint)
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        "true",
+        "{}",
+        "{$ref: '#/$defs/a', $defs: {a: {type: object}}}",
+        "{type: object, properties: {n: {type: string, nullable: true}}, x-note: a}",
+        "{type: object, required: [n]}",
+        "{type: object, required: [n], patternProperties: {'^n': {}}, additionalProperties: false}",
+    ],
+)
+def test_a_schema_that_may_be_meant(folder, schema):
+    home = f'post: /a\nbody: {schema}\ncall: {{post: users:/x, json: "{{body.n}}"}}\n'
+    assert errors(folder, bff=ROOT, home=home) == []
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        ("{get: users:/x, query: {q: params.q}}", "params.q"),
+        ("{get: users:/x/params.q}", "params.q"),
+        ("{get: users:/x, headers: {X-Q: session.sub}}", "session.sub"),
+        ('{get: users:/x, query: {q: "{params.q}", host: shop.example, v: v1.2}}', ""),
+        ("{get: users:/params/shop.json, query: {q: params.other}}", ""),
+    ],
+)
+def test_a_text_without_its_braces_is_doubtful(folder, call, text):
+    home = f"get: /home\nparams: {{q: {{}}}}\ncall: {call}\n"
+    found = folder.problems({"SECRET": "x" * 32}, doubts=True, bff=ROOT, home=home)
+    named = [each for each in found if each.id == "text-like-expression"]
+    assert [each.message.split("`")[1] for each in named] == [text] * bool(text)
 
 
 @pytest.mark.parametrize(("target", "message", "hint"), TARGETS)

@@ -328,8 +328,8 @@ def test_a_shape_is_tried_with_all_that_is_there_but_the_calls(folder, leaf):
     [
         'call: {get: "stock:/{params.user_id}", when: "params.user_id == session.sub"}',
         (
-            'call: {get: "stock:/{params.user_id}"}\nrefuse: [{when: "!contains(session.claims.plan, '
-            "'admin')\", status: 403, title: No}]"
+            'call: {get: "stock:/{params.user_id}"}\n'
+            "refuse: [{when: \"!contains(session.claims.plan, 'admin')\", status: 403, title: No}]"
         ),
         (
             'calls: {may: {get: "users:/{params.user_id}", guard: true}, '

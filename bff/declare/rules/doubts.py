@@ -21,6 +21,13 @@ DOUBTS: Final = (
         may_be_ignored=True,
     ),
     Rule(
+        "text-like-expression",
+        "A text that looks like an expression",
+        "In a template only what stands in braces is computed: the text itself is sent.",
+        '`"{params.page}"`, in braces and quotes.',
+        may_be_ignored=True,
+    ),
+    Rule(
         "public-without-limit",
         "A public view that may be asked without limit",
         "Each answer costs requests to services, and any client can cause them.",
