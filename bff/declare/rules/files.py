@@ -52,7 +52,7 @@ FILES: Final = (
     ),
     Rule(
         "recording",
-        "A recording, or its rules.toml, cannot be used",
+        "A recording, or the rules beside it, cannot be used",
         "Nothing could be replayed from it.",
         "Record it again, or correct it where the message says.",
     ),
