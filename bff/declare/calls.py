@@ -163,7 +163,7 @@ def _rung(place: Place, values: dict[str, Any]) -> dict[str, Any]:
             "key-conflict",
             place.of(given[0]),
             f"`{given[0]}: false` says nothing",
-            f"one of {', '.join(_RUNGS)}",
+            "`optional: true` for a null, or a `fallback`",
         )
     return {"rung": given[0]}
 

@@ -2,12 +2,15 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from typing import Final
 
+from bff.declare.never import expressions_of
 from bff.engine.compile import CompiledCall
+from bff.engine.expression import Expression
 from bff.engine.order import Node
 from bff.engine.plan import Plan
-from bff.engine.reads import reads
+from bff.engine.reads import Path, Reads, reads
 from bff.model.problem import Problem
 from bff.model.view import Config, View
 
@@ -15,6 +18,8 @@ _OWNER: Final = re.compile(
     r"(user|customer|account|owner|person|member|subject|tenant)(_?id)?|sub", re.IGNORECASE
 )
 _OF_THE_CALLER: Final = frozenset({"session", "relay", "exchange"})
+_WHO: Final = frozenset({("session", "sub"), ("session", "claims")})
+_DOTTED: Final = re.compile(r"[a-z_]\w*(\.\w+)+")
 _PREFIX: Final = re.compile(r"[^{]*")
 Plans = Mapping[str, Mapping[str, Plan]]  # by view, then by frontend
 
@@ -29,10 +34,12 @@ def doubtful(config: Config, plans: Plans) -> Iterator[Problem]:
         for node in nodes.values():
             if not view.require and _signed_in(config, view):
                 yield from _owners(view, drawn, node.compiled)
+            yield from _bare(view, node.compiled)
             yield from _slow(view, node)
             yield from _without_tags(node.compiled, written)
-        if not view.function and not view.shape_with:
-            yield from _unused_params(view, drawn)
+        yield from _within_items(view, drawn)
+        if drawn and not view.function and not view.shape_with:
+            yield from _unused_params(config, view, drawn)
     yield from _unknown_tags(config)
 
 
@@ -62,18 +69,42 @@ def _owners(view: View, plans: Mapping[str, Plan], compiled: CompiledCall) -> It
     ]
     if any(path[:1] == ("session",) for _, paths in read for path in paths):
         return
-    refused = {
-        path for plan in plans.values() for each in plan.refusals for path in reads(each.when).all
-    }
+    if compiled.when and _tells_who(reads(compiled.when)):
+        return
+    refusals = [reads(each.when) for plan in plans.values() for each in plan.refusals]
+    if any(map(_tells_who, refusals)):
+        return
+    refused = {path for each in refusals for path in each.all} | _guarded(plans)
     for expression, paths in read:
         for path in sorted(paths):
             if path[:1] == ("params",) and path[1:] and _OWNER.fullmatch(path[1]):
                 if path in refused:
                     continue
-                message = f"whoever is signed in may ask `{view.name}` for another's `{path[1]}`"
+                message = f"any signed-in client may ask `{view.name}` for another's `{path[1]}`"
                 hint = "`session.sub`, a `refuse` that compares the two, or `require`"
                 place = expression.source.place
                 yield Problem("owner-from-parameters", place, message, hint, warning=True)
+
+
+def _tells_who(found: Reads) -> bool:
+    """Whether a condition is about who asks, and not only about whether a user is signed in."""
+    return any(path[:2] in _WHO for path in found.all)
+
+
+def _guarded(plans: Mapping[str, Plan]) -> set[Path]:
+    """What guards are asked with that are told who asks: their services judge it."""
+    guards = [
+        node.compiled
+        for plan in plans.values()
+        for node in plan.nodes.values()
+        if node.compiled.call.guard and node.compiled.call.rung == "required"
+    ]
+    told = [
+        each.reads.all
+        for each in guards
+        if each.service.credentials in _OF_THE_CALLER or _tells_who(each.reads)
+    ]
+    return {path for paths in told for path in paths}
 
 
 def _slow(view: View, node: Node) -> Iterator[Problem]:
@@ -98,9 +129,48 @@ def _without_tags(compiled: CompiledCall, written: frozenset[str]) -> Iterator[P
         yield Problem("cache-without-tags", rule.place, message, f"`{hint}", warning=True)
 
 
-def _unused_params(view: View, plans: Mapping[str, Plan]) -> Iterator[Problem]:
-    """Parameters that are checked and then read by nothing."""
-    used: set[str] = set()
+def _bare(view: View, compiled: CompiledCall) -> Iterator[Problem]:
+    """A text that is sent as it is, and names a parameter, a call or the session."""
+    known = {f"params.{param.name}" for param in view.params}
+    known |= {"session.sub", "session.visitor"}
+    roots = {call.name for call in view.calls} | {"body", "session.claims"} | set(compiled.bound)
+    for template in compiled.templates:
+        if template.expressions and template is not compiled.path:
+            continue
+        for text in filter(None, re.split("/", template.source.text)):
+            root = text.rpartition(".")[0]
+            if text in known or (_DOTTED.fullmatch(text) and root in roots):
+                message = f"`{text}` is sent as it is: it stands without braces"
+                hint = f'`"{{{text}}}"`, in braces and quotes'
+                yield Problem(
+                    "text-like-expression", template.source.place, message, hint, warning=True
+                )
+
+
+def _within_items(view: View, plans: Mapping[str, Plan]) -> Iterator[Problem]:
+    """Parameters and values of the session that are looked for in the items of a list."""
+    names = [("params", param.name) for param in view.params]
+    names += [("session", name) for name in ("sub", "claims", "signed_in", "visitor")]
+    for expression, _ in expressions_of(plans):
+        for root, name in names:
+            text = expression.source.text
+            if f"{root}.{name}" not in text or not _is_within(expression, root, name):
+                continue
+            message = f"`{root}.{name}` is a field of the items here: `{expression.source.shown}`"
+            hint = f"`lookup(orders, 'id', {root}.{name})`, or a query of the call"
+            yield Problem("name-within-items", expression.source.place, message, hint, warning=True)
+
+
+def _is_within(expression: Expression, root: str, name: str) -> bool:
+    if not re.search(rf"(?<![\w.\"]){root}\.{name}\b", expression.source.text):
+        return False  # `order.params.id` is written in full
+    return any((root, name) in pairwise(path[1:]) for path in reads(expression).all)
+
+
+def _unused_params(config: Config, view: View, plans: Mapping[str, Plan]) -> Iterator[Problem]:
+    """Parameters that are checked and then read by nothing, not even a view that is refreshed."""
+    refreshed = [each for each in config.views if each.name in view.refresh]
+    used = {param.name for each in refreshed for param in each.params}
     for plan in plans.values():
         for path in _paths(plan):
             if path == ("params",):

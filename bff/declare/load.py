@@ -32,6 +32,7 @@ _LEAST, _MOST = -(2**63), 2**64 - 1
 _DEEP: Final = 100
 _BRACES_APART: Final = str.maketrans("{}", OPEN + CLOSE)
 _REFERENCE: Final = re.compile(r"\$\{([^}]*)\}")
+_PATH: Final = re.compile(r"[a-z]\w*(\.\w+)+")  # what other languages write `${user.name}` for
 _NAME: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?", re.DOTALL)
 
 
@@ -232,6 +233,8 @@ class _Converter:
         found = _NAME.fullmatch(reference)
         if not found:
             hint = "`${NAME}`, `${NAME:-default}` or `${file:/path}`"
+            if _PATH.fullmatch(reference):
+                hint = f'an expression is `{reference}`, a template `"{{{reference}}}"`'
             self._problem("reference", place, f"`${{{reference}}}` is no reference", hint)
             return ""
         name, default = found.groups()

@@ -1,6 +1,7 @@
 """Expressions that are never what was meant, as far as the configuration alone can tell."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from bff.engine.expression import Expression
@@ -16,22 +17,29 @@ Plans = Mapping[str, Plan]  # of one view, by frontend
 _OPTIONAL_TEXT: Final = Kind(frozenset({"string", "null"}))
 _TYPES: Final = {"integer": "number"}
 _LINE: Final = 80  # characters
-_HINT: Final = "a number stands in backticks, `3`, a text in single quotes, 'a'"
+_NO_LOCALE: Final = "`locale` is null without `languages: [en, de]` at the frontend"
+_SINGLE: Final = {
+    "array": "`join(',', x)` is one text, `x[0]` the first; `each` asks once for each item",
+    "object": "a field of it: `{user.id}`",
+}
 
 
 def never_meant(config: Config, view: View, plans: Plans) -> Iterator[Problem]:
     """Comparisons, selections and arguments of one view that have one result for every request."""
-    scope = _scope(config, view)
-    for expression, bound in _expressions(plans):
+    scopes = _scopes(config, view)
+    for expression, bound in expressions_of(plans):
         if expression.source.written and "${" in expression.source.written:
             continue  # another environment may give it another value
-        for what in nevers(expression, scope | dict.fromkeys(bound, ANY)):
+        scope = scopes.of(expression)
+        for what, hint in nevers(expression, scope | dict.fromkeys(bound, ANY)):
             message = f"`{_short(expression.source.shown)}`: {what}"
-            yield Problem("expression-never", expression.source.place, message, _HINT)
+            if scope["locale"] == NULL and ("locale",) in reads(expression).all:
+                hint = _NO_LOCALE  # noqa: PLW2901 - the one that fits
+            yield Problem("expression-never", expression.source.place, message, hint)
     yield from _unknown_claims(config, plans)
     yield from _too_many_calls(view, plans)
-    yield from _no_lists(plans, scope)
-    yield from _no_text(plans, scope)
+    yield from _no_lists(plans, scopes)
+    yield from _no_text(plans, scopes)
 
 
 def _short(text: str) -> str:
@@ -40,9 +48,39 @@ def _short(text: str) -> str:
     return line if len(line) <= _LINE else f"{line[:_LINE]} …"
 
 
-def _scope(config: Config, view: View) -> dict[str, Kind]:
-    """The kinds of the root names of a view; its calls may be anything."""
-    languages = [config.frontends[each].languages for each in view.frontends]
+@dataclass(frozen=True, slots=True)
+class _Scopes:
+    """The kinds of the root names of a view.
+
+    Args:
+        file: where the view stands.
+        own: in its own file.
+        shared: in calls and headers that other views use as well: what this view alone says of
+            its parameters, body and frontends does not hold there.
+    """
+
+    file: str
+    own: Mapping[str, Kind]
+    shared: Mapping[str, Kind]
+
+    def of(self, expression: Expression) -> dict[str, Kind]:
+        """The kinds where an expression stands; calls may be anything."""
+        return dict(self.own if expression.source.place.file == self.file else self.shared)
+
+
+def _scopes(config: Config, view: View) -> _Scopes:
+    params = {each.name: _of_param(each) for each in view.params}
+    own = _scope(config, view.frontends, params)
+    anywhere = {name: Kind(kind.of | {"null"}) for name, kind in params.items()}
+    shared = _scope(config, tuple(config.frontends), anywhere)
+    return _Scopes(view.place.file, {**own, "body": _of_schema(view.body)}, shared)
+
+
+def _scope(
+    config: Config, frontends: tuple[str, ...], params: Mapping[str, Kind]
+) -> dict[str, Kind]:
+    """The kinds of the root names but `body`."""
+    languages = [config.frontends[each].languages for each in frontends]
     spoken = frozenset(tag for tags in languages for tag in tags)
     locale = Kind(frozenset({"string"}), values=spoken) if all(languages) else _OPTIONAL_TEXT
     session = {"sub": _OPTIONAL_TEXT, "visitor": _OPTIONAL_TEXT}
@@ -50,11 +88,10 @@ def _scope(config: Config, view: View) -> dict[str, Kind]:
     session["signed_in"] = Kind(frozenset({"boolean"}))
     return {
         "null": NULL,
-        "frontend": Kind(frozenset({"string"}), values=frozenset(view.frontends)),
+        "frontend": Kind(frozenset({"string"}), values=frozenset(frontends)),
         "locale": locale if any(languages) else NULL,
         "session": Kind(frozenset({"object"}), session),
-        "params": Kind(frozenset({"object"}), {each.name: _of_param(each) for each in view.params}),
-        "body": _of_schema(view.body),
+        "params": Kind(frozenset({"object"}), params),
     }
 
 
@@ -79,7 +116,7 @@ def _of_schema(schema: Any) -> Kind:
     return Kind(names, {name: (fields if name in required else missing)[name] for name in fields})
 
 
-def _expressions(plans: Plans) -> Iterator[tuple[Expression, frozenset[str]]]:
+def expressions_of(plans: Plans) -> Iterator[tuple[Expression, frozenset[str]]]:
     """Every expression of a view once, with the names that stand for items."""
     seen: set[int] = set()
     for plan in plans.values():
@@ -103,7 +140,7 @@ def _unknown_claims(config: Config, plans: Plans) -> Iterator[Problem]:
     kept |= {name for each in config.issuers.values() for name in each.claims}
     if not config.providers and not config.issuers:
         return
-    for expression, _ in _expressions(plans):
+    for expression, _ in expressions_of(plans):
         for path in sorted(reads(expression).all):
             if path[:2] == ("session", "claims") and path[2:3] and path[2] not in kept:
                 message = f"no provider and no issuer keeps the claim `{path[2]}`"
@@ -125,37 +162,45 @@ def _too_many_calls(view: View, plans: Plans) -> Iterator[Problem]:
             yield Problem("too-many-calls", place, message, f"`max_calls: {len(plan.nodes)}`")
 
 
-def _no_lists(plans: Plans, scope: Mapping[str, Kind]) -> Iterator[Problem]:
-    """An `each` over what is never a list."""
+def _no_lists(plans: Plans, scopes: _Scopes) -> Iterator[Problem]:
+    """An `each` over what is never a list, or only where it is null."""
     for plan in plans.values():
         for node in plan.nodes.values():
             bound = dict.fromkeys(node.compiled.bound, ANY)
             for _, over in node.compiled.each:
-                kind = result_kind(over, {**scope, **bound})
-                if not kind.of & {"array", "null"}:
+                kind = result_kind(over, scopes.of(over) | bound)
+                if _is_never(kind, {"number", "string", "boolean", "object"}):
                     message = f"`each` repeats over a list, and `{over.source.shown}` is"
-                    yield Problem("expression-never", over.source.place, f"{message} {kind.shown}")
+                    hint = "a list: a parameter with `type: array`, `orders[]`, `values(x)`"
+                    message += f" {kind.shown}"
+                    yield Problem("expression-never", over.source.place, message, hint)
 
 
-def _no_text(plans: Plans, scope: Mapping[str, Kind]) -> Iterator[Problem]:
+def _no_text(plans: Plans, scopes: _Scopes) -> Iterator[Problem]:
     """Objects in places that take single values, and lists in paths and headers."""
     for plan in plans.values():
         for node in plan.nodes.values():
             compiled = node.compiled
-            names = {**scope, **dict.fromkeys(compiled.bound, ANY)}
+            items = dict.fromkeys(compiled.bound, ANY)
             headers = list(templates_in([field.tree for field in compiled.headers]))
             query = list(templates_in([field.tree for field in compiled.query]))
-            yield from _never_single([compiled.path, *headers], names, {"array", "object"})
-            yield from _never_single(query, names, {"object"})
+            yield from _never_single([compiled.path, *headers], scopes, items, {"array", "object"})
+            yield from _never_single(query, scopes, items, {"object"})
 
 
 def _never_single(
-    templates: list[Template], scope: Mapping[str, Kind], refused: set[str]
+    templates: list[Template], scopes: _Scopes, items: dict[str, Kind], refused: set[str]
 ) -> Iterator[Problem]:
     for template in templates:
         for expression in template.expressions:
-            kind = result_kind(expression, scope)
-            if kind.of <= refused:
+            kind = result_kind(expression, scopes.of(expression) | items)
+            if _is_never(kind, refused):
                 message = f"`{{{expression.source.shown}}}` is {kind.shown}"
                 message += ", where a single value is needed"
-                yield Problem("path-never-filled", expression.source.place, message)
+                hint = _SINGLE["array" if "array" in kind.of else "object"]
+                yield Problem("path-never-filled", expression.source.place, message, hint)
+
+
+def _is_never(kind: Kind, refused: set[str]) -> bool:
+    """Whether a value is refused wherever it is there."""
+    return kind.of - NULL.of <= refused and kind.of != NULL.of

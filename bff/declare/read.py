@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final
 
+from bff.declare.elsewhere import meant
 from bff.declare.load import Node, core_scalar, is_reference
 from bff.engine.problems import gather
 from bff.errors import ConfigError
@@ -57,13 +58,12 @@ def wrong(rule: str, place: Place, message: str, hint: str = "") -> ConfigError:
     return ConfigError([Problem(rule, place, message, hint)])
 
 
-def _expect(node: Node, kinds: tuple[type, ...], what: str) -> Any:
+def _expect(node: Node, kinds: tuple[type, ...], what: str, hint: str = "") -> Any:
     value = node.value
     if str not in kinds and isinstance(value, str) and is_reference(node.written):
         value = core_scalar(value)  # within braces it cannot stand without quotes
     if isinstance(value, kinds) and not (isinstance(value, bool) and bool not in kinds):
         return value
-    hint = ""
     if isinstance(value, dict) and str in kinds:
         inner = ", ".join(value)
         hint = f'a text with braces needs quotes: "{{{inner}}}"'
@@ -180,7 +180,8 @@ def list_of(element: Reader, *, or_one: bool = False) -> Reader:
     def read(node: Node) -> tuple[Any, ...]:
         if or_one and not isinstance(node.value, list):
             return (element.read(node),)
-        nodes = _expect(node, (list,), "a list")
+        hint = "each entry after a dash: `- …`" if isinstance(node.value, dict) else ""
+        nodes = _expect(node, (list,), "a list", hint or "in brackets: `[…]`")
         return tuple(gather([partial(element.read, each) for each in nodes]))
 
     schema: Schema = {"type": "array", "items": element.schema}
@@ -198,7 +199,7 @@ def map_of(value: Reader, key: Reader | None = None) -> Reader:
         return own, value.read(node)
 
     def read(node: Node) -> dict[Any, Any]:
-        nodes = _expect(node, (dict,), "a mapping")
+        nodes = _expect(node, (dict,), "a mapping", "names with their values: `{name: …}`")
         keys, seen = node.keys or {}, set[Any]()
         return dict(gather([partial(pair, seen, keys[name], each) for name, each in nodes.items()]))
 
@@ -231,11 +232,14 @@ def table(
 
     def unknown(name: str, place: Place) -> None:
         before, colon, _ = name.partition(":")
-        hint = f"a blank follows the colon: `{before}: …`" if colon else did_you_mean(name, keys)
+        hint = f"a blank follows the colon: `{before}: …`" if colon else ""
+        hint = hint or meant(name, keys) or did_you_mean(name, keys)
         raise wrong("unknown-key", place, f"{what} has no key `{name}`", hint)
 
     def read(node: Node) -> Any:
-        nodes = _expect(node, (dict,), f"{what}, a mapping,")
+        first = next((name for name, key in keys.items() if key.required), next(iter(keys)))
+        hint = "" if isinstance(node.value, list) else f"such as `{{{first}: …}}`"
+        nodes = _expect(node, (dict,), f"{what}, a mapping,", hint)
         places = node.keys or {}
         strangers = [
             partial(unknown, name, places[name].place) for name in nodes if name not in keys

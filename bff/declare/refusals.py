@@ -1,25 +1,19 @@
 """Refusals held against null and against every value that a failure may leave."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from collections.abc import Iterator
+from typing import Final
 
 import orjson
 
+from bff.declare.samples import is_sampled, sample, scope_without_calls
 from bff.engine.expression import Scope, truthy
 from bff.engine.plan import Plan
 from bff.engine.reads import reads
 from bff.engine.refuse import Judgement
 from bff.errors import Unfillable
 from bff.model.problem import Problem
-from bff.model.view import Call, Param, View
+from bff.model.view import Call, View
 
-_SAMPLES: Final[Mapping[str, Any]] = {
-    "string": "",
-    "integer": 0,
-    "number": 0,
-    "boolean": False,
-    "array": [],
-}
 _HINT: Final = "`x || `[]`` stands for a null"
 
 
@@ -28,24 +22,25 @@ def refusals_on_rungs(plan: Plan) -> Iterator[Problem]:
     for at, refusal in enumerate(plan.refusals):
         before = [each for each in plan.refusals[:at] if each.needs <= refusal.needs]
         calls = [plan.nodes[name].compiled.call for name in sorted(refusal.needs)]
-        yield from _with_nulls(plan.view, refusal, before, calls)
+        scope = scope_without_calls(plan.view, plan.frontend)
+        yield from _with_nulls(plan.view, refusal, before, calls, scope)
         for call in calls:
-            yield from _with_values(plan.view, refusal, before, call)
+            yield from _with_values(refusal, before, call, scope)
 
 
 def _with_nulls(
-    view: View, refusal: Judgement, before: list[Judgement], calls: list[Call]
+    view: View, refusal: Judgement, before: list[Judgement], calls: list[Call], scope: Scope
 ) -> Iterator[Problem]:
     found = reads(refusal.when)
     used = {path[:2] for path in found.all}
     null = [f"`{call.name}`" for call in calls if _may_be_null(call)]
-    params = [each for each in view.params if _sample(each) is None]
+    params = [each for each in view.params if sample(each) is None]
     missing = [f"`params.{each.name}`" for each in params if ("params", each.name) in used]
-    fault = _fault(refusal, before, _scope(view)) if null or missing else None
+    fault = _fault(refusal, before, scope) if null or missing else None
     if fault:
         names = ", ".join([*null, *missing])
-        known = {call.name for call in calls if _may_be_null(call)} | {"params"}
-        certain = bool(null) and found.roots <= known
+        known = {call.name for call in calls if _may_be_null(call)}
+        certain = bool(null) and is_sampled(found, known)
         message = f"the refusal `{refusal.title}` cannot be computed where {names} is null: {fault}"
         yield Problem(
             "refusal-fails", refusal.when.source.place, message, _HINT, warning=not certain
@@ -53,9 +48,9 @@ def _with_nulls(
 
 
 def _with_values(
-    view: View, refusal: Judgement, before: list[Judgement], call: Call
+    refusal: Judgement, before: list[Judgement], call: Call, scope: Scope
 ) -> Iterator[Problem]:
-    certain = reads(refusal.when).roots <= {call.name, "params"}
+    certain = is_sampled(reads(refusal.when), {call.name})
     if call.each:
         return  # they are what single items get; the list itself is always there
     turned = call.pages is not None and bool(call.pages.param)
@@ -68,7 +63,7 @@ def _with_values(
         values.append(("its fallback", call.fallback))
     for what, value in values:
         copy = orjson.loads(orjson.dumps(value))
-        fault = _fault(refusal, before, {**_scope(view), call.name: copy})
+        fault = _fault(refusal, before, {**scope, call.name: copy})
         if fault:
             message = f"the refusal `{refusal.title}` cannot be computed with {what}"
             message += f" of `{call.name}`: {fault}"
@@ -96,17 +91,3 @@ def _may_be_null(call: Call) -> bool:
         return True
     values = [call.fallback] if call.rung == "fallback" else []
     return not call.each and any(each is None for each in [*values, *call.statuses.values()])
-
-
-def _scope(view: View) -> dict[str, Any]:
-    """What there is where every call is null."""
-    params = {each.name: _sample(each) for each in view.params}
-    scope: dict[str, Any] = dict.fromkeys(call.name for call in view.calls)
-    return scope | {"params": params, "session": {"claims": {}}, "headers": {}, "services": {}}
-
-
-def _sample(param: Param) -> Any:
-    """A value of a parameter; None where it may be missing."""
-    if param.default is not None:
-        return param.default
-    return _SAMPLES.get(param.type) if param.required else None

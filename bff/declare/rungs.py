@@ -5,6 +5,7 @@ from typing import Any
 
 import orjson
 
+from bff.declare.samples import is_sampled, scope_without_calls
 from bff.engine.expression import Expression
 from bff.engine.order import attached
 from bff.engine.plan import Plan
@@ -19,7 +20,7 @@ def shape_on_rungs(each: Plan) -> Iterator[Problem]:
     compiled = {name: node.compiled for name, node in each.nodes.items()}
     for pointer, leaf in each.shape.leaves:
         found = reads(leaf)
-        roots = (found.roots & each.nodes.keys()) | attached(found.all, compiled).keys()
+        roots = (found.roots & each.nodes.keys()) | attached(found, compiled).keys()
         calls = [each.nodes[name].compiled.call for name in sorted(roots)]
         yield from _with_nulls(each, pointer, leaf, calls)
         for call in calls:
@@ -31,9 +32,11 @@ def _with_nulls(each: Plan, pointer: str, leaf: Expression, calls: list[Call]) -
     if not may_be_null:
         return
     try:
-        leaf.value(_scope(each))
+        leaf.value(scope_without_calls(each.view, each.frontend))
     except Unfillable as fault:
-        certain = len(may_be_null) == len(calls)
+        certain = len(may_be_null) == len(calls) and is_sampled(
+            reads(leaf), {call.name for call in calls}
+        )
         names = ", ".join(f"`{call.name}`" for call in may_be_null)
         message = f"the leaf {pointer or '/'} cannot be computed where {names} is null: {fault}"
         yield Problem(
@@ -59,11 +62,12 @@ def _with_values(
             continue
         copy = orjson.loads(orjson.dumps(value))
         try:
-            result = leaf.value({**_scope(each), call.name: copy})
+            result = leaf.value({**scope_without_calls(each.view, each.frontend), call.name: copy})
         except Unfillable as fault:
             message = f"the leaf {pointer or '/'} cannot be computed with {what} of `{call.name}`"
+            certain = alone and is_sampled(reads(leaf), {call.name})
             yield Problem(
-                "shape-fails", leaf.source.place, f"{message}: {fault}", warning=not alone
+                "shape-fails", leaf.source.place, f"{message}: {fault}", warning=not certain
             )
         else:
             if result is None and alone and not _says_null(leaf, call, copy):
@@ -85,8 +89,3 @@ def _without_nulls(value: Any) -> Any:
     if isinstance(value, list):
         return [_without_nulls(each) for each in value]
     return "" if value is None else value
-
-
-def _scope(each: Plan) -> dict[str, Any]:
-    scope: dict[str, Any] = dict.fromkeys(each.nodes)
-    return scope | {"params": {}, "session": {"claims": {}}, "headers": {}, "services": {}}

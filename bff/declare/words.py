@@ -41,6 +41,9 @@ def _header(refused: frozenset[str], why: str, prefix: str = "\0") -> Reader:
 
     def read(node: Node) -> str:
         name: str = form.read(node).lower()
+        if "*" in name:
+            hint = "each header by its name: `[x-app-version, x-device]`"
+            raise wrong("wrong-value", node.place, f"`{name}` is no pattern here", hint)
         if name in refused or name.startswith(prefix):
             raise wrong("wrong-value", node.place, f"the header `{name}` {why}")
         return name

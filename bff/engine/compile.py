@@ -11,7 +11,7 @@ from bff.engine.expression import Expression
 from bff.engine.functional import Function
 from bff.engine.pages import Paging
 from bff.engine.problems import gather
-from bff.engine.reads import Paths, Reads, reads, together
+from bff.engine.reads import Paths, Reads, reads, reads_of_condition, together
 from bff.engine.request_parts import Field, Mark, Target, body_of, headers_of, query_of
 from bff.engine.template import PathTemplate, Template
 from bff.engine.tree import templates_in
@@ -143,7 +143,8 @@ class CompiledCall:
 def _read_by(call: CompiledCall) -> Reads:
     """What its requests and its `when` are made of; without what its `each` selects."""
     found = together(template.reads(call.bound) for template in call.templates)
-    found |= together(reads(each, call.bound) for each in (call.when, call.follow) if each)
+    found |= reads(call.follow, call.bound) if call.follow else Reads()
+    found |= reads_of_condition(call.when) if call.when else Reads()
     return found | call.body.reads if isinstance(call.body, Function) else found
 
 

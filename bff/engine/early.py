@@ -5,7 +5,7 @@ is filled is used by the call when it starts.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from bff.engine.blame import Blame
@@ -63,12 +63,14 @@ def _early(
         return None  # its failure is no error of the request
 
     def is_known(found: Reads) -> bool:
-        return found.roots <= _KNOWN and not attached(found.all, compiled, skip=name)
+        return found.roots <= _KNOWN and not attached(found, compiled, skip=name)
 
     whens = tuple(_whens(name, nodes))
     if not all(is_known(reads(each)) for each in whens):
         return None
-    chosen = Reads(decides=call.selects.decides)  # what it selects whole, it attaches to itself
+    chosen = replace(
+        call.selects, result=frozenset()
+    )  # what it selects whole, it attaches to itself
     items = bool(call.each) and call.selects.roots <= _KNOWN and is_known(chosen)
     every: tuple[Part, ...] = (call.target, *call.fields)
     known = [part for part in every if not _is_made(part) and is_known(_read_by(part, call))]

@@ -8,6 +8,7 @@ import jmespath
 import jmespath.exceptions
 import jmespath.visitor
 
+from bff.engine.elsewhere import FUNCTIONS_ELSEWHERE
 from bff.engine.expression_hints import hint_for, misreadings
 from bff.engine.functions import FUNCTIONS, REPEATABLE
 from bff.engine.standard import compare
@@ -17,31 +18,6 @@ from bff.model.source import Source, braces_back
 
 Ast = dict[str, Any]
 Scope = Mapping[str, Any]
-_ELSEWHERE: Final = {  # functions of other languages that JMESPath has under another name
-    "len": "`length(x)`",
-    "count": "`length(x)`",
-    "size": "`length(x)`",
-    "concat": "`join('', [a, b])`",
-    "str": "`to_string(x)`",
-    "string": "`to_string(x)`",
-    "int": "`to_number(x)`",
-    "float": "`to_number(x)`",
-    "number": "`to_number(x)`",
-    "first": "`x[0]`",
-    "last": "`x[-1]`",
-    "filter": "`x[?price > `10`]`",
-    "includes": "`contains(x, 'a')`",
-    "has": "`contains(x, 'a')`",
-    "default": "`x || 'none'`",
-    "coalesce": "`a || b`, or `not_null(a, b)`",
-    "if": "`a && b || c`",
-    "uniq": "`unique(x)`",
-    "distinct": "`unique(x)`",
-    "average": "`avg(x)`",
-    "flatten": "`x[]`",
-    "substring": "`slice(x, `0`, `3`)`",
-    "format": "`join('', [a, b])`, or `date(x, '%d.%m.%Y')`",
-}
 
 
 class _Interpreter(jmespath.visitor.TreeInterpreter):  # type: ignore[misc] # it has no types
@@ -203,7 +179,7 @@ def _check_function(source: Source, node: Ast) -> Problem | None:
             "unknown-function",
             source.place,
             message,
-            _ELSEWHERE.get(name) or did_you_mean(name, known),
+            FUNCTIONS_ELSEWHERE.get(name.lower()) or did_you_mean(name, known),
         )
     signature = known[name]["signature"]
     variadic = bool(signature) and signature[-1].get("variadic", False)
@@ -213,6 +189,7 @@ def _check_function(source: Source, node: Ast) -> Problem | None:
             "expression-arguments",
             source.place,
             f"`{name}()` takes {wanted} argument(s), {given} given",
+            _written(name, known),
         )
     for argument, wanted in zip(node["children"], signature, strict=False):
         if wanted["types"] == ["expref"] and argument["type"] != "expref":
@@ -221,6 +198,18 @@ def _check_function(source: Source, node: Ast) -> Problem | None:
                 "expression-arguments", source.place, message, "with a `&` in front: `&price`"
             )
     return None
+
+
+def _written(name: str, known: Mapping[str, Any]) -> str:
+    """How a function is called: `round(number, number)`."""
+    signature = known[name]["signature"]
+    shown = ["&price" if each["types"] == ["expref"] else _types(each) for each in signature]
+    more = f"; or `{name}_by(x, &price)`" if f"{name}_by" in known else ""
+    return f"`{name}({', '.join(shown)})`{more}"
+
+
+def _types(argument: Mapping[str, Any]) -> str:
+    return " or ".join(dict.fromkeys(each.partition("-")[0] for each in argument["types"])) or "any"
 
 
 def _wrong(source: Source, message: str, hint: str = "") -> ConfigError:

@@ -17,7 +17,14 @@ _COMPARE: Final = r"(?:==|!=|<=|>=|<|>)"
 _NUMBER: Final = r"-?\d+(?:\.\d+)?"
 _COMPARED_NUMBER: Final = re.compile(rf"({_COMPARE}\s*)({_NUMBER})(?![\w`])")
 _NUMBER_COMPARED: Final = re.compile(rf"(?<![\w`\[.:])({_NUMBER})(\s*{_COMPARE})")
-_GIVEN_NUMBER: Final = re.compile(rf"([(,]\s*)({_NUMBER})(?=\s*[,)])")
+_GIVEN_NUMBER: Final = re.compile(rf"([(,]\s*|[:\[]\s*(?=[^\]]*[,}}]))({_NUMBER})(?=\s*[,)}}\]])")
+_LOGIC_NUMBER: Final = re.compile(rf"((?:\|\||&&)\s*)({_NUMBER})(?![\w`])")
+_NUMBERS: Final = (  # and the group of each that is the number
+    (_COMPARED_NUMBER, 2),
+    (_NUMBER_COMPARED, 1),
+    (_GIVEN_NUMBER, 2),
+    (_LOGIC_NUMBER, 2),
+)
 _WORD: Final = re.compile(r"[A-Za-z_]\w*")
 _RAW: Final = re.compile(r"'(?:[^'\\]|\\.)*'|`(?:[^`\\]|\\.)*`")  # a text, a literal
 
@@ -25,9 +32,26 @@ _SPELLINGS: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
     # what the text has, what to write
     (re.compile(r"^\$\{"), "`${NAME}` is a value of the environment; an expression is `user.name`"),
     (re.compile(r"^\{\{"), "an expression stands without braces: `user.name`"),
-    (re.compile(r"^\$(\.|\[|$)"), "JMESPath has no `$`: `user.name` instead of `$.user.name`"),
+    (re.compile(r"\.\.\."), "two objects are one by `merge(a, b)`: `merge(user, {kind: 'x'})`"),
+    (re.compile(r"\$"), "JMESPath has no `$`: `user.name` instead of `$.user.name`"),
+    (re.compile(r"[(|]\s*\.\w"), "of all items: `orders[].id`; of some: `orders[?open].id`"),
     (re.compile(r"^\."), "JMESPath has no dot in front: `user.name` instead of `.user.name`"),
-    (re.compile(r"!==|==="), "equal is `==`, not equal is `!=`"),
+    (re.compile(r"\.\."), "each step has a name: `orders[].id`, `orders[].lines[].id`"),
+    (re.compile(r"^#?/"), "a path has dots: `user.name` instead of `/user/name`"),
+    (re.compile(r"\w(->|::)\w"), "a path has dots: `user.name`"),
+    (re.compile(r"!==|===|<>"), "equal is `==`, not equal is `!=`"),
+    (re.compile(r"=~|\blike\b"), "`contains(x, 'a')`, `starts_with(x, 'a')`, `ends_with(x, 'a')`"),
+    (re.compile(r"\bis\s+(not\s+)?(null|None)\b"), "`a == null`, `a != null`"),
+    (re.compile(r"[\w'`]\s+(not\s+)?in\s+[\w\[]"), "instead of `a in b`: `contains(b, a)`"),
+    (
+        re.compile(r"\[\s*(@|[A-Za-z_][\w.]*\s*[=!<>])"),
+        "a filter begins with `[?`: `orders[?open == 'x']`",
+    ),
+    (re.compile(r"\w\.\d"), "an element of a list: `orders[0].id`"),
+    (
+        re.compile(r"\{\s*\w+\s*(,|\s\w|\})"),
+        "what it is and where from: `user.{id: id, name: name}`",
+    ),
     (re.compile(r"\?\?"), "what stands for a null follows `||`: `name || 'unknown'`"),
     (re.compile(r"\?\."), "a dot is enough, since what is missing is null: `user.name`"),
     (re.compile(r"\[\s*['\"]"), 'a field follows a dot: `user.name`, `user."first-name"`'),
@@ -38,16 +62,20 @@ _SPELLINGS: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
     (re.compile(r"\?[^\]]*:(?![^\[]*\])"), "instead of `a ? b : c`: `a && b || c`"),
     (re.compile(r"(?<![=!<>])=(?!=)"), "equal is `==`"),
     (re.compile(r"\w\s+(and|or)\s+[\w!(]"), "`and` is `&&`, `or` is `||`"),
-    (re.compile(r"^not\s|[\s(]not\s"), "`not x` is `!x`"),
-    (re.compile(r"[\w'`]\s+(not\s+)?in\s+\w"), "instead of `a in b`: `contains(b, a)`"),
+    (re.compile(r"^not\s|[\s(]not\s"), "`not x` is `!(x)`"),
     (
-        re.compile(r"\w\s*\+\s*\w|'\s*\+|\+\s*'"),
+        re.compile(r"\w\s*\+\s*\w|['\"]\s*\+|\+\s*['\"]"),
         "`add(a, b)` for numbers, `join('', [a, b])` for texts",
     ),
-    (re.compile(r"\w\s+-\s+\w"), "instead of `a - b`: `sub(a, b)`"),
+    (re.compile(r"[\w)]\s+-\s+\w"), "instead of `a - b`: `sub(a, b)`"),
+    (re.compile(r"\w-[A-Za-z]"), 'a name with a dash stands in double quotes: `user."first-name"`'),
+    (re.compile(r"^-"), "instead of `-a`: `sub(`0`, a)`"),
     (re.compile(r"\w\s*/\s*\w"), "instead of `a / b`: `div(a, b)`"),
     (re.compile(r"[\w)\]]\s+\*\s+[\w(]"), "instead of `a * b`: `mul(a, b)`"),
     (re.compile(r"\w\s*%\s*\w"), "instead of `a % b`: `mod(a, b)`"),
+    (re.compile(r"[\w)]\s+&\s+[\w(]"), "`and` is `&&`, `or` is `||`"),
+    (re.compile(r"\w'"), "a text within texts: `join('', ['a', b])`"),
+    (re.compile(r",\s*$"), "it ends before the comma"),
 )
 
 
@@ -78,11 +106,7 @@ def _unbalanced(bare: str, text: str) -> str:
 
 def _quote_numbers(bare: str, text: str) -> str:
     """The expression with backticks around its bare numbers; `bare` has its texts blanked."""
-    places = [
-        found.span(group)
-        for form, group in ((_COMPARED_NUMBER, 2), (_NUMBER_COMPARED, 1), (_GIVEN_NUMBER, 2))
-        for found in form.finditer(bare)
-    ]
+    places = [found.span(group) for form, group in _NUMBERS for found in form.finditer(bare)]
     for start, end in sorted(set(places), reverse=True):
         text = f"{text[:start]}`{text[start:end]}`{text[end:]}"
     return text
@@ -135,9 +159,9 @@ def _misreading(
     if kind != "unquoted_identifier":
         return None
     if value in {"true", "false"}:
-        compared = before["type"] in _VALUE_FOLLOWS or after["type"] in _COMPARATORS
         hint = f"a literal stands in backticks: `{value}`"
-        return Misreading(f"`{value}` is a field here", hint) if compared else None
+        given = before["type"] in _VALUE_FOLLOWS | {"colon"} or after["type"] in _COMPARATORS
+        return Misreading(f"`{value}` is a field here", hint) if given else None
     if before["type"] == "pipe" and value in functions:
         message = f"`{value}` after a `|` is a field, not the function"
         return Misreading(message, f"a function names its argument: `{value}(@)`")

@@ -4,8 +4,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from bff.engine.compile import CompiledCall
+from bff.engine.elsewhere import NAMES_ELSEWHERE, SESSION_ELSEWHERE
 from bff.engine.expression import Expression
 from bff.engine.functional import Function
+from bff.engine.functions import FUNCTIONS
 from bff.engine.reads import Path, Reads, reads
 from bff.engine.shape import MadeShape, Shape
 from bff.engine.template import Template
@@ -18,6 +20,7 @@ RESERVED: Final = frozenset(
 )
 _NULL: Final = ("null",)  # a name that nothing has, and so null: `owner == null` reads well
 _LITERALS: Final = frozenset({"true", "false"})
+_OF_CREDENTIALS: Final = frozenset({"authorization", "cookie"})
 _SESSION: Final = frozenset({"sub", "claims", "signed_in", "visitor"})
 
 
@@ -29,6 +32,7 @@ class Names:
     ) -> None:
         self.calls = frozenset(call.name for call in view.calls)
         self._has_body = view.body is not None
+        self._body = view.body
         self._given = view.given
         self._below = {
             "params": frozenset(param.name for param in view.params),
@@ -126,7 +130,10 @@ class Names:
             return self._problem_below(path, place)
         if root == own:
             return Problem("cycle", place, f"the call `{own}` uses its own value")
-        hint = did_you_mean(root, self.calls | RESERVED | self._given | bound.keys())
+        known = self.calls | RESERVED | self._given | bound.keys()
+        hint = _meant(path) or did_you_mean(root, known)
+        if root in self._below["params"]:
+            hint = f"a parameter is `params.{root}`"
         if root == "item":
             hint = "`item` exists only in a call with `each`"
         if root in _LITERALS:
@@ -138,10 +145,47 @@ class Names:
         if root == "body" and not self._has_body:
             hint = "`body:` with a JSON Schema, in a post, put or patch"
             return Problem("unknown-name", place, "the view declares no body", hint)
+        if root == "body":
+            return _not_in_body(path, self._body, place)
         known = self._below.get(root)
         if known is None or not below or below[0] in known:
             return None
         hint = did_you_mean(below[0], known)
-        if root == "headers":
+        if root == "session" and not hint.startswith("did"):
+            claim = f"a claim is `session.claims.{below[0]}`"
+            hint = SESSION_ELSEWHERE.get(below[0].lower(), f"{claim}; {hint}")
+        elif root == "headers" and below[0] in _OF_CREDENTIALS:
+            hint = "`credentials: relay` at a service passes the client's token on to it"
+        elif root == "headers":
             hint = f"only what the view's calls forward: `forward: [{below[0]}]`"
         return Problem("unknown-name", place, f"there is no `{root}.{below[0]}`", hint)
+
+
+def _not_in_body(path: Path, schema: Any, place: Place) -> Problem | None:
+    """A field that the schema of the body does not allow: `additionalProperties: false`."""
+    for at, name in enumerate(path[1:], 1):
+        while isinstance(schema, Mapping) and schema.get("type") == "array":
+            schema = schema.get("items")
+        if not isinstance(schema, Mapping) or schema.get("type") != "object":
+            return None
+        fields = schema.get("properties", {})
+        if name not in fields:
+            if schema.get("additionalProperties") is not False or "patternProperties" in schema:
+                return None
+            message = (
+                f"the body never has `{'.'.join(path[: at + 1])}`: its schema does not allow it"
+            )
+            return Problem("unknown-name", place, message, did_you_mean(name, fields))
+        schema = fields[name]
+    return None
+
+
+def _meant(path: Path) -> str:
+    """What a name that nothing has was probably meant to be, in the words of another language."""
+    root = path[0]
+    if root in FUNCTIONS.FUNCTION_TABLE:
+        return f"a function has parentheses: `{root}()`"
+    hint = NAMES_ELSEWHERE.get(root.lower(), "")
+    if not hint and len(path) == 1 and root.isupper():
+        return f"a text stands in single quotes: '{root}'"
+    return hint

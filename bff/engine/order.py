@@ -6,7 +6,7 @@ from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 
 from bff.engine.compile import CompiledCall
-from bff.engine.reads import Path, Paths, Reads
+from bff.engine.reads import Path, Paths, Reads, are_elements
 from bff.engine.refuse import Judgement
 from bff.errors import ConfigError
 from bff.model.problem import Problem
@@ -56,14 +56,14 @@ def in_order(
     unsafe: str | None = None
     for call in view.calls:
         own = compiled[call.name]
-        used = own.reads | Reads(decides=own.selects.decides)
+        used = own.reads | replace(own.selects, result=frozenset())
         needs = {
-            root: f"reads {_shown(path)}"
-            for path in sorted((used | own.selects).all)
-            if (root := path[0]) in compiled and root != call.name
+            root: f"reads {_listed(paths)}"
+            for root, paths in _by_root((used | own.selects).all).items()
+            if root in compiled and root != call.name
         }
         follows = {source.text: "after" for source in call.after}
-        for name, by_name in attached(used.all, compiled, skip=call.name).items():
+        for name, by_name in attached(used, compiled, skip=call.name).items():
             (needs if by_name else follows).setdefault(name, f"reads what `{name}` attaches")
         if unsafe:
             follows.setdefault(unsafe, f"written after the {compiled[unsafe].call.method}")
@@ -122,24 +122,33 @@ def waited_for(nodes: Mapping[str, Node], name: str) -> frozenset[str]:
     return frozenset(found)
 
 
-def attached(paths: Paths, compiled: Mapping[str, CompiledCall], skip: str = "") -> dict[str, bool]:
-    """Calls that attach (`into`) something to what `paths` read.
+def attached(found: Reads, compiled: Mapping[str, CompiledCall], skip: str = "") -> dict[str, bool]:
+    """Calls that attach (`into`) something to what is read.
 
     Returns:
         Their names; true where a path names what is attached, false where it may hold it because
         the items are read whole.
     """
-    found: dict[str, bool] = {}
+    by_call: dict[str, bool] = {}
     for name, call in compiled.items():
         into = call.call.into
         if into is None or name == skip:
             continue
+        whole = found.whole if are_elements(call.each[-1][1].ast) else found.all
         for target in next(reversed(call.bound.values())):
-            for path in paths:
+            for path in found.all:
                 if path[:1] == target[:1]:
                     by_name = into in path[1:]
-                    if by_name or path == target[: len(path)]:
-                        found[name] = found.get(name, False) or by_name
+                    if by_name or (path in whole and path == target[: len(path)]):
+                        by_call[name] = by_call.get(name, False) or by_name
+    return by_call
+
+
+def _by_root(paths: Paths) -> dict[str, list[Path]]:
+    """Paths by the names that they begin with, all in order."""
+    found: dict[str, list[Path]] = {}
+    for path in sorted(paths):
+        found.setdefault(path[0], []).append(path)
     return found
 
 
@@ -158,5 +167,6 @@ def _refuse_cycles(view: View, nodes: Mapping[str, Node]) -> None:
         raise ConfigError([Problem("cycle", place, message)]) from None
 
 
-def _shown(path: Path) -> str:
-    return f"`{'.'.join(path)}`"
+def _listed(paths: Sequence[Path]) -> str:
+    *others, last = [f"`{'.'.join(path)}`" for path in paths]
+    return f"{', '.join(others)} and {last}" if others else last

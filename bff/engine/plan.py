@@ -144,7 +144,7 @@ def _shapes(view: View) -> tuple[dict[str, Shape], list[Problem]]:
 
 def _with_attached(refusal: Judgement, compiled: Mapping[str, CompiledCall]) -> Judgement:
     """A refusal that is judged only when what it names of what calls attach is there, too."""
-    found = attached(reads(refusal.when).all, compiled)
+    found = attached(reads(refusal.when), compiled)
     by_name = {name for name, is_named in found.items() if is_named}
     return replace(refusal, needs=refusal.needs | by_name)
 
@@ -222,7 +222,7 @@ def _kept(shape: Shape, nodes: Mapping[str, Node], wanted: set[str]) -> set[str]
     """The calls that a shape uses, the guards, the writes, and whatever those need."""
     compiled = {name: node.compiled for name, node in nodes.items()}
     used = shape.reads
-    wanted |= {name for name in used.roots if name in nodes} | set(attached(used.all, compiled))
+    wanted |= {name for name in used.roots if name in nodes} | set(attached(used, compiled))
     wanted |= {name for name, call in compiled.items() if call.call.guard or not call.call.safe}
     kept: set[str] = set()
     while wanted:

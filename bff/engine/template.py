@@ -19,6 +19,7 @@ from bff.model.source import Source, braces_back
 _UNRESERVED: Final = "-._~"  # letters and digits are quote()'s own
 _LITERAL_PATH: Final = _UNRESERVED + "!$&'()*+,;=:@/%"
 _BARE_PERCENT: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_VARIABLE: Final = re.compile(r"/:([A-Za-z_]\w*)(?=/|$)")  # as routers of other languages have it
 _SEPARATORS: Final = re.compile(r"[/\\;]")
 _DOTS: Final = frozenset({".", ".."})
 _QUOTES: Final = frozenset("'\"`")
@@ -217,6 +218,10 @@ def _check_literal_path(source: Source, text: str) -> None:
             f"the path `{source.shown}` has a query",
             'write `query: {name: "value"}` instead',
         )
+    variable = _VARIABLE.search(text)
+    if variable:
+        message = f"the path `{source.shown}` has `:{variable[1]}`, which is sent as it is"
+        raise _wrong(source, message, f"`{{params.{variable[1]}}}`, in quotes")
     if quote(text, safe=_LITERAL_PATH) != text or _BARE_PERCENT.search(text):
         raise _wrong(source, f"the path `{source.shown}` has characters that must be encoded")
 

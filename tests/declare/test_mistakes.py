@@ -63,7 +63,7 @@ EXPRESSIONS = [
     ("user.role = 'admin'", "character 11", "`==`"),
     ("user.role === 'admin'", "character 13", "`==`"),
     ("user.a and user.b", "character 8", "`&&`"),
-    ("not user.a", "character 5", "`!x`"),
+    ("not user.a", "character 5", "`!(x)`"),
     ("user.name ?? 'x'", "character 11", "`||`"),
     ("user?.name", "character 5", "what is missing is null"),
     ("user.a ? user.b : user.c", "character 8", "a && b || c"),
@@ -86,6 +86,44 @@ EXPRESSIONS = [
     ("orders[0", "ends too early", "do not match"),
     ("session.subject", "there is no `session.subject`", "did you mean `sub`"),
     ("true", "nothing is called `true`", "backticks"),
+    ("user.{a: true}", "`true` is a field", "backticks: `true`"),
+    ("!user.a", "`a` of true or false is always null", "`!(user.name)`"),
+    ("orders[].{id: id, n: 1}", "character 22", "orders[].{id: id, n: `1`}"),
+    ("user.a || 0", "character 11", "user.a || `0`"),
+    ("[1, 2]", "character 3", "[`1`, `2`]"),
+    ("orders.0.id", "character 8", "orders[0].id"),
+    ("orders..id", "character 8", "orders[].id"),
+    ("orders | map(.id)", "character 14", "orders[].id"),
+    ("orders[] | select(.open)", "character 19", "orders[?open].id"),
+    ("orders[status == 'open']", "character 8", "`[?`"),
+    ("orders[?(status in ['a', 'b'])]", "character 17", "contains(b, a)"),
+    ("orders[?id == $params.id]", "character 15", "no `$`"),
+    ("${user.name}", "is no reference", "an expression is `user.name`"),
+    ("user.first-name", "character 11", 'user."first-name"'),
+    ('user.name + "x"', "character 11", "join('', [a, b])"),
+    ("user.{id, name}", "character 9", "{id: id, name: name}"),
+    ("user { id name }", "character 6", "{id: id, name: name}"),
+    ("{...user, a: b}", "character 2", "merge(a, b)"),
+    ("#/user/name", "character 1", "a path has dots"),
+    ("user->name", "character 5", "a path has dots"),
+    ("user.a <> 'b'", "character 9", "`!=`"),
+    ("user.a is null", "character 8", "`a == null`"),
+    ("user.name =~ 'x'", "character 11", "contains(x, 'a')"),
+    ("user.a == None", "nothing is called `None`", "`null`"),
+    ("user.name || EUR", "nothing is called `EUR`", "'EUR'"),
+    ("request.query.page", "nothing is called `request`", "`params`"),
+    ("data.user", "nothing is called `data`", "name of its call"),
+    ("env.HOME", "nothing is called `env`", "${NAME}"),
+    ("now", "nothing is called `now`", "`now()`"),
+    ("session.email", "there is no `session.email`", "session.claims.email"),
+    ("session.user.id", "there is no `session.user`", "session.sub"),
+    ("session.token", "there is no `session.token`", "credentials"),
+    ("headers.authorization", "there is no `headers.authorization`", "credentials"),
+    ("upper(user.name)", "no function `upper()`", "register"),
+    ("parseInt(user.a)", "no function `parseInt()`", "to_number"),
+    ("user.name.matches('x')", "no function `matches()`", "contains"),
+    ("max(orders, &total)", "takes 1 argument(s)", "max_by(x, &price)"),
+    ("Math.round(user.a)", "takes 2 argument(s)", "round(number, number)"),
 ]
 KEYS = [
     # the text of the view after its calls, a part of the message, a part of the hint, its line
@@ -105,6 +143,42 @@ KEYS = [
     ("reserve: 9s", "leaves nothing", "", 6),
     ("require_any: [usr]", "names no call", "did you mean `user`?", 6),
     ("answer: usr", "names no call", "did you mean `user`?", 6),
+]
+CLOSED = """\
+post: /a
+body:
+  type: object
+  required: [{required}]
+  properties: {{name: {{type: string}}}}
+  additionalProperties: false
+call: {{post: users:/x, json: {{n: "{{body.{field}}}"}}}}
+"""
+KEYS_ELSEWHERE = [
+    # a view, a part of the message, a part of the hint
+    ("route: /home\ncall: {get: users:/x}\n", "no key `route`", "`get: /home`"),
+    ("GET: /home\ncall: {get: users:/x}\n", "no key `GET`", "`get`"),
+    (VIEW + CALL + "auth: required\n", "no key `auth`", "access: signed_in"),
+    (VIEW + CALL + "query: {a: {}}\n", "no key `query`", "`params:"),
+    (VIEW + CALL + "response: call\n", "no key `response`", "`shape:"),
+    (VIEW + CALL + "params: {a: {optional: true}}\n", "no key `optional`", "required: false"),
+    (VIEW + CALL + "params: {a: {schema: {}}}\n", "no key `schema`", "beside the name"),
+    (VIEW + CALL + "params: {a: integer}\n", "a mapping, is wanted", "{type: …}"),
+    (VIEW + CALL + "frontends: web\n", "a list is wanted", "[…]"),
+    (VIEW + "call: {url: users:/x}\n", "no key `url`", "`get: users:/users`"),
+    (VIEW + "call: {get: users:/x, params: {a: b}}\n", "no key `params`", "`query:"),
+    (VIEW + "call: {get: users:/x, body: {a: b}}\n", "no key `body`", "`json:"),
+    (VIEW + "call: {get: users:/x, default: []}\n", "no key `default`", "fallback"),
+    (VIEW + "call: {get: users:/x, if: a}\n", "no key `if`", "when"),
+    (VIEW + "call: {get: users:/x, depends_on: a}\n", "no key `depends_on`", "after"),
+    (VIEW + "call: {get: users:/x, foreach: a}\n", "no key `foreach`", "`each:"),
+    (VIEW + "call: {get: users:/x, cache: 1m}\n", "is wanted here", "{ttl: …}"),
+    (VIEW + "call: {get: users:/x, required: false}\n", "says nothing", "optional: true"),
+    (VIEW + "call: {get: users:/x, forward: [X-*]}\n", "no pattern", "by its name"),
+    (VIEW + 'call: {get: "users:/x/:id"}\n', "sent as it is", "{params.id}"),
+    ('get: /a/{id}\ncall: {get: "users:/x/{id}"}\n', "nothing is called `id`", "params.id"),
+    ("post: /a\nbody: {name: string}\ncall: {post: users:/x}\n", "no keyword", "properties"),
+    (CLOSED.format(required="nam", field="name"), "requires `nam`", "`name`"),
+    (CLOSED.format(required="name", field="nme"), "never has `body.nme`", "`name`"),
 ]
 TARGETS = [
     ("http://users/users", "is no target", "declare the service in bff.yaml"),
@@ -155,6 +229,44 @@ def test_a_key_is_answered_where_it_stands(folder, key, message, hint, line):
     assert problem.place.line == (line if "access" not in key else 5)
 
 
+@pytest.mark.parametrize(("home", "message", "hint"), KEYS_ELSEWHERE)
+def test_a_key_of_another_language(folder, home, message, hint):
+    answered(errors(folder, bff=ROOT, home=home), message, hint)
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        "true",
+        "{}",
+        "{$ref: '#/$defs/a', $defs: {a: {type: object}}}",
+        "{type: object, properties: {n: {type: string, nullable: true}}, x-note: a}",
+        "{type: object, required: [n]}",
+        "{type: object, required: [n], patternProperties: {'^n': {}}, additionalProperties: false}",
+    ],
+)
+def test_a_schema_that_may_be_meant(folder, schema):
+    home = f'post: /a\nbody: {schema}\ncall: {{post: users:/x, json: "{{body.n}}"}}\n'
+    assert errors(folder, bff=ROOT, home=home) == []
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        ("{get: users:/x, query: {q: params.q}}", "params.q"),
+        ("{get: users:/x/params.q}", "params.q"),
+        ("{get: users:/x, headers: {X-Q: session.sub}}", "session.sub"),
+        ('{get: users:/x, query: {q: "{params.q}", host: shop.example, v: v1.2}}', ""),
+        ("{get: users:/params/shop.json, query: {q: params.other}}", ""),
+    ],
+)
+def test_a_text_without_its_braces_is_doubtful(folder, call, text):
+    home = f"get: /home\nparams: {{q: {{}}}}\ncall: {call}\n"
+    found = folder.problems({"SECRET": "x" * 32}, doubts=True, bff=ROOT, home=home)
+    named = [each for each in found if each.id == "text-like-expression"]
+    assert [each.message.split("`")[1] for each in named] == [text] * bool(text)
+
+
 @pytest.mark.parametrize(("target", "message", "hint"), TARGETS)
 def test_a_target_that_is_none(folder, target, message, hint):
     problems = errors(folder, bff=ROOT, home=VIEW + f'call: {{get: "{target}"}}\n')
@@ -171,6 +283,10 @@ def test_a_target_that_is_none(folder, target, message, hint):
         "a: \"user.name || 'x = 3'\"",
         "a: \"join(' + ', orders[].id)\"",
         'a: "{\\"a\\": user.id}"',
+        'a: "orders[?\\"status\\" == \'open\']"',
+        'a: "orders[0].{\\"id\\": id}"',
+        'a: "user.true"',
+        "a: \"user.a && 'x - y' || orders[-1].id\"",
     ],
 )
 def test_what_only_looks_like_a_mistake_is_none(folder, text):

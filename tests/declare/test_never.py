@@ -97,6 +97,11 @@ def test_an_expression_that_no_request_can_change(folder, leaf, what):
         "not_null(call.a, call.b)",
         "to_string(params.page)",
         "join(', ', params.tags)",
+        "call.{id: id} == null",
+        "call.[id, name] == null",
+        "(call.items[0].{id: id}) != null",
+        "(params.size || `10`) > `3`",
+        "call.items[?a == null].{b: b} | [0].b",
     ],
 )
 def test_an_expression_that_may_be_meant(folder, leaf):
@@ -123,6 +128,16 @@ def test_an_expression_that_may_be_meant(folder, leaf):
             "call: {get: users:/x}\nrefuse: [{when: \"locale == 'fr'\", status: 403, title: x}]",
             "expression-never",
             "`fr`",
+        ),
+        (
+            "params: {q: {required: false}}\ncall: {get: users:/x, each: params.q}",
+            "expression-never",
+            "repeats over a list",
+        ),
+        (
+            'calls: {a: {get: users:/x}, b: {get: "users:/{a[].id}"}}\nshape: b',
+            "path-never-filled",
+            "a list",
         ),
         (
             "params: {a: {minimum: 3, maximum: 2, type: number}}\ncall: {get: users:/, query: [a]}",
@@ -247,3 +262,111 @@ def test_a_tag_that_nothing_is_cached_under(folder):
     found = folder.check({"SECRET": "x" * 32}, bff=ROOT, home=home, change=change)
     [problem] = [each for each in found.warnings if each.id == "unknown-tag"]
     assert "stok" in problem.message
+
+
+BODY = """\
+body:
+  type: object
+  properties:
+    to: {type: object, required: [street], properties: {street: {type: string}}}
+call: {post: stock:/x, json: {s: "{body.to.street}"}, when: "body.to.street != null"}
+"""
+
+
+def test_a_field_of_what_a_body_may_leave_out_may_be_null(folder):
+    assert errors(folder, home=f"post: /home\n{BODY}") == []
+    required = BODY.replace("  type: object\n", "  type: object\n  required: [to]\n", 1)
+    [problem] = errors(folder, home=f"post: /home\n{required}")
+    assert "a text != null is always true" in problem.message
+
+
+@pytest.mark.parametrize(
+    "shared",
+    [
+        "when: \"frontend == 'mobile'\"",
+        'when: "params.page != null"',
+        "query: {desc: \"{params.sort == 'date' || null}\"}",
+        "when: \"locale == 'de'\"",
+    ],
+)
+def test_what_a_shared_call_asks_may_be_meant_for_another_view(folder, shared):
+    home = "get: /home\nfrontends: [web]\nparams: {page: {type: integer, default: 1}, "
+    home += "sort: {enum: [price], default: price}}\ncall: {use: common}\n"
+    root = ROOT.replace("[en, de]", "[en]").replace("languages: [en]}\np", "languages: [de]}\np")
+    found = folder.problems(
+        {"SECRET": "x" * 32}, bff=root, home=home, calls_common=f"get: stock:/x\n{shared}\n"
+    )
+    assert [each for each in found if not each.warning] == []
+
+
+def test_a_value_that_is_none_of_those_known_is_named(folder):
+    home = "get: /home\nfrontends: [web]\ncall: {get: stock:/x, when: \"frontend == 'wbe'\"}\n"
+    [problem] = errors(folder, home=home)
+    assert "`wbe` is none of web" in problem.message
+    assert problem.hint == "did you mean `web`?"
+
+
+@pytest.mark.parametrize(
+    "leaf",
+    [
+        "{x: call.id, t: join(',', params.tags)}",
+        "[call.x, add(params.page, `1`)]",
+        "call.x || slice(params.sort, `0`, `2`)",
+        "{x: call.x, who: slice(session.sub, `0`, `2`)}",
+        "{x: call.id, l: slice(locale, `0`, `2`)}",
+        "{x: call.id, l: replace(frontend, 'w', 'v')}",
+    ],
+)
+def test_a_shape_is_tried_with_all_that_is_there_but_the_calls(folder, leaf):
+    call = CALL.replace("get:", "optional: true, get:")
+    quoted = leaf.replace("'", "''")
+    assert problems(folder, home=f"get: /home\n{PARAMS}{call}shape: {{a: '{quoted}'}}\n") == ()
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        'call: {get: "stock:/{params.user_id}", when: "params.user_id == session.sub"}',
+        (
+            'call: {get: "stock:/{params.user_id}"}\n'
+            "refuse: [{when: \"!contains(session.claims.plan, 'admin')\", status: 403, title: No}]"
+        ),
+        (
+            'calls: {may: {get: "users:/{params.user_id}", guard: true}, '
+            'x: {get: "stock:/{params.user_id}"}}\nshape: x'
+        ),
+    ],
+)
+def test_an_owner_that_is_compared_with_who_asks_is_none(folder, more):
+    found = problems(folder, home=f"get: /home\nparams: {{user_id: {{}}}}\n{more}\n")
+    assert "owner-from-parameters" not in {each.id for each in found}
+
+
+def test_a_parameter_that_a_refreshed_view_has_is_used(folder):
+    params = "params: {page: {type: integer, default: 1}}\n"
+    found = problems(
+        folder,
+        home=f"post: /change\n{params}refresh: [list]\ncall: {{post: stock:/x}}\n",
+        list=f"get: /list\n{params}call: {{get: stock:/x, query: [page]}}\n",
+    )
+    assert found == ()
+
+
+def test_parameters_of_a_view_with_an_error_are_not_called_unused(folder):
+    found = problems(folder, home=view("usr.name"))
+    assert [each.id for each in found if not each.unsafe] == ["unknown-name"]
+
+
+@pytest.mark.parametrize(
+    ("leaf", "within"),
+    [
+        ("call[?id == params.sort]", "params.sort"),
+        ("call[].{mine: owner == session.sub}", "session.sub"),
+        ("call.params.sort", ""),
+        ("call[?params.other == 'x']", ""),
+        ("lookup(call, 'id', params.sort)", ""),
+    ],
+)
+def test_a_name_of_the_view_within_items_is_doubtful(folder, leaf, within):
+    found = [each for each in problems(folder, home=view(leaf)) if each.id == "name-within-items"]
+    assert [within] * bool(within) == [each.message.split("`")[1] for each in found]

@@ -359,3 +359,47 @@ def test_what_a_tag_reads_is_not_unread():
     writes = "post: /a\ncalls:\n  g: {get: s:/g, guard: true}\n  w: {post: s:/w}\nanswer: 204\n"
     assert unread(writes) == {"g", "w"}
     assert unread(writes + 'invalidates: ["thing:{g.id}"]') == {"w"}
+
+
+def test_what_a_call_reads_is_named_in_full():
+    node = planned([A, B, 'x: {get: "s:/{a.id}/{b.x}/{b.y}", query: {q: "{b.z}"}}']).nodes["x"]
+    assert node.needs == {"a": "reads `a.id`", "b": "reads `b.x`, `b.y` and `b.z`"}
+
+
+@pytest.mark.parametrize(
+    ("over", "leaf", "attaches"),
+    [
+        ("a.lines", "length(a.lines)", False),
+        ("a.lines", "!(a.lines)", False),
+        ("a.lines", "a.lines == null", False),
+        ("a.lines", "a.lines && 1 || 2", False),
+        ("a.lines", "a && 1", False),
+        ("a.lines", "type(a.lines)", False),
+        ("a.lines", "a.lines[?n > `1`] | length(@)", True),
+        ("a.lines", "length(a.lines[?n > `1`])", False),
+        ("a.lines", "length(a.lines[0])", True),
+        ("a.lines", "length(a.lines[].tag)", True),
+        ("a.lines", "!(a.lines[0].tag)", True),
+        ("a.lines", "[length(a.lines), a.lines]", True),
+        ("a.lines", "a.lines == a.others", True),
+        ("a[].lines[]", "a[].{n: length(lines)}", False),
+        ("a[].product", "a[].{n: length(product)}", True),
+        ("[a]", "length(a)", True),
+    ],
+)
+def test_what_is_only_counted_makes_nothing_be_attached(over, leaf, attaches):
+    attach = f't: {{each: "{over}", get: "s:/t/{{item.id}}", into: tag}}'
+    leaf = leaf.replace(" 1", " `1`").replace(" 2", " `2`")
+    plan = planned([A, attach], shape=f"{{x: {leaf}}}")
+    assert ("t" in plan.nodes) is attaches
+
+
+def test_a_condition_that_only_counts_does_not_wait_for_what_is_attached():
+    calls = [
+        A,
+        't: {each: a, get: "s:/t/{item.id}", into: tag}',
+        'x: {get: s:/x, when: a, query: {n: "{length(a)}"}}',
+    ]
+    assert planned(calls).nodes["x"].waits_for == {"a"}
+    calls[2] = 'x: {get: s:/x, when: "a[0]"}'
+    assert planned(calls).nodes["x"].waits_for == {"a", "t"}

@@ -3,7 +3,7 @@
 import pytest
 
 from bff.engine.expression import Expression
-from bff.engine.reads import Reads, reads, together
+from bff.engine.reads import Reads, are_elements, reads, together
 from bff.model.source import Place, Source
 
 
@@ -39,9 +39,9 @@ def paths(text):
         ("orders[?contains(tags, 'x')].id", "orders.id", "orders.tags"),
         ("user.plan == 'pro'", "", "user.plan"),
         ("!(user.plan)", "", "user.plan"),
-        ("user.plan && orders", "user.plan orders", ""),
+        ("user.plan && orders", "orders", "user.plan"),
         ("user.name || 'x'", "user.name", ""),
-        ("length(orders)", "orders", ""),
+        ("length(orders)", "", "orders"),
         ("sum(orders[].total)", "orders.total", ""),
         ("sort_by(orders, &product.price)", "orders orders.product.price", ""),
         ("sort_by(orders, &price)[0].id", "orders.id orders.price.id", ""),
@@ -60,7 +60,60 @@ def paths(text):
 )
 def test_paths_that_flow_on_and_paths_that_only_decide(text, result, decides):
     found = of(text)
-    assert found == Reads(paths(result), paths(decides))
+    assert (found.result, found.decides | found.counts) == (paths(result), paths(decides))
+    assert found.all == paths(result) | paths(decides)
+
+
+@pytest.mark.parametrize(
+    ("text", "counts", "whole"),
+    [
+        ("length(orders)", "orders", ""),
+        ("length(orders[?open].lines[])", "orders.lines orders.open", ""),
+        ("orders[].length(lines)", "orders.lines", ""),
+        ("orders[].{n: length(@)}", "", "orders"),
+        ("length(orders[0])", "", "orders"),
+        ("length(orders) > `0` && orders", "orders", "orders"),
+        ("!orders", "orders", ""),
+        ("!orders[0]", "", "orders"),
+        ("orders && 'some' || 'none'", "orders", ""),
+        ("orders || 'none'", "", "orders"),
+        ("orders == null", "orders", "null"),
+        ("orders != `[]`", "orders", ""),
+        ("orders == `{}`", "", "orders"),
+        ("orders == users", "", "orders users"),
+        ("orders[0].total > `3`", "orders.total", ""),
+        ("type(orders[0]) == 'object'", "orders", ""),
+        ("orders[?lines].id", "orders.lines", "orders.id"),
+    ],
+)
+def test_what_is_counted_or_tested_is_not_read_whole(text, counts, whole):
+    found = of(text)
+    assert (found.counts, found.whole) == (paths(counts), paths(whole))
+
+
+def test_an_item_is_read_whole_where_its_fields_are_counted():
+    item = {"item": frozenset({("orders",)})}
+    assert of("length(item)", **item).whole == paths("orders")
+    assert of("length(item.lines)", **item).counts == paths("orders.lines")
+
+
+@pytest.mark.parametrize(
+    ("text", "elements"),
+    [
+        ("orders", True),
+        ("order.lines", True),
+        ("orders[:3]", True),
+        ("orders[?open]", True),
+        ("orders[].lines[]", True),
+        ("orders[0].lines", False),
+        ("orders[].product", False),
+        ("[user]", False),
+        ("[user][]", False),
+        ("to_array(user)", False),
+    ],
+)
+def test_items_are_elements_of_the_list_at_their_path(text, elements):
+    assert are_elements(Expression(Source(text, Place("t"))).ast) is elements
 
 
 def test_a_bound_name_stands_for_what_it_was_selected_from():
@@ -77,6 +130,6 @@ def test_the_current_node_alone_is_everything():
 
 def test_together_is_the_union():
     both = together([of("a.b"), of("c[?d].e")])
-    assert both == Reads(paths("a.b c.e"), paths("c.d"))
+    assert both == Reads(paths("a.b c.e"), counts=paths("c.d"))
     assert both.roots == {"a", "c"}
     assert together([]) == Reads()

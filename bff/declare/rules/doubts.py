@@ -13,6 +13,21 @@ DOUBTS: Final = (
         may_be_ignored=True,
     ),
     Rule(
+        "name-within-items",
+        "A name of the view within a filter or projection",
+        "Within `[?…]`, `[].…` and `{…}` after them, names are fields of the items: `params` and"
+        " `session` are null there, unless the items have such a field.",
+        "`lookup(orders, 'id', params.id)`, `without`, or a query of the call that asks for them.",
+        may_be_ignored=True,
+    ),
+    Rule(
+        "text-like-expression",
+        "A text that looks like an expression",
+        "In a template only what stands in braces is computed: the text itself is sent.",
+        '`"{params.page}"`, in braces and quotes.',
+        may_be_ignored=True,
+    ),
+    Rule(
         "public-without-limit",
         "A public view that may be asked without limit",
         "Each answer costs requests to services, and any client can cause them.",

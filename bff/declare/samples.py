@@ -1,0 +1,57 @@
+"""What an expression is tried on at load: each call is null, and everything else is there."""
+
+from collections.abc import Collection, Mapping
+from typing import Any, Final
+
+from bff.engine.reads import Reads
+from bff.model.view import Param, View
+
+_TEXT: Final = "2027-01-31"  # what takes a text takes this one, functions of dates too
+_OF_TYPES: Final[Mapping[str, Any]] = {
+    "string": _TEXT,
+    "integer": 0,
+    "number": 0,
+    "boolean": False,
+    "array": [],
+}
+_KNOWN: Final = frozenset({"params", "session", "frontend", "locale", "null"})
+_UNKNOWN: Final = frozenset({("session",), ("session", "claims")})
+
+
+def scope_without_calls(view: View, frontend: str) -> dict[str, Any]:
+    """What there is where every call of a view is null."""
+    return dict.fromkeys(call.name for call in view.calls) | {
+        "params": {each.name: sample(each) for each in view.params},
+        "session": {"sub": _TEXT, "claims": {}, "signed_in": True, "visitor": _TEXT},
+        "frontend": frontend,
+        "locale": "en",
+        "body": _of_schema(view.body),
+        "headers": {},
+        "services": {},
+    }
+
+
+def is_sampled(found: Reads, calls: Collection[str]) -> bool:
+    """Whether all that is read but `calls` has a value of its type: claims and bodies vary."""
+    return found.roots <= _KNOWN.union(calls) and not any(
+        path[:2] in _UNKNOWN for path in found.all
+    )
+
+
+def sample(param: Param) -> Any:
+    """A value of a parameter; None where it may be missing."""
+    if param.default is not None:
+        return param.default
+    if not param.required:
+        return None
+    return param.enum[0] if param.enum and param.type != "array" else _OF_TYPES.get(param.type)
+
+
+def _of_schema(schema: Any) -> Any:
+    """The least that a JSON Schema requires; None where its `type` does not say."""
+    if not isinstance(schema, Mapping):
+        return None
+    if schema.get("type") != "object":
+        return _OF_TYPES.get(str(schema.get("type")))
+    properties = schema.get("properties", {})
+    return {name: _of_schema(properties.get(name)) for name in schema.get("required", [])}
