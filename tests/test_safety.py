@@ -239,13 +239,13 @@ calls:
   other:
     post: inner:/v2
     safe: true
-    json: {q: "{params.q}", sum: "{sum(params.q)}"}
+    json: {q: "{params.q}", sum: "{sum(not_null(params.q))}"}
     optional: true
   each:
-    each: params.q
+    each: not_null(params.q)
     get: "inner:/v3/{item}"
     optional: true
-shape: {lone: lone, other: other, each: each, wrong: "sum(params.q)"}
+shape: {lone: lone, other: other, each: each, wrong: "sum(not_null(params.q))"}
 """
 SENT = {
     "X-Phone": "S3CRET-phone",
