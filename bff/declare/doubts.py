@@ -133,10 +133,13 @@ def _bare(view: View, compiled: CompiledCall) -> Iterator[Problem]:
     """A text that is sent as it is, and names a parameter, a call or the session."""
     known = {f"params.{param.name}" for param in view.params}
     known |= {"session.sub", "session.visitor"}
-    roots = {call.name for call in view.calls} | {"body", "session.claims"} | set(compiled.bound)
+    of_body = {"body"} if view.body is not None else set()
+    others = {call.name for call in view.calls} - {compiled.name} | compiled.bound.keys()
     for template in compiled.templates:
         if template.expressions and template is not compiled.path:
             continue
+        roots = of_body | {"session.claims"}
+        roots |= set() if template is compiled.path else others  # `/shop.json` is a file
         for text in filter(None, re.split("/", template.source.text)):
             root = text.rpartition(".")[0]
             if text in known or (_DOTTED.fullmatch(text) and root in roots):

@@ -15,6 +15,7 @@ from bff.model.source import Place
 
 _COMMENT: Final = re.compile(r"#\s*bff:\s*ignore\b[ \t]*(?P<id>[^\s#]*)[ \t]*(?P<rest>.*)")
 _BECAUSE: Final = re.compile(r"because\s+\S")
+_BARE_KEY: Final = re.compile(r"\s*[\w-]+:\s*(#.*)?")
 _FORM: Final = "`# bff: ignore ID because REASON`"
 
 
@@ -24,13 +25,19 @@ class Ignore:
 
     Args:
         place: where the comment stands.
-        line: the line that it is about.
+        lines: those that it is about: one, and after a bare key (`user:`) the first of its mapping,
+            where the value has its place.
     """
 
     rule: str
     reason: str
     place: Place
-    line: int
+    lines: tuple[int, ...]
+
+    @property
+    def problems(self) -> set[tuple[str, int, str]]:
+        """What it ignores: a file, a line and a rule."""
+        return {(self.place.file, line, self.rule) for line in self.lines}
 
 
 def ignores_in(files: Iterable[tuple[Path, str]]) -> list[Ignore]:
@@ -57,11 +64,23 @@ def _ignores(lines: Sequence[str], shown: str) -> Iterator[Ignore]:
             continue
         about = number
         if line.lstrip().startswith("#"):
-            after = enumerate(lines[number:], number + 1)
-            about = next((n for n, each in after if each.split("#")[0].strip()), number)
+            about = _next(lines, number)
         rest = comment["rest"].strip()
         reason = rest.removeprefix("because").strip() if _BECAUSE.match(rest) else ""
-        yield Ignore(comment["id"], reason, Place(shown, number, comment.start() + 1), about)
+        yield Ignore(
+            comment["id"], reason, Place(shown, number, comment.start() + 1), _about(lines, about)
+        )
+
+
+def _next(lines: Sequence[str], number: int) -> int:
+    """The next line that is neither blank nor a comment; lines count from 1."""
+    after = enumerate(lines[number:], number + 1)
+    return next((n for n, each in after if each.split("#")[0].strip()), number)
+
+
+def _about(lines: Sequence[str], number: int) -> tuple[int, ...]:
+    is_bare = _BARE_KEY.fullmatch(lines[number - 1])
+    return (number, _next(lines, number)) if is_bare else (number,)
 
 
 def wrong_ignores(ignores: Iterable[Ignore]) -> Iterator[Problem]:
@@ -82,7 +101,7 @@ def wrong_ignores(ignores: Iterable[Ignore]) -> Iterator[Problem]:
 
 def without_ignored(problems: Iterable[Problem], ignores: Iterable[Ignore]) -> tuple[Problem, ...]:
     """The problems that no comment is about."""
-    ignored = {(each.place.file, each.line, each.rule) for each in ignores if each.reason}
+    ignored = set[tuple[str, int, str]]().union(*(each.problems for each in ignores if each.reason))
     return tuple(
         each
         for each in problems
@@ -96,6 +115,6 @@ def unused_ignores(problems: Iterable[Problem], ignores: Iterable[Ignore]) -> It
     """Comments about a line that has no such problem any more."""
     found = {(each.place.file, each.place.line, each.id) for each in problems}
     for each in ignores:
-        if each.rule in RULES and (each.place.file, each.line, each.rule) not in found:
-            message = f"nothing on line {each.line} is `{each.rule}`"
+        if each.rule in RULES and not each.problems & found:
+            message = f"nothing on line {each.lines[0]} is `{each.rule}`"
             yield Problem("unused-ignore", each.place, message, "remove it", warning=True)

@@ -56,6 +56,25 @@ def test_a_comment_with_a_reason_silences_it(run, above):
     assert ids(run(with_comment(comment, above=above), "--json", "--strict")[1]) == []
 
 
+@pytest.mark.parametrize(
+    ("comment", "silent"),
+    [
+        ("# bff: ignore unused-parameter because clients send it\n  page:\n", True),
+        ("page:  # bff: ignore unused-parameter because clients send it\n", True),
+        ("page:\n    # bff: ignore unused-parameter because clients send it\n", True),
+        (
+            "# bff: ignore unused-parameter because of this one\n  id: {default: a}\n  page:\n",
+            False,
+        ),
+    ],
+)
+def test_a_comment_above_a_bare_key_is_about_its_mapping(run, comment, silent):
+    home = f"get: /home\nparams:\n  {comment}    type: integer\ncall: {{get: users:/users}}\n"
+    found = list(json.loads(run(home, "--json")[1])["problems"])
+    pages = [each for each in found if "`page`" in each["message"]]
+    assert (pages == []) is silent
+
+
 def test_other_comments_may_stand_between(run):
     comment = f"# bff: ignore {DOUBT} because every link has the id\n  # see the sitemap"
     assert ids(run(with_comment(comment), "--json")[1]) == []

@@ -258,10 +258,12 @@ def test_a_schema_that_may_be_meant(folder, schema):
         ("{get: users:/x, headers: {X-Q: session.sub}}", "session.sub"),
         ('{get: users:/x, query: {q: "{params.q}", host: shop.example, v: v1.2}}', ""),
         ("{get: users:/params/shop.json, query: {q: params.other}}", ""),
+        ("{get: users:/call.json, query: {host: call.example}}", ""),
+        ("{get: users:/x, each: params.ids, query: {q: item.id}}", "item.id"),
     ],
 )
 def test_a_text_without_its_braces_is_doubtful(folder, call, text):
-    home = f"get: /home\nparams: {{q: {{}}}}\ncall: {call}\n"
+    home = f"get: /home\nparams: {{q: {{}}, ids: {{type: array}}}}\ncall: {call}\n"
     found = folder.problems({"SECRET": "x" * 32}, doubts=True, bff=ROOT, home=home)
     named = [each for each in found if each.id == "text-like-expression"]
     assert [each.message.split("`")[1] for each in named] == [text] * bool(text)
