@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 import orjson
 
 from bff.dev import bodies
+from bff.dev.har_file import read_json_file
 from bff.dev.header_values import sendable
 from bff.dev.watch import Watch, unwatched
 
@@ -85,7 +85,7 @@ def read_recording(file: Path, watch: Watch = unwatched) -> Recording:
     try:
         if file.stat().st_size > _MOST_BYTES:
             raise RecordingError(f"{file}: is larger than {_MOST_BYTES >> 20} MB: divide it")
-        document = orjson.loads(file.read_bytes().removeprefix(BOM_UTF8))
+        document = read_json_file(file)
     except OSError as error:
         raise RecordingError(f"{file}: cannot be read: {error.strerror}") from error
     except orjson.JSONDecodeError as error:
