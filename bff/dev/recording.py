@@ -1,7 +1,6 @@
 """Reads recorded upstream exchanges: HAR 1.2 files, one for each service."""
 
 import base64
-import binascii
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -245,7 +244,7 @@ def _content(response: Json, where: str, folder: Path) -> bytes:
         return text.encode()
     try:
         return base64.b64decode(text, validate=True)
-    except binascii.Error as error:
+    except ValueError as error:  # also where it is not ASCII
         raise _Wrong(f"{where}content.text: is not base64: {error}") from None
 
 

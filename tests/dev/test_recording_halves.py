@@ -8,7 +8,7 @@ import pytest
 from bff.dev.loosen import loosening
 from bff.dev.match import Asked
 from bff.dev.pages import read_pages
-from bff.dev.recording import read_recording
+from bff.dev.recording import RecordingError, read_recording
 from bff.dev.rules import Looseness
 from tests.dev.recordings import BEGUN
 from tests.dev.test_redact_corpus import JSON, leaks, reply, saved, with_headers
@@ -90,3 +90,10 @@ def test_a_header_that_is_no_text_is_redacted(name, value, tmp_path):
     written, refused = saved(tmp_path, made)
     assert not refused
     assert not leaks(written, SECRET)
+
+
+def test_base64_of_another_alphabet_is_refused_by_its_place(tmp_path):
+    file = tmp_path / "users.har"
+    file.write_text(har("é").replace('"text":', '"encoding": "base64", "text":'))
+    with pytest.raises(RecordingError, match=r"entries\[0\].*is not base64"):
+        read_recording(file)
