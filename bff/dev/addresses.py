@@ -77,4 +77,4 @@ class Addresses:
 
 def _again(written: str, made: str, plain: str) -> str:
     """A piece as it was written, or what has taken its place, encoded."""
-    return written if made == plain else quote(made, "")
+    return written if made == plain else quote(made, "", errors="replace")

@@ -22,7 +22,7 @@ def entry_of(exchanged: Exchanged, page: str | None) -> Json:
     request, reply = exchanged.request, exchanged.reply
     url = exchanged.base + request.target
     timings = _timings(exchanged.timings)
-    kind = reply.header("content-type") or "application/octet-stream"
+    kind = _as_text(reply.header("content-type") or "application/octet-stream")
     made: Json = {"pageref": page} if page else {}
     made |= {
         "startedDateTime": exchanged.started.isoformat(timespec="milliseconds"),
@@ -45,7 +45,7 @@ def entry_of(exchanged: Exchanged, page: str | None) -> Json:
             "cookies": _cookies(reply.headers, "set-cookie"),
             "headers": _named(reply.headers),
             "content": {"size": len(reply.body), "mimeType": kind, **text_of(reply.body)},
-            "redirectURL": reply.header("location") or "",
+            "redirectURL": _as_text(reply.header("location") or ""),
             "headersSize": -1,
             "bodySize": -1,
         },
@@ -109,7 +109,7 @@ def _cache(exchanged: Exchanged) -> Json:
     before = {
         "expires": exchanged.fresh_until.isoformat(timespec="milliseconds"),
         "lastAccess": exchanged.started.isoformat(timespec="milliseconds"),
-        "eTag": exchanged.reply.header("etag") or "",
+        "eTag": _as_text(exchanged.reply.header("etag") or ""),
         "hitCount": 1,
     }
     return {"beforeRequest": before, "comment": "answered from the cache: nobody was asked"}
@@ -119,7 +119,7 @@ def _posted(headers: Headers, body: bytes) -> Json:
     if not body:
         return {}
     kind = next((value for name, value in headers if name.lower() == "content-type"), "")
-    return {"postData": {"mimeType": kind, "text": body.decode(errors="replace")}}
+    return {"postData": {"mimeType": _as_text(kind), "text": body.decode(errors="replace")}}
 
 
 def text_of(body: bytes) -> Json:

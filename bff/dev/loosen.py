@@ -3,14 +3,13 @@
 from collections.abc import Callable
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 
-import orjson
-
 from bff.dev.addresses import FORM
 from bff.dev.json_text import read_json
 from bff.dev.match import Asked, in_order
 from bff.dev.read_body import Unreadable, rewrite_body
 from bff.dev.rewrite import Act, Rewriter
 from bff.dev.rules import Looseness, Redaction, changed_at, is_at
+from bff.model.json_text import decode_json, encode_json
 
 HIDDEN = "redacted"
 Loosen = Callable[[Asked], Asked]
@@ -59,7 +58,8 @@ def _hidden(body: bytes, rewriter: Rewriter) -> bytes:
             return rewrite_body(body, "multipart/form-data", rewriter)[0]
         text = body.decode()
         if _is_json(text):
-            return orjson.dumps(orjson.loads(rewriter.json(text)), option=orjson.OPT_SORT_KEYS)
+            hidden = rewriter.json(text).encode()
+            return encode_json(decode_json(hidden, halves=True), sort=True)
         return (rewriter.form(text) if FORM.fullmatch(text) else rewriter.text(text)).encode()
     except (Unreadable, ValueError):
         return body
@@ -82,12 +82,12 @@ def _without(body: bytes, paths: tuple[str, ...]) -> bytes:
         left = [pair for pair in pairs if not any(is_at((pair[0],), each) for each in paths)]
         return urlencode(left).encode()
     try:
-        tree = orjson.loads(body)
-    except orjson.JSONDecodeError:
+        tree = decode_json(body, halves=True)
+    except ValueError:
         return body
     for path in paths:
         tree = changed_at(tree, path, lambda _: ...)
-    return orjson.dumps(tree, option=orjson.OPT_SORT_KEYS)
+    return encode_json(tree, sort=True)
 
 
 class _Hide(Act):

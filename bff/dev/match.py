@@ -10,12 +10,11 @@ from operator import attrgetter, itemgetter
 from typing import Self
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 
-import orjson
-
 from bff.dev.addresses import FORM
 from bff.dev.multipart import boundary_of, put_together, take_apart
 from bff.dev.pseudonyms import PSEUDONYM
 from bff.dev.recording import Entry, Pairs
+from bff.model.json_text import decode_json, encode_json
 
 # How much each kind of difference counts when the nearest entries are ranked.
 _METHOD, _SEGMENT, _PAIR, _BODY = 3, 4, 1, 1
@@ -158,8 +157,8 @@ def _opened(text: str, anything: str) -> str:
 def _by_value(body: bytes) -> bytes:
     """A body in the one form in which bodies are compared: JSON, a form, multipart, or text."""
     try:
-        return orjson.dumps(orjson.loads(body), option=orjson.OPT_SORT_KEYS)
-    except orjson.JSONDecodeError:
+        return encode_json(decode_json(body, halves=True), sort=True)
+    except ValueError:
         text = body.decode(errors="replace")  # HAR has text, and nothing else
     boundary = boundary_of("", body)
     if boundary:

@@ -1,6 +1,5 @@
 """The pages of recordings: what a client asked of a view, and what each service answered."""
 
-from codecs import BOM_UTF8
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
@@ -12,6 +11,7 @@ import orjson
 
 from bff.dev.bodies import digest_of
 from bff.dev.har import Json
+from bff.dev.har_file import read_json_file
 from bff.dev.recording import read_recording
 from bff.dev.watch import Watch, unwatched
 
@@ -55,7 +55,7 @@ def read_pages(file: Path, watch: Watch = unwatched) -> list[Page]:
         RecordingError: the file cannot be read.
     """
     read_recording(file, watch)  # says what is wrong with it
-    log = orjson.loads(file.read_bytes().removeprefix(BOM_UTF8))["log"]
+    log = read_json_file(file)["log"]
     pages = {
         each["id"]: Page(each.get("title") or "", each["id"], each.get("startedDateTime") or "")
         for each in log.get("pages") or []

@@ -1,12 +1,14 @@
-"""Rewrites bodies by what they are: JSON, a form, multipart, XML, HTML, text, or an image.
+"""Rewrites bodies by what they are: JSON, a form, multipart, CSV, XML, HTML, text, or an image.
 
 A body that is none of these cannot be read, so nobody can say that there is no secret in it.
 """
 
 import codecs
+import csv
 import re
 from collections.abc import Callable
 from functools import partial
+from io import StringIO
 from typing import Final
 
 from bff.dev.addresses import FORM
@@ -27,6 +29,7 @@ _MEDIA: Final = re.compile(
     rb"|true|\xff\x0a|\x00\x00\x00\x0cJXL|II\*\x00|MM\x00\*",
     re.DOTALL,
 )
+_TABLES: Final = frozenset({"text/csv", "application/csv", "text/tab-separated-values"})
 _LINES: Final = ("ndjson", "jsonl", "json-seq", "jsonlines")
 
 
@@ -109,6 +112,8 @@ def _reader(text: str, kind: str, rewriter: Rewriter) -> Callable[[str], str]:
         return partial(rewrite_markup, leaf=rewriter.leaf)
     if kind.endswith(("/xml", "+xml")):
         return partial(_xml, rewriter)
+    if kind in _TABLES:
+        return partial(_table, rewriter)
     form = kind == "application/x-www-form-urlencoded" or (not kind and FORM.fullmatch(text))
     return rewriter.form if form else rewriter.text
 
@@ -133,6 +138,27 @@ def _lines(rewriter: Rewriter, text: str) -> str:
         mark = line[: len(line) - len(line.lstrip("\x1e"))]
         made.append(mark + _json(rewriter, line.removeprefix(mark)))
     return "\n".join(made)
+
+
+def _table(rewriter: Rewriter, text: str) -> str:
+    """CSV (RFC 4180), or the like with another delimiter; its first line has the names."""
+    mark = max(",;\t|", key=text.partition("\n")[0].count)
+    try:
+        rows = list(csv.reader(StringIO(text.removeprefix("\ufeff"), newline=""), delimiter=mark))
+    except csv.Error:
+        raise Unreadable("no CSV, though its type says so") from None
+    names = rows[0] if rows else []
+    made = [[rewriter.text(name) for name in names]]
+    for row in rows[1:]:
+        named = [*names, *[""] * len(row)]
+        made.append([rewriter.pair(*each) for each in zip(named, row, strict=False)])
+    if made == rows or not rows:
+        return text
+    out = StringIO()
+    csv.writer(out, delimiter=mark, lineterminator="\r\n" if "\r\n" in text else "\n").writerows(
+        made
+    )
+    return out.getvalue()
 
 
 def _xml(rewriter: Rewriter, text: str) -> str:

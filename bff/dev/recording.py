@@ -1,8 +1,6 @@
 """Reads recorded upstream exchanges: HAR 1.2 files, one for each service."""
 
 import base64
-import binascii
-from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,6 +12,7 @@ from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 import orjson
 
 from bff.dev import bodies
+from bff.dev.har_file import read_json_file
 from bff.dev.header_values import sendable
 from bff.dev.watch import Watch, unwatched
 
@@ -85,7 +84,7 @@ def read_recording(file: Path, watch: Watch = unwatched) -> Recording:
     try:
         if file.stat().st_size > _MOST_BYTES:
             raise RecordingError(f"{file}: is larger than {_MOST_BYTES >> 20} MB: divide it")
-        document = orjson.loads(file.read_bytes().removeprefix(BOM_UTF8))
+        document = read_json_file(file)
     except OSError as error:
         raise RecordingError(f"{file}: cannot be read: {error.strerror}") from error
     except orjson.JSONDecodeError as error:
@@ -245,7 +244,7 @@ def _content(response: Json, where: str, folder: Path) -> bytes:
         return text.encode()
     try:
         return base64.b64decode(text, validate=True)
-    except binascii.Error as error:
+    except ValueError as error:  # also where it is not ASCII
         raise _Wrong(f"{where}content.text: is not base64: {error}") from None
 
 

@@ -223,7 +223,7 @@ class Rewriter:
         """Another text that is percent-encoded; None where nothing in it is replaced."""
         plain = unquote(text)
         made = plain if plain == text else self.text(plain)
-        return None if made == plain else quote(made, "")
+        return None if made == plain else quote(made, "", errors="replace")
 
     def _decoded(self, text: str) -> str | None:
         """base64 (RFC 4648) of a text; None where it is none, or is no other text afterwards."""

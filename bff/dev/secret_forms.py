@@ -47,7 +47,7 @@ def _forms(secret: str) -> Iterator[str]:
     for each in plain:
         yield each
         yield from _percent(each)
-    yield from _percent(quote(secret, ""))
+    yield from _percent(quote(secret, "", errors="ignore"))
     for encoding in ("utf-8", "latin-1", "utf-16-le"):
         try:
             raw = secret.encode(encoding)
@@ -77,8 +77,9 @@ def _percent(text: str) -> Iterator[str]:
             coded = quote(text, safe, encoding, "ignore")
             yield coded
             yield _lower_percent(coded)
-    yield quote_plus(text)
-    yield _lower_percent(quote_plus(text))
+    plus = quote_plus(text, errors="ignore")  # of half a surrogate pair, which has no encoding
+    yield plus
+    yield _lower_percent(plus)
 
 
 def _lower_percent(text: str) -> str:

@@ -10,7 +10,7 @@ _TOKENS: Final = (
     ("a PASETO", r"\bv[1-4]\.(?:local|public)\.[\w-]{20,}"),
     ("a private key", r"-----BEGIN [A-Z ]*PRIVATE KEY(?: BLOCK)?-----|\bAGE-SECRET-KEY-1\w{20,}"),
     ("credentials", r"(?i)\b(?:bearer|basic) +(?!redacted-)[\w+/=.~-]{16,}"),
-    ("credentials in an address", r"\w+://[^/\s:@\"'<>]*:(?!redacted-)[^/\s@\"'<>]+@"),
+    ("credentials in an address", r"\b\w+://[^/\s:@\"'<>]*:(?!redacted-)[^/\s@\"'<>]+@"),
     (
         "a key of a cloud provider",
         (

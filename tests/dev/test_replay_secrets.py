@@ -22,7 +22,7 @@ def tape(folder, target="/x", body=b"", rules="", secrets=NOTHING):
     (folder / "rules.toml").write_text(rules)
     asked = exchanged("users", target, b'{"yes": 1}', posted=body)
     kind = "multipart/form-data" if body.startswith(b"--") else FORM
-    kind = "application/json" if body.startswith(b"{") else kind
+    kind = "application/json" if body.startswith((b"{", b"\xef\xbb\xbf{")) else kind
     sent = replace(asked.request, headers=(("content-type", kind),))
     made = [LOGIN, replace(asked, request=sent)]
     done = Archive(folder, b"a key", "all", secrets).save(made, read_rules(folder).redact)
