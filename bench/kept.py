@@ -114,6 +114,12 @@ def _session(state: Path) -> str:
     return f"dev-bff={given}"  # its name on plain http at loopback
 
 
+_OF_ORIGINS: Final = (
+    ("$bff_frontend $http_origin", "$bff_allow_origin"),
+    ("$bff_frontend $bff_allow_origin", "$bff_allow_credentials"),
+)
+
+
 def _nginx(folder: Path, port: int, app: int) -> list[str]:
     """The shipped nginx, without limits, for whoever runs this."""
     values = {
@@ -128,6 +134,8 @@ def _nginx(folder: Path, port: int, app: int) -> list[str]:
     script = [str(ROOT / "nginx/render"), str(folder)]
     subprocess.run(script, env=os.environ | values, check=True)  # noqa: S603 - it is ours
     edge = 'map $path_only $bff_edge { default off; "~^/web/offers$" edge; }\n'
+    for known, made in (("$request_uri", "$bff_frontend"), *_OF_ORIGINS):
+        edge += f'map "{known}" {made} {{ default ""; }}\n'  # as for frontends without origins
     (folder / "edge.conf").write_text(edge)
     ours = ["-g", "user root;"] if os.geteuid() == 0 else []
     return [find("nginx"), "-e", "stderr", "-p", str(folder), "-c", f"{folder}/nginx.conf", *ours]
