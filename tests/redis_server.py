@@ -9,12 +9,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.ports import free_port
+
 SERVER = shutil.which("redis-server") or "redis-server"
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 def until(condition: Callable[[], object], within: float = 10.0, every: float = 0.005) -> float:

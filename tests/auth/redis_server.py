@@ -8,10 +8,9 @@ from pathlib import Path
 import redis
 
 from tests import redis_server
-from tests.redis_server import free_port
 
 PATIENCE = 10.0
-__all__ = ["RedisServer", "free_port"]
+__all__ = ["RedisServer"]
 
 
 class RedisServer(redis_server.RedisServer):

@@ -1,6 +1,5 @@
 """Requests to a provider over real sockets: bounded in time and size, and told of in our words."""
 
-import socket
 import threading
 from contextlib import ExitStack
 from time import monotonic
@@ -13,6 +12,7 @@ from bff.errors import ProviderAway
 from bff.model.exchange import Deadline, Reply
 from bff.model.service import Tls
 from bff.upstream.exchange import Completion
+from tests.ports import free_port
 from tests.upstream.conftest import Server
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
@@ -114,8 +114,7 @@ def test_a_provider_that_trickles_is_waited_for_no_longer_than_was_said(http, se
 
 
 def test_a_provider_that_nobody_listens_at_is_away_at_once(http):
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
+    port = free_port()
     with pytest.raises(ProviderAway, match="cannot be asked"):
         http.get(f"http://127.0.0.1:{port}/x", timeout=PATIENCE)
 

@@ -7,7 +7,7 @@ from redis.exceptions import InvalidResponse
 
 from bff.errors import StoreAway
 from tests.auth.away import LATER, assert_away, assert_nothing_is_mixed_up
-from tests.auth.redis_server import free_port
+from tests.ports import free_port
 
 
 @pytest.mark.parametrize("kind", ["redis://{}", "redis+sentinel://{}/shop", "redis+cluster://{}"])

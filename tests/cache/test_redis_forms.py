@@ -10,7 +10,8 @@ from bff.cache.entry import Entry
 from bff.cache.key import tag_of, wanted
 from bff.cache.levels import Cache, Look, Write
 from bff.cache.redis import RedisStore
-from tests.redis_server import RedisServer, free_port, until
+from tests.ports import free_port
+from tests.redis_server import RedisServer, until
 
 pytestmark = pytest.mark.large
 MB = 1024 * 1024

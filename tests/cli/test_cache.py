@@ -11,7 +11,8 @@ from http.client import HTTPConnection
 import pytest
 
 from bff.dev.stub import StubReply, StubServices
-from tests.redis_server import free_port, until
+from tests.ports import free_port
+from tests.redis_server import until
 
 ROOT = """\
 version: 1

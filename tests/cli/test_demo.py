@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.person import Person
+from tests.ports import free_port
 
 
 def until(what, happens, seconds=20.0):
@@ -101,8 +102,7 @@ def started(environ, repository, port, folder, *words):
 
 @pytest.fixture(scope="module")
 def demo(environ, repository, tmp_path_factory):
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
+    port = free_port()
     folder = tmp_path_factory.mktemp("demo")
     words = ("demo", "--latency", "1ms", "--as", "ada")
     with started(environ, repository, port, folder, *words) as made:

@@ -1,6 +1,5 @@
 """`bff serve` refuses a provider that lets anybody in: at the start, and at whatever time after."""
 
-import socket
 import threading
 import time
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from bff.errors import ConfigError, ProviderAway
 from bff.model.access import Issuer, Provider
 from bff.model.source import Place
 from tests.auth.scripted_provider import at_once
+from tests.ports import free_port
 
 CONFIG = """version: 1
 hosts: [127.0.0.1]
@@ -64,8 +64,7 @@ def test_a_provider_for_development_ends_the_start_with_2_before_a_socket_is_ope
 
 
 def test_a_provider_that_is_away_keeps_nobody_from_starting(serve):
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        away = f"http://127.0.0.1:{free.getsockname()[1]}"
+    away = f"http://127.0.0.1:{free_port()}"
     done = serve(away, REAL)
     assert done.returncode == 3
     assert "error" not in done.stderr

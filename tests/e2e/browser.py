@@ -16,6 +16,8 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any, Final
 
+from tests.ports import free_port
+
 ELEMENT: Final = "element-6066-11e4-a52e-4f735466cecf"  # WebDriver, section 11: its web element key
 KEYS: Final = {
     "tab": "\ue004",
@@ -162,8 +164,7 @@ def chromium(*flags: str) -> Iterator[Browser]:
     driver, binary = shutil.which("chromedriver"), shutil.which("chromium")
     assert driver, "chromedriver is missing: .ci/bootstrap packages (Debian's chromium-driver)"
     assert binary, "chromium is missing: .ci/bootstrap packages (Debian's chromium)"
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     with tempfile.TemporaryDirectory(prefix="bff-chromium-", ignore_cleanup_errors=True) as profile:
         process = subprocess.Popen(  # noqa: S603 - Debian's own program, fixed arguments
             [driver, f"--port={port}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL

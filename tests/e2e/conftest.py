@@ -7,7 +7,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ import pytest
 from tests.e2e.browser import Browser, chromium, until
 from tests.e2e.providers.keycloak import Keycloak, shared_keycloak
 from tests.person import Person
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 
@@ -52,8 +52,7 @@ class Demo:
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     out = tmp_path_factory.mktemp("demo") / "out"
     words = ["--latency", "1ms-5ms", "--as", "ada"]
     unset = re.compile(r"BFF_|.*_URL$|PORT$")

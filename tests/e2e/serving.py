@@ -25,9 +25,9 @@ from urllib.request import ProxyHandler, build_opener
 
 import httpx
 
-from tests.auth.redis_server import free_port
 from tests.auth.scripted_provider import SECRET
 from tests.e2e.browser import until
+from tests.ports import free_port
 
 ROOT: Final = Path(__file__).parents[2]
 COOKIE: Final = "dev-bff"  # of plain http at loopback

@@ -15,7 +15,8 @@ import pytest
 
 from bff.dev.stub import StubServices
 from bff.dev.stub_replay import read_latency, replay_all
-from tests.project.test_nginx import command, free_port, listening, render
+from tests.ports import free_port
+from tests.project.test_nginx import command, listening, render
 
 ROOT = Path(__file__).parents[2]
 Chain = tuple[int, StubServices, int]  # the ports of nginx and, last, of gunicorn itself

@@ -12,10 +12,10 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
-from tests.auth.redis_server import free_port
 from tests.e2e.browser import until
 from tests.e2e.providers.foreign import FromNpm, app_before, from_npm, from_pypi
 from tests.e2e.serving import Served, Visitor
+from tests.ports import free_port
 
 CLIENT = "shop"
 TOKEN_SECONDS = 2

@@ -15,7 +15,7 @@ from tests.e2e.providers.keycloak_realm import MFA, claims_of, one_time_password
 from tests.e2e.providers.keycloak_site import Site, site_at
 from tests.e2e.serving import ROOT
 from tests.e2e.test_sign_in import FETCH, SITE, certificate, front
-from tests.project.test_nginx import free_port
+from tests.ports import free_port
 
 pytestmark = pytest.mark.large
 LATEST = 20.0  # seconds that a page may take on a machine that is busy

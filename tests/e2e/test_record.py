@@ -10,10 +10,10 @@ import httpx
 import pytest
 
 from bff.dev.stub import StubServices
-from tests.auth.redis_server import free_port
 from tests.e2e.browser import until
 from tests.e2e.providers.foreign import Users, from_pypi
 from tests.e2e.serving import ROOT, Visitor, running
+from tests.ports import free_port
 
 ROOT_YAML = """
 version: 1

@@ -27,7 +27,8 @@ from bff.dev.idp_values import ACCOUNTS, Account, Client
 from bff.dev.stub import StubServices
 from bff.dev.stub_replay import read_latency, replay_all
 from tests.e2e.browser import Browser, chromium, until
-from tests.project.test_nginx import command, free_port, render
+from tests.ports import free_port
+from tests.project.test_nginx import command, render
 
 ROOT = Path(__file__).parents[2]
 SITE = "https://shop.example"

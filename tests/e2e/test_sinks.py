@@ -22,7 +22,8 @@ from tests.e2e.sinks import mischief
 from tests.e2e.sinks.running import ROOT, Chain, chain
 from tests.e2e.sinks.secret import JWT, KINDS, Secrets
 from tests.e2e.sinks.visitor import SESSION, Answer, Visitor, until
-from tests.project.test_nginx import command, free_port, listening, render
+from tests.ports import free_port
+from tests.project.test_nginx import command, listening, render
 
 SERVER = re.compile(rb"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d{4}\] \[\d+\] \[[A-Z]+\] ")
 WORKERS = ("app", "direct")

@@ -30,7 +30,8 @@ from tests.faults.streaming import (
     raw,
     streaming,
 )
-from tests.project.test_nginx import command, free_port, render
+from tests.ports import free_port
+from tests.project.test_nginx import command, render
 from tests.project.test_nginx import listening as answers
 from tests.web.test_target import LEADS, LEADS_NOWHERE
 

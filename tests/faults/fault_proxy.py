@@ -8,6 +8,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from random import Random
 
+from tests.ports import free_port
+
 _BODY = b'{"from": "%s", "items": [1, 2, 3]}'
 _OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 _BOMB = gzip.compress(b" " * 64 * 1024 * 1024, 9)
@@ -28,8 +30,10 @@ class FaultProxy:
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
         self._stopping = threading.Event()
-        self._listener: socket.socket | None = socket.create_server(("127.0.0.1", 0), backlog=256)
-        self.port = self._listener.getsockname()[1]
+        self.port = free_port()  # it is listened on again after `refused`
+        self._listener: socket.socket | None = socket.create_server(
+            ("127.0.0.1", self.port), backlog=256
+        )
         self.url = f"http://127.0.0.1:{self.port}"
         self._threads = [threading.Thread(target=self._accept, args=(self._listener,), daemon=True)]
         self._threads[0].start()

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.deployed import ROOT, Answer, Deployed, ask, deployed, free_port, until
+from tests.faults.deployed import ROOT, Answer, Deployed, ask, deployed, until
 from tests.faults.fault_proxy import FaultProxy
+from tests.ports import free_port
 from tests.project.test_nginx import command, listening, render
 
 THREADS = 8

@@ -12,8 +12,9 @@ from typing import Self
 
 import pytest
 
-from tests.faults.deployed import ROOT, Deployed, deployed, free_port, until
+from tests.faults.deployed import ROOT, Deployed, deployed, until
 from tests.faults.fault_proxy import FaultProxy
+from tests.ports import free_port
 from tests.project.test_nginx import command, listening, render
 
 VIEWS = {

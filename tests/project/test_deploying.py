@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from stack.here import free_port
+from tests.ports import free_port
 
 WITHIN = 600  # seconds: it installs everything anew
 PORTS = ["6390", "6391", "8444", "8443", "8081", *map(str, range(9001, 9007))]

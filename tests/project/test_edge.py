@@ -13,7 +13,8 @@ from typing import ClassVar
 import pytest
 
 from bff.cli import main
-from tests.project.test_nginx import Proxy, free_port, render, running
+from tests.ports import free_port
+from tests.project.test_nginx import Proxy, render, running
 
 
 class Backend(BaseHTTPRequestHandler):

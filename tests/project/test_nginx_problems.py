@@ -14,7 +14,8 @@ import pytest
 from tests.e2e.edge import http2
 from tests.e2e.edge.refusing import header, sent
 from tests.faults.deployed import until
-from tests.project.test_nginx import command, free_port, listening, render
+from tests.ports import free_port
+from tests.project.test_nginx import command, listening, render
 from tests.project.test_nginx_tls import certificate
 
 OURS = "https://shop.example"  # of the shipped edge.conf, for `web` and `auth`

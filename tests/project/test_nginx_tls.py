@@ -13,16 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.project.test_nginx import (
-    Answer,
-    Backend,
-    Proxy,
-    Teller,
-    backend,
-    free_port,
-    render,
-    running,
-)
+from tests.ports import free_port
+from tests.project.test_nginx import Answer, Backend, Proxy, Teller, backend, render, running
 
 __all__ = ["Teller", "backend"]
 

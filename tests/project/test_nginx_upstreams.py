@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.project.test_nginx import Proxy, free_port, render, running
+from tests.ports import free_port
+from tests.project.test_nginx import Proxy, render, running
 
 
 class Visit(socketserver.StreamRequestHandler):

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tests.faults.deployed import ROOT, ask, free_port, until
+from tests.faults.deployed import ROOT, ask, until
+from tests.ports import free_port
 from tests.project.test_nginx import command, listening, render
 from tests.project.test_nginx_tls import certificate
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.faults.deployed import ROOT, deployed, free_port, until
+from tests.faults.deployed import ROOT, deployed, until
+from tests.ports import free_port
 from tests.project.test_nginx import command, listening, render
 from tests.project.test_nginx_tls import certificate
 

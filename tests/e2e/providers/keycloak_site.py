@@ -12,12 +12,12 @@ from urllib.parse import urlsplit
 import httpx
 
 from bff.dev.stub import StubReply, StubRequest, StubServices
-from tests.auth.redis_server import free_port
 from tests.e2e.browser import until
 from tests.e2e.providers.foreign import Users
 from tests.e2e.providers.keycloak import Keycloak
 from tests.e2e.providers.keycloak_realm import CLIENT, MFA, Realm, claims_of
 from tests.e2e.serving import Served, Visitor, served
+from tests.ports import free_port
 
 ACCOUNTS: Final = ("ada", "admin")
 TOKEN_SECONDS: Final = 5  # as realm.json has it

@@ -23,10 +23,11 @@ from bff.auth.sqlite import SqliteStore
 from bff.auth.store import Store
 from bff.cli.local_app import Local
 from bff.dev.stub import StubServices
-from tests.auth.redis_server import RedisServer, free_port
+from tests.auth.redis_server import RedisServer
 from tests.e2e.sinks.secret import Secrets
 from tests.e2e.sinks.services import Users, odd
 from tests.e2e.sinks.visitor import Visitor, until
+from tests.ports import free_port
 from tests.project.test_nginx import command, render
 
 ROOT: Final = Path(__file__).parents[3]
