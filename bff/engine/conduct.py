@@ -14,7 +14,6 @@ from bff.engine.answer import Answer, Asked, Failure, bad_request, failure_of
 from bff.engine.attempts import VIEW, Attempts
 from bff.engine.blame import Blame
 from bff.engine.budget import Budget
-from bff.engine.early import Prepared, headers_of, prepare
 from bff.engine.expression import truthy
 from bff.engine.fanout import fan_out
 from bff.engine.gather import begin_call
@@ -24,6 +23,7 @@ from bff.engine.machinery import Machinery
 from bff.engine.means import Means, credentials_for, keep_credentials
 from bff.engine.order import Node
 from bff.engine.plan import Plan
+from bff.engine.prefill import Prepared, headers_of, prepare
 from bff.engine.settle import (
     Running,
     Settled,

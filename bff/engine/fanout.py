@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bff.engine.compile import CompiledCall, Fold
-from bff.engine.early import Prepared
 from bff.engine.expression import Scope
 from bff.engine.items import id_of, items_of
+from bff.engine.prefill import Prepared
 from bff.engine.reading import Stood
 from bff.engine.request import Known, request_of
 from bff.engine.template import as_text

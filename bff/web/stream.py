@@ -8,9 +8,9 @@ from flask import Flask, Response, g, request
 
 from bff.engine.answer import CANNOT_BE_SENT, failure_of
 from bff.engine.blame import Blame
-from bff.engine.early import prepare
 from bff.engine.fanout import fan_out
 from bff.engine.plan import Plan
+from bff.engine.prefill import prepare
 from bff.engine.reading import bad_status, connection_names
 from bff.engine.template import header_value
 from bff.errors import BadReply, BffError, Unfillable, UpstreamError

@@ -6,8 +6,8 @@ from bff.declare.check import check_config
 from bff.declare.config import assemble
 from bff.declare.load import parse
 from bff.engine.blame import Blame
-from bff.engine.early import prepare
 from bff.engine.fanout import fan_out
+from bff.engine.prefill import prepare
 
 ROOT = """
 version: 1
