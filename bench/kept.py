@@ -17,10 +17,10 @@ from bench.processes import Failed, Server, free_ports
 from bench.rounds import measure
 from bench.upstream import find
 from bff.auth.login import SignedIn, Tokens
-from bff.auth.seal import Seal
 from bff.auth.session import Sessions
-from bff.auth.stores import open_store
 from bff.model.access import SessionRules
+from bff.store.open import open_store
+from bff.store.seal import Seal
 
 PERSON, BARE = "bff, kept, per person", "Flask, the same bytes"
 PUBLIC, EDGE = "bff, kept, public", "nginx, kept, public"

@@ -8,7 +8,6 @@ from weakref import finalize
 from flask import Flask
 
 from bff import parts
-from bff.auth.once import Once
 from bff.cache.levels import Cache
 from bff.declare import snapshot
 from bff.declare.check import Checked
@@ -18,6 +17,7 @@ from bff.engine.keeper import Heard, keeper_of
 from bff.observe.boundary import ErrorBoundary
 from bff.observe.events import Observer, told_to
 from bff.observe.log import log_events
+from bff.store.idempotency import Once
 from bff.upstream.exchange import Carrier, Clock, Effects, Exchange, NoCarrier, SystemClock
 from bff.upstream.guard import Guards
 from bff.upstream.memory import Memory

@@ -13,11 +13,9 @@ from bff.auth.login_state import LoginStates
 from bff.auth.provider import OpenIdProvider
 from bff.auth.refresh import Refresher
 from bff.auth.renewal import Later, Renewals
-from bff.auth.seal import Seal
 from bff.auth.secret import kept_secret
 from bff.auth.service_tokens import ServiceTokens
 from bff.auth.session import Sessions
-from bff.auth.stores import open_store, remember_store
 from bff.auth.tokens import TokenKeeper
 from bff.cache.key import session_of
 from bff.cache.levels import Cache, Look, Write
@@ -31,6 +29,8 @@ from bff.model.source import Place
 from bff.model.view import Config
 from bff.observe.boundary import ErrorBoundary
 from bff.observe.events import Observer
+from bff.store.open import open_store, remember_store
+from bff.store.seal import Seal
 from bff.upstream.effects import Performer, PoolEffects
 from bff.upstream.exchange import Credentials, Effects
 from bff.web.cookies import Cookies

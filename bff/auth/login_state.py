@@ -17,8 +17,8 @@ from typing import Final
 import orjson
 
 from bff.auth.login import Login, LoginRequest
-from bff.auth.seal import BadSeal, Seal
-from bff.auth.store import Store
+from bff.store.protocol import Store
+from bff.store.seal import BadSeal, Seal
 
 LASTS: Final = 600.0  # seconds that a person has at the provider
 _CONTEXT: Final = "login state"

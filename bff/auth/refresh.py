@@ -9,13 +9,13 @@ those that were read, or are thrown away.
 from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
-from bff.auth.lock import Lock, LockLost
 from bff.auth.login import Tokens
 from bff.auth.provider import OpenIdProvider
 from bff.auth.renewal import Current, Fetch, Renewals, good_until, is_new, renew_lock
 from bff.auth.session import KeptTokens, Sessions
 from bff.errors import GrantEnded, LoginRequired, NoCredentials, ProviderAway, StoreAway
 from bff.observe.events import Audit, Audited, Observer, Refreshed
+from bff.store.lock import Lock, LockLost
 
 _STORE_PATIENCE: Final = 5.0  # seconds for which a store that is away is tried again
 _STORE_LOOKS: Final = 0.2  # seconds between two of these tries

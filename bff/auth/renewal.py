@@ -11,9 +11,9 @@ from threading import Event
 from time import monotonic, sleep
 from typing import Final
 
-from bff.auth.lock import Lock, LockLost
-from bff.auth.store import Store
 from bff.errors import BffError, NoCredentials, ProviderAway, ProviderMisconfigured, StoreAway
+from bff.store.lock import Lock, LockLost
+from bff.store.protocol import Store
 
 _LOCK: Final = 5.0  # seconds that a lock lasts if it is not renewed
 _REMEMBERED: Final = 5.0  # seconds for which a failure is not tried again

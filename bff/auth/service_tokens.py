@@ -13,17 +13,17 @@ from typing import Final
 import orjson
 
 from bff.auth.grants import Refused
-from bff.auth.lock import Lock
 from bff.auth.login import Tokens
 from bff.auth.provider import OpenIdProvider
 from bff.auth.refresh import Refresher
 from bff.auth.renewal import Current, Fetch, Renewals, good_until, is_new, renew_lock
-from bff.auth.seal import BadSeal, Seal
 from bff.auth.session import Sessions
 from bff.errors import NoCredentials, ProviderAway
 from bff.model.principal import Principal
 from bff.model.service import Service
 from bff.observe.log import logger
+from bff.store.lock import Lock
+from bff.store.seal import BadSeal, Seal
 
 _UNAUTHORIZED: Final = 401
 _INVALID_REQUEST: Final = "invalid_request"

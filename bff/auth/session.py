@@ -14,12 +14,12 @@ from typing import Final
 import orjson
 
 from bff.auth.login import SignedIn, Tokens
-from bff.auth.records import Records, known
-from bff.auth.seal import Seal
 from bff.auth.session_record import KeptTokens, Session
-from bff.auth.store import Store
 from bff.errors import StoreAway
 from bff.model.access import SessionRules
+from bff.store.protocol import Store
+from bff.store.records import Records, known
+from bff.store.seal import Seal
 
 __all__ = ["KeptTokens", "Session", "Sessions", "key_of"]
 _ID_BYTES: Final = 32  # 256 bits

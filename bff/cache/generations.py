@@ -10,7 +10,7 @@ from threading import Lock
 from typing import Final
 
 from bff.cache.key import is_structural
-from bff.cache.recent import Recent
+from bff.store.recent import Recent
 
 _MOST: Final = (
     50_000  # declared tags known at once: what is under one that is evicted is loaded anew

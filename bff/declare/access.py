@@ -59,7 +59,7 @@ def _jwks(node: Node) -> str:
 def _store(node: Node) -> str:
     try:
         if not node.raw.startswith("sqlite:/"):
-            from bff.auth.redis_client import parse  # its client is loaded where it is needed
+            from bff.store.redis_client import parse  # its client is loaded where it is needed
 
             parse(node.raw)
     except ValueError as error:  # it says nothing of the address, which may hold a password

@@ -12,9 +12,9 @@ from flask import Request
 
 from bff.auth.cookies import clear_cookie, cookie_name, read_cookies, set_cookie
 from bff.auth.login_state import LASTS
-from bff.auth.seal import BadSeal, Seal
 from bff.errors import SignInFailed
 from bff.model.access import SameSite, SessionRules
+from bff.store.seal import BadSeal, Seal
 
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _PORT: Final = re.compile(r":\d+$")

@@ -13,7 +13,6 @@ from typing import Any, Final
 import orjson
 from flask import Request
 
-from bff.auth.seal import BadSeal, Seal
 from bff.cache.key import digest_of
 from bff.engine.answer import Cursors
 from bff.engine.pages import Position
@@ -21,6 +20,7 @@ from bff.engine.plan import Plan
 from bff.model.pages import Pages
 from bff.model.principal import Principal
 from bff.model.view import Frontend
+from bff.store.seal import BadSeal, Seal
 from bff.web.parameters import BadRequest
 
 _SEALED: Final = re.compile(r"[A-Za-z0-9_-]{16,4000}", re.ASCII)

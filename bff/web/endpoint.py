@@ -9,11 +9,11 @@ from flask import Flask, Response, g, request
 
 from bff.auth.login_state import LoginStates
 from bff.auth.provider import OpenIdProvider
-from bff.auth.seal import Seal
 from bff.auth.session import KeptTokens, Session, Sessions
 from bff.errors import BffError
 from bff.model.json_text import encode_json
 from bff.observe.events import Audited, Observer
+from bff.store.seal import Seal
 from bff.web.body import BadBody, check_coding
 from bff.web.cookies import Cookies
 from bff.web.limits import Limits

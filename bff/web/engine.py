@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from bff.auth.once import Once
-from bff.auth.seal import Seal
 from bff.engine.keeper import Keeper
 from bff.model.service import Service
 from bff.observe.boundary import ErrorBoundary
 from bff.observe.events import Observer
+from bff.store.idempotency import Once
+from bff.store.seal import Seal
 from bff.upstream.exchange import Clock, Effects, Exchange
 from bff.upstream.guard import Guards
 from bff.upstream.memory import Memory

@@ -11,9 +11,9 @@ from flask import Flask, g
 from flask_limiter import Limiter, RateLimitExceeded, RequestLimit
 from limits.storage import Storage
 
-from bff.auth.store import Entry, Store
 from bff.errors import RateLimited, StoreAway
 from bff.model.access import Limits as Rules
+from bff.store.protocol import Entry, Store
 
 _SCHEME: Final = "bff"
 _OURS: Final = "limit:"  # how the store's keys of counts begin

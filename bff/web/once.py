@@ -7,11 +7,11 @@ from typing import Any, Final
 
 from flask import Request, Response
 
-from bff.auth.once import KeptAnswer, Once, Turn
 from bff.errors import Refused
 from bff.model.json_text import encode_json
 from bff.model.principal import Principal
 from bff.model.view import View
+from bff.store.idempotency import KeptAnswer, Once, Turn
 
 # A string of RFC 9651, section 3.3.3, or the token in it, as many clients send it.
 _KEY: Final = re.compile(r'"([\x20\x21\x23-\x5b\x5d-\x7e]{1,200})"|([\w.:+/=~-]{1,200})', re.ASCII)

@@ -10,10 +10,10 @@ from flask import Flask, Response, request
 from bff.auth.csrf import check_cross_site
 from bff.auth.end_session import EndSession
 from bff.auth.return_to import local_or_allowed
-from bff.auth.seal import BadSeal
 from bff.auth.session import KeptTokens
 from bff.errors import StoreAway
 from bff.model.access import Csrf
+from bff.store.seal import BadSeal
 from bff.web.authenticate import own_origin, sent, session_of
 from bff.web.endpoint import SignIn, add_endpoints, json_of, see_other
 from bff.web.error_page import onward_page, posting_page

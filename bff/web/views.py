@@ -8,7 +8,6 @@ from typing import Any, Final
 from flask import Flask, Response, g, has_request_context, request
 from flask.globals import app_ctx, request_ctx
 
-from bff.auth.once import KeptAnswer
 from bff.engine.answer import Answer, Asked
 from bff.engine.conduct import conduct
 from bff.engine.converse import converse
@@ -18,6 +17,7 @@ from bff.errors import BffError, Refused
 from bff.model.exchange import Deadline
 from bff.model.principal import NOBODY
 from bff.model.view import Frontend
+from bff.store.idempotency import KeptAnswer
 from bff.web.admission import Admission
 from bff.web.authenticate import Rule
 from bff.web.batch import EXCHANGE

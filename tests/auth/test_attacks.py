@@ -8,11 +8,11 @@ import pytest
 from bff.auth.login import SignedIn, Tokens
 from bff.auth.refresh import Refresher
 from bff.auth.renewal import Renewals
-from bff.auth.seal import Seal
 from bff.auth.session import Sessions
-from bff.auth.sqlite import SqliteStore
 from bff.errors import BffError, GrantEnded, LoginRequired, SignInFailed
 from bff.model.access import SessionRules
+from bff.store.seal import Seal
+from bff.store.sqlite import SqliteStore
 from tests.auth.scripted_provider import ABSENT, ISSUER, ScriptedProvider, at_once, rsa, signed
 
 

@@ -7,10 +7,10 @@ from time import monotonic
 import pytest
 
 from bff.auth.http import Http, _await
-from bff.auth.lock import LockLost
 from bff.errors import ProviderAway
 from bff.model.exchange import Deadline, Reply
 from bff.model.service import Tls
+from bff.store.lock import LockLost
 from bff.upstream.exchange import Completion
 from tests.ports import free_port
 from tests.upstream.conftest import Server

@@ -5,11 +5,9 @@ from types import SimpleNamespace
 import pytest
 
 from bff.auth.grants import Refused
-from bff.auth.lock import Lock
 from bff.auth.login import SignedIn, Tokens
 from bff.auth.refresh import Refresher
 from bff.auth.renewal import Renewals, good_until
-from bff.auth.seal import Seal
 from bff.auth.service_tokens import ServiceTokens
 from bff.auth.session import Sessions
 from bff.auth.tokens import TokenKeeper
@@ -19,6 +17,8 @@ from bff.model.principal import NOBODY, Principal
 from bff.model.service import Grant, Service
 from bff.model.source import Place
 from bff.observe.events import Refreshed
+from bff.store.lock import Lock
+from bff.store.seal import Seal
 from bff.upstream.effects import Longer
 from bff.upstream.exchange import Credentials
 from tests.auth.scripted_provider import at_once

@@ -11,7 +11,6 @@ from bff.auth.grants import Refused
 from bff.auth.login import SignedIn, Tokens
 from bff.auth.refresh import Refresher
 from bff.auth.renewal import Renewals
-from bff.auth.seal import Seal
 from bff.auth.service_tokens import ServiceTokens
 from bff.auth.session import Sessions
 from bff.auth.tokens import TokenKeeper
@@ -27,6 +26,7 @@ from bff.model.access import SessionRules
 from bff.model.principal import NOBODY, Principal
 from bff.model.service import Grant, Service
 from bff.model.source import Place
+from bff.store.seal import Seal
 from bff.upstream.effects import Longer
 from bff.upstream.exchange import Credentials
 

@@ -4,10 +4,10 @@ from contextlib import suppress
 import pytest
 
 from bff.auth.login import SignedIn, Tokens
-from bff.auth.seal import Seal
 from bff.auth.session import Sessions, key_of
-from bff.auth.sqlite import SqliteStore
 from bff.model.access import SessionRules
+from bff.store.seal import Seal
+from bff.store.sqlite import SqliteStore
 
 ISSUER = "https://id.example"
 SECRET = "s" * 32

@@ -10,8 +10,8 @@ from bff.cache.files import FileStore
 from bff.cache.generations import _MOST, Generations
 from bff.cache.key import EVERYTHING, is_structural, key_of, kind_of, session_of, tag_of, wanted
 from bff.cache.levels import Cache
-from bff.cache.recent import Recent
 from bff.cache.store import _GENERATION_LASTS, Backed
+from bff.store.recent import Recent
 
 VIEW = kind_of("view", "home")
 NUMBERS = count()

@@ -13,9 +13,9 @@ from bff.cache.key import tag_of, wanted
 from bff.cache.levels import Cache, Look, Write
 from bff.cache.redis import RedisStore
 from bff.cache.store import Backed
-from tests.auth.redis_server import RedisServer
 from tests.redis_server import until
 from tests.small_disk import SmallDisk, fill
+from tests.store.redis_server import RedisServer
 
 MB = 1024 * 1024
 WANT = wanted(["x"], [tag_of("x")])

@@ -15,10 +15,10 @@ from time import monotonic
 import pytest
 
 from bff.dev.stub import StubReply, StubRequest, StubServices
-from tests.auth.redis_server import RedisServer
 from tests.e2e.browser import until
 from tests.e2e.providers.rotating import RotatingProvider, listening
 from tests.e2e.serving import Answer, Line, Served, served
+from tests.store.redis_server import RedisServer
 
 WORKERS = 3
 TIMEOUT = 2.0  # seconds that the view may take

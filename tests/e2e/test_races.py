@@ -20,10 +20,10 @@ from urllib.parse import parse_qs
 import pytest
 
 from bff.dev.stub import StubReply, StubRequest, StubServices
-from tests.auth.redis_server import RedisServer
 from tests.e2e.browser import until
 from tests.e2e.providers.rotating import RotatingProvider, SignIn, listening
 from tests.e2e.serving import Answer, Line, Served, served
+from tests.store.redis_server import RedisServer
 
 WORKERS = 4
 AT_ONCE = 64

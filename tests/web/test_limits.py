@@ -8,13 +8,13 @@ import pytest
 from flask import Flask
 
 from bff.app import create_app
-from bff.auth.sqlite import SqliteStore
 from bff.declare.check import check_config
 from bff.declare.config import assemble
 from bff.declare.load import parse
 from bff.declare.settings import Settings
 from bff.errors import RateLimited, StoreAway
 from bff.model.access import Limits as Rules
+from bff.store.sqlite import SqliteStore
 from bff.web.limits import Limits, limited_headers
 
 ADDRESS = "203.0.113.7"

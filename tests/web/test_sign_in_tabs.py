@@ -4,8 +4,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from bff.auth.sqlite import SqliteStore
 from bff.errors import StoreAway
+from bff.store.sqlite import SqliteStore
 from tests.web.test_sign_in import COOKIE, HOST, Browser, led_to, site
 
 __all__ = ["site"]
@@ -302,7 +302,7 @@ def test_while_sessions_cannot_be_stored_nobody_is_sent_to_the_provider(site, mo
 
     browser = Browser(site)
     back = browser.at_provider(browser.go("/auth/login?return_to=/orders"))
-    monkeypatch.setattr(f"bff.auth.sqlite.SqliteStore.{method}", away)
+    monkeypatch.setattr(f"bff.store.sqlite.SqliteStore.{method}", away)
     if method == "add":
         reply = browser.go("/auth/login?return_to=/orders")
         assert reply.status_code == 503

@@ -167,7 +167,7 @@ def test_a_sign_out_whose_hint_cannot_be_stored_leads_to_the_provider_without(si
 
     browser = Browser(site)
     browser.sign_in()
-    monkeypatch.setattr("bff.auth.sqlite.SqliteStore.put", full)
+    monkeypatch.setattr("bff.store.sqlite.SqliteStore.put", full)
     url = browser.get("/auth/logout", method="POST").json["logout_url"]
     assert url.startswith(f"{site.idp.issuer}/oauth/end-session?client_id=shop&")
     assert "id_token_hint" not in url
@@ -183,7 +183,7 @@ def test_while_the_store_is_away_the_way_out_can_be_tried_again(site, monkeypatc
     def away(*_):
         raise StoreAway("no reply")
 
-    monkeypatch.setattr("bff.auth.sqlite.SqliteStore.get", away)
+    monkeypatch.setattr("bff.store.sqlite.SqliteStore.get", away)
     assert browser.go(ours).status_code == 503
     assert browser.go(f"/auth/logged-out?state={state}").headers["Location"] == "/"
     monkeypatch.undo()

@@ -15,9 +15,9 @@ from bff.declare.load import parse
 from bff.declare.settings import Settings
 from bff.dev.stub import StubReply, StubServices
 from bff.upstream.pool import PoolExchange
-from tests.auth.redis_server import RedisServer
 from tests.auth.scripted_provider import ABSENT
 from tests.e2e.providers.rotating import LASTS, RotatingProvider, listening
+from tests.store.redis_server import RedisServer
 from tests.web.test_sign_in import HOST, Browser
 
 PROVIDER_TIMEOUT = 0.5

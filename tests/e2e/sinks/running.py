@@ -17,18 +17,18 @@ from pathlib import Path
 from secrets import token_urlsafe
 from typing import Final
 
-from bff.auth.redis import RedisStore
-from bff.auth.seal import Seal
-from bff.auth.sqlite import SqliteStore
-from bff.auth.store import Store
 from bff.cli.local_app import Local
 from bff.dev.stub import StubServices
-from tests.auth.redis_server import RedisServer
+from bff.store.protocol import Store
+from bff.store.redis import RedisStore
+from bff.store.seal import Seal
+from bff.store.sqlite import SqliteStore
 from tests.e2e.sinks.secret import Secrets
 from tests.e2e.sinks.services import Users, odd
 from tests.e2e.sinks.visitor import Visitor, until
 from tests.ports import free_port
 from tests.project.test_nginx import command, render
+from tests.store.redis_server import RedisServer
 
 ROOT: Final = Path(__file__).parents[3]
 CONFIG: Final = Path(__file__).parent / "config"

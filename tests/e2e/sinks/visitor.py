@@ -11,10 +11,10 @@ from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from bff.auth.login_state import LoginStates
-from bff.auth.seal import Seal
 from bff.auth.session import Sessions, key_of
-from bff.auth.store import Store
 from bff.model.access import SessionRules
+from bff.store.protocol import Store
+from bff.store.seal import Seal
 from tests.e2e.sinks.secret import Secrets
 
 FORM: Final = "application/x-www-form-urlencoded"

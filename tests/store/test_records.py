@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from bff.auth.records import Records
-from bff.auth.seal import Seal
-from bff.auth.store import Entry
+from bff.store.protocol import Entry
+from bff.store.records import Records
+from bff.store.seal import Seal
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
-from bff.auth.store import Store
 from bff.errors import BffError, StoreAway
+from bff.store.protocol import Store
 
 
 class LockLost(BffError):

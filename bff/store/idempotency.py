@@ -14,10 +14,10 @@ from typing import Any, Final
 
 import orjson
 
-from bff.auth.seal import BadSeal, Seal
-from bff.auth.store import Entry, Store
 from bff.errors import Refused, StoreAway
 from bff.model.exchange import Headers
+from bff.store.protocol import Entry, Store
+from bff.store.seal import BadSeal, Seal
 
 LASTS: Final = 24 * 3600.0  # seconds that an answer is kept for
 _MOST: Final = 512 * 1024  # bytes of an answer that is worth keeping

@@ -14,8 +14,8 @@ from time import monotonic
 
 import pytest
 
-from bff.auth.sqlite import SqliteStore
 from bff.errors import StoreAway
+from bff.store.sqlite import SqliteStore
 from tests.auth.away import uses
 from tests.small_disk import fill
 
@@ -210,8 +210,8 @@ def test_reading_takes_no_time_worth_speaking_of(store, clock, name):
 
 
 def test_an_entry_that_is_in_use_stays_remembered_whatever_else_is_read(path, clock, monkeypatch):
-    monkeypatch.setattr("bff.auth.sqlite._MOST_SEEN", 3)
-    monkeypatch.setattr("bff.auth.sqlite.monotonic", lambda: 0.0)
+    monkeypatch.setattr("bff.store.sqlite._MOST_SEEN", 3)
+    monkeypatch.setattr("bff.store.sqlite.monotonic", lambda: 0.0)
     store, opened = SqliteStore(path, clock), []
     for key in ("used", *"abcdef"):
         store.put(key, b"1", clock() + LATER)

@@ -4,9 +4,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from bff.auth.once import LASTS, KeptAnswer, Once, Turn
-from bff.auth.seal import Seal
 from bff.errors import Refused
+from bff.store.idempotency import LASTS, KeptAnswer, Once, Turn
+from bff.store.seal import Seal
 
 ANSWER = KeptAnswer(201, (("Content-Type", "application/json"),), b'{"id": 1}')
 WHOSE = ["ada", "web", "order", "key"]

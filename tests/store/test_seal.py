@@ -2,8 +2,8 @@ import traceback
 
 import pytest
 
-from bff.auth.seal import BadSeal, Seal
 from bff.errors import BffError
+from bff.store.seal import BadSeal, Seal
 
 OLD, NEW = "an-old-secret-of-many-characters", "a-new-secret-of-many-characters"
 PLAIN = b"what \0 nobody may read"

@@ -1,7 +1,7 @@
 import pytest
 from redis import SSLConnection
 
-from bff.auth.redis_client import Address, connect, parse
+from bff.store.redis_client import Address, connect, parse
 
 TLS = {"ssl_ca_certs": "/ca.pem", "ssl_certfile": "/c.pem", "ssl_keyfile": "/k.pem"}
 

@@ -3,8 +3,8 @@ from threading import Barrier
 
 import pytest
 
-from bff.auth.lock import Lock, LockLost
 from bff.errors import StoreAway
+from bff.store.lock import Lock, LockLost
 
 NAME = "refresh:1"
 

@@ -10,9 +10,9 @@ from time import monotonic
 import pytest
 from redis.exceptions import ResponseError
 
-from bff.auth.redis import RedisStore, _why
-from bff.auth.redis_client import CONNECTIONS
 from bff.errors import StoreAway
+from bff.store.redis import RedisStore, _why
+from bff.store.redis_client import CONNECTIONS
 from tests.auth.away import BOUND, LATER, assert_away, assert_nothing_is_mixed_up, uses
 
 

@@ -5,10 +5,10 @@ from dataclasses import MISSING, asdict, fields
 from functools import cache
 from typing import Any, Final
 
-from bff.auth.seal import BadSeal, Seal
-from bff.auth.store import Entry
 from bff.errors import SignInFailed
 from bff.model.json_text import decode_json, encode_json
+from bff.store.protocol import Entry
+from bff.store.seal import BadSeal, Seal
 
 _MOST_BYTES: Final = 256 * 1024  # of one record
 

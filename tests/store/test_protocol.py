@@ -10,10 +10,10 @@ from threading import Barrier
 
 import pytest
 
-from bff.auth.redis import RedisStore
-from bff.auth.sqlite import SqliteStore
-from bff.auth.stores import open_store
-from tests.auth import counting
+from bff.store.open import open_store
+from bff.store.redis import RedisStore
+from bff.store.sqlite import SqliteStore
+from tests.store import counting
 
 ROOT = Path(__file__).parents[2]
 THREADS = 8
@@ -209,7 +209,7 @@ def test_threads_that_count_lose_nothing(store_url, opened, at_once):
 
 
 def test_processes_that_count_lose_nothing(store_url, opened):
-    command = [sys.executable, "-m", "tests.auth.counting", store_url, "100"]
+    command = [sys.executable, "-m", "tests.store.counting", store_url, "100"]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     with ExitStack() as stack:
         processes = [

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 from time import time
 
-from bff.auth.store import Store
-from bff.auth.stores import open_store
+from bff.store.open import open_store
+from bff.store.protocol import Store
 
 KEY = "counter"
 

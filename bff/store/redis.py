@@ -24,9 +24,9 @@ from redis.exceptions import (
     RedisError,
 )
 
-from bff.auth.redis_client import CONNECTIONS, TIMEOUT, Client, connect, parse
-from bff.auth.store import Entry
 from bff.errors import StoreAway
+from bff.store.protocol import Entry
+from bff.store.redis_client import CONNECTIONS, TIMEOUT, Client, connect, parse
 
 _ASKED_AGAIN: Final = 5.0  # seconds between two looks at how Redis is set up
 _VERSION: Final = 16  # characters
@@ -66,7 +66,7 @@ class RedisStore:
     """Entries as strings, which begin with their version; groups as sets, sorted by expiry.
 
     Args:
-        url: as `bff.auth.redis_client.parse` reads it.
+        url: as `bff.store.redis_client.parse` reads it.
         now: seconds since 1970; it says how long entries live, not whether they still do.
 
     Raises:

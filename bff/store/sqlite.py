@@ -18,12 +18,12 @@ from secrets import token_bytes, token_hex
 from time import monotonic
 from typing import Final
 
-from bff.auth.marks import Marks
-from bff.auth.same_file import SameFile
-from bff.auth.sqlite_file import connected, create, why
-from bff.auth.store import Entry
-from bff.cache.recent import Recent
 from bff.errors import StoreAway
+from bff.store.change_marks import Marks
+from bff.store.protocol import Entry
+from bff.store.recent import Recent
+from bff.store.same_file import SameFile
+from bff.store.sqlite_file import connected, create, why
 
 _MOST_SEEN: Final = 4096  # entries that a process remembers
 _SEEN_FOR: Final = 1.0  # seconds

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from bff.auth.sqlite import SqliteStore
-from bff.auth.store import Store
+from bff.store.protocol import Store
+from bff.store.sqlite import SqliteStore
 
 
 def remember_store(url: str, default: Path, now: Callable[[], float]) -> None:
@@ -22,7 +22,7 @@ def open_store(url: str, default: Path, now: Callable[[], float]) -> Store:
     """The store that an address names; nothing is opened and nobody asked before it is used.
 
     Args:
-        url: `sqlite:PATH`, or what `bff.auth.redis_client.parse` reads; empty for SQLite.
+        url: `sqlite:PATH`, or what `bff.store.redis_client.parse` reads; empty for SQLite.
         default: the file if no address is given.
         now: seconds since 1970.
 
@@ -32,6 +32,6 @@ def open_store(url: str, default: Path, now: Callable[[], float]) -> Store:
     kind, _, rest = url.partition(":")
     if not url or kind == "sqlite":
         return SqliteStore(Path(rest) if rest else default, now)
-    from bff.auth.redis import RedisStore  # where there is no Redis, its client is not loaded
+    from bff.store.redis import RedisStore  # where there is no Redis, its client is not loaded
 
     return RedisStore(url, now)

@@ -1,0 +1,1 @@
+"""Shared state with six verbs, in SQLite or Redis, and what is built on it: locks, idempotency."""
