@@ -16,8 +16,8 @@ from bench.contenders import ROOT, SECRET, THREADS, Contender, environ
 from bench.processes import Failed, Server, free_ports
 from bench.rounds import measure
 from bench.upstream import find
-from bff.auth.login import SignedIn, Tokens
-from bff.auth.session import Sessions
+from bff.auth.oidc.login import SignedIn, Tokens
+from bff.auth.session.sessions import Sessions
 from bff.model.access import SessionRules
 from bff.store.open import open_store
 from bff.store.seal import Seal

@@ -7,16 +7,16 @@ from secrets import token_urlsafe
 from time import time
 from typing import TYPE_CHECKING, Final
 
-from bff.auth.bearer import Bearer
-from bff.auth.http import Http
-from bff.auth.login_state import LoginStates
-from bff.auth.provider import OpenIdProvider
-from bff.auth.refresh import Refresher
+from bff.auth.oidc.bearer import Bearer
+from bff.auth.oidc.http import Http
+from bff.auth.oidc.login_state import LoginStates
+from bff.auth.oidc.provider import OpenIdProvider
 from bff.auth.renewal import Later, Renewals
-from bff.auth.secret import kept_secret
-from bff.auth.service_tokens import ServiceTokens
-from bff.auth.session import Sessions
-from bff.auth.tokens import TokenKeeper
+from bff.auth.session.refresh import Refresher
+from bff.auth.session.secret import kept_secret
+from bff.auth.session.service_tokens import ServiceTokens
+from bff.auth.session.sessions import Sessions
+from bff.auth.session.tokens import TokenKeeper
 from bff.cache.key import session_of
 from bff.cache.levels import Cache, Look, Write
 from bff.cache.open import open_cache

@@ -54,7 +54,7 @@ def command(
       bff record --declared-provider
       bff record --mode all --recordings /tmp/today
     """  # noqa: D301 - \b is click's: keep these lines as they are
-    from bff.auth.secret import kept_secret
+    from bff.auth.session.secret import kept_secret
     from bff.declare.settings import Settings
     from bff.dev.recording import har_files
 

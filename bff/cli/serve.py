@@ -48,7 +48,7 @@ def command(config: Path, gunicorn_config: Path | None, **given: Any) -> None:
         click.echo(f"bff serve: there is no {path}; `--gunicorn-config` names another", err=True)
         sys.exit(2)
 
-    from bff.auth.development import refuse_development
+    from bff.auth.oidc.development import refuse_development
     from bff.cli.gunicorn import Server
     from bff.declare import snapshot
     from bff.errors import ConfigError

@@ -2,7 +2,7 @@
 
 from typing import Any, Final, get_args
 
-from bff.auth.metadata import may_be_declared
+from bff.auth.oidc.metadata import may_be_declared
 from bff.declare.credentials import SECRET
 from bff.declare.load import Node
 from bff.declare.read import (

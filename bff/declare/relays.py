@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, Final
 
-from bff.auth.cookies import is_own_cookie
+from bff.auth.session.cookies import is_own_cookie
 from bff.declare.credentials import CREDENTIALS
 from bff.declare.load import Node
 from bff.declare.read import (

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from time import time
 
-from bff.auth.client import Client
+from bff.auth.oidc.client import Client
 from bff.errors import ConfigError
 from bff.model.access import Issuer, Provider
 from bff.model.problem import Problem

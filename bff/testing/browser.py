@@ -8,7 +8,7 @@ from typing import Any, Final
 from flask import Request
 from werkzeug.test import EnvironBuilder
 
-from bff.auth.login import SignedIn, Tokens
+from bff.auth.oidc.login import SignedIn, Tokens
 from bff.model.principal import Principal
 from bff.model.view import Config
 from bff.parts import open_bearer, open_sign_in

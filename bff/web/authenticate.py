@@ -6,9 +6,9 @@ from typing import Any, Final
 
 from flask import Request, g
 
-from bff.auth.bearer import Bearer
-from bff.auth.csrf import Sent, check_cross_site
-from bff.auth.session import Session, Sessions
+from bff.auth.oidc.bearer import Bearer
+from bff.auth.session.csrf import Sent, check_cross_site
+from bff.auth.session.sessions import Session, Sessions
 from bff.errors import Ambiguous, Forbidden, InvalidToken, LoginRequired
 from bff.model.access import Access, Csrf, Requirement
 from bff.model.principal import NOBODY, Principal

@@ -10,8 +10,8 @@ from typing import Final
 
 from flask import Request
 
-from bff.auth.cookies import clear_cookie, cookie_name, read_cookies, set_cookie
-from bff.auth.login_state import LASTS
+from bff.auth.oidc.login_state import LASTS
+from bff.auth.session.cookies import clear_cookie, cookie_name, read_cookies, set_cookie
 from bff.errors import SignInFailed
 from bff.model.access import SameSite, SessionRules
 from bff.store.seal import BadSeal, Seal

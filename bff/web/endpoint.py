@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from flask import Flask, Response, g, request
 
-from bff.auth.login_state import LoginStates
-from bff.auth.provider import OpenIdProvider
-from bff.auth.session import KeptTokens, Session, Sessions
+from bff.auth.oidc.login_state import LoginStates
+from bff.auth.oidc.provider import OpenIdProvider
+from bff.auth.session.sessions import KeptTokens, Session, Sessions
 from bff.errors import BffError
 from bff.model.json_text import encode_json
 from bff.observe.events import Audited, Observer

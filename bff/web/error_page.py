@@ -10,7 +10,7 @@ from typing import Final
 
 from flask import Response, g
 
-from bff.auth.end_session import EndSession
+from bff.auth.oidc.end_session import EndSession
 
 _STYLE: Final = """
 :root { color-scheme: light dark; font: 1rem/1.5 system-ui, sans-serif }

@@ -5,9 +5,9 @@ from urllib.parse import quote
 
 from flask import Response, g, request
 
-from bff.auth.csrf import is_navigation
-from bff.auth.refusals import NOT_SET_UP
-from bff.auth.return_to import LONGEST
+from bff.auth.oidc.error_codes import NOT_SET_UP
+from bff.auth.session.csrf import is_navigation
+from bff.auth.session.return_to import LONGEST
 from bff.errors import (
     AuthError,
     BffError,

@@ -6,9 +6,9 @@ from typing import Final
 import orjson
 from flask import Flask, Response, g, request
 
-from bff.auth.jwt import BadToken, read
-from bff.auth.logout import LogoutToken
-from bff.auth.session import Session
+from bff.auth.oidc.jwt import BadToken, read
+from bff.auth.oidc.logout_token import LogoutToken
+from bff.auth.session.sessions import Session
 from bff.errors import LoginRequired, SignInFailed
 from bff.observe.events import Audited
 from bff.web.address import client_address

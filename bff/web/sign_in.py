@@ -5,13 +5,13 @@ from typing import Final
 
 from flask import Flask, Response, g, request
 
-from bff.auth.csrf import check_is_visit
-from bff.auth.login import LoginRequest
-from bff.auth.login_state import Pending
-from bff.auth.provider import OpenIdProvider
-from bff.auth.refusals import callback_refusal
-from bff.auth.return_to import local_or_allowed
-from bff.auth.session import key_of
+from bff.auth.oidc.error_codes import callback_refusal
+from bff.auth.oidc.login import LoginRequest
+from bff.auth.oidc.login_state import Pending
+from bff.auth.oidc.provider import OpenIdProvider
+from bff.auth.session.csrf import check_is_visit
+from bff.auth.session.return_to import local_or_allowed
+from bff.auth.session.sessions import key_of
 from bff.errors import SignInFailed, StoreAway
 from bff.web.address import client_address
 from bff.web.authenticate import own_origin, sent

@@ -7,10 +7,10 @@ from typing import Any, Final
 import orjson
 from flask import Flask, Response, request
 
-from bff.auth.csrf import check_cross_site
-from bff.auth.end_session import EndSession
-from bff.auth.return_to import local_or_allowed
-from bff.auth.session import KeptTokens
+from bff.auth.oidc.end_session import EndSession
+from bff.auth.session.csrf import check_cross_site
+from bff.auth.session.return_to import local_or_allowed
+from bff.auth.session.sessions import KeptTokens
 from bff.errors import StoreAway
 from bff.model.access import Csrf
 from bff.store.seal import BadSeal

@@ -11,10 +11,10 @@ import orjson
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
 
-from bff.auth.bearer import Bearer
-from bff.auth.http import Http
-from bff.auth.login import Login
-from bff.auth.provider import OpenIdProvider
+from bff.auth.oidc.bearer import Bearer
+from bff.auth.oidc.http import Http
+from bff.auth.oidc.login import Login
+from bff.auth.oidc.provider import OpenIdProvider
 from bff.model.access import Issuer, Provider
 from bff.model.source import Place
 

@@ -5,10 +5,10 @@ from dataclasses import asdict
 import orjson
 import pytest
 
-from bff.auth.login import SignedIn, Tokens
-from bff.auth.refresh import Refresher
+from bff.auth.oidc.login import SignedIn, Tokens
 from bff.auth.renewal import Renewals
-from bff.auth.session import Sessions
+from bff.auth.session.refresh import Refresher
+from bff.auth.session.sessions import Sessions
 from bff.errors import BffError, GrantEnded, LoginRequired, SignInFailed
 from bff.model.access import SessionRules
 from bff.store.seal import Seal

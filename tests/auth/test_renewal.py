@@ -7,13 +7,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from bff.auth.grants import Refused
-from bff.auth.login import SignedIn, Tokens
-from bff.auth.refresh import Refresher
+from bff.auth.oidc.login import SignedIn, Tokens
+from bff.auth.oidc.token_endpoint import Refused
 from bff.auth.renewal import Renewals
-from bff.auth.service_tokens import ServiceTokens
-from bff.auth.session import Sessions
-from bff.auth.tokens import TokenKeeper
+from bff.auth.session.refresh import Refresher
+from bff.auth.session.service_tokens import ServiceTokens
+from bff.auth.session.sessions import Sessions
+from bff.auth.session.tokens import TokenKeeper
 from bff.engine.background import Background
 from bff.errors import (
     GrantEnded,

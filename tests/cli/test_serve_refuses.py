@@ -8,9 +8,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import orjson
 import pytest
 
-from bff.auth.development import refuse_development
-from bff.auth.http import Http
-from bff.auth.provider import OpenIdProvider
+from bff.auth.oidc.development import refuse_development
+from bff.auth.oidc.http import Http
+from bff.auth.oidc.provider import OpenIdProvider
 from bff.dev.idp import LocalProvider
 from bff.dev.idp_values import Client
 from bff.errors import ConfigError, ProviderAway

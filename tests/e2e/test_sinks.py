@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from bff.auth.session import key_of
+from bff.auth.session.sessions import key_of
 from tests.e2e.sinks import mischief
 from tests.e2e.sinks.running import ROOT, Chain, chain
 from tests.e2e.sinks.secret import JWT, KINDS, Secrets

@@ -132,7 +132,7 @@ def mobile(key, tmp_path, monkeypatch):
         root = parse(ROOT % stubs.urls["users"], "bff.yaml", {})
         now = 1_800_000_000.0
         jwks = {"keys": [key.as_dict(private=False)]}
-        monkeypatch.setattr("bff.auth.http.Http.get", lambda *_, **__: orjson.dumps(jwks))
+        monkeypatch.setattr("bff.auth.oidc.http.Http.get", lambda *_, **__: orjson.dumps(jwks))
         app = create_app(
             check_config(assemble(root, views, {})),
             Settings(tmp_path, management_bind=None, state=tmp_path),

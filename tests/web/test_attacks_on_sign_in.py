@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from bff.app import create_app
-from bff.auth.session import Sessions
+from bff.auth.session.sessions import Sessions
 from bff.declare.check import check_config
 from bff.declare.config import assemble
 from bff.declare.load import parse
@@ -196,7 +196,7 @@ def test_signing_out_everywhere_ends_every_session_before_the_provider_is_told(m
             [each.get("/auth/session?slide=false").json["authenticated"] for each in browsers]
         )
 
-    monkeypatch.setattr("bff.auth.provider.OpenIdProvider.revoke", slow)
+    monkeypatch.setattr("bff.auth.oidc.provider.OpenIdProvider.revoke", slow)
     assert browsers[0].get("/auth/sessions", method="DELETE").status_code == 204
     assert alive[0] == [False, False, False]
 
@@ -215,7 +215,7 @@ def test_people_whose_tokens_last_do_not_wait_for_those_whose_provider_hangs(mak
         hang.wait(20)
         raise AssertionError("nobody waits for this")
 
-    monkeypatch.setattr("bff.auth.provider.OpenIdProvider.refresh", hangs)
+    monkeypatch.setattr("bff.auth.oidc.provider.OpenIdProvider.refresh", hangs)
     threads = [threading.Thread(target=each.get, args=["/web/me"]) for each in stale]
     for each in threads:
         each.start()

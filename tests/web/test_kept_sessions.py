@@ -6,7 +6,7 @@ from threading import Event, Thread
 import pytest
 
 from bff.app import create_app
-from bff.auth.login import SignedIn, Tokens
+from bff.auth.oidc.login import SignedIn, Tokens
 from bff.declare.check import check_config
 from bff.declare.config import assemble
 from bff.declare.load import parse

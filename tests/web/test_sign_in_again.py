@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from bff.auth.session import key_of
+from bff.auth.session.sessions import key_of
 from tests.web.test_sign_in import COOKIE, Browser, site
 
 __all__ = ["site"]

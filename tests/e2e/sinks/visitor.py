@@ -10,8 +10,8 @@ from http.client import HTTPConnection
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from bff.auth.login_state import LoginStates
-from bff.auth.session import Sessions, key_of
+from bff.auth.oidc.login_state import LoginStates
+from bff.auth.session.sessions import Sessions, key_of
 from bff.model.access import SessionRules
 from bff.store.protocol import Store
 from bff.store.seal import Seal

@@ -1,18 +1,18 @@
 """What is asked of a provider's token endpoint, and how strictly its answers are read.
 
 RFC 6749, sections 5.1 and 5.2. Nothing of what the provider says in words goes anywhere: an error
-is the code that it gives (`bff.auth.refusals`).
+is the code that it gives (`bff.auth.oidc.error_codes`).
 """
 
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from bff.auth.client import Client
-from bff.auth.http import Http, is_temporary, shown
-from bff.auth.login import Tokens
-from bff.auth.metadata import json_object
-from bff.auth.refusals import error_code
+from bff.auth.oidc.client import Client
+from bff.auth.oidc.error_codes import error_code
+from bff.auth.oidc.http import Http, is_temporary, shown
+from bff.auth.oidc.login import Tokens
+from bff.auth.oidc.metadata import json_object
 from bff.errors import BffError, ProviderAway, ProviderMisconfigured
 from bff.model.exchange import Reply
 from bff.model.json_text import decode_json

@@ -13,8 +13,8 @@ import pytest
 from joserfc import jwt
 from joserfc.jws import JWSRegistry
 
-from bff.auth.grants import Refused
-from bff.auth.login import Tokens
+from bff.auth.oidc.login import Tokens
+from bff.auth.oidc.token_endpoint import Refused
 from bff.errors import (
     BffError,
     ConfigError,
@@ -605,7 +605,7 @@ def test_what_a_provider_says_is_in_no_log(op, caplog):
 
 
 def test_authlib_is_imported_without_its_clients_and_warns_of_nothing():
-    code = "import sys, bff.auth.provider, bff.auth.bearer; print(*sys.modules)"
+    code = "import sys, bff.auth.oidc.provider, bff.auth.oidc.bearer; print(*sys.modules)"
     command = [sys.executable, "-W", "error", "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603  (ours)
     assert "authlib.oauth2" in done.stdout.split()

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from typing import Final
 
-from bff.auth.http import Http
-from bff.auth.metadata import discover
+from bff.auth.oidc.http import Http
+from bff.auth.oidc.metadata import discover
 from bff.errors import ConfigError, ProviderAway
 from bff.model.access import Issuer, Provider
 from bff.model.problem import Problem

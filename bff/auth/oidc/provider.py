@@ -9,19 +9,19 @@ from typing import Final
 
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
-from bff.auth.address import with_query
-from bff.auth.client import Client
-from bff.auth.end_session import EndSession
-from bff.auth.grants import Refused, TokenEndpoint
-from bff.auth.http import Http
-from bff.auth.id_token import check_id_token, check_sign_in, signed_in
-from bff.auth.jwt import BadToken, Jwt, StaleToken, UnknownKey, read, verify
-from bff.auth.keys import published_keys
-from bff.auth.login import Login, SignedIn, Tokens
-from bff.auth.logout import MOST, LogoutToken, read_logout_token
-from bff.auth.metadata import discover
-from bff.auth.published import Published
-from bff.auth.refusals import OF_THE_SETUP
+from bff.auth.oidc.address import with_query
+from bff.auth.oidc.cached_document import Published
+from bff.auth.oidc.client import Client
+from bff.auth.oidc.end_session import EndSession
+from bff.auth.oidc.error_codes import OF_THE_SETUP
+from bff.auth.oidc.http import Http
+from bff.auth.oidc.id_token import check_id_token, check_sign_in, signed_in
+from bff.auth.oidc.jwt import BadToken, Jwt, StaleToken, UnknownKey, read, verify
+from bff.auth.oidc.keys import published_keys
+from bff.auth.oidc.login import Login, SignedIn, Tokens
+from bff.auth.oidc.logout_token import MOST, LogoutToken, read_logout_token
+from bff.auth.oidc.metadata import discover
+from bff.auth.oidc.token_endpoint import Refused, TokenEndpoint
 from bff.auth.renewal import Later
 from bff.errors import BffError, GrantEnded, ProviderAway, ProviderMisconfigured, SignInFailed
 from bff.model.access import Provider

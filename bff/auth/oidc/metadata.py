@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any, Final
 
-from bff.auth.http import Http, shown
+from bff.auth.oidc.http import Http, shown
 from bff.errors import ProviderMisconfigured
 from bff.model.json_text import decode_json
 from bff.model.untrusted import split_url

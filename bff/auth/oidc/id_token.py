@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from authlib.oidc.core.util import create_half_hash
 
-from bff.auth.jwt import BadToken, Jwt, StaleToken, check_claims, text
-from bff.auth.login import Login, SignedIn, Tokens
+from bff.auth.oidc.jwt import BadToken, Jwt, StaleToken, check_claims, text
+from bff.auth.oidc.login import Login, SignedIn, Tokens
 from bff.model.access import Provider
 
 _EDWARDS: Final = {"Ed25519": "EdDSA"}  # one algorithm, two names (RFC 9864)

@@ -8,9 +8,9 @@ from joserfc.jwk import ECKey, JWKRegistry, Key, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
 from joserfc.util import base64_to_int
 
-from bff.auth.http import Http, shown
-from bff.auth.metadata import json_object
-from bff.auth.published import Published
+from bff.auth.oidc.cached_document import Published
+from bff.auth.oidc.http import Http, shown
+from bff.auth.oidc.metadata import json_object
 from bff.auth.renewal import Later
 from bff.errors import ProviderMisconfigured
 

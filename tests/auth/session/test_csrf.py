@@ -4,7 +4,7 @@ from itertools import product
 
 import pytest
 
-from bff.auth.csrf import Sent, check_cross_site, is_navigation
+from bff.auth.session.csrf import Sent, check_cross_site, is_navigation
 from bff.errors import CrossSite
 
 OWN = "https://shop.example"

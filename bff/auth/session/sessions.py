@@ -13,8 +13,8 @@ from typing import Final
 
 import orjson
 
-from bff.auth.login import SignedIn, Tokens
-from bff.auth.session_record import KeptTokens, Session
+from bff.auth.oidc.login import SignedIn, Tokens
+from bff.auth.session.session_record import KeptTokens, Session
 from bff.errors import StoreAway
 from bff.model.access import SessionRules
 from bff.store.protocol import Store

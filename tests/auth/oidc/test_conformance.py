@@ -11,9 +11,9 @@ from hmac import digest
 
 import pytest
 
-from bff.auth.id_token import check_id_token
-from bff.auth.jwt import BadToken, read
-from bff.auth.login import Tokens
+from bff.auth.oidc.id_token import check_id_token
+from bff.auth.oidc.jwt import BadToken, read
+from bff.auth.oidc.login import Tokens
 from bff.errors import GrantEnded, ProviderAway, SignInFailed
 from tests.auth.scripted_provider import (
     ABSENT,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bff.auth.bearer import Bearer
+from bff.auth.oidc.bearer import Bearer
 from bff.errors import InvalidToken, ProviderAway
 from bff.model.access import Issuer
 from bff.model.principal import Principal

@@ -12,12 +12,12 @@ from typing import Final
 
 import orjson
 
-from bff.auth.grants import Refused
-from bff.auth.login import Tokens
-from bff.auth.provider import OpenIdProvider
-from bff.auth.refresh import Refresher
+from bff.auth.oidc.login import Tokens
+from bff.auth.oidc.provider import OpenIdProvider
+from bff.auth.oidc.token_endpoint import Refused
 from bff.auth.renewal import Current, Fetch, Renewals, good_until, is_new, renew_lock
-from bff.auth.session import Sessions
+from bff.auth.session.refresh import Refresher
+from bff.auth.session.sessions import Sessions
 from bff.errors import NoCredentials, ProviderAway
 from bff.model.principal import Principal
 from bff.model.service import Service

@@ -6,7 +6,7 @@ from time import monotonic
 
 import pytest
 
-from bff.auth.http import Http, _await
+from bff.auth.oidc.http import Http, _await
 from bff.errors import ProviderAway
 from bff.model.exchange import Deadline, Reply
 from bff.model.service import Tls

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bff.auth.cookies import clear_cookie, cookie_name, read_cookies, set_cookie
+from bff.auth.session.cookies import clear_cookie, cookie_name, read_cookies, set_cookie
 from bff.errors import Ambiguous, SignInFailed
 
 NAME = "__Host-Http-bff"

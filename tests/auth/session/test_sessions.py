@@ -3,8 +3,8 @@ from contextlib import suppress
 
 import pytest
 
-from bff.auth.login import SignedIn, Tokens
-from bff.auth.session import Sessions, key_of
+from bff.auth.oidc.login import SignedIn, Tokens
+from bff.auth.session.sessions import Sessions, key_of
 from bff.model.access import SessionRules
 from bff.store.seal import Seal
 from bff.store.sqlite import SqliteStore

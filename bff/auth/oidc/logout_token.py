@@ -6,7 +6,7 @@ OpenID Connect Back-Channel Logout 1.0, sections 2.4 and 2.6.
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from bff.auth.jwt import BadToken, Jwt, check_claims, text
+from bff.auth.oidc.jwt import BadToken, Jwt, check_claims, text
 from bff.model.access import Provider
 
 _EVENT: Final = "http://schemas.openid.net/event/backchannel-logout"

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from bff.auth.address import with_query
+from bff.auth.oidc.address import with_query
 
 # Request lines of 8,192 bytes are what nginx and Kestrel read, before or as a provider.
 _LONGEST: Final = 8000

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Final
 
-from bff.auth.login import Tokens
+from bff.auth.oidc.login import Tokens
 from bff.model.principal import Principal
 
 _SHORT: Final = 16

@@ -15,8 +15,8 @@ from joserfc.jwk import Key
 from joserfc.jws import CompactSignature, JWSRegistry, extract_compact, validate_compact
 from joserfc.jwt import JWTClaimsRegistry
 
-from bff.auth.keys import Keys, fitting
-from bff.auth.published import Published
+from bff.auth.oidc.cached_document import Published
+from bff.auth.oidc.keys import Keys, fitting
 from bff.errors import BffError, ProviderAway
 from bff.model.json_text import decode_json
 

@@ -16,7 +16,7 @@ from typing import Final
 
 import orjson
 
-from bff.auth.login import Login, LoginRequest
+from bff.auth.oidc.login import Login, LoginRequest
 from bff.store.protocol import Store
 from bff.store.seal import BadSeal, Seal
 

@@ -6,8 +6,8 @@ block.
 
 from collections.abc import Mapping
 
-from bff.auth.refresh import Refresher
-from bff.auth.service_tokens import ServiceTokens, Wanted
+from bff.auth.session.refresh import Refresher
+from bff.auth.session.service_tokens import ServiceTokens, Wanted
 from bff.model.exchange import Headers
 from bff.model.principal import Principal
 from bff.model.service import Service

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from bff.auth.http import Http, shown
-from bff.auth.jwt import BadToken, Jwt, check_claims, read, text, verify
-from bff.auth.keys import Keys, published_keys
-from bff.auth.metadata import discover, may_be_declared
-from bff.auth.published import Published
+from bff.auth.oidc.cached_document import Published
+from bff.auth.oidc.http import Http, shown
+from bff.auth.oidc.jwt import BadToken, Jwt, check_claims, read, text, verify
+from bff.auth.oidc.keys import Keys, published_keys
+from bff.auth.oidc.metadata import discover, may_be_declared
 from bff.auth.renewal import Later
 from bff.errors import InvalidToken, ProviderMisconfigured
 from bff.model.access import Issuer

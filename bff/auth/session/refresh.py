@@ -9,10 +9,10 @@ those that were read, or are thrown away.
 from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
-from bff.auth.login import Tokens
-from bff.auth.provider import OpenIdProvider
+from bff.auth.oidc.login import Tokens
+from bff.auth.oidc.provider import OpenIdProvider
 from bff.auth.renewal import Current, Fetch, Renewals, good_until, is_new, renew_lock
-from bff.auth.session import KeptTokens, Sessions
+from bff.auth.session.sessions import KeptTokens, Sessions
 from bff.errors import GrantEnded, LoginRequired, NoCredentials, ProviderAway, StoreAway
 from bff.observe.events import Audit, Audited, Observer, Refreshed
 from bff.store.lock import Lock, LockLost

@@ -15,7 +15,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
 
-from bff.auth.jwt import AllowList
+from bff.auth.oidc.jwt import AllowList
 from bff.errors import ConfigError
 from bff.model.access import Provider
 from bff.model.exchange import Headers

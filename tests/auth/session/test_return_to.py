@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bff.auth.return_to import BadReturn, local_or_allowed
+from bff.auth.session.return_to import BadReturn, local_or_allowed
 
 OWN = "https://shop.example"
 APP = "https://app.example:8443"

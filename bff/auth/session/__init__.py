@@ -1,0 +1,1 @@
+"""Sessions: records, refresh of their tokens, cookies, and the defence against CSRF."""
