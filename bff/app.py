@@ -13,7 +13,7 @@ from bff.declare import snapshot
 from bff.declare.check import Checked
 from bff.declare.settings import Settings
 from bff.engine.background import Background
-from bff.engine.keeper import Heard, keeper_of
+from bff.engine.cached_request import Heard, keeper_of
 from bff.observe.boundary import ErrorBoundary
 from bff.observe.events import Observer, told_to
 from bff.observe.log import log_events

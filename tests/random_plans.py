@@ -12,10 +12,10 @@ from bff.declare.config import assemble
 from bff.declare.load import parse
 from bff.dev.virtual import VirtualClock
 from bff.engine.answer import Asked
-from bff.engine.plan import Plan
 from bff.errors import ConfigError
 from bff.model.exchange import Reply, Request
 from bff.model.principal import NOBODY
+from bff.plan.plan import Plan
 from bff.upstream.guard import Guards
 
 ROOT: dict[str, Any] = {

@@ -14,10 +14,10 @@ from bff.model.problem import did_you_mean
 if TYPE_CHECKING:
     from bff.declare.check import Checked
     from bff.declare.scope import Scope
-    from bff.engine.kept import Kept
-    from bff.engine.order import Node
-    from bff.engine.plan import Plan
     from bff.model.pages import Pages
+    from bff.plan.cache_rule import Kept
+    from bff.plan.order import Node
+    from bff.plan.plan import Plan
 
 _SHARED: Final = {
     "everyone": "everyone",

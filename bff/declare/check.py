@@ -21,14 +21,14 @@ from bff.declare.requirement import paths_for_names, unkept_claims
 from bff.declare.rungs import shape_on_rungs
 from bff.declare.scope import proven
 from bff.declare.unsafe import unsafe_places
-from bff.engine.expression import Ast, Expression, names_of
-from bff.engine.fields import FieldTemplate
-from bff.engine.plan import Plan, plan
-from bff.engine.problems import gather
-from bff.engine.reads import reads
 from bff.errors import ConfigError, Unfillable
 from bff.model.problem import Problem
 from bff.model.view import Config, View
+from bff.plan.dependencies import reads
+from bff.plan.expression import Ast, Expression, names_of
+from bff.plan.fields import FieldTemplate
+from bff.plan.plan import Plan, plan
+from bff.plan.problems import gather
 from bff.upstream.tls import TlsContexts
 
 _ONWARD: Final = frozenset({"projection", "value_projection", "filter_projection", "pipe"})

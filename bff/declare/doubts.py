@@ -6,13 +6,13 @@ from itertools import pairwise
 from typing import Final
 
 from bff.declare.never import expressions_of
-from bff.engine.compile import CompiledCall
-from bff.engine.expression import Expression
-from bff.engine.order import Node
-from bff.engine.plan import Plan
-from bff.engine.reads import Path, Reads, reads
 from bff.model.problem import Problem
 from bff.model.view import Config, View
+from bff.plan.compile import CompiledCall
+from bff.plan.dependencies import Path, Reads, reads
+from bff.plan.expression import Expression
+from bff.plan.order import Node
+from bff.plan.plan import Plan
 
 _OWNER: Final = re.compile(
     r"(user|customer|account|owner|person|member|subject|tenant)(_?id)?|sub", re.IGNORECASE

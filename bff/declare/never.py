@@ -4,14 +4,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from bff.engine.expression import Expression
-from bff.engine.kinds import ANY, NULL, Kind, nevers, result_kind
-from bff.engine.plan import Plan
-from bff.engine.reads import reads
-from bff.engine.template import Template
-from bff.engine.tree import templates_in
 from bff.model.problem import Problem
 from bff.model.view import Config, Param, View
+from bff.plan.dependencies import reads
+from bff.plan.expression import Expression
+from bff.plan.kinds import ANY, NULL, Kind, nevers, result_kind
+from bff.plan.plan import Plan
+from bff.plan.template import Template
+from bff.plan.tree import templates_in
 
 Plans = Mapping[str, Plan]  # of one view, by frontend
 _OPTIONAL_TEXT: Final = Kind(frozenset({"string", "null"}))

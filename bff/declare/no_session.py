@@ -4,15 +4,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from bff.engine.expression import Expression, truthy
-from bff.engine.fields import FieldTemplate, is_nothing
-from bff.engine.plan import Plan
-from bff.engine.reads import reads
-from bff.engine.template import Template
-from bff.engine.tree import templates_in
 from bff.errors import Unfillable
 from bff.model.problem import Problem
 from bff.model.view import Frontend
+from bff.plan.dependencies import reads
+from bff.plan.expression import Expression, truthy
+from bff.plan.fields import FieldTemplate, is_nothing
+from bff.plan.plan import Plan
+from bff.plan.template import Template
+from bff.plan.tree import templates_in
 
 _ANONYMOUS: Final[Mapping[str, Any]] = {
     "sub": None,

@@ -18,9 +18,9 @@ from bff.declare.read import (
     table,
     wrong,
 )
-from bff.engine.params import BadValue, ends_at_end, validate
 from bff.model.source import Place, Source
 from bff.model.view import Param
+from bff.plan.parameters import BadValue, ends_at_end, validate
 
 _COUNT: Final = integer(0, 1_000_000)
 _SCALARS: Final = ("string", "integer", "number", "boolean")

@@ -8,10 +8,10 @@ from typing import Any
 
 from bff.declare.load import Node
 from bff.declare.read import wrong
-from bff.engine.names import RESERVED
 from bff.model.python import VIEW, Declared
 from bff.model.source import Place
 from bff.model.view import View
+from bff.plan.names import RESERVED
 
 
 def load_python(path: Path, shown: str) -> "PythonView":

@@ -12,10 +12,10 @@ from typing import Any, Final
 
 from bff.declare.elsewhere import meant
 from bff.declare.load import Node, core_scalar, is_reference
-from bff.engine.problems import gather
 from bff.errors import ConfigError
 from bff.model.problem import Problem, did_you_mean
 from bff.model.source import Place, Source
+from bff.plan.problems import gather
 
 Schema = dict[str, Any]
 _KINDS: Final[Mapping[type, str]] = {

@@ -6,13 +6,13 @@ from typing import Final
 import orjson
 
 from bff.declare.samples import is_sampled, sample, scope_without_calls
-from bff.engine.expression import Scope, truthy
-from bff.engine.plan import Plan
-from bff.engine.reads import reads
-from bff.engine.refuse import Judgement
 from bff.errors import Unfillable
 from bff.model.problem import Problem
 from bff.model.view import Call, View
+from bff.plan.dependencies import reads
+from bff.plan.expression import Scope, truthy
+from bff.plan.plan import Plan
+from bff.plan.refusals import Judgement
 
 _HINT: Final = "`x || `[]`` stands for a null"
 

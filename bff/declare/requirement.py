@@ -6,14 +6,14 @@ from typing import Any, Final
 
 from bff.declare.load import Node
 from bff.declare.read import Key, Reader, Schema, map_of, table, text, wrong
-from bff.engine.expression import Expression
-from bff.engine.reads import reads
 from bff.errors import ConfigError, Unfillable
 from bff.model.access import Access, Issuer, Provider, RequiredClaim, Requirement
 from bff.model.problem import Problem
 from bff.model.relay import Relay
 from bff.model.source import Place, Source
 from bff.model.view import Config, Frontend, View
+from bff.plan.dependencies import reads
+from bff.plan.expression import Expression
 
 _PLAIN_PATH: Final = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+", re.ASCII)
 _Value = tuple[Place, tuple[Any, ...]]

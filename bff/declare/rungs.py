@@ -6,13 +6,13 @@ from typing import Any
 import orjson
 
 from bff.declare.samples import is_sampled, scope_without_calls
-from bff.engine.expression import Expression
-from bff.engine.order import attached
-from bff.engine.plan import Plan
-from bff.engine.reads import reads
 from bff.errors import Unfillable
 from bff.model.problem import Problem
 from bff.model.view import Call
+from bff.plan.dependencies import reads
+from bff.plan.expression import Expression
+from bff.plan.order import attached
+from bff.plan.plan import Plan
 
 
 def shape_on_rungs(each: Plan) -> Iterator[Problem]:

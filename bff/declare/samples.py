@@ -3,8 +3,8 @@
 from collections.abc import Collection, Mapping
 from typing import Any, Final
 
-from bff.engine.reads import Reads
 from bff.model.view import Param, View
+from bff.plan.dependencies import Reads
 
 _TEXT: Final = "2027-01-31"  # what takes a text takes this one, functions of dates too
 _OF_TYPES: Final[Mapping[str, Any]] = {

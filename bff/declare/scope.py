@@ -11,17 +11,17 @@ from functools import partial
 from typing import Final
 
 from bff.cache.decide import Shared
-from bff.engine.expression import Expression, walk
-from bff.engine.functional import Function
-from bff.engine.kept import Keeping, Kept
-from bff.engine.plan import Plan
-from bff.engine.problems import gather
-from bff.engine.reads import Path, reads
-from bff.engine.template import Template
 from bff.errors import ConfigError
 from bff.model.cache import CacheRule
 from bff.model.problem import Problem
 from bff.model.service import OF_THE_CALLER
+from bff.plan.cache_rule import Keeping, Kept
+from bff.plan.dependencies import Path, reads
+from bff.plan.expression import Expression, walk
+from bff.plan.plan import Plan
+from bff.plan.problems import gather
+from bff.plan.python_function import Function
+from bff.plan.template import Template
 
 _CLAIMS: Final = ("session", "claims")
 _TOKEN: Final = "session (credentials of "  # noqa: S105 - the beginning of an input's name

@@ -34,9 +34,9 @@ from bff.declare.requirement import REQUIREMENT
 from bff.declare.route import ROUTE, path_variables
 from bff.declare.stream import OF_STREAMS, check_stream
 from bff.declare.words import FIELD, FRONTEND_NAME, NAME
-from bff.engine.names import RESERVED
 from bff.model.source import Place, Source
 from bff.model.view import Call, Param, Refusal, View
+from bff.plan.names import RESERVED
 
 VIEW_METHODS: Final = ("get", "post", "put", "patch", "delete")
 _MAX_BODY: Final = 1024 * 1024

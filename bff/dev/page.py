@@ -20,9 +20,9 @@ from bff.declare.check import Checked
 from bff.dev.replay import ReplayExchange
 from bff.dev.stub_service import State
 from bff.dev.tape import shown
-from bff.engine.order import Node
-from bff.engine.plan import Plan
 from bff.model.view import Frontend, Param
+from bff.plan.order import Node
+from bff.plan.plan import Plan
 
 _FOLDER: Final = Path(__file__).parent / "page"
 _POLICY: Final = "; ".join(

@@ -16,10 +16,10 @@ import orjson
 
 from bff.declare.folder import files
 from bff.dev.recording import RecordingError
-from bff.engine.functions import forget_registered
 from bff.errors import ConfigError
 from bff.model.problem import Problem
 from bff.model.source import Place
+from bff.plan.functions import forget_registered
 
 _OFTEN: Final = 0.2  # seconds between two looks
 _WATCHED: Final = frozenset({".yaml", ".yml", ".py", ".toml", ".har", ".json"})

@@ -5,11 +5,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from bff.engine.compile import CompiledCall
-from bff.engine.expression import Scope
-from bff.engine.kept import filled
-from bff.engine.pages import Position
-from bff.engine.plan import Plan
 from bff.errors import (
     BadStatus,
     BffError,
@@ -23,6 +18,11 @@ from bff.model.exchange import Headers, Origin, Outcome
 from bff.model.principal import Principal
 from bff.model.service import OF_THE_CALLER
 from bff.model.trace import Trace
+from bff.plan.cache_rule import filled
+from bff.plan.compile import CompiledCall
+from bff.plan.expression import Scope
+from bff.plan.page_links import Position
+from bff.plan.plan import Plan
 
 CANNOT_BE_SENT: Final = "no service can be asked with"
 _OK: Final = 200

@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 from typing import Any, Final
 
-from bff.engine.expression import Expression, Scope, names_of
-from bff.engine.fields import OF_THE_REQUEST
-from bff.engine.reads import Paths, reads
-from bff.engine.request_parts import Part, Target
 from bff.errors import Unfillable
 from bff.model.view import View
+from bff.plan.dependencies import Paths, reads
+from bff.plan.expression import Expression, Scope, names_of
+from bff.plan.fields import OF_THE_REQUEST
+from bff.plan.request_parts import Part, Target
 
 _GIVEN: Final = frozenset({"params", "body", "headers"})  # by the client
 _UNFIT: Final = "cannot be sent on as it is"

@@ -5,16 +5,16 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
-from bff.engine.compile import CompiledCall, Fold
-from bff.engine.expression import Scope
+from bff.engine.decode import Stood
 from bff.engine.items import id_of, items_of
 from bff.engine.prefill import Prepared
-from bff.engine.reading import Stood
 from bff.engine.request import Known, request_of
-from bff.engine.template import as_text
 from bff.errors import BadReply, BffError, Unfillable
 from bff.model.exchange import Headers, Origin, Request
 from bff.observe.boundary import without_frames
+from bff.plan.compile import CompiledCall, Fold
+from bff.plan.expression import Scope
+from bff.plan.template import as_text
 
 # What one request came to: the value of its reply, or why there is none.
 Result = Any

@@ -5,8 +5,8 @@ from dataclasses import replace
 from hashlib import sha256
 from typing import Final
 
-from bff.engine.compile import CompiledCall
 from bff.engine.fanout import FanOut
+from bff.plan.compile import CompiledCall
 
 _HEADER: Final = "idempotency-key"
 

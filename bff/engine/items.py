@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from bff.engine.compile import CompiledCall, Fold
-from bff.engine.expression import Expression, Scope
-from bff.engine.template import as_text
 from bff.errors import BadReply, TooMany, Unfillable
+from bff.plan.compile import CompiledCall, Fold
+from bff.plan.expression import Expression, Scope
+from bff.plan.template import as_text
 
 
 def items_of(call: CompiledCall, scope: Scope) -> tuple[list[dict[str, Any]], list[Any]]:

@@ -9,16 +9,16 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from bff.engine.blame import Blame
-from bff.engine.compile import CompiledCall
-from bff.engine.early import Early
-from bff.engine.expression import Scope, truthy
-from bff.engine.fields import OF_THE_REQUEST
 from bff.engine.items import id_of, items_of
 from bff.engine.request import Known
-from bff.engine.request_parts import Part
-from bff.engine.template import header_value
 from bff.errors import BadReply, BffError, TooMany, Unfillable
 from bff.model.exchange import Headers
+from bff.plan.compile import CompiledCall
+from bff.plan.early import Early
+from bff.plan.expression import Scope, truthy
+from bff.plan.fields import OF_THE_REQUEST
+from bff.plan.request_parts import Part
+from bff.plan.template import header_value
 
 _SELECTED: Final = {BadReply.reason: "is not a list", TooMany.reason: "has too many items"}
 _UNFIT: Final = "does not fit the request"

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from bff.engine.compile import CompiledCall
-from bff.engine.expression import Scope
-from bff.engine.request_parts import Given, Part
 from bff.model.exchange import Headers, Origin, Request
+from bff.plan.compile import CompiledCall
+from bff.plan.expression import Scope
+from bff.plan.request_parts import Given, Part
 
 Known = Mapping[Part, Any]  # of parts, what they are filled with
 NOTHING_KNOWN: Final[Known] = {}

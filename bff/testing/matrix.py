@@ -20,10 +20,10 @@ from bff.dev.stub_replay import read_latency
 from bff.dev.tape import Tape
 from bff.dev.unmatched import told
 from bff.dev.virtual import VirtualClock
-from bff.engine.plan import Plan
 from bff.model.exchange import Request
 from bff.model.principal import NOBODY, Principal
 from bff.model.problem import did_you_mean
+from bff.plan.plan import Plan
 from bff.testing.client import Unmatched
 from bff.testing.site import app_on, client_of
 

@@ -15,10 +15,10 @@ import orjson
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
-from bff.engine.plan import Plan
 from bff.model.service import Service
 from bff.model.view import Frontend
 from bff.observe.boundary import ErrorBoundary
+from bff.plan.plan import Plan
 from bff.upstream.exchange import Clock, Exchange
 from bff.upstream.sharing import BEGUN, Sharing
 from bff.upstream.workers import Workers

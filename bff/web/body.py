@@ -11,9 +11,9 @@ from jsonschema import Draft202012Validator, ValidationError, validators
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from bff.engine.functions import identity
-from bff.engine.params import ends_at_end
 from bff.model.json_text import decode_json
+from bff.plan.functions import identity
+from bff.plan.parameters import ends_at_end
 from bff.web.app import UnreadableBody
 
 _DEPTH: Final = 64

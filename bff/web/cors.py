@@ -11,9 +11,9 @@ from typing import Any, Final
 from flask import Flask, Response, current_app, request
 from flask_cors import CORS
 
-from bff.engine.plan import Plan
 from bff.model.relay import Relay
 from bff.model.view import Frontend
+from bff.plan.plan import Plan
 from bff.web.origins import Sharing, sharing
 
 _METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")

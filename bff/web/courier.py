@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Final
 
-from bff.engine.means import credentials_for
+from bff.engine.run_context import credentials_for
 from bff.errors import BffError, LimitReached, TimedOut
 from bff.model.exchange import Deadline, Headers, Request, Tried
 from bff.model.principal import Principal

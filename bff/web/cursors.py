@@ -15,11 +15,11 @@ from flask import Request
 
 from bff.cache.key import digest_of
 from bff.engine.answer import Cursors
-from bff.engine.pages import Position
-from bff.engine.plan import Plan
 from bff.model.pages import Pages
 from bff.model.principal import Principal
 from bff.model.view import Frontend
+from bff.plan.page_links import Position
+from bff.plan.plan import Plan
 from bff.store.seal import BadSeal, Seal
 from bff.web.parameters import BadRequest
 

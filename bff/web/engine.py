@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from bff.engine.keeper import Keeper
+from bff.engine.cached_request import Keeper
 from bff.model.service import Service
 from bff.observe.boundary import ErrorBoundary
 from bff.observe.events import Observer

@@ -7,9 +7,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 from bff.cache.key import digest_of
-from bff.engine.plan import Plan
 from bff.model.source import Source
 from bff.model.view import View
+from bff.plan.plan import Plan
 
 
 def fingerprint(plan: Plan) -> str:

@@ -7,11 +7,11 @@ from typing import Final
 from flask import request
 
 from bff.engine.answer import Answer, Asked
-from bff.engine.params import decode
-from bff.engine.plan import Plan
 from bff.errors import BffError
 from bff.model.exchange import Deadline, Outcome
 from bff.model.view import Frontend
+from bff.plan.parameters import decode
+from bff.plan.plan import Plan
 from bff.web.authenticate import Rule, admit
 from bff.web.headers import forwardable
 

@@ -4,9 +4,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from bff.engine.plan import Plan
 from bff.model.relay import Relay
 from bff.model.view import Frontend
+from bff.plan.plan import Plan
 from bff.web.relay_headers import LAST_EVENT_ID, RELAYED_DOWN, RELAYED_UP
 
 _SENT: Final = frozenset(

@@ -10,12 +10,12 @@ from werkzeug.datastructures import Headers as ResponseHeaders
 
 from bff.cache.entry import Entry
 from bff.engine.answer import Answer
-from bff.engine.keeper import Keeper
-from bff.engine.plan import Plan
+from bff.engine.cached_request import Keeper
 from bff.model.access import Access
 from bff.model.exchange import Headers
 from bff.model.json_text import encode_json
 from bff.model.view import Frontend
+from bff.plan.plan import Plan
 from bff.web.coding import coding_for, compress, etag_in, etag_of, is_known, is_worth_it
 from bff.web.headers import calls_header, lifecycle_headers, respondable
 from bff.web.policy import (

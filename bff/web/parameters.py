@@ -5,8 +5,8 @@ from typing import Any
 
 from flask import Response, request
 
-from bff.engine.params import BadValue, decode
 from bff.model.view import View
+from bff.plan.parameters import BadValue, decode
 from bff.web.problem import problem
 from bff.web.text import broken_parameters
 

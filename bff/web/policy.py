@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from bff.cache.decide import may_be_shared
 from bff.cache.directives import directives_of, freshness_of
 from bff.engine.answer import Answer
-from bff.engine.plan import Plan
 from bff.model.access import Access
 from bff.model.exchange import Freshness, Outcome
+from bff.plan.plan import Plan
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from typing import Final
 from flask import Request
 
 from bff.auth.session.cookies import is_own_cookie, read_cookies
-from bff.engine.reading import connection_names
+from bff.engine.decode import connection_names
 from bff.model.exchange import Headers, Reply
 from bff.model.relay import Relay
 from bff.model.untrusted import split_url

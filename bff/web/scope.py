@@ -5,12 +5,12 @@ from typing import Any
 
 from flask.globals import request_ctx
 
-from bff.engine.plan import Plan
 from bff.errors import InvalidToken
 from bff.model.json_text import decode_json, encode_json
 from bff.model.principal import Principal
 from bff.model.service import Service
 from bff.model.view import Frontend
+from bff.plan.plan import Plan
 from bff.web.body import BodyReader
 from bff.web.headers import forwardable
 from bff.web.parameters import parameters

@@ -11,13 +11,13 @@ from bff.cache.key import Wanted, wanted
 from bff.cache.levels import Look, Near, Write
 from bff.cache.single_flight import SingleFlight
 from bff.engine.answer import Answer, Asked, Failure
-from bff.engine.keeper import Keeper
-from bff.engine.kept import Kept
-from bff.engine.plan import Plan
+from bff.engine.cached_request import Keeper
 from bff.errors import Unfillable
 from bff.model.exchange import Deadline, Freshness
 from bff.model.json_text import Unwritable
 from bff.observe.boundary import ErrorBoundary
+from bff.plan.cache_rule import Kept
+from bff.plan.plan import Plan
 from bff.upstream.exchange import DROPPED, Completion, Mailbox
 from bff.web.page import Pages
 

@@ -13,10 +13,10 @@ from typing import Any, Final
 from flask import Response, request
 
 from bff.declare.scope import proven
-from bff.engine.plan import Plan, plan
 from bff.errors import Refused
 from bff.model.service import Service
 from bff.model.source import Source, Tree
+from bff.plan.plan import Plan, plan
 from bff.web.problem import problem
 
 _FIELD: Final = re.compile(r"[A-Za-z_][\w-]*(\.[A-Za-z_][\w-]*){0,9}", re.ASCII)

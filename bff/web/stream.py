@@ -8,15 +8,15 @@ from flask import Flask, Response, g, request
 
 from bff.engine.answer import CANNOT_BE_SENT, failure_of
 from bff.engine.blame import Blame
+from bff.engine.decode import bad_status, connection_names
 from bff.engine.fanout import fan_out
-from bff.engine.plan import Plan
 from bff.engine.prefill import prepare
-from bff.engine.reading import bad_status, connection_names
-from bff.engine.template import header_value
 from bff.errors import BadReply, BffError, Unfillable, UpstreamError
 from bff.model.exchange import Headers, Origin, Reply, Request
 from bff.model.principal import NOBODY
 from bff.model.view import Frontend
+from bff.plan.plan import Plan
+from bff.plan.template import header_value
 from bff.upstream.exchange import Carrier
 from bff.web.admission import Admission
 from bff.web.authenticate import Rule

@@ -9,14 +9,14 @@ from flask import Flask, Response, g, has_request_context, request
 from flask.globals import app_ctx, request_ctx
 
 from bff.engine.answer import Answer, Asked
-from bff.engine.conduct import conduct
-from bff.engine.converse import converse
-from bff.engine.machinery import Machinery
-from bff.engine.plan import Plan
+from bff.engine.conductor import conduct
+from bff.engine.python_view import converse
+from bff.engine.runtime import Machinery
 from bff.errors import BffError, Refused
 from bff.model.exchange import Deadline
 from bff.model.principal import NOBODY
 from bff.model.view import Frontend
+from bff.plan.plan import Plan
 from bff.store.idempotency import KeptAnswer
 from bff.web.admission import Admission
 from bff.web.authenticate import Rule

@@ -13,8 +13,8 @@ from bff.declare.load import parse
 from bff.dev.archive import Archive
 from bff.dev.declared import NOTHING, Declared, declared_secrets
 from bff.dev.rules import Redaction, read_rules
-from bff.engine.bodies import encode_form, encode_multipart
 from bff.model.exchange import Reply
+from bff.plan.bodies import encode_form, encode_multipart
 from tests.dev.recordings import exchanged
 
 VALUE = 'hunter-22/é&+ "x"'

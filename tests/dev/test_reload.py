@@ -13,7 +13,7 @@ from bff.declare.check import check
 from bff.declare.settings import Settings
 from bff.dev.reload import Reloading
 from bff.dev.stub import StubReply, StubServices
-from bff.engine.functions import forget_registered
+from bff.plan.functions import forget_registered
 
 ROOT = "version: 1\nfrontends: {web: {access: none}}\nservices: {s: {url: '${S_URL}'}}\n"
 VIEW = 'get: /home\nfrontends: [web]\ncall: {get: "s:/a"}\nshape: {word: "`\\"one\\"`"}\n'
@@ -34,7 +34,7 @@ def project(tmp_path, monkeypatch):
     (tmp_path / "config/views/home.yaml").write_text(VIEW)
     (tmp_path / "config/views/python.py").write_text(PYTHON)
     (tmp_path / "words.py").write_text(
-        "from bff.engine.functions import register\n"
+        "from bff.plan.functions import register\n"
         'register("shout", str.upper, "string")\n'
         "def word():\n    return 'one'\n"
     )

@@ -10,7 +10,7 @@ from bff.dev.declared import NOTHING, Declared
 from bff.dev.match import Asked
 from bff.dev.rules import read_rules
 from bff.dev.tape import tapes_of
-from bff.engine.bodies import encode_form, encode_json, encode_multipart
+from bff.plan.bodies import encode_form, encode_json, encode_multipart
 from tests.dev.recordings import exchanged
 
 FORM = "application/x-www-form-urlencoded"

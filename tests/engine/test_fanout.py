@@ -4,11 +4,11 @@ import pytest
 
 from bff.declare.config import assemble
 from bff.declare.load import parse
-from bff.engine.compile import compile_call
+from bff.engine.decode import read_reply
 from bff.engine.fanout import by_key, fan_out, join
-from bff.engine.reading import read_reply
 from bff.errors import BadReply, BffError, TimedOut, TooMany, Unfillable
 from bff.model.exchange import Reply
+from bff.plan.compile import compile_call
 
 ROOT = """
 version: 1

@@ -11,10 +11,10 @@ from bff.declare.config import assemble
 from bff.declare.load import parse
 from bff.declare.python import PythonView
 from bff.dev.virtual import VirtualClock
-from bff.engine.conduct import conduct
-from bff.engine.converse import converse
-from bff.engine.keeper import keeper_of
-from bff.engine.machinery import Machinery
+from bff.engine.cached_request import keeper_of
+from bff.engine.conductor import conduct
+from bff.engine.python_view import converse
+from bff.engine.runtime import Machinery
 from bff.model.exchange import Deadline, Reply
 from bff.model.python import VIEW
 from bff.upstream.guard import Guards

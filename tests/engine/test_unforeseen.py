@@ -9,9 +9,9 @@ from bff.declare.check import check_config
 from bff.declare.config import assemble
 from bff.declare.load import parse
 from bff.dev.virtual import VirtualClock
-from bff.engine.conduct import conduct
-from bff.engine.keeper import keeper_of
-from bff.engine.machinery import Machinery
+from bff.engine.cached_request import keeper_of
+from bff.engine.conductor import conduct
+from bff.engine.runtime import Machinery
 from bff.model.exchange import Deadline, Reply
 from bff.observe.boundary import ErrorBoundary
 from bff.upstream.guard import Guards

@@ -9,8 +9,8 @@ from bff.declare.load import parse
 from bff.dev.virtual import VirtualClock
 from bff.engine.answer import Failure
 from bff.engine.attempts import VIEW
-from bff.engine.conduct import Run
-from bff.engine.machinery import Machinery
+from bff.engine.conductor import Run
+from bff.engine.runtime import Machinery
 from bff.errors import GrantEnded, Unreachable
 from bff.model.exchange import Deadline, Reply
 from bff.upstream.guard import Guards

@@ -8,13 +8,13 @@ from hypothesis.stateful import initialize, invariant, precondition, rule
 
 from bff.dev.virtual import VirtualClock
 from bff.engine.answer import Failure
-from bff.engine.conduct import Run
-from bff.engine.machinery import Machinery
-from bff.engine.plan import Plan
+from bff.engine.conductor import Run
+from bff.engine.runtime import Machinery
 from bff.errors import GrantEnded
 from bff.model.exchange import Deadline, Reply, Request
+from bff.plan.plan import Plan
 from bff.upstream.exchange import Mailbox
-from tests.engine.test_conduct_machine import DEADLINE, QUICK, Conductor
+from tests.engine.test_conductor_machine import DEADLINE, QUICK, Conductor
 from tests.random_plans import CAREFUL, asked, guards, reply, writing_plans
 from tests.simulation import SimulatedEffects, SimulatedExchange, Started
 

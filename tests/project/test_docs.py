@@ -31,12 +31,12 @@ from bff.declare.rules.doubts import DOUBTS
 from bff.declare.schema import FILES, schema_of
 from bff.declare.services import FRONTEND, SERVICE
 from bff.declare.views import _TAKEN as TAKEN
-from bff.engine.compile import compile_call
-from bff.engine.expression import Expression
-from bff.engine.functions import FUNCTIONS
 from bff.model.principal import Principal
 from bff.model.service import Service
 from bff.model.source import Place, Source
+from bff.plan.compile import compile_call
+from bff.plan.expression import Expression
+from bff.plan.functions import FUNCTIONS
 from bff.upstream.pool import PoolExchange
 
 ROOT = Path(__file__).parents[2]
@@ -419,7 +419,7 @@ def definitions(path: Path) -> frozenset[str]:
 
 
 def file_of(name: str) -> Path | None:
-    """The file that a page means by `engine/plan.py` or `bff/engine/plan.py`."""
+    """The file that a page means by `plan/plan.py` or `bff/plan/plan.py`."""
     folders = (ROOT / "bff", ROOT, ROOT / "config", DOCS)
     return next((path for folder in folders if (path := folder / name).exists()), None)
 

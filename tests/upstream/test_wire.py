@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from bff.declare.config import assemble
 from bff.declare.load import parse
-from bff.engine.compile import compile_call
 from bff.engine.fanout import fan_out
 from bff.errors import Unfillable
 from bff.model.exchange import Reply
+from bff.plan.compile import compile_call
 
 ROOT = 'version: 1\nfrontends: {web: {access: none}}\nservices: {s: {url: "http://h"}}\n'
 VIEW = """

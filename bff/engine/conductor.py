@@ -1,0 +1,300 @@
+"""The conductor: runs one plan for one request on one thread, which blocks only on its mailbox.
+
+`Run` holds the decisions, and waits only in `attend`.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any, Final
+
+from bff.engine import answer as answers
+from bff.engine.answer import Answer, Asked, Failure, bad_request, failure_of
+from bff.engine.attempts import VIEW, Attempts
+from bff.engine.blame import Blame
+from bff.engine.budget import Budget
+from bff.engine.fanout import fan_out
+from bff.engine.idempotence import keyed
+from bff.engine.outcomes import (
+    Running,
+    Settled,
+    Timing,
+    aged,
+    blame_inputs,
+    give_up,
+    give_up_items,
+    settle,
+)
+from bff.engine.pagination import begin_call
+from bff.engine.prefill import Prepared, headers_of, prepare
+from bff.engine.run_context import Means, credentials_for, keep_credentials
+from bff.engine.runtime import Machinery
+from bff.engine.view_failure import Judge
+from bff.errors import BffError, Cancelled, GrantEnded, InternalError, TimedOut
+from bff.model.exchange import Deadline, Headers, Outcome, OutcomeKind
+from bff.observe.boundary import without_frames
+from bff.plan.expression import truthy
+from bff.plan.order import Node
+from bff.plan.plan import Plan
+from bff.upstream.exchange import Completion, Mailbox
+
+_LOOK: Final = 0.25  # seconds between two looks for whether the client is still there
+_INTERNAL: Final = 500
+_CLOSED: Final = 499  # nobody gets it; the log has it, as nginx's would
+
+
+def conduct(plan: Plan, asked: Asked, deadline: Deadline, machinery: Machinery) -> Answer:
+    """Run `plan` and shape what it brings; returns by the deadline, whatever services do."""
+    run = Run(plan, asked, deadline, machinery, machinery.clock.mailbox())
+    try:
+        run.begin()
+        run.attend(lambda: run.done)
+    finally:
+        run.end()
+    return run.answer()
+
+
+class Run:
+    """The state of one request: what is out, what is in, and what has become ready."""
+
+    def __init__(
+        self, plan: Plan, asked: Asked, deadline: Deadline, machinery: Machinery, mailbox: Mailbox
+    ) -> None:
+        clock = machinery.clock
+        self.plan = plan
+        self._keeper = machinery.keeper
+        self.asked = asked
+        self.deadline = deadline
+        self.nodes: dict[str, Node] = dict(plan.nodes)
+        self.values = dict(asked.scope)
+        self.outcomes: dict[str, Outcome] = {}
+        self.failure: Failure | None = None
+        self._attempts = Attempts(machinery.exchange, machinery.effects, clock, mailbox)
+        self.means = Means(
+            attempts=self._attempts,
+            clock=clock,
+            guards=machinery.guards,
+            principal=asked.principal,
+            budget=Budget(plan.view.max_calls, plan.view.max_bytes),
+            lease=machinery.memory.lease(),
+            boundary=machinery.boundary,
+        )
+        self._clock = clock
+        self._begun = clock.now()
+        self._awaited = {name: len(awaited) for name, awaited in plan.awaits.items()}
+        self.waiting: Mapping[str, Sequence[str]] = plan.dependents
+        self._judging = Judge(plan)
+        self._sent: Counter[tuple[str, str]] = Counter()
+        self._running: dict[str, Running] = {}
+        self._prepared: dict[str, Prepared] = {}
+
+    @property
+    def done(self) -> bool:
+        """Whether every call has its outcome."""
+        return len(self.outcomes) == len(self.nodes)
+
+    @property
+    def next_timer(self) -> float:
+        """The moment at which `tick` has something to do."""
+        due = self._attempts.next_timer()
+        return self.deadline.at if due is None else due
+
+    def begin(self) -> None:
+        """Start what waits for nothing."""
+        self._judge()
+        self.prepare(self.nodes)
+        if self.failure:
+            return
+        for name, service in self.plan.credentials.items():
+            effect = credentials_for(service, self.asked.principal)
+            self._attempts.obtain(effect, self.deadline, VIEW, partial(self._obtained, name))
+        if self.asked.gone and self.plan.changes_nothing:
+            self._look_again()
+        for name in [name for name, awaited in self._awaited.items() if awaited == 0]:
+            self._start(self.nodes[name])
+
+    def attend(self, until: Callable[[], bool]) -> None:
+        """Wait for what is out, and act on it, until something holds: the only place to wait in."""
+        self._attempts.attend(self.deadline, until)
+
+    def prepare(self, names: Iterable[str]) -> None:
+        """Fill what of these calls can be filled before anything is sent."""
+        early = {each: self.plan.early[each] for each in names if each in self.plan.early}
+        if self.failure or not early:
+            return
+        blame = Blame(self.plan.view)
+        self._prepared |= prepare(early, self.values, self.asked.headers, blame)
+        if blame.errors:
+            self.fail(bad_request(blame.errors))
+
+    def receive(self, completion: Completion) -> None:
+        """Take in how an attempt ended; one that nobody waits for any more is ignored."""
+        self._attempts.receive(completion)
+
+    def tick(self) -> None:
+        """Act on the timers that are due: whatever is still out then has timed out."""
+        self._attempts.tick()
+
+    def fail(self, failure: Failure) -> None:
+        """The view has failed: give up what is out, and never start the rest."""
+        self.failure = self.failure or failure
+        self.give_up()
+
+    def give_up(self) -> None:
+        """Give up what has not ended, but for writes that have been sent: these still end."""
+        self._attempts.give_up()
+        if self.done:
+            return
+        for name in self.nodes:
+            if name not in self.outcomes:
+                out = self._running.get(name)
+                if out and out.left and not out.node.compiled.call.safe:
+                    continue
+                kind: OutcomeKind = "failed" if out and self.failure else "skipped"
+                timing = self._timing(out.started if out else None)
+                self.outcomes[name] = Outcome(
+                    kind, Cancelled.reason, started=timing.started, took=timing.took
+                )
+
+    def end(self) -> None:
+        """Give up what is out, and wait for the end of writes that have been sent."""
+        self.give_up()
+        self._attempts.attend(self.deadline, lambda: not self._attempts.under_way)
+
+    def answer(self) -> Answer:
+        """The shaped answer, or the failure."""
+        outcomes = {name: self.outcomes[name] for name in self.nodes}
+        outcomes |= self._judging.outcomes
+        tags = answers.invalidated(self.plan, self.values, outcomes)
+        if self.failure:
+            return Answer(None, outcomes, failure=self.failure, invalidates=tags)
+        try:
+            answer = answers.answer_of(self.plan, self.values, outcomes, self.means.replies)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is reported
+            self.means.boundary.caught(error, "answer", id_=self.asked.id)
+            answer = Answer(None, outcomes, failure=Failure(_INTERNAL))
+        return replace(answer, invalidates=tags, lease=self.means.lease)
+
+    def scope(self, _node: Node) -> Mapping[str, Any]:
+        """The values that a call is filled with."""
+        return self.values  # the same for all; a view in Python gives some calls more
+
+    def _start(self, node: Node) -> None:
+        if self._attempts.over:
+            return
+        try:
+            if self._skips(node):
+                return
+            origin = self.asked.origin(self.plan, node.compiled)
+            prepared = self._prepared.get(node.compiled.name)
+            credentials = self.means.credentials.get(node.compiled.service.name, ())
+            headers = headers_of(node.compiled, prepared, self.asked.headers, credentials)
+            fan = fan_out(node.compiled, self.scope(node), headers, origin, prepared)
+            fan = keyed(fan, node.compiled, self._sent, self.asked.key)
+            self.means.budget.send(len(fan.units))
+        except BffError as error:
+            blame_inputs([error], node.needs, self.outcomes)
+            self._end(node, give_up_items(node.compiled, self.scope(node), error))
+            return
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is reported
+            self._end(node, give_up(node.compiled, self._caught(error, node), Timing()))
+            return
+        if fan.failed:
+            blame_inputs(fan.failed.values(), node.needs, self.outcomes)
+        now = self._clock.now()
+        ends = Deadline(min(now + node.compiled.timeout, self.deadline.at))
+        call = Running(node, fan, [None] * len(fan.units), len(fan.units), now, ends)
+        self._running[node.name] = call
+        if not fan.units:
+            self._finish(call)
+        kept = self.plan.keeping.calls.get(node.compiled.name)
+        scope, cursors = self.scope(node), self.asked.cursors
+        begin_call(self._keeper, kept, self.means, self, call, scope, cursors)
+
+    def _skips(self, node: Node) -> bool:
+        """Whether the call is not made; what stands in its way may also be an error.
+
+        Raises:
+            BffError: the deadline has come, there are no credentials, `when` is not computable.
+        """
+        if any(self.outcomes[name].kind == "skipped" for name in node.needs):
+            self._end(node, Settled(None, Outcome("skipped", "dependency")))
+            return True
+        if self.deadline.left(self._clock.now()) <= 0:
+            raise TimedOut("the view's deadline came before it could start")
+        when = node.compiled.when
+        if when and not truthy(when.value(self.scope(node))):
+            self._end(node, Settled(None, Outcome("skipped", "when")))
+            return True
+        return False
+
+    def _obtained(self, name: str, result: Headers | BffError) -> None:
+        """The credentials of a hidden node are there, or are not to be had."""
+        if not keep_credentials(self.means, self, name.removeprefix("@"), result):
+            self._release(name)
+
+    def _look_again(self) -> None:
+        self._attempts.wake(self._clock.now() + _LOOK, VIEW, self._look)
+
+    def _look(self, _due: None) -> None:
+        """Do no more for a client that has gone away."""
+        if self.asked.gone and self.asked.gone():
+            self.fail(Failure(_CLOSED, "Client Closed Request"))
+        else:
+            self._look_again()
+
+    def unauthorized(self, error: BffError) -> None:
+        """Whoever asks has to sign in again: no call of theirs is worth an answer."""
+        self.fail(Failure(GrantEnded.status, reason=error.reason, detail="sign in first"))
+
+    def ended(self, call: Running, index: int, result: Any) -> None:
+        """A request of a call has come to a value or an error."""
+        call.results[index] = without_frames(result)
+        call.left -= 1
+        if call.left == 0:
+            self._finish(call)
+
+    def _finish(self, call: Running) -> None:
+        compiled, timing = call.node.compiled, self._timing(call.started)
+        if self._attempts.over and all(isinstance(each, Cancelled) for each in call.results):
+            return  # none of it was sent: `give_up` says so
+        try:
+            settled = aged(settle(compiled, call.fan, call.results, timing), call)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is reported
+            settled = give_up(compiled, self._caught(error, call.node), timing)
+        if settled.outcome.kind not in {"ok", "stale"}:
+            self.means.replies.pop(compiled.name, None)
+        self._end(call.node, settled)
+
+    def _caught(self, error: Exception, node: Node) -> InternalError:
+        about = self.asked.origin(self.plan, node.compiled)
+        return self.means.boundary.caught(error, "call", about)
+
+    def _end(self, node: Node, settled: Settled) -> None:
+        self.values[node.name] = settled.value
+        self.outcomes[node.name] = settled.outcome
+        if self._attempts.over:
+            return
+        if settled.error:
+            self.fail(failure_of(node.compiled, settled.error, settled.outcome.reason))
+        else:
+            self._judge()
+        self._release(node.name)
+
+    def _judge(self) -> None:
+        """Fail the view as soon as what its refusals and `require_any` depend on is there."""
+        failure = self._judging.verdict(self.values, self.outcomes)
+        if failure:
+            self.fail(failure)
+
+    def _release(self, name: str) -> None:
+        """Count down for what waits for a call or for credentials that are now there."""
+        for waiting in self.waiting.get(name, ()):
+            self._awaited[waiting] -= 1
+            if self._awaited[waiting] == 0:
+                self._start(self.nodes[waiting])
+
+    def _timing(self, started: float | None) -> Timing:
+        now, begun = self._clock.now(), self._begun
+        return Timing() if started is None else Timing(started - begun, now - started)

@@ -1,0 +1,1 @@
+"""Load time, pure: expressions, templates, shapes and dependencies become the plan of a view."""

@@ -1,0 +1,154 @@
+"""Where the next page of a list is: pure decisions about replies and requests.
+
+A position is what a page is asked for with: the text of a cursor, the number of items before it, or
+the target of a link, below the service's address. None is the first page.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Final
+from urllib.parse import parse_qs, urlsplit
+
+from bff.errors import BadReply, Unfillable
+from bff.model.exchange import Reply, Request
+from bff.model.pages import Pages
+from bff.model.service import Service
+from bff.plan.expression import Expression
+from bff.plan.links import target_of
+from bff.plan.template import as_text, encode_query
+
+Position = str | int
+LONGEST: Final = 2048  # characters of a cursor: it goes to the client, and comes back in a URL
+_COUNT: Final = re.compile(r"[0-9]{1,9}", re.ASCII)  # of more digits it is no size of a page
+_LINK: Final = re.compile(r'[\s,]*<([^<>]*)>((?:[^,"<]|"(?:[^"\\]|\\.)*")*)(?:,|$)')
+_PARAMETER: Final = re.compile(r';\s*([^\s=;,"]+)\s*(?:=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*)))?')
+
+
+@dataclass(frozen=True, slots=True)
+class Paging:
+    """How a call's pages are turned, compiled.
+
+    Args:
+        next: gives the cursor or the link of the next page, of a reply.
+    """
+
+    pages: Pages
+    next: Expression | None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What one reply brought.
+
+    Args:
+        said: what it says of the next page: a cursor or a link; None where it says nothing.
+    """
+
+    items: list[Any]
+    said: Any = None
+
+
+def page_of(paging: Paging, value: Any, items: Any, reply: Reply) -> Page:
+    """The page that a reply is.
+
+    Args:
+        value: what the reply holds, and of that `items`, the part that counts.
+
+    Raises:
+        BadReply: that is no list, or its `Link` header cannot be read.
+        Unfillable: where the next page is cannot be computed.
+    """
+    if not isinstance(items, list):
+        raise BadReply("what counts of a page is no list")
+    if paging.pages.turn == "link":
+        said: Any = next_link(value for name, value in reply.headers if name == "link")
+    else:
+        said = paging.next.value(value) if paging.next and value is not None else None
+    return Page(items, None if said is False or said == "" else said)
+
+
+def next_link(values: Iterator[str]) -> str | None:
+    """The target of the link whose relation is `next` (RFC 8288, section 3); None without one.
+
+    A link with an anchor is about something else than the page, and is left out (section 3.2).
+
+    Raises:
+        BadReply: there is no telling.
+    """
+    for text in values:
+        at = 0
+        while text[at:].strip(" \t,"):
+            found = _LINK.match(text, at)
+            if not found:
+                raise BadReply("the Link header cannot be read")
+            at = found.end()
+            named: dict[str, str] = {}
+            for name, quoted, plain in _PARAMETER.findall(found[2]):
+                named.setdefault(name.lower(), quoted or plain)  # the first counts (section 3.3)
+            if "next" in named.get("rel", "").lower().split() and "anchor" not in named:
+                return found[1].strip()
+    return None
+
+
+def following(
+    paging: Paging, service: Service, request: Request, position: Position | None, page: Page
+) -> Position | None:
+    """Where the page after this one is; None where this one is the last.
+
+    Args:
+        request: by which the page came, and `position`, what it was asked for with.
+
+    Raises:
+        BadReply: it cannot be told, or leads out of what the service declares.
+    """
+    pages = paging.pages
+    if pages.turn == "offset":
+        count = len(page.items)
+        last = count == 0 or (bool(pages.size) and count < _size(pages.size, request))
+        return None if last else (position if isinstance(position, int) else 0) + count
+    if page.said is None:
+        return None
+    if pages.turn != "cursor":
+        return target_of(page.said, service, request.target)
+    if isinstance(page.said, bool):
+        raise BadReply("the cursor of a page is no text")
+    try:
+        cursor = as_text(page.said, "cursor")
+        cursor.encode()
+    except Unfillable as fault:
+        raise BadReply(str(fault)) from None
+    except UnicodeEncodeError:
+        raise BadReply("the cursor of a page has half of a surrogate pair") from None
+    if len(cursor) > LONGEST:
+        raise BadReply(f"the cursor of a page has more than {LONGEST} characters")
+    return cursor
+
+
+def turned_to(
+    paging: Paging, service: Service, request: Request, position: Position | None
+) -> Request:
+    """The request for the page at a position.
+
+    Args:
+        request: that for the first page, or for any other.
+
+    Raises:
+        BadReply: the position leads out of what the service declares.
+    """
+    if position is None:
+        return request
+    if paging.pages.turn in {"link", "follow"}:
+        here = f"{urlsplit(service.url).path}{position}"
+        return replace(request, target=target_of(here, service))
+    path, _, query = request.target.partition("?")
+    own = encode_query([(paging.pages.name, position)])
+    name = own.partition("=")[0]
+    kept = [each for each in query.split("&") if each and each.partition("=")[0] != name]
+    return replace(request, target=f"{path}?{'&'.join([*kept, own])}")
+
+
+def _size(name: str, request: Request) -> int:
+    """How many items the page was asked to have."""
+    given = parse_qs(request.target.partition("?")[2]).get(name, [""])[0]
+    return int(given) if _COUNT.fullmatch(given) else 1

@@ -1,0 +1,232 @@
+"""A view checked and ordered into a DAG of calls, once per frontend, at load."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from bff.errors import ConfigError
+from bff.model.problem import Problem, did_you_mean
+from bff.model.service import Service
+from bff.model.source import Source
+from bff.model.view import Call, View
+from bff.plan.cache_rule import Keeping, compiled_tags
+from bff.plan.compile import CompiledCall, compile_call
+from bff.plan.dependencies import Reads, reads
+from bff.plan.early import Early, early_of
+from bff.plan.names import RESERVED, Names
+from bff.plan.order import Node, attached, held_writes, in_order
+from bff.plan.python_function import Function
+from bff.plan.refusals import Judgement, judgements
+from bff.plan.shape import MadeShape, Shape
+from bff.plan.template import Template
+from bff.plan.unread import with_unread
+
+_NO_CONTENT: Final = 204
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the conductor runs for one view of one frontend.
+
+    Args:
+        nodes: the calls that this frontend needs, by name, in the order declared.
+        awaits: for each call what must be there before it starts: calls, and credentials, which
+            are hidden nodes called `@service`.
+        dependents: the same the other way round.
+        credentials: the services whose credentials must be had first, by their hidden nodes.
+        forward: names of the client's headers that any of the calls passes on.
+        refusals: errors of the view's own, to be judged as soon as they can be.
+        require_any: calls of which at least one must come.
+        pruned: names of the calls that only other frontends need.
+        tags: what the view's kept answers can be invalidated by.
+        invalidates: tags of what is no longer true once it has written.
+        keeping: what is kept, and for whom, once that has been proven.
+        early: what of its calls is filled when the request begins.
+    """
+
+    view: View
+    frontend: str
+    nodes: Mapping[str, Node]
+    awaits: Mapping[str, frozenset[str]]
+    dependents: Mapping[str, tuple[str, ...]]
+    shape: Shape
+    credentials: Mapping[str, Service]
+    forward: frozenset[str]
+    refusals: tuple[Judgement, ...] = ()
+    require_any: tuple[str, ...] = ()
+    pruned: tuple[str, ...] = ()
+    tags: tuple[Template, ...] = ()
+    invalidates: tuple[Template, ...] = ()
+    keeping: Keeping = field(default_factory=Keeping)
+    early: Mapping[str, Early] = field(default_factory=dict)
+
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether it may be given up half-way."""
+        return all(node.compiled.call.safe for node in self.nodes.values())
+
+
+def plan(view: View, services: Mapping[str, Service]) -> dict[str, Plan]:
+    """The plans of a view, by frontend.
+
+    Raises:
+        ConfigError: with everything wrong in it: expressions, names, cycles.
+    """
+    compiled, problems = _compile(view, services)
+    shapes, more = _shapes(view)
+    names = Names(view, compiled, services)
+    problems += more
+    problems += [each for call in compiled.values() for each in names.problems_of_call(call)]
+    problems += [each for shape in shapes.values() for each in names.problems_of_shape(shape)]
+    refusals, more = judgements(view, names)
+    problems += more + list(_unknown_calls(view, names))
+    problems += names.problems_of_reads(Reads(frozenset(view.reads or ())), view.place)
+    tags, more = compiled_tags(view.cache.tags if view.cache else (), names, before_calls=True)
+    problems += more
+    invalidates, more = compiled_tags(view.invalidates, names, before_calls=False)
+    problems += more
+    if problems:
+        raise ConfigError(list(dict.fromkeys(problems)))
+    nodes = in_order(view, compiled, refusals)
+    refusals = tuple(_with_attached(each, compiled) for each in refusals)
+    plans = {name: _plan_for(view, name, nodes, shapes[name], refusals) for name in view.frontends}
+    made = (replace(each, tags=tags, invalidates=invalidates) for each in plans.values())
+    return {each.frontend: with_unread(each) for each in made}
+
+
+def _unknown_calls(view: View, names: Names) -> Iterator[Problem]:
+    for source in view.require_any:
+        if source.text not in names.calls:
+            hint = did_you_mean(source.text, names.calls)
+            yield Problem(
+                "unknown-call", source.place, f"`require_any` names no call: `{source.shown}`", hint
+            )
+    if isinstance(view.answer, str) and view.answer not in names.calls:
+        hint = did_you_mean(view.answer, names.calls)
+        yield Problem(
+            "unknown-call",
+            view.place.of("answer"),
+            f"`answer` names no call: `{view.answer}`",
+            hint,
+        )
+
+
+def _compile(
+    view: View, services: Mapping[str, Service]
+) -> tuple[dict[str, CompiledCall], list[Problem]]:
+    compiled: dict[str, CompiledCall] = {}
+    problems: list[Problem] = []
+    for call in view.calls:
+        service = services.get(call.service)
+        if service is None:
+            hint = did_you_mean(call.service, services)
+            problems.append(
+                Problem("unknown-service", call.path.place, f"no service `{call.service}`", hint)
+            )
+            continue
+        try:
+            compiled[call.name] = compile_call(call, service)
+        except ConfigError as error:
+            problems += error.problems
+    return compiled, problems
+
+
+def _shapes(view: View) -> tuple[dict[str, Shape], list[Problem]]:
+    shapes: dict[str, Shape] = {}
+    problems: list[Problem] = []
+    for frontend in view.frontends:
+        try:
+            shapes[frontend] = _shape(view, frontend)
+        except ConfigError as error:
+            problems += error.problems
+    return shapes, problems
+
+
+def _with_attached(refusal: Judgement, compiled: Mapping[str, CompiledCall]) -> Judgement:
+    """A refusal that is judged only when what it names of what calls attach is there, too."""
+    found = attached(reads(refusal.when), compiled)
+    by_name = {name for name, is_named in found.items() if is_named}
+    return replace(refusal, needs=refusal.needs | by_name)
+
+
+def _plan_for(
+    view: View,
+    frontend: str,
+    nodes: Mapping[str, Node],
+    shape: Shape,
+    refusals: tuple[Judgement, ...],
+) -> Plan:
+    named = {source.text for source in view.require_any}
+    named |= frozenset().union(*(each.needs for each in refusals))
+    wanted = named | (set(nodes) if view.function else set())
+    wanted |= {view.answer} if isinstance(view.answer, str) else set()
+    kept = _kept(shape, nodes, wanted)
+    made = {
+        name: Node(node.compiled, node.needs, {k: v for k, v in node.follows.items() if k in kept})
+        for name, node in nodes.items()
+        if name in kept
+    }
+    own = held_writes(made, named)
+    awaits = {name: node.waits_for | _hidden(node) for name, node in own.items()}
+    dependents: dict[str, list[str]] = {name: [] for name in own}
+    for name, all_awaited in awaits.items():
+        for awaited in sorted(all_awaited):
+            dependents.setdefault(awaited, []).append(name)
+    return Plan(
+        view=view,
+        frontend=frontend,
+        nodes=own,
+        awaits=awaits,
+        dependents={name: tuple(names) for name, names in dependents.items()},
+        shape=shape,
+        credentials={
+            name: node.compiled.service for node in own.values() for name in sorted(_hidden(node))
+        },
+        forward=frozenset().union(*(node.compiled.forward for node in own.values())),
+        refusals=refusals,
+        require_any=tuple(source.text for source in view.require_any),
+        pruned=tuple(name for name in nodes if name not in kept),
+        early=early_of(own),
+    )
+
+
+def _hidden(node: Node) -> frozenset[str]:
+    """The hidden node of the credentials that a call needs, if it needs any that must be had."""
+    service = node.compiled.service
+    return frozenset({f"@{service.name}"} if service.asks_for_tokens else ())
+
+
+def _shape(view: View, frontend: str) -> Shape:
+    if view.shape_with:
+        known = RESERVED if view.body is not None else RESERVED - {"body"}
+        everything = (*(call.name for call in view.calls), *known)
+        function = Function(view.shape_with, otherwise=everything)
+        return MadeShape(function, omit_null=view.omit_null)
+    return Shape(_shape_tree(view, frontend), omit_null=view.omit_null)
+
+
+def _shape_tree(view: View, frontend: str) -> object:
+    tree = view.shapes.get(frontend, view.shape)
+    if tree is not None or view.answer == _NO_CONTENT or view.function:
+        return tree
+    answering: Sequence[Call] = [call for call in view.calls if not call.guard]
+    if len(answering) == 1:
+        return Source(answering[0].name, answering[0].place)
+    message = f"the view `{view.name}` has {len(answering)} calls and no shape for `{frontend}`"
+    raise ConfigError(
+        [Problem("shape-missing", view.place, message, "say what the answer looks like in `shape`")]
+    )
+
+
+def _kept(shape: Shape, nodes: Mapping[str, Node], wanted: set[str]) -> set[str]:
+    """The calls that a shape uses, the guards, the writes, and whatever those need."""
+    compiled = {name: node.compiled for name, node in nodes.items()}
+    used = shape.reads
+    wanted |= {name for name in used.roots if name in nodes} | set(attached(used, compiled))
+    wanted |= {name for name, call in compiled.items() if call.call.guard or not call.call.safe}
+    kept: set[str] = set()
+    while wanted:
+        name = wanted.pop()
+        kept.add(name)
+        wanted |= nodes[name].needs.keys() - kept
+    return kept

@@ -1,0 +1,36 @@
+"""Errors of a view's own: judged as soon as what they depend on is there, before any write."""
+
+from dataclasses import dataclass
+
+from bff.errors import ConfigError
+from bff.model.problem import Problem
+from bff.model.view import View
+from bff.plan.dependencies import reads
+from bff.plan.expression import Expression
+from bff.plan.names import Names
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A refusal, compiled, with the calls that must have ended before it can be judged."""
+
+    when: Expression
+    status: int
+    title: str
+    needs: frozenset[str]
+
+
+def judgements(view: View, names: Names) -> tuple[tuple[Judgement, ...], list[Problem]]:
+    """The refusals of a view, compiled, and what is wrong with them."""
+    compiled: list[Judgement] = []
+    problems: list[Problem] = []
+    for refusal in view.refuse:
+        try:
+            when = Expression(refusal.when)
+        except ConfigError as error:
+            problems += error.problems
+            continue
+        problems += names.problems_of_refusal(when)
+        needs = reads(when).roots & names.calls
+        compiled.append(Judgement(when, refusal.status, refusal.title, needs))
+    return tuple(compiled), problems
