@@ -8,7 +8,7 @@ from weakref import finalize
 from flask import Flask
 
 from bff import parts
-from bff.cache.levels import Cache
+from bff.cache.cache import Cache
 from bff.declare import snapshot
 from bff.declare.check import Checked
 from bff.declare.settings import Settings

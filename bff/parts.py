@@ -17,8 +17,8 @@ from bff.auth.session.secret import kept_secret
 from bff.auth.session.service_tokens import ServiceTokens
 from bff.auth.session.sessions import Sessions
 from bff.auth.session.tokens import TokenKeeper
+from bff.cache.cache import Cache, Look, Write
 from bff.cache.key import session_of
-from bff.cache.levels import Cache, Look, Write
 from bff.cache.open import open_cache
 from bff.declare.check import Checked
 from bff.declare.settings import Settings

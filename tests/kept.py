@@ -1,6 +1,6 @@
 """What tests of the cache share: a clock that is moved by hand, and services that count."""
 
-from bff.cache.levels import Cache
+from bff.cache.cache import Cache
 
 MB = 1024 * 1024
 

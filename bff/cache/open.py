@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from bff.cache.levels import Cache
+from bff.cache.cache import Cache
 from bff.cache.store import Listener, Store
 from bff.model.cache import CacheStore
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
-from bff.cache.decide import Shared
+from bff.cache.policy import Shared
 from bff.errors import ConfigError
 from bff.model.cache import CacheRule
 from bff.model.problem import Problem

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
 
-from bff.cache.decide import judge, stands_in
+from bff.cache.cache import Cache, Look, Near
 from bff.cache.entry import Entry
 from bff.cache.key import Wanted, wanted
-from bff.cache.levels import Cache, Look, Near
+from bff.cache.policy import judge, stands_in
 from bff.engine.attempts import Owner, Then, follow
 from bff.engine.background import Background
 from bff.engine.background_refresh import pursue_unattended

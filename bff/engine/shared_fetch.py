@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
 
-from bff.cache.decide import age_of, conditional, confirmed, confirms, judge, lifetime
+from bff.cache.cache import Cache, Write
 from bff.cache.entry import Entry
-from bff.cache.levels import Cache, Write
+from bff.cache.policy import age_of, conditional, confirmed, confirms, judge, lifetime
 from bff.cache.single_flight import SingleFlight
 from bff.errors import Cancelled, CircuitOpen, LimitReached
 from bff.model.exchange import Deadline, Reply, Request, Tried

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bff.cache.decide import Shared
 from bff.cache.key import kind_of, person_of, tag_of
+from bff.cache.policy import Shared
 from bff.errors import ConfigError, Unfillable
 from bff.model.cache import CacheRule
 from bff.model.principal import Principal

@@ -10,7 +10,7 @@ from typing import Any, Final
 from flask import Flask
 
 from bff.app import create_app
-from bff.cache.levels import Cache
+from bff.cache.cache import Cache
 from bff.declare.check import Checked
 from bff.declare.settings import Settings
 from bff.dev.replay import ReplayExchange

@@ -6,8 +6,8 @@ from typing import Any, Final
 import orjson
 from flask import Response
 
+from bff.cache.cache import Cache
 from bff.cache.key import EVERYTHING, key_of, kind_of, tag_of
-from bff.cache.levels import Cache
 from bff.model.json_text import decode_json
 from bff.model.untrusted import whole_number
 

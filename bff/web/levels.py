@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
-from bff.cache.levels import Cache
+from bff.cache.cache import Cache
 from bff.declare import snapshot
 from bff.declare.settings import Settings
 from bff.observe.instruments import (

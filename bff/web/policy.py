@@ -4,8 +4,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bff.cache.decide import may_be_shared
 from bff.cache.directives import directives_of, freshness_of
+from bff.cache.policy import may_be_shared
 from bff.engine.answer import Answer
 from bff.model.access import Access
 from bff.model.exchange import Freshness, Outcome

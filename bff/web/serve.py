@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
-from bff.cache.decide import jittered, judge, stands_in
+from bff.cache.cache import Look, Near, Write
 from bff.cache.entry import Entry
 from bff.cache.key import Wanted, wanted
-from bff.cache.levels import Look, Near, Write
+from bff.cache.policy import jittered, judge, stands_in
 from bff.cache.single_flight import SingleFlight
 from bff.engine.answer import Answer, Asked, Failure
 from bff.engine.cached_request import Keeper

@@ -5,11 +5,11 @@ from itertools import count
 
 import pytest
 
+from bff.cache.cache import Cache
 from bff.cache.entry import Entry
 from bff.cache.files import FileStore
 from bff.cache.generations import _MOST, Generations
 from bff.cache.key import EVERYTHING, is_structural, key_of, kind_of, session_of, tag_of, wanted
-from bff.cache.levels import Cache
 from bff.cache.store import _GENERATION_LASTS, Backed
 from bff.store.recent import Recent
 

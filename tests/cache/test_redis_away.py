@@ -9,9 +9,9 @@ from threading import Event, Thread
 import pytest
 
 from bff.app import create_app
+from bff.cache.cache import Cache, Look, Write
 from bff.cache.entry import Entry
 from bff.cache.key import tag_of, wanted
-from bff.cache.levels import Cache, Look, Write
 from bff.cache.redis import RedisStore
 from bff.cache.store import Away
 from bff.declare.check import check_config

@@ -6,9 +6,9 @@ from contextlib import ExitStack
 
 import pytest
 
+from bff.cache.cache import Cache, Look, Write
 from bff.cache.entry import Entry
 from bff.cache.key import tag_of, wanted
-from bff.cache.levels import Cache, Look, Write
 from bff.cache.redis import RedisStore
 from tests.ports import free_port
 from tests.redis_server import RedisServer, until

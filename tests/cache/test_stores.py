@@ -9,10 +9,10 @@ from threading import Barrier, Thread
 
 import pytest
 
+from bff.cache.cache import Cache, Look, Write
 from bff.cache.entry import Entry
 from bff.cache.files import FileStore
 from bff.cache.key import EVERYTHING, key_of, tag_of, wanted
-from bff.cache.levels import Cache, Look, Write
 from bff.cache.redis import RedisStore
 from bff.cache.serializer import PlainSerializer
 from tests.redis_server import until

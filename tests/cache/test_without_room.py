@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from bff.cache.cache import Cache, Look, Write
 from bff.cache.entry import Entry
 from bff.cache.files import FileStore
 from bff.cache.key import tag_of, wanted
-from bff.cache.levels import Cache, Look, Write
 from bff.cache.redis import RedisStore
 from bff.cache.store import Backed
 from tests.redis_server import until

@@ -4,7 +4,7 @@ import orjson
 import pytest
 import yaml
 
-from bff.cache.levels import Cache
+from bff.cache.cache import Cache
 from bff.declare.check import check_config
 from bff.declare.config import assemble
 from bff.declare.load import parse

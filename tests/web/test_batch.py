@@ -4,7 +4,7 @@ from threading import Barrier
 
 import pytest
 
-from bff.cache.levels import Cache
+from bff.cache.cache import Cache
 from bff.dev.stub import StubReply
 from bff.errors import CrossSite, LoginRequired
 from bff.model.principal import Principal

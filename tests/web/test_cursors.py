@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from bff.cache.levels import Cache
+from bff.cache.cache import Cache
 from bff.dev.stub import StubReply
 from bff.model.principal import NOBODY, Principal
 

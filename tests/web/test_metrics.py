@@ -4,7 +4,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from werkzeug.test import EnvironBuilder, TestResponse, run_wsgi_app
 
-from bff.cache.levels import Cache
+from bff.cache.cache import Cache
 from bff.dev.stub import StubReply
 from bff.errors import Forbidden
 from bff.model.principal import Principal

@@ -6,7 +6,7 @@ from time import sleep
 
 import pytest
 
-from bff.cache.levels import Cache
+from bff.cache.cache import Cache
 from bff.declare.settings import Settings
 from bff.dev.stub import StubReply
 from bff.errors import ConfigError

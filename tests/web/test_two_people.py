@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bff.app import create_app
-from bff.cache.levels import Cache
+from bff.cache.cache import Cache
 from bff.declare.check import check_config
 from bff.declare.config import assemble
 from bff.declare.load import parse

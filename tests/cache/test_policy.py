@@ -2,7 +2,9 @@
 
 import pytest
 
-from bff.cache.decide import (
+from bff.cache.directives import directives_of, freshness_of
+from bff.cache.entry import Entry, decode, encode
+from bff.cache.policy import (
     Lifetime,
     age_of,
     conditional,
@@ -13,8 +15,6 @@ from bff.cache.decide import (
     lifetime,
     stands_in,
 )
-from bff.cache.directives import directives_of, freshness_of
-from bff.cache.entry import Entry, decode, encode
 from bff.model.cache import CacheRule
 from bff.model.exchange import Reply, Request
 from bff.model.source import Place

@@ -7,11 +7,11 @@ from threading import Lock
 from time import time
 from typing import Any, Final
 
-from bff.cache.decide import judge
 from bff.cache.entry import Entry
 from bff.cache.generations import Generations
 from bff.cache.key import EVERYTHING, Wanted, key_of
 from bff.cache.memory import Memory
+from bff.cache.policy import judge
 from bff.cache.store import Away, Listener, Store
 
 _LOOKS: Final = 3
