@@ -26,7 +26,6 @@ from bff.web import drain
 from bff.web.admission import Authenticate
 from bff.web.app import App
 from bff.web.authenticate import Authenticator
-from bff.web.batch import batch_routes
 from bff.web.cache_admin import CacheAdmin
 from bff.web.cors import cors
 from bff.web.engine import Engine
@@ -41,7 +40,8 @@ from bff.web.sign_in import sign_in_routes
 from bff.web.sign_out import sign_out_routes
 from bff.web.stream import stream_routes
 from bff.web.telling import tell_answers
-from bff.web.views import view_routes
+from bff.web.views.batch import batch_routes
+from bff.web.views.routes import view_routes
 from bff.web.watched import StoreWatch
 from bff.web.websocket import websocket_routes
 

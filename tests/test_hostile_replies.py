@@ -23,7 +23,7 @@ from bff.model.exchange import Reply, Request
 from bff.observe.events import Unforeseen
 from bff.upstream.body import read_body
 from bff.upstream.sharing import Sharing
-from bff.web.batch import EXCHANGE
+from bff.web.views.batch import EXCHANGE
 from tests.simulation import Played, SimulatedExchange
 
 ROUNDS = 6  # of each seed

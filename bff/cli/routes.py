@@ -126,7 +126,7 @@ def command(config: Path, *, as_json: bool, edge: bool, locations: bool) -> None
 
 def _print_edge(found: "Checked") -> None:
     """A map of nginx's, from the path of a request to the zone that keeps its answer."""
-    from bff.web.policy import is_public, may_last
+    from bff.web.views.cache_headers import is_public, may_last
 
     click.echo("# What may be kept in front of the app: written by `bff routes --edge`.")
     click.echo("map $path_only $bff_edge {\n    default off;")

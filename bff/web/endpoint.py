@@ -14,8 +14,8 @@ from bff.errors import BffError
 from bff.model.json_text import encode_json
 from bff.observe.events import Audited, Observer
 from bff.store.seal import Seal
-from bff.web.body import BadBody, check_coding
 from bff.web.cookies import Cookies
+from bff.web.json_body import BadBody, check_coding
 from bff.web.limits import Limits
 from bff.web.problem import problem
 from bff.web.refusal import refusal

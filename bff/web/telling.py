@@ -14,8 +14,8 @@ from bff.model.view import Frontend
 from bff.observe.events import Answered, Observer
 from bff.upstream.exchange import Clock
 from bff.upstream.sharing import BEGUN
-from bff.web.batch import TRACE
 from bff.web.gate import ANY_HOST
+from bff.web.views.batch import TRACE
 
 Sampler = Callable[[Trace], bool]
 _RELAY: Final = "relay."

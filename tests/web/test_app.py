@@ -9,7 +9,7 @@ from gunicorn.http.errors import ChunkMissingTerminator, InvalidChunkSize, Limit
 from bff.errors import Refused
 from bff.observe.boundary import ErrorBoundary
 from bff.web.app import App
-from bff.web.body import BadBody, BodyReader
+from bff.web.json_body import BadBody, BodyReader
 from bff.web.problem import handle_errors, problem
 from bff.web.upload import pieces
 

@@ -21,7 +21,7 @@ from bff.model.view import Frontend
 from bff.plan.page_links import Position
 from bff.plan.plan import Plan
 from bff.store.seal import BadSeal, Seal
-from bff.web.parameters import BadRequest
+from bff.web.views.parameters import BadRequest
 
 _SEALED: Final = re.compile(r"[A-Za-z0-9_-]{16,4000}", re.ASCII)
 

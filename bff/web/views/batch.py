@@ -22,8 +22,8 @@ from bff.plan.plan import Plan
 from bff.upstream.exchange import Clock, Exchange
 from bff.upstream.sharing import BEGUN, Sharing
 from bff.upstream.workers import Workers
-from bff.web.body import BadBody, BodyReader
 from bff.web.gate import REQUEST_ID
+from bff.web.json_body import BadBody, BodyReader
 from bff.web.problem import problem
 from bff.web.text import path_info
 

@@ -20,13 +20,7 @@ from bff.plan.plan import Plan
 from bff.store.idempotency import KeptAnswer
 from bff.web.admission import Admission
 from bff.web.authenticate import Rule
-from bff.web.batch import EXCHANGE
-from bff.web.body import BadBody
-from bff.web.cursors import cursors_of
 from bff.web.engine import Engine
-from bff.web.failed import failed
-from bff.web.fingerprint import fingerprint
-from bff.web.fragments import Fragments
 from bff.web.gone import gone_of
 from bff.web.headers import (
     calls_header,
@@ -34,16 +28,22 @@ from bff.web.headers import (
     timing_header,
     varies,
 )
-from bff.web.once import Keys, replayed
-from bff.web.page import Pages, Sent
-from bff.web.parameters import BadRequest, bad_parameters
-from bff.web.policy import cache_status, calls_status
+from bff.web.json_body import BadBody
 from bff.web.problem import problem
 from bff.web.refusal import RETRY_AFTER
-from bff.web.scope import Scopes
-from bff.web.serve import UNWRITABLE, KeptPages, Served, conducted
-from bff.web.sparse import Sparse
 from bff.web.telling import Told
+from bff.web.views.batch import EXCHANGE
+from bff.web.views.cache_headers import cache_status, calls_status
+from bff.web.views.cached_views import UNWRITABLE, KeptPages, Served, conducted
+from bff.web.views.cursors import cursors_of
+from bff.web.views.failed import failed
+from bff.web.views.fingerprint import fingerprint
+from bff.web.views.idempotency import Keys, replayed
+from bff.web.views.parameters import BadRequest, bad_parameters
+from bff.web.views.refresh import Fragments
+from bff.web.views.response_body import Pages, Sent
+from bff.web.views.scope import Scopes
+from bff.web.views.sparse import Sparse
 
 _CONFLICT: Final = 409
 

@@ -13,7 +13,7 @@ from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Request
 
 from bff.dev.stub import StubReply
-from bff.web.body import BadBody, BodyReader
+from bff.web.json_body import BadBody, BodyReader
 from tests import test_golden as golden
 
 

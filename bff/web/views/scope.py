@@ -11,9 +11,9 @@ from bff.model.principal import Principal
 from bff.model.service import Service
 from bff.model.view import Frontend
 from bff.plan.plan import Plan
-from bff.web.body import BodyReader
 from bff.web.headers import forwardable
-from bff.web.parameters import parameters
+from bff.web.json_body import BodyReader
+from bff.web.views.parameters import parameters
 
 
 class Scopes:

@@ -16,9 +16,8 @@ from bff.model.exchange import Headers
 from bff.model.json_text import encode_json
 from bff.model.view import Frontend
 from bff.plan.plan import Plan
-from bff.web.coding import coding_for, compress, etag_in, etag_of, is_known, is_worth_it
 from bff.web.headers import calls_header, lifecycle_headers, respondable
-from bff.web.policy import (
+from bff.web.views.cache_headers import (
     cache_control,
     is_partial,
     is_public,
@@ -27,6 +26,7 @@ from bff.web.policy import (
     parts_of,
     vary_of,
 )
+from bff.web.views.coding import coding_for, compress, etag_in, etag_of, is_known, is_worth_it
 
 _NO_CONTENT: Final = frozenset({204, 205})
 _WITHOUT_LENGTH: Final = frozenset({204, 304})  # RFC 9110, section 8.6

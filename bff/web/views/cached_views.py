@@ -19,7 +19,7 @@ from bff.observe.boundary import ErrorBoundary
 from bff.plan.cache_rule import Kept
 from bff.plan.plan import Plan
 from bff.upstream.exchange import DROPPED, Completion, Mailbox
-from bff.web.page import Pages
+from bff.web.views.response_body import Pages
 
 _LOOK: Final = 0.1  # seconds that the shared level may take before the view is conducted instead
 _SLACK: Final = 1.0

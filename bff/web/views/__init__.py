@@ -1,0 +1,1 @@
+"""Views as routes: parameters in, conducted or cached answers out."""
