@@ -29,21 +29,21 @@ from bff.web.authenticate import Authenticator
 from bff.web.cache_admin import CacheAdmin
 from bff.web.cors import cors
 from bff.web.engine import Engine
-from bff.web.events import EventStreams
 from bff.web.gate import guard
 from bff.web.health import Management, health_routes
 from bff.web.levels import levels_of
 from bff.web.problem import handle_errors
-from bff.web.relay import relay_routes
+from bff.web.relay.event_streams import EventStreams
+from bff.web.relay.routes import relay_routes
+from bff.web.relay.stream import stream_routes
+from bff.web.relay.websocket import websocket_routes
 from bff.web.sessions import session_routes
 from bff.web.sign_in import sign_in_routes
 from bff.web.sign_out import sign_out_routes
-from bff.web.stream import stream_routes
 from bff.web.telling import tell_answers
 from bff.web.views.batch import batch_routes
 from bff.web.views.routes import view_routes
 from bff.web.watched import StoreWatch
-from bff.web.websocket import websocket_routes
 
 
 def create_app(

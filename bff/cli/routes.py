@@ -168,7 +168,7 @@ def _print_sharing(found: "Checked") -> None:
 
 def _print_locations(found: "Checked") -> None:
     """Locations of nginx's: what the app answers, and the WebSockets that it says may be opened."""
-    from bff.web.websocket import PREFIX
+    from bff.web.relay.websocket import PREFIX
 
     click.echo("# What is not the single-page app's: written by `bff routes --locations`.")
     for path in ["/auth", *(f"/{name}" for name in sorted(found.config.frontends))]:

@@ -7,7 +7,7 @@ from typing import Final
 from bff.model.relay import Relay
 from bff.model.view import Frontend
 from bff.plan.plan import Plan
-from bff.web.relay_headers import LAST_EVENT_ID, RELAYED_DOWN, RELAYED_UP
+from bff.web.relay.headers import LAST_EVENT_ID, RELAYED_DOWN, RELAYED_UP
 
 _SENT: Final = frozenset(
     {"authorization", "content-type", "idempotency-key", "if-none-match", "x-csrf"}

@@ -11,7 +11,7 @@ from bff.observe.boundary import ErrorBoundary
 from bff.web.app import App
 from bff.web.json_body import BadBody, BodyReader
 from bff.web.problem import handle_errors, problem
-from bff.web.upload import pieces
+from bff.web.relay.upload import pieces
 
 
 class Broken:

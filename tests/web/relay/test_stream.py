@@ -8,7 +8,7 @@ from flask import g
 from bff.dev.stub import StubReply
 from bff.errors import LoginRequired, StoreAway
 from bff.model.principal import Principal
-from bff.web.events import _Mark
+from bff.web.relay.event_streams import _Mark
 
 ADA = Principal("https://id.example", "ada", token="hers")
 VIEW = """

@@ -20,14 +20,14 @@ from bff.plan.template import header_value
 from bff.upstream.exchange import Carrier
 from bff.web.admission import Admission
 from bff.web.authenticate import Rule
-from bff.web.courier import Courier, Errand
 from bff.web.engine import Engine
-from bff.web.events import AT_ONCE, EventStreams, TooManyStreams, is_coded, is_events
 from bff.web.headers import forwardable, is_sendable, lifecycle_headers, varies
 from bff.web.held import HeldResponse
 from bff.web.problem import problem
 from bff.web.refusal import RETRY_AFTER
-from bff.web.relay_headers import LAST_EVENT_ID
+from bff.web.relay.event_streams import AT_ONCE, EventStreams, TooManyStreams, is_coded, is_events
+from bff.web.relay.headers import LAST_EVENT_ID
+from bff.web.relay.upstream_call import Courier, Errand
 from bff.web.views.failed import failed
 from bff.web.views.parameters import BadRequest, bad_parameters
 from bff.web.views.scope import Scopes

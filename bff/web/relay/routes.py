@@ -23,16 +23,16 @@ from bff.upstream.exchange import Carrier, Streamed
 from bff.upstream.permit import Permit
 from bff.web.admission import Admission
 from bff.web.authenticate import Rule
-from bff.web.courier import Courier, Errand
 from bff.web.engine import Engine
-from bff.web.events import AT_ONCE, EventStreams, TooManyStreams, is_coded, is_events
 from bff.web.headers import varies
 from bff.web.held import HeldResponse
 from bff.web.problem import problem
 from bff.web.refusal import RETRY_AFTER, how_to_sign_in
-from bff.web.relay_headers import sent_down, sent_up
+from bff.web.relay.event_streams import AT_ONCE, EventStreams, TooManyStreams, is_coded, is_events
+from bff.web.relay.headers import sent_down, sent_up
+from bff.web.relay.upload import body_length, pieces
+from bff.web.relay.upstream_call import Courier, Errand
 from bff.web.target import BadTarget, Route, raw_target, rewritten
-from bff.web.upload import body_length, pieces
 
 _TREE: Final = "...}"
 _READS: Final = frozenset({"GET", "HEAD"})
