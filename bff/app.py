@@ -23,9 +23,12 @@ from bff.upstream.guard import Guards
 from bff.upstream.memory import Memory
 from bff.upstream.pool import PoolExchange
 from bff.web import drain
-from bff.web.admission import Authenticate
+from bff.web.access.admission import Authenticate
+from bff.web.access.authenticate import Authenticator
+from bff.web.access.sessions import session_routes
+from bff.web.access.sign_in import sign_in_routes
+from bff.web.access.sign_out import sign_out_routes
 from bff.web.app import App
-from bff.web.authenticate import Authenticator
 from bff.web.cache_admin import CacheAdmin
 from bff.web.cors import cors
 from bff.web.engine import Engine
@@ -37,9 +40,6 @@ from bff.web.relay.event_streams import EventStreams
 from bff.web.relay.routes import relay_routes
 from bff.web.relay.stream import stream_routes
 from bff.web.relay.websocket import websocket_routes
-from bff.web.sessions import session_routes
-from bff.web.sign_in import sign_in_routes
-from bff.web.sign_out import sign_out_routes
 from bff.web.telling import tell_answers
 from bff.web.views.batch import batch_routes
 from bff.web.views.routes import view_routes

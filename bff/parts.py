@@ -33,9 +33,9 @@ from bff.store.open import open_store, remember_store
 from bff.store.seal import Seal
 from bff.upstream.effects import Performer, PoolEffects
 from bff.upstream.exchange import Credentials, Effects
-from bff.web.cookies import Cookies
-from bff.web.endpoint import SignIn
-from bff.web.limits import Limits
+from bff.web.access.cookies import Cookies
+from bff.web.access.endpoint import SignIn
+from bff.web.access.limits import Limits
 
 if TYPE_CHECKING:
     from bff.observe.metrics import Metrics

@@ -13,7 +13,7 @@ from bff.model.principal import Principal
 from bff.model.view import Config
 from bff.parts import open_bearer, open_sign_in
 from bff.testing.client import KEY, somebody
-from bff.web.authenticate import Authenticator, Rule
+from bff.web.access.authenticate import Authenticator, Rule
 
 _PROVIDER: Final = "the test"  # which is none that is declared: nobody is told of a sign-out
 

@@ -12,8 +12,8 @@ from bff.store.seal import Seal
 from bff.upstream.exchange import Clock, Effects, Exchange
 from bff.upstream.guard import Guards
 from bff.upstream.memory import Memory
-from bff.web.admission import Authenticate
-from bff.web.limits import Limits
+from bff.web.access.admission import Authenticate
+from bff.web.access.limits import Limits
 
 
 @dataclass(frozen=True, slots=True)

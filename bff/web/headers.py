@@ -10,7 +10,7 @@ from werkzeug.urls import iri_to_uri
 
 from bff.model.exchange import Headers, Outcome
 from bff.model.view import View
-from bff.web.authenticate import Rule
+from bff.web.access.authenticate import Rule
 
 # RFC 9651: keys and tokens of ours are plain, so that serialising (section 4.1) is joining.
 _OURS: Final = re.compile(r"\s*(__host-|__secure-)?(http-)?(dev-)?bff", re.IGNORECASE)

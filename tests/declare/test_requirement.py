@@ -4,7 +4,7 @@ import pytest
 
 from bff.errors import Forbidden
 from bff.model.principal import Principal
-from bff.web.authenticate import Rule, admit
+from bff.web.access.authenticate import Rule, admit
 
 BEFORE = """\
 version: 1

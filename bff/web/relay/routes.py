@@ -21,13 +21,13 @@ from bff.model.relay import Relay, called_by
 from bff.model.view import Frontend
 from bff.upstream.exchange import Carrier, Streamed
 from bff.upstream.permit import Permit
-from bff.web.admission import Admission
-from bff.web.authenticate import Rule
+from bff.web.access.admission import Admission
+from bff.web.access.authenticate import Rule
+from bff.web.access.refusal import RETRY_AFTER, how_to_sign_in
 from bff.web.engine import Engine
 from bff.web.headers import varies
 from bff.web.held import HeldResponse
 from bff.web.problem import problem
-from bff.web.refusal import RETRY_AFTER, how_to_sign_in
 from bff.web.relay.event_streams import AT_ONCE, EventStreams, TooManyStreams, is_coded, is_events
 from bff.web.relay.headers import sent_down, sent_up
 from bff.web.relay.upload import body_length, pieces

@@ -14,8 +14,8 @@ from bff.errors import BffError, CrossSite, InvalidToken, LoginRequired
 from bff.model.principal import NOBODY
 from bff.model.relay import Relay
 from bff.model.view import Frontend
-from bff.web.admission import Admission
-from bff.web.authenticate import Rule, own_origin
+from bff.web.access.admission import Admission
+from bff.web.access.authenticate import Rule, own_origin
 from bff.web.engine import Engine
 
 PREFIX: Final = "/auth/websocket"

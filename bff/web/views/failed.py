@@ -6,9 +6,9 @@ from flask import Response
 
 from bff.engine.answer import Failure
 from bff.errors import LoginRequired, StoreAway
-from bff.web.authenticate import Rule
+from bff.web.access.authenticate import Rule
+from bff.web.access.refusal import RETRY_AFTER, how_to_sign_in
 from bff.web.problem import problem
-from bff.web.refusal import RETRY_AFTER, how_to_sign_in
 
 
 def failed(failure: Failure, rule: Rule) -> Response:

@@ -12,7 +12,7 @@ from bff.model.exchange import Deadline, Outcome
 from bff.model.view import Frontend
 from bff.plan.parameters import decode
 from bff.plan.plan import Plan
-from bff.web.authenticate import Rule, admit
+from bff.web.access.authenticate import Rule, admit
 from bff.web.headers import forwardable
 
 _WELL: Final = frozenset({"ok", "skipped"})

@@ -18,8 +18,9 @@ from bff.model.principal import NOBODY
 from bff.model.view import Frontend
 from bff.plan.plan import Plan
 from bff.store.idempotency import KeptAnswer
-from bff.web.admission import Admission
-from bff.web.authenticate import Rule
+from bff.web.access.admission import Admission
+from bff.web.access.authenticate import Rule
+from bff.web.access.refusal import RETRY_AFTER
 from bff.web.engine import Engine
 from bff.web.gone import gone_of
 from bff.web.headers import (
@@ -30,7 +31,6 @@ from bff.web.headers import (
 )
 from bff.web.json_body import BadBody
 from bff.web.problem import problem
-from bff.web.refusal import RETRY_AFTER
 from bff.web.telling import Told
 from bff.web.views.batch import EXCHANGE
 from bff.web.views.cache_headers import cache_status, calls_status

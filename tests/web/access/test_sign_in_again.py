@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from bff.auth.session.sessions import key_of
-from tests.web.test_sign_in import COOKIE, Browser, site
+from tests.web.access.test_sign_in import COOKIE, Browser, site
 
 __all__ = ["site"]
 

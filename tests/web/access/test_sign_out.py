@@ -7,7 +7,7 @@ import pytest
 
 from bff.dev.idp_values import ACCOUNTS, Account
 from bff.errors import StoreAway
-from tests.web.test_sign_in import COOKIE, HOST, Browser, site
+from tests.web.access.test_sign_in import COOKIE, HOST, Browser, site
 
 __all__ = ["site"]
 FORM = {"Sec-Fetch-Site": "same-origin", "Origin": HOST}

@@ -13,10 +13,10 @@ from bff.auth.session.csrf import check_is_visit
 from bff.auth.session.return_to import local_or_allowed
 from bff.auth.session.sessions import key_of
 from bff.errors import SignInFailed, StoreAway
-from bff.web.address import client_address
-from bff.web.authenticate import own_origin, sent
-from bff.web.endpoint import SignIn, add_endpoints, never_stored, see_other
-from bff.web.error_page import onward_page
+from bff.web.access.address import client_address
+from bff.web.access.authenticate import own_origin, sent
+from bff.web.access.endpoint import SignIn, add_endpoints, never_stored, see_other
+from bff.web.access.error_page import onward_page
 
 _DIGITS: Final = 9  # of a number of seconds
 _PURPOSES: Final = ("Sec-Purpose", "Purpose", "X-Purpose", "X-Moz")

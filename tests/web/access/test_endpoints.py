@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.web.test_sign_in import Browser, site  # noqa: F401 - the fixture of that site
+from tests.web.access.test_sign_in import Browser, site  # noqa: F401 - the fixture of that site
 
 ENDPOINTS = [
     ("GET", "/auth/login"),

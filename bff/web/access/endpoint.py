@@ -14,11 +14,11 @@ from bff.errors import BffError
 from bff.model.json_text import encode_json
 from bff.observe.events import Audited, Observer
 from bff.store.seal import Seal
-from bff.web.cookies import Cookies
+from bff.web.access.cookies import Cookies
+from bff.web.access.limits import Limits
+from bff.web.access.refusal import refusal
 from bff.web.json_body import BadBody, check_coding
-from bff.web.limits import Limits
 from bff.web.problem import problem
-from bff.web.refusal import refusal
 
 _SEE_OTHER: Final = 303
 _PATIENCE: Final = 5.0  # seconds for telling providers, which is a courtesy

@@ -29,7 +29,7 @@ from tests.auth.scripted_provider import (
     elliptic,
     rsa,
 )
-from tests.web.test_sign_in import Browser, Wall, echo
+from tests.web.access.test_sign_in import Browser, Wall, echo
 
 DISCOVERY = "/.well-known/openid-configuration"
 PLANTED = "pl4nted-words"

@@ -15,7 +15,7 @@ from bff.declare.settings import Settings
 from bff.errors import RateLimited, StoreAway
 from bff.model.access import Limits as Rules
 from bff.store.sqlite import SqliteStore
-from bff.web.limits import Limits, limited_headers
+from bff.web.access.limits import Limits, limited_headers
 
 ADDRESS = "203.0.113.7"
 

@@ -21,7 +21,7 @@ from bff.errors import ConfigError, StoreAway
 from bff.model.principal import Principal
 from bff.observe.events import Audited
 from bff.upstream.pool import PoolExchange
-from tests.web.test_sign_in import COOKIE, HOST, ME, WHO, Browser, Wall, echo, led_to
+from tests.web.access.test_sign_in import COOKIE, HOST, ME, WHO, Browser, Wall, echo, led_to
 
 ROOT = """
 version: 1
@@ -303,7 +303,7 @@ def test_a_bearer_token_that_is_empty_is_not_as_if_there_were_none(make, given):
 
 def test_a_proxy_that_is_trusted_by_its_network_is_believed(make, monkeypatch):
     """gunicorn takes networks in FORWARDED_ALLOW_IPS, and believes their X-Forwarded-Proto."""
-    monkeypatch.setattr("bff.web.address._TRUSTED", frozenset({"10.0.0.0/8"}))
+    monkeypatch.setattr("bff.web.access.address._TRUSTED", frozenset({"10.0.0.0/8"}))
     client = make("{sign_in: 5/minute}").app.test_client()
     statuses = Counter(
         client.get(

@@ -9,11 +9,11 @@ from flask.globals import request_ctx
 from bff.errors import AuthError, BffError
 from bff.model.principal import NOBODY, Principal
 from bff.observe.events import Audited, Observer
-from bff.web.address import client_address
-from bff.web.authenticate import Rule, admit
+from bff.web.access.address import client_address
+from bff.web.access.authenticate import Rule, admit
+from bff.web.access.limits import Limits
+from bff.web.access.refusal import refusal
 from bff.web.headers import varies
-from bff.web.limits import Limits
-from bff.web.refusal import refusal
 
 Authenticate = Callable[[Request, Rule], Principal]
 

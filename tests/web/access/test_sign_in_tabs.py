@@ -6,7 +6,7 @@ import pytest
 
 from bff.errors import StoreAway
 from bff.store.sqlite import SqliteStore
-from tests.web.test_sign_in import COOKIE, HOST, Browser, led_to, site
+from tests.web.access.test_sign_in import COOKIE, HOST, Browser, led_to, site
 
 __all__ = ["site"]
 MOST_OF_A_LINE = 8192  # bytes: nginx's `large_client_header_buffers`

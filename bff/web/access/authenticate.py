@@ -13,7 +13,7 @@ from bff.errors import Ambiguous, Forbidden, InvalidToken, LoginRequired
 from bff.model.access import Access, Csrf, Requirement
 from bff.model.principal import NOBODY, Principal
 from bff.model.view import Frontend
-from bff.web.cookies import Cookies
+from bff.web.access.cookies import Cookies
 
 _BOTH: Final = "a session and a bearer token: send one of them"
 

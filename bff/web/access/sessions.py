@@ -11,9 +11,9 @@ from bff.auth.oidc.logout_token import LogoutToken
 from bff.auth.session.sessions import Session
 from bff.errors import LoginRequired, SignInFailed
 from bff.observe.events import Audited
-from bff.web.address import client_address
-from bff.web.authenticate import session_of
-from bff.web.endpoint import SignIn, add_endpoints, json_of
+from bff.web.access.address import client_address
+from bff.web.access.authenticate import session_of
+from bff.web.access.endpoint import SignIn, add_endpoints, json_of
 from bff.web.problem import problem
 
 _NO_CONTENT: Final = 204

@@ -19,9 +19,9 @@ from bff.errors import (
     RateLimited,
     StoreAway,
 )
-from bff.web.authenticate import Rule, sent
-from bff.web.error_page import error_page
-from bff.web.limits import limited_headers
+from bff.web.access.authenticate import Rule, sent
+from bff.web.access.error_page import error_page
+from bff.web.access.limits import limited_headers
 from bff.web.problem import problem
 
 RETRY_AFTER: Final = "2"  # seconds in which a store that restarts is usually back

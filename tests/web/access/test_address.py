@@ -4,7 +4,7 @@ import pytest
 from flask import Request
 from werkzeug.test import EnvironBuilder
 
-from bff.web.address import _entries, _is_trusted, client_address
+from bff.web.access.address import _entries, _is_trusted, client_address
 
 PROXY = "127.0.0.1"
 FORMS = {

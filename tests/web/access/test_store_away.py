@@ -18,7 +18,7 @@ from bff.upstream.pool import PoolExchange
 from tests.auth.scripted_provider import ABSENT
 from tests.e2e.providers.rotating import LASTS, RotatingProvider, listening
 from tests.store.redis_server import RedisServer
-from tests.web.test_sign_in import HOST, Browser
+from tests.web.access.test_sign_in import HOST, Browser
 
 PROVIDER_TIMEOUT = 0.5
 SLACK = 1.5  # seconds, on a machine that others use too

@@ -14,9 +14,9 @@ from bff.auth.session.sessions import KeptTokens
 from bff.errors import StoreAway
 from bff.model.access import Csrf
 from bff.store.seal import BadSeal
-from bff.web.authenticate import own_origin, sent, session_of
-from bff.web.endpoint import SignIn, add_endpoints, json_of, see_other
-from bff.web.error_page import onward_page, posting_page
+from bff.web.access.authenticate import own_origin, sent, session_of
+from bff.web.access.endpoint import SignIn, add_endpoints, json_of, see_other
+from bff.web.access.error_page import onward_page, posting_page
 
 _FORM: Final = "application/x-www-form-urlencoded"
 _REFERENCE: Final = 32  # bytes
