@@ -22,19 +22,20 @@ from bff.upstream.exchange import Carrier, Clock, Effects, Exchange, NoCarrier, 
 from bff.upstream.guard import Guards
 from bff.upstream.memory import Memory
 from bff.upstream.pool import PoolExchange
-from bff.web import drain
 from bff.web.access.admission import Authenticate
 from bff.web.access.authenticate import Authenticator
 from bff.web.access.sessions import session_routes
 from bff.web.access.sign_in import sign_in_routes
 from bff.web.access.sign_out import sign_out_routes
 from bff.web.app import App
-from bff.web.cache_admin import CacheAdmin
 from bff.web.cors import cors
 from bff.web.engine import Engine
 from bff.web.gate import guard
-from bff.web.health import Management, health_routes
-from bff.web.levels import levels_of
+from bff.web.management import drain
+from bff.web.management.cache_admin import CacheAdmin
+from bff.web.management.gauges import levels_of
+from bff.web.management.health import Management, health_routes
+from bff.web.management.store_watch import StoreWatch
 from bff.web.problem import handle_errors
 from bff.web.relay.event_streams import EventStreams
 from bff.web.relay.routes import relay_routes
@@ -43,7 +44,6 @@ from bff.web.relay.websocket import websocket_routes
 from bff.web.telling import tell_answers
 from bff.web.views.batch import batch_routes
 from bff.web.views.routes import view_routes
-from bff.web.watched import StoreWatch
 
 
 def create_app(

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from time import monotonic
 from typing import Any, Final
 
-from bff.web.reading import BODIES, waiting
+from bff.web.management.reading_threads import BODIES, waiting
 
 _PIECE: Final = 64 * 1024
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"

@@ -13,7 +13,7 @@ from gunicorn.workers.gthread import ThreadWorker
 
 from bff.web.linger import Lingering
 from bff.web.malformed import refusal_of
-from bff.web.reading import HEADS, waiting
+from bff.web.management.reading_threads import HEADS, waiting
 from bff.web.request_body import RequestBody
 
 MOST_UNREAD: Final = 1024 * 1024  # bytes that are discarded of a body: nginx's limit as shipped

@@ -35,8 +35,8 @@ from bff.observe.workers import EXPECTED
 from bff.upstream.exchange import Exchange, Measured
 from bff.upstream.guard import Guards
 from bff.upstream.memory import Memory
-from bff.web.reading import BODIES, HEADS
-from bff.web.watched import StoreWatch
+from bff.web.management.reading_threads import BODIES, HEADS
+from bff.web.management.store_watch import StoreWatch
 
 
 def levels_of(

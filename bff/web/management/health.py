@@ -8,8 +8,8 @@ from typing import Any, Final
 import orjson
 from flask import Flask, Response
 
-from bff.web.cache_admin import PREFIX, CacheAdmin
-from bff.web.operators import MANAGED
+from bff.web.management.cache_admin import PREFIX, CacheAdmin
+from bff.web.management.listener import MANAGED
 
 Check = Callable[[], str]  # a reason against, or an empty text
 _ADDRESS: Final = re.compile(r"(localhost|[\d.]+|\[[0-9a-f:]+\])(:\d+)?", re.IGNORECASE)

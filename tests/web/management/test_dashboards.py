@@ -16,7 +16,7 @@ from bff.dev.stub import StubReply, StubRequest
 from bff.observe.events import Audited, Refreshed, Unforeseen
 from bff.observe.instruments import INSTRUMENTS
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 DASHBOARD = ROOT / "monitoring/grafana.json"
 RULES = ROOT / "monitoring/prometheus.rules.yml"
 PAGE = ROOT / "docs/observability.md"

@@ -6,7 +6,7 @@ import orjson
 import pytest
 from werkzeug.test import create_environ, run_wsgi_app
 
-from bff.web.operators import MANAGED
+from bff.web.management.listener import MANAGED
 from tests.kept import Wall, memory_only
 
 VIEW = 'get: /v\ncache: {ttl: 1h, tags: ["x:1"]}\ncall: {get: users:/of}\n'

@@ -7,7 +7,7 @@ from contextlib import ExitStack, closing, suppress
 
 import pytest
 
-from bff.web.operators import MOST, Operators, _Handler
+from bff.web.management.listener import MOST, Operators, _Handler
 from tests.faults.deployed import until
 
 

@@ -9,7 +9,7 @@ from bff.dev.stub import StubReply
 from bff.errors import Forbidden
 from bff.model.principal import Principal
 from bff.observe.instruments import BUCKETS, INSTRUMENTS
-from bff.web.operators import MANAGED
+from bff.web.management.listener import MANAGED
 
 HOME = "get: /home/{id}\ncalls:\n  a: {get: users:/a}\n  b: {get: users:/b, fallback: 1}\n"
 HOME += "shape: {a: a, b: b}\n"

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from bff.web.watched import StoreWatch
+from bff.web.management.store_watch import StoreWatch
 
 
 class Time:

@@ -5,8 +5,8 @@ from flask import Flask
 from werkzeug.test import EnvironBuilder, TestResponse, run_wsgi_app
 
 from bff.dev.stub import StubReply
-from bff.web import operators
-from bff.web.health import Management, health_routes
+from bff.web.management import listener as operators
+from bff.web.management.health import Management, health_routes
 
 
 def app(checks, notes=None):

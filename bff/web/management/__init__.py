@@ -1,0 +1,1 @@
+"""The management listener: health, gauges, the cache's administration, draining."""
