@@ -27,10 +27,9 @@ from bff.web.access.authenticate import Authenticator
 from bff.web.access.sessions import session_routes
 from bff.web.access.sign_in import sign_in_routes
 from bff.web.access.sign_out import sign_out_routes
+from bff.web.access_events import tell_answers
 from bff.web.app import App
 from bff.web.cors import cors
-from bff.web.engine import Engine
-from bff.web.gate import guard
 from bff.web.management import drain
 from bff.web.management.cache_admin import CacheAdmin
 from bff.web.management.gauges import levels_of
@@ -41,7 +40,8 @@ from bff.web.relay.event_streams import EventStreams
 from bff.web.relay.routes import relay_routes
 from bff.web.relay.stream import stream_routes
 from bff.web.relay.websocket import websocket_routes
-from bff.web.telling import tell_answers
+from bff.web.request_checks import guard
+from bff.web.runtime import Engine
 from bff.web.views.batch import batch_routes
 from bff.web.views.routes import view_routes
 

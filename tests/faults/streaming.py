@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from queue import Empty, Queue
 from typing import Any
 
-from bff.web.gone import gone_of
+from bff.web.client_gone import gone_of
 
 PIECE = b"0123456789abcdef" * 4096
 UNKNOWN_CODING = "Transfer-Encoding: xchunked"  # a 501 (RFC 9112, section 6.1)

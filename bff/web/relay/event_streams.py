@@ -17,7 +17,7 @@ from bff.errors import BffError, StoreAway
 from bff.model.exchange import Reply
 from bff.model.principal import Principal
 from bff.upstream.exchange import Streamed
-from bff.web.gone import gone_of
+from bff.web.client_gone import gone_of
 from bff.web.management import drain
 
 _TICK: Final = 0.5  # seconds between two looks for whether the client is still there

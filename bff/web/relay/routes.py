@@ -24,7 +24,6 @@ from bff.upstream.permit import Permit
 from bff.web.access.admission import Admission
 from bff.web.access.authenticate import Rule
 from bff.web.access.refusal import RETRY_AFTER, how_to_sign_in
-from bff.web.engine import Engine
 from bff.web.headers import varies
 from bff.web.held import HeldResponse
 from bff.web.problem import problem
@@ -32,6 +31,7 @@ from bff.web.relay.event_streams import AT_ONCE, EventStreams, TooManyStreams, i
 from bff.web.relay.headers import sent_down, sent_up
 from bff.web.relay.upload import body_length, pieces
 from bff.web.relay.upstream_call import Courier, Errand
+from bff.web.runtime import Engine
 from bff.web.target import BadTarget, Route, raw_target, rewritten
 
 _TREE: Final = "...}"

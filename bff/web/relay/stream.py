@@ -21,13 +21,13 @@ from bff.upstream.exchange import Carrier
 from bff.web.access.admission import Admission
 from bff.web.access.authenticate import Rule
 from bff.web.access.refusal import RETRY_AFTER
-from bff.web.engine import Engine
 from bff.web.headers import forwardable, is_sendable, lifecycle_headers, varies
 from bff.web.held import HeldResponse
 from bff.web.problem import problem
 from bff.web.relay.event_streams import AT_ONCE, EventStreams, TooManyStreams, is_coded, is_events
 from bff.web.relay.headers import LAST_EVENT_ID
 from bff.web.relay.upstream_call import Courier, Errand
+from bff.web.runtime import Engine
 from bff.web.views.failed import failed
 from bff.web.views.parameters import BadRequest, bad_parameters
 from bff.web.views.scope import Scopes

@@ -12,7 +12,7 @@ from bff.model.principal import Principal
 from bff.model.service import OF_THE_CALLER, Service
 from bff.upstream.exchange import Carrier, Streamed
 from bff.upstream.permit import Permit
-from bff.web.engine import Engine
+from bff.web.runtime import Engine
 
 _UNAUTHORIZED: Final = 401
 

@@ -16,7 +16,7 @@ from bff.model.relay import Relay
 from bff.model.view import Frontend
 from bff.web.access.admission import Admission
 from bff.web.access.authenticate import Rule, own_origin
-from bff.web.engine import Engine
+from bff.web.runtime import Engine
 
 PREFIX: Final = "/auth/websocket"
 _NO_CONTENT: Final = 204

@@ -22,9 +22,9 @@ from bff.plan.plan import Plan
 from bff.upstream.exchange import Clock, Exchange
 from bff.upstream.sharing import BEGUN, Sharing
 from bff.upstream.workers import Workers
-from bff.web.gate import REQUEST_ID
 from bff.web.json_body import BadBody, BodyReader
 from bff.web.problem import problem
+from bff.web.request_checks import REQUEST_ID
 from bff.web.text import path_info
 
 TRACE: Final = "bff.trace"  # the batch's own place in a trace

@@ -21,8 +21,8 @@ from bff.store.idempotency import KeptAnswer
 from bff.web.access.admission import Admission
 from bff.web.access.authenticate import Rule
 from bff.web.access.refusal import RETRY_AFTER
-from bff.web.engine import Engine
-from bff.web.gone import gone_of
+from bff.web.access_events import Told
+from bff.web.client_gone import gone_of
 from bff.web.headers import (
     calls_header,
     lifecycle_headers,
@@ -31,7 +31,7 @@ from bff.web.headers import (
 )
 from bff.web.json_body import BadBody
 from bff.web.problem import problem
-from bff.web.telling import Told
+from bff.web.runtime import Engine
 from bff.web.views.batch import EXCHANGE
 from bff.web.views.cache_headers import cache_status, calls_status
 from bff.web.views.cached_views import UNWRITABLE, KeptPages, Served, conducted

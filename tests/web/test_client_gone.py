@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from bff.web.gone import gone_of
+from bff.web.client_gone import gone_of
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from bff.model.view import Frontend
 from bff.observe.events import Answered, Observer
 from bff.upstream.exchange import Clock
 from bff.upstream.sharing import BEGUN
-from bff.web.gate import ANY_HOST
+from bff.web.request_checks import ANY_HOST
 from bff.web.views.batch import TRACE
 
 Sampler = Callable[[Trace], bool]
