@@ -53,10 +53,15 @@ def command(
 def _found(folder: Path) -> tuple[Sequence[Problem], str]:
     """Every problem that no comment ignores, in the order of places, and a word on what is good."""
     from bff.declare.check import check_config
+    from bff.declare.checks.ignores import (
+        ignores_in,
+        unused_ignores,
+        without_ignored,
+        wrong_ignores,
+    )
+    from bff.declare.checks.sign_in import sign_in_problems
     from bff.declare.config import read_config
     from bff.declare.folder import files_of
-    from bff.declare.ignores import ignores_in, unused_ignores, without_ignored, wrong_ignores
-    from bff.declare.sign_in import sign_in_problems
 
     summary = ""
     problems: tuple[Problem, ...]

@@ -65,8 +65,8 @@ def command(config: Path, gunicorn_config: Path | None, **given: Any) -> None:
 
 def _demand(checked: "Checked") -> None:
     """Refuse what must not be served to people, at the start and on every reload."""
-    from bff.declare.sign_in import sign_in_problems
-    from bff.declare.unsafe import unsafe_settings
+    from bff.declare.checks.production import unsafe_settings
+    from bff.declare.checks.sign_in import sign_in_problems
     from bff.errors import ConfigError
 
     unsafe = (*unsafe_settings(os.environ), *checked.unsafe)

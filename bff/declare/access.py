@@ -16,8 +16,8 @@ from bff.declare.read import (
     text,
     wrong,
 )
+from bff.declare.readers import ADDRESS, ORIGIN
 from bff.declare.services import TLS
-from bff.declare.words import ADDRESS, ORIGIN
 from bff.model.access import (
     ALGORITHMS,
     ClientAuth,

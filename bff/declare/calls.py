@@ -23,8 +23,8 @@ from bff.declare.read import (
     table,
     wrong,
 )
+from bff.declare.readers import FIELD, FORWARDED_HEADER, HEADERS, NAME, REPLY_HEADER
 from bff.declare.target import TARGET, follow_of
-from bff.declare.words import FIELD, FORWARDED_HEADER, HEADERS, NAME, REPLY_HEADER
 from bff.errors import ConfigError
 from bff.model.problem import did_you_mean
 from bff.model.source import Place, Source

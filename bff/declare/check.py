@@ -9,18 +9,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from bff.declare.checks.doubts import doubtful
+from bff.declare.checks.ignores import ignores_in, without_ignored
+from bff.declare.checks.never import never_meant
+from bff.declare.checks.no_effect import keys_without_effect
+from bff.declare.checks.no_session import read_without_session
+from bff.declare.checks.production import unsafe_places
+from bff.declare.checks.refusals import refusals_on_rungs
+from bff.declare.checks.rungs import shape_on_rungs
 from bff.declare.config import read_config
-from bff.declare.doubts import doubtful
 from bff.declare.folder import files_of
-from bff.declare.ignores import ignores_in, without_ignored
-from bff.declare.never import never_meant
-from bff.declare.no_effect import keys_without_effect
-from bff.declare.no_session import read_without_session
-from bff.declare.refusals import refusals_on_rungs
 from bff.declare.requirement import paths_for_names, unkept_claims
-from bff.declare.rungs import shape_on_rungs
 from bff.declare.scope import proven
-from bff.declare.unsafe import unsafe_places
 from bff.errors import ConfigError, Unfillable
 from bff.model.problem import Problem
 from bff.model.view import Config, View

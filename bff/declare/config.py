@@ -10,16 +10,16 @@ from typing import Any, Final
 
 from bff.declare.access import ISSUER, LIMITS, PROVIDER, SESSION
 from bff.declare.caching import STORE
-from bff.declare.crossing import crossing, refreshed
+from bff.declare.checks.cross_checks import crossing, refreshed
+from bff.declare.checks.production import unsafe_secrets
 from bff.declare.folder import load_file, load_folder, load_python_views, shown, unread_files
 from bff.declare.load import Loaded, Node
 from bff.declare.python import PythonView
 from bff.declare.read import PERCENT, Key, integer, list_of, map_of, table, text, wrong
+from bff.declare.readers import FRONTEND_NAME, NAME
 from bff.declare.relays import relay_problems, relay_reader
 from bff.declare.services import FRONTEND, SERVICE
-from bff.declare.unsafe import unsafe_secrets
 from bff.declare.views import view_reader
-from bff.declare.words import FRONTEND_NAME, NAME
 from bff.errors import ConfigError
 from bff.model.access import Issuer, Limits, Provider, SessionRules
 from bff.model.cache import CacheStore

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from bff.declare.load import Node
 from bff.declare.read import Key, Reader, one_of, table, text, wrong
-from bff.declare.words import NAME, REQUEST_HEADER
+from bff.declare.readers import NAME, REQUEST_HEADER
 from bff.model.service import Grant
 from bff.model.source import Place
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from bff.declare.read import FLAG, Key, integer, one_of, source, table, text, wrong
-from bff.declare.words import FIELD
+from bff.declare.readers import FIELD
 from bff.model.pages import Pages
 from bff.model.problem import did_you_mean
 from bff.model.source import Place

@@ -21,8 +21,8 @@ from bff.declare.read import (
     text,
     wrong,
 )
+from bff.declare.readers import FORWARDED_HEADER, FRONTEND_NAME, REPLY_HEADER
 from bff.declare.requirement import REQUIREMENT
-from bff.declare.words import FORWARDED_HEADER, FRONTEND_NAME, REPLY_HEADER
 from bff.model.problem import Problem, did_you_mean
 from bff.model.relay import Relay, StandIn
 from bff.model.service import OF_THE_CALLER, Bearing

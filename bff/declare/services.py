@@ -18,7 +18,7 @@ from bff.declare.read import (
     text,
     wrong,
 )
-from bff.declare.words import (
+from bff.declare.readers import (
     ADDRESS,
     FORWARDED_HEADER,
     HEADERS,

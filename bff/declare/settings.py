@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Self
 
-from bff.declare.cores import cores
+from bff.declare.cpu_count import cores
 from bff.errors import ConfigError
 from bff.model.problem import Problem
 from bff.model.source import Place

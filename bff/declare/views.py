@@ -30,10 +30,10 @@ from bff.declare.read import (
     text,
     wrong,
 )
+from bff.declare.readers import FIELD, FRONTEND_NAME, NAME
 from bff.declare.requirement import REQUIREMENT
 from bff.declare.route import ROUTE, path_variables
 from bff.declare.stream import OF_STREAMS, check_stream
-from bff.declare.words import FIELD, FRONTEND_NAME, NAME
 from bff.model.source import Place, Source
 from bff.model.view import Call, Param, Refusal, View
 from bff.plan.names import RESERVED

@@ -340,7 +340,7 @@ def test_names_of_parameters_are_those_of_existing_clients(folder, name):
 
 
 def test_a_frontend_that_takes_sessions_without_a_provider_is_told_what_none_means(folder):
-    from bff.declare.sign_in import sign_in_problems
+    from bff.declare.checks.sign_in import sign_in_problems
 
     root = ROOT.partition("providers:")[0] + "services:" + ROOT.partition("services:")[2]
     found = folder.check({}, bff=root, home=VIEW + CALL)

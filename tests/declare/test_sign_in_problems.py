@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID
 
-from bff.declare.sign_in import sign_in_problems
+from bff.declare.checks.sign_in import sign_in_problems
 
 ROOT = """\
 version: 1

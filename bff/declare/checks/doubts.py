@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Final
 
-from bff.declare.never import expressions_of
+from bff.declare.checks.never import expressions_of
 from bff.model.problem import Problem
 from bff.model.view import Config, View
 from bff.plan.compile import CompiledCall

@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from bff.declare.samples import is_sampled, scope_without_calls
+from bff.declare.checks.samples import is_sampled, scope_without_calls
 from bff.errors import Unfillable
 from bff.model.problem import Problem
 from bff.model.view import Call

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from bff.declare.cores import cores
+from bff.declare.cpu_count import cores
 
 ALL = len(os.sched_getaffinity(0))
 

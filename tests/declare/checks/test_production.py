@@ -2,7 +2,7 @@
 
 import pytest
 
-from bff.declare.unsafe import unsafe_settings
+from bff.declare.checks.production import unsafe_settings
 
 RANDOM = "kQ3v9ZtX7pLw2RfB8mNc5YhJ4sGd6TaE"
 BEFORE = "version: 1\nfrontends: {web: {access: session}, app: {access: none}}\n"

@@ -1,0 +1,1 @@
+"""What is wrong with a configuration that decodes, or doubtful in it."""
