@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from flask import Flask
 
     from bff.declare.check import Checked
-    from bff.dev.replay import ReplayExchange
-    from bff.dev.tape import Tape
+    from bff.dev.recordings.replay import ReplayExchange
+    from bff.dev.recordings.tape import Tape
     from bff.testing.client import Client
     from bff.testing.matrix import Cell
     from bff.testing.site import Time
@@ -96,10 +96,10 @@ def recordings(
     request: pytest.FixtureRequest, bff_config: Path, bff_checked: Checked
 ) -> Iterator[ReplayExchange]:
     """What answers where the test scripts nothing: the folder of the marker, or recordings/."""
-    from bff.dev.recording import har_files
-    from bff.dev.replay import ReplayExchange
-    from bff.dev.tape import shown
-    from bff.dev.unmatched import told
+    from bff.dev.recordings.recording import har_files
+    from bff.dev.recordings.replay import ReplayExchange
+    from bff.dev.recordings.tape import shown
+    from bff.dev.recordings.unmatched import told
 
     marker = request.node.get_closest_marker("recordings")
     folder = bff_config / "recordings"
@@ -254,6 +254,6 @@ def _compare(file: Path, text: str, update: bool) -> None:  # noqa: FBT001 - an 
 
 @lru_cache(maxsize=8)
 def _tapes(folder: Path, services: tuple[str, ...]) -> dict[str, Tape]:
-    from bff.dev.tape import tapes_of
+    from bff.dev.recordings.tape import tapes_of
 
     return tapes_of(folder, services=services)

@@ -17,7 +17,7 @@ from typing import Any
 import yaml
 
 from bff.declare.load import core_scalar
-from bff.dev.stub_message import StubReply
+from bff.dev.recordings.message import StubReply
 from bff.errors import (
     BffError,
     GrantEnded,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from bff.declare.check import Checked, check_config
 from bff.declare.config import assemble
 from bff.declare.load import parse
-from bff.dev.virtual import VirtualClock
+from bff.dev.recordings.virtual import VirtualClock
 from bff.engine.answer import Asked
 from bff.errors import ConfigError
 from bff.model.exchange import Reply, Request

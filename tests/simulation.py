@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from bff.dev.virtual import VirtualClock
+from bff.dev.recordings.virtual import VirtualClock
 from bff.errors import BffError
 from bff.model.exchange import Deadline, Headers, Reply, Request
 from bff.upstream.exchange import Completion, Credentials, Mailbox

@@ -17,7 +17,7 @@ from bff.declare.check import check_config
 from bff.declare.config import assemble
 from bff.declare.load import parse
 from bff.declare.settings import Settings
-from bff.dev.virtual import InlineEffects, VirtualClock
+from bff.dev.recordings.virtual import InlineEffects, VirtualClock
 from bff.errors import BadReply, TimedOut, TooMany, Unreachable
 from bff.model.exchange import Reply, Request
 from bff.observe.events import Unforeseen

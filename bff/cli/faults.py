@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 if TYPE_CHECKING:
-    from bff.dev.stub_message import Fault
+    from bff.dev.recordings.message import Fault
 
 WORDS: Final[dict[str, Fault]] = {
     "reset": "reset",

@@ -88,9 +88,9 @@ def recordings_in(
 ) -> None:
     """End the command with 2 where the recordings of a folder cannot be replayed as wanted."""
     from bff.cli.progress import bar
-    from bff.dev.recording import RecordingError, recordings_of
-    from bff.dev.stub_replay import read_latency
-    from bff.dev.tape import tapes_of
+    from bff.dev.recordings.answerer import read_latency
+    from bff.dev.recordings.recording import RecordingError, recordings_of
+    from bff.dev.recordings.tape import tapes_of
 
     try:
         read_latency(latency)

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from bff.declare.check import Checked
     from bff.declare.settings import Settings
-    from bff.dev.replay import ReplayExchange
-    from bff.dev.tape import Shelf
+    from bff.dev.recordings.replay import ReplayExchange
+    from bff.dev.recordings.tape import Shelf
 
 VARIABLE: Final = "BFF_LOCAL"
 _LOOPBACK: Final = ("127.0.0.1", "localhost")
@@ -48,7 +48,7 @@ class Local:
         replay: the folder of recordings that answer for the services; empty for the services.
         latency: of what is replayed.
         faults: what services that are replayed do instead, by name.
-        record: what is to be recorded (`bff.dev.take.Wanted`); empty for nothing.
+        record: what is to be recorded, as `recording_session.Wanted` has it; empty for nothing.
         reload: whether a change of a file is served at once.
         declared: whether people sign in at the providers that are declared.
     """
@@ -116,7 +116,7 @@ def _built(
 
 def _shelf(local: Local) -> "Shelf":
     """The recordings; what of them nobody has asked for is listed when the process ends."""
-    from bff.dev.tape import Shelf, told_unused
+    from bff.dev.recordings.tape import Shelf, told_unused
 
     shelf = Shelf(Path(local.replay))
     atexit.register(lambda: sys.stderr.write("".join(f"{x}\n" for x in told_unused(shelf.tapes))))
@@ -128,10 +128,10 @@ def _replayed(
 ) -> "tuple[Flask, ReplayExchange]":
     """The app on recordings, which need no port and no server."""
     from bff.app import create_app
-    from bff.dev.faulty import FAULTS, FaultyExchange
-    from bff.dev.replay import ReplayExchange
-    from bff.dev.stub_replay import read_latency
-    from bff.dev.unmatched import refuse_unmatched
+    from bff.dev.recordings.answerer import read_latency
+    from bff.dev.recordings.faulty import FAULTS, FaultyExchange
+    from bff.dev.recordings.replay import ReplayExchange
+    from bff.dev.recordings.unmatched import refuse_unmatched
 
     services = checked.config.services
     replay = ReplayExchange(shelf.look(services), services, read_latency(local.latency))
@@ -146,8 +146,8 @@ def _recorded(local: Local, checked: "Checked", settings: "Settings") -> "Flask"
     """The app, with all that it asks of services written down."""
     from bff.app import create_app
     from bff.cli.progress import bar
-    from bff.dev.take import Take, Wanted
-    from bff.dev.unmatched import refuse_unmatched
+    from bff.dev.recordings.recording_session import Take, Wanted
+    from bff.dev.recordings.unmatched import refuse_unmatched
 
     take = Take(Wanted(**local.record), checked.config, settings.pool)  # type: ignore[arg-type]
     made = create_app(

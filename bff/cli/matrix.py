@@ -60,7 +60,7 @@ def command(
       bff matrix search --param q=lamp --snapshot tests/search.json
     """  # noqa: D301 - \b is click's: keep these lines as they are
     from bff.cli.configured import checked
-    from bff.dev.recording import RecordingError
+    from bff.dev.recordings.recording import RecordingError
     from bff.testing.client import Unmatched, somebody
     from bff.testing.matrix import Asked, verdict
 
@@ -86,7 +86,7 @@ def command(
 
 def _cells(found: "Checked", folder: Path, view: str, asked: "Asked") -> "list[Cell]":
     from bff.cli.progress import bar
-    from bff.dev.tape import tapes_of
+    from bff.dev.recordings.tape import tapes_of
     from bff.testing.matrix import Matrix
 
     tapes = tapes_of(folder, watch=bar, services=found.config.services)

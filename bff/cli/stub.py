@@ -75,10 +75,10 @@ def command(
       curl -X PUT http://127.0.0.1:9000/services/orders -d '{"state": "down"}'
     """  # noqa: D301 - \b is click's: keep these lines as they are
     from bff.cli.progress import bar
-    from bff.dev.recording import RecordingError
+    from bff.dev.recordings.answerer import answerers_of, read_latency
+    from bff.dev.recordings.recording import RecordingError
+    from bff.dev.recordings.tape import tapes_of, told_unused
     from bff.dev.stub import StubServices
-    from bff.dev.stub_replay import answerers_of, read_latency
-    from bff.dev.tape import tapes_of, told_unused
 
     stopped = threading.Event()
     before = {

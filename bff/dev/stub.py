@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Literal, Self
 
+from bff.dev.recordings.message import Answerer, Fault, StubReply, StubRequest
 from bff.dev.stub_control import control
-from bff.dev.stub_message import Answerer, Fault, StubReply, StubRequest
 from bff.dev.stub_service import State, Status, StubService
 
 __all__ = ["Answerer", "Fault", "State", "Status", "StubReply", "StubRequest", "StubServices"]

@@ -5,7 +5,7 @@ from urllib.parse import unquote
 
 import orjson
 
-from bff.dev.stub_message import Answerer, Fault, StubReply, StubRequest
+from bff.dev.recordings.message import Answerer, Fault, StubReply, StubRequest
 from bff.dev.stub_service import State, Status
 
 _MOST_LATENCY_MS = 600_000

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from itertools import chain, repeat
 from threading import Event
 
+from bff.dev.recordings.message import Fault, StubReply
 from bff.dev.stub_http import render_head
-from bff.dev.stub_message import Fault, StubReply
 
 DRIBBLE_SECONDS = 0.05
 

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from bff.dev.header_values import in_latin_1
-from bff.dev.stub_message import StubReply, StubRequest
+from bff.dev.recordings.message import StubReply, StubRequest
 
 IDLE_SECONDS = 75.0
 _HEAD_LIMIT = 64 * 1024

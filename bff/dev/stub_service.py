@@ -7,10 +7,10 @@ from contextlib import suppress
 from threading import Event, Lock
 from typing import Literal, TypedDict
 
+from bff.dev.recordings.message import Answerer, Fault, StubReply, StubRequest
 from bff.dev.stub_fault import FAULTS
 from bff.dev.stub_http import BadRequest, Connection, Gone
 from bff.dev.stub_listener import Listener
-from bff.dev.stub_message import Answerer, Fault, StubReply, StubRequest
 
 State = Literal["up", "failing", "down"]
 

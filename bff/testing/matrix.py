@@ -14,12 +14,12 @@ from urllib.parse import quote, urlencode
 import orjson
 
 from bff.declare.check import Checked
-from bff.dev.faulty import BROKEN, CELLS, Broken, FaultyExchange
-from bff.dev.replay import Missed, ReplayExchange
-from bff.dev.stub_replay import read_latency
-from bff.dev.tape import Tape
-from bff.dev.unmatched import told
-from bff.dev.virtual import VirtualClock
+from bff.dev.recordings.answerer import read_latency
+from bff.dev.recordings.faulty import BROKEN, CELLS, Broken, FaultyExchange
+from bff.dev.recordings.replay import Missed, ReplayExchange
+from bff.dev.recordings.tape import Tape
+from bff.dev.recordings.unmatched import told
+from bff.dev.recordings.virtual import VirtualClock
 from bff.model.exchange import Request
 from bff.model.principal import NOBODY, Principal
 from bff.model.problem import did_you_mean

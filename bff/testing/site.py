@@ -13,9 +13,9 @@ from bff.app import create_app
 from bff.cache.cache import Cache
 from bff.declare.check import Checked
 from bff.declare.settings import Settings
-from bff.dev.replay import ReplayExchange
-from bff.dev.unmatched import refuse_unmatched
-from bff.dev.virtual import InlineEffects
+from bff.dev.recordings.replay import ReplayExchange
+from bff.dev.recordings.unmatched import refuse_unmatched
+from bff.dev.recordings.virtual import InlineEffects
 from bff.model.exchange import Headers
 from bff.model.principal import Principal
 from bff.model.view import Config

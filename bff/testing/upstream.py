@@ -8,7 +8,7 @@ import httpx
 import respx
 from respx.models import AllMockedAssertionError, CallList
 
-from bff.dev.replay import ReplayExchange
+from bff.dev.recordings.replay import ReplayExchange
 from bff.errors import BffError
 from bff.model.exchange import Deadline, Request
 from bff.model.problem import did_you_mean

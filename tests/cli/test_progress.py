@@ -4,10 +4,10 @@ import io
 import sys
 
 from bff.cli.progress import bar
-from bff.dev.archive import Archive
+from bff.dev.recordings.archive import Archive
+from bff.dev.recordings.tape import tapes_of
+from bff.dev.recordings.waterfall import together
 from bff.dev.rules import Redaction
-from bff.dev.tape import tapes_of
-from bff.dev.waterfall import together
 from tests.dev.recordings import exchanged
 
 

@@ -2,8 +2,8 @@
 
 import json
 
+from bff.dev.recordings.answerer import replay_all
 from bff.dev.stub import StubReply, StubServices
-from bff.dev.stub_replay import replay_all
 from tests.cli.test_demo import started, until
 
 

@@ -3,8 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from bff.dev.archive import Archive
 from bff.dev.exchanged import Exchanged
+from bff.dev.recordings.archive import Archive
 from bff.dev.rules import Redaction
 from bff.model.exchange import Headers, Origin, Reply, Request
 from bff.model.source import Place

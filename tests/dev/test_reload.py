@@ -148,7 +148,7 @@ def test_the_threads_of_an_app_end_with_it(site, project):
 def test_a_recording_that_cannot_be_read_is_a_problem_with_its_place(
     project, name, text, message, capsys
 ):
-    from bff.dev.tape import Shelf
+    from bff.dev.recordings.tape import Shelf
 
     folder = project / "config/recordings"
     folder.mkdir()

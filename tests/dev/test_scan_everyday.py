@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bff.dev.archive import Archive, causes
+from bff.dev.recordings.archive import Archive, causes
 from bff.dev.rules import Redaction, read_rules
 from tests.dev.recordings import exchanged
 

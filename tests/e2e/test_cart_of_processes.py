@@ -4,8 +4,8 @@ from contextlib import ExitStack
 from itertools import chain
 from pathlib import Path
 
+from bff.dev.recordings.answerer import replay_all
 from bff.dev.stub import StubServices
-from bff.dev.stub_replay import replay_all
 from tests.e2e.providers.rotating import RotatingProvider, listening
 from tests.e2e.serving import ROOT, served
 

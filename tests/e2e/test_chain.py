@@ -13,8 +13,8 @@ from random import Random
 
 import pytest
 
+from bff.dev.recordings.answerer import read_latency, replay_all
 from bff.dev.stub import StubServices
-from bff.dev.stub_replay import read_latency, replay_all
 from tests.ports import free_port
 from tests.project.test_nginx import command, listening, render
 

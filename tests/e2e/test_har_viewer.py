@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from bff.dev.har import written
-from bff.dev.waterfall import together
+from bff.dev.recordings.har import written
+from bff.dev.recordings.waterfall import together
 from tests.dev.recordings import record_everything
 from tests.e2e.browser import Browser
 

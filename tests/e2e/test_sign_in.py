@@ -24,8 +24,8 @@ import pytest
 from bff.cli.local_app import Local
 from bff.dev.idp import LocalProvider
 from bff.dev.idp_values import ACCOUNTS, Account, Client
+from bff.dev.recordings.answerer import read_latency, replay_all
 from bff.dev.stub import StubServices
-from bff.dev.stub_replay import read_latency, replay_all
 from tests.e2e.browser import Browser, chromium, until
 from tests.ports import free_port
 from tests.project.test_nginx import command, render

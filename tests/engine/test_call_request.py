@@ -9,7 +9,7 @@ import pytest
 from bff.declare.check import check_config
 from bff.declare.config import assemble
 from bff.declare.load import parse
-from bff.dev.virtual import VirtualClock
+from bff.dev.recordings.virtual import VirtualClock
 from bff.engine.answer import Asked
 from bff.engine.cached_request import keeper_of
 from bff.engine.conductor import conduct

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from bff.dev.virtual import VirtualClock
+from bff.dev.recordings.virtual import VirtualClock
 from bff.engine.answer import Answer
 from bff.engine.conductor import Run, conduct
 from bff.engine.runtime import Machinery

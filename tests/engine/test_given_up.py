@@ -10,7 +10,7 @@ from bff.declare.check import check_config
 from bff.declare.config import assemble
 from bff.declare.load import parse
 from bff.declare.python import PythonView
-from bff.dev.virtual import VirtualClock
+from bff.dev.recordings.virtual import VirtualClock
 from bff.engine.cached_request import keeper_of
 from bff.engine.conductor import conduct
 from bff.engine.python_view import converse

@@ -8,7 +8,7 @@ from bff.cache.cache import Cache
 from bff.declare.check import check_config
 from bff.declare.config import assemble
 from bff.declare.load import parse
-from bff.dev.virtual import VirtualClock
+from bff.dev.recordings.virtual import VirtualClock
 from bff.engine.cached_request import keeper_of
 from bff.engine.conductor import conduct
 from bff.engine.runtime import Machinery

@@ -6,7 +6,7 @@ import pytest
 from bff.declare.check import check_config
 from bff.declare.config import assemble
 from bff.declare.load import parse
-from bff.dev.virtual import VirtualClock
+from bff.dev.recordings.virtual import VirtualClock
 from bff.engine.answer import Failure
 from bff.engine.attempts import VIEW
 from bff.engine.conductor import Run

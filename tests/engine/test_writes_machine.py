@@ -6,7 +6,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule
 
-from bff.dev.virtual import VirtualClock
+from bff.dev.recordings.virtual import VirtualClock
 from bff.engine.answer import Failure
 from bff.engine.conductor import Run
 from bff.engine.runtime import Machinery

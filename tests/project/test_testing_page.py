@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from bff.dev.recordings.live import live
+from bff.dev.recordings.message import StubReply, StubRequest
 from bff.dev.rules import read_rules
-from bff.dev.stub_live import live
-from bff.dev.stub_message import StubReply, StubRequest
 from bff.fixtures import __dict__ as plugin
 
 ROOT = Path(__file__).parents[2]

@@ -6,10 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from bff.dev.match import Asked
+from bff.dev.recordings.answerer import replay_all
+from bff.dev.recordings.match import Asked
+from bff.dev.recordings.tape import tapes_of
 from bff.dev.stub import StubServices
-from bff.dev.stub_replay import replay_all
-from bff.dev.tape import tapes_of
 
 ORDER = {"customer": "grace", "address": {"city": "Arlington"}, "payment": "card"}
 LINE = {"product_id": "p-100126", "quantity": 2}

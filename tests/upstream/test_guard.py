@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from bff.dev.virtual import VirtualClock
+from bff.dev.recordings.virtual import VirtualClock
 from bff.errors import Cancelled, CircuitOpen, TimedOut, Unreachable
 from bff.model.exchange import Reply
 from bff.model.policy import Break, Eject

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from bff.dev import bodies
 from bff.dev.exchanged import Exchanged
+from bff.dev.recordings import bodies
 from bff.model.exchange import Headers
 from bff.upstream.steps import Timings
 

@@ -5,11 +5,11 @@ import json
 
 import pytest
 
-from bff.dev.archive import Archive
-from bff.dev.recording import RecordingError
+from bff.dev.recordings.archive import Archive
+from bff.dev.recordings.recording import RecordingError
+from bff.dev.recordings.tape import tapes_of
+from bff.dev.recordings.waterfall import together
 from bff.dev.rules import Redaction
-from bff.dev.tape import tapes_of
-from bff.dev.waterfall import together
 from tests.dev.recordings import exchanged, record_everything
 
 JUNK = [None, 7, -1.5, True, "", "x", "http://[", "\ud800", [], [None], [[]], {}, {"a": None}, [{}]]

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from bff.dev.loosen import loosening
-from bff.dev.match import Asked
-from bff.dev.pages import read_pages
-from bff.dev.recording import RecordingError, read_recording
+from bff.dev.recordings.loosen import loosening
+from bff.dev.recordings.match import Asked
+from bff.dev.recordings.pages import read_pages
+from bff.dev.recordings.recording import RecordingError, read_recording
 from bff.dev.rules import Looseness
 from tests.dev.recordings import BEGUN
 from tests.dev.test_redact_corpus import JSON, leaks, reply, saved, with_headers

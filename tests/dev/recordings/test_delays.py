@@ -4,8 +4,8 @@ from threading import Event, Thread
 
 import pytest
 
-from bff.dev.delays import Delays
-from bff.dev.virtual import VirtualClock
+from bff.dev.recordings.delays import Delays
+from bff.dev.recordings.virtual import VirtualClock
 
 
 def test_what_is_taken_back_before_or_after_it_is_due_leaves_nothing_behind():

@@ -9,8 +9,8 @@ from dataclasses import replace
 from typing import Any
 
 from bff.dev.exchanged import Exchanged
-from bff.dev.har import entry_of
-from bff.dev.pages import Page
+from bff.dev.recordings.har import entry_of
+from bff.dev.recordings.pages import Page
 
 Visit = dict[str, Page]  # a page's parts, by service
 

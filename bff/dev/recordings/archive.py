@@ -13,15 +13,15 @@ import orjson
 
 from bff.dev.declared import NOTHING, Declared
 from bff.dev.exchanged import Exchanged
-from bff.dev.har import Json, document, page_of, write
-from bff.dev.pages import Page, read_pages
 from bff.dev.pseudonyms import Pseudonyms
-from bff.dev.recording import har_files
+from bff.dev.recordings.har import Json, document, page_of, write
+from bff.dev.recordings.page_merge import merged, visits_of
+from bff.dev.recordings.pages import Page, read_pages
+from bff.dev.recordings.progress import Watch, unwatched
+from bff.dev.recordings.recording import har_files
 from bff.dev.redact import Redactor
 from bff.dev.rules import Redaction
 from bff.dev.scan import Finding, findings, unreadable
-from bff.dev.visits import merged, visits_of
-from bff.dev.watch import Watch, unwatched
 
 Mode = Literal["once", "new", "all", "none"]
 

@@ -5,10 +5,10 @@ import re
 
 import pytest
 
-from bff.dev.archive import Archive
-from bff.dev.recording import RecordingError, read_recording
+from bff.dev.recordings.archive import Archive
+from bff.dev.recordings.recording import RecordingError, read_recording
+from bff.dev.recordings.waterfall import together
 from bff.dev.rules import Redaction
-from bff.dev.waterfall import together
 from tests.dev.recordings import exchanged, record_everything
 
 

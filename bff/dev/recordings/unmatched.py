@@ -6,7 +6,7 @@ from typing import Final
 import orjson
 from flask import Flask, Response, g, request
 
-from bff.dev.replay import Missed, ReplayExchange
+from bff.dev.recordings.replay import Missed, ReplayExchange
 from bff.upstream.sharing import BEGUN
 
 _TITLE: Final = "A request of this view is not recorded"

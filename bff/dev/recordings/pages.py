@@ -9,11 +9,11 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from bff.dev.bodies import digest_of
-from bff.dev.har import Json
-from bff.dev.har_file import read_json_file
-from bff.dev.recording import read_recording
-from bff.dev.watch import Watch, unwatched
+from bff.dev.recordings.bodies import digest_of
+from bff.dev.recordings.har import Json
+from bff.dev.recordings.har_file import read_json_file
+from bff.dev.recordings.progress import Watch, unwatched
+from bff.dev.recordings.recording import read_recording
 
 # They differ each time, and say nothing of what was answered.
 _VOLATILE: Final = frozenset(

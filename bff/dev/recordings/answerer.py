@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from random import Random
 
-from bff.dev.loosen import hide_target
-from bff.dev.match import Asked, Near
-from bff.dev.recording import Entry, Recording
-from bff.dev.stub_live import live
-from bff.dev.stub_message import Answerer, StubReply, StubRequest
-from bff.dev.tape import Tape, tapes_of
+from bff.dev.recordings.live import live
+from bff.dev.recordings.loosen import hide_target
+from bff.dev.recordings.match import Asked, Near
+from bff.dev.recordings.message import Answerer, StubReply, StubRequest
+from bff.dev.recordings.recording import Entry, Recording
+from bff.dev.recordings.tape import Tape, tapes_of
 
 # HAR keeps bodies decoded and whole, so these no longer hold (RFC 9110, 7.6.1; RFC 9112, 6.1).
 _NOT_REPLAYED = {

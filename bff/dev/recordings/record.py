@@ -13,9 +13,9 @@ from time import monotonic
 from typing import Any
 
 from bff.cache.entry import Entry
-from bff.dev.archive import Mode
 from bff.dev.exchanged import Exchanged
-from bff.dev.replay import ReplayExchange
+from bff.dev.recordings.archive import Mode
+from bff.dev.recordings.replay import ReplayExchange
 from bff.errors import Unreachable
 from bff.model.exchange import Deadline, Reply, Request
 from bff.model.service import Service

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Final, Literal, get_args
 
-from bff.dev.replay import ReplayExchange
-from bff.dev.stub_message import Fault
+from bff.dev.recordings.message import Fault
+from bff.dev.recordings.replay import ReplayExchange
 from bff.errors import BffError, Unreachable
 from bff.model.exchange import Deadline, Reply, Request
 from bff.upstream.exchange import Completion, Sink

@@ -6,12 +6,12 @@ Files are kept by service. A viewer that is to draw what one view asked, and whe
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bff.dev.bodies import file_of
-from bff.dev.har import Json, document, page_of, text_of
-from bff.dev.pages import Page, read_pages
-from bff.dev.recording import recordings_of
-from bff.dev.visits import Visit, reunited
-from bff.dev.watch import Watch, unwatched
+from bff.dev.recordings.bodies import file_of
+from bff.dev.recordings.har import Json, document, page_of, text_of
+from bff.dev.recordings.page_merge import Visit, reunited
+from bff.dev.recordings.pages import Page, read_pages
+from bff.dev.recordings.progress import Watch, unwatched
+from bff.dev.recordings.recording import recordings_of
 
 
 def together(folder: Path, watch: Watch = unwatched) -> Json:

@@ -11,11 +11,11 @@ from bff.declare.check import check_config
 from bff.declare.config import assemble
 from bff.declare.load import parse
 from bff.declare.settings import Settings
-from bff.dev.recording import RecordingError
-from bff.dev.replay import ReplayExchange
+from bff.dev.recordings.recording import RecordingError
+from bff.dev.recordings.replay import ReplayExchange
+from bff.dev.recordings.tape import Shelf, tapes_of
+from bff.dev.recordings.unmatched import refuse_unmatched, told
 from bff.dev.rules import read_rules
-from bff.dev.tape import Shelf, tapes_of
-from bff.dev.unmatched import refuse_unmatched, told
 from bff.errors import Unreachable
 from bff.model.exchange import Deadline, Origin, Request
 from bff.model.service import Service

@@ -1,7 +1,7 @@
 """The exchange that answers from recordings, inside the app: no port, no server, no service.
 
 A request that is not recorded fails its view, whatever the view makes of a call that fails: see
-`Missed`, and who asks for it in `bff/dev/unmatched.py`.
+`Missed`, and who asks for it in `bff/dev/recordings/unmatched.py`.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,12 +12,12 @@ from threading import Lock
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from bff.dev.delays import After, Delays
-from bff.dev.loosen import hide_target
-from bff.dev.match import Asked, Near
-from bff.dev.recording import Entry
-from bff.dev.stub_replay import Latency, is_replayed
-from bff.dev.tape import Tape
+from bff.dev.recordings.answerer import Latency, is_replayed
+from bff.dev.recordings.delays import After, Delays
+from bff.dev.recordings.loosen import hide_target
+from bff.dev.recordings.match import Asked, Near
+from bff.dev.recordings.recording import Entry
+from bff.dev.recordings.tape import Tape
 from bff.errors import BadReply, BffError, Unreachable
 from bff.model.exchange import Deadline, Reply, Request
 from bff.model.service import Service

@@ -11,13 +11,13 @@ from random import Random
 import httpx
 import pytest
 
-from bff.dev.match import Asked
-from bff.dev.recording import Entry, Recording
+from bff.dev.recordings.answerer import read_latency, replay
+from bff.dev.recordings.match import Asked
+from bff.dev.recordings.recording import Entry, Recording
+from bff.dev.recordings.tape import Tape
 from bff.dev.stub import StubReply, StubRequest
-from bff.dev.stub_replay import read_latency, replay
-from bff.dev.tape import Tape
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 HOLD = 20.0
 
 HEADERS = (("Content-Type", "text/plain"), ("Content-Encoding", "gzip"), (":status", "200"))

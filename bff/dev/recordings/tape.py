@@ -6,9 +6,10 @@ from pathlib import Path
 from threading import Lock
 from typing import Final
 
-from bff.dev.loosen import hiding, loosening
-from bff.dev.match import Asked, Index, Near
-from bff.dev.recording import (
+from bff.dev.recordings.loosen import hiding, loosening
+from bff.dev.recordings.match import Asked, Index, Near
+from bff.dev.recordings.progress import Watch, unwatched
+from bff.dev.recordings.recording import (
     Entry,
     Recording,
     read_recording,
@@ -17,7 +18,6 @@ from bff.dev.recording import (
     warning_of,
 )
 from bff.dev.rules import Rules, read_rules
-from bff.dev.watch import Watch, unwatched
 
 _NEAREST: Final = 3
 _MOST_LISTED: Final = 5

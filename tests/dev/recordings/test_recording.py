@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from bff.dev.recording import RecordingError, read_recording, read_recordings, warning_of
+from bff.dev.recordings.recording import RecordingError, read_recording, read_recordings, warning_of
 
-RECORDINGS = Path(__file__).parents[2] / "config" / "recordings"
+RECORDINGS = Path(__file__).parents[3] / "config" / "recordings"
 
 
 def exchange(url="http://users.internal/users/7?a=1&a=2", **changes):
@@ -152,7 +152,7 @@ def test_what_browsers_write_is_read(save):
 
 
 def test_what_is_huge_is_refused(save, monkeypatch):
-    monkeypatch.setattr("bff.dev.recording._MOST_BYTES", 10)
+    monkeypatch.setattr("bff.dev.recordings.recording._MOST_BYTES", 10)
     with pytest.raises(RecordingError, match="larger than"):
         read_recording(save(exchange()))
 

@@ -7,12 +7,12 @@ import pytest
 from jsonschema import Draft6Validator, FormatChecker
 from referencing import Registry, Resource
 
-from bff.dev.waterfall import together
+from bff.dev.recordings.waterfall import together
 from tests.dev.recordings import record_everything
 
-SCHEMAS = Path(__file__).parent / "har_schema"
-RECORDINGS = Path(__file__).parents[2] / "config/recordings"
-NEW = Path(__file__).parents[2] / "bff/dev/new_project/config/recordings/greetings.har.in"
+SCHEMAS = Path(__file__).parents[1] / "har_schema"
+RECORDINGS = Path(__file__).parents[3] / "config/recordings"
+NEW = Path(__file__).parents[3] / "bff/dev/new_project/config/recordings/greetings.har.in"
 
 
 @pytest.fixture(scope="module")

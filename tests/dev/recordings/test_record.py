@@ -13,10 +13,10 @@ from bff.declare.check import check_config
 from bff.declare.config import assemble
 from bff.declare.load import parse
 from bff.declare.settings import Settings
-from bff.dev.recording import read_recording
+from bff.dev.recordings.recording import read_recording
+from bff.dev.recordings.recording_session import Take, Wanted
+from bff.dev.recordings.unmatched import refuse_unmatched
 from bff.dev.stub import StubReply, StubServices
-from bff.dev.take import Take, Wanted
-from bff.dev.unmatched import refuse_unmatched
 from bff.model.principal import Principal
 
 HOME = """

@@ -8,10 +8,10 @@ import pytest
 
 from bff.cli.faults import WORDS, read_faults
 from bff.dev import stub_fault
-from bff.dev.faulty import FAULTS, FaultyExchange
-from bff.dev.replay import ReplayExchange
+from bff.dev.recordings.faulty import FAULTS, FaultyExchange
+from bff.dev.recordings.replay import ReplayExchange
+from bff.dev.recordings.tape import tapes_of
 from bff.dev.stub import StubReply, StubServices
-from bff.dev.tape import tapes_of
 from bff.model.exchange import Deadline, Request
 from bff.model.service import Service
 from bff.model.source import Place

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from bff.dev.recording import RecordingError
-from bff.dev.stub_live import live
-from bff.dev.stub_message import StubReply, StubRequest
+from bff.dev.recordings.live import live
+from bff.dev.recordings.message import StubReply, StubRequest
+from bff.dev.recordings.recording import RecordingError
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 RECORDED = {name: lambda request: StubReply.json(request.service) for name in ("users", "carts")}
 LIVE = """
-from bff.dev.stub_message import StubReply
+from bff.dev.recordings.message import StubReply
 
 def answerers(recorded):
     asked = []

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bff.dev.match import Asked, Index
-from bff.dev.recording import Entry
+from bff.dev.recordings.match import Asked, Index
+from bff.dev.recordings.recording import Entry
 
 
 def recorded(number, target, method="GET", body=b""):

@@ -1,0 +1,1 @@
+"""Recordings of services as HAR files: made, read, matched and replayed."""
