@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 
-from bff.dev.addresses import FORM
-from bff.dev.json_text import read_json
-from bff.dev.read_body import Unreadable, rewrite_body
 from bff.dev.recordings.match import Asked, in_order
-from bff.dev.rewrite import Act, Rewriter
+from bff.dev.redaction.addresses import FORM
+from bff.dev.redaction.json_text import read_json
+from bff.dev.redaction.read_body import Unreadable, rewrite_body
+from bff.dev.redaction.rewrite import Act, Rewriter
 from bff.dev.rules import Looseness, Redaction, changed_at, is_at
 from bff.model.json_text import decode_json, encode_json
 

@@ -10,10 +10,10 @@ from operator import attrgetter, itemgetter
 from typing import Self
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 
-from bff.dev.addresses import FORM
-from bff.dev.multipart import boundary_of, put_together, take_apart
-from bff.dev.pseudonyms import PSEUDONYM
 from bff.dev.recordings.recording import Entry, Pairs
+from bff.dev.redaction.addresses import FORM
+from bff.dev.redaction.multipart import boundary_of, put_together, take_apart
+from bff.dev.redaction.pseudonyms import PSEUDONYM
 from bff.model.json_text import decode_json, encode_json
 
 # How much each kind of difference counts when the nearest entries are ranked.

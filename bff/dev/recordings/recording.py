@@ -11,10 +11,10 @@ from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 
 import orjson
 
-from bff.dev.header_values import sendable
 from bff.dev.recordings import bodies
 from bff.dev.recordings.har_file import read_json_file
 from bff.dev.recordings.progress import Watch, unwatched
+from bff.dev.redaction.header_values import sendable
 
 Json = dict[str, object]
 Pairs = tuple[tuple[str, str], ...]

@@ -11,11 +11,11 @@ from typing import Final
 from urllib.parse import unquote
 
 from bff.dev.exchanged import Exchanged
-from bff.dev.pseudonyms import PREFIX, Pseudonyms
-from bff.dev.read_body import Unreadable, rewrite_body
-from bff.dev.rewrite import Act, Rewriter
+from bff.dev.redaction.pseudonyms import PREFIX, Pseudonyms
+from bff.dev.redaction.read_body import Unreadable, rewrite_body
+from bff.dev.redaction.rewrite import Act, Rewriter
+from bff.dev.redaction.secret_names import is_parameter
 from bff.dev.rules import Redaction
-from bff.dev.secret_names import is_parameter
 from bff.model.exchange import Headers
 
 __all__ = ["PREFIX", "Redactor"]
@@ -55,7 +55,7 @@ class Redactor:
     def redacted(self, exchanged: Exchanged) -> Exchanged:
         """The exchange without any secret that was learnt, of itself or of another.
 
-        A body that cannot be read stays as it is: `bff.dev.scan` finds it.
+        A body that cannot be read stays as it is: `bff.dev.redaction.scan` finds it.
         """
         self.pseudonyms.focus(_texts(exchanged))
         return self._redact(exchanged, self._replacer)

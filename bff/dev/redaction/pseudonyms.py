@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
 
-from bff.dev.secret_forms import forms_of, readings_of
+from bff.dev.redaction.secret_forms import forms_of, readings_of
 
 PREFIX: Final = "redacted-"
 PSEUDONYM: Final = re.compile(rf"{PREFIX}[0-9a-f]{{10}}(?:@example\.invalid)?")

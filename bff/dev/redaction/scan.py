@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from bff.dev.addresses import URL, Addresses
 from bff.dev.exchanged import Exchanged
-from bff.dev.looks import looks_random
-from bff.dev.pseudonyms import PSEUDONYM, Pseudonyms
-from bff.dev.read_body import Unreadable, is_media, media_type, rewrite_body
-from bff.dev.rewrite import Act, Rewriter
+from bff.dev.redaction.addresses import URL, Addresses
+from bff.dev.redaction.looks import looks_random
+from bff.dev.redaction.pseudonyms import PSEUDONYM, Pseudonyms
+from bff.dev.redaction.read_body import Unreadable, is_media, media_type, rewrite_body
+from bff.dev.redaction.rewrite import Act, Rewriter
+from bff.dev.redaction.secret_names import is_public, word_set
+from bff.dev.redaction.spots import At, Spot
+from bff.dev.redaction.token_shapes import token_in
 from bff.dev.rules import Allowed, Redaction
-from bff.dev.secret_names import is_public, word_set
-from bff.dev.spots import At, Spot
-from bff.dev.token_shapes import token_in
 from bff.model.exchange import Headers
 
 _PUBLIC_HEADERS: Final = word_set(

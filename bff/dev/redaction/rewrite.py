@@ -9,13 +9,13 @@ from base64 import b64encode, urlsafe_b64encode
 from typing import Any, Final
 from urllib.parse import quote, unquote
 
-from bff.dev.addresses import FORM, URL, Addresses
-from bff.dev.json_text import Members, Number, read_json, write_json
-from bff.dev.markup import has_marks, is_html, is_xml, rewrite_markup
+from bff.dev.redaction.addresses import FORM, URL, Addresses
+from bff.dev.redaction.json_text import Members, Number, read_json, write_json
+from bff.dev.redaction.markup import has_marks, is_html, is_xml, rewrite_markup
+from bff.dev.redaction.secret_forms import printable_base64
+from bff.dev.redaction.secret_names import hints_secret, is_code, is_parameter, is_secret, words_of
+from bff.dev.redaction.spots import Spot, is_name_key, is_value_key
 from bff.dev.rules import Redaction, is_at
-from bff.dev.secret_forms import printable_base64
-from bff.dev.secret_names import hints_secret, is_code, is_parameter, is_secret, words_of
-from bff.dev.spots import Spot, is_name_key, is_value_key
 
 _DEEPEST: Final = 12  # values within values
 _LEAST: Final = 6  # characters of a text in which there can be another value

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import Final
 from xml.parsers import expat
 
-from bff.dev.secret_names import is_secret, word_set
-from bff.dev.spots import Spot, is_name_key, is_value_key
+from bff.dev.redaction.secret_names import is_secret, word_set
+from bff.dev.redaction.spots import Spot, is_name_key, is_value_key
 
 _ATTRIBUTE: Final = re.compile(r"""([^\s=/"'<>]+)(\s*=\s*)("[^"]*"|'[^']*'|[^\s"'>]+)""")
 _TOKEN: Final = re.compile(

@@ -11,10 +11,10 @@ from functools import partial
 from io import StringIO
 from typing import Final
 
-from bff.dev.addresses import FORM
-from bff.dev.markup import is_html, is_xml, rewrite_markup
-from bff.dev.multipart import Part, boundary_of, put_together, take_apart
-from bff.dev.rewrite import Rewriter, TooDeep
+from bff.dev.redaction.addresses import FORM
+from bff.dev.redaction.markup import is_html, is_xml, rewrite_markup
+from bff.dev.redaction.multipart import Part, boundary_of, put_together, take_apart
+from bff.dev.redaction.rewrite import Rewriter, TooDeep
 
 _CHARSET: Final = re.compile(r"charset=\"?([\w.:-]+)", re.IGNORECASE)
 _TEXTS: Final = re.compile(

@@ -7,10 +7,10 @@ from pathlib import Path
 import orjson
 import pytest
 
+from bff.dev.redaction.scan import findings
 from bff.dev.rules import Allowed
-from bff.dev.scan import findings
 
-RECORDINGS = Path(__file__).parents[2] / "config/recordings"
+RECORDINGS = Path(__file__).parents[3] / "config/recordings"
 KEY = "sk" + "_live_" + "4eC39HqLyjWDarjtT1zdp7dc"
 SECRETS = {
     "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJl": "a JSON Web Token",

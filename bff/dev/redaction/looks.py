@@ -6,10 +6,10 @@ from base64 import b64decode
 from collections import Counter
 from typing import Final
 
-from bff.dev.read_body import starts_as_media
-from bff.dev.secret_forms import printable_base64
-from bff.dev.secret_names import words_of
-from bff.dev.token_shapes import TYPED_ID, token_in
+from bff.dev.redaction.read_body import starts_as_media
+from bff.dev.redaction.secret_forms import printable_base64
+from bff.dev.redaction.secret_names import words_of
+from bff.dev.redaction.token_shapes import TYPED_ID, token_in
 
 _LONG: Final = 28  # characters of a key
 _RUN: Final = re.compile(rf"[A-Za-z0-9+/_=-]{{{_LONG},}}")

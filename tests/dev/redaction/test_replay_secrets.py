@@ -5,10 +5,10 @@ from urllib.parse import quote
 
 import pytest
 
-from bff.dev.declared import NOTHING, Declared
 from bff.dev.recordings.archive import Archive
 from bff.dev.recordings.match import Asked
 from bff.dev.recordings.tape import tapes_of
+from bff.dev.redaction.declared import NOTHING, Declared
 from bff.dev.rules import read_rules
 from bff.plan.bodies import encode_form, encode_json, encode_multipart
 from tests.dev.recordings import exchanged

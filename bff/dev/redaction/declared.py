@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-from bff.dev.secret_names import is_secret, word_set
+from bff.dev.redaction.secret_names import is_secret, word_set
 from bff.model.source import Reference
 from bff.model.view import Config
 

@@ -4,8 +4,15 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from bff.dev.pseudonyms import PSEUDONYM
-from bff.dev.secret_names import is_about, is_code, is_number, is_secret, word_set, words_of
+from bff.dev.redaction.pseudonyms import PSEUDONYM
+from bff.dev.redaction.secret_names import (
+    is_about,
+    is_code,
+    is_number,
+    is_secret,
+    word_set,
+    words_of,
+)
 
 At = tuple[str | int, ...]  # names of members, and places in lists
 _NAME_KEYS: Final = word_set(

@@ -10,8 +10,8 @@ import pytest
 
 from bff.declare.config import assemble
 from bff.declare.load import parse
-from bff.dev.declared import NOTHING, Declared, declared_secrets
 from bff.dev.recordings.archive import Archive
+from bff.dev.redaction.declared import NOTHING, Declared, declared_secrets
 from bff.dev.rules import Redaction, read_rules
 from bff.model.exchange import Reply
 from bff.plan.bodies import encode_form, encode_multipart
