@@ -19,7 +19,7 @@ from bench.kept import EDGE, PERSON, start_kept
 from bench.processes import Failed, Server, ended_by_signals, free_ports
 from bench.rounds import measure
 from bench.upstream import start_upstream
-from bff.dev.stub import StubReply, StubRequest, StubServices
+from bff.dev.stubs.stub import StubReply, StubRequest, StubServices
 
 _BUSY: Final = 0.6  # of its cores that a process may use: beyond that, answers wait for each other
 _AT_ONCE: Final = 64  # requests that are held up to see what each of them takes

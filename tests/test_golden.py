@@ -20,7 +20,7 @@ from bff.declare.check import check
 from bff.declare.rules.doubts import DOUBTS
 from bff.declare.settings import Settings
 from bff.dev.recordings.virtual import VirtualClock
-from bff.dev.stub import StubReply, StubRequest, StubServices
+from bff.dev.stubs.stub import StubReply, StubRequest, StubServices
 from bff.errors import BffError, ConfigError, Unreachable
 from bff.model.exchange import Reply, Request
 from bff.model.problem import Problem

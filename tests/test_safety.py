@@ -13,7 +13,7 @@ from bff.declare.check import check_config
 from bff.declare.config import assemble
 from bff.declare.load import parse
 from bff.declare.settings import Settings
-from bff.dev.stub import StubReply, StubServices
+from bff.dev.stubs.stub import StubReply, StubServices
 from bff.model.principal import Principal
 from bff.observe.log import JsonFormatter
 from bff.upstream.pool import PoolExchange

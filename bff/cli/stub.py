@@ -14,7 +14,7 @@ from bff.cli.console import console
 from bff.cli.faults import fault_option, read_faults
 
 if TYPE_CHECKING:
-    from bff.dev.stub import StubServices
+    from bff.dev.stubs.stub import StubServices
 
 
 @click.command(name="stub", no_args_is_help=False)
@@ -78,7 +78,7 @@ def command(
     from bff.dev.recordings.answerer import answerers_of, read_latency
     from bff.dev.recordings.recording import RecordingError
     from bff.dev.recordings.tape import tapes_of, told_unused
-    from bff.dev.stub import StubServices
+    from bff.dev.stubs.stub import StubServices
 
     stopped = threading.Event()
     before = {

@@ -19,7 +19,7 @@ from flask import Flask, Response, abort, request
 from bff.declare.check import Checked
 from bff.dev.recordings.replay import ReplayExchange
 from bff.dev.recordings.tape import shown
-from bff.dev.stub_service import State
+from bff.dev.stubs.service import State
 from bff.model.view import Frontend, Param
 from bff.plan.order import Node
 from bff.plan.plan import Plan

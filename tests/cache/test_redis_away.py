@@ -18,7 +18,7 @@ from bff.declare.check import check_config
 from bff.declare.config import assemble
 from bff.declare.load import parse
 from bff.declare.settings import Settings
-from bff.dev.stub import StubReply, StubServices
+from bff.dev.stubs.stub import StubReply, StubServices
 from bff.upstream.exchange import SystemClock
 from bff.upstream.pool import PoolExchange
 from tests.redis_server import RedisServer, until

@@ -10,7 +10,7 @@ from http.client import HTTPConnection
 
 import pytest
 
-from bff.dev.stub import StubReply, StubServices
+from bff.dev.stubs.stub import StubReply, StubServices
 from tests.ports import free_port
 from tests.redis_server import until
 

@@ -11,7 +11,7 @@ from joserfc import jws
 
 from bff.cli.local_app import Local, with_local_providers
 from bff.declare.check import check
-from bff.dev.stub import StubReply, StubServices
+from bff.dev.stubs.stub import StubReply, StubServices
 from tests.cli.test_demo import family, started, until
 
 

@@ -3,7 +3,7 @@
 import json
 
 from bff.dev.recordings.answerer import replay_all
-from bff.dev.stub import StubReply, StubServices
+from bff.dev.stubs.stub import StubReply, StubServices
 from tests.cli.test_demo import started, until
 
 

@@ -12,7 +12,7 @@ from bff.app import create_app
 from bff.declare.check import check
 from bff.declare.settings import Settings
 from bff.dev.reload import Reloading
-from bff.dev.stub import StubReply, StubServices
+from bff.dev.stubs.stub import StubReply, StubServices
 from bff.plan.functions import forget_registered
 
 ROOT = "version: 1\nfrontends: {web: {access: none}}\nservices: {s: {url: '${S_URL}'}}\n"

@@ -5,7 +5,7 @@ from itertools import chain
 from pathlib import Path
 
 from bff.dev.recordings.answerer import replay_all
-from bff.dev.stub import StubServices
+from bff.dev.stubs.stub import StubServices
 from tests.e2e.providers.rotating import RotatingProvider, listening
 from tests.e2e.serving import ROOT, served
 

@@ -14,7 +14,7 @@ from random import Random
 import pytest
 
 from bff.dev.recordings.answerer import read_latency, replay_all
-from bff.dev.stub import StubServices
+from bff.dev.stubs.stub import StubServices
 from tests.ports import free_port
 from tests.project.test_nginx import command, listening, render
 

@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 
 from bff.declare.check import check
 from bff.dev.page import page_routes
-from bff.dev.stub import StubReply, StubServices
+from bff.dev.stubs.stub import StubReply, StubServices
 
 ROOT = Path(__file__).parents[2]
 HOST = "http://127.0.0.1:8080"

@@ -14,7 +14,7 @@ from time import monotonic
 
 import pytest
 
-from bff.dev.stub import StubReply, StubRequest, StubServices
+from bff.dev.stubs.stub import StubReply, StubRequest, StubServices
 from tests.e2e.browser import until
 from tests.e2e.providers.rotating import RotatingProvider, listening
 from tests.e2e.serving import Answer, Line, Served, served

@@ -19,7 +19,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from bff.dev.stub import StubReply, StubRequest, StubServices
+from bff.dev.stubs.stub import StubReply, StubRequest, StubServices
 from tests.e2e.browser import until
 from tests.e2e.providers.rotating import RotatingProvider, SignIn, listening
 from tests.e2e.serving import Answer, Line, Served, served

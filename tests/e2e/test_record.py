@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from bff.dev.stub import StubServices
+from bff.dev.stubs.stub import StubServices
 from tests.e2e.browser import until
 from tests.e2e.providers.foreign import Users, from_pypi
 from tests.e2e.serving import ROOT, Visitor, running

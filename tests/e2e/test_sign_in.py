@@ -25,7 +25,7 @@ from bff.cli.local_app import Local
 from bff.dev.idp import LocalProvider
 from bff.dev.idp_values import ACCOUNTS, Account, Client
 from bff.dev.recordings.answerer import read_latency, replay_all
-from bff.dev.stub import StubServices
+from bff.dev.stubs.stub import StubServices
 from tests.e2e.browser import Browser, chromium, until
 from tests.ports import free_port
 from tests.project.test_nginx import command, render

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bff.dev.stub import StubReply, StubServices
+from bff.dev.stubs.stub import StubReply, StubServices
 from tests.e2e.browser import until
 from tests.e2e.providers.rotating import RotatingProvider, listening
 from tests.e2e.serving import Line, Served, served

@@ -9,7 +9,7 @@ import pytest
 from bff.dev.recordings.answerer import replay_all
 from bff.dev.recordings.match import Asked
 from bff.dev.recordings.tape import tapes_of
-from bff.dev.stub import StubServices
+from bff.dev.stubs.stub import StubServices
 
 ORDER = {"customer": "grace", "address": {"city": "Arlington"}, "payment": "card"}
 LINE = {"product_id": "p-100126", "quantity": 2}

@@ -12,7 +12,7 @@ from bff.declare.check import check_config
 from bff.declare.config import assemble
 from bff.declare.load import parse
 from bff.declare.settings import Settings
-from bff.dev.stub import StubReply, StubServices
+from bff.dev.stubs.stub import StubReply, StubServices
 from bff.model.source import Place
 from bff.model.view import Frontend
 from bff.web.cors import cors

@@ -5,7 +5,7 @@ from time import monotonic
 
 import pytest
 
-from bff.dev.stub import StubReply
+from bff.dev.stubs.stub import StubReply
 from tests.kept import Wall, memory_only
 from tests.redis_server import until
 

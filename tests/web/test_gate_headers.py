@@ -2,7 +2,7 @@
 
 import pytest
 
-from bff.dev.stub import StubReply
+from bff.dev.stubs.stub import StubReply
 
 VIEW = "get: /home\ncall: {get: users:/x, decode: text, respond: [Referrer-Policy]}\n"
 SAFE = {

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.datastructures import Headers
 
-from bff.dev.stub import StubReply
+from bff.dev.stubs.stub import StubReply
 from bff.model.exchange import Outcome
 from bff.web.headers import calls_header, forwardable, respondable, timing_header
 

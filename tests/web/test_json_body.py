@@ -12,7 +12,7 @@ from jsonschema import ValidationError
 from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Request
 
-from bff.dev.stub import StubReply
+from bff.dev.stubs.stub import StubReply
 from bff.web.json_body import BadBody, BodyReader
 from tests import test_golden as golden
 

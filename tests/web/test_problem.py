@@ -5,7 +5,7 @@ import logging
 import pytest
 from flask import Flask, g
 
-from bff.dev.stub import StubReply
+from bff.dev.stubs.stub import StubReply
 from bff.observe.boundary import ErrorBoundary
 from bff.web.problem import handle_errors
 from tests.web.conftest import HOST

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from bff.dev.stub import StubReply
+from bff.dev.stubs.stub import StubReply
 
 VIEW = "get: /home\ncall: {get: users:/x}\n"
 

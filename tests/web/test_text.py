@@ -5,7 +5,7 @@ from urllib.parse import unquote_to_bytes
 
 import pytest
 
-from bff.dev.stub import StubReply
+from bff.dev.stubs.stub import StubReply
 from bff.web.text import broken_parameters, path_info, tell_slashes_apart
 
 ITEM = """

@@ -8,7 +8,7 @@ import pytest
 
 from bff.cache.cache import Cache
 from bff.declare.settings import Settings
-from bff.dev.stub import StubReply
+from bff.dev.stubs.stub import StubReply
 from bff.errors import ConfigError
 from bff.model.trace import begun, continued
 from bff.parts import open_spans

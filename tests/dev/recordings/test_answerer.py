@@ -15,7 +15,7 @@ from bff.dev.recordings.answerer import read_latency, replay
 from bff.dev.recordings.match import Asked
 from bff.dev.recordings.recording import Entry, Recording
 from bff.dev.recordings.tape import Tape
-from bff.dev.stub import StubReply, StubRequest
+from bff.dev.stubs.stub import StubReply, StubRequest
 
 ROOT = Path(__file__).parents[3]
 HOLD = 20.0

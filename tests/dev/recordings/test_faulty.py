@@ -7,11 +7,11 @@ from time import monotonic
 import pytest
 
 from bff.cli.faults import WORDS, read_faults
-from bff.dev import stub_fault
 from bff.dev.recordings.faulty import FAULTS, FaultyExchange
 from bff.dev.recordings.replay import ReplayExchange
 from bff.dev.recordings.tape import tapes_of
-from bff.dev.stub import StubReply, StubServices
+from bff.dev.stubs import fault as stub_fault
+from bff.dev.stubs.stub import StubReply, StubServices
 from bff.model.exchange import Deadline, Request
 from bff.model.service import Service
 from bff.model.source import Place

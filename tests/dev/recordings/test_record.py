@@ -16,7 +16,7 @@ from bff.declare.settings import Settings
 from bff.dev.recordings.recording import read_recording
 from bff.dev.recordings.recording_session import Take, Wanted
 from bff.dev.recordings.unmatched import refuse_unmatched
-from bff.dev.stub import StubReply, StubServices
+from bff.dev.stubs.stub import StubReply, StubServices
 from bff.model.principal import Principal
 
 HOME = """

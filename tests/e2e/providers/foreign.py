@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import httpx
 
-from bff.dev.stub import StubReply, StubRequest, StubServices
+from bff.dev.stubs.stub import StubReply, StubRequest, StubServices
 from tests.e2e.serving import ROOT, Served, running, served
 
 ACCOUNTS: Final = ({"sub": "ada", "email": "ada@example.org"}, {"sub": "grace"})

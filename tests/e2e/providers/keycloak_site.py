@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from bff.dev.stub import StubReply, StubRequest, StubServices
+from bff.dev.stubs.stub import StubReply, StubRequest, StubServices
 from tests.e2e.browser import until
 from tests.e2e.providers.foreign import Users
 from tests.e2e.providers.keycloak import Keycloak

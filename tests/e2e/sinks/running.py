@@ -18,7 +18,7 @@ from secrets import token_urlsafe
 from typing import Final
 
 from bff.cli.local_app import Local
-from bff.dev.stub import StubServices
+from bff.dev.stubs.stub import StubServices
 from bff.store.protocol import Store
 from bff.store.redis import RedisStore
 from bff.store.seal import Seal

@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl
 
 from joserfc.jwk import ECKey
 
-from bff.dev.stub import StubReply, StubRequest
+from bff.dev.stubs.stub import StubReply, StubRequest
 from tests.e2e.sinks.secret import Secrets
 
 _HTML: Final = ("Content-Type", "text/html")

@@ -12,7 +12,7 @@ from bff.declare.check import check_config
 from bff.declare.config import assemble
 from bff.declare.load import parse
 from bff.declare.settings import Settings
-from bff.dev.stub import StubReply, StubServices
+from bff.dev.stubs.stub import StubReply, StubServices
 from bff.errors import ConfigError
 from bff.model.principal import NOBODY, Principal
 from bff.observe.events import Audited

@@ -16,7 +16,7 @@ from bff.declare.settings import Settings
 from bff.dev.idp import LocalProvider
 from bff.dev.idp_values import Client
 from bff.dev.recordings.message import StubReply
-from bff.dev.stub import StubServices
+from bff.dev.stubs.stub import StubServices
 from bff.errors import ConfigError, StoreAway
 from bff.model.principal import Principal
 from bff.observe.events import Audited

@@ -16,7 +16,7 @@ from bff.declare.settings import Settings
 from bff.dev.idp import LocalProvider
 from bff.dev.idp_values import Client
 from bff.dev.recordings.message import StubReply
-from bff.dev.stub import StubServices
+from bff.dev.stubs.stub import StubServices
 from bff.observe.events import Audited
 from bff.upstream.pool import PoolExchange
 

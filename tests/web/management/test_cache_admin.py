@@ -14,7 +14,7 @@ VIEW = 'get: /v\ncache: {ttl: 1h, tags: ["x:1"]}\ncall: {get: users:/of}\n'
 
 @pytest.fixture
 def shop(site):
-    from bff.dev.stub import StubReply
+    from bff.dev.stubs.stub import StubReply
 
     return site(
         VIEW,
@@ -102,7 +102,7 @@ def test_nothing_of_it_is_public_and_nothing_else_is_there(shop):
 
 
 def test_where_nothing_is_kept_it_says_so(site):
-    from bff.dev.stub import StubReply
+    from bff.dev.stubs.stub import StubReply
 
     view = "get: /v\ncall: {get: users:/of}\n"
     shop = site(view, management="127.0.0.1:9090", users=lambda _: StubReply.json(1))

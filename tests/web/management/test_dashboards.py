@@ -12,7 +12,7 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from bff.cache.cache import Cache
-from bff.dev.stub import StubReply, StubRequest
+from bff.dev.stubs.stub import StubReply, StubRequest
 from bff.observe.events import Audited, Refreshed, Unforeseen
 from bff.observe.instruments import INSTRUMENTS
 

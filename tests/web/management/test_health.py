@@ -4,7 +4,7 @@ import pytest
 from flask import Flask
 from werkzeug.test import EnvironBuilder, TestResponse, run_wsgi_app
 
-from bff.dev.stub import StubReply
+from bff.dev.stubs.stub import StubReply
 from bff.web.management import listener as operators
 from bff.web.management.health import Management, health_routes
 

@@ -5,7 +5,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from werkzeug.test import EnvironBuilder, TestResponse, run_wsgi_app
 
 from bff.cache.cache import Cache
-from bff.dev.stub import StubReply
+from bff.dev.stubs.stub import StubReply
 from bff.errors import Forbidden
 from bff.model.principal import Principal
 from bff.observe.instruments import BUCKETS, INSTRUMENTS

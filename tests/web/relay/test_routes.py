@@ -7,7 +7,7 @@ from threading import Thread
 import pytest
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from bff.dev.stub import StubReply
+from bff.dev.stubs.stub import StubReply
 from bff.errors import LoginRequired
 from bff.model.principal import Principal
 from bff.model.relay import Relay, called_by

@@ -5,7 +5,7 @@ from threading import Thread
 import pytest
 from flask import g
 
-from bff.dev.stub import StubReply
+from bff.dev.stubs.stub import StubReply
 from bff.errors import LoginRequired, StoreAway
 from bff.model.principal import Principal
 from bff.web.relay.event_streams import _Mark

@@ -5,7 +5,7 @@ from threading import Barrier
 import pytest
 
 from bff.cache.cache import Cache
-from bff.dev.stub import StubReply
+from bff.dev.stubs.stub import StubReply
 from bff.errors import CrossSite, LoginRequired
 from bff.model.principal import Principal
 

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from bff.cache.cache import Cache
-from bff.dev.stub import StubReply
+from bff.dev.stubs.stub import StubReply
 from bff.model.principal import NOBODY, Principal
 
 ADA, BOB = Principal("https://id.example", "ada"), Principal("https://id.example", "bob")

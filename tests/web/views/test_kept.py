@@ -8,7 +8,7 @@ from time import monotonic
 import brotli
 import pytest
 
-from bff.dev.stub import StubReply
+from bff.dev.stubs.stub import StubReply
 from bff.model.principal import Principal
 from tests.kept import Wall, memory_only
 from tests.redis_server import until

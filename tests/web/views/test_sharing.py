@@ -5,7 +5,7 @@ import pytest
 
 import bff
 from bff.declare.check import check
-from bff.dev.stub import StubReply, StubServices
+from bff.dev.stubs.stub import StubReply, StubServices
 from bff.model.principal import Principal
 from tests.web.conftest import HOST
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bff.dev.stub import StubReply
+from bff.dev.stubs.stub import StubReply
 
 HOME = """
 get: /home

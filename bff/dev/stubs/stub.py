@@ -9,8 +9,8 @@ from types import TracebackType
 from typing import Literal, Self
 
 from bff.dev.recordings.message import Answerer, Fault, StubReply, StubRequest
-from bff.dev.stub_control import control
-from bff.dev.stub_service import State, Status, StubService
+from bff.dev.stubs.control import control
+from bff.dev.stubs.service import State, Status, StubService
 
 __all__ = ["Answerer", "Fault", "State", "Status", "StubReply", "StubRequest", "StubServices"]
 

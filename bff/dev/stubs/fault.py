@@ -7,7 +7,7 @@ from itertools import chain, repeat
 from threading import Event
 
 from bff.dev.recordings.message import Fault, StubReply
-from bff.dev.stub_http import render_head
+from bff.dev.stubs.http import render_head
 
 DRIBBLE_SECONDS = 0.05
 

@@ -9,8 +9,8 @@ from http.client import HTTPConnection
 import httpx
 import pytest
 
-from bff.dev.stub import StubReply, StubRequest, StubServices
-from bff.dev.stub_http import render_head
+from bff.dev.stubs.http import render_head
+from bff.dev.stubs.stub import StubReply, StubRequest, StubServices
 
 HOLD = 20.0
 

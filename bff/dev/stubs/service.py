@@ -8,9 +8,9 @@ from threading import Event, Lock
 from typing import Literal, TypedDict
 
 from bff.dev.recordings.message import Answerer, Fault, StubReply, StubRequest
-from bff.dev.stub_fault import FAULTS
-from bff.dev.stub_http import BadRequest, Connection, Gone
-from bff.dev.stub_listener import Listener
+from bff.dev.stubs.fault import FAULTS
+from bff.dev.stubs.http import BadRequest, Connection, Gone
+from bff.dev.stubs.listener import Listener
 
 State = Literal["up", "failing", "down"]
 

@@ -6,7 +6,7 @@ from urllib.parse import unquote
 import orjson
 
 from bff.dev.recordings.message import Answerer, Fault, StubReply, StubRequest
-from bff.dev.stub_service import State, Status
+from bff.dev.stubs.service import State, Status
 
 _MOST_LATENCY_MS = 600_000
 _LOOPBACK = {"127.0.0.1", "localhost"}

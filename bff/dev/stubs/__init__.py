@@ -1,0 +1,1 @@
+"""Stub services: real HTTP on ports of their own, from recordings or scripts."""
