@@ -14,7 +14,7 @@ import flask
 import oidc_provider_mock
 from oidc_provider_mock._storage import AccessToken
 
-from bff.dev.idp_values import ACCOUNTS
+from bff.dev.provider.values import ACCOUNTS
 
 _EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 _ACCESS = "urn:ietf:params:oauth:token-type:access_token"

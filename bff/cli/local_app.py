@@ -210,8 +210,8 @@ def with_local_providers(checked: "Checked", local: Local) -> "Checked":
 
 def provider() -> None:
     """Stand in for every declared provider, until SIGTERM."""
-    from bff.dev.idp import LocalProvider
-    from bff.dev.idp_values import Client
+    from bff.dev.provider.app import LocalProvider
+    from bff.dev.provider.values import Client
 
     local, stopped = Local.from_env(), threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())

@@ -122,7 +122,7 @@ def test_nobody_can_be_signed_in_without_a_provider(bff, config, port):
 
 def test_only_the_accounts_that_there_are(bff):
     from bff.cli.local import ACCOUNTS
-    from bff.dev import idp_values
+    from bff.dev.provider import values as idp_values
 
     assert tuple(idp_values.ACCOUNTS) == ACCOUNTS
     for command in ("dev", "demo"):

@@ -11,8 +11,8 @@ import pytest
 from bff.auth.oidc.development import refuse_development
 from bff.auth.oidc.http import Http
 from bff.auth.oidc.provider import OpenIdProvider
-from bff.dev.idp import LocalProvider
-from bff.dev.idp_values import Client
+from bff.dev.provider.app import LocalProvider
+from bff.dev.provider.values import Client
 from bff.errors import ConfigError, ProviderAway
 from bff.model.access import Issuer, Provider
 from bff.model.source import Place

@@ -6,8 +6,8 @@ from urllib.parse import urlencode
 
 import pytest
 
-from bff.dev.idp import LocalProvider
-from bff.dev.idp_values import Client
+from bff.dev.provider.app import LocalProvider
+from bff.dev.provider.values import Client
 from tests.e2e.browser import Browser, until
 
 pytestmark = pytest.mark.large  # axe-core is of `.ci/bootstrap npm`

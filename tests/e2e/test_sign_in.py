@@ -22,8 +22,8 @@ from typing import Any
 import pytest
 
 from bff.cli.local_app import Local
-from bff.dev.idp import LocalProvider
-from bff.dev.idp_values import ACCOUNTS, Account, Client
+from bff.dev.provider.app import LocalProvider
+from bff.dev.provider.values import ACCOUNTS, Account, Client
 from bff.dev.recordings.answerer import read_latency, replay_all
 from bff.dev.stubs.stub import StubServices
 from tests.e2e.browser import Browser, chromium, until

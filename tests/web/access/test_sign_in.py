@@ -13,8 +13,8 @@ from bff.declare.check import check_config
 from bff.declare.config import assemble
 from bff.declare.load import parse
 from bff.declare.settings import Settings
-from bff.dev.idp import LocalProvider
-from bff.dev.idp_values import Client
+from bff.dev.provider.app import LocalProvider
+from bff.dev.provider.values import Client
 from bff.dev.recordings.message import StubReply
 from bff.dev.stubs.stub import StubServices
 from bff.observe.events import Audited

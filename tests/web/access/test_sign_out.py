@@ -5,7 +5,7 @@ from urllib.parse import parse_qsl, urljoin, urlsplit
 import httpx
 import pytest
 
-from bff.dev.idp_values import ACCOUNTS, Account
+from bff.dev.provider.values import ACCOUNTS, Account
 from bff.errors import StoreAway
 from tests.web.access.test_sign_in import COOKIE, HOST, Browser, site
 

@@ -7,9 +7,9 @@ from urllib.parse import urlencode
 from flask import Flask, Response, redirect, render_template, request
 from werkzeug.wrappers import Response as BaseResponse
 
-from bff.dev.idp_control import Control
-from bff.dev.idp_grants import SESSION_SECONDS, Grants, SignedIn
-from bff.dev.idp_values import (
+from bff.dev.provider.control import Control
+from bff.dev.provider.grants import SESSION_SECONDS, Grants, SignedIn
+from bff.dev.provider.values import (
     ACCOUNTS,
     Authorization,
     Client,

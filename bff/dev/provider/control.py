@@ -11,8 +11,8 @@ from typing import Any, Final
 import orjson
 from flask import Flask, Response, request
 
-from bff.dev.idp_tokens import Signer
-from bff.dev.idp_values import GRANTS, Refused
+from bff.dev.provider.tokens import Signer
+from bff.dev.provider.values import GRANTS, Refused
 
 ENDPOINTS: Final = ("metadata", "jwks", "authorize", "token", "revoke", "end_session")
 _CONTROLLED: Final = frozenset(ENDPOINTS) | GRANTS.keys()

@@ -9,10 +9,10 @@ from urllib.parse import urlencode, urlsplit
 from flask import Flask, Response, redirect, render_template, request
 from werkzeug.wrappers import Response as BaseResponse
 
-from bff.dev.idp_grants import Grants
-from bff.dev.idp_sign_in import PATH, cookie_of
-from bff.dev.idp_tokens import Signer
-from bff.dev.idp_values import Client
+from bff.dev.provider.grants import Grants
+from bff.dev.provider.sign_in import PATH, cookie_of
+from bff.dev.provider.tokens import Signer
+from bff.dev.provider.values import Client
 
 _TELL_SECONDS: Final = 2.0  # for each application
 

@@ -12,8 +12,8 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
-from bff.dev.idp import LocalProvider
-from bff.dev.idp_values import Client
+from bff.dev.provider.app import LocalProvider
+from bff.dev.provider.values import Client
 
 FORM = "application/x-www-form-urlencoded"
 CLIENT = Client("shop", "secret", ("http://127.0.0.1:1/back",))

@@ -10,8 +10,8 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet, RSAKey
 
-from bff.dev.idp_grants import Grant
-from bff.dev.idp_values import ACCOUNTS
+from bff.dev.provider.grants import Grant
+from bff.dev.provider.values import ACCOUNTS
 
 ALGORITHM: Final = "RS256"
 ID_SECONDS: Final = 600

@@ -18,13 +18,13 @@ from typing import Any, Final, Self
 from flask import Flask, Response, redirect, render_template, request
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from bff.dev.idp_control import Control, control_routes
-from bff.dev.idp_exchange import TokenEndpoint
-from bff.dev.idp_grants import Grants
-from bff.dev.idp_logout import logout_routes
-from bff.dev.idp_sign_in import SignIn
-from bff.dev.idp_tokens import ALGORITHM, Signer
-from bff.dev.idp_values import ACCOUNTS, EXCHANGE, GRANTS, Client, Refused
+from bff.dev.provider.control import Control, control_routes
+from bff.dev.provider.grants import Grants
+from bff.dev.provider.logout import logout_routes
+from bff.dev.provider.sign_in import SignIn
+from bff.dev.provider.token_endpoint import TokenEndpoint
+from bff.dev.provider.tokens import ALGORITHM, Signer
+from bff.dev.provider.values import ACCOUNTS, EXCHANGE, GRANTS, Client, Refused
 
 TOKEN_SECONDS: Final = 300.0
 _MOST_BYTES: Final = 16 * 1024
@@ -57,7 +57,7 @@ class LocalProvider:
         token_seconds: float = TOKEN_SECONDS,
         now: Callable[[], float] = time.time,
     ) -> None:
-        app = Flask(__name__, static_folder=None, template_folder="idp")
+        app = Flask(__name__, static_folder=None, template_folder="templates")
         self._server = make_server("127.0.0.1", port, app, threaded=True, request_handler=_Quiet)
         self.issuer = f"http://127.0.0.1:{self._server.port}"
         signer = Signer(self.issuer, now, token_seconds)

@@ -14,10 +14,10 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
-from bff.dev.idp import LocalProvider
-from bff.dev.idp_exchange import ACCESS_TOKEN
-from bff.dev.idp_tokens import LOGGED_OUT
-from bff.dev.idp_values import EXCHANGE, Client
+from bff.dev.provider.app import LocalProvider
+from bff.dev.provider.token_endpoint import ACCESS_TOKEN
+from bff.dev.provider.tokens import LOGGED_OUT
+from bff.dev.provider.values import EXCHANGE, Client
 
 BACK = "http://127.0.0.1:8080/auth/callback"
 OUT = "http://127.0.0.1:8080/"
@@ -605,7 +605,7 @@ def test_what_is_too_much_is_refused(browser):
 
 
 def test_of_too_many_the_oldest_is_forgotten(provider, browser, monkeypatch):
-    monkeypatch.setattr("bff.dev.idp_grants.MOST", 3)
+    monkeypatch.setattr("bff.dev.provider.grants.MOST", 3)
     codes = [browser.sign_in() for _ in range(4)]
     assert redeem(provider, codes[0])[1]["error"] == "invalid_grant"
     assert [redeem(provider, code)[0] for code in codes[1:]] == [200, 200, 200]

@@ -6,9 +6,9 @@ from secrets import compare_digest
 from typing import Any, Final
 from urllib.parse import unquote_plus
 
-from bff.dev.idp_grants import Grant, Grants
-from bff.dev.idp_tokens import Signer
-from bff.dev.idp_values import EXCHANGE, Client, Refused
+from bff.dev.provider.grants import Grant, Grants
+from bff.dev.provider.tokens import Signer
+from bff.dev.provider.values import EXCHANGE, Client, Refused
 
 ACCESS_TOKEN: Final = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 - a name
 

@@ -14,7 +14,7 @@ from secrets import token_urlsafe
 from threading import Lock
 from typing import Final, TypeVar
 
-from bff.dev.idp_values import Authorization, Refused
+from bff.dev.provider.values import Authorization, Refused
 
 MOST: Final = 1000  # of each kind
 CODE_SECONDS: Final = 60.0

@@ -1,0 +1,1 @@
+"""An OpenID provider for development: test accounts, loopback only."""
