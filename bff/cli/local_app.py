@@ -101,7 +101,7 @@ def _built(
     local: Local, settings: "Settings", declared: "Checked", shelf: "Shelf | None" = None
 ) -> "Flask":
     from bff.app import create_app
-    from bff.dev.page import page_routes
+    from bff.dev.page.routes import page_routes
 
     checked, replay = with_local_providers(declared, local), None
     if local.record:

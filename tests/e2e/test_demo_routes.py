@@ -8,7 +8,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from bff.declare.check import check
-from bff.dev.page import page_routes
+from bff.dev.page.routes import page_routes
 from bff.dev.stubs.stub import StubReply, StubServices
 
 ROOT = Path(__file__).parents[2]
@@ -138,7 +138,7 @@ def test_every_file_is_served_with_the_policy(client):
     page = client.get("/", base_url=HOST)
     assert "default-src 'none'" in page.headers["Content-Security-Policy"]
     assert "unsafe" not in page.headers["Content-Security-Policy"]
-    for path in (ROOT / "bff/dev/page").iterdir():
+    for path in (ROOT / "bff/dev/page/static").iterdir():
         if path.name != "index.html":
             answer = client.get(f"/demo/{path.name}", base_url=HOST)
             assert answer.status_code == 200, path
@@ -146,7 +146,7 @@ def test_every_file_is_served_with_the_policy(client):
 
 
 def test_no_script_or_style_is_inline_and_no_data_becomes_markup():
-    for path in (ROOT / "bff/dev/page").iterdir():
+    for path in (ROOT / "bff/dev/page/static").iterdir():
         text = path.read_text()
         assert len(text.splitlines()) <= 300, path
         for never in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("):

@@ -24,7 +24,7 @@ from bff.model.view import Frontend, Param
 from bff.plan.order import Node
 from bff.plan.plan import Plan
 
-_FOLDER: Final = Path(__file__).parent / "page"
+_FOLDER: Final = Path(__file__).parent / "static"
 _POLICY: Final = "; ".join(
     [
         "default-src 'none'",

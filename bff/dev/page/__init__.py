@@ -1,0 +1,1 @@
+"""The demo page: a view's answers side by side, and the calls behind them."""
