@@ -96,7 +96,7 @@ def recordings(
     request: pytest.FixtureRequest, bff_config: Path, bff_checked: Checked
 ) -> Iterator[ReplayExchange]:
     """What answers where the test scripts nothing: the folder of the marker, or recordings/."""
-    from bff.dev.recordings.recording import har_files
+    from bff.dev.har_files import har_files
     from bff.dev.recordings.replay import ReplayExchange
     from bff.dev.recordings.tape import shown
     from bff.dev.recordings.unmatched import told

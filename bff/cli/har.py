@@ -32,8 +32,8 @@ def command(recordings: Path, output: Path | None) -> None:
       bff har --recordings tests/checkout | jq '.log.pages[].title'
     """  # noqa: D301 - \b is click's: keep these lines as they are
     from bff.cli.progress import bar
+    from bff.dev.har_files import RecordingError
     from bff.dev.recordings.har import written
-    from bff.dev.recordings.recording import RecordingError
     from bff.dev.recordings.waterfall import together
 
     try:

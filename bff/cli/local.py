@@ -88,8 +88,9 @@ def recordings_in(
 ) -> None:
     """End the command with 2 where the recordings of a folder cannot be replayed as wanted."""
     from bff.cli.progress import bar
+    from bff.dev.har_files import RecordingError
     from bff.dev.recordings.answerer import read_latency
-    from bff.dev.recordings.recording import RecordingError, recordings_of
+    from bff.dev.recordings.recording import recordings_of
     from bff.dev.recordings.tape import tapes_of
 
     try:

@@ -60,7 +60,7 @@ def command(
       bff matrix search --param q=lamp --snapshot tests/search.json
     """  # noqa: D301 - \b is click's: keep these lines as they are
     from bff.cli.configured import checked
-    from bff.dev.recordings.recording import RecordingError
+    from bff.dev.har_files import RecordingError
     from bff.testing.client import Unmatched, somebody
     from bff.testing.matrix import Asked, verdict
 

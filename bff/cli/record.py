@@ -56,7 +56,7 @@ def command(
     """  # noqa: D301 - \b is click's: keep these lines as they are
     from bff.auth.session.secret import kept_secret
     from bff.declare.settings import Settings
-    from bff.dev.recordings.recording import har_files
+    from bff.dev.har_files import har_files
 
     folder = recordings or config / "recordings"
     if har_files(folder):

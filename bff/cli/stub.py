@@ -75,8 +75,8 @@ def command(
       curl -X PUT http://127.0.0.1:9000/services/orders -d '{"state": "down"}'
     """  # noqa: D301 - \b is click's: keep these lines as they are
     from bff.cli.progress import bar
+    from bff.dev.har_files import RecordingError
     from bff.dev.recordings.answerer import answerers_of, read_latency
-    from bff.dev.recordings.recording import RecordingError
     from bff.dev.recordings.tape import tapes_of, told_unused
     from bff.dev.stubs.stub import StubServices
 

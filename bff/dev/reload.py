@@ -15,7 +15,7 @@ from typing import Any, Final
 import orjson
 
 from bff.declare.folder import files
-from bff.dev.recordings.recording import RecordingError
+from bff.dev.har_files import RecordingError
 from bff.errors import ConfigError
 from bff.model.problem import Problem
 from bff.model.source import Place

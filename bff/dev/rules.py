@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
-from bff.dev.recordings.recording import RecordingError, har_files
+from bff.dev.har_files import RecordingError, har_files
 from bff.model.problem import did_you_mean
 
 FILE: Final = "rules.toml"

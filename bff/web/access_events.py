@@ -15,8 +15,8 @@ from bff.observe.events import Answered, Observer
 from bff.upstream.exchange import Clock
 from bff.upstream.sharing import BEGUN
 from bff.web.request_checks import ANY_HOST
-from bff.web.views.batch import TRACE
 
+TRACE: Final = "bff.trace"  # in the environ of a request of a batch: the trace of the batch
 Sampler = Callable[[Trace], bool]
 _RELAY: Final = "relay."
 _Names = tuple[str, str, str]

@@ -10,7 +10,6 @@ from werkzeug.urls import iri_to_uri
 
 from bff.model.exchange import Headers, Outcome
 from bff.model.view import View
-from bff.web.access.authenticate import Rule
 
 # RFC 9651: keys and tokens of ours are plain, so that serialising (section 4.1) is joining.
 _OURS: Final = re.compile(r"\s*(__host-|__secure-)?(http-)?(dev-)?bff", re.IGNORECASE)
@@ -82,14 +81,6 @@ def lifecycle_headers(view: View) -> dict[str, str]:
     if view.sunset is not None:
         headers["Sunset"] = http_date(view.sunset)
     return headers
-
-
-def varies(rule: Rule) -> tuple[str, ...]:
-    """The request headers by which who asks is known (RFC 9110, section 12.5.5)."""
-    if rule.access == "public":
-        return ()
-    names = {"session": "Cookie", "bearer": "Authorization"}
-    return tuple(names[way] for way in rule.frontend.access)
 
 
 def _outcome(outcome: Outcome) -> str:

@@ -12,11 +12,11 @@ from typing import Literal
 import orjson
 
 from bff.dev.exchanged import Exchanged
+from bff.dev.har_files import har_files
 from bff.dev.recordings.har import Json, document, page_of, write
 from bff.dev.recordings.page_merge import merged, visits_of
 from bff.dev.recordings.pages import Page, read_pages
 from bff.dev.recordings.progress import Watch, unwatched
-from bff.dev.recordings.recording import har_files
 from bff.dev.redaction.declared import NOTHING, Declared
 from bff.dev.redaction.pseudonyms import Pseudonyms
 from bff.dev.redaction.redact import Redactor

@@ -5,8 +5,8 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Final
 
+from bff.dev.har_files import RecordingError
 from bff.dev.recordings.message import Answerer
-from bff.dev.recordings.recording import RecordingError
 
 FILE: Final = "live.py"
 

@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 
 import orjson
 
+from bff.dev.har_files import read_json_file
 from bff.dev.recordings.bodies import digest_of
 from bff.dev.recordings.har import Json
-from bff.dev.recordings.har_file import read_json_file
 from bff.dev.recordings.progress import Watch, unwatched
 from bff.dev.recordings.recording import read_recording
 

@@ -11,10 +11,10 @@ from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 
 import orjson
 
+from bff.dev.har_files import RecordingError, har_files, read_json_file
 from bff.dev.recordings import bodies
-from bff.dev.recordings.har_file import read_json_file
+from bff.dev.recordings.header_values import sendable
 from bff.dev.recordings.progress import Watch, unwatched
-from bff.dev.redaction.header_values import sendable
 
 Json = dict[str, object]
 Pairs = tuple[tuple[str, str], ...]
@@ -26,10 +26,6 @@ _FIRST_FINAL, _LAST = (
 )  # statuses of replies that are no interim ones (RFC 9110, section 15)
 _NO_CONTENT: Final = frozenset({204, 205, 304})
 _WITH_CONTENT: Final = "export it with content"
-
-
-class RecordingError(ValueError):
-    """A file that cannot be read as HAR 1.2; the message names the file and the place in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,11 +123,6 @@ def recordings_of(directory: Path) -> dict[str, Path]:
     if not files:
         raise RecordingError(f"{directory}: there is no .har file here")
     return {file.stem: file for file in files}
-
-
-def har_files(directory: Path) -> list[Path]:
-    """The HAR files of a directory, but for those that are hidden: editors write such."""
-    return sorted(each for each in directory.glob("*.har") if not each.name.startswith("."))
 
 
 def _check_pages(log: Json) -> None:

@@ -12,10 +12,10 @@ from typing import Any, Final
 
 import orjson
 
+from bff.dev.har_files import RecordingError, har_files
 from bff.dev.recordings.archive import Archive, Mode, Saved, causes
 from bff.dev.recordings.progress import Watch, unwatched
 from bff.dev.recordings.record import Recorder, RecordingExchange
-from bff.dev.recordings.recording import RecordingError, har_files
 from bff.dev.recordings.replay import ReplayExchange
 from bff.dev.recordings.tape import tapes_of
 from bff.dev.redaction.declared import declared_secrets

@@ -5,8 +5,8 @@ import socket
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
+from bff.dev.recordings.header_values import in_latin_1
 from bff.dev.recordings.message import StubReply, StubRequest
-from bff.dev.redaction.header_values import in_latin_1
 
 IDLE_SECONDS = 75.0
 _HEAD_LIMIT = 64 * 1024

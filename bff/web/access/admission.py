@@ -10,10 +10,9 @@ from bff.errors import AuthError, BffError
 from bff.model.principal import NOBODY, Principal
 from bff.observe.events import Audited, Observer
 from bff.web.access.address import client_address
-from bff.web.access.authenticate import Rule, admit
+from bff.web.access.authenticate import Rule, admit, varies
 from bff.web.access.limits import Limits
 from bff.web.access.refusal import refusal
-from bff.web.headers import varies
 
 Authenticate = Callable[[Request, Rule], Principal]
 

@@ -33,6 +33,14 @@ class Rule:
     visitor: bool = False
 
 
+def varies(rule: Rule) -> tuple[str, ...]:
+    """The request headers by which who asks is known (RFC 9110, section 12.5.5)."""
+    if rule.access == "public":
+        return ()
+    names = {"session": "Cookie", "bearer": "Authorization"}
+    return tuple(names[way] for way in rule.frontend.access)
+
+
 def sent(request: Request) -> Sent:
     """What a browser says of where a request comes from (Fetch Metadata; RFC 6454)."""
     headers = request.headers

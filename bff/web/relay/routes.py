@@ -22,9 +22,8 @@ from bff.model.view import Frontend
 from bff.upstream.exchange import Carrier, Streamed
 from bff.upstream.permit import Permit
 from bff.web.access.admission import Admission
-from bff.web.access.authenticate import Rule
+from bff.web.access.authenticate import Rule, varies
 from bff.web.access.refusal import RETRY_AFTER, how_to_sign_in
-from bff.web.headers import varies
 from bff.web.held import HeldResponse
 from bff.web.problem import problem
 from bff.web.relay.event_streams import AT_ONCE, EventStreams, TooManyStreams, is_coded, is_events

@@ -19,9 +19,9 @@ from bff.plan.plan import Plan
 from bff.plan.template import header_value
 from bff.upstream.exchange import Carrier
 from bff.web.access.admission import Admission
-from bff.web.access.authenticate import Rule
+from bff.web.access.authenticate import Rule, varies
 from bff.web.access.refusal import RETRY_AFTER
-from bff.web.headers import forwardable, is_sendable, lifecycle_headers, varies
+from bff.web.headers import forwardable, is_sendable, lifecycle_headers
 from bff.web.held import HeldResponse
 from bff.web.problem import problem
 from bff.web.relay.event_streams import AT_ONCE, EventStreams, TooManyStreams, is_coded, is_events

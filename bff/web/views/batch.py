@@ -22,12 +22,12 @@ from bff.plan.plan import Plan
 from bff.upstream.exchange import Clock, Exchange
 from bff.upstream.sharing import BEGUN, Sharing
 from bff.upstream.workers import Workers
+from bff.web.access_events import TRACE
 from bff.web.json_body import BadBody, BodyReader
 from bff.web.problem import problem
 from bff.web.request_checks import REQUEST_ID
 from bff.web.text import path_info
 
-TRACE: Final = "bff.trace"  # the batch's own place in a trace
 EXCHANGE: Final = "bff.exchange"  # and what carries the requests of all of its parts
 PATH: Final = "/_batch"
 _MAX_BODY: Final = 64 * 1024

@@ -19,16 +19,11 @@ from bff.model.view import Frontend
 from bff.plan.plan import Plan
 from bff.store.idempotency import KeptAnswer
 from bff.web.access.admission import Admission
-from bff.web.access.authenticate import Rule
+from bff.web.access.authenticate import Rule, varies
 from bff.web.access.refusal import RETRY_AFTER
 from bff.web.access_events import Told
 from bff.web.client_gone import gone_of
-from bff.web.headers import (
-    calls_header,
-    lifecycle_headers,
-    timing_header,
-    varies,
-)
+from bff.web.headers import calls_header, lifecycle_headers, timing_header
 from bff.web.json_body import BadBody
 from bff.web.problem import problem
 from bff.web.runtime import Engine

@@ -5,8 +5,9 @@ import re
 
 import pytest
 
+from bff.dev.har_files import RecordingError
 from bff.dev.recordings.archive import Archive
-from bff.dev.recordings.recording import RecordingError, read_recording
+from bff.dev.recordings.recording import read_recording
 from bff.dev.recordings.waterfall import together
 from bff.dev.rules import Redaction
 from tests.dev.recordings import exchanged, record_everything

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from bff.dev.har_files import RecordingError
 from bff.dev.recordings.live import live
 from bff.dev.recordings.message import StubReply, StubRequest
-from bff.dev.recordings.recording import RecordingError
 
 ROOT = Path(__file__).parents[3]
 RECORDED = {name: lambda request: StubReply.json(request.service) for name in ("users", "carts")}

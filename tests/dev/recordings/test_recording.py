@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bff.dev.recordings.recording import RecordingError, read_recording, read_recordings, warning_of
+from bff.dev.har_files import RecordingError
+from bff.dev.recordings.recording import read_recording, read_recordings, warning_of
 
 RECORDINGS = Path(__file__).parents[3] / "config" / "recordings"
 

@@ -4,15 +4,16 @@ import json
 from dataclasses import replace
 
 import pytest
+from tests.dev.test_redact_corpus import JSON, leaks, reply, saved, with_headers
+from tests.dev.test_replay_secrets import answers, tape
 
+from bff.dev.har_files import RecordingError
 from bff.dev.recordings.loosen import loosening
 from bff.dev.recordings.match import Asked
 from bff.dev.recordings.pages import read_pages
-from bff.dev.recordings.recording import RecordingError, read_recording
+from bff.dev.recordings.recording import read_recording
 from bff.dev.rules import Looseness
 from tests.dev.recordings import BEGUN
-from tests.dev.test_redact_corpus import JSON, leaks, reply, saved, with_headers
-from tests.dev.test_replay_secrets import answers, tape
 
 SECRET = "Zebra-Kiwi9917xQ"
 HALF = "\ud83d"

@@ -5,8 +5,8 @@ import json
 
 import pytest
 
+from bff.dev.har_files import RecordingError
 from bff.dev.recordings.archive import Archive
-from bff.dev.recordings.recording import RecordingError
 from bff.dev.recordings.tape import tapes_of
 from bff.dev.recordings.waterfall import together
 from bff.dev.rules import Redaction

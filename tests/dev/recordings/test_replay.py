@@ -11,7 +11,7 @@ from bff.declare.check import check_config
 from bff.declare.config import assemble
 from bff.declare.load import parse
 from bff.declare.settings import Settings
-from bff.dev.recordings.recording import RecordingError
+from bff.dev.har_files import RecordingError
 from bff.dev.recordings.replay import ReplayExchange
 from bff.dev.recordings.tape import Shelf, tapes_of
 from bff.dev.recordings.unmatched import refuse_unmatched, told

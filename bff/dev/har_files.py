@@ -1,4 +1,4 @@
-"""Reads the JSON of HAR files of any tool."""
+"""HAR files of a folder, and their JSON as any tool writes it."""
 
 import re
 from codecs import BOM_UTF8
@@ -12,6 +12,15 @@ _ESCAPES: Final = re.compile(
     rb"|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
     rb"|(?P<half>\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
 )
+
+
+class RecordingError(ValueError):
+    """A file that cannot be read as HAR 1.2; the message names the file and the place in it."""
+
+
+def har_files(directory: Path) -> list[Path]:
+    """The HAR files of a directory, but for those that are hidden: editors write such."""
+    return sorted(each for each in directory.glob("*.har") if not each.name.startswith("."))
 
 
 def read_json_file(file: Path) -> Any:
