@@ -23,10 +23,10 @@ from bff.cache.open import open_cache
 from bff.declare.check import Checked
 from bff.declare.settings import Settings
 from bff.errors import ConfigError, StoreAway
+from bff.model.config import Config
 from bff.model.problem import Problem
 from bff.model.relay import called_by
 from bff.model.source import Place
-from bff.model.view import Config
 from bff.observe.boundary import ErrorBoundary
 from bff.observe.events import Observer
 from bff.store.open import open_store, remember_store

@@ -22,8 +22,9 @@ from bff.declare.folder import files_of
 from bff.declare.requirement import paths_for_names, unkept_claims
 from bff.declare.scope import proven
 from bff.errors import ConfigError, Unfillable
+from bff.model.config import Config
 from bff.model.problem import Problem
-from bff.model.view import Config, View
+from bff.model.view import View
 from bff.plan.dependencies import reads
 from bff.plan.expression import Ast, Expression, names_of
 from bff.plan.fields import FieldTemplate

@@ -23,10 +23,11 @@ from bff.declare.views import view_reader
 from bff.errors import ConfigError
 from bff.model.access import Issuer, Limits, Provider, SessionRules
 from bff.model.cache import CacheStore
+from bff.model.config import Config
 from bff.model.problem import Problem, did_you_mean
 from bff.model.service import Service
 from bff.model.source import Place
-from bff.model.view import Config, View
+from bff.model.view import View
 
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "[::1]")
 _HOST: Final = text(

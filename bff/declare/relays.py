@@ -23,11 +23,12 @@ from bff.declare.read import (
 )
 from bff.declare.readers import FORWARDED_HEADER, FRONTEND_NAME, REPLY_HEADER
 from bff.declare.requirement import REQUIREMENT
+from bff.model.config import Config
 from bff.model.problem import Problem, did_you_mean
 from bff.model.relay import Relay, StandIn
 from bff.model.service import OF_THE_CALLER, Bearing
 from bff.model.source import Place, Source
-from bff.model.view import Config, View
+from bff.model.view import View
 
 _METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _LINE: Final = re.compile(r"(/\S*)\s+->\s+([a-z][a-z0-9_]*):(/\S*)")

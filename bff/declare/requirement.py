@@ -8,10 +8,12 @@ from bff.declare.load import Node
 from bff.declare.read import Key, Reader, Schema, map_of, table, text, wrong
 from bff.errors import ConfigError, Unfillable
 from bff.model.access import Access, Issuer, Provider, RequiredClaim, Requirement
+from bff.model.config import Config
+from bff.model.frontend import Frontend
 from bff.model.problem import Problem
 from bff.model.relay import Relay
 from bff.model.source import Place, Source
-from bff.model.view import Config, Frontend, View
+from bff.model.view import View
 from bff.plan.dependencies import reads
 from bff.plan.expression import Expression
 

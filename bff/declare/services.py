@@ -26,10 +26,10 @@ from bff.declare.readers import (
     REPLY_HEADER,
     REQUEST_HEADER,
 )
+from bff.model.frontend import Frontend
 from bff.model.policy import Eject
 from bff.model.service import Links, Service, Tls
 from bff.model.source import Place
-from bff.model.view import Frontend
 
 _TIMEOUT: Final = 2.0
 _BUDGET: Final = 0.2

@@ -2,14 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from bff.model.access import Access, Csrf, Requirement
+from bff.model.frontend import Frontend
 from bff.model.service import Bearing, Service
 from bff.model.source import Place
-
-if TYPE_CHECKING:
-    from bff.model.view import Frontend
 
 Stream = Literal["", "events", "websocket"]
 
@@ -64,7 +62,7 @@ class Relay:
     keep_alive: float = 15.0
     max_age: float = 900.0
 
-    def access_at(self, frontend: "Frontend") -> Access:
+    def access_at(self, frontend: Frontend) -> Access:
         """Who may ask at one of its frontends."""
         return self.access or ("signed_in" if frontend.access else "public")
 

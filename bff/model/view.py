@@ -1,4 +1,4 @@
-"""Frontends, views and calls as declared: frozen once loaded, with no trace of YAML."""
+"""Views and calls as declared: frozen once loaded, with no trace of YAML."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -7,44 +7,20 @@ from typing import Any, Literal
 from bff.model.access import (
     Access,
     Csrf,
-    Issuer,
-    Limits,
-    Provider,
     Requirement,
-    SessionRules,
 )
-from bff.model.cache import CacheRule, CacheStore
+from bff.model.cache import CacheRule
+from bff.model.frontend import Frontend
 from bff.model.pages import Pages
 from bff.model.policy import Hedge, Retry
-from bff.model.relay import Relay, Stream
-from bff.model.service import HeaderTemplates, Service
-from bff.model.source import Place, Reference, Source, Tree
+from bff.model.relay import Stream
+from bff.model.service import HeaderTemplates
+from bff.model.source import Place, Source, Tree
 
 Rung = Literal["required", "optional", "fallback"]
 BodyKind = Literal["none", "json", "form", "multipart", "json_with"]
 Idempotency = Literal["honoured", "required"]
 Decode = Literal["json", "text", "xml", "bytes", "none"]
-
-
-@dataclass(frozen=True, slots=True)
-class Frontend:
-    """One client application; its name is its URL prefix.
-
-    Args:
-        access: the ways to sign in that it accepts; empty for none.
-        origins: exact origins of its pages.
-        languages: language tags it speaks (RFC 5646), the first is the default.
-        batch: views that one batch may ask for; 0 for no batches.
-        trust_traceparent: whether the trace that a request says it belongs to is continued.
-    """
-
-    name: str
-    place: Place
-    access: tuple[str, ...] = ()
-    origins: tuple[str, ...] = ()
-    languages: tuple[str, ...] = ()
-    batch: int = 0
-    trust_traceparent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,28 +222,3 @@ class View:
     def access_at(self, frontend: Frontend) -> Access:
         """Who may ask for this view at one of its frontends."""
         return self.access or ("signed_in" if frontend.access else "public")
-
-
-@dataclass(frozen=True, slots=True)
-class Config:
-    """Everything declared: what a worker needs to answer requests, and nothing that moves.
-
-    Args:
-        streams: the share of a process's threads that streams of events may hold.
-        place: where bff.yaml begins.
-        referred: what its `${…}` stand for, so that no recording has the secrets among them.
-    """
-
-    hosts: tuple[str, ...]
-    frontends: Mapping[str, Frontend]
-    services: Mapping[str, Service]
-    views: tuple[View, ...]
-    cache: CacheStore = field(default_factory=CacheStore)
-    providers: Mapping[str, Provider] = field(default_factory=dict)
-    issuers: Mapping[str, Issuer] = field(default_factory=dict)
-    session: SessionRules = field(default_factory=SessionRules)
-    limits: Limits = field(default_factory=Limits)
-    relays: tuple[Relay, ...] = ()
-    streams: float = 0.5
-    place: Place = field(default_factory=lambda: Place("bff.yaml"))
-    referred: tuple[Reference, ...] = field(default=(), repr=False)

@@ -9,8 +9,8 @@ from flask import Request
 from werkzeug.test import EnvironBuilder
 
 from bff.auth.oidc.login import SignedIn, Tokens
+from bff.model.config import Config
 from bff.model.principal import Principal
-from bff.model.view import Config
 from bff.parts import open_bearer, open_sign_in
 from bff.testing.client import KEY, somebody
 from bff.web.access.authenticate import Authenticator, Rule

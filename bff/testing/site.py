@@ -16,9 +16,9 @@ from bff.declare.settings import Settings
 from bff.dev.recordings.replay import ReplayExchange
 from bff.dev.recordings.unmatched import refuse_unmatched
 from bff.dev.recordings.virtual import InlineEffects
+from bff.model.config import Config
 from bff.model.exchange import Headers
 from bff.model.principal import Principal
-from bff.model.view import Config
 from bff.testing.browser import Browsers
 from bff.testing.client import Client
 from bff.upstream.exchange import Clock, Credentials, Exchange, Mailbox, SystemClock

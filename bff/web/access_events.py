@@ -9,8 +9,8 @@ from flask import Flask, Request, Response, g
 from flask.globals import app_ctx, request_ctx
 
 from bff.model.exchange import Outcome
+from bff.model.frontend import Frontend
 from bff.model.trace import Trace, begun, continued
-from bff.model.view import Frontend
 from bff.observe.events import Answered, Observer
 from bff.upstream.exchange import Clock
 from bff.upstream.sharing import BEGUN

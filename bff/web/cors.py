@@ -11,8 +11,8 @@ from typing import Any, Final
 from flask import Flask, Response, current_app, request
 from flask_cors import CORS
 
+from bff.model.frontend import Frontend
 from bff.model.relay import Relay
-from bff.model.view import Frontend
 from bff.plan.plan import Plan
 from bff.web.origins import Sharing, sharing
 

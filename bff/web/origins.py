@@ -4,8 +4,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from bff.model.frontend import Frontend
 from bff.model.relay import Relay
-from bff.model.view import Frontend
 from bff.plan.plan import Plan
 from bff.web.relay.headers import LAST_EVENT_ID, RELAYED_DOWN, RELAYED_UP
 

@@ -13,8 +13,8 @@ from bff.declare.config import assemble
 from bff.declare.load import parse
 from bff.declare.settings import Settings
 from bff.dev.stubs.stub import StubReply, StubServices
+from bff.model.frontend import Frontend
 from bff.model.source import Place
-from bff.model.view import Frontend
 from bff.web.cors import cors
 
 SPA = "https://app.shop.example"

@@ -3,8 +3,10 @@
 from collections.abc import Collection, Container, Iterator
 
 from bff.declare.route import path_variables
+from bff.model.config import Config
+from bff.model.frontend import Frontend
 from bff.model.problem import Problem, did_you_mean
-from bff.model.view import Config, Frontend, View
+from bff.model.view import View
 
 
 def crossing(config: Config, views: Collection[View]) -> list[Problem]:

@@ -6,8 +6,9 @@ from itertools import pairwise
 from typing import Final
 
 from bff.declare.checks.never import expressions_of
+from bff.model.config import Config
 from bff.model.problem import Problem
-from bff.model.view import Config, View
+from bff.model.view import View
 from bff.plan.compile import CompiledCall
 from bff.plan.dependencies import Path, Reads, reads
 from bff.plan.expression import Expression

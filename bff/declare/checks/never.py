@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from bff.model.config import Config
 from bff.model.problem import Problem
-from bff.model.view import Config, Param, View
+from bff.model.view import Param, View
 from bff.plan.dependencies import reads
 from bff.plan.expression import Expression
 from bff.plan.kinds import ANY, NULL, Kind, nevers, result_kind

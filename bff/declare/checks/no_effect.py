@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 
+from bff.model.config import Config
 from bff.model.problem import Problem
 from bff.model.service import Service
 from bff.model.source import Place
-from bff.model.view import Call, Config, View
+from bff.model.view import Call, View
 
 _ONE_ADDRESS = ("balance", "eject")
 _REPEATABLE = frozenset({"PUT", "DELETE"})  # RFC 9110, section 9.2.2

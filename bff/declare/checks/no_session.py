@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from bff.errors import Unfillable
+from bff.model.frontend import Frontend
 from bff.model.problem import Problem
-from bff.model.view import Frontend
 from bff.plan.dependencies import reads
 from bff.plan.expression import Expression, truthy
 from bff.plan.fields import FieldTemplate, is_nothing

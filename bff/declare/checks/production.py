@@ -11,9 +11,9 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from bff.declare.load import Node, is_reference, without_references
+from bff.model.config import Config
 from bff.model.problem import Problem
 from bff.model.source import Place
-from bff.model.view import Config
 
 _LOOPBACK: Final = {"localhost", "127.0.0.1", "::1"}
 _STATIC: Final = (("credentials", "basic", "password"), ("credentials", "api_key", "value"))

@@ -6,8 +6,8 @@ from time import time
 from bff.auth.oidc.client import Client
 from bff.errors import ConfigError
 from bff.model.access import Issuer, Provider
+from bff.model.config import Config
 from bff.model.problem import Problem
-from bff.model.view import Config
 from bff.upstream.tls import own_context
 
 

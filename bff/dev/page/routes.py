@@ -20,7 +20,8 @@ from bff.declare.check import Checked
 from bff.dev.recordings.replay import ReplayExchange
 from bff.dev.recordings.tape import shown
 from bff.dev.stubs.service import State
-from bff.model.view import Frontend, Param
+from bff.model.frontend import Frontend
+from bff.model.view import Param
 from bff.plan.order import Node
 from bff.plan.plan import Plan
 

@@ -21,7 +21,7 @@ from bff.dev.recordings.tape import tapes_of
 from bff.dev.redaction.declared import declared_secrets
 from bff.dev.redaction.scan import Finding
 from bff.dev.rules import read_rules
-from bff.model.view import Config
+from bff.model.config import Config
 from bff.upstream.pool import PoolExchange
 
 _OFTEN: Final = 0.5  # seconds between two looks for what is new

@@ -8,8 +8,8 @@ from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from bff.dev.redaction.secret_names import is_secret, word_set
+from bff.model.config import Config
 from bff.model.source import Reference
-from bff.model.view import Config
 
 _LEAST: Final = 8  # characters of a variable's value that is a secret by its name alone
 _SHORTEST: Final = 4  # and of any other reference

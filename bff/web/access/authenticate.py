@@ -11,8 +11,8 @@ from bff.auth.session.csrf import Sent, check_cross_site
 from bff.auth.session.sessions import Session, Sessions
 from bff.errors import Ambiguous, Forbidden, InvalidToken, LoginRequired
 from bff.model.access import Access, Csrf, Requirement
+from bff.model.frontend import Frontend
 from bff.model.principal import NOBODY, Principal
-from bff.model.view import Frontend
 from bff.web.access.cookies import Cookies
 
 _BOTH: Final = "a session and a bearer token: send one of them"

@@ -16,9 +16,9 @@ from bff.errors import (
     UpstreamError,
 )
 from bff.model.exchange import Headers, Origin, Reply, Request
+from bff.model.frontend import Frontend
 from bff.model.principal import NOBODY, Principal
 from bff.model.relay import Relay, called_by
-from bff.model.view import Frontend
 from bff.upstream.exchange import Carrier, Streamed
 from bff.upstream.permit import Permit
 from bff.web.access.admission import Admission

@@ -13,8 +13,8 @@ from bff.engine.fanout import fan_out
 from bff.engine.prefill import prepare
 from bff.errors import BadReply, BffError, Unfillable, UpstreamError
 from bff.model.exchange import Headers, Origin, Reply, Request
+from bff.model.frontend import Frontend
 from bff.model.principal import NOBODY
-from bff.model.view import Frontend
 from bff.plan.plan import Plan
 from bff.plan.template import header_value
 from bff.upstream.exchange import Carrier

@@ -11,9 +11,9 @@ from urllib.parse import quote
 from flask import Flask, Response, request
 
 from bff.errors import BffError, CrossSite, InvalidToken, LoginRequired
+from bff.model.frontend import Frontend
 from bff.model.principal import NOBODY
 from bff.model.relay import Relay
-from bff.model.view import Frontend
 from bff.web.access.admission import Admission
 from bff.web.access.authenticate import Rule, own_origin
 from bff.web.runtime import Engine

@@ -15,8 +15,8 @@ import orjson
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
+from bff.model.frontend import Frontend
 from bff.model.service import Service
-from bff.model.view import Frontend
 from bff.observe.boundary import ErrorBoundary
 from bff.plan.plan import Plan
 from bff.upstream.exchange import Clock, Exchange

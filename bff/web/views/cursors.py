@@ -15,9 +15,9 @@ from flask import Request
 
 from bff.cache.key import digest_of
 from bff.engine.answer import Cursors
+from bff.model.frontend import Frontend
 from bff.model.pages import Pages
 from bff.model.principal import Principal
-from bff.model.view import Frontend
 from bff.plan.page_links import Position
 from bff.plan.plan import Plan
 from bff.store.seal import BadSeal, Seal

@@ -9,7 +9,7 @@ from flask import request
 from bff.engine.answer import Answer, Asked
 from bff.errors import BffError
 from bff.model.exchange import Deadline, Outcome
-from bff.model.view import Frontend
+from bff.model.frontend import Frontend
 from bff.plan.parameters import decode
 from bff.plan.plan import Plan
 from bff.web.access.authenticate import Rule, admit

@@ -13,8 +13,8 @@ from bff.engine.answer import Answer
 from bff.engine.cached_request import Keeper
 from bff.model.access import Access
 from bff.model.exchange import Headers
+from bff.model.frontend import Frontend
 from bff.model.json_text import encode_json
-from bff.model.view import Frontend
 from bff.plan.plan import Plan
 from bff.web.headers import calls_header, lifecycle_headers, respondable
 from bff.web.views.cache_headers import (

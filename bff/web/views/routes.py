@@ -14,8 +14,8 @@ from bff.engine.python_view import converse
 from bff.engine.runtime import Machinery
 from bff.errors import BffError, Refused
 from bff.model.exchange import Deadline
+from bff.model.frontend import Frontend
 from bff.model.principal import NOBODY
-from bff.model.view import Frontend
 from bff.plan.plan import Plan
 from bff.store.idempotency import KeptAnswer
 from bff.web.access.admission import Admission

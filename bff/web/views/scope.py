@@ -6,10 +6,10 @@ from typing import Any
 from flask.globals import request_ctx
 
 from bff.errors import InvalidToken
+from bff.model.frontend import Frontend
 from bff.model.json_text import decode_json, encode_json
 from bff.model.principal import Principal
 from bff.model.service import Service
-from bff.model.view import Frontend
 from bff.plan.plan import Plan
 from bff.web.headers import forwardable
 from bff.web.json_body import BodyReader
