@@ -15,7 +15,7 @@ PAGE = ROOT / "docs/problems.md"
 OPEN = """\
 # What `bff check` reports
 
-For those who write a configuration. Each problem ends with its id in brackets; `bff check --explain
+For developers of views: every problem of a configuration. Each ends with its id in brackets; `bff check --explain
 ID` prints the entry below. `--json` and `--sarif` give the same to programs and to code review.
 
 A warning can be accepted, with a reason, by a comment on its line or above it:
