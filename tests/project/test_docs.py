@@ -46,8 +46,9 @@ COMMANDS_PAGE = DOCS / "commands.md"
 COMMANDS_OPEN = """\
 # Commands
 
-For users of the command line: the output of `--help`, written by `make docs`. Every command ends with 0
-if it succeeds, with 1 if it ran and failed, with 2 if the configuration or the command line is wrong.
+For users of the command line: the output of `--help`, written by `make docs`. Every command ends
+with 0 if it succeeds, with 1 if it ran and failed, with 2 if the configuration or the command line
+is wrong.
 """
 PLACE = Place("example")
 TABLES = {"a service": SERVICE, "a frontend": FRONTEND, "a provider": PROVIDER, "an issuer": ISSUER}
