@@ -30,6 +30,7 @@ COPY lock/stack.txt lock/
 RUN /build/bin/pip --python /opt/bff/bin/python install \
       --require-hashes --only-binary :all: -r lock/stack.txt
 COPY pyproject.toml README.md LICENSE ./
+COPY config/ config/
 COPY bff/ bff/
 RUN /build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /wheels . \
  && /build/bin/pip --python /opt/bff/bin/python install --no-deps --no-index /wheels/*.whl

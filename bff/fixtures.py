@@ -98,13 +98,12 @@ def recordings(
     """What answers where the test scripts nothing: the folder of the marker, or recordings/."""
     from bff.dev.recording import har_files
     from bff.dev.replay import ReplayExchange
+    from bff.dev.shop.recordings import folder_of
     from bff.dev.tape import shown
     from bff.dev.unmatched import told
 
     marker = request.node.get_closest_marker("recordings")
-    folder = bff_config / "recordings"
-    if marker:
-        folder = request.config.rootpath / _folder_of(marker)
+    folder = request.config.rootpath / _folder_of(marker) if marker else folder_of(bff_config)
     services = tuple(bff_checked.config.services)
     tapes = _tapes(folder, services) if marker or har_files(folder) else {}
     for tape in tapes.values():

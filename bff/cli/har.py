@@ -10,16 +10,14 @@ import click
 @click.option(
     "--recordings",
     type=click.Path(path_type=Path),
-    default=Path("config/recordings"),
-    show_default=True,
-    help="Where the {service}.har files are.",
+    help="Where the {service}.har files are; else `config/recordings`.",
 )
 @click.option(
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
     help="The file to write; else it is printed.",
 )
-def command(recordings: Path, output: Path | None) -> None:
+def command(recordings: Path | None, output: Path | None) -> None:
     """Put the recordings of all services into one HAR 1.2 file.
 
     Recordings are kept by service. In this file each request of a view is a page with all of its
@@ -34,10 +32,11 @@ def command(recordings: Path, output: Path | None) -> None:
     from bff.cli.progress import bar
     from bff.dev.har import written
     from bff.dev.recording import RecordingError
+    from bff.dev.shop.recordings import folder_of
     from bff.dev.waterfall import together
 
     try:
-        text = written(together(recordings, bar))
+        text = written(together(recordings or folder_of(Path("config")), bar))
         if output:
             output.write_text(text, encoding="utf-8")
         else:

@@ -61,6 +61,7 @@ def command(
     """  # noqa: D301 - \b is click's: keep these lines as they are
     from bff.cli.configured import checked
     from bff.dev.recording import RecordingError
+    from bff.dev.shop.recordings import folder_of
     from bff.testing.client import Unmatched, somebody
     from bff.testing.matrix import Asked, verdict
 
@@ -72,7 +73,7 @@ def command(
         for name, value in map(_pair, params):
             values.setdefault(name, []).append(value)
         asked = Asked(values, somebody(subject, dict(map(_pair, claims))), _json(body))
-        cells = _cells(found, recordings or config / "recordings", view, asked)
+        cells = _cells(found, recordings or folder_of(config), view, asked)
     except (RecordingError, ValueError, Unmatched) as error:
         _refuse(str(error))
     wrong = [(each, why) for each in cells if (why := verdict(each, found, view))]

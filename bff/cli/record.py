@@ -8,10 +8,12 @@ from typing import Any
 
 import click
 
+from bff.cli.configured import config_option
 from bff.cli.local import Wanted, local_options, recordings_in, run
 
 
 @click.command(name="record")
+@config_option
 @local_options
 @click.option(
     "--recordings",

@@ -21,9 +21,7 @@ if TYPE_CHECKING:
 @click.option(
     "--recordings",
     type=click.Path(path_type=Path),
-    default=Path("config/recordings"),
-    show_default=True,
-    help="Where the {service}.har files are.",
+    help="Where the {service}.har files are; else `config/recordings`.",
 )
 @click.option(
     "--port", "ports", multiple=True, metavar="SERVICE=N", help="A fixed port; else a free one."
@@ -50,7 +48,7 @@ if TYPE_CHECKING:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON, for a program.")
 def command(
-    recordings: Path,
+    recordings: Path | None,
     ports: tuple[str, ...],
     host: str,
     latency: str,
@@ -76,6 +74,7 @@ def command(
     """  # noqa: D301 - \b is click's: keep these lines as they are
     from bff.cli.progress import bar
     from bff.dev.recording import RecordingError
+    from bff.dev.shop.recordings import folder_of
     from bff.dev.stub import StubServices
     from bff.dev.stub_replay import answerers_of, read_latency
     from bff.dev.tape import tapes_of, told_unused
@@ -87,8 +86,9 @@ def command(
     }
     try:
         takes = read_latency(latency)
-        tapes = tapes_of(recordings, watch=bar)
-        answerers = answerers_of(recordings, tapes, takes)
+        folder = recordings or folder_of(Path("config"))
+        tapes = tapes_of(folder, watch=bar)
+        answerers = answerers_of(folder, tapes, takes)
         services = StubServices(answerers, _read_ports(ports), control_port=control_port, host=host)
         with services:
             for service, fault in read_faults(faults, tapes).items():

@@ -2,13 +2,14 @@
 
 import json
 
+from bff.dev.shop.recordings import shop_recordings
 from bff.dev.stub import StubReply, StubServices
 from bff.dev.stub_replay import replay_all
 from tests.cli.test_demo import started, until
 
 
 def test_it_records_what_is_asked_and_says_so(environ, repository, port, tmp_path):
-    answerers = replay_all(repository / "config/recordings", lambda _: 0.0)
+    answerers = replay_all(shop_recordings(), lambda _: 0.0)
     folder = tmp_path / "made"
     with StubServices(answerers) as services:
         urls = {f"{name.upper()}_URL": url for name, url in services.urls.items()}

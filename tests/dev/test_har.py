@@ -7,11 +7,12 @@ import pytest
 from jsonschema import Draft6Validator, FormatChecker
 from referencing import Registry, Resource
 
+from bff.dev.shop.recordings import shop_recordings
 from bff.dev.waterfall import together
 from tests.dev.recordings import record_everything
 
 SCHEMAS = Path(__file__).parent / "har_schema"
-RECORDINGS = Path(__file__).parents[2] / "config/recordings"
+RECORDINGS = shop_recordings()
 NEW = Path(__file__).parents[2] / "bff/dev/new_project/config/recordings/greetings.har.in"
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from bff.dev.recording import RecordingError
+from bff.dev.shop.recordings import shop_recordings
 from bff.dev.stub_live import live
 from bff.dev.stub_message import StubReply, StubRequest
 
@@ -54,7 +55,7 @@ def test_a_file_that_cannot_be_run_is_named(tmp_path, text):
 
 
 def test_the_command_names_it_as_well(tmp_path):
-    (tmp_path / "users.har").write_bytes((ROOT / "config/recordings/users.har").read_bytes())
+    (tmp_path / "users.har").write_bytes((shop_recordings() / "users.har").read_bytes())
     (tmp_path / "live.py").write_text("x = 1")
     done = subprocess.run(  # noqa: S603 - our own command
         [sys.executable, "-m", "bff.cli", "stub", "--recordings", str(tmp_path)],

@@ -24,6 +24,7 @@ import pytest
 from bff.cli.local_app import Local
 from bff.dev.idp import LocalProvider
 from bff.dev.idp_values import ACCOUNTS, Account, Client
+from bff.dev.shop.recordings import shop_recordings
 from bff.dev.stub import StubServices
 from bff.dev.stub_replay import read_latency, replay_all
 from tests.e2e.browser import Browser, chromium, until
@@ -137,7 +138,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         backchannel_uri=f"http://127.0.0.1:{app}/auth/backchannel-logout",
     )
     local = Local(app, {"shop": issuer}, {"shop": client.id}, client.secret)
-    answerers = replay_all(ROOT / "config/recordings", read_latency("0ms", Random(1)))
+    answerers = replay_all(shop_recordings(), read_latency("0ms", Random(1)))
     key = certificate(folder)
     with ExitStack() as stack:
         stubs = stack.enter_context(StubServices(answerers, keep=True))

@@ -43,7 +43,6 @@ def test_the_image_is_without_what_is_for_development(root: Path) -> None:
     assert "rm -r bff/dev" in steps
     assert "lock/run.txt" in steps
     assert "lock/dev.txt" not in (root / "Dockerfile").read_text()
-    assert "config/recordings" in (root / ".dockerignore").read_text().splitlines()
 
 
 def run_stage(root: Path, stage: dockerfile.Stage, at: Path) -> None:
@@ -65,7 +64,7 @@ def run_stage(root: Path, stage: dockerfile.Stage, at: Path) -> None:
 
 
 def copied(source: Path, target: Path) -> None:
-    ignored = shutil.ignore_patterns("__pycache__", "recordings")
+    ignored = shutil.ignore_patterns("__pycache__")
     if source.is_dir():
         shutil.copytree(source, target, ignore=ignored)
     else:
