@@ -5,13 +5,11 @@ from pathlib import Path
 
 import click
 
+from bff.cli.configured import recordings_option
+
 
 @click.command(name="har", no_args_is_help=False)
-@click.option(
-    "--recordings",
-    type=click.Path(path_type=Path),
-    help="Where the {service}.har files are; else `config/recordings`.",
-)
+@recordings_option
 @click.option(
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from bff.cli.configured import config_option
+from bff.cli.configured import config_option, recordings_option
 from bff.cli.console import console
 from bff.model.problem import did_you_mean
 
@@ -24,11 +24,7 @@ if TYPE_CHECKING:
 @click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter.")
 @click.option("--body", metavar="JSON", help="The body, for a view that takes one.")
 @config_option
-@click.option(
-    "--recordings",
-    type=click.Path(path_type=Path),
-    help="Where the {service}.har files are; else the folder `recordings` of the configuration.",
-)
+@recordings_option
 @click.option(
     "--snapshot",
     type=click.Path(path_type=Path, dir_okay=False),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bff.cli.configured import recordings_option
 from bff.cli.console import console
 from bff.cli.faults import fault_option, read_faults
 
@@ -18,11 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command(name="stub", no_args_is_help=False)
-@click.option(
-    "--recordings",
-    type=click.Path(path_type=Path),
-    help="Where the {service}.har files are; else `config/recordings`.",
-)
+@recordings_option
 @click.option(
     "--port", "ports", multiple=True, metavar="SERVICE=N", help="A fixed port; else a free one."
 )
