@@ -101,3 +101,16 @@ def test_its_steps_make_an_app_that_checks_and_serves_the_shop(root: Path, tmp_p
     assert told("python", "-c", "import bff.dev").returncode == 1
     assert told("python", "-c", "import pytest").returncode == 1
     assert told("bff", "demo").returncode != 0
+
+
+@pytest.mark.large
+def test_the_steps_of_the_stand_ins_make_the_shops_services(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "src").mkdir()
+    stages = dockerfile.read(root / "Dockerfile")
+    for name in ("tools", "build-stand-ins"):
+        run_stage(root, stages[name], tmp_path)
+    python = f"{tmp_path}/opt/bff/bin/python"
+    recordings = tmp_path / "recordings"
+    subprocess.run([python, "-m", "bff.dev.shop", recordings], cwd=tmp_path, check=True)  # noqa: S603
+    assert (recordings / "orders.har").is_file()
+    subprocess.run([python, "-c", "import oidc_provider_mock"], cwd=tmp_path, check=True)  # noqa: S603
