@@ -31,8 +31,8 @@ from bff.observe.events import told_to
 from bff.observe.log import log_at_once, log_events, log_to_stderr
 from bff.observe.workers import WorkerEnds, count_ended
 from bff.parts import open_spans, remember_state
-from bff.web.management import drain
 from bff.web.allocator import return_freed_memory
+from bff.web.management import drain
 from bff.web.management.listener import Operators
 from bff.web.run_folders import is_of_this_run, run_folder, sweep_folders
 from bff.web.worker import MOST_UNREAD
