@@ -6,6 +6,8 @@ PORT ?= 8080
 PYTHON ?=
 ROUNDS ?= 5
 export PYTHON
+# Where bytecode is not written, each of the hundreds of processes that tests start compiles all.
+unexport PYTHONDONTWRITEBYTECODE
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
