@@ -6,6 +6,8 @@ PORT ?= 8080
 PYTHON ?=
 ROUNDS ?= 5
 export PYTHON
+# Where bytecode is not written, each of the hundreds of processes that tests start compiles all.
+unexport PYTHONDONTWRITEBYTECODE
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,12 +21,12 @@ stack: ## Serve the shop as it is deployed on https://localhost:8443: what compo
 	@exec .venv/bin/python -m stack
 
 test: .venv/.dev packages ## Run the tests
-	.venv/bin/python -m pytest -n auto -m "not large"
+	.venv/bin/python -m pytest -n auto --dist worksteal -m "not large"
 
-test-all: .venv/.dev packages ## Run the tests, the large ones too
+test-all: .venv/.dev packages ## Run the tests, the large ones too, with all examples
 	@.ci/bootstrap npm
 	@.ci/bootstrap keycloak
-	.venv/bin/python -m pytest -n auto
+	TEST_EXAMPLES=all .venv/bin/python -m pytest -n auto --dist worksteal
 
 soak: .venv/.dev ## Have services go wrong at random for minutes (SECONDS=120, SEED=...)
 	SOAK_SECONDS=$(or $(SECONDS),120) SOAK_SEED=$(or $(SEED),0) \

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+import tests.examples  # noqa: F401 - it chooses the profile of hypothesis
 from tests.small_disk import read_only as read_only  # noqa: PLC0414 - likewise
 from tests.small_disk import small_disk as small_disk  # noqa: PLC0414 - a fixture for all
 

@@ -56,7 +56,7 @@ class Source:
 
 def braces_back(text: str) -> str:
     """A text with the braces that came out of references in their places again."""
-    return text.translate(_BACK)
+    return text if text.isascii() else text.translate(_BACK)  # the marks are not ASCII
 
 
 # A tree of lists and mappings whose text leaves are Source; other leaves stand for themselves.

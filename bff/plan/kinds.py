@@ -208,7 +208,9 @@ class _Reader:
 
 def _or_null(kind: Kind, may_be_null: bool) -> Kind:  # noqa: FBT001 - it reads as one word
     """A kind, null among it where what it is read from may be null."""
-    return replace(kind, of=kind.of | NULL.of) if may_be_null else kind
+    if not may_be_null or kind.of >= NULL.of:
+        return kind
+    return replace(kind, of=kind.of | NULL.of)
 
 
 def _no_field(name: str, here: Kind) -> str:

@@ -11,6 +11,7 @@ from bff.declare.check import check
 from bff.declare.config import assemble
 from bff.declare.load import parse
 from bff.errors import ConfigError
+from tests.examples import examples
 
 SHOP = Path(__file__).parents[2] / "config"
 FILES = sorted(str(path.relative_to(SHOP)) for path in SHOP.rglob("*.yaml"))
@@ -103,7 +104,7 @@ def edited(text, edit):
 
 
 @pytest.mark.filterwarnings("ignore:deprecated string literal:PendingDeprecationWarning")
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=examples(600), deadline=None)
 @given(st.sampled_from(FILES), st.lists(EDIT, min_size=1, max_size=3))
 def test_any_edit_of_the_shop_is_good_or_a_config_error(name, edits):
     text = TEXTS[name]
@@ -124,7 +125,7 @@ def test_any_edit_of_the_shop_is_good_or_a_config_error(name, edits):
 
 
 @pytest.mark.filterwarnings("ignore:deprecated string literal:PendingDeprecationWarning")
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(
     st.sampled_from(["root", "view", "call"]),
     st.recursive(

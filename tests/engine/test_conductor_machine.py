@@ -1,7 +1,6 @@
 """The conductor as a state machine: whatever arrives, in whatever order, it keeps its promises."""
 
 import gc
-import os
 from dataclasses import replace
 from typing import Any
 
@@ -20,15 +19,15 @@ from bff.observe.boundary import without_frames
 from bff.plan.plan import Plan
 from bff.upstream.exchange import Completion
 from bff.upstream.memory import Memory
+from tests.examples import examples
 from tests.random_plans import CAREFUL, asked, calls, guards, planned, reply, value_for
 from tests.simulation import Played, SimulatedEffects, SimulatedExchange, Started
 
 DEADLINE = 1.0
 QUICK = settings(
-    max_examples=300,
+    max_examples=examples(300),
     stateful_step_count=25,
     deadline=None,
-    derandomize=bool(os.environ.get("CI")),
     phases=[Phase.reuse, Phase.generate, Phase.shrink],
     suppress_health_check=[HealthCheck.too_slow],
 )
@@ -302,7 +301,7 @@ LATENCIES = st.lists(st.floats(0, 0.05), min_size=1, max_size=8)
 
 
 @given(calls(), LATENCIES, LATENCIES, st.sets(st.sampled_from([f"c{n}" for n in range(6)])))
-@settings(QUICK, max_examples=200)
+@settings(QUICK, max_examples=examples(200))
 def test_the_order_of_arrival_changes_nothing(
     declared: dict[str, Any], one: list[float], other: list[float], broken: set[str]
 ):
@@ -319,7 +318,7 @@ def test_the_order_of_arrival_changes_nothing(
 
 
 @given(calls(), st.lists(st.floats(0, 3), min_size=1, max_size=8))
-@settings(QUICK, max_examples=200)
+@settings(QUICK, max_examples=examples(200))
 def test_the_deadline_holds_whatever_services_take(declared: dict[str, Any], late: list[float]):
     plan = planned(declared)
     answer = answered(plan, late, set())
@@ -332,7 +331,7 @@ def test_the_deadline_holds_whatever_services_take(declared: dict[str, Any], lat
     st.sets(st.sampled_from([f"c{n}" for n in range(6)])),
     st.sampled_from([300, 1000, 3000, 10**6]),
 )
-@settings(QUICK, max_examples=200)
+@settings(QUICK, max_examples=examples(200))
 def test_all_memory_is_given_back(
     declared: dict[str, Any], latencies: list[float], broken: set[str], most: int
 ):

@@ -15,6 +15,7 @@ from bff.model.exchange import Deadline, Reply, Request
 from bff.plan.plan import Plan
 from bff.upstream.exchange import Mailbox
 from tests.engine.test_conductor_machine import DEADLINE, QUICK, Conductor
+from tests.examples import examples
 from tests.random_plans import CAREFUL, asked, guards, reply, writing_plans
 from tests.simulation import SimulatedEffects, SimulatedExchange, Started
 
@@ -156,4 +157,4 @@ class Writes(Conductor):
 
 
 TestWrites = Writes.TestCase
-TestWrites.settings = settings(QUICK, max_examples=300)
+TestWrites.settings = settings(QUICK, max_examples=examples(300))

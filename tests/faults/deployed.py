@@ -17,6 +17,12 @@ from typing import Any
 from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
+THREADS = 8
+# Of each worker, beside those of requests and pools: the main one, the log's, the metrics', the
+# management listener's, and that of a connection to it.
+OWN_THREADS = 5
+_RELEASED_WITHIN = 30.0  # seconds
+_MORE_MEMORY = 30 * 1024 * 1024  # bytes more than before, which an allocator may keep
 
 
 def until(what: str, happens: Callable[[], object], within: float = 20.0) -> None:
@@ -126,12 +132,26 @@ def _held_by(process: int) -> Held:
     return Held(int(lines["Threads"]), descriptors, int(lines["VmRSS"].split()[0]) * 1024)
 
 
-def returned(before: Held, now: Held, memory: int = 40 * 1024 * 1024) -> bool:
-    """Whether it holds no more than before, but for a few threads that are kept for next time."""
+def released(app: Deployed, before: Held, *, threads: int = 0) -> None:
+    """Wait until the workers hold no more than before, and fail with both figures if they do not.
+
+    Args:
+        before: what they held before anything went wrong.
+        threads: how many they may have in any case. Pools start a thread when a request finds
+            none that is free, and keep it: how many there are at first is chance.
+    """
+    most = max(threads, before.threads + 2)
+    end = time.monotonic() + _RELEASED_WITHIN
+    while not _is_released(before, now := app.held(), most):
+        assert time.monotonic() < end, f"held before: {before}, now: {now}, threads <= {most}"
+        time.sleep(0.02)
+
+
+def _is_released(before: Held, now: Held, most_threads: int) -> bool:
     return (
-        now.threads <= before.threads + 2
+        now.threads <= most_threads
         and now.descriptors <= before.descriptors + 4
-        and now.memory <= before.memory + memory
+        and now.memory <= before.memory + _MORE_MEMORY
     )
 
 
@@ -164,7 +184,7 @@ def deployed(
         "BFF_BIND": f"127.0.0.1:{port}",
         "BFF_MANAGEMENT_BIND": f"127.0.0.1:{management}",
         "BFF_WORKERS": "1",
-        "BFF_THREADS": "8",
+        "BFF_THREADS": str(THREADS),
         "BFF_POOL": "32",
         **environ,
     }

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.deployed import Deployed, deployed, percentile, returned, until
+from tests.faults.deployed import Deployed, deployed, percentile, released, until
 from tests.faults.fault_proxy import FaultProxy
 
 TIMEOUT = 0.4
@@ -101,7 +101,7 @@ def test_the_answer_is_the_declared_one_and_in_time(
     print(f"{fault}: p99 {p99 * 1000:.0f} ms of {TIMEOUT * 1000:.0f} ms")
     assert p99 <= TIMEOUT + SLACK
     until("an answer that is well", lambda: app.ask("/web/partial").calls == "bad=ok, good=ok")
-    until(f"what was held: {before}", lambda: returned(before, app.held()))
+    released(app, before)
 
 
 def test_all_services_at_once(app: Deployed, bad: FaultProxy, good: FaultProxy) -> None:
@@ -118,7 +118,7 @@ def test_all_services_at_once(app: Deployed, bad: FaultProxy, good: FaultProxy) 
     print(f"all at once: p99 {p99 * 1000:.0f} ms of 2000 ms")
     assert p99 <= 2.0 + SLACK
     until("an answer that is well", lambda: app.ask("/web/partial").status == 200)
-    until(f"what was held: {before}", lambda: returned(before, app.held()))
+    released(app, before)
 
 
 def test_the_log_has_no_error(app: Deployed) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.deployed import Deployed, ask, deployed, percentile, returned, until
+from tests.faults.deployed import Deployed, ask, deployed, percentile, released, until
 from tests.faults.fault_proxy import FaultProxy
 
 HERE = Path(__file__).parent
@@ -151,7 +151,7 @@ def test_an_address_that_fails_costs_nobody_an_answer_and_is_left_out(
     assert seen[one.url]["ejected"]
     one.set("")
     until("it to be asked again", lambda: app.ask("/web/spread").json["from"] == "one")
-    until(f"what was held: {before}", lambda: returned(before, app.held()))
+    released(app, before)
 
 
 def test_a_service_that_moves_is_found(
@@ -167,7 +167,7 @@ def test_a_service_that_moves_is_found(
     assert {each.status for each in answers} == {200}
     print(f"a service moves: p99 {percentile(answers, 0.99) * 1000:.0f} ms")
     assert {each.json["from"] for each in app.many("/web/moved", 8, at_once=4)} == {"new"}
-    until(f"what was held: {before}", lambda: returned(before, app.held()))
+    released(app, before)
 
 
 def test_a_slow_service_does_not_slow_who_does_not_use_it(

@@ -10,12 +10,24 @@ from random import Random
 
 import pytest
 
-from tests.faults.deployed import Answer, Deployed, ask, deployed, percentile, returned, until
+from tests.faults.deployed import (
+    OWN_THREADS,
+    THREADS,
+    Answer,
+    Deployed,
+    ask,
+    deployed,
+    percentile,
+    released,
+    until,
+)
 from tests.faults.fault_proxy import FAULTS, FaultProxy
 
 SECONDS = float(os.environ.get("SOAK_SECONDS", "120"))
 SEED = int(os.environ.get("SOAK_SEED", "0")) or time.time_ns() % 1_000_000
 NAMES = ("one", "two", "three")
+LIMIT = 8  # calls at once of each service
+POOL = LIMIT * len(NAMES)
 VIEWS = {
     "page": """
 get: /page
@@ -29,7 +41,8 @@ shape: {one: one.from, two: two.from, three: "three[].from"}
 }
 POLICY = (
     "timeout: 500ms, max_reply: 1MB, hedge: 200ms, breaker: {of: 10, open: 500ms}, "
-    "retry: {retries: 2, each: 300ms}, limit: {calls: 8, wait: 200ms}, deadline: X-Time-Left"
+    f"retry: {{retries: 2, each: 300ms}}, limit: {{calls: {LIMIT}, wait: 200ms}}, "
+    "deadline: X-Time-Left"
 )
 
 
@@ -46,7 +59,7 @@ def app(proxies: dict[str, FaultProxy], tmp_path: Path) -> Iterator[Deployed]:
     urls = {name: f"'{proxies[name].url}'" for name in NAMES}
     urls["two"] = f"['{proxies['two'].url}', '{proxies['two-b'].url}']"
     services = "".join(f"  {name}: {{url: {urls[name]}, {POLICY}}}\n" for name in NAMES)
-    with deployed(tmp_path / "config", services, VIEWS) as service:
+    with deployed(tmp_path / "config", services, VIEWS, BFF_POOL=str(POOL)) as service:
         yield service
 
 
@@ -101,7 +114,7 @@ def test_random_faults(
 ) -> None:
     for proxy in proxies.values():
         proxy.delay = 0.05
-    app.many("/web/page", 40)  # every thread has started
+    app.many("/web/page", 40)  # connections and most of the threads are there
     before = app.held()
     print(f"seed {seed}")
     answers = soak(app.port, proxies, seconds, Random(seed))
@@ -115,7 +128,7 @@ def test_random_faults(
         lambda: app.ask("/web/page").calls == "one=ok, two=ok, three=ok",
     )
     until("nothing to be out", lambda: idle(app))
-    until(f"what was held: {before}", lambda: returned(before, app.held(), 60 * 1024 * 1024))
+    released(app, before, threads=THREADS + POOL + OWN_THREADS)
     log = app.log.read_text()
     assert "Traceback" not in log
     assert "unforeseen" not in log

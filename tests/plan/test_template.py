@@ -17,6 +17,7 @@ from bff.plan.template import (
     parse,
 )
 from bff.plan.tree import fill_tree
+from tests.examples import examples
 
 PLACE = Place("t.yaml")
 # All of Unicode: half surrogates, controls and private use are in it.
@@ -76,7 +77,7 @@ def is_text(value):
     return True
 
 
-@settings(max_examples=1000)
+@settings(max_examples=examples(1000))
 @given(VALUE, VALUE)
 @example("..", "x")
 @example("%2e%2e", "..")
@@ -95,7 +96,7 @@ def test_a_path_has_the_segments_of_its_template_or_is_not_made(one, two):
     assert not {".", ".."} & {unquote(each) for each in segments}
 
 
-@settings(max_examples=1000)
+@settings(max_examples=examples(1000))
 @given(VALUE, VALUE)
 def test_two_values_of_one_segment_never_make_a_dot_segment(one, two):
     try:
@@ -108,7 +109,7 @@ def test_two_values_of_one_segment_never_make_a_dot_segment(one, two):
     assert one + two not in {".", ".."}
 
 
-@settings(max_examples=1000)
+@settings(max_examples=examples(1000))
 @given(st.lists(st.tuples(st.sampled_from(["q", "a&b", "x=y", "é"]), VALUE), max_size=4))
 def test_a_query_has_the_parameters_of_its_template_or_is_not_made(pairs):
     try:
@@ -125,7 +126,7 @@ def test_a_query_has_the_parameters_of_its_template_or_is_not_made(pairs):
     assert decoded == pairs
 
 
-@settings(max_examples=1000)
+@settings(max_examples=examples(1000))
 @given(VALUE)
 @example("\r\nX-Evil: 1")
 @example("ok\r")

@@ -12,6 +12,7 @@ from bff.engine.fanout import fan_out
 from bff.errors import Unfillable
 from bff.model.exchange import Reply
 from bff.plan.compile import compile_call
+from tests.examples import examples
 
 ROOT = 'version: 1\nfrontends: {web: {access: none}}\nservices: {s: {url: "http://h"}}\n'
 VIEW = """
@@ -93,7 +94,7 @@ def taken_apart(head):
     return target.decode("ascii"), {name.lower().decode(): value for name, value in headers}, lines
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.lists(VALUE, min_size=6, max_size=6))
 @example(["x", "x", "x", "x", "x", "\ud800"])
 @example(["x", "x", "x", "x", "\r\nX-Evil: 1", "x"])

@@ -3,8 +3,9 @@
 import io
 
 import pytest
-from flask import Flask, g, request
+from flask import Flask, g, request, url_for
 from gunicorn.http.errors import ChunkMissingTerminator, InvalidChunkSize, LimitRequestHeaders
+from werkzeug.routing import Rule
 
 from bff.errors import Refused
 from bff.observe.boundary import ErrorBoundary
@@ -113,3 +114,19 @@ def test_a_whole_body_is_read(app, path, terminated):
 def test_one_that_is_too_large_stays_a_413(app):
     reply = posted(app, "/json", io.BytesIO(b"x" * 2000), CONTENT_LENGTH="2000")
     assert reply.status_code == 413
+
+
+@pytest.mark.parametrize("more", [{}, {"page": 2}])
+def test_a_rule_builds_the_urls_that_flask_builds(more):
+    built = []
+    for kind in (App, Flask):
+        app = kind("routes", static_folder=None)
+        app.add_url_rule("/orders/<int:number>/<path:rest>", "order", lambda: "")
+        with app.test_request_context():
+            built.append(url_for("order", number=7, rest="a b/c", **more))
+    assert built[0] == built[1]
+
+
+def test_a_rule_compiles_nothing_that_builds_urls_before_one_is_built(monkeypatch):
+    monkeypatch.setattr(Rule, "_compile_builder", lambda *_: pytest.fail("it is compiled"))
+    App("routes", static_folder=None).add_url_rule("/orders", "orders", lambda: "")

@@ -3,7 +3,6 @@
 A service that knows people echoes who it was asked for; configurations and requests are drawn.
 """
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import local
@@ -23,6 +22,7 @@ from bff.model.exchange import Reply, Request
 from bff.model.principal import Principal
 from bff.upstream.effects import PoolEffects
 from bff.upstream.exchange import Completion, Credentials
+from tests.examples import examples
 from tests.kept import MB, Wall
 
 PEOPLE = [
@@ -154,9 +154,8 @@ def found_of(value, other):
 
 
 @settings(
-    max_examples=60,
+    max_examples=examples(60),
     deadline=None,
-    derandomize=bool(os.environ.get("CI")),
     suppress_health_check=list(HealthCheck),
 )
 @given(view=views(), moves=st.lists(st.sampled_from([0.0, 3.0, 11.0]), min_size=2, max_size=4))

@@ -26,6 +26,7 @@ from tests.auth.scripted_provider import (
     rsa,
     signed,
 )
+from tests.examples import examples
 
 
 @pytest.fixture
@@ -327,7 +328,7 @@ parts = st.one_of(
 )
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(200), deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(parts, min_size=1, max_size=4))
 def test_nothing_that_is_sent_as_a_token_raises_anything_else(made):
     with ScriptedProvider(time.time) as op, pytest.raises(InvalidToken):
