@@ -94,6 +94,18 @@ class SqliteStore:
         self._owner = 0
         self._inherited: list[deque[sqlite3.Connection]] = []
 
+    @classmethod
+    def from_url(cls, url: str, now: Callable[[], float]) -> "SqliteStore":
+        """The store of an address `sqlite:/absolute/path`.
+
+        Raises:
+            ValueError: the path is not absolute.
+        """
+        path = Path(url.removeprefix("sqlite:"))
+        if not path.is_absolute():
+            raise ValueError("the address of an SQLite store is `sqlite:/absolute/path`")
+        return cls(path, now)
+
     def get(self, key: str) -> Entry | None:
         """What is under `key`, unless it has expired.
 
