@@ -27,12 +27,12 @@ from bff.app import create_app
 from bff.declare import snapshot
 from bff.declare.settings import Settings
 from bff.errors import ConfigError
-from bff.observe.events import told_to
-from bff.observe.log import log_at_once, log_events, log_to_stderr
-from bff.observe.workers import WorkerEnds, count_ended
+from bff.observe.events import notify_all
+from bff.observe.log import log_events, log_synchronously, log_to_stderr
+from bff.observe.worker_exits import WorkerExitFilter, count_ended
 from bff.parts import open_spans, remember_state
-from bff.web.management import drain
 from bff.web.allocator import return_freed_memory
+from bff.web.management import drain
 from bff.web.management.listener import Operators
 from bff.web.run_folders import is_of_this_run, run_folder, sweep_folders
 from bff.web.worker import MOST_UNREAD
@@ -111,8 +111,8 @@ def on_starting(server: Arbiter) -> None:
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(run_folder("metrics", worker_tmp_dir))
     import bff.observe.metrics  # noqa: F401
 
-    log_at_once()
-    server.log.error_log.addFilter(WorkerEnds(told_to([log_events, count_ended])))
+    log_synchronously()
+    server.log.error_log.addFilter(WorkerExitFilter(notify_all([log_events, count_ended])))
     server.handle_term = partial(_drain, server, server.handle_term)
 
 
@@ -160,10 +160,10 @@ def _is_managed(listener: object) -> bool:
 
 def child_exit(server: Arbiter, worker: Worker) -> None:
     """Add what a worker has counted to that of those before it."""
-    from bff.observe.shares import bury
+    from bff.observe.multiprocess import merge_ended
 
     try:
-        bury(Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]), worker.pid)
+        merge_ended(Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]), worker.pid)
     except Exception:  # an exception here would end gunicorn, and the service with it
         server.log.exception("what a worker has counted is lost")
 

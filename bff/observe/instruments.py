@@ -1,8 +1,8 @@
-"""The metrics, one by one: what each is called, what it says, and by which labels.
+"""The definitions of all metrics: name, kind, help text and labels.
 
-Names, units and buckets of requests are those of OpenTelemetry's semantic conventions for HTTP, as
-Prometheus writes them. Every label's values are declared, or words of ours: nothing that a client
-can invent is one.
+Names, units and buckets of request durations follow OpenTelemetry's semantic conventions for HTTP,
+as Prometheus writes them. The values of labels are declared or fixed, never taken from a request:
+their number is bounded.
 """
 
 from dataclasses import dataclass
@@ -14,10 +14,11 @@ BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5,
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Instrument:
-    """One metric; there is one value of each, so that it is quickly found by.
+    """One metric; compared by identity, so that it is a fast key.
 
     Args:
-        kind: a gauge's values of all processes are added up; of one that is `most`, the largest.
+        kind: of a `gauge`, the values of all processes are summed; of `most`, the largest is used.
+        says: the help text.
     """
 
     name: str
@@ -26,19 +27,19 @@ class Instrument:
     labels: tuple[str, ...] = ()
 
 
-# What is looked at: of gauges how it is, of counters how much it is by now.
-Level = tuple[Instrument, tuple[str, ...], float]
+# A metric, its labels, and a value: of gauges the current one, of counters the total so far.
+Measurement = tuple[Instrument, tuple[str, ...], float]
 
 SERVED: Final = Instrument(
     "http_server_request_duration_seconds",
     "histogram",
-    "Seconds that answering a request took.",
+    "Duration of requests of clients, in seconds.",
     ("frontend", "view", "http_route", "http_request_method", "http_response_status_code"),
 )
 SENT: Final = Instrument(
     "http_client_request_duration_seconds",
     "histogram",
-    "Seconds that a request to a service took; attempt says why it was sent.",
+    "Duration of requests to services, in seconds; attempt is why it was sent.",
     (
         "service",
         "http_request_method",
@@ -50,31 +51,31 @@ SENT: Final = Instrument(
 CALLS: Final = Instrument(
     "bff_calls_total",
     "counter",
-    "Calls of answered views, by what they came to.",
+    "Calls of answered views, by outcome.",
     ("frontend", "view", "call", "service", "outcome", "reason"),
 )
 LOOKED_UP: Final = Instrument(
     "bff_cache_requests_total",
     "counter",
-    "What was kept of views, and of calls: hit, stale, error, miss, collapsed.",
+    "Cache look-ups of views and calls, by result: hit, stale, error, miss, collapsed.",
     ("frontend", "view", "call", "result"),
 )
 LATE: Final = Instrument(
     "bff_deadlines_missed_total",
     "counter",
-    "Views that were answered only when their deadline had come.",
+    "Responses of views whose deadline was exceeded.",
     ("frontend", "view"),
 )
 CHANGES: Final = Instrument(
     "bff_address_changes_total",
     "counter",
-    "Changes of the breaker of a service's address, and its ejections.",
+    "State changes of the circuit breaker of a service's address, and outlier ejections.",
     ("service", "address", "state"),
 )
 SESSIONS: Final = Instrument(
     "bff_session_events_total",
     "counter",
-    "Sign-ins, sign-outs, and who was refused.",
+    "Sign-ins, sign-outs, and refused requests.",
     ("event", "provider", "reason"),
 )
 REFRESHES: Final = Instrument(
@@ -86,45 +87,46 @@ REFRESHES: Final = Instrument(
 ERRORS: Final = Instrument(
     "bff_internal_errors_total",
     "counter",
-    "Exceptions that no code expects; part says what each of them ended.",
+    "Unexpected exceptions; part is what failed.",
     ("part", "error"),
 )
 BUDGET: Final = Instrument(
     "bff_budget_refused_total",
     "counter",
-    "Retries and hedges that the service's budget did not allow.",
+    "Retries and hedges refused by the retry budget of the service.",
     ("service",),
 )
 EVICTED: Final = Instrument(
-    "bff_cache_evicted_total", "counter", "Entries that made room in memory for others."
+    "bff_cache_evicted_total", "counter", "Cache entries evicted from memory."
 )
-INVALIDATED: Final = Instrument(
-    "bff_cache_invalidated_total", "counter", "Tags that were invalidated."
-)
+INVALIDATED: Final = Instrument("bff_cache_invalidated_total", "counter", "Invalidated cache tags.")
 ACTIVE: Final = Instrument(
-    "http_server_active_requests", "gauge", "Requests that are being answered."
+    "http_server_active_requests", "gauge", "Requests of clients in progress."
 )
-THREADS: Final = Instrument("bff_threads", "gauge", "Requests that can be answered at once.")
+THREADS: Final = Instrument("bff_threads", "gauge", "Request threads, of all processes.")
 READING: Final = Instrument(
     "bff_threads_reading",
     "gauge",
-    "Request threads that wait for bytes of a request: of its head, or of its body.",
+    "Request threads that wait for bytes of a request: of its head or body.",
     ("part",),
 )
 WORKERS_ENDED: Final = Instrument(
     "bff_workers_ended_total",
     "counter",
-    "Workers that ended unexpectedly: killed by a signal, stopped as stuck, or with an error.",
+    "Unexpected exits of workers: by a signal, gunicorn's time-out, or an exit code.",
     ("reason",),
 )
 PLACES: Final = Instrument(
-    "bff_service_places", "gauge", "Requests to a service that may be in flight.", ("service",)
+    "bff_service_places", "gauge", "Concurrency limit of a service.", ("service",)
 )
 TAKEN: Final = Instrument(
-    "bff_service_places_taken", "gauge", "Requests to a service that are in flight.", ("service",)
+    "bff_service_places_taken", "gauge", "Requests to a service in progress.", ("service",)
 )
 WAITING: Final = Instrument(
-    "bff_service_waiting", "gauge", "Requests that wait for a place of their service.", ("service",)
+    "bff_service_waiting",
+    "gauge",
+    "Requests queued by the concurrency limit of their service.",
+    ("service",),
 )
 ADDRESS: Final = Instrument(
     "bff_address_state",
@@ -132,32 +134,40 @@ ADDRESS: Final = Instrument(
     "Processes for which an address is in a state: open, half_open, ejected.",
     ("service", "address", "state"),
 )
-POOL: Final = Instrument("bff_pool_threads", "gauge", "Requests to services that can be carried.")
+POOL: Final = Instrument(
+    "bff_pool_threads", "gauge", "Threads of the pool for requests to services."
+)
 POOL_BUSY: Final = Instrument(
-    "bff_pool_threads_busy", "gauge", "Requests to services that are carried."
+    "bff_pool_threads_busy", "gauge", "Threads of the pool that carry a request."
 )
 POOL_WAITING: Final = Instrument(
-    "bff_pool_waiting", "gauge", "Requests to services that wait for a thread."
+    "bff_pool_waiting", "gauge", "Requests to services queued for a thread of the pool."
 )
-CACHE_BYTES: Final = Instrument("bff_cache_bytes", "gauge", "Bytes that are kept in memory.")
-CACHE_BOUND: Final = Instrument("bff_cache_bound_bytes", "gauge", "Bytes that may be kept there.")
+CACHE_BYTES: Final = Instrument(
+    "bff_cache_bytes", "gauge", "Size of the cache in memory, in bytes."
+)
+CACHE_BOUND: Final = Instrument(
+    "bff_cache_bound_bytes", "gauge", "Limit of the cache in memory, in bytes."
+)
 CACHE_AWAY: Final = Instrument(
-    "bff_cache_store_away", "gauge", "Processes that cannot use the store of what is kept."
+    "bff_cache_store_away", "gauge", "Processes that cannot reach the shared cache store."
 )
 SESSIONS_AWAY: Final = Instrument(
     "bff_session_store_away",
     "gauge",
-    "Processes that cannot read and write sessions.",
+    "Processes that cannot reach the session store.",
 )
 MEMORY: Final = Instrument(
-    "bff_memory_bytes", "gauge", "Bytes that replies and values made of them may take."
+    "bff_memory_bytes", "gauge", "Memory limit for replies and values made of them, in bytes."
 )
-MEMORY_TAKEN: Final = Instrument("bff_memory_taken_bytes", "gauge", "Bytes that they take.")
+MEMORY_TAKEN: Final = Instrument(
+    "bff_memory_taken_bytes", "gauge", "Memory used by replies and values made of them, in bytes."
+)
 MEMORY_REFUSED: Final = Instrument(
-    "bff_memory_refused_total", "counter", "Replies for which a process had no room."
+    "bff_memory_refused_total", "counter", "Replies refused by the memory limit."
 )
 REFUSED: Final = Instrument(
-    "bff_configuration_refused", "most", "1 where the last reload was not taken."
+    "bff_configuration_refused", "most", "1 if the last reload of the configuration was refused."
 )
 
 INSTRUMENTS: Final = (
@@ -169,5 +179,5 @@ INSTRUMENTS: Final = (
 
 
 def address_of(url: str) -> str:
-    """Host and port of a service's address, without what may be secret in it."""
+    """Host and port of a service's address, without credentials."""
     return urlsplit(url).netloc.rpartition("@")[2]

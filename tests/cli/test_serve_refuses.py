@@ -58,7 +58,7 @@ def test_a_provider_for_development_ends_the_start_with_2_before_a_socket_is_ope
     assert done.returncode == 2
     for line in (7, 9):  # to sign in at, and to take bearer tokens of
         assert f"bff.yaml:{line}" in done.stderr
-    assert f"error: {local} is a provider for development, which lets anybody in" in done.stderr
+    assert f"error: {local} is for development: it asks for no password" in done.stderr
     assert "hint: `bff dev`" in done.stderr
     assert "Traceback" not in done.stderr
 

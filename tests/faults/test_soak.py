@@ -118,4 +118,4 @@ def test_random_faults(
     until(f"what was held: {before}", lambda: returned(before, app.held(), 60 * 1024 * 1024))
     log = app.log.read_text()
     assert "Traceback" not in log
-    assert "unforeseen" not in log
+    assert "unexpected" not in log
