@@ -49,12 +49,12 @@ def local_or_allowed(value: str, own_origin: str, allowed: Collection[str]) -> s
         raise BadReturn(
             "`return_to` has a character that is not allowed in URLs: percent-encode it"
         )
-    rest, ours = _after_origin(value, own_origin, allowed)
+    rest, own = _after_origin(value, own_origin, allowed)
     path = _PATH_ENDS.split(rest, maxsplit=1)[0].encode()
     decoded = b""
     while path != decoded:  # a server behind may decode again; it gets shorter every time
         decoded, path = path, unquote_to_bytes(path)
-        _check_path(decoded, ours=ours)
+        _check_path(decoded, own=own)
     return value
 
 
@@ -68,11 +68,11 @@ def _after_origin(value: str, own_origin: str, allowed: Collection[str]) -> tupl
     raise BadReturn("`return_to` is neither a path of this site nor of a declared origin")
 
 
-def _check_path(path: bytes, *, ours: bool) -> None:
+def _check_path(path: bytes, *, own: bool) -> None:
     if path.startswith(b"//") or _CONTROL.search(path):
         raise BadReturn("`return_to` could be read as another site's address")
     segments = path.split(b"/")
     if not _DOTS.isdisjoint(segments):
         raise BadReturn("`return_to` has `.` or `..` in its path")
-    if ours and len(segments) > 1 and segments[1].lower() == b"auth":
+    if own and len(segments) > 1 and segments[1].lower() == b"auth":
         raise BadReturn("`return_to` leads into the sign-in again")
