@@ -131,7 +131,7 @@ class FileStore:
         with self._lock:
             self._pending -= pending
 
-    def _listen(self) -> None:
+    def _check_marker(self) -> None:
         state = self._state()
         if state != self._seen:
             self._listener.changed(None)

@@ -33,13 +33,13 @@ Measurement = tuple[Instrument, tuple[str, ...], float]
 SERVED: Final = Instrument(
     "http_server_request_duration_seconds",
     "histogram",
-    "Duration of requests of clients, in seconds.",
+    "Seconds that answering a request took.",
     ("frontend", "view", "http_route", "http_request_method", "http_response_status_code"),
 )
 SENT: Final = Instrument(
     "http_client_request_duration_seconds",
     "histogram",
-    "Duration of requests to services, in seconds; attempt is why it was sent.",
+    "Seconds that a request to a service took; attempt says why it was sent.",
     (
         "service",
         "http_request_method",
@@ -57,25 +57,25 @@ CALLS: Final = Instrument(
 LOOKED_UP: Final = Instrument(
     "bff_cache_requests_total",
     "counter",
-    "Cache look-ups of views and calls, by result: hit, stale, error, miss, collapsed.",
+    "Cache look-ups of views and of calls: hit, stale, error, miss, collapsed.",
     ("frontend", "view", "call", "result"),
 )
 LATE: Final = Instrument(
     "bff_deadlines_missed_total",
     "counter",
-    "Responses of views whose deadline was exceeded.",
+    "Views that were answered only when their deadline had come.",
     ("frontend", "view"),
 )
 CHANGES: Final = Instrument(
     "bff_address_changes_total",
     "counter",
-    "State changes of the circuit breaker of a service's address, and outlier ejections.",
+    "State changes of a service address: circuit breaker and ejection.",
     ("service", "address", "state"),
 )
 SESSIONS: Final = Instrument(
     "bff_session_events_total",
     "counter",
-    "Sign-ins, sign-outs, and refused requests.",
+    "Sign-ins, sign-outs and refusals.",
     ("event", "provider", "reason"),
 )
 REFRESHES: Final = Instrument(
@@ -87,46 +87,45 @@ REFRESHES: Final = Instrument(
 ERRORS: Final = Instrument(
     "bff_internal_errors_total",
     "counter",
-    "Unexpected exceptions; part is what failed.",
+    "Exceptions that no code expects; part says what each of them ended.",
     ("part", "error"),
 )
 BUDGET: Final = Instrument(
     "bff_budget_refused_total",
     "counter",
-    "Retries and hedges refused by the retry budget of the service.",
+    "Retries and hedges that the service's budget did not allow.",
     ("service",),
 )
 EVICTED: Final = Instrument(
-    "bff_cache_evicted_total", "counter", "Cache entries evicted from memory."
+    "bff_cache_evicted_total", "counter", "Entries that were evicted from memory."
 )
-INVALIDATED: Final = Instrument("bff_cache_invalidated_total", "counter", "Invalidated cache tags.")
+INVALIDATED: Final = Instrument(
+    "bff_cache_invalidated_total", "counter", "Tags that were invalidated."
+)
 ACTIVE: Final = Instrument(
-    "http_server_active_requests", "gauge", "Requests of clients in progress."
+    "http_server_active_requests", "gauge", "Requests that are being answered."
 )
-THREADS: Final = Instrument("bff_threads", "gauge", "Request threads, of all processes.")
+THREADS: Final = Instrument("bff_threads", "gauge", "Requests that can be answered at once.")
 READING: Final = Instrument(
     "bff_threads_reading",
     "gauge",
-    "Request threads that wait for bytes of a request: of its head or body.",
+    "Request threads that wait for bytes of a request: of its head, or of its body.",
     ("part",),
 )
 WORKERS_ENDED: Final = Instrument(
     "bff_workers_ended_total",
     "counter",
-    "Unexpected exits of workers: by a signal, gunicorn's time-out, or an exit code.",
+    "Workers that ended unexpectedly: killed by a signal, stopped as stuck, or with an error.",
     ("reason",),
 )
 PLACES: Final = Instrument(
     "bff_service_places", "gauge", "Concurrency limit of a service.", ("service",)
 )
 TAKEN: Final = Instrument(
-    "bff_service_places_taken", "gauge", "Requests to a service in progress.", ("service",)
+    "bff_service_places_taken", "gauge", "Requests to a service that are in flight.", ("service",)
 )
 WAITING: Final = Instrument(
-    "bff_service_waiting",
-    "gauge",
-    "Requests queued by the concurrency limit of their service.",
-    ("service",),
+    "bff_service_waiting", "gauge", "Requests that wait for a slot of their service.", ("service",)
 )
 ADDRESS: Final = Instrument(
     "bff_address_state",
@@ -135,39 +134,37 @@ ADDRESS: Final = Instrument(
     ("service", "address", "state"),
 )
 POOL: Final = Instrument(
-    "bff_pool_threads", "gauge", "Threads of the pool for requests to services."
+    "bff_pool_threads", "gauge", "Threads of the pool that sends requests to services."
 )
 POOL_BUSY: Final = Instrument(
-    "bff_pool_threads_busy", "gauge", "Threads of the pool that carry a request."
+    "bff_pool_threads_busy", "gauge", "Threads of that pool that are busy."
 )
 POOL_WAITING: Final = Instrument(
-    "bff_pool_waiting", "gauge", "Requests to services queued for a thread of the pool."
+    "bff_pool_waiting", "gauge", "Requests to services that wait for a thread."
 )
-CACHE_BYTES: Final = Instrument(
-    "bff_cache_bytes", "gauge", "Size of the cache in memory, in bytes."
-)
+CACHE_BYTES: Final = Instrument("bff_cache_bytes", "gauge", "Bytes of cached entries in memory.")
 CACHE_BOUND: Final = Instrument(
-    "bff_cache_bound_bytes", "gauge", "Limit of the cache in memory, in bytes."
+    "bff_cache_bound_bytes", "gauge", "Bytes that cached entries may take in memory."
 )
 CACHE_AWAY: Final = Instrument(
-    "bff_cache_store_away", "gauge", "Processes that cannot reach the shared cache store."
+    "bff_cache_store_away", "gauge", "Processes that cannot use the cache's shared store."
 )
 SESSIONS_AWAY: Final = Instrument(
     "bff_session_store_away",
     "gauge",
-    "Processes that cannot reach the session store.",
+    "Processes that cannot read and write sessions.",
 )
 MEMORY: Final = Instrument(
-    "bff_memory_bytes", "gauge", "Memory limit for replies and values made of them, in bytes."
+    "bff_memory_bytes", "gauge", "Bytes that replies and their values may take."
 )
 MEMORY_TAKEN: Final = Instrument(
-    "bff_memory_taken_bytes", "gauge", "Memory used by replies and values made of them, in bytes."
+    "bff_memory_taken_bytes", "gauge", "Bytes that replies and their values take."
 )
 MEMORY_REFUSED: Final = Instrument(
-    "bff_memory_refused_total", "counter", "Replies refused by the memory limit."
+    "bff_memory_refused_total", "counter", "Replies that exceeded a process's memory budget."
 )
 REFUSED: Final = Instrument(
-    "bff_configuration_refused", "most", "1 if the last reload of the configuration was refused."
+    "bff_configuration_refused", "most", "1 if the last reload was refused."
 )
 
 INSTRUMENTS: Final = (
