@@ -54,7 +54,7 @@ def test_an_exception_of_a_view_is_told_with_its_message_and_the_users_line_firs
     assert site(tmp_path, VIEW).get("/web/page").status_code == 500
     (text,) = [each for each in log if "unexpected" in each]
     lines = text.splitlines()
-    assert lines[0].endswith("ERROR unforeseen KeyError part=request")
+    assert lines[0].endswith("ERROR unexpected KeyError part=request")
     assert lines[1].strip() == "KeyError: 'nickname'"
     assert lines[2].strip().endswith("views/page.py:6 in inner")
     assert lines[3].strip() == 'return user["nickname"]'
