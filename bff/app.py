@@ -15,9 +15,9 @@ from bff.declare.settings import Settings
 from bff.engine.background import Background
 from bff.engine.cached_request import Heard, keeper_of
 from bff.observe.boundary import ErrorBoundary
-from bff.observe.events import Observer, told_to
+from bff.observe.events import Observer, notify_all
 from bff.observe.log import log_events
-from bff.store.idempotency import Once
+from bff.store.idempotency import IdempotencyKeys
 from bff.upstream.exchange import Carrier, Clock, Effects, Exchange, NoCarrier, SystemClock
 from bff.upstream.guard import Guards
 from bff.upstream.memory import Memory
@@ -92,7 +92,7 @@ def create_app(
     places = max(1, settings.pool // 2)  # so that one slow service cannot have all threads
     metrics, spans = parts.open_metrics(checked), parts.open_spans(settings)
     sampler = spans.samples if spans else None
-    observe = told_to([*observers, metrics.hear, *([spans.hear] if spans else [])])
+    observe = notify_all([*observers, metrics.observe, *([spans.observe] if spans else [])])
     boundary = ErrorBoundary(observe, raises=strict or development)
     guards = Guards(config.services, places, clock, dice, observe)
     later = Background(boundary, settings.pool).run
@@ -114,7 +114,7 @@ def create_app(
         keeper=(
             keeper_of(cache, exchange, effects, clock, guards, hits, boundary) if cache else None
         ),
-        once=Once(sign_in.sessions.store, sign_in.seal, now),
+        once=IdempotencyKeys(sign_in.sessions.store, sign_in.seal, now),
         seal=sign_in.seal,
         memory=memory,
         boundary=boundary,
@@ -123,7 +123,7 @@ def create_app(
     watch = StoreWatch(sign_in.sessions.store.unready if config.providers else str)
     if config.providers:
         checks["sessions"] = watch.reason
-    notes = {"configuration": snapshot.refused, "metrics": metrics.without_room}
+    notes = {"configuration": snapshot.refused, "metrics": metrics.without_disk_space}
     if cache:
         notes["cache"] = cache.away
 
@@ -141,7 +141,9 @@ def create_app(
     sign_out_routes(app, sign_in)
     session_routes(app, sign_in)
     view_routes(app, checked.plans, config.frontends, engine)
-    streams = EventStreams(max(1, int(settings.threads * config.streams)), sign_in.sessions.goes_on)
+    streams = EventStreams(
+        max(1, int(settings.threads * config.streams)), sign_in.sessions.is_active
+    )
     batch_routes(
         *(app, config.frontends, checked.plans, exchange, clock, config.services),
         settings.threads,

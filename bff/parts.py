@@ -11,12 +11,12 @@ from bff.auth.oidc.bearer import Bearer
 from bff.auth.oidc.http import Http
 from bff.auth.oidc.login_state import LoginStates
 from bff.auth.oidc.provider import OpenIdProvider
-from bff.auth.renewal import Later, Renewals
+from bff.auth.renewal import RenewalCoordinator, RunInBackground
+from bff.auth.session.credentials_provider import CredentialsProvider
 from bff.auth.session.refresh import Refresher
-from bff.auth.session.secret import kept_secret
+from bff.auth.session.secret import load_or_create_secret
 from bff.auth.session.service_tokens import ServiceTokens
 from bff.auth.session.sessions import Sessions
-from bff.auth.session.tokens import TokenKeeper
 from bff.cache.cache import Cache, Look, Write
 from bff.cache.key import session_of
 from bff.cache.open import open_cache
@@ -59,7 +59,7 @@ def open_sign_in(
     now: Callable[[], float],
     observer: Observer,
     cache: Cache | None,
-    later: Later,
+    later: RunInBackground,
     *,
     development: bool,
 ) -> SignIn:
@@ -71,11 +71,11 @@ def open_sign_in(
     rules = config.session
     takers = [each for each in config.frontends.values() if "session" in each.access]
     seals = _sealing(config)
-    seal = Seal(rules.secrets or (kept_secret(state) if seals else token_urlsafe(),))
+    seal = Seal(rules.secrets or (load_or_create_secret(state) if seals else token_urlsafe(),))
     store = open_store(rules.store, state / _SESSIONS, now)
     sessions = Sessions(store, seal, rules, now)
     if cache:  # what was kept for a session is dropped with it
-        sessions.ended = lambda key: cache.invalidate([session_of(key)])
+        sessions.on_end = lambda key: cache.invalidate([session_of(key)])
     return SignIn(
         providers={
             name: OpenIdProvider(each, Http(each.tls), now, later, development=development)
@@ -117,12 +117,12 @@ def remember_state(config: Config, state: Path) -> None:
         return
     with suppress(ConfigError, StoreAway):
         if not config.session.secrets:
-            kept_secret(state)
+            load_or_create_secret(state)
         remember_store(config.session.store, state / _SESSIONS, time)
 
 
 def open_bearer(
-    config: Config, now: Callable[[], float], later: Later, *, development: bool
+    config: Config, now: Callable[[], float], later: RunInBackground, *, development: bool
 ) -> Bearer | None:
     """What checks access tokens; None where no issuer is declared."""
     issuers = config.issuers.values()
@@ -169,7 +169,7 @@ def open_effects(
     parts: SignIn,
     cache: Cache | None,
     threads: int,
-    later: Later,
+    later: RunInBackground,
     boundary: ErrorBoundary,
 ) -> Effects:
     """The threads on which tokens are got, and what is kept is read and written.
@@ -180,12 +180,12 @@ def open_effects(
         boundary: hears of what is raised unforeseen.
     """
     sessions, providers = parts.sessions, parts.providers
-    renewals = Renewals(sessions.store, sessions.now, later)
+    renewals = RenewalCoordinator(sessions.store, sessions.now, later)
     refresher = Refresher(sessions, providers, parts.observer, renewals)
     made = ServiceTokens(providers, sessions, parts.seal, refresher, renewals)
     bearing = [called_by(each, config.services) for each in config.relays]
     services = {**config.services, **{each.name: each for each in bearing}}
-    tokens = TokenKeeper(services, refresher, made)
+    tokens = CredentialsProvider(services, refresher, made)
     performers: dict[type, Performer] = {Credentials: tokens.perform}
     performers |= {Look: cache.look, Write: cache.write} if cache else {}
     return PoolEffects(performers, threads, boundary)

@@ -20,7 +20,7 @@ from bff.declare.settings import Settings
 from bff.dev.recordings.virtual import InlineEffects, VirtualClock
 from bff.errors import BadReply, TimedOut, TooMany, Unreachable
 from bff.model.exchange import Reply, Request
-from bff.observe.events import Unforeseen
+from bff.observe.events import UnexpectedError
 from bff.upstream.body import read_body
 from bff.upstream.sharing import Sharing
 from bff.web.views.batch import EXCHANGE
@@ -252,7 +252,7 @@ class Site:
         )
         self.clock, self.hostile = VirtualClock(), Hostile(seed)
         self.exchange = SimulatedExchange(self.clock, self.hostile)
-        self.unforeseen: list[Unforeseen] = []
+        self.unforeseen: list[UnexpectedError] = []
         self.app = create_app(
             check_config(config),
             Settings(management_bind=None, state=state),
@@ -261,7 +261,9 @@ class Site:
             clock=self.clock,
             cache=Cache(10**6, now=lambda: 1e9 + self.clock.now(), chance=lambda: 0.5),
             dice=lambda: 0.5,
-            observers=[lambda each: isinstance(each, Unforeseen) and self.unforeseen.append(each)],
+            observers=[
+                lambda each: isinstance(each, UnexpectedError) and self.unforeseen.append(each)
+            ],
         )
 
     def ask(self, path: str, method: str = "GET", **more: Any) -> None:

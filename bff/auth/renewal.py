@@ -1,8 +1,11 @@
-"""Renewing a token once, however many requests of however many processes want it.
+"""Renews a token once for concurrent requests of all processes, by a distributed lock.
 
-One holds a lock in the store and asks the provider. Requests with a token that is still good use it
-meanwhile; the others wait, and read what is there then. A failure is remembered in the store for a
-moment, so that a provider that hangs is not waited for by one request after the other.
+1. The token is valid, and due for renewal: one request holds the lock and renews it in the
+   background; the others use the current token.
+2. The token has expired, or was rejected: one request holds the lock and asks the provider; the
+   others wait, and re-read the stored token.
+3. The provider fails: the failure is stored for a few seconds, so that the waiting requests do not
+   run into its time-out one after the other.
 """
 
 from collections.abc import Callable, Hashable
@@ -15,102 +18,103 @@ from bff.errors import BffError, NoCredentials, ProviderAway, ProviderMisconfigu
 from bff.store.lock import Lock, LockLost
 from bff.store.protocol import Store
 
-_LOCK: Final = 5.0  # seconds that a lock lasts if it is not renewed
-_REMEMBERED: Final = 5.0  # seconds for which a failure is not tried again
-_BREATH: Final = 1.0  # and where there is no token, and the provider may be back
-_MOMENT: Final = 0.25  # seconds that one request waits for a token better than its own
-_FIRST_LOOK, _LATER_LOOKS = 0.02, 0.2  # seconds between two looks of one who waits
+_LEASE: Final = 5.0  # seconds that the lock is held if it is not renewed
+_FAILURE_LASTS: Final = 5.0  # seconds that a failure is stored, and not tried again
+_RETRY_AFTER: Final = 1.0  # seconds, if there is no usable token and the provider was away
+_BACKGROUND_WAIT: Final = 0.25  # seconds that one request waits for a background renewal
+_FIRST_POLL, _MAX_POLL = 0.02, 0.2  # seconds between two reads of a waiting request
 _REQUESTS: Final = 3  # to the provider, for one renewal: metadata, keys, tokens
-_AHEAD: Final = 30.0  # seconds before its end that a token is renewed, at most
-_SHARE: Final = 5  # and no earlier than in the last fifth of its life
+_AHEAD: Final = 30.0  # seconds before its expiry that a token is due, at most
+_SHARE: Final = 5  # and no earlier than in the last fifth of its lifetime
 
-Later = Callable[[Hashable, Callable[[], object]], bool]  # has a job run, one at a time of a key
-Current = Callable[[], str]  # the token that is there by now, if it will do; empty if it will not
-Fetch = Callable[[Lock], str]  # a new token; empty where another process was faster
+# Runs a job in the background, one at a time of a key; False if one of this key is running
+RunInBackground = Callable[[Hashable, Callable[[], object]], bool]
+Current = Callable[[], str]  # the stored token if it is usable, else empty
+Fetch = Callable[[Lock], str]  # a new token; empty if another process has stored one meanwhile
 
 
 def good_until(expires: float, obtained: float) -> float:
-    """When a token is due to be renewed: a little before its end."""
+    """When a token is due for renewal: 30 s before its expiry, or in the last fifth of its life."""
     return expires - min(_AHEAD, (expires - obtained) / _SHARE)
 
 
 def is_new(expires: float, obtained: float, now: float) -> bool:
-    """Whether a token is so new that a service which rejects it would reject another, too."""
+    """Whether a token was issued so recently that a service which rejects it rejects any."""
     return now < obtained + min(_AHEAD, (expires - obtained) / _SHARE)
 
 
-class Renewals:
-    """Renews what is known by a name in the store.
+class RenewalCoordinator:
+    """Coordinates the renewal of tokens, each by the name of its lock in the store.
 
     Args:
         now: seconds since 1970.
-        later: runs what no request waits for.
-        pause: waits for so many seconds.
+        later: runs a job in the background.
+        pause: sleeps for a number of seconds.
     """
 
     def __init__(
         self,
         store: Store,
         now: Callable[[], float],
-        later: Later,
+        later: RunInBackground,
         pause: Callable[[float], None] = sleep,
     ) -> None:
         self._store, self._now, self._later, self.pause = store, now, later, pause
         self._slow_until = 0.0  # by the monotonic clock
 
     def ahead(self, name: str, current: Current, fetch: Fetch) -> None:
-        """Renew in the background what is good for a little longer; at most one does.
+        """Renew a token in the background while it is still valid; at most once at a time.
 
-        The request that begins it waits for a moment, so that it may have the new token; none does
-        while providers are slow.
+        The request that starts it waits up to 0.25 s, so that it may use the new token; no request
+        waits for 5 s after that was not enough.
         """
         done = Event()
 
         def job() -> None:
             try:
-                with suppress(BffError):  # `fetch` logs it; the old token lasts on
-                    self._turn(name, current, fetch, _REMEMBERED)
+                with suppress(BffError):  # `fetch` logs it; the current token is still valid
+                    self._attempt(name, current, fetch, _FAILURE_LASTS)
             finally:
                 done.set()
 
         begun = self._later(name, job)
-        if begun and monotonic() >= self._slow_until and not done.wait(_MOMENT):
-            self._slow_until = monotonic() + _REMEMBERED
+        if begun and monotonic() >= self._slow_until and not done.wait(_BACKGROUND_WAIT):
+            self._slow_until = monotonic() + _FAILURE_LASTS
 
     def renewed(self, name: str, current: Current, fetch: Fetch, timeout: float) -> str:
-        """A token, by this request or by another one.
+        """A usable token, renewed by this request or by another one.
 
         Args:
-            timeout: seconds that one request to the provider may take.
+            timeout: seconds for one request to the provider.
 
         Raises:
-            ProviderAway: it cannot be had, or could not a moment ago.
-            NoCredentials: the provider gives none, or gave none a moment ago.
-            BffError: what else `current` and `fetch` raise.
+            ProviderAway: the provider cannot be reached, or could not a moment ago.
+            NoCredentials: the provider refuses a token, or did a moment ago.
+            BffError: raised by `current` or `fetch`.
         """
-        look = _FIRST_LOOK
-        # the holder of the lock may have been killed
-        patience = self._now() + _LOCK + _REQUESTS * timeout
-        while self._now() < patience:
-            token = self._turn(name, current, fetch, _BREATH)
+        interval = _FIRST_POLL
+        # bounded, since the process that holds the lock may have been killed
+        give_up_at = self._now() + _LEASE + _REQUESTS * timeout
+        while self._now() < give_up_at:
+            token = self._attempt(name, current, fetch, _RETRY_AFTER)
             if token:
                 return token
-            self.pause(look)
-            look = min(2 * look, _LATER_LOOKS)
-        raise ProviderAway("another request renews the token, and does not come to an end")
+            self.pause(interval)
+            interval = min(2 * interval, _MAX_POLL)
+        raise ProviderAway("timed out waiting for another request to renew the token")
 
-    def _turn(self, name: str, current: Current, fetch: Fetch, breath: float) -> str:
-        """What is there by now, or what the provider gives if the lock was free; else nothing.
+    def _attempt(self, name: str, current: Current, fetch: Fetch, retry_after: float) -> str:
+        """The stored token, or a new one if the lock was free; else empty.
 
         Args:
-            breath: seconds before a provider that was away is asked again.
+            retry_after: seconds before a provider that was away is asked again.
         """
-        lock = Lock.acquire(self._store, name, _LOCK, self._now)
+        lock = Lock.acquire(self._store, name, _LEASE, self._now)
         try:
-            token = current()  # read after the lock: it may have been done meanwhile
+            token = current()  # after the lock: another process may have renewed it just before
             if token:
                 return token
-            self._check_failed(name, breath)
+            self._check_failed(name, retry_after)
             return self._fetched(name, fetch, lock) if lock else ""
         finally:
             if lock:
@@ -120,24 +124,24 @@ class Renewals:
         try:
             return fetch(lock)
         except (ProviderAway, NoCredentials) as error:
-            with suppress(StoreAway):  # then it is tried again a little sooner
+            with suppress(StoreAway):  # then the next request tries again
                 self._remember(name, error.status)
             raise
 
     def _remember(self, name: str, status: int) -> None:
-        """Keep that it failed, before the lock is released."""
+        """Store the failure before the lock is released."""
         there = self._store.get(_failed(name))
-        value, until = str(status).encode(), self._now() + _REMEMBERED
+        value, until = str(status).encode(), self._now() + _FAILURE_LASTS
         self._store.put(_failed(name), value, until, there.version if there else None)
 
-    def _check_failed(self, name: str, breath: float) -> None:
-        """Raise anew what a request, of whichever process, has met a moment ago."""
+    def _check_failed(self, name: str, retry_after: float) -> None:
+        """Raise the stored failure of a recent attempt, of any process."""
         entry = self._store.get(_failed(name))
         if entry is None:
             return
-        ago = self._now() - (entry.expires - _REMEMBERED)
-        status, message = int(entry.value), "the provider gave no token a moment ago"
-        if ago >= (breath if status == ProviderAway.status else _REMEMBERED):
+        ago = self._now() - (entry.expires - _FAILURE_LASTS)
+        status, message = int(entry.value), "the last request for a token failed a moment ago"
+        if ago >= (retry_after if status == ProviderAway.status else _FAILURE_LASTS):
             return
         if status == ProviderAway.status:
             raise ProviderAway(message)
@@ -147,7 +151,7 @@ class Renewals:
 
 
 def renew_lock(lock: Lock) -> None:
-    """Hold a lock for longer; if it is lost the store decides whose token counts."""
+    """Renew a lock. If it was lost, compare-and-set in the store decides which token is stored."""
     with suppress(LockLost, StoreAway):
         lock.renew()
 

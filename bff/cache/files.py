@@ -1,4 +1,4 @@
-"""A store of files, shared by the processes of one machine."""
+"""The cache's store in files, shared by the processes of one machine."""
 
 import logging
 import os
@@ -16,10 +16,10 @@ from bff.cache.serializer import PlainSerializer
 from bff.cache.store import Away, Backed, Listener
 
 _MOST_FILES: Final = 20_000
-_SKIPPED: Final = 1.0  # seconds for which a store that failed is not tried
+_SKIPPED: Final = 1.0  # seconds that a store is skipped after an error
 _SPACE: Final = "bff1:"
 _GONE: Final = (-1, -1)
-_TIMES: Final = 2**32 * 10**9  # nanoseconds that every file system can note
+_TIMES: Final = 2**32 * 10**9  # nanoseconds that every file system can store
 Result = TypeVar("Result")
 _log: Final = logging.getLogger("bff")
 
@@ -29,11 +29,12 @@ class _Files(FileSystemCache):
 
 
 class FileStore:
-    """Files below one folder, and a marker beside them that each bump of tags appends to.
+    """Files in one folder, and a marker file by which processes detect invalidations.
 
-    Its length and time of change are how a process hears of the others: asking for them takes a
-    microsecond, so every look-up does. Where the disk is full nothing can be appended. Then the
-    generations are removed and the marker gets a random time, neither of which needs room.
+    1. Each invalidation appends a byte to the marker. Every look-up compares its size and mtime
+       (one stat(), a microsecond): if they differ, the process drops the generations it knows.
+    2. The disk is full: the generations are deleted, and the marker gets a random mtime. Neither
+       needs space.
     """
 
     def __init__(
@@ -47,57 +48,57 @@ class FileStore:
         self._seen = _GONE
         self._skipped_until = 0.0
         self._failures = 0
-        self._untold: set[str] = set()  # bumped here while nothing could be written
+        self._pending: set[str] = set()  # invalidated here while nothing could be written
 
     def ready(self) -> bool:
-        """Whether it may be asked; hears first what others have changed."""
+        """Whether it can be used; checks first for invalidations by other processes."""
         if self._now() < self._skipped_until:
             return False
         if self._backed is not None:
-            self._listen()
+            self._check_marker()
         return True
 
     def await_ready(self) -> bool:
-        """The same: files are there at once, or not at all."""
+        """The same: files need no connection."""
         return self.ready()
 
     def generations(self, tags: Iterable[str]) -> dict[str, str]:
         """See `Store`."""
-        found = self._asked(lambda backed: backed.generations(tags))
-        self._listen()
+        found = self._use(lambda backed: backed.generations(tags))
+        self._check_marker()
         return found
 
     def get(self, address: str) -> Entry | None:
         """See `Store`."""
-        return self._asked(lambda backed: backed.get(address))
+        return self._use(lambda backed: backed.get(address))
 
     def put(self, address: str, entry: Entry) -> None:
         """See `Store`."""
-        self._asked(lambda backed: backed.put(address, entry))
+        self._use(lambda backed: backed.put(address, entry))
 
     def bump(self, tags: Iterable[str]) -> None:
         """See `Store`."""
         with self._lock:
-            self._untold.update(tags)
-        self._skipped_until = 0.0  # or the others would serve what is no longer true meanwhile
-        self._asked(lambda _: None)
+            self._pending.update(tags)
+        self._skipped_until = 0.0  # or other processes would serve stale entries for a second
+        self._use(lambda _: None)
 
     def stats(self) -> dict[str, Any]:
-        """How it does."""
+        """State, and number of errors."""
         state = "up" if self._now() >= self._skipped_until else "away"
         return {"store": "file", "state": state, "failures": self._failures}
 
     def close(self) -> None:
         """Nothing is held open."""
 
-    def _asked(self, question: Callable[[Backed], Result]) -> Result:
+    def _use(self, operation: Callable[[Backed], Result]) -> Result:
         if self._now() < self._skipped_until:
             raise Away("the folder could not be used a moment ago")
         try:
             backed = self._open()
-            if self._untold:
-                self._tell(backed)
-            return question(backed)
+            if self._pending:
+                self._publish(backed)
+            return operation(backed)
         except OSError as error:
             self._skipped_until = self._now() + _SKIPPED
             self._failures += 1
@@ -115,32 +116,32 @@ class FileStore:
                 self._backed = Backed(files, _SPACE)
             return self._backed
 
-    def _tell(self, backed: Backed) -> None:
-        """Bump what is to be bumped: before anything else is asked."""
+    def _publish(self, backed: Backed) -> None:
+        """Carry out pending invalidations, before any other operation."""
         with self._lock:
-            untold = set(self._untold)
+            pending = set(self._pending)
         try:
-            backed.bump(untold)
+            backed.bump(pending)
             with self._marker.open("ab") as marker:
                 marker.write(b".")
         except OSError:
-            backed.drop(untold)
+            backed.drop(pending)
             moment = randbelow(_TIMES)
             os.utime(self._marker, ns=(moment, moment))
         with self._lock:
-            self._untold -= untold
+            self._pending -= pending
 
-    def _listen(self) -> None:
+    def _check_marker(self) -> None:
         state = self._state()
         if state != self._seen:
             self._listener.changed(None)
-            self._seen = state  # after it was told: whoever sees no difference may rely on it
+            self._seen = state  # afterwards: a thread that sees no difference may rely on it
             if state == _GONE:
                 self._backed = None
 
     def _state(self) -> tuple[int, int]:
         try:
             found = os.stat(self._name)  # noqa: PTH116 - every look-up does, and Path is slow
-        except OSError:  # the folder was removed below us: so was everything in it
+        except OSError:  # the folder was removed, with all entries
             return _GONE
         return found.st_size, found.st_mtime_ns

@@ -10,7 +10,7 @@ from threading import Lock
 from typing import Final
 
 from bff.cache.key import is_structural
-from bff.store.recent import Recent
+from bff.store.lru_cache import LruCache
 
 _MOST: Final = (
     50_000  # declared tags known at once: what is under one that is evicted is loaded anew
@@ -28,7 +28,7 @@ class Generations:
     def __init__(self) -> None:
         self._lock = Lock()
         self._structural: dict[str, str] = {}
-        self._declared: Recent[str, str] = Recent(_MOST)
+        self._declared: LruCache[str, str] = LruCache(_MOST)
         self._changes = 0
 
     @property

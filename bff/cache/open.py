@@ -1,4 +1,4 @@
-"""A cache from what is declared of it."""
+"""Opens the cache that a configuration declares."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +12,7 @@ def open_cache(declared: CacheStore, folder: str) -> Cache:
     """The cache; it opens no socket and starts no thread before it is used.
 
     Args:
-        folder: where files are kept if no store is declared; empty for memory alone.
+        folder: of the files if no store is declared; empty for a cache in memory only.
     """
     url = declared.url or (f"file:{folder}" if folder else "memory")
     return Cache(declared.memory, _store(url))

@@ -1,9 +1,13 @@
-"""A store in Redis, also through Sentinel or in a Cluster, and the channel of its changes.
+"""The cache's store in Redis: entries, generations of tags, and a channel of invalidations.
 
-One thread holds the connection on which other processes tell of the tags that they have bumped.
-While it has that connection the store is used; while it has not, neither the store nor what is in
-memory is: what is not heard of cannot be trusted. That is the breaker, too: only this thread
-ever waits for a Redis that is away, again and again, and no request does.
+One background thread of each process subscribes to the channel (Redis Pub/Sub) on which the other
+processes publish the tags that they invalidate:
+
+1. While it is subscribed, the store and the process's own memory are used.
+2. When the connection is lost, neither is: an invalidation may have been missed, so that what is
+   cached can no longer be trusted. Requests skip the cache without any wait.
+3. The thread alone reconnects, with back-off. It is the circuit breaker: no request waits for a
+   Redis that is unreachable, except for the first short wait of a process.
 """
 
 import logging
@@ -15,123 +19,132 @@ from typing import Any, Final, TypeVar
 
 import redis
 
-from bff.cache.clients import Client, connect
 from bff.cache.entry import Entry
+from bff.cache.redis_connection import RedisConnection
 from bff.cache.store import Away, Backed, Listener
+from bff.store.redis_address import parse_redis_address
 
 _CHANNEL: Final = "bff:changes"
-_REFUSED: Final = "!"  # no tag: Redis takes no writes, and what is there may be old
+_READ_ONLY: Final = "!"  # a message that is no tag: Redis refuses writes, its entries may be stale
 _FIRST_WAIT: Final = 0.2  # seconds that a look-up waits for the first connection of a process
-_HEARTBEAT: Final = 0.5  # seconds between two looks at whether the channel still lives
-_SILENCE: Final = 1.0  # seconds without an answer after which it does not
+_HEARTBEAT: Final = 0.5  # seconds between two pings on the channel
+_SILENCE: Final = 1.0  # seconds without a reply after which the channel counts as lost
 _POLL: Final = 0.1
 _BACK_OFF: Final = (0.1, 0.2, 0.5, 1.0)  # seconds between attempts to connect
-_MOST_PENDING: Final = 10_000
+_MAX_PENDING: Final = 10_000
 Result = TypeVar("Result")
 _log: Final = logging.getLogger("bff")
 
 
 class RedisStore:
-    """Entries in Redis.
+    """Entries and generations in Redis.
 
     Args:
-        url: `redis://`, `rediss://`, `unix://`, `redis+sentinel://` or `redis+cluster://`.
-        listener: told of what others bump, and where the channel is lost.
+        url: as `bff.store.redis_address` describes it.
+        listener: called with the tags that other processes invalidate, and when the channel is
+            lost.
 
-    The thread starts with the first use, so one may be made before a fork.
+    Raises:
+        ValueError: the URL is not valid.
+
+    The thread starts with the first use, so a store may be made before a fork.
     """
 
     def __init__(self, url: str, listener: Listener) -> None:
-        self._url, self._listener = url, listener
+        self._address, self._listener = parse_redis_address(url), listener
         self._lock = Lock()
         self._thread: Thread | None = None
         self._stop = Event()
         self._tried = Event()
-        self._up: tuple[Client, Backed] | None = None
-        self._pending: set[str] = set()  # bumped here while Redis was away: told when it is back
+        self._up: tuple[RedisConnection, Backed] | None = None
+        self._pending: set[str] = set()  # invalidated while Redis was away: published on reconnect
         self._losses = 0
 
     def ready(self) -> bool:
-        """Whether the channel is there."""
+        """Whether the process is subscribed, or has not tried yet; never blocks."""
         if self._thread is None:
-            self._begin()
-            return True  # the one look-up that finds out waits beside the work
+            self._start()
+            return True  # the look-up that finds out waits in parallel with the calls
         return self._up is not None or not self._tried.is_set()
 
     def await_ready(self) -> bool:
-        """The same; the first time after a short wait for the connection."""
-        self._begin()
+        """The same, after a short wait for the first connection of this process."""
+        self._start()
         self._tried.wait(_FIRST_WAIT)
-        self._tried.set()  # one short wait is enough for everybody
+        self._tried.set()  # one short wait is enough for all requests
         return self._up is not None
 
     def generations(self, tags: Iterable[str]) -> dict[str, str]:
         """See `Store`."""
-        return self._asked(lambda _, backed: backed.generations(tags))
+        return self._use(lambda _, backed: backed.generations(tags))
 
     def get(self, address: str) -> Entry | None:
         """See `Store`."""
-        return self._asked(lambda _, backed: backed.get(address))
+        return self._use(lambda _, backed: backed.get(address))
 
     def put(self, address: str, entry: Entry) -> None:
         """See `Store`."""
-        self._asked(lambda _, backed: backed.put(address, entry))
+        self._use(lambda _, backed: backed.put(address, entry))
 
     def bump(self, tags: Iterable[str]) -> None:
-        """See `Store`; what cannot be told now is told before the store is used again."""
+        """See `Store`; while Redis is away, tags are queued, and published on reconnection."""
         tags = list(tags)
         self.await_ready()
         with self._lock:
             self._pending.update(tags)
 
-        def bumped(client: Client, backed: Backed) -> None:
+        def bump_and_publish(connection: RedisConnection, backed: Backed) -> None:
             try:
                 backed.bump(tags)
             except Exception:  # noqa: BLE001 (see _run)
-                self._drop(client, backed, tags)
-            client.publish(_CHANNEL, ",".join(tags))
+                self._drop(connection, backed, tags)
+            connection.publish(_CHANNEL, ",".join(tags))
 
-        self._asked(bumped)
+        self._use(bump_and_publish)
         with self._lock:
             self._pending.difference_update(tags)
 
-    def _drop(self, client: Client, backed: Backed, tags: list[str]) -> None:
-        """A Redis that is full still removes keys; from one that takes no writes all are sent off.
+    def _drop(self, connection: RedisConnection, backed: Backed, tags: list[str]) -> None:
+        """Invalidate in a Redis that refuses writes.
 
-        They come back when it takes writes again, and what was not told is told before.
+        1. It is full (maxmemory): keys can still be deleted, so the generations are.
+        2. It refuses deletion too (a replica, too few replicas, a full disk): every process is
+           made to disconnect, and reconnects when it accepts writes. Queued tags are published
+           before it is used.
         """
         try:
             backed.drop(tags)
         except Exception:
-            client.publish(_CHANNEL, _REFUSED)
+            connection.publish(_CHANNEL, _READ_ONLY)
             raise
 
     def stats(self) -> dict[str, Any]:
-        """How it does."""
+        """State, number of lost connections, and number of invalidations yet to be published."""
         state = "up" if self._up else "away" if self._tried.is_set() else "not used yet"
         with self._lock:
-            untold = len(self._pending)
-        return {"store": "redis", "state": state, "losses": self._losses, "untold": untold}
+            pending = len(self._pending)
+        return {"store": "redis", "state": state, "losses": self._losses, "untold": pending}
 
     def close(self) -> None:
-        """End the thread; waits for it no longer than it can take."""
+        """End the thread; waits up to 5 s for it."""
         self._stop.set()
         thread = self._thread
         if thread is not None:
             thread.join(5)
 
-    def _asked(self, question: Callable[[Client, Backed], Result]) -> Result:
+    def _use(self, operation: Callable[[RedisConnection, Backed], Result]) -> Result:
+        """The result of an operation; any error in it disconnects, for all requests."""
         up = self._up
         if up is None:
             raise Away("there is no connection to Redis")
         try:
-            return question(*up)
-        except Exception as error:  # noqa: BLE001  (see _run: whoever reads stumbles anywhere)
+            return operation(*up)
+        except Exception as error:  # noqa: BLE001  (see _run: the client may be closed meanwhile)
             self._lose(up, error)
             raise Away(type(error).__name__) from None
 
-    def _lose(self, up: tuple[Client, Backed] | None, error: BaseException) -> None:
-        """Trust nothing from now on; whoever notices first does so for all."""
+    def _lose(self, up: tuple[RedisConnection, Backed] | None, error: BaseException) -> None:
+        """Stop using this connection and drop the memory; the first caller does it for all."""
         with self._lock:
             if up is None or self._up is not up:
                 return
@@ -140,75 +153,83 @@ class RedisStore:
         self._listener.lost()
         _log.warning("Redis is away: %s", type(error).__name__)
 
-    def _begin(self) -> None:
+    def _start(self) -> None:
         with self._lock:
             if self._thread is None and not self._stop.is_set():
                 thread = Thread(target=self._run, name="bff-cache-channel", daemon=True)
-                with suppress(RuntimeError):  # no thread: the next use tries again
+                with suppress(RuntimeError):  # no thread can be started: the next use tries again
                     thread.start()
                     self._thread = thread
 
     def _run(self) -> None:
         failures = 0
         while not self._stop.is_set():
-            up: tuple[Client, Backed] | None = None
-            client: Client | None = None
+            up: tuple[RedisConnection, Backed] | None = None
+            connection: RedisConnection | None = None
             try:
-                client = connect(self._url)
-                up = self._arrive(client)
+                connection = RedisConnection(self._address)
+                up = self._subscribe(connection)
                 failures = 0
-                self._listen(client, up)
-            except Exception as error:  # noqa: BLE001  (without this thread nothing is ever heard)
+                self._listen(connection, up)
+            except Exception as error:  # noqa: BLE001  (this thread has to go on, whatever fails)
                 self._lose(up, error)
                 if not failures and up is None:
                     _log.warning("Redis cannot be reached: %s", type(error).__name__)
             finally:
                 if self._stop.is_set():
                     self._up = None
-                if client is not None:
-                    client.close()  # also under those who just read: what they raise is not ours
+                if connection is not None:
+                    connection.close()  # also under requests that are reading: `_use` maps errors
             self._tried.set()
             wait = _BACK_OFF[min(failures, len(_BACK_OFF) - 1)]
             failures += 1
             self._stop.wait(wait)
 
-    def _arrive(self, client: Client) -> tuple[Client, Backed]:
-        """Connected: hear first, then tell what could not be told, then use it."""
-        client.subscribe(_CHANNEL)
-        backed = Backed(client.backend, f"bff:{client.incarnation()}:")
+    def _subscribe(self, connection: RedisConnection) -> tuple[RedisConnection, Backed]:
+        """Make a new connection the one in use.
+
+        The order matters, or an invalidation could be missed:
+
+        1. subscribe: from here on, what others invalidate is received;
+        2. drop the memory: what they invalidated before was not;
+        3. publish the invalidations that were queued here while Redis was away;
+        4. use it.
+        """
+        connection.subscribe(_CHANNEL)
+        backed = Backed(connection.backend, f"bff:{connection.incarnation()}:")
         self._listener.lost()
         with self._lock:
-            untold = list(self._pending)
-            if len(untold) > _MOST_PENDING:
-                client.incarnate()
-                backed = Backed(client.backend, f"bff:{client.incarnation()}:")
-                untold = []
+            pending = list(self._pending)
+            if len(pending) > _MAX_PENDING:
+                connection.start_epoch()
+                backed = Backed(connection.backend, f"bff:{connection.incarnation()}:")
+                pending = []
         backed.probe()
-        if untold:
-            backed.bump(untold)
-            client.publish(_CHANNEL, ",".join(untold))
+        if pending:
+            backed.bump(pending)
+            connection.publish(_CHANNEL, ",".join(pending))
         with self._lock:
-            self._pending.difference_update(untold)
-            self._up = up = (client, backed)
+            self._pending.difference_update(pending)
+            self._up = up = (connection, backed)
         self._tried.set()
         return up
 
-    def _listen(self, client: Client, up: tuple[Client, Backed]) -> None:
-        """Pass on what is heard, until the channel is lost."""
-        answered = asked = monotonic()
+    def _listen(self, connection: RedisConnection, up: tuple[RedisConnection, Backed]) -> None:
+        """Pass invalidations to the listener until the channel is lost."""
+        received = pinged = monotonic()
         while not self._stop.is_set() and self._up is up:
-            message = client.hear(_POLL)
+            message = connection.receive(_POLL)
             now = monotonic()
             if message is not None:
-                answered = now
-                if message == _REFUSED:
+                received = now
+                if message == _READ_ONLY:
                     raise redis.ConnectionError("it takes no writes")
                 if message:
                     self._listener.changed(message.split(","))
-            if now - asked >= _HEARTBEAT:
-                asked = now
-                client.ping()
-                if client.incarnation() != client.known:
+            if now - pinged >= _HEARTBEAT:
+                pinged = now
+                connection.ping()
+                if connection.incarnation() != connection.known:
                     raise redis.ConnectionError("another Redis has taken over")
-            if now - answered > _SILENCE + _HEARTBEAT:
+            if now - received > _SILENCE + _HEARTBEAT:
                 raise redis.ConnectionError("the channel is silent")

@@ -1,4 +1,4 @@
-"""The level that processes share: entries and generations, through flask-caching's backends."""
+"""The interface of a shared cache store, and its implementation on flask-caching's backends."""
 
 from collections.abc import Iterable
 from secrets import token_hex
@@ -7,36 +7,36 @@ from typing import Any, Final, Protocol
 from bff.cache.entry import Entry, decode, encode
 from bff.cache.key import is_structural
 
-# How long a generation is remembered: longer than anything that is kept under it. One that is
-# forgotten all the same (evicted, or lost in a restart) becomes a new one, never an old one.
+# Longer than any entry of the generation. If a generation is lost all the same (evicted, or by a
+# restart), a new random one is made, so that old entries are not found again.
 _GENERATION_LASTS: Final = 30 * 24 * 3600
-# Of the tags that everything is under: a store that is full evicts what expires soonest.
+# Of the structural tags, which every entry has: a full store evicts what expires soonest.
 _STRUCTURAL_LASTS: Final = 365 * 24 * 3600
 _LONGEST: Final = 7 * 24 * 3600.0
 
 
 class Listener(Protocol):
-    """Who hears of what other processes do to a store."""
+    """Receives what other processes invalidate."""
 
     def changed(self, tags: Iterable[str] | None) -> None:
-        """These tags have new generations; None: some have."""
+        """These tags have new generations; None if it is not known which."""
 
     def lost(self) -> None:
-        """Anything may have changed, and may go on to, unheard."""
+        """The connection was lost: invalidations may be missed from now on."""
 
 
 class Away(Exception):
-    """The store cannot be used just now; whoever meets this goes on without it."""
+    """The store cannot be used now; callers continue without it."""
 
 
 class Store(Protocol):
-    """What a level behind the memory can do. All but `ready` may block, each within its bound."""
+    """The shared level behind the memory. All methods but `ready` may block for a bounded time."""
 
     def ready(self) -> bool:
-        """Whether it is worth asking; never blocks. False also while it is said to be away."""
+        """Whether it can be used; never blocks."""
 
     def await_ready(self) -> bool:
-        """The same, after a short wait where it was never tried before."""
+        """The same, after a short wait for the first connection."""
 
     def generations(self, tags: Iterable[str]) -> dict[str, str]:
         """The generations of tags; raises Away."""
@@ -45,13 +45,13 @@ class Store(Protocol):
         """An entry; raises Away."""
 
     def put(self, address: str, entry: Entry) -> None:
-        """Keep an entry; raises Away."""
+        """Store an entry; raises Away."""
 
     def bump(self, tags: Iterable[str]) -> None:
-        """Give tags new generations, and tell every process; raises Away."""
+        """Invalidate tags: give them new generations, and notify all processes; raises Away."""
 
     def stats(self) -> dict[str, Any]:
-        """What operators may want to know."""
+        """The state, for operators."""
 
     def close(self) -> None:
         """End its threads and connections."""
@@ -62,22 +62,22 @@ class Backed:
 
     Args:
         backend: such a backend, whose values are bytes (`PlainSerializer`).
-        space: what all keys begin with: what was kept in another space is not there.
+        space: the prefix of all keys; entries with another prefix are not found.
     """
 
     def __init__(self, backend: Any, space: str) -> None:
         self._backend, self._space = backend, space
 
     def generations(self, tags: Iterable[str]) -> dict[str, str]:
-        """The generations of tags; one that has none gets one."""
+        """The generations of tags; missing ones are created."""
         return {tag: self._generation(tag) for tag in tags}
 
     def get(self, address: str) -> Entry | None:
-        """An entry; None if there is none, or what is there is none."""
+        """An entry; None if there is none, or it cannot be decoded."""
         return decode(self._backend.get(f"{self._space}e:{address}"))
 
     def put(self, address: str, entry: Entry) -> None:
-        """Keep an entry for as long as it is of use."""
+        """Store an entry until it can no longer be used, for 7 days at most."""
         seconds = max(1, int(min(entry.lasts, _LONGEST)) + 1)
         if not self._backend.set(f"{self._space}e:{address}", encode(entry), timeout=seconds):
             raise OSError("the entry was not written")
@@ -90,10 +90,10 @@ class Backed:
                 raise OSError("the generation was not written")
 
     def drop(self, tags: Iterable[str]) -> None:
-        """Forget the generations of tags, which needs no room: whoever looks next makes new ones.
+        """Delete the generations of tags, which needs no space; the next look-up makes new ones.
 
         Raises:
-            OSError: one is still there.
+            OSError: one was not deleted.
         """
         for tag in tags:
             key = f"{self._space}g:{tag}"
@@ -102,7 +102,11 @@ class Backed:
                 raise OSError("the generation was not removed")
 
     def probe(self) -> None:
-        """Write something; raises whatever the backend does where it takes no writes."""
+        """Test that writes are accepted.
+
+        Raises:
+            OSError: they are not; the backend may raise other exceptions.
+        """
         if not self._backend.set(f"{self._space}writable", b"1", timeout=1):
             raise OSError("it takes no writes")
 
@@ -111,7 +115,7 @@ class Backed:
         found = self._backend.get(key)
         if not isinstance(found, bytes):
             new = token_hex(8).encode()
-            # of two processes that find none the first one's counts, for both
+            # `add` does not overwrite: of two processes that create one, both use the first
             self._backend.add(key, new, timeout=_lasts(tag))
             found = self._backend.get(key)
             found = found if isinstance(found, bytes) else new
@@ -119,5 +123,5 @@ class Backed:
 
 
 def _lasts(tag: str) -> int:
-    """Seconds for which the generation of a tag is remembered."""
+    """Seconds that the generation of a tag is stored."""
     return _STRUCTURAL_LASTS if is_structural(tag) else _GENERATION_LASTS

@@ -52,7 +52,7 @@ def command(
       bff record --declared-provider
       bff record --mode all --recordings /tmp/today
     """  # noqa: D301 - \b is click's: keep these lines as they are
-    from bff.auth.session.secret import kept_secret
+    from bff.auth.session.secret import load_or_create_secret
     from bff.declare.settings import Settings
     from bff.dev.har_files import har_files
 
@@ -64,7 +64,7 @@ def command(
         record = {
             "folder": str(folder),
             "mode": mode,
-            "key": kept_secret(Settings.from_env().state, "recordings-secret"),
+            "key": load_or_create_secret(Settings.from_env().state, "recordings-secret"),
             "report": str(report),
         }
         try:

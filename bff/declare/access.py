@@ -27,6 +27,7 @@ from bff.model.access import (
     SessionRules,
 )
 from bff.model.source import Place
+from bff.store.open import check_address, is_local
 
 _TIMEOUT: Final = 5.0
 _LEEWAY: Final = 30.0
@@ -58,15 +59,11 @@ def _jwks(node: Node) -> str:
 
 def _store(node: Node) -> str:
     try:
-        if not node.raw.startswith("sqlite:/"):
-            from bff.store.redis_client import parse  # its client is loaded where it is needed
-
-            parse(node.raw)
+        check_address(node.raw)
     except ValueError as error:  # it says nothing of the address, which may hold a password
         hint = "`redis://redis.internal:6379/0`, or `sqlite:/var/lib/bff/sessions.db`"
-        raise wrong(
-            "wrong-value", node.place, f"this is no address of a store: {error}", hint
-        ) from None
+        message = f"this is not the address of a session store: {error}"
+        raise wrong("wrong-value", node.place, message, hint) from None
     return node.raw
 
 
@@ -156,8 +153,8 @@ def _session(place: Place, values: dict[str, Any]) -> SessionRules:
         raise wrong(
             "wrong-value", place, f"a secret has at least {_SECRET_LENGTH} characters", hint
         )
-    if values["store"].startswith("redis") and not values["secrets"]:
-        message = "sessions in Redis are read by several machines, which need the same `secrets`"
+    if not is_local(values["store"]) and not values["secrets"]:
+        message = "a store that machines share needs `secrets`: each of them decrypts the sessions"
         raise wrong("wrong-value", place, message, '`secrets: ["${file:/run/secrets/session}"]`')
     if values["idle"] > values["lifetime"]:
         raise wrong(
@@ -177,7 +174,7 @@ SESSION: Final = table(
         ),
         "store": Key(
             Reader(_optional(Reader(_store)).read, {"type": "string"}),
-            "Where sessions are; an SQLite file of ours if not said.",
+            "The address of the session store; by default SQLite in `BFF_STATE`.",
             "",
         ),
         "idle": Key(DURATION, "How long one may be idle; 30m if not said.", _IDLE),

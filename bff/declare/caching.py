@@ -20,15 +20,11 @@ from bff.declare.read import (
 )
 from bff.model.cache import MEMORY, CacheRule, CacheStore
 from bff.model.source import Place
+from bff.store.redis_address import parse_redis_address
 
 _UPSTREAM: Final = "upstream"
 _SMALLEST: Final = 1024 * 1024
-_NODES: Final = r"[\w.-]+:\d{1,5}(,[\w.-]+:\d{1,5})*"
-_STORE: Final = re.compile(
-    rf"memory|file:/.+|rediss?://[^\s/]+(/\d+)?|unix:///.+"
-    rf"|rediss?\+sentinel://([^@\s/]*@)?{_NODES}(/[\w.-]+(/\d+)?)?"
-    rf"|rediss?\+cluster://([^@\s/]*@)?{_NODES}/?"
-)
+_LOCAL: Final = re.compile("memory|file:/.+")
 
 
 def _ttl(node: Node) -> float | None:
@@ -101,9 +97,14 @@ VIEW_CACHE: Final = Reader(_of_a_view, _TABLE.schema)
 
 def _url(node: Node) -> str:
     url: str = text("", "where the cache is").read(node)
-    if url and not _STORE.fullmatch(url):  # nothing: a reference to what is not set
-        hint = "memory, file:/path, redis://host:6379/0, redis+sentinel://… or redis+cluster://…"
-        raise wrong("wrong-value", node.place, f"`{node.written}` is no store", hint)
+    if not url or _LOCAL.fullmatch(url):  # empty: a reference to a variable that is not set
+        return url
+    try:
+        parse_redis_address(url)
+    except ValueError as error:  # it says nothing of the address, which may hold a password
+        hint = "`memory`, `file:/path`, or a Redis as `session.store` takes it: `redis://host/0`"
+        message = f"this is not the address of a cache: {error}"
+        raise wrong("wrong-value", node.place, message, hint) from None
     return url
 
 

@@ -1,4 +1,4 @@
-"""What observers hear: frozen records of what has happened."""
+"""The events that observers receive: immutable records of what happened."""
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
@@ -13,20 +13,20 @@ _log: Final = logging.getLogger("bff")
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A request was answered, whatever the answer.
+    """A request of a client was answered.
 
     Args:
-        id: the request's id, which the client has as well.
-        frontend: empty where no frontend was asked: at sign-in, or where nothing is.
-        view: the view or the relay; empty where it was neither.
+        id: the request id, which the response has as well.
+        frontend: empty if the request is of none: at sign-in, or for an unknown path.
+        view: the name of the view or relay; empty if it was neither.
         took: seconds.
-        outcomes: of the calls that were made for it, by this request or by one that it joined.
-        kept: what the cache had to do with it: `hit`, `stale`, `error`, `miss`, `collapsed`; empty
-            for nothing.
-        method: the request's.
-        route: as declared, with variables in braces; empty where there is none.
-        late: whether the view's deadline had come before it was answered.
-        trace: its place in a trace.
+        outcomes: of its calls, by name; also of those of a request that it was collapsed with.
+        kept: the result of the cache: `hit`, `stale`, `error`, `miss`, `collapsed`; empty if it was
+            not used.
+        method: the HTTP method.
+        route: as declared, with variables in braces; empty if there is none.
+        late: whether the view's deadline was exceeded.
+        trace: its trace context (W3C).
     """
 
     id: str
@@ -44,17 +44,17 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Attempted:
-    """A request to a service has ended, or was given up.
+    """A request to a service has ended, or was cancelled.
 
     Args:
-        url: the service's address.
-        why: it was sent.
-        resends: how often it was sent before.
-        status: the reply's; None where there was none.
+        url: the address of the service.
+        why: the kind of attempt: the first, a retry, a hedge.
+        resends: the number of attempts before it.
+        status: of the reply; None if there was none.
         reason: why there was no reply, as one token.
         took: seconds.
-        span: its id in the trace of its origin; empty where there is no trace.
-        origin: what it was for; None where nobody said so.
+        span: its span id in the trace of its origin; empty without a trace.
+        origin: the call that it was made for; None if that is not known.
     """
 
     service: str
@@ -71,12 +71,12 @@ class Attempted:
 
 @dataclass(frozen=True, slots=True)
 class WorkerEnded:
-    """A worker of gunicorn's has ended unexpectedly.
+    """A gunicorn worker has ended unexpectedly.
 
     Args:
         process: its id.
-        reason: the name of the signal that ended it, `timeout` if it was stopped as stuck, or
-            `exit` if it ended with an error of its own.
+        reason: the name of the signal that ended it, `timeout` if gunicorn stopped it after its
+            time-out, or `exit` if it exited with an error code.
     """
 
     process: int
@@ -88,13 +88,13 @@ Audit = Literal["signed_in", "signed_out", "refreshed", "ended", "refused"]
 
 @dataclass(frozen=True, slots=True)
 class Audited:
-    """Something happened to a session, or somebody was refused.
+    """An audit event: a session changed, or a request was refused.
 
     Args:
-        session: the hash of the session's id, which opens nothing.
-        reason: why, as one token; for what is refused or ended.
-        id: the request's id; empty where it did not happen in one.
-        detail: why, in our words: which check failed, which address answered what.
+        session: the hash of the session id, which does not give access.
+        reason: why it was refused or ended, as one token.
+        id: the request id; empty if it did not happen in a request.
+        detail: the failed check, or the reply of the provider, without personal data.
     """
 
     what: Audit
@@ -109,12 +109,12 @@ class Audited:
 
 @dataclass(frozen=True, slots=True)
 class Refreshed:
-    """A provider was asked for fresh tokens of a session.
+    """The tokens of a session were refreshed, or that failed.
 
     Args:
-        outcome: `ok`; `ended`, where the provider has ended the session; `away`, where it could not
-            be asked; `late`, where the session had ended meanwhile.
-        detail: why, in our words; empty for `ok` and `late`.
+        outcome: `ok`; `ended`, if the provider has ended the session; `away`, if it could not be
+            reached; `late`, if the session ended in the meantime.
+        detail: the reason; empty for `ok` and `late`.
     """
 
     provider: str
@@ -124,10 +124,10 @@ class Refreshed:
 
 @dataclass(frozen=True, slots=True)
 class AddressChanged:
-    """What is known of an address of a service has changed.
+    """The state of an address of a service has changed.
 
     Args:
-        state: `closed`, `open` or `half_open`, of its circuit breaker; or `ejected`.
+        state: of its circuit breaker (`closed`, `open`, `half_open`); or `ejected`, as an outlier.
     """
 
     service: str
@@ -139,16 +139,16 @@ Part = Literal["call", "answer", "load", "effect", "refresh", "relay", "stream",
 
 
 @dataclass(frozen=True, slots=True)
-class Unforeseen:
-    """An exception that no code expects was caught: a fault of this program's own.
+class UnexpectedError:
+    """An unexpected exception was caught: a bug in this program or in Python views.
 
     Args:
-        part: what it ended. A `call` is one of a view's; an `answer` what was made of all of them;
-            a `load` is a request whose reply is cached; an `effect` gets credentials or asks the
-            shared cache; a `refresh` is of a stale entry; a `request` is all that a client asked.
-        error: its message may hold a user's data.
-        origin: what it was for; None where that is not known.
-        id: the client's request's; empty where there is none.
+        part: what failed. `call`: one call of a view; `answer`: the response made of the calls;
+            `load`: a request whose reply is cached; `effect`: fetching credentials or asking the
+            shared cache; `refresh`: refreshing a stale entry; `request`: the whole request.
+        error: its message may contain personal data.
+        origin: the call that it was raised for; None if that is not known.
+        id: the request id; empty if there is none.
     """
 
     part: Part
@@ -157,19 +157,19 @@ class Unforeseen:
     id: str = ""
 
 
-Event = Answered | Attempted | Audited | Refreshed | AddressChanged | Unforeseen | WorkerEnded
+Event = Answered | Attempted | Audited | Refreshed | AddressChanged | UnexpectedError | WorkerEnded
 Observer = Callable[[Event], None]
 
 
-def told_to(observers: Iterable[Observer]) -> Observer:
-    """One observer that tells all of these; one that raises is logged, and disturbs nobody."""
-    told = tuple(observers)
+def notify_all(observers: Iterable[Observer]) -> Observer:
+    """One observer that calls all of these; an exception in one is logged, and the others go on."""
+    targets = tuple(observers)
 
-    def tell(event: Event) -> None:
-        for observer in told:
+    def notify(event: Event) -> None:
+        for observer in targets:
             try:
                 observer(event)
-            except Exception as error:  # noqa: BLE001 - whatever it is, nobody waits for it
+            except Exception as error:  # noqa: BLE001 - an observer must not fail a request
                 _log.warning("an observer failed: %s", type(error).__name__, exc_info=error)
 
-    return tell
+    return notify

@@ -1,8 +1,8 @@
-"""The metrics, one by one: what each is called, what it says, and by which labels.
+"""The definitions of all metrics: name, kind, help text and labels.
 
-Names, units and buckets of requests are those of OpenTelemetry's semantic conventions for HTTP, as
-Prometheus writes them. Every label's values are declared, or words of ours: nothing that a client
-can invent is one.
+Names, units and buckets of request durations follow OpenTelemetry's semantic conventions for HTTP,
+as Prometheus writes them. The values of labels are declared or fixed, never taken from a request:
+their number is bounded.
 """
 
 from dataclasses import dataclass
@@ -14,10 +14,11 @@ BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5,
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Instrument:
-    """One metric; there is one value of each, so that it is quickly found by.
+    """One metric; compared by identity, so that it is a fast key.
 
     Args:
-        kind: a gauge's values of all processes are added up; of one that is `most`, the largest.
+        kind: of a `gauge`, the values of all processes are summed; of `most`, the largest is used.
+        says: the help text.
     """
 
     name: str
@@ -26,8 +27,8 @@ class Instrument:
     labels: tuple[str, ...] = ()
 
 
-# What is looked at: of gauges how it is, of counters how much it is by now.
-Level = tuple[Instrument, tuple[str, ...], float]
+# A metric, its labels, and a value: of gauges the current one, of counters the total so far.
+Measurement = tuple[Instrument, tuple[str, ...], float]
 
 SERVED: Final = Instrument(
     "http_server_request_duration_seconds",
@@ -175,5 +176,5 @@ INSTRUMENTS: Final = (
 
 
 def address_of(url: str) -> str:
-    """Host and port of a service's address, without what may be secret in it."""
+    """Host and port of a service's address, without credentials."""
     return urlsplit(url).netloc.rpartition("@")[2]

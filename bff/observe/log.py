@@ -1,4 +1,4 @@
-"""The log: one JSON object a line, with names, outcomes and times, and nobody's data."""
+"""The log: one JSON object per line, with names, outcomes and times, without personal data."""
 
 import json
 import logging
@@ -16,8 +16,8 @@ from bff.observe.events import AddressChanged, Answered, Audited, Event, Refresh
 from bff.observe.writer import Writer
 
 logger: Final = logging.getLogger("bff")
-_FRAMES: Final = 30
-_REPEATED: Final = re.compile(r"""(b?['"]|\?).*""", re.DOTALL)  # a quote, or a query
+_MAX_FRAMES: Final = 30
+_QUOTED: Final = re.compile(r"""(b?['"]|\?).*""", re.DOTALL)  # from a quote or a query on
 _OWN: Final = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime"}
 
 
@@ -33,27 +33,27 @@ class JsonFormatter(logging.Formatter):
         }
         content |= {name: each for name, each in record.__dict__.items() if name not in _OWN}
         if record.exc_info and record.exc_info[0]:
-            # where it happened; not the message, which may hold what it happened to
+            # The location, not the message, which may contain personal data
             content["error"] = record.exc_info[0].__name__
             content["where"] = _frames(record.exc_info[2])
         try:
             return orjson.dumps(content, default=str).decode()
-        except TypeError:  # a number or a text that orjson does not write: no line is lost for it
+        except TypeError:  # integers above 64 bits, or lone surrogates: orjson refuses them
             return json.dumps(content, default=str)
 
 
 def log_events(event: Event) -> None:
-    """Observe, and log what is worth a line."""
+    """Observe: log the events that have a line."""
     write = _WRITERS.get(type(event))
     if write:
         write(event)
 
 
 def _answered(answered: Answered) -> None:
-    """Each answer; calls that were not simply well, with their reasons."""
+    """The access log: one line per response, with the outcomes of its calls."""
     content: dict[str, Any] = {"id": answered.id}
     trace = answered.trace
-    if trace:  # as OpenTelemetry calls it in logs that are not its own
+    if trace:  # field names of OpenTelemetry's "Trace Context in non-OTLP Log Formats"
         content["trace_id"], content["span_id"] = trace.id, trace.span
         content["trace_flags"] = "01" if trace.sampled else "00"
     if answered.view:
@@ -68,20 +68,20 @@ def _answered(answered: Answered) -> None:
         content["cache"] = answered.kept
     if answered.late:
         content["late"] = True
-    if logger.isEnabledFor(logging.INFO):  # who calls is not looked for: it takes a third of a line
+    if logger.isEnabledFor(logging.INFO):  # logger.info() would look up its caller: a third slower
         name = logger.name
         record = logger.makeRecord(name, logging.INFO, "", 0, "answered", (), None, extra=content)
         logger.handle(record)
 
 
 def _audited(audited: Audited) -> None:
-    """Who signed in or out, or was refused, with which session; never a token."""
+    """The audit log: sign-ins, sign-outs, refusals, with the session; never a token."""
     content = {name: getattr(audited, name) for name in Audited.__slots__}
     logger.info("audit", extra={name: value for name, value in content.items() if value})
 
 
 def _changed(changed: AddressChanged) -> None:
-    """What becomes of the addresses of services."""
+    """State changes of the addresses of services."""
     level = logging.INFO if changed.state == "closed" else logging.WARNING
     logger.log(
         level,
@@ -92,7 +92,7 @@ def _changed(changed: AddressChanged) -> None:
 
 
 def _refreshed(refreshed: Refreshed) -> None:
-    """A refresh that brought nothing; the others are in the audit."""
+    """A refresh that failed since the provider is away; the others are in the audit log."""
     if refreshed.outcome == "away":
         about = {"provider": refreshed.provider}
         about |= {"detail": refreshed.detail} if refreshed.detail else {}
@@ -100,7 +100,7 @@ def _refreshed(refreshed: Refreshed) -> None:
 
 
 def _ended(ended: WorkerEnded) -> None:
-    """A worker that ended unexpectedly."""
+    """An unexpected exit of a worker."""
     content = {"worker": ended.process, "reason": ended.reason}
     logger.error("worker ended", extra=content)
 
@@ -115,9 +115,9 @@ _WRITERS: Final[Mapping[type, Callable[[Any], None]]] = {
 
 
 def log_to_stderr(level: int = logging.INFO) -> None:
-    """Have the log written to standard error, and what libraries warn of as well.
+    """Write the log, and warnings of libraries, to standard error.
 
-    httpx's own, which tells URLs and headers, is silenced.
+    httpx's own log is silenced below warnings, since it has URLs and headers.
     """
     handler = Writer(sys.stderr)
     handler.setFormatter(JsonFormatter())
@@ -125,15 +125,15 @@ def log_to_stderr(level: int = logging.INFO) -> None:
     logger.setLevel(level)
     logger.propagate = False
     root = logging.getLogger()
-    if not root.handlers:  # Python's last resort would write messages of exceptions
+    if not root.handlers:  # logging.lastResort would write the messages of exceptions
         root.addHandler(handler)
     for noisy in ("httpx", "httpcore"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
-    logging.getLogger("gunicorn.error").addFilter(without_requests)
+    logging.getLogger("gunicorn.error").addFilter(redact_requests)
 
 
-def log_at_once() -> None:
-    """Have the log written to standard error without a thread, for a process that forks."""
+def log_synchronously() -> None:
+    """Write the log to standard error without a thread, for a process that forks."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter())
     logger.handlers[:] = [handler]
@@ -141,14 +141,14 @@ def log_at_once() -> None:
     logger.propagate = False
 
 
-def without_requests(record: logging.LogRecord) -> bool:
-    """Filter gunicorn's log: what its threads say of a request, without the request's own words.
+def redact_requests(record: logging.LogRecord) -> bool:
+    """A logging filter for gunicorn: removes quoted parts of requests from its messages.
 
-    It repeats request lines and headers that it refuses, with the codes and cookies in them. What
-    its main thread says is of the process: no request is handled there.
+    gunicorn quotes request lines and headers that it refuses, with authorization codes and cookies.
+    Messages of its main thread are unchanged: it handles no requests.
     """
     if record.threadName != "MainThread":
-        record.msg, record.args = _REPEATED.sub("...", record.getMessage()), None
+        record.msg, record.args = _QUOTED.sub("...", record.getMessage()), None
         if record.exc_info and record.exc_info[0]:
             names = [record.exc_info[0].__name__, *_frames(record.exc_info[2])]
             record.exc_info, record.exc_text = None, "\n    ".join(names)
@@ -157,14 +157,14 @@ def without_requests(record: logging.LogRecord) -> bool:
 
 @lru_cache(maxsize=4)
 def _second(at: int) -> str:
-    """A second as text; the lines of a second have it made once."""
+    """A time in RFC 3339, cached for the lines of the same second."""
     return time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(at))
 
 
 def _outcome(outcome: Outcome) -> Mapping[str, Any]:
-    told: dict[str, Any] = {"outcome": outcome.kind, "ms": round(outcome.took * 1000, 1)}
-    told |= {"reason": outcome.reason} if outcome.reason else {}
-    return told | ({"detail": outcome.detail} if outcome.detail else {})
+    content: dict[str, Any] = {"outcome": outcome.kind, "ms": round(outcome.took * 1000, 1)}
+    content |= {"reason": outcome.reason} if outcome.reason else {}
+    return content | ({"detail": outcome.detail} if outcome.detail else {})
 
 
 def _frames(trace: Any) -> list[str]:
@@ -173,4 +173,4 @@ def _frames(trace: Any) -> list[str]:
         code = trace.tb_frame.f_code
         frames.append(f"{code.co_filename}:{trace.tb_lineno} {code.co_name}")
         trace = trace.tb_next
-    return frames[-_FRAMES:]
+    return frames[-_MAX_FRAMES:]

@@ -1,8 +1,7 @@
-"""Metrics for Prometheus: what is heard is counted, what changes all the time is looked at.
+"""Metrics for Prometheus: counters from events, gauges sampled by a background thread.
 
-Under several processes each writes to files of its own, and any of them tells of all. What the app
-does is heard event by event; how full it is, a thread looks up every few seconds, so that no
-request pays for it.
+With several processes each writes files of its own (prometheus_client's multiprocess mode), and any
+of them serves the sum. Gauges are sampled every five seconds, so that requests do not pay for them.
 """
 
 import os
@@ -32,9 +31,8 @@ from bff.observe.events import (
     Audited,
     Event,
     Refreshed,
-    Unforeseen,
+    UnexpectedError,
 )
-from bff.observe.figures import reserve_room, without_room
 from bff.observe.instruments import (
     BUCKETS,
     CALLS,
@@ -47,12 +45,13 @@ from bff.observe.instruments import (
     SERVED,
     SESSIONS,
     Instrument,
-    Level,
+    Measurement,
     address_of,
 )
-from bff.observe.shares import VARIABLE, reading
+from bff.observe.multiprocess import VARIABLE, reading
+from bff.observe.reserved_mmap import reserve_room, without_disk_space
 
-_EVERY: Final = 5.0  # seconds between two looks
+_SAMPLE_EVERY: Final = 5.0  # seconds
 _METHODS: Final = frozenset(
     {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE", "QUERY"}
 )
@@ -63,9 +62,9 @@ reserve_room()
 
 
 class Metrics:
-    """The figures of this process, and the text of those of all.
+    """The metrics of this process, and the exposition text of all processes.
 
-    Files and a thread are opened by the first event, so one may be made before a fork.
+    Files and a thread are opened by the first event, so an instance may be made before a fork.
 
     Args:
         services: of each call, by frontend, view and name.
@@ -79,35 +78,35 @@ class Metrics:
         self._families: dict[Instrument, Any] = {}
         self._children: dict[tuple[Instrument, tuple[str, ...]], Any] = {}
         self._counted: dict[tuple[Instrument, tuple[str, ...]], float] = {}
-        self._look: Callable[[], Iterable[Level]] = tuple
-        self._looking = 0  # the process whose thread looks; after a fork there is none
-        self._hears: Mapping[type, Callable[[Any], None]] = {
+        self._measure: Callable[[], Iterable[Measurement]] = tuple
+        self._sampling = 0  # the process whose thread samples; after a fork there is none
+        self._handlers: Mapping[type, Callable[[Any], None]] = {
             Answered: self._answered,
             Attempted: self._attempted,
             AddressChanged: self._changed,
             Audited: self._audited,
             Refreshed: self._refreshed,
-            Unforeseen: self._unforeseen,
+            UnexpectedError: self._unforeseen,
         }
         disable_created_metrics()
 
-    def hear(self, event: Event) -> None:
-        """Observe."""
-        if self._folder and self._looking != os.getpid():
+    def observe(self, event: Event) -> None:
+        """Count an event."""
+        if self._folder and self._sampling != os.getpid():
             self._start()
-        self._hears[type(event)](event)
+        self._handlers[type(event)](event)
 
-    def watch(self, look: Callable[[], Iterable[Level]]) -> None:
-        """Have `look` say every few seconds how full everything is."""
-        self._look = look
+    def watch(self, measure: Callable[[], Iterable[Measurement]]) -> None:
+        """Set the function that measures the gauges, called every five seconds."""
+        self._measure = measure
 
-    def without_room(self) -> str:
-        """A note where figures are in the memory of this process only; empty where none is."""
-        return without_room()
+    def without_disk_space(self) -> str:
+        """A note if some metrics are of this process only; else empty."""
+        return without_disk_space()
 
     def text(self) -> bytes:
-        """All figures of all processes, in Prometheus' text format."""
-        self.note()
+        """The metrics of all processes, in Prometheus' text format."""
+        self.sample()
         if not self._folder:
             return generate_latest(self._registry)
         registry = CollectorRegistry()
@@ -125,7 +124,7 @@ class Metrics:
         if event.kept:
             self._child(LOOKED_UP, (frontend, view, "", event.kept)).inc()
         if event.kept == "collapsed":
-            return  # its calls are those of the request that it joined
+            return  # its calls are counted by the request that it was collapsed with
         for call, outcome in event.outcomes.items():
             service = self._services.get((frontend, view, call), "")
             names = (frontend, view, call, service, outcome.kind, outcome.reason)
@@ -150,7 +149,7 @@ class Metrics:
     def _refreshed(self, event: Refreshed) -> None:
         self._child(REFRESHES, (event.provider, event.outcome)).inc()
 
-    def _unforeseen(self, event: Unforeseen) -> None:
+    def _unforeseen(self, event: UnexpectedError) -> None:
         self._child(ERRORS, (event.part, type(event.error).__name__)).inc()
 
     def _child(self, instrument: Instrument, labels: tuple[str, ...]) -> Any:
@@ -168,16 +167,16 @@ class Metrics:
 
     def _start(self) -> None:
         with self._lock:
-            if self._looking == os.getpid():
+            if self._sampling == os.getpid():
                 return
-            with suppress(RuntimeError):  # no thread: the next event tries again
+            with suppress(RuntimeError):  # no thread can be started: the next event tries again
                 name = "bff-metrics"
-                Thread(target=_keep_looking, args=(ref(self),), name=name, daemon=True).start()
-                self._looking = os.getpid()
+                Thread(target=_sample_forever, args=(ref(self),), name=name, daemon=True).start()
+                self._sampling = os.getpid()
 
-    def note(self) -> None:
-        """Look up how full everything is."""
-        for instrument, labels, level in self._look():
+    def sample(self) -> None:
+        """Measure the gauges, and the counters that others count."""
+        for instrument, labels, level in self._measure():
             child = self._child(instrument, labels)
             if instrument.kind == "counter":
                 with self._lock:
@@ -188,12 +187,12 @@ class Metrics:
                 child.set(level)
 
 
-def _keep_looking(metrics: "ref[Metrics]") -> None:
-    """Look every few seconds, for as long as anything refers to the metrics."""
+def _sample_forever(metrics: "ref[Metrics]") -> None:
+    """Sample every five seconds, as long as the metrics are referenced."""
     while (found := metrics()) is not None:
-        found.note()
+        found.sample()
         del found
-        sleep(_EVERY)
+        sleep(_SAMPLE_EVERY)
 
 
 def _made(instrument: Instrument, registry: CollectorRegistry) -> Any:
@@ -207,5 +206,5 @@ def _made(instrument: Instrument, registry: CollectorRegistry) -> Any:
 
 
 def _status(status: int) -> str:
-    """A status as a label: a service may answer a relay whatever it likes."""
+    """A status as a label: an unknown one of a relayed service becomes `5xx`."""
     return _STATUSES.get(status) or f"{status // 100}xx"

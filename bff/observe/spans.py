@@ -1,8 +1,8 @@
-"""Spans for OpenTelemetry: one for each view, and one below it for each request to a service.
+"""OpenTelemetry spans: one for each view, with a child for each request to a service.
 
-They are made of what observers hear, when it is over, and handed to OpenTelemetry's batch
-processor, which sends them by OTLP over HTTP from a thread of its own. Its standard variables
-(OTEL_...) say where to, how, and of how many traces. Only with the extra `otel`.
+They are made from events when these have ended, and exported by OpenTelemetry's batch processor
+(OTLP over HTTP, on a background thread). The standard variables (OTEL_...) configure endpoint and
+sampling. Requires the extra `otel`.
 """
 
 import atexit
@@ -35,37 +35,39 @@ from bff.observe.events import Answered, Attempted, Event
 
 _SCOPE: Final = InstrumentationScope("bff")
 _FIRST_ERROR, _FIRST_SERVER_ERROR = 400, 500
-# Calls that ended without a request, besides those that were answered from what is kept.
+# Reasons of calls that failed before a request was sent
 _NEVER_SENT: Final = frozenset({"circuit_open", "limit", "unfillable", "credentials"})
 _PORTS: Final = {"http": 80, "https": 443}
 _UNSET, _ERROR = Status(StatusCode.UNSET), Status(StatusCode.ERROR)
 
 
 class Spans:
-    """Exports what is sampled.
+    """Exports the spans of sampled traces.
 
-    Its thread starts with the first span, so one may be made before a fork; what is left at the end
-    of the process is sent then.
+    The thread starts with the first span, so an instance may be made before a fork. Remaining spans
+    are sent at the end of the process.
     """
 
     def __init__(self) -> None:
-        provider = TracerProvider(shutdown_on_exit=False)  # reads what the environment says
+        provider = TracerProvider(shutdown_on_exit=False)  # reads the variables OTEL_...
         self._sampler, self._resource = provider.sampler, provider.resource
         self._lock = Lock()
         self._owner = 0
         self._processor: BatchSpanProcessor | None = None
 
     def samples(self, trace: Trace) -> bool:
-        """Whether a trace is recorded."""
+        """Whether a trace is sampled."""
         parent = None
         if trace.parent:
-            parent = set_span_in_context(NonRecordingSpan(_context(trace, trace.parent, far=True)))
+            parent = set_span_in_context(
+                NonRecordingSpan(_context(trace, trace.parent, remote=True))
+            )
         number = int(trace.id, 16)
         found = self._sampler.should_sample(parent, number, "request", SpanKind.SERVER)
         return bool(found.decision.is_sampled())
 
-    def hear(self, event: Event) -> None:
-        """Observe."""
+    def observe(self, event: Event) -> None:
+        """Export the span of an event."""
         if isinstance(event, Answered) and event.trace and event.trace.sampled:
             self._answered(event, event.trace)
         elif isinstance(event, Attempted) and event.origin and event.span:
@@ -74,14 +76,14 @@ class Spans:
                 self._attempted(event, trace)
 
     def close(self) -> None:
-        """Send what is left; takes no longer than OTEL_EXPORTER_OTLP_TIMEOUT."""
+        """Send remaining spans, within OTEL_EXPORTER_OTLP_TIMEOUT."""
         processor, self._processor = self._processor, None
         if processor and self._owner == os.getpid():
             processor.shutdown()
 
     def _answered(self, event: Answered, trace: Trace) -> None:
         end = time.time_ns()
-        begun = end - int(event.took * 1e9)
+        began = end - int(event.took * 1e9)
         about = {
             "http.request.method": event.method,
             "http.route": event.route,
@@ -95,19 +97,19 @@ class Spans:
         failed = event.status >= _FIRST_SERVER_ERROR
         about |= {"error.type": str(event.status)} if failed else {}
         name = f"{event.method} {event.route}".strip()
-        parent = _context(trace, trace.parent, far=True) if trace.parent else None
+        parent = _context(trace, trace.parent, remote=True) if trace.parent else None
         span = (trace, trace.span, parent, SpanKind.SERVER)
-        self._end(name, span, about, (begun, end), failed=failed)
+        self._end(name, span, about, (began, end), failed=failed)
         if event.kept == "collapsed":
-            return  # its calls are those of the request that it joined
+            return  # its calls are spans of the request that it was collapsed with
         for call, outcome in event.outcomes.items():
             if _was_not_sent(outcome):
-                self._unsent(event, trace, call, outcome, begun)
+                self._unsent(event, trace, call, outcome, began)
 
     def _unsent(
-        self, event: Answered, trace: Trace, call: str, outcome: Outcome, begun: int
+        self, event: Answered, trace: Trace, call: str, outcome: Outcome, began: int
     ) -> None:
-        """A call that ended without a request of its own."""
+        """The span of a call for which no request was sent."""
         about = {
             "bff.frontend": event.frontend,
             "bff.view": event.view,
@@ -116,7 +118,7 @@ class Spans:
             "bff.cache": outcome.freshness.word if outcome.freshness else "",
             "error.type": outcome.reason if outcome.kind != "ok" else "",
         }
-        start = begun + int((outcome.started or 0.0) * 1e9)
+        start = began + int((outcome.started or 0.0) * 1e9)
         span = (trace, new_span(), _context(trace, trace.span), SpanKind.INTERNAL)
         failed = outcome.kind in {"failed", "fallback"}
         self._end(call, span, about, (start, start + int(outcome.took * 1e9)), failed=failed)
@@ -187,7 +189,7 @@ def _was_not_sent(outcome: Outcome) -> bool:
     return outcome.kind != "skipped" and outcome.reason in _NEVER_SENT
 
 
-def _context(trace: Trace, span: str, *, far: bool = False) -> SpanContext:
+def _context(trace: Trace, span: str, *, remote: bool = False) -> SpanContext:
     flags = TraceFlags(trace.sampled)
     state = TraceState.from_header([trace.state]) if trace.state else None
-    return SpanContext(int(trace.id, 16), int(span, 16), far, flags, state)
+    return SpanContext(int(trace.id, 16), int(span, 16), remote, flags, state)

@@ -1,4 +1,4 @@
-"""Writes log lines on a thread of its own: no request waits for another's, or for the disk."""
+"""A logging handler that writes on a background thread, so that no request waits for the disk."""
 
 import logging
 import os
@@ -7,19 +7,17 @@ from threading import Event, Lock, Thread
 from time import sleep
 from typing import Final, TextIO
 
-_MOST: Final = 10_000  # lines that wait; more than that is not kept up with
-_TOGETHER: Final = 256  # lines written at once
-_GATHER: Final = (
-    0.01  # seconds that a line waits for others: to be woken for each costs a request more
-)
-_PATIENCE: Final = 2.0  # seconds that an end waits for what is left
+_MAX_QUEUED: Final = 10_000  # lines; further ones are dropped
+_BATCH: Final = 256  # lines written at once
+_LINGER: Final = 0.01  # seconds to collect a batch: a wake-up for each line slows requests down
+_FLUSH_TIMEOUT: Final = 2.0  # seconds
 
 
 class Writer(logging.Handler):
-    """A handler whose lines are in the stream a moment later, in order; all of them at the end.
+    """Queues lines and writes them in order; `flush` waits for all of them.
 
-    Where the stream takes none for so long that thousands wait, further lines are dropped, and
-    counted in the first line after that.
+    If the stream blocks for so long that 10,000 lines are queued, further ones are dropped; the
+    next written line is `{"dropped": N}`.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -31,36 +29,36 @@ class Writer(logging.Handler):
         self._dropped = 0
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Hand a line on."""
+        """Queue a line."""
         if self._owner != os.getpid():
             self._start()
-        if self._lines.qsize() > _MOST:
+        if self._lines.qsize() > _MAX_QUEUED:
             self._dropped += 1
             return
         try:
             self._lines.put(self.format(record))
-        except Exception:  # noqa: BLE001 - as every handler: the log never fails what it tells of
+        except Exception:  # noqa: BLE001 - as in every handler: logging must not fail a request
             self.handleError(record)
 
     def flush(self) -> None:
-        """Wait until everything so far is written, for a while."""
+        """Wait until all queued lines are written, for 2 s at most."""
         if self._owner == os.getpid():
             written = Event()
             self._lines.put(written)
-            written.wait(_PATIENCE)
+            written.wait(_FLUSH_TIMEOUT)
 
     def _start(self) -> None:
         with self._starting:
             if self._owner != os.getpid():
-                self._lines = SimpleQueue()  # what another process has left in it is its to write
+                self._lines = SimpleQueue()  # lines queued before a fork are the parent's to write
                 Thread(target=self._write, args=(self._lines,), daemon=True).start()
                 self._owner = os.getpid()
 
     def _write(self, lines: "SimpleQueue[str | Event]") -> None:
         while True:
             taken = [lines.get()]
-            sleep(_GATHER)
-            while len(taken) < _TOGETHER and not lines.empty():
+            sleep(_LINGER)
+            while len(taken) < _BATCH and not lines.empty():
                 taken.append(lines.get())
             text = "".join(f"{each}\n" for each in taken if isinstance(each, str))
             if self._dropped:
@@ -69,7 +67,7 @@ class Writer(logging.Handler):
                 self._stream.write(text)
                 self._stream.flush()
             except (OSError, ValueError):
-                pass  # nobody reads it any more, or it was closed: there is nowhere to say so
+                pass  # the stream is closed: there is no place to report it
             for each in taken:
                 if isinstance(each, Event):
                     each.set()

@@ -18,9 +18,9 @@ from gunicorn.workers.base import Worker
 from bff.declare import snapshot
 from bff.declare.settings import Settings
 from bff.errors import ConfigError
-from bff.observe.events import told_to
-from bff.observe.log import log_at_once, log_events, log_to_stderr
-from bff.observe.workers import WorkerEnds, count_ended
+from bff.observe.events import notify_all
+from bff.observe.log import log_events, log_synchronously, log_to_stderr
+from bff.observe.worker_exits import WorkerExitFilter, count_ended
 from bff.parts import open_spans, remember_state
 from bff.server.allocator import return_freed_memory
 from bff.server.rehearsal import rehearse
@@ -71,8 +71,8 @@ class Hooks:
         self._make_folders()
         import bff.observe.metrics  # noqa: F401  # prometheus_client asks for its folder now
 
-        log_at_once()
-        server.log.error_log.addFilter(WorkerEnds(told_to([log_events, count_ended])))
+        log_synchronously()
+        server.log.error_log.addFilter(WorkerExitFilter(notify_all([log_events, count_ended])))
         server.handle_term = partial(self._drain, server, server.handle_term)
         server.handle_hup = partial(self._reload, server, server.handle_hup)
 
@@ -95,10 +95,10 @@ class Hooks:
 
     def child_exit(self, server: Arbiter, worker: Worker) -> None:
         """Add what a worker has counted to the counts of those before it."""
-        from bff.observe.shares import bury
+        from bff.observe.multiprocess import merge_ended
 
         try:
-            bury(Path(os.environ[_METRICS]), worker.pid)
+            merge_ended(Path(os.environ[_METRICS]), worker.pid)
         except Exception:  # an exception here would end gunicorn, and the service with it
             server.log.exception("what a worker has counted is lost")
 

@@ -35,7 +35,7 @@ def refusal_of(error: Exception) -> bytes:
     own = f"{getrandbits(128):032x}"
     known = {"id": own, "status": status}
     if status == _FIRST_SERVER_ERROR:
-        logger.error("unforeseen %s", type(error).__name__, extra=known, exc_info=error)
+        logger.error("unexpected %s", type(error).__name__, extra=known, exc_info=error)
     else:
         logger.warning("malformed request", extra=known | {"reason": type(error).__name__})
     title = HTTPStatus(status).phrase

@@ -1,1 +1,1 @@
-"""Shared state with six verbs, in SQLite or Redis, and what is built on it: locks, idempotency."""
+"""State that processes share, in SQLite or Redis: entries, groups, locks, idempotency keys."""

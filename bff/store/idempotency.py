@@ -1,8 +1,14 @@
-"""What was answered to a key, so that a write that is sent again is not done again.
+"""Idempotency keys: a write that a client repeats returns the stored response of the first.
 
-The Idempotency-Key header field (draft-ietf-httpapi-idempotency-key-header-07) over the store of
-sessions. Whoever comes first has a lease: if it crashes, somebody else may take over once that is
-over. Answers are sealed, like all that the store has of people.
+The Idempotency-Key header field (draft-ietf-httpapi-idempotency-key-header-07), on the store of
+sessions. One key goes through three states:
+
+1. absent: the first request writes an entry with a lease, and carries out the write;
+2. leased: further requests are refused with 409. After the lease has run out the holder is taken to
+   have crashed, and the next request takes over;
+3. completed: the entry holds the response, which repeated requests receive.
+
+Responses are sealed, as all personal data in the store is.
 """
 
 from base64 import b64decode, b64encode
@@ -19,14 +25,14 @@ from bff.model.exchange import Headers
 from bff.store.protocol import Entry, Store
 from bff.store.seal import BadSeal, Seal
 
-LASTS: Final = 24 * 3600.0  # seconds that an answer is kept for
-_MOST: Final = 512 * 1024  # bytes of an answer that is worth keeping
+LASTS: Final = 24 * 3600.0  # seconds that a response is stored
+_MAX_BODY: Final = 512 * 1024  # bytes; a response with more is not stored
 _TRIES: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
-class KeptAnswer:
-    """An answer as it was given."""
+class StoredResponse:
+    """A response as the first request received it."""
 
     status: int
     headers: Headers
@@ -34,21 +40,22 @@ class KeptAnswer:
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
-    """The right to do what a key is for.
+class Lease:
+    """The right to carry out the write of a key.
 
     Args:
-        name: what the store knows the key by; it is the same whenever that is tried again.
-        version: the store's, of the entry that says so.
+        name: the key of the store's entry; the same for every repetition.
+        fingerprint: of the request.
+        version: the store's, of the entry that holds the lease.
     """
 
     name: str
-    print_: str
+    fingerprint: str
     version: str
 
 
-class Once:
-    """Keys of a deployment, and what was answered to them.
+class IdempotencyKeys:
+    """The idempotency keys of a deployment and their responses.
 
     Args:
         now: seconds since 1970.
@@ -57,61 +64,62 @@ class Once:
     def __init__(self, store: Store, seal: Seal, now: Callable[[], float]) -> None:
         self._store, self._seal, self._now = store, seal, now
 
-    def begin(self, whose: Sequence[str], print_: str, lease: float) -> Turn | KeptAnswer:
-        """Have a turn, or what was answered to whoever had it.
+    def begin(self, scope: Sequence[str], fingerprint: str, lease: float) -> Lease | StoredResponse:
+        """Acquire the lease of a key, or return the stored response.
 
         Args:
-            whose: the key, and all that it is a key of: person, frontend, view.
-            print_: tells what is wanted from anything else.
-            lease: seconds after which whoever has the turn is taken to have crashed.
+            scope: the key and all that it is unique within: user, frontend, view.
+            fingerprint: of the request, which tells it from another one with the same key.
+            lease: seconds after which the holder is taken to have crashed.
 
         Raises:
-            Refused: with 422 it was the key of something else, with 409 somebody has the turn.
-            StoreAway: nobody can say.
+            Refused: with 422 if the key was used for another request, with 409 while one with this
+                key is in progress.
+            StoreAway: the store cannot be asked.
         """
-        name = f"once:{sha256(orjson.dumps(list(whose))).hexdigest()}"
+        name = f"once:{sha256(orjson.dumps(list(scope))).hexdigest()}"
         for _ in range(_TRIES):
             entry = self._store.get(name)
             replacing = entry.version if entry else None
             record = self._opened(name, entry)
             if record is not None:
-                if record["print"] != print_:
+                if record["print"] != fingerprint:
                     raise Refused(422, "the key was used for another request")
                 if record["answer"]:
                     status, headers, body = record["answer"]
                     given = tuple((key, value) for key, value in headers)
-                    return KeptAnswer(status, given, b64decode(body))
+                    return StoredResponse(status, given, b64decode(body))
                 if record["until"] > self._now():
-                    raise Refused(409, "a request with this key is under way")
-            content = {"print": print_, "until": self._now() + lease, "answer": None}
+                    raise Refused(409, "a request with this key is in progress")
+            content = {"print": fingerprint, "until": self._now() + lease, "answer": None}
             version = self._put(name, content, replacing)
             if version:
-                return Turn(name, print_, version)
-        raise Refused(409, "requests with this key are under way")
+                return Lease(name, fingerprint, version)
+        raise Refused(409, "requests with this key are in progress")
 
-    def end(self, turn: Turn, answer: KeptAnswer | None) -> None:
-        """Keep the answer, or let whoever comes next try anew.
+    def end(self, lease: Lease, response: StoredResponse | None) -> None:
+        """Store the response; None, or one that is too large, releases the key for another try.
 
-        A store that is away is no error here: what was done is done, and the lease ends by itself.
+        A store that is away is no error here: the write is done, and the lease runs out.
         """
         with suppress(StoreAway):
-            if answer is None or len(answer.body) > _MOST:
-                self._store.delete(turn.name, turn.version)
+            if response is None or len(response.body) > _MAX_BODY:
+                self._store.delete(lease.name, lease.version)
                 return
-            body = b64encode(answer.body).decode()
+            body = b64encode(response.body).decode()
             content = {
-                "print": turn.print_,
+                "print": lease.fingerprint,
                 "until": 0.0,
-                "answer": [answer.status, answer.headers, body],
+                "answer": [response.status, response.headers, body],
             }
-            self._put(turn.name, content, turn.version)
+            self._put(lease.name, content, lease.version)
 
     def _put(self, name: str, content: dict[str, Any], replacing: str | None) -> str:
         sealed = self._seal.seal(orjson.dumps(content), name)
         return self._store.put(name, sealed, self._now() + LASTS, replacing)
 
     def _opened(self, name: str, entry: Entry | None) -> dict[str, Any] | None:
-        """A record; none where no secret of ours opens it any more."""
+        """The content of an entry; None if it was sealed with a secret that is not declared."""
         if entry is None:
             return None
         try:

@@ -1,7 +1,9 @@
-"""A lock that processes share: whoever holds it says so again and again, or loses it.
+"""A distributed lock with a lease: the holder renews it, or it expires.
 
-It keeps others from doing the same work meanwhile. What must never happen twice is decided by
-compare-and-set on what the work writes: a holder that slept too long learns of its loss too late.
+It keeps other processes from doing the same work at the same time. It does not guarantee that: a
+holder that was suspended for longer than its lease continues without knowing that the lock expired.
+What must never happen twice is therefore decided by compare-and-set on what the work writes, as
+with fencing tokens.
 """
 
 from collections.abc import Callable
@@ -13,11 +15,11 @@ from bff.store.protocol import Store
 
 
 class LockLost(BffError):
-    """It had expired, and may be somebody else's by now."""
+    """The lock expired before it was renewed, and another process may hold it."""
 
 
 class Lock:
-    """One holding of a lock: made by `acquire`, over with `release` or the end of a `with`."""
+    """A held lock: `acquire` makes one, `release` or the end of a `with` block ends it."""
 
     def __init__(
         self, store: Store, name: str, seconds: float, now: Callable[[], float], version: str
@@ -29,24 +31,24 @@ class Lock:
     def acquire(
         cls, store: Store, name: str, seconds: float, now: Callable[[], float]
     ) -> "Lock | None":
-        """Take the lock if nobody has it; it does not wait.
+        """Acquire the lock without waiting; None if it is held.
 
         Args:
-            seconds: how long it lasts, unless it is renewed.
+            seconds: the lease: how long it is held unless it is renewed.
             now: seconds since 1970.
 
         Raises:
-            StoreAway: nobody can say whether it is taken.
+            StoreAway: the store cannot be asked.
         """
         version = store.put(_key(name), b"", now() + seconds)
         return cls(store, name, seconds, now, version) if version else None
 
     def renew(self) -> None:
-        """Hold it for its seconds again, from now.
+        """Extend the lease to its full length from now.
 
         Raises:
-            LockLost: it is not ours any more, and never will be again.
-            StoreAway: nobody can say; it lasts for as long as it did.
+            LockLost: the lock had expired; this object does not hold it again.
+            StoreAway: the store cannot be asked; the lease is unchanged.
         """
         expires = self._now() + self._seconds
         version = self._version and self._store.put(_key(self._name), b"", expires, self._version)
@@ -55,9 +57,9 @@ class Lock:
             raise LockLost("the lock had expired before it was renewed")
 
     def release(self) -> None:
-        """Let somebody else have it; what is not ours any more stays as it is.
+        """Release the lock, unless it was lost.
 
-        A store that is away is no error here: the work is done, and the lock will expire.
+        A store that is away is no error here: the work is done, and the lock expires.
         """
         version, self._version = self._version, ""
         if version:

@@ -1,14 +1,71 @@
-"""Which store a deployment has: the one setting that chooses."""
+"""The registry of stores: the scheme of an address chooses the class that opens it.
+
+A further store is one module with a class that implements `bff.store.protocol.Store`, and one line
+in `OPENERS`. The check of `session.store`, its hint, and the test of the documentation derive from
+that line.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
+from time import time
+from typing import Final
 
+from bff.store import redis_address
 from bff.store.protocol import Store
 from bff.store.sqlite import SqliteStore
 
+Clock = Callable[[], float]  # seconds since 1970
+Opener = Callable[[str, Clock], Store]  # a whole address -> its store; raises ValueError
 
-def remember_store(url: str, default: Path, now: Callable[[], float]) -> None:
-    """Have all that this process forks know the file of the store, where it is one.
+
+def _redis(url: str, now: Clock) -> Store:
+    from bff.store.redis import RedisStore  # without Redis, its client library is not loaded
+
+    return RedisStore(url, now)
+
+
+OPENERS: Final[dict[str, Opener]] = {
+    "sqlite": SqliteStore.from_url,
+    **dict.fromkeys(redis_address.SCHEMES, _redis),
+}
+
+
+def open_store(url: str, default: Path, now: Clock) -> Store:
+    """The store of an address; it connects, or opens its file, when it is first used.
+
+    Args:
+        url: an address with a scheme of `OPENERS`; empty, or `sqlite:`, for SQLite in `default`.
+        default: the file of SQLite if no address is given.
+        now: seconds since 1970.
+
+    Raises:
+        ValueError: the address is not valid; the message has nothing of it, as it may hold a
+            password.
+    """
+    if url in {"", "sqlite:"}:
+        return SqliteStore(default, now)
+    opener = OPENERS.get(url.partition(":")[0])
+    if opener is None:
+        raise ValueError(f"the address of a store begins with one of {', '.join(OPENERS)}")
+    return opener(url, now)
+
+
+def check_address(url: str) -> None:
+    """Check the address of a store without opening it.
+
+    Raises:
+        ValueError: as `open_store` does.
+    """
+    open_store(url, Path(), time)
+
+
+def is_local(url: str) -> bool:
+    """Whether a store is of this machine only, so that its secret may be a file beside it."""
+    return url.partition(":")[0] in {"", "sqlite"}
+
+
+def remember_store(url: str, default: Path, now: Clock) -> None:
+    """Make the file of an SQLite store known to all processes that this one forks.
 
     Raises:
         StoreAway: it cannot be made, or used.
@@ -16,22 +73,3 @@ def remember_store(url: str, default: Path, now: Callable[[], float]) -> None:
     store = open_store(url, default, now)
     if isinstance(store, SqliteStore):
         store.remember()
-
-
-def open_store(url: str, default: Path, now: Callable[[], float]) -> Store:
-    """The store that an address names; nothing is opened and nobody asked before it is used.
-
-    Args:
-        url: `sqlite:PATH`, or what `bff.store.redis_client.parse` reads; empty for SQLite.
-        default: the file if no address is given.
-        now: seconds since 1970.
-
-    Raises:
-        ValueError: it is no address; the message has nothing of it, as it may hold a password.
-    """
-    kind, _, rest = url.partition(":")
-    if not url or kind == "sqlite":
-        return SqliteStore(Path(rest) if rest else default, now)
-    from bff.store.redis import RedisStore  # where there is no Redis, its client is not loaded
-
-    return RedisStore(url, now)

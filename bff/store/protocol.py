@@ -1,7 +1,7 @@
-"""The store of sessions: what any of them can do, whatever it is made of.
+"""The interface of a store: entries with compare-and-set and expiry, and groups of names.
 
-A store knows nothing of sessions: it keeps bytes under keys until they expire, replaces them only
-where they are still what was read, and lists what belongs together.
+A store knows nothing about sessions. An entry is bytes under a key; a write replaces exactly the
+version that was read. A group is a set of names, such as the sessions of one user.
 """
 
 from dataclasses import dataclass
@@ -10,11 +10,11 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What a store has under a key.
+    """A stored value with its version.
 
     Args:
-        version: made anew by every write, and never used twice: compare-and-set goes by it.
-        expires: seconds since 1970, after which the entry is as good as gone.
+        version: a random identifier of the write, never reused; compare-and-set compares it.
+        expires: seconds since 1970, after which the entry is not found any more.
     """
 
     value: bytes
@@ -23,40 +23,40 @@ class Entry:
 
 
 class Store(Protocol):
-    """Keeps entries for every process of a deployment.
+    """Entries and groups that all processes of a deployment share.
 
-    Each method may block, for a short bounded time, and raises `StoreAway` where the store cannot
-    be reached or asked. After that a write may have happened, or not: whoever must know reads.
+    Each method may block for a short, bounded time, and raises `StoreAway` if the store cannot be
+    reached. A write may have happened or not in that case: read to find out.
     """
 
     def get(self, key: str) -> Entry | None:
-        """What is under `key`, unless it has expired."""
+        """The entry of `key`; None if there is none or it has expired."""
 
     def put(self, key: str, value: bytes, expires: float, replacing: str | None = None) -> str:
-        """Write an entry: a new one, or over the version `replacing` and no other.
+        """Create an entry, or replace exactly the version `replacing` (compare-and-set).
 
         Args:
             expires: seconds since 1970.
-            replacing: the version that was read; None where nothing may be there yet.
+            replacing: the version that was read; None to create, if there is no entry yet.
 
         Returns:
-            The new version; empty where something else is there, and nothing was written.
+            The new version; empty if the comparison failed and nothing was written.
         """
 
     def delete(self, key: str, version: str | None = None) -> bool:
-        """Remove an entry, or only this version of it; whether there was one to remove."""
+        """Remove an entry, or only this version of it; True if it was removed."""
 
     def add(self, group: str, member: str, expires: float) -> None:
-        """Have `member` belong to `group` until it expires, in seconds since 1970."""
+        """Add a member to a group until `expires`, in seconds since 1970."""
 
     def discard(self, group: str, member: str) -> None:
-        """Have it belong there no more."""
+        """Remove a member from a group."""
 
     def members(self, group: str) -> list[str]:
-        """What belongs to a group and has not expired, in no order."""
+        """The members of a group that have not expired, in no order."""
 
     def close(self) -> None:
-        """Let go of connections that are not in use; it can be used again."""
+        """Close idle connections; the store can be used again."""
 
     def unready(self) -> str:
-        """Why the store is of no use just now, or not safe to use; empty if it is fine."""
+        """Why the store cannot be used, or not safely; empty if it is ready."""

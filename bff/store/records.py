@@ -1,4 +1,4 @@
-"""What the store holds of a session: sealed, and read as far as this version of ours knows it."""
+"""Dataclasses as sealed entries of the store, readable across versions of this program."""
 
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, fields
@@ -10,33 +10,34 @@ from bff.model.json_text import decode_json, encode_json
 from bff.store.protocol import Entry
 from bff.store.seal import BadSeal, Seal
 
-_MOST_BYTES: Final = 256 * 1024  # of one record
+_MAX_BYTES: Final = 256 * 1024  # of one record
 
 
 class Records:
-    """Dataclasses as entries of a store, each sealed for its own key."""
+    """Encodes dataclasses as JSON and seals each for the key that it is stored under."""
 
     def __init__(self, seal: Seal) -> None:
         self._seal = seal
 
     def sealed(self, name: str, value: Any) -> bytes:
-        """A dataclass as it is kept under `name`, and there only.
+        """A dataclass, sealed for the key `name`: under another key it cannot be opened.
 
         Raises:
-            SignInFailed: it holds what nobody can keep.
+            SignInFailed: it is nested too deeply, or larger than 256 KiB.
         """
         try:
             content = encode_json(asdict(value))
         except (TypeError, ValueError, RecursionError):
             raise SignInFailed("the provider's claims are nested too deeply") from None
-        if len(content) > _MOST_BYTES:
-            raise SignInFailed("the provider's claims and tokens are too large to be kept")
+        if len(content) > _MAX_BYTES:
+            raise SignInFailed("the provider's claims and tokens are too large to be stored")
         return self._seal.seal(content, name)
 
     def opened(self, name: str, entry: Entry | None, kind: type) -> dict[str, Any] | None:
-        """What is in an entry, as far as this version of ours knows it.
+        """The fields of an entry that `kind` has.
 
-        One that no secret of ours opens any more is none, and neither is one that lacks something.
+        None if there is no entry, if it was sealed with a secret that is no longer declared, or if
+        a field without a default is missing.
         """
         if entry is None:
             return None
@@ -48,7 +49,10 @@ class Records:
 
 
 def known(kind: type, content: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The fields of a record of ours; none if it lacks one. Another version may have written it."""
+    """The fields of `content` that `kind` has; None if one without a default is missing.
+
+    During a rolling deployment a newer or an older version of this program may have written it.
+    """
     names, needed = _names(kind)
     if not content.keys() >= needed:
         return None
@@ -57,7 +61,7 @@ def known(kind: type, content: Mapping[str, Any]) -> dict[str, Any] | None:
 
 @cache
 def _names(kind: type) -> tuple[frozenset[str], frozenset[str]]:
-    """The fields of a record: all, and those that it cannot do without."""
-    all_of_it = fields(kind)
-    needed = {each.name for each in all_of_it if each.default is each.default_factory is MISSING}
-    return frozenset(each.name for each in all_of_it), frozenset(needed)
+    """The names of the fields of a dataclass: all, and those without a default."""
+    declared = fields(kind)
+    needed = {each.name for each in declared if each.default is each.default_factory is MISSING}
+    return frozenset(each.name for each in declared), frozenset(needed)

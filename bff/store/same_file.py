@@ -1,7 +1,8 @@
-"""Notices that a file was deleted or replaced while it is in use, by its device and inode.
+"""Detects that a file was deleted or replaced while it is in use, by its device and inode.
 
-A process that had it open would go on with a file that no other process sees, and one that opens it
-later would begin with nothing. What the parent of all processes remembers, its forks know.
+A process that had it open would continue with a file that no other process sees, and a process that
+opens it later would start with an empty one. The identity that the parent process remembers is
+inherited by the processes that it forks.
 """
 
 import os
@@ -12,16 +13,16 @@ from typing import Final
 from bff.errors import StoreAway
 
 Identity = tuple[int, int]
-# Does not count as opening the file: closing it would drop the locks that SQLite has there.
+# O_PATH: closing an ordinary descriptor would release the POSIX locks that SQLite holds.
 _HELD: Final = getattr(os, "O_PATH", os.O_RDONLY) | os.O_CLOEXEC
 _remembered: Final[dict[Path, "SameFile"]] = {}
 
 
 class SameFile:
-    """One file that has to stay what it was when it was first used.
+    """A file that has to keep the identity that it had when it was first used.
 
     Args:
-        path: of the file, which need not be there before `use` is called.
+        path: of the file, which need not exist before `use` is called.
     """
 
     def __init__(self, path: Path) -> None:
@@ -30,21 +31,21 @@ class SameFile:
 
     @classmethod
     def of(cls, path: Path) -> "SameFile":
-        """The file at a path, as this process or the one it was forked from remembers it."""
+        """The file at a path, as remembered by this process or its parent."""
         return _remembered.get(path.absolute()) or cls(path)
 
     @property
     def is_known(self) -> bool:
-        """Whether it has been used."""
+        """Whether its identity is known."""
         return self._identity is not None
 
     def use(self) -> None:
-        """Know the file that is there now, unless one is known already.
+        """Take the identity of the file that is there now, unless one is known already.
 
-        It is held, so that its inode becomes no other file's.
+        A descriptor is held open, so that its inode is not reused for another file.
 
         Raises:
-            OSError: there is none.
+            OSError: there is no file.
         """
         if self._identity is None:
             held = os.open(self.path, _HELD)
@@ -52,15 +53,15 @@ class SameFile:
             self._identity = _identity(os.fstat(held))
 
     def remember(self) -> None:
-        """Have it known by all that this process forks; see `use`."""
+        """Make the identity known to all processes that this one forks; see `use`."""
         self.use()
         _remembered[self.path.absolute()] = self
 
     def check(self) -> None:
-        """Check that the file which is known is still there.
+        """Check that the file at the path is still the same.
 
         Raises:
-            StoreAway: it was deleted, or another one is there.
+            StoreAway: it was deleted or replaced.
         """
         if self._identity is None:
             return
@@ -72,7 +73,7 @@ class SameFile:
             raise StoreAway(self._message("replaced"))
 
     def _message(self, what: str) -> str:
-        return f"{self.path} was {what} while it was in use: restart bff; all sign in again"
+        return f"{self.path} was {what} while in use: restart bff; all users have to sign in again"
 
 
 def _identity(found: os.stat_result) -> Identity:

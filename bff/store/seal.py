@@ -1,8 +1,11 @@
-"""What the store holds of people is sealed: read and changed by nobody without our secret.
+"""Authenticated encryption of the records in the store, with rotation of the secret.
 
-A sealed record is a version (1 byte), the id of a key (4), a nonce (12), and what AES-256-GCM makes
-(NIST SP 800-38D): the ciphertext and its tag. Each record has a key of its own, so that no number
-of records comes near the bound on random nonces of one key.
+    | version (1) | key id (4) | nonce (12) | AES-256-GCM ciphertext and tag |
+
+The cipher is AES-256-GCM (NIST SP 800-38D); version and key id, followed by the context, are its
+associated data. Each context (such as the key of the store's entry) has an encryption key of its
+own, derived by HMAC-SHA-256: no number of records comes near the limit of 2^32 random nonces for
+one key (section 8.3), and a record that is copied to another entry cannot be opened there.
 """
 
 import hmac
@@ -22,21 +25,21 @@ _VERSION: Final = b"\x01"
 _KEY, _ID, _NONCE, _TAG = 32, 4, 12, 16
 _HEADER: Final = len(_VERSION) + _ID
 _LEAST: Final = _HEADER + _NONCE + _TAG
-_CIPHERS: Final = 1024  # that are at hand: who asks once asks again
+_CIPHERS: Final = 1024  # derived keys that are cached
 
 
 class BadSeal(BffError):
-    """No secret of ours opens this here; the message never says what it was."""
+    """The record cannot be decrypted in this context; the message has nothing of its content."""
 
     def __init__(self) -> None:
-        super().__init__("what was sealed cannot be opened with the secrets that there are")
+        super().__init__("the record cannot be decrypted with the declared secrets")
 
 
 class Seal:
-    """Seals with the first secret and opens with all: that is how one is replaced.
+    """Encrypts with the first secret and decrypts with all, so that secrets can be rotated.
 
     Args:
-        secrets: as declared; a key is derived from each of them (HKDF, RFC 5869).
+        secrets: as declared; a key is derived from each by HKDF (RFC 5869).
 
     Raises:
         ValueError: there is no secret, or an empty one.
@@ -44,14 +47,15 @@ class Seal:
 
     def __init__(self, secrets: Sequence[str]) -> None:
         if not secrets or not all(secrets):
-            raise ValueError("sealing takes at least one secret, and none that is empty")
+            raise ValueError("at least one secret is required, and none may be empty")
         self._masters = [_master(secret) for secret in secrets]
 
     def seal(self, plain: bytes, context: str) -> bytes:
-        """Encrypt, for one place only.
+        """Encrypt for one context.
 
         Args:
-            context: where it belongs, such as the key it is stored under; it is not kept inside.
+            context: where the record belongs, such as the key it is stored under. It is
+                authenticated, and not part of the result.
         """
         key_id, master = self._masters[0]
         header, nonce = _VERSION + key_id, urandom(_NONCE)
@@ -59,10 +63,10 @@ class Seal:
         return header + nonce + sealed
 
     def open(self, sealed: bytes, context: str) -> bytes:
-        """What was sealed for this context.
+        """Decrypt what was sealed for this context.
 
         Raises:
-            BadSeal: it was not, or not with a secret that we have, or it has been changed.
+            BadSeal: it was sealed for another context or with an unknown secret, or was modified.
         """
         header, rest = sealed[:_HEADER], sealed[_HEADER:]
         if len(sealed) < _LEAST or not header.startswith(_VERSION):
@@ -78,7 +82,7 @@ class Seal:
 
 
 def _master(secret: str) -> tuple[bytes, bytes]:
-    """The id of a secret's key, which tells nothing of it, and the key."""
+    """The id of a secret's key, which reveals nothing about it, and the key."""
     derive = HKDF(SHA256(), length=_ID + _KEY, salt=None, info=b"bff: sealed records, version 1")
     made = derive.derive(secret.encode())
     return made[:_ID], made[_ID:]

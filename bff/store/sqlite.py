@@ -1,8 +1,9 @@
-"""The store that is always there: one SQLite file for all processes of one machine.
+"""The default store: one SQLite file for all processes of one machine.
 
-The file has to be on a local disk: the processes share memory through a file beside it, which no
-network file system can do. One that is deleted or replaced while it is in use is noticed: the store
-is away then, until a restart, rather than one process having sessions that another has not.
+The file has to be on a local disk: the processes share memory through files beside it (SQLite's
+write-ahead log and our version stamps), which does not work on network file systems. A file that is
+deleted or replaced while it is in use is detected: the store is away until a restart, rather than
+that one process has sessions which another does not have.
 """
 
 import errno
@@ -19,21 +20,21 @@ from time import monotonic
 from typing import Final
 
 from bff.errors import StoreAway
-from bff.store.change_marks import Marks
+from bff.store.lru_cache import LruCache
 from bff.store.protocol import Entry
-from bff.store.recent import Recent
 from bff.store.same_file import SameFile
 from bff.store.sqlite_file import connected, create, why
+from bff.store.version_stamps import VersionStamps
 
-_MOST_SEEN: Final = 4096  # entries that a process remembers
-_SEEN_FOR: Final = 1.0  # seconds
-_LOOK_EVERY: Final = 0.05  # seconds between two looks whether the files are still the same
+_MAX_CACHED: Final = 4096  # entries that a process caches
+_CACHED_FOR: Final = 1.0  # seconds
+_CHECK_EVERY: Final = 0.05  # seconds between two checks that the files are still the same
 _VERSION_BYTES: Final = 8
-_SWEEP_EVERY: Final = 8  # writes, each of which adds a row at most
-_SWEPT: Final = 32  # expired rows that are taken away at once: more than came meanwhile
+_SWEEP_EVERY: Final = 8  # writes, each of which adds one row at most
+_SWEPT: Final = 32  # expired rows removed by one sweep: more than those writes can have added
 _NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 _PROBE: Final = ":writable"  # no key of an entry: those begin with a word
-_PROBED: Final = 8192  # bytes
+_PROBE_BYTES: Final = 8192
 _GET: Final = "SELECT value, version, expires FROM entries WHERE key = ? AND expires > ?"
 _CREATE: Final = """
 INSERT INTO entries (key, value, version, expires) VALUES (?, ?, ?, ?)
@@ -61,60 +62,75 @@ _SWEEP: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
-    """An entry as it was read, the mark it had before, and until when that is believed.
+class _CachedEntry:
+    """An entry as it was read, and the version stamp from before the read.
 
-    A process that was killed between writing and saying so is why it is not believed for longer.
+    Args:
+        until: by the monotonic clock. It is bounded since a process may be killed between writing
+            an entry and changing its stamp.
     """
 
     entry: Entry
-    mark: bytes
+    stamp: bytes
     until: float
 
 
 class SqliteStore:
-    """Entries and groups in a file, which is made with its folder where it is missing.
+    """Entries and groups in a file, which is created with its folder if it is missing.
 
     Args:
         path: of the file; only its owner may read it.
         now: seconds since 1970.
 
-    Nothing is opened before it is used, and in the process that uses it: one may be made, and even
-    used, before a fork.
+    Connections are opened when they are first used, and by the process that uses them: a store may
+    be made, and even used, before a fork.
     """
 
     def __init__(self, path: Path, now: Callable[[], float]) -> None:
         self._path, self._now = path, now
         self._file = SameFile.of(path)
-        self._marks = Marks(path.with_name(f"{path.name}-marks"))
-        self._seen: Recent[str, _Seen] = Recent(_MOST_SEEN)
-        self._look_at = 0.0  # by the monotonic clock
+        self._stamps = VersionStamps(path.with_name(f"{path.name}-marks"))
+        self._cached: LruCache[str, _CachedEntry] = LruCache(_MAX_CACHED)
+        self._check_at = 0.0  # by the monotonic clock
         self._writes = count()
         self._idle: deque[sqlite3.Connection] = deque()
         self._owner = 0
         self._inherited: list[deque[sqlite3.Connection]] = []
 
-    def get(self, key: str) -> Entry | None:
-        """What is under `key`, unless it has expired.
+    @classmethod
+    def from_url(cls, url: str, now: Callable[[], float]) -> "SqliteStore":
+        """The store of an address `sqlite:/absolute/path`.
 
-        What was read a moment ago, and has been written by nobody since, is not read again.
+        Raises:
+            ValueError: the path is not absolute.
         """
-        seen, now, moment = self._seen.get(key), self._now(), monotonic()
-        if moment >= self._look_at:
-            self._look(moment)
-        if seen and seen.until > moment and seen.mark == self._mark(key):
-            return seen.entry if seen.entry.expires > now else None
-        mark = self._mark(key)  # before it is read: what is written meanwhile changes it
+        path = Path(url.removeprefix("sqlite:"))
+        if not path.is_absolute():
+            raise ValueError("the address of an SQLite store is `sqlite:/absolute/path`")
+        return cls(path, now)
+
+    def get(self, key: str) -> Entry | None:
+        """The entry of `key`; None if there is none or it has expired.
+
+        An entry that was read within the last second is not read again, unless its version stamp
+        shows that a process may have written it since.
+        """
+        cached, now, moment = self._cached.get(key), self._now(), monotonic()
+        if moment >= self._check_at:
+            self._check_files(moment)
+        if cached and cached.until > moment and cached.stamp == self._stamp(key):
+            return cached.entry if cached.entry.expires > now else None
+        stamp = self._stamp(key)  # before the read: a write during the read changes it
         with self._connection() as connection:
             row = connection.execute(_GET, (key, now)).fetchone()
         if row is None:
             return None
         entry = Entry(*row)
-        self._seen.put(key, _Seen(entry, mark, monotonic() + _SEEN_FOR))
+        self._cached.put(key, _CachedEntry(entry, stamp, monotonic() + _CACHED_FOR))
         return entry
 
     def put(self, key: str, value: bytes, expires: float, replacing: str | None = None) -> str:
-        """Write an entry: a new one, or over the version `replacing` and no other."""
+        """Create an entry, or replace exactly the version `replacing`; see `Store`."""
         version, now = token_hex(_VERSION_BYTES), self._now()
         try:
             if replacing is None:
@@ -126,41 +142,41 @@ class SqliteStore:
         return version if written else ""
 
     def delete(self, key: str, version: str | None = None) -> bool:
-        """Remove an entry, or only this version of it; whether there was one to remove."""
+        """Remove an entry, or only this version of it; True if it was removed."""
         try:
             return self._write(_DELETE, (key, self._now(), version)) > 0
         finally:
             self._change(key)
 
     def add(self, group: str, member: str, expires: float) -> None:
-        """Have `member` belong to `group` until it expires."""
+        """Add a member to a group until it expires."""
         self._write(_ADD, (group, member, expires))
 
     def discard(self, group: str, member: str) -> None:
-        """Have it belong there no more."""
+        """Remove a member from a group."""
         self._write(_DISCARD, (group, member))
 
     def members(self, group: str) -> list[str]:
-        """What belongs to a group and has not expired."""
+        """The members of a group that have not expired."""
         with self._connection() as connection:
             rows = connection.execute(_MEMBERS, (group, self._now())).fetchall()
         return [member for (member,) in rows]
 
     def unready(self) -> str:
-        """Why nothing can be written; empty if it can."""
+        """Why the store cannot be written; empty if it can."""
         try:
-            # as much as a session has, and expired: there may be room for a byte and no more
+            # of the size of a session, and expired: a full disk may still have room for a byte
             now = self._now()
-            self._write(_CREATE, (_PROBE, bytes(_PROBED), "", now, now))
+            self._write(_CREATE, (_PROBE, bytes(_PROBE_BYTES), "", now, now))
         except StoreAway as error:
             return str(error)
         return ""
 
     def remember(self) -> None:
-        """Make the file if there is none, and have all that this process forks know it.
+        """Create the file if there is none, and make it known to all processes that this one forks.
 
         Raises:
-            StoreAway: it cannot be made, or used.
+            StoreAway: it cannot be created, or used.
         """
         with self._connection():
             pass
@@ -168,62 +184,62 @@ class SqliteStore:
         self.close()
 
     def close(self) -> None:
-        """Close the connections that are not in use."""
+        """Close the idle connections."""
         while self._idle:
             self._idle.pop().close()
 
-    def _look(self, moment: float) -> None:
-        """See that what is believed without reading is still about the files that are there.
+    def _check_files(self, moment: float) -> None:
+        """Check that cached entries are of the files that exist now.
 
-        Not each time: a look costs more than all else that such a request asks of the store.
+        Every 50 ms only: two calls of stat() cost more than a read from the cache.
         """
         self._file.check()
-        with suppress(OSError):  # `_mark` meets it
-            self._marks.look()
-        self._look_at = moment + _LOOK_EVERY
+        with suppress(OSError):  # `_stamp` handles it
+            self._stamps.check_file()
+        self._check_at = moment + _CHECK_EVERY
 
-    def _mark(self, key: str) -> bytes:
+    def _stamp(self, key: str) -> bytes:
         try:
-            return self._marks.of(key)
-        except FileNotFoundError:  # without its folder there is no store yet
+            return self._stamps.get(key)
+        except FileNotFoundError:  # the folder does not exist, so the store is empty
             return b""
         except OSError as error:
             if error.errno in _NO_ROOM:
-                return token_bytes(_VERSION_BYTES)  # the same as no other: all is read anew
+                return token_bytes(_VERSION_BYTES)  # equal to no other: every read is a real one
             raise StoreAway(why(self._path, error)) from None
 
     def _change(self, key: str) -> None:
-        with suppress(OSError):  # nobody has marks, then
-            self._marks.change(key)
+        with suppress(OSError):  # no process has stamps, then
+            self._stamps.change(key)
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
-        """A connection that nobody else uses meanwhile; one that failed is not used again.
+        """A connection for exclusive use; after an error it is closed and not reused.
 
         Raises:
-            StoreAway: whatever SQLite has to say.
+            StoreAway: for any error of SQLite or the file system.
         """
         self._file.check()
         idle = self._of_this_process()
         connection = None
         try:
-            with suppress(IndexError):  # none is idle, or somebody was quicker
+            with suppress(IndexError):  # none is idle, or another thread took it
                 connection = idle.pop()
             connection = connection or self._opened()
             yield connection
         except BaseException as error:
             if connection:
-                connection.close()  # undoes what it had begun
+                connection.close()  # rolls back an open transaction
             if isinstance(error, sqlite3.Error | OSError):
                 raise StoreAway(why(self._path, error)) from None
             raise
         idle.append(connection)
 
     def _write(self, statement: str, values: tuple[object, ...]) -> int:
-        """How many rows a statement has written.
+        """The number of rows that a statement has written.
 
-        Each is a transaction of its own, so that the lock is never held while a thread waits for
-        the interpreter. Now and then a little of what has expired is taken away before.
+        Each statement is a transaction of its own, so that the database lock is never held while a
+        thread waits for the interpreter lock. Every eighth write removes some expired rows first.
         """
         with self._connection() as connection:
             if next(self._writes) % _SWEEP_EVERY == 0:
@@ -232,21 +248,24 @@ class SqliteStore:
             return connection.execute(statement, values).rowcount
 
     def _opened(self) -> sqlite3.Connection:
-        """A new connection; to a new file only where none was ever used."""
+        """A new connection; a file is created only if none was used before."""
         if not self._file.is_known and not self._path.exists():
             create(self._path)
         connection = connected(self._path)
         try:
-            connection.execute("PRAGMA synchronous = NORMAL")  # of the connection, not of the file
+            connection.execute("PRAGMA synchronous = NORMAL")  # per connection, not per file
             self._file.use()
-            self._file.check()  # it may have been replaced between two looks
+            self._file.check()  # it may have been replaced between `exists` and `connected`
         except BaseException:
             connection.close()
             raise
         return connection
 
     def _of_this_process(self) -> deque[sqlite3.Connection]:
-        """The idle connections, none of which may be used, nor even closed, after a fork."""
+        """The idle connections of this process.
+
+        Those inherited by a fork may be neither used nor closed, as SQLite's documentation says.
+        """
         if self._owner != os.getpid():
             self._inherited.append(self._idle)
             self._idle = deque()

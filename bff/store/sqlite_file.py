@@ -1,4 +1,4 @@
-"""The file of the SQLite store: how it is made, opened, and what is wrong with it."""
+"""The file of the SQLite store: its schema, creation, connections and error messages."""
 
 import os
 import sqlite3
@@ -9,8 +9,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-_BUSY: Final = 1.0  # seconds that a write waits for those of others
-_BESIDE: Final = ("-wal", "-shm")  # SQLite's own files beside one
+_BUSY: Final = 1.0  # seconds that a write waits for the database lock
+_BESIDE: Final = ("-wal", "-shm")  # SQLite's own files: write-ahead log and shared memory
 _DAMAGED: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _SCHEMA: Final = """
 CREATE TABLE entries (
@@ -25,19 +25,22 @@ CREATE INDEX members_expire ON members (expires);
 
 
 def create(path: Path) -> None:
-    """Make the file, whole from the first moment: several processes may begin at once.
+    """Create the file atomically: several processes may start at the same time.
+
+    It is made in a temporary folder and then linked to its place, so that no process sees a file
+    without its tables.
 
     Raises:
-        OSError, sqlite3.Error: it cannot be made.
+        OSError, sqlite3.Error: it cannot be created.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _alone_in(path.parent), TemporaryDirectory(dir=path.parent, prefix="new-") as folder:
+    with _exclusive_lock(path.parent), TemporaryDirectory(dir=path.parent, prefix="new-") as folder:
         if path.exists():
-            return  # another process was quicker
-        for suffix in _BESIDE:  # SQLite would read an old log into the new file
+            return  # another process has created it
+        for suffix in _BESIDE:  # SQLite would replay an old log into the new file
             path.with_name(path.name + suffix).unlink(missing_ok=True)
         made = Path(folder) / path.name
-        made.touch(mode=0o600)  # what SQLite makes may be read by others
+        made.touch(mode=0o600)  # files that SQLite creates may be readable by other users
         with closing(connected(made)) as connection:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.executescript(_SCHEMA)
@@ -45,8 +48,8 @@ def create(path: Path) -> None:
 
 
 @contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
-    """Keep other processes from making the same file meanwhile."""
+def _exclusive_lock(folder: Path) -> Iterator[None]:
+    """Keep other processes from creating the same file at the same time."""
     handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
     try:
         flock(handle, LOCK_EX)
@@ -56,10 +59,10 @@ def _alone_in(folder: Path) -> Iterator[None]:
 
 
 def connected(path: Path) -> sqlite3.Connection:
-    """A connection to a file that is there.
+    """A connection to an existing file; may be used by one thread at a time.
 
     Raises:
-        sqlite3.Error: it is not, or cannot be opened.
+        sqlite3.Error: it does not exist, or cannot be opened.
     """
     place = f"{path.absolute().as_uri()}?mode=rw"
     return sqlite3.connect(
@@ -68,8 +71,10 @@ def connected(path: Path) -> sqlite3.Connection:
 
 
 def why(path: Path, error: sqlite3.Error | OSError) -> str:
-    """What is wrong with a file, in words for those who run the service."""
+    """A message for operators about an error with the file."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code in _DAMAGED:
-        return f"{path} is damaged, or no SQLite file: stop, remove it, start; all sign in again"
+        return (
+            f"{path} is damaged or not an SQLite file: stop bff, remove it; all users sign in again"
+        )
     return f"{path}: {error}"

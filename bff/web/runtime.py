@@ -7,7 +7,7 @@ from bff.engine.cached_request import Keeper
 from bff.model.service import Service
 from bff.observe.boundary import ErrorBoundary
 from bff.observe.events import Observer
-from bff.store.idempotency import Once
+from bff.store.idempotency import IdempotencyKeys
 from bff.store.seal import Seal
 from bff.upstream.exchange import Clock, Effects, Exchange
 from bff.upstream.guard import Guards
@@ -43,7 +43,7 @@ class Engine:
     limits: Limits | None = None
     timing: bool = False
     keeper: Keeper | None = None
-    once: Once | None = None
+    once: IdempotencyKeys | None = None
     seal: Seal | None = None
     memory: Memory = field(default_factory=Memory)
     boundary: ErrorBoundary = field(default_factory=ErrorBoundary)

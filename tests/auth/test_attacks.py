@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from bff.auth.oidc.login import SignedIn, Tokens
-from bff.auth.renewal import Renewals
+from bff.auth.renewal import RenewalCoordinator
 from bff.auth.session.refresh import Refresher
 from bff.auth.session.sessions import Sessions
 from bff.errors import BffError, GrantEnded, LoginRequired, SignInFailed
@@ -52,7 +52,7 @@ def signed_in(sessions, clock, **tokens):
 
 
 def refresher_of(sessions, provider):
-    renewals = Renewals(sessions.store, sessions.now, at_once, pause=lambda _: None)
+    renewals = RenewalCoordinator(sessions.store, sessions.now, at_once, pause=lambda _: None)
     return Refresher(sessions, {"main": provider}, lambda _: None, renewals)
 
 

@@ -8,12 +8,12 @@ from types import SimpleNamespace
 import pytest
 
 from bff.auth.oidc.login import SignedIn, Tokens
-from bff.auth.oidc.token_endpoint import Refused
-from bff.auth.renewal import Renewals
+from bff.auth.oidc.token_endpoint import GrantRefused
+from bff.auth.renewal import RenewalCoordinator
+from bff.auth.session.credentials_provider import CredentialsProvider
 from bff.auth.session.refresh import Refresher
 from bff.auth.session.service_tokens import ServiceTokens
 from bff.auth.session.sessions import Sessions
-from bff.auth.session.tokens import TokenKeeper
 from bff.engine.background import Background
 from bff.errors import (
     GrantEnded,
@@ -70,7 +70,9 @@ class Provider:
     def exchange(self, access, _audience, _scope, _meanwhile=None):
         tokens = self._given("exchange")
         if access in self.refuses:
-            raise Refused(f"{ISSUER}/token", self.code if access == "first" else self.code_of_fresh)
+            raise GrantRefused(
+                f"{ISSUER}/token", self.code if access == "first" else self.code_of_fresh
+            )
         return tokens
 
     def client_credentials(self, _audience, _scope, _meanwhile=None):
@@ -99,10 +101,10 @@ class Process:
     def __init__(self, store, provider, now, background):
         seal, providers = Seal(["s" * 32]), {"shop": provider}
         self.sessions = Sessions(store, seal, SessionRules(), now)
-        renewals = Renewals(store, now, background.run)
+        renewals = RenewalCoordinator(store, now, background.run)
         refresher = Refresher(self.sessions, providers, lambda _: None, renewals)
         made = ServiceTokens(providers, self.sessions, seal, refresher, renewals)
-        self._keeper = TokenKeeper(SERVICES, refresher, made)
+        self._keeper = CredentialsProvider(SERVICES, refresher, made)
 
     def have(self, name, principal, rejected=()):
         """The token for a call."""

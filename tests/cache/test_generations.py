@@ -11,7 +11,7 @@ from bff.cache.files import FileStore
 from bff.cache.generations import _MOST, Generations
 from bff.cache.key import EVERYTHING, is_structural, key_of, kind_of, session_of, tag_of, wanted
 from bff.cache.store import _GENERATION_LASTS, Backed
-from bff.store.recent import Recent
+from bff.store.lru_cache import LruCache
 
 VIEW = kind_of("view", "home")
 NUMBERS = count()
@@ -91,7 +91,7 @@ def test_a_full_folder_forgets_no_structural_tag(tmp_path, monkeypatch):
 
 
 def test_what_was_used_last_is_evicted_last():
-    recent = Recent(2)
+    recent = LruCache(2)
     recent.put("a", 1)
     recent.put("b", 2)
     assert recent.get("a") == 1

@@ -151,7 +151,7 @@ def test_a_connection_that_is_closed_under_who_reads_is_a_store_that_is_away(cac
         raise AttributeError("'NoneType' object has no attribute 'readline'")
 
     with pytest.raises(Away):
-        store._asked(stumbles)
+        store._use(stumbles)
     assert cache.near(WANT).entry is None, "as whenever it is away"
     until(lambda: cache.look(Look(WANT)).address, within=10, every=0.05)
 

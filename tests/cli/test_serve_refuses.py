@@ -57,8 +57,8 @@ def test_a_provider_for_development_ends_the_start_with_2_before_a_socket_is_ope
     assert done.returncode == 2
     for line in (7, 9):  # to sign in at, and to take bearer tokens of
         assert f"bff.yaml:{line}" in done.stderr
-    assert f"error: {local} is a provider for development, which lets anybody in" in done.stderr
-    assert "hint: `bff dev`" in done.stderr
+    assert f"error: {local} is for development: it asks for no password" in done.stderr
+    assert "hint: use it with `bff dev`" in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -197,7 +197,7 @@ def test_no_thread_is_left_to_be_forked(local):
 def test_one_that_was_away_at_the_start_is_refused_when_somebody_signs_in(local):
     http = Http()
     try:
-        with pytest.raises(ProviderAway, match="one for development"):
+        with pytest.raises(ProviderAway, match="is for development"):
             OpenIdProvider(provider(local), http, time.time, at_once).prepare()
         OpenIdProvider(provider(local), http, time.time, at_once, development=True).prepare()
     finally:

@@ -52,9 +52,9 @@ def site(folder, python):
 
 def test_an_exception_of_a_view_is_told_with_its_message_and_the_users_line_first(log, tmp_path):
     assert site(tmp_path, VIEW).get("/web/page").status_code == 500
-    (text,) = [each for each in log if "unforeseen" in each]
+    (text,) = [each for each in log if "unexpected" in each]
     lines = text.splitlines()
-    assert lines[0].endswith("ERROR unforeseen KeyError part=request")
+    assert lines[0].endswith("ERROR unexpected KeyError part=request")
     assert lines[1].strip() == "KeyError: 'nickname'"
     assert lines[2].strip().endswith("views/page.py:6 in inner")
     assert lines[3].strip() == 'return user["nickname"]'
@@ -65,7 +65,7 @@ def test_an_exception_of_a_view_is_told_with_its_message_and_the_users_line_firs
 def test_one_that_a_library_raised_is_told_with_the_users_line_and_its_cause(log, tmp_path):
     python = VIEW.replace("return inner(", "return text(ask) or inner(")
     assert site(tmp_path, python).get("/web/page").status_code == 500
-    (text,) = [each for each in log if "unforeseen" in each]
+    (text,) = [each for each in log if "unexpected" in each]
     assert "JSONDecodeError: Expecting property name" in text.splitlines()[1]
     assert text.splitlines()[2].strip().endswith("views/page.py:13 in text")
     assert "raised in" in text

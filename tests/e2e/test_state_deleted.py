@@ -88,4 +88,4 @@ def test_no_process_takes_anybody_for_anonymous_and_all_say_that_they_are_not_re
                     )  # a look in 2 s
                     assert line.ask("/livez").status == 200
             log = (tmp_path / "app/log").read_text()
-            assert "while it was in use: restart bff; all sign in again" in log
+            assert "while in use: restart bff; all users have to sign in again" in log

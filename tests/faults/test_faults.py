@@ -124,4 +124,4 @@ def test_all_services_at_once(app: Deployed, bad: FaultProxy, good: FaultProxy) 
 def test_the_log_has_no_error(app: Deployed) -> None:
     log = Path(app.log).read_text()
     assert "Traceback" not in log
-    assert "unforeseen" not in log
+    assert "unexpected" not in log

@@ -131,4 +131,4 @@ def test_random_faults(
     released(app, before, threads=THREADS + POOL + OWN_THREADS)
     log = app.log.read_text()
     assert "Traceback" not in log
-    assert "unforeseen" not in log
+    assert "unexpected" not in log

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from bff.model.exchange import Outcome
 from bff.model.trace import Trace
-from bff.observe.events import AddressChanged, Answered, Attempted, Refreshed, told_to
-from bff.observe.log import JsonFormatter, log_events, log_to_stderr, logger, without_requests
+from bff.observe.events import AddressChanged, Answered, Attempted, Refreshed, notify_all
+from bff.observe.log import JsonFormatter, log_events, log_to_stderr, logger, redact_requests
 
 
 def line(message="m", exc_info=None, **extra):
@@ -112,7 +112,7 @@ def test_an_observer_that_fails_disturbs_nobody(caplog):
     def fails(_event):
         raise ValueError("S3CRET")
 
-    told_to([fails, heard.append])(ANSWERED)
+    notify_all([fails, heard.append])(ANSWERED)
     assert heard == [ANSWERED]
     (record,) = caplog.records
     written = JsonFormatter().format(record)
@@ -125,7 +125,7 @@ def restored():
     kept = logger.handlers[:], logger.level, logger.propagate
     levels = {name: logging.getLogger(name).level for name in ("httpx", "httpcore")}
     yield
-    logging.getLogger("gunicorn.error").removeFilter(without_requests)
+    logging.getLogger("gunicorn.error").removeFilter(redact_requests)
     logger.handlers[:], logger.propagate = kept[0], kept[2]
     logger.setLevel(kept[1])
     for name, level in levels.items():
@@ -177,7 +177,7 @@ def of_server(message, *args, thread="ThreadPoolExecutor-0_0", exc_info=None):
     record = logging.makeLogRecord(
         {"msg": message, "args": args, "threadName": thread, "exc_info": exc_info}
     )
-    assert without_requests(record)
+    assert redact_requests(record)
     return logging.Formatter("%(message)s").format(record)
 
 

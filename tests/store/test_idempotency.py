@@ -5,10 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from bff.errors import Refused
-from bff.store.idempotency import LASTS, KeptAnswer, Once, Turn
+from bff.store.idempotency import LASTS, IdempotencyKeys, Lease, StoredResponse
 from bff.store.seal import Seal
 
-ANSWER = KeptAnswer(201, (("Content-Type", "application/json"),), b'{"id": 1}')
+ANSWER = StoredResponse(201, (("Content-Type", "application/json"),), b'{"id": 1}')
 WHOSE = ["ada", "web", "order", "key"]
 
 
@@ -19,7 +19,7 @@ def store(opened, store_url, clock):
 
 @pytest.fixture
 def once(store, clock):
-    return Once(store, Seal(["secret"]), clock)
+    return IdempotencyKeys(store, Seal(["secret"]), clock)
 
 
 def test_the_same_key_gives_what_was_answered(once):
@@ -48,32 +48,32 @@ def test_who_crashes_loses_the_turn_and_the_name_stays(once, clock):
     turn = once.begin(WHOSE, "print", 10)
     clock.advance(10.1)
     other = once.begin(WHOSE, "print", 10)
-    assert isinstance(other, Turn)
+    assert isinstance(other, Lease)
     assert other.name == turn.name
-    once.end(turn, KeptAnswer(200, (), b"late"))
+    once.end(turn, StoredResponse(200, (), b"late"))
     once.end(other, ANSWER)
     assert once.begin(WHOSE, "print", 10) == ANSWER
 
 
 def test_what_is_not_kept_may_be_tried_again(once):
     once.end(once.begin(WHOSE, "print", 10), None)
-    assert isinstance(once.begin(WHOSE, "print", 10), Turn)
+    assert isinstance(once.begin(WHOSE, "print", 10), Lease)
 
 
 def test_an_answer_is_kept_for_a_day(opened, tmp_path, clock):
-    once = Once(opened(f"sqlite:{tmp_path}/own.db", clock), Seal(["secret"]), clock)
+    once = IdempotencyKeys(opened(f"sqlite:{tmp_path}/own.db", clock), Seal(["secret"]), clock)
     once.end(once.begin(WHOSE, "print", 10), ANSWER)
     clock.advance(LASTS - 1)
     assert once.begin(WHOSE, "print", 10) == ANSWER
     clock.advance(2)
-    assert isinstance(once.begin(WHOSE, "print", 10), Turn)
+    assert isinstance(once.begin(WHOSE, "print", 10), Lease)
 
 
 @pytest.mark.parametrize("at", range(4))
 def test_of_another_person_frontend_or_view_it_is_another_key(once, at):
     once.end(once.begin(WHOSE, "print", 10), ANSWER)
     other = [*WHOSE[:at], "other", *WHOSE[at + 1 :]]
-    assert isinstance(once.begin(other, "print", 10), Turn)
+    assert isinstance(once.begin(other, "print", 10), Lease)
 
 
 def test_of_many_at_once_one_has_the_turn(once):
@@ -85,8 +85,8 @@ def test_of_many_at_once_one_has_the_turn(once):
 
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(begin, range(16)))
-    assert sum(isinstance(each, Turn) for each in found) == 1
-    assert {each for each in found if not isinstance(each, Turn)} == {409}
+    assert sum(isinstance(each, Lease) for each in found) == 1
+    assert {each for each in found if not isinstance(each, Lease)} == {409}
 
 
 def test_nothing_of_it_is_legible_in_the_store(once, store):

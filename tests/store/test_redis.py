@@ -11,8 +11,7 @@ import pytest
 from redis.exceptions import ResponseError
 
 from bff.errors import StoreAway
-from bff.store.redis import RedisStore, _why
-from bff.store.redis_client import CONNECTIONS
+from bff.store.redis import CONNECTIONS, RedisStore, _reason
 from tests.auth.away import BOUND, LATER, assert_away, assert_nothing_is_mixed_up, uses
 
 
@@ -253,12 +252,12 @@ def test_a_master_that_became_a_replica_takes_nothing_and_is_left(own, opened, c
 
 def test_who_finds_all_connections_in_use_does_not_wait_for_long(redis):
     for _ in range(CONNECTIONS):
-        redis._places.acquire()
+        redis._slots.acquire()
     began = monotonic()
     with pytest.raises(StoreAway, match="in use"):
         redis.get("key")
     assert monotonic() - began < BOUND
-    redis._places.release()
+    redis._slots.release()
     assert redis.get("key") is None
 
 
@@ -316,6 +315,6 @@ def test_a_redis_that_takes_no_writes_is_not_ready_and_says_why(
 
 @pytest.mark.parametrize("code", ["MISCONF", "OOM", "NOREPLICAS"])
 def test_of_what_redis_says_only_the_code_counts(code):
-    said = _why(ResponseError(f"{code} of b'S3CRET'"))
+    said = _reason(ResponseError(f"{code} of b'S3CRET'"))
     assert said.startswith("it takes no writes")
     assert "S3CRET" not in said

@@ -210,7 +210,7 @@ def test_reading_takes_no_time_worth_speaking_of(store, clock, name):
 
 
 def test_an_entry_that_is_in_use_stays_remembered_whatever_else_is_read(path, clock, monkeypatch):
-    monkeypatch.setattr("bff.store.sqlite._MOST_SEEN", 3)
+    monkeypatch.setattr("bff.store.sqlite._MAX_CACHED", 3)
     monkeypatch.setattr("bff.store.sqlite.monotonic", lambda: 0.0)
     store, opened = SqliteStore(path, clock), []
     for key in ("used", *"abcdef"):
@@ -270,7 +270,9 @@ def test_a_file_that_is_not_the_one_it_was_is_away_for_good(store, path, clock, 
     amiss(path)
     until(lambda: is_away(store))
     for use in uses(store, clock):
-        with pytest.raises(StoreAway, match=r"while it was in use: restart bff; all sign in again"):
+        with pytest.raises(
+            StoreAway, match=r"while in use: restart bff; all users have to sign in again"
+        ):
             use()
     assert str(path) in store.unready()
     assert not path.parent.exists() or not list(path.parent.glob("new-*")), "none is made anew"
@@ -348,7 +350,7 @@ def test_marks_that_were_replaced_before_anything_was_written_vouch_for_nothing(
     assert store.put("key", b"2", clock() + LATER, version)
     marks.unlink()
     marks.write_bytes(fresh)
-    other._look_at = 0.0
+    other._check_at = 0.0
     assert other.get("key").value == b"2"
     other.close()
 

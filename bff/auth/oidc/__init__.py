@@ -1,1 +1,1 @@
-"""OpenID Connect and OAuth 2.0: providers, tokens and their keys, what a sign-in is made of."""
+"""OpenID Connect and OAuth 2.0: providers, JWTs and their keys, the authorization code flow."""

@@ -1,4 +1,4 @@
-"""Refuses, before anything is served, a provider that lets anybody in."""
+"""Refuses at start a provider for development, which signs in any user without a password."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -9,19 +9,19 @@ from bff.errors import ConfigError, ProviderAway
 from bff.model.access import Issuer, Provider
 from bff.model.problem import Problem
 
-_TIMEOUT: Final = 2.0  # seconds: one on this machine answers at once, or is not there
+_TIMEOUT: Final = 2.0  # seconds; the provider would be on this machine
 
 
 def refuse_development(declared: Iterable[Provider | Issuer], timeout: float = _TIMEOUT) -> None:
-    """Check that none of them is a local provider of ours, which is always plain http.
+    """Check that none is the local provider of `bff dev`, which always uses plain http.
 
-    One that is away may still be one: it is asked again before anybody signs in.
+    A provider that cannot be reached is checked again when its metadata is fetched for a sign-in.
 
     Args:
         timeout: seconds for each.
 
     Raises:
-        ConfigError: some are.
+        ConfigError: at least one is.
     """
     plain = [each for each in declared if each.issuer.startswith("http://")]
     development = {url: _is_development(url, timeout) for url in {each.issuer for each in plain}}
@@ -29,8 +29,8 @@ def refuse_development(declared: Iterable[Provider | Issuer], timeout: float = _
         Problem(
             "key-conflict",
             each.place,
-            f"{each.issuer} is a provider for development, which lets anybody in",
-            "`bff dev` serves with it; name the `issuer` that people really have an account at",
+            f"{each.issuer} is for development: it asks for no password",
+            "use it with `bff dev`; in production declare the `issuer` where users have accounts",
         )
         for each in plain
         if development[each.issuer]

@@ -1,4 +1,4 @@
-"""Where a browser ends its session at the provider (OpenID Connect RP-Initiated Logout 1.0)."""
+"""Sign-out at the provider (OpenID Connect RP-Initiated Logout 1.0)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,13 +6,13 @@ from typing import Final
 
 from bff.auth.oidc.address import with_query
 
-# Request lines of 8,192 bytes are what nginx and Kestrel read, before or as a provider.
-_LONGEST: Final = 8000
+# nginx and Kestrel, in front of or as providers, accept request lines of up to 8,192 bytes.
+_MAX_URL: Final = 8000
 
 
 @dataclass(frozen=True, slots=True)
 class EndSession:
-    """A request to a provider's end-session endpoint (section 2): by GET, or by POST if it is long.
+    """A request to a provider's end-session endpoint (section 2): GET, or POST if it is too long.
 
     Args:
         params: `id_token_hint` and others.
@@ -21,8 +21,21 @@ class EndSession:
     endpoint: str
     params: Mapping[str, str] = field(repr=False)
 
+    @classmethod
+    def of(
+        cls, endpoint: str, client_id: str, id_token: str, return_to: str, state: str
+    ) -> "EndSession":
+        """A request of a client; empty parameters are left out."""
+        params = {
+            "id_token_hint": id_token,
+            "client_id": client_id,
+            "post_logout_redirect_uri": return_to,
+            "state": state,
+        }
+        return cls(endpoint, {name: value for name, value in params.items() if value})
+
     @property
     def url(self) -> str:
-        """The address of the GET; empty where providers may find it too long."""
+        """The URL of the GET request; empty if it is longer than providers accept."""
         url = with_query(self.endpoint, self.params)
-        return url if len(url) <= _LONGEST else ""
+        return url if len(url) <= _MAX_URL else ""

@@ -1,7 +1,7 @@
-"""What providers call their refusals, and what that comes to at a callback.
+"""Error codes of providers, and the response to an `error` at the callback.
 
-The codes of RFC 6749 (sections 4.1.2.1 and 5.2), OpenID Connect Core (3.1.2.6), RFC 8693, RFC 9126,
-and those of a provider's own. Codes are logged; nothing else that a provider says is.
+The codes of RFC 6749 (sections 4.1.2.1 and 5.2), OpenID Connect Core (section 3.1.2.6), RFC 8693,
+RFC 9126, and providers' own. Codes are logged; a provider's `error_description` is not.
 """
 
 import re
@@ -10,16 +10,16 @@ from typing import Any, Final
 from bff.errors import SignInFailed
 
 UNNAMED: Final = "an error without a usable code"
-# Words with underscores between are codes; anything else may be a value that no log should have.
+# Lower-case words joined by underscores are codes; any other text may contain personal data.
 _CODE: Final = re.compile(r"(?=.{1,60}$)[a-z]{2,}(_[a-z]{2,}){1,5}")
-_OF_THE_PERSON: Final = {
+_USER_ERRORS: Final = {
     "access_denied": "the sign-in was cancelled",
-    "login_required": "nobody is signed in at the provider",
-    "interaction_required": "the provider has a question first",
-    "consent_required": "the provider asks for consent first",
+    "login_required": "the user is not signed in at the provider",
+    "interaction_required": "the provider requires interaction with the user",
+    "consent_required": "the provider requires the user's consent",
 }
 _BUSY: Final = {"temporarily_unavailable", "server_error"}
-OF_THE_SETUP: Final = {  # which no other try of the person changes
+SETUP_ERRORS: Final = {  # of the configuration: trying again does not help
     "invalid_client",
     "invalid_request",
     "invalid_request_object",
@@ -35,22 +35,22 @@ OF_THE_SETUP: Final = {  # which no other try of the person changes
     "unsupported_response_type",
 }
 _REFUSED: Final = "the provider has refused the sign-in"
-NOT_SET_UP: Final = "sign-in is not set up as the identity provider wants it"
+NOT_SET_UP: Final = "sign-in is not set up correctly for the identity provider"
 
 
 def error_code(given: Any) -> str:
-    """A code as it may be logged; a word for what is none."""
+    """An error code, safe to log; a fixed text for anything that is not a code."""
     return given if isinstance(given, str) and _CODE.fullmatch(given) else UNNAMED
 
 
 def callback_refusal(given: str, issuer: str) -> SignInFailed:
-    """What the `error` comes to that a browser brings back from a provider."""
+    """The exception for the `error` parameter of an authorization response."""
     code = error_code(given)
     why = f"{issuer} sent the browser back with {code}"
-    if code in _OF_THE_PERSON:
-        return SignInFailed(_OF_THE_PERSON[code], why)
+    if code in _USER_ERRORS:
+        return SignInFailed(_USER_ERRORS[code], why)
     if code in _BUSY:
         return SignInFailed("the provider is busy: try again in a moment", why, 503)
-    if code in OF_THE_SETUP:
+    if code in SETUP_ERRORS:
         return SignInFailed(NOT_SET_UP, why, 502)
     return SignInFailed(_REFUSED, why)

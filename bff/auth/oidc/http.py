@@ -1,8 +1,7 @@
-"""Requests to identity providers: over TLS checked as declared, in bounded time, bounded size.
+"""HTTP requests to identity providers, with verified TLS, a total time-out and a size limit.
 
-They go by the exchange that carries requests to services, so that what is true there is true here:
-no redirects, no cookies, no proxies, and a time-out that holds for the whole, however slowly an
-answer trickles in.
+They use the connection pool that carries requests to services, so the same holds: no redirects, no
+cookies, no proxies, and a time-out for the whole reply, even if it arrives byte by byte.
 """
 
 from collections.abc import Callable, Mapping
@@ -28,21 +27,21 @@ from bff.model.untrusted import split_url
 from bff.upstream.exchange import Mailbox, SystemClock
 from bff.upstream.pool import PoolExchange
 
-_MOST: Final = 1024 * 1024  # bytes of a reply
-_AT_ONCE: Final = 16  # requests to one origin
-_BEAT: Final = 1.0  # seconds between two calls of `meanwhile`
+_MAX_REPLY: Final = 1024 * 1024  # bytes
+_CONCURRENCY: Final = 16  # requests to one origin
+_HEARTBEAT: Final = 1.0  # seconds between two calls of `meanwhile`
 _JSON: Final = ("accept", "application/json")
 _FORM: Final = ("content-type", "application/x-www-form-urlencoded")
-_LATER: Final = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
-_NOT_TRUSTED: Final = "CERTIFICATE_VERIFY_FAILED"  # what OpenSSL calls it
+_TEMPORARY: Final = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
+_NOT_TRUSTED: Final = "CERTIFICATE_VERIFY_FAILED"  # as OpenSSL names it
 
 
 class Http:
-    """Asks providers; a lane for each origin is made when it is first needed, thread-safely.
+    """A thread-safe HTTP client; the pool for an origin is opened by its first request.
 
     Args:
-        tls: how the providers' certificates are checked, and ours is shown.
-        transport: makes the transport for an origin; tests hand in their own.
+        tls: the authorities for providers' certificates, and the client certificate.
+        transport: makes the transport for an origin; tests pass their own.
     """
 
     def __init__(
@@ -50,7 +49,7 @@ class Http:
     ) -> None:
         self._tls, self._transport = tls, transport
         self._lock = Lock()
-        self._lanes: dict[str, PoolExchange] = {}
+        self._pools: dict[str, PoolExchange] = {}
 
     def ask(
         self,
@@ -65,30 +64,31 @@ class Http:
         """Send a request and wait for the whole reply, whatever its status.
 
         Args:
-            timeout: seconds for all of it: the look-up of the name, and the last byte.
-            meanwhile: is called about once a second; what it raises ends the request.
+            timeout: seconds for the whole request, from the DNS look-up to the last byte.
+            meanwhile: called about once a second; an exception it raises ends the request.
 
         Raises:
-            ProviderAway: there was no such reply; its message has neither query nor body in it.
+            ProviderAway: there was no reply; the message contains neither query nor body.
         """
         origin, target = _split(url)
-        lane = self._lane(origin)
+        pool = self._pool(origin)
         deadline, mailbox = Deadline(monotonic() + timeout), SystemClock().mailbox()
-        request = Request(origin, method, target, headers, body, _MOST)
-        ticket = lane.start(request, deadline, 1, mailbox)
+        request = Request(origin, method, target, headers, body, _MAX_REPLY)
+        ticket = pool.start(request, deadline, 1, mailbox)
         try:
             result = _await(mailbox, deadline, meanwhile)
         finally:
-            lane.cancel(ticket)  # one that has come to an end is past caring
+            pool.cancel(ticket)  # no effect on one that has ended
         if isinstance(result, Reply):
             return result
         raise _no_reply(url, result)
 
     def get(self, url: str, *, timeout: float) -> bytes:
-        """The document at an address, with status 200.
+        """The body of a GET with status 200.
 
         Raises:
-            ProviderAway: there is none; ProviderMisconfigured where no later try will do better.
+            ProviderAway: there is none now.
+            ProviderMisconfigured: there is none, and a retry would not help.
         """
         reply = self.ask("GET", url, (_JSON,), timeout=timeout)
         if reply.status != HTTPStatus.OK:
@@ -105,7 +105,7 @@ class Http:
         timeout: float,
         meanwhile: Callable[[], None] | None = None,
     ) -> Reply:
-        """Send a form, and wait as `ask` does.
+        """Send a form (application/x-www-form-urlencoded); see `ask`.
 
         Raises:
             ProviderAway: there was no reply.
@@ -117,47 +117,56 @@ class Http:
     def close(self) -> None:
         """End the threads and close the connections."""
         with self._lock:
-            lanes, self._lanes = self._lanes, {}
-        for lane in lanes.values():
-            lane.close()
+            pools, self._pools = self._pools, {}
+        for pool in pools.values():
+            pool.close()
 
-    def _lane(self, origin: str) -> PoolExchange:
+    def _pool(self, origin: str) -> PoolExchange:
         with self._lock:
-            if origin not in self._lanes:
+            if origin not in self._pools:
                 service = Service(
-                    origin, Place("provider"), origin, 0.0, _MOST, limit=_AT_ONCE, tls=self._tls
+                    origin,
+                    Place("provider"),
+                    origin,
+                    0.0,
+                    _MAX_REPLY,
+                    limit=_CONCURRENCY,
+                    tls=self._tls,
                 )
                 try:
-                    lane = PoolExchange({origin: service}, _AT_ONCE, self._transport)
+                    pool = PoolExchange({origin: service}, _CONCURRENCY, self._transport)
                 except ConfigError as error:
                     why = "; ".join(each.message for each in error.problems)
                     message = f"the certificates for {origin} cannot be used: {why}"
                     raise ProviderMisconfigured(message) from None
-                self._lanes[origin] = lane
-            return self._lanes[origin]
+                self._pools[origin] = pool
+            return self._pools[origin]
 
 
 def _await(
     mailbox: Mailbox, deadline: Deadline, meanwhile: Callable[[], None] | None
 ) -> Reply | BffError:
-    """What came by the deadline: the exchange keeps it too, but only as well as threads do."""
+    """The result, or TimedOut at the deadline.
+
+    The pool observes the deadline too, but its thread may be late.
+    """
     while left := deadline.left(monotonic()):
-        completion = mailbox.get(min(_BEAT, left))
+        completion = mailbox.get(min(_HEARTBEAT, left))
         if completion:
             result: Reply | BffError = completion.result
             return result
         if meanwhile:
             meanwhile()
-    return TimedOut("the time is over")
+    return TimedOut("the deadline was exceeded")
 
 
 def _split(url: str) -> tuple[str, str]:
-    """The origin of an address, and what is asked of it."""
+    """The origin and the request target of a URL (RFC 9112, section 3.2.1)."""
     parts = split_url(url)
     if not parts or parts.scheme not in {"http", "https"} or "@" in parts.netloc:
-        raise ProviderMisconfigured("an address of the provider is none")
+        raise ProviderMisconfigured("an endpoint of the provider is not a valid URL")
     if not parts.hostname:
-        raise ProviderMisconfigured("an address of the provider is none")
+        raise ProviderMisconfigured("an endpoint of the provider is not a valid URL")
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     origin = f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port else "")
     query = f"?{parts.query}" if parts.query else ""
@@ -165,19 +174,20 @@ def _split(url: str) -> tuple[str, str]:
 
 
 def is_temporary(status: int) -> bool:
-    """Whether a status says that the same request may be answered otherwise in a moment."""
-    return status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _LATER
+    """Whether a retry of the same request may succeed: 408, 429 and 5xx."""
+    return status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _TEMPORARY
 
 
 def shown(url: str) -> str:
-    """An address as the log may have it: without its query."""
+    """A URL without its query, safe to log."""
     return url.partition("?")[0]
 
 
 def _no_reply(url: str, error: BffError) -> ProviderAway:
-    """Why there is no reply; of the network's words only those of a connection that failed.
+    """The exception for a request without a reply.
 
-    What fails later may quote what was sent, or what came.
+    The network's message is included only if connecting failed: later errors may quote the request
+    or the reply.
     """
     if isinstance(error, TimedOut):
         return ProviderAway(f"{shown(url)} did not answer in time")

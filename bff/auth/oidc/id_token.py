@@ -1,7 +1,7 @@
-"""ID tokens: whether one is for us, of this sign-in, and of the person it is expected of.
+"""Validation of ID tokens (OpenID Connect Core 1.0, sections 3.1.3.7 and 12.2).
 
-OpenID Connect Core 1.0, sections 3.1.3.7 and 12.2. Nothing here is optional, and nothing is left
-out because it is empty: each check was found missing in somebody's client.
+Each check is made always, also if a claim or parameter is empty: every one of them has been found
+missing in some client.
 """
 
 import hmac
@@ -15,8 +15,8 @@ from bff.auth.oidc.jwt import BadToken, Jwt, StaleToken, check_claims, text
 from bff.auth.oidc.login import Login, SignedIn, Tokens
 from bff.model.access import Provider
 
-_EDWARDS: Final = {"Ed25519": "EdDSA"}  # one algorithm, two names (RFC 9864)
-# What Keycloak and Cognito call their other tokens, in the claims
+_ALIASES: Final = {"Ed25519": "EdDSA"}  # two names of one algorithm (RFC 9864)
+# The claims by which Keycloak (typ) and Cognito (token_use) mark other kinds of tokens
 _OTHER_USES: Final = {
     "typ": {"Bearer", "DPoP", "Refresh", "Offline", "Logout"},
     "token_use": {"access", "refresh"},
@@ -31,7 +31,8 @@ def check_id_token(jwt: Jwt, provider: Provider, access: str, now: float) -> Non
         now: seconds since 1970.
 
     Raises:
-        BadToken: it is not for us, is over, or came with another access token.
+        BadToken: its issuer or audience is another, it has expired, or it belongs to another
+            access token.
     """
     claims = jwt.claims
     _check_use(jwt)
@@ -40,7 +41,7 @@ def check_id_token(jwt: Jwt, provider: Provider, access: str, now: float) -> Non
     if (len(jwt.audiences) > 1 or "azp" in claims) and party != provider.client_id:
         raise BadToken("its azp is missing or wrong")
     if "at_hash" in claims:
-        made = create_half_hash(access, _EDWARDS.get(jwt.algorithm, jwt.algorithm))
+        made = create_half_hash(access, _ALIASES.get(jwt.algorithm, jwt.algorithm))
         if not made or not hmac.compare_digest(made, text(claims, "at_hash").encode()):
             raise BadToken("its at_hash is wrong")
     text(claims, "sid")
@@ -48,33 +49,33 @@ def check_id_token(jwt: Jwt, provider: Provider, access: str, now: float) -> Non
 
 
 def _check_use(jwt: Jwt) -> None:
-    """Check that it was made to be an ID token (RFC 8725, section 3.11).
+    """Check that it is an ID token (RFC 8725, section 3.11).
 
-    There is no type of its own for one: it is `JWT`, or missing. `at+jwt`, `logout+jwt` and all
-    others that end so are explicit types of other tokens.
+    ID tokens have no explicit type: `typ` is `JWT` or missing. `at+jwt`, `logout+jwt` and others
+    with this suffix are explicit types of other tokens.
 
     Raises:
-        BadToken: it was made for something else.
+        BadToken: it is another kind of token.
     """
     if str(jwt.header.get("typ", "")).lower().endswith("+jwt"):
         raise BadToken("its typ is not that of an ID token")
     uses = any(jwt.claims.get(name) in others for name, others in _OTHER_USES.items())
     if uses or "events" in jwt.claims:
-        raise BadToken("it is no ID token")
+        raise BadToken("it is not an ID token")
 
 
 def check_sign_in(claims: Mapping[str, Any], login: Login, now: float, leeway: float) -> None:
-    """Check that an ID token answers this sign-in, and all that was asked of it.
+    """Check that an ID token belongs to this sign-in and satisfies its `max_age` and `acr_values`.
 
-    Its `auth_time` is held against when the sign-in began: what the person does at the provider
-    after that (a form, a consent) may take its time.
+    `auth_time` is compared with the start of the sign-in, not with now: what the user does at the
+    provider after that (a form, a consent) may take minutes.
 
     Args:
         now: seconds since 1970.
-        leeway: seconds by which the provider's clock may be off.
+        leeway: seconds by which the provider's clock may differ.
 
     Raises:
-        BadToken: it answers another, or less.
+        BadToken: it belongs to another sign-in, or does not satisfy what was requested.
     """
     nonce = text(claims, "nonce")
     if not nonce or not hmac.compare_digest(nonce.encode(), login.nonce.encode()):
@@ -87,11 +88,11 @@ def check_sign_in(claims: Mapping[str, Any], login: Login, now: float, leeway: f
     ):
         raise StaleToken("its auth_time is missing or too long ago")
     if login.acr_values and text(claims, "acr") not in login.acr_values.split():
-        raise StaleToken("its acr is none of those that were asked for")
+        raise StaleToken("its acr is none of those that were requested")
 
 
 def signed_in(jwt: Jwt, tokens: Tokens, provider: Provider) -> SignedIn:
-    """Who an ID token that was checked vouches for, with the tokens that it came with."""
+    """The user that a validated ID token identifies, with the tokens of the same response."""
     claims, subject = jwt.claims, jwt.claims["sub"]
     scope = tokens.scope or " ".join(provider.scopes)
     return SignedIn(
@@ -106,10 +107,10 @@ def signed_in(jwt: Jwt, tokens: Tokens, provider: Provider) -> SignedIn:
 
 
 def auth_time(claims: Mapping[str, Any]) -> float | None:
-    """When the person proved who they are, in seconds since 1970, if the token says so.
+    """The time of authentication (`auth_time`) in seconds since 1970; None if there is none.
 
     Raises:
-        BadToken: it says so with something that is no time.
+        BadToken: it is not a number.
     """
     at = claims.get("auth_time")
     if at is None:

@@ -1,8 +1,12 @@
-"""JSON Web Tokens (RFC 7519, RFC 8725): read, verified with a provider's keys, and checked.
+"""JSON Web Tokens (RFC 7519, RFC 8725): parsing, signature verification, claims.
 
-The signatures are joserfc's. What it leaves to its callers is here: algorithms are an explicit list
-without symmetric ones, a token never brings its own key, and nothing that it calls critical is
-passed over.
+joserfc verifies signatures. What it leaves to its callers is here:
+
+1. algorithms are an explicit list of asymmetric ones (RFC 8725, section 3.1): neither `none`, nor
+   HS256 with a public key as its secret;
+2. keys come from the issuer only, never from the token's header (`jwk`, `jku`, `x5c`, `x5u`);
+3. a token with critical extensions (`crit`) is refused, as none is implemented (RFC 7515, section
+   4.1.11).
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -15,7 +19,7 @@ from joserfc.jwk import Key
 from joserfc.jws import CompactSignature, JWSRegistry, extract_compact, validate_compact
 from joserfc.jwt import JWTClaimsRegistry
 
-from bff.auth.oidc.cached_document import Published
+from bff.auth.oidc.cached_document import CachedDocument
 from bff.auth.oidc.keys import Keys, fitting
 from bff.errors import BffError, ProviderAway
 from bff.model.json_text import decode_json
@@ -24,27 +28,27 @@ ASYMMETRIC: Final = frozenset(
     {f"{kind}{bits}" for kind in ("RS", "PS", "ES") for bits in (256, 384, 512)}
     | {"EdDSA", "Ed25519"}
 )
-# A key that the token brings is anybody's; and no extension is known here that could be critical.
+# See 2 and 3 of the module's text
 _REFUSED: Final = frozenset({"jwk", "jku", "x5u", "x5c", "crit", "b64"})
-_MOST: Final = 64 * 1024  # characters
+_MAX_LENGTH: Final = 64 * 1024  # characters
 _TIMES: Final = {"exp", "iat", "nbf"}
 
 
 class BadToken(BffError):
-    """A token that does not count; the message is ours, and safe to tell."""
+    """A token that is not valid; the message contains nothing of it and may be shown."""
 
 
 class StaleToken(BadToken):
-    """One that is not for now, or not for this sign-in: the issuer's next one may count."""
+    """A token that is expired, not yet valid, or of another sign-in: a new one may be valid."""
 
 
 class UnknownKey(BadToken):
-    """One that names a key which the issuer does not publish, or not yet."""
+    """A token that is signed with a key which the issuer does not publish, or not yet."""
 
 
 @dataclass(frozen=True, slots=True)
 class Jwt:
-    """A token as it was read; what it claims is worth nothing before it is verified."""
+    """A parsed token; its claims must not be trusted before `verify`."""
 
     header: Mapping[str, Any]
     claims: Mapping[str, Any] = field(repr=False)
@@ -52,47 +56,47 @@ class Jwt:
 
     @property
     def algorithm(self) -> str:
-        """What it says it is signed with."""
+        """The `alg` of its header."""
         return str(self.header["alg"])
 
     @property
     def audiences(self) -> list[str]:
-        """Whom it is for."""
+        """The audiences (`aud`), which may be one string or a list."""
         audience = self.claims.get("aud", [])
         return audience if isinstance(audience, list) else [audience]
 
 
 class AllowList(JWSRegistry):
-    """Algorithms by name, asymmetric ones only.
+    """A registry of allowed algorithms, asymmetric ones only.
 
-    joserfc's own falls back to a list of its own (with HS256) where the one it is given is empty,
-    and warns of EdDSA, under which name most providers still sign with Ed25519 (RFC 9864).
+    joserfc's own registry falls back to a default list (with HS256) if the given one is empty, and
+    warns about EdDSA, the name under which most providers still sign with Ed25519 (RFC 9864).
     """
 
     def __init__(self, algorithms: Collection[str]) -> None:
         super().__init__(algorithms=ASYMMETRIC & frozenset(algorithms), strict_check_header=False)
 
     def get_alg(self, name: str) -> JWSAlgModel:
-        """An algorithm of the list.
+        """An allowed algorithm.
 
         Raises:
-            BadToken: it is on no list of ours.
+            BadToken: it is not allowed.
         """
         if name not in (self.allowed or ()):
-            raise BadToken("its signature is of a kind that is not accepted")
+            raise BadToken("its signature algorithm (alg) is not allowed")
         return self.algorithms[name]
 
 
-def read(token: str, most: int = _MOST) -> Jwt:
-    """Take a token apart.
+def read(token: str, max_length: int = _MAX_LENGTH) -> Jwt:
+    """Parse a token in compact serialization (RFC 7515, section 3.1).
 
     Args:
-        most: characters that it may have.
+        max_length: characters.
 
     Raises:
-        BadToken: it is none, or asks for something that no token may ask for.
+        BadToken: it is malformed, or has a header parameter that is not accepted.
     """
-    if len(token) > most or not token.isascii():
+    if len(token) > max_length or not token.isascii():
         raise BadToken("it is malformed")
     try:
         signed = extract_compact(token.encode(), registry=AllowList(ASYMMETRIC))
@@ -103,21 +107,27 @@ def read(token: str, most: int = _MOST) -> Jwt:
     if not isinstance(header, dict) or not isinstance(claims, dict):
         raise BadToken("it is malformed")
     if not _REFUSED.isdisjoint(header):
-        raise BadToken("its header has a member that is not accepted")
+        raise BadToken("its header has a parameter that is not accepted")
     return Jwt(header, claims, signed)
 
 
 def verify(
-    jwt: Jwt, published: Published[Keys], algorithms: Collection[str], *, for_anybody: bool = True
+    jwt: Jwt,
+    document: CachedDocument[Keys],
+    algorithms: Collection[str],
+    *,
+    unauthenticated: bool = True,
 ) -> None:
-    """Check a token's signature, with keys fetched anew if those that we have do not do.
+    """Verify a token's signature; the keys are fetched again if none of the cached ones matches.
 
     Args:
-        for_anybody: whether anybody may have brought the token; not if the provider itself has.
+        unauthenticated: whether any client may have sent the token; False if it came from the
+            provider itself. See `CachedDocument.newer`.
 
     Raises:
-        BadToken: it was signed otherwise, or by somebody else; UnknownKey if no key fits.
-        ProviderAway: its key is not known, and cannot be asked for.
+        BadToken: the signature is wrong or its algorithm not allowed.
+        UnknownKey: no published key matches.
+        ProviderAway: no cached key matches, and keys cannot be fetched.
     """
     registry = AllowList(algorithms)
     try:
@@ -125,21 +135,21 @@ def verify(
     except JoseError:
         raise BadToken("its header is malformed") from None
     registry.get_alg(jwt.algorithm)
-    keys = published.get()
-    found = _wanted(jwt, keys)
+    keys = document.get()
+    found = _candidates(jwt, keys)
     if any(_is_signed(jwt, key, registry) for key in found):
         return
     try:
-        newer = published.newer(keys, for_anybody=for_anybody)
+        newer = document.newer(keys, unauthenticated=unauthenticated)
     except ProviderAway:
         if found:
             raise BadToken("its signature is wrong") from None
         raise
-    others = _wanted(jwt, newer) if newer is not keys else ()
+    others = _candidates(jwt, newer) if newer is not keys else ()
     if any(_is_signed(jwt, key, registry) for key in others):
         return
     if not found and not others:
-        raise UnknownKey("its signature is wrong: no published key fits its kid and alg")
+        raise UnknownKey("its signature is wrong: no published key matches its kid and alg")
     raise BadToken("its signature is wrong")
 
 
@@ -153,18 +163,18 @@ def check_claims(
     subject: bool = True,
     expires: bool = True,
 ) -> None:
-    """Check what every token of ours has: `iss`, `aud`, `exp`, `iat`, and mostly `sub`.
+    """Check the claims that all accepted tokens have: `iss`, `aud`, `exp`, `iat`, `nbf`, `sub`.
 
     Args:
-        audiences: of which it must name one.
+        audiences: of which the token must have one.
         now: seconds since 1970.
-        leeway: seconds by which the issuer's clock may be off.
-        subject: whether there must be a `sub`.
-        expires: whether there must be an `exp`.
+        leeway: seconds by which the issuer's clock may differ.
+        subject: whether `sub` is required.
+        expires: whether `exp` is required.
 
     Raises:
         BadToken: one is missing or wrong.
-        StaleToken: the token is over, or not yet valid (`nbf`).
+        StaleToken: the token has expired, or is not yet valid (`nbf`).
     """
     registry = JWTClaimsRegistry(
         now=int(now),
@@ -185,10 +195,10 @@ def check_claims(
 
 
 def text(claims: Mapping[str, Any], name: str) -> str:
-    """A claim that is a text, empty if there is none.
+    """A claim that is a string; empty if there is none.
 
     Raises:
-        BadToken: it is something else.
+        BadToken: it is not a string.
     """
     value = claims.get(name, "")
     if not isinstance(value, str):
@@ -196,19 +206,20 @@ def text(claims: Mapping[str, Any], name: str) -> str:
     return value
 
 
-def _wanted(jwt: Jwt, keys: Keys) -> Sequence[Key]:
-    """The keys that a token names, mostly one; without `kid` the only one that fits.
+def _candidates(jwt: Jwt, keys: Keys) -> Sequence[Key]:
+    """The keys that may have signed a token (OpenID Connect Core, section 10.1).
 
-    OpenID Connect Core, section 10.1. A `kid` should be one key's (RFC 7517, section 4.5), and is
-    several's where a provider lists a key twice.
+    1. With `kid`: the keys of this id. Ids should be unique (RFC 7517, section 4.5), but some
+       providers list a key twice.
+    2. Without `kid`: the only key that fits its algorithm.
 
     Raises:
-        BadToken: it names none, and may be signed by any of several.
+        BadToken: it has no `kid`, and several keys fit.
     """
     kid = jwt.header.get("kid")
     found = fitting(keys, jwt.algorithm, kid)
     if kid is None and len(found) > 1:
-        raise BadToken("it does not say which key has signed it")
+        raise BadToken("its kid is missing, and several keys match")
     return found
 
 

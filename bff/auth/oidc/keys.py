@@ -1,4 +1,4 @@
-"""The public keys of a provider: a JWK Set (RFC 7517), and the one key that a token wants."""
+"""The public keys of a provider: a JWK Set (RFC 7517), and the keys that match a token."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, Final
@@ -8,65 +8,72 @@ from joserfc.jwk import ECKey, JWKRegistry, Key, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
 from joserfc.util import base64_to_int
 
-from bff.auth.oidc.cached_document import Published
+from bff.auth.oidc.cached_document import CachedDocument
 from bff.auth.oidc.http import Http, shown
 from bff.auth.oidc.metadata import json_object
-from bff.auth.renewal import Later
+from bff.auth.renewal import RunInBackground
 from bff.errors import ProviderMisconfigured
 
 Keys = tuple[Key, ...]
 _PUBLIC: Final = [kind.key_type for kind in (RSAKey, ECKey, OKPKey)]
-_MOST: Final = 100
-_LEAST: Final = 2048  # bits of an RSA key (NIST SP 800-131A)
+_MAX_KEYS: Final = 100
+_MIN_RSA_BITS: Final = 2048  # NIST SP 800-131A
 
 
-def published_keys(
-    http: Http, where: Callable[[], str], timeout: float, now: Callable[[], float], later: Later
-) -> Published[Keys]:
-    """The keys at an address, kept and fetched anew when it is time.
+def cached_keys(
+    http: Http,
+    where: Callable[[], str],
+    timeout: float,
+    now: Callable[[], float],
+    later: RunInBackground,
+) -> CachedDocument[Keys]:
+    """The keys of a JWK Set, cached and refreshed; see `CachedDocument`.
 
     Args:
-        where: the address, as it is known when it is needed.
-        timeout: seconds for a fetch.
+        where: returns the URL of the set when it is needed.
+        timeout: seconds for one request.
     """
 
     def fetch() -> Keys:
         url = where()
         return read_keys(http.get(url, timeout=timeout), shown(url))
 
-    return Published(fetch, now, later)
+    return CachedDocument(fetch, now, later)
 
 
 def read_keys(document: bytes, source: str) -> Keys:
-    """The keys of a JWK Set that we can use; others are passed over (RFC 7517, section 5).
+    """The supported keys of a JWK Set; others are ignored (RFC 7517, section 5).
 
     Args:
-        source: where the document is from, as errors name it.
+        source: the URL of the document, for error messages.
 
     Raises:
-        ProviderMisconfigured: it is no JWK Set.
+        ProviderMisconfigured: it is not a JWK Set.
     """
     listed = json_object(document, source).get("keys")
     if not isinstance(listed, list):
-        raise ProviderMisconfigured(f"the answer of {source} is no JWK Set")
-    return tuple(key for each in listed[:_MOST] if (key := _read(each)))
+        raise ProviderMisconfigured(f"the answer of {source} is not a JWK Set")
+    return tuple(key for each in listed[:_MAX_KEYS] if (key := _read(each)))
 
 
 def fitting(keys: Keys, algorithm: str, kid: str | None) -> Sequence[Key]:
-    """The keys that may have made a signature; without `kid` all that fit its algorithm."""
+    """The keys that match an algorithm and a `kid`; without `kid`, all that match the algorithm."""
     named = [key for key in keys if kid is None or key.kid == kid]
     return [key for key in named if _fits(key, algorithm)]
 
 
 def _read(listed: Any) -> Key | None:
-    """A public key of a kind that we know: never a secret, which would verify anybody's HMAC."""
+    """A public key of a supported type; symmetric keys (`oct`) are never accepted."""
     if not isinstance(listed, dict) or listed.get("kty") not in _PUBLIC:
         return None
     try:
-        if listed["kty"] == RSAKey.key_type and base64_to_int(listed["n"]).bit_length() < _LEAST:
+        if (
+            listed["kty"] == RSAKey.key_type
+            and base64_to_int(listed["n"]).bit_length() < _MIN_RSA_BITS
+        ):
             return None
         return JWKRegistry.import_key(listed)
-    except (JoseError, ValueError, TypeError, LookupError):  # whatever is wrong with one key
+    except (JoseError, ValueError, TypeError, LookupError):  # a malformed key is ignored
         return None
 
 

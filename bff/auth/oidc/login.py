@@ -1,4 +1,4 @@
-"""What a sign-in is made of: what is kept of it until it returns, and what it brings."""
+"""Values of the authorization code flow: its request, its state, tokens, and the user."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,14 +8,14 @@ from urllib.parse import quote, urlencode
 
 @dataclass(frozen=True, slots=True)
 class LoginRequest:
-    """What a browser that begins a sign-in asks for.
+    """The parameters with which a browser starts a sign-in.
 
     Args:
         provider: the name of the provider.
         return_to: where the browser goes afterwards.
-        max_age: seconds since the person last proved who they are, at most; None for any.
-        acr_values: how they may prove it, by preference; empty for any way.
-        prompt: what the provider asks them; empty for what it finds necessary.
+        max_age: the largest number of seconds since the user authenticated; None for no limit.
+        acr_values: accepted authentication contexts, by preference; empty for any.
+        prompt: as in OpenID Connect Core, section 3.1.2.1; empty for the provider's default.
         previous: the key of the session that the new one replaces.
     """
 
@@ -27,7 +27,7 @@ class LoginRequest:
     previous: str = field(default="", repr=False)
 
     def path(self) -> str:
-        """The address at which a sign-in like this begins; people are asked again."""
+        """The path that starts the same sign-in again, with interaction."""
         params = {
             "return_to": self.return_to if self.return_to != "/" else "",
             "max_age": "" if self.max_age is None else str(self.max_age),
@@ -40,15 +40,15 @@ class LoginRequest:
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """A sign-in on its way, as only the browser that began it may end it.
+    """A sign-in in progress; only the browser that started it may complete it.
 
     Args:
         provider: the name of the provider.
-        verifier: of PKCE (RFC 7636).
+        verifier: the `code_verifier` of PKCE (RFC 7636).
         return_to: where the browser goes afterwards.
-        at: when it began, in seconds since 1970.
-        max_age: seconds since the person last proved who they are, at most; None for any.
-        acr_values: how they may prove it, by preference; empty for any way.
+        at: when it was started, in seconds since 1970.
+        max_age: the largest number of seconds since the user authenticated; None for no limit.
+        acr_values: accepted authentication contexts, by preference; empty for any.
     """
 
     provider: str
@@ -64,12 +64,12 @@ class Login:
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """What a provider's token endpoint has given.
+    """A successful token response (RFC 6749, section 5.1).
 
     Args:
-        expires: when the access token ends, in seconds since 1970.
-        scope: what it is good for, space-delimited.
-        subject: whose it is, by the ID token; empty where there was none.
+        expires: when the access token expires, in seconds since 1970.
+        scope: space-delimited.
+        subject: the `sub` of the ID token; empty if there was none.
     """
 
     access: str = field(repr=False)
@@ -83,13 +83,13 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """A person, as a provider vouches for them.
+    """A user, as identified by a validated ID token.
 
     Args:
-        sid: the provider's own session (OpenID Connect Back-Channel Logout 1.0, section 2.1).
-        acr: how they proved who they are.
-        auth_time: when they did, in seconds since 1970.
-        claims: of the ID token, those that were declared.
+        sid: the id of the provider's session (OpenID Connect Back-Channel Logout 1.0, section 2.1).
+        acr: the authentication context.
+        auth_time: when the user authenticated, in seconds since 1970.
+        claims: the declared claims of the ID token.
     """
 
     issuer: str

@@ -1,7 +1,7 @@
-"""What a provider says of itself: OpenID Connect Discovery 1.0, RFC 8414; believed with care.
+"""Provider metadata (OpenID Connect Discovery 1.0, RFC 8414), validated strictly.
 
-Authlib's validation of metadata is not used: it refuses providers over members that nobody here
-reads, and an environment variable makes it take plain http.
+Authlib's validation is not used: it refuses providers for members that are not needed here, and an
+environment variable makes it accept plain http.
 """
 
 from collections.abc import Collection
@@ -14,9 +14,9 @@ from bff.errors import ProviderMisconfigured
 from bff.model.json_text import decode_json
 from bff.model.untrusted import split_url
 
-DEVELOPMENT: Final = "bff_development"  # the member of a local provider of ours
+DEVELOPMENT: Final = "bff_development"  # the member by which the local provider is recognized
 _PATH: Final = "/.well-known/openid-configuration"
-_LONG: Final = 200  # characters of another issuer's name that are worth a line
+_MAX_SHOWN: Final = 200  # characters of another issuer's name in a log line
 _ENDPOINTS: Final = (
     "authorization_endpoint",
     "token_endpoint",
@@ -28,11 +28,11 @@ _ENDPOINTS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """The addresses of a provider; empty for what it does not have.
+    """The endpoints of a provider; empty for those that it does not have.
 
     Args:
-        names_itself: whether its authorization responses have `iss` in them (RFC 9207).
-        development: whether it is one of ours for development, which lets anybody in.
+        sends_iss: whether its authorization responses have the parameter `iss` (RFC 9207).
+        development: whether it is the local provider, which signs in users without a password.
     """
 
     authorization_endpoint: str = ""
@@ -40,7 +40,7 @@ class Metadata:
     jwks_uri: str = ""
     revocation_endpoint: str = ""
     end_session_endpoint: str = ""
-    names_itself: bool = False
+    sends_iss: bool = False
     development: bool = False
 
 
@@ -57,51 +57,53 @@ def discover(
     Args:
         needed: the endpoints that it must have.
         timeout: seconds.
-        development: whether it may be one of ours for development.
+        development: whether a provider for development is accepted.
 
     Raises:
-        ProviderAway: there is none just now.
-        ProviderMisconfigured: there is none that is to be believed.
+        ProviderAway: it cannot be fetched now.
+        ProviderMisconfigured: it is not valid or not safe.
     """
     if not is_safe(issuer, issuer):
         raise ProviderMisconfigured(f"the issuer {issuer} is neither https nor on this machine")
     url = issuer.rstrip("/") + _PATH
     metadata = read_metadata(http.get(url, timeout=timeout), issuer, needed, url)
     if metadata.development and not development:
-        message = f"the provider at {issuer} is one for development, which lets anybody in"
+        message = f"the provider at {issuer} is for development: it asks for no password"
         raise ProviderMisconfigured(message)
     return metadata
 
 
 def read_metadata(document: bytes, issuer: str, needed: Collection[str], source: str) -> Metadata:
-    """The metadata that a document holds (OpenID Connect Discovery 1.0, section 4.3).
+    """Parse and validate a metadata document (OpenID Connect Discovery 1.0, section 4.3).
 
     Args:
-        source: where the document is from, as errors name it.
+        source: the URL of the document, for error messages.
 
     Raises:
-        ProviderMisconfigured: it is not this issuer's, or sends us where nobody should go.
+        ProviderMisconfigured: it is another issuer's, a needed endpoint is missing, or an endpoint
+            is not safe.
     """
     content = json_object(document, source)
     if content.get("issuer") != issuer:
-        whose = _named(content.get("issuer"))
-        message = f"the metadata at {source} is another issuer's: {whose}, declared is {issuer}"
+        found = _shown_issuer(content.get("issuer"))
+        message = f"the metadata at {source} is of another issuer: {found}; declared is {issuer}"
         raise ProviderMisconfigured(message)
     endpoints = {name: content.get(name) or "" for name in _ENDPOINTS}
     for name, url in endpoints.items():
         if url and not is_safe(url, issuer):
             raise ProviderMisconfigured(f"in {source} the {name} is not safe to use")
         if not url and name in needed:
-            raise ProviderMisconfigured(f"in {source} there is no {name}")
-    names_itself = content.get("authorization_response_iss_parameter_supported") is True
+            raise ProviderMisconfigured(f"in {source} the {name} is missing")
+    sends_iss = content.get("authorization_response_iss_parameter_supported") is True
     development = content.get(DEVELOPMENT) is True
-    return Metadata(**endpoints, names_itself=names_itself, development=development)
+    return Metadata(**endpoints, sends_iss=sends_iss, development=development)
 
 
 def is_safe(url: Any, issuer: str) -> bool:
-    """Whether an address of metadata may be used: one that may be declared, and leads elsewhere.
+    """Whether an endpoint from metadata may be used.
 
-    Metadata that came over TLS does not lead to plain http, not even on this machine.
+    It has to be https, or plain http on loopback. Metadata that was fetched over TLS must not lead
+    to plain http, not even on loopback.
     """
     if not may_be_declared(url):
         return False
@@ -110,7 +112,7 @@ def is_safe(url: Any, issuer: str) -> bool:
 
 
 def may_be_declared(url: Any) -> bool:
-    """Whether an address of a provider is https, or plain http on this machine."""
+    """Whether a URL of a provider may be declared: https, or plain http on loopback."""
     if not isinstance(url, str) or not all("!" <= char <= "~" for char in url):
         return False
     parts = split_url(url)
@@ -127,22 +129,22 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _named(issuer: Any) -> str:
-    """An issuer as the log may have it: an address without its query."""
-    usable = isinstance(issuer, str) and len(issuer) <= _LONG and "@" not in issuer
+def _shown_issuer(issuer: Any) -> str:
+    """An issuer, safe to log: a URL without its query."""
+    usable = isinstance(issuer, str) and len(issuer) <= _MAX_SHOWN and "@" not in issuer
     if usable and issuer and all("!" <= char <= "~" for char in issuer):
         return shown(issuer)
-    return "one without a usable name"
+    return "(not a URL)"
 
 
 def json_object(document: bytes, source: str) -> dict[str, Any]:
-    """The JSON object that a reply of a provider is.
+    """Parse the reply of a provider as a JSON object.
 
     Args:
-        source: where the reply is from, as errors name it.
+        source: the URL of the reply, for error messages.
 
     Raises:
-        ProviderMisconfigured: it is something else.
+        ProviderMisconfigured: it is not a JSON object.
     """
     try:
         content = decode_json(document, halves=False)

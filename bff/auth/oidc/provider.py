@@ -1,6 +1,7 @@
-"""An OpenID provider that people sign in with, and all that is ever asked of it.
+"""The client of one OpenID provider: sign-in, refresh, revocation, token exchange, sign-out.
 
-Its answers are believed as far as signature, issuer and standards reach; its words go nowhere.
+Responses are validated by signature, issuer and the standards; texts of the provider are neither
+shown nor logged.
 """
 
 from collections.abc import Callable
@@ -10,19 +11,19 @@ from typing import Final
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
 from bff.auth.oidc.address import with_query
-from bff.auth.oidc.cached_document import Published
-from bff.auth.oidc.client import Client
+from bff.auth.oidc.cached_document import CachedDocument
+from bff.auth.oidc.client_authentication import ClientAuthentication
 from bff.auth.oidc.end_session import EndSession
-from bff.auth.oidc.error_codes import OF_THE_SETUP
+from bff.auth.oidc.error_codes import SETUP_ERRORS
 from bff.auth.oidc.http import Http
 from bff.auth.oidc.id_token import check_id_token, check_sign_in, signed_in
 from bff.auth.oidc.jwt import BadToken, Jwt, StaleToken, UnknownKey, read, verify
-from bff.auth.oidc.keys import published_keys
+from bff.auth.oidc.keys import cached_keys
 from bff.auth.oidc.login import Login, SignedIn, Tokens
-from bff.auth.oidc.logout_token import MOST, LogoutToken, read_logout_token
+from bff.auth.oidc.logout_token import MAX_LENGTH, LogoutToken, read_logout_token
 from bff.auth.oidc.metadata import discover
-from bff.auth.oidc.token_endpoint import Refused, TokenEndpoint
-from bff.auth.renewal import Later
+from bff.auth.oidc.token_endpoint import GrantRefused, TokenEndpoint
+from bff.auth.renewal import RunInBackground
 from bff.errors import BffError, GrantEnded, ProviderAway, ProviderMisconfigured, SignInFailed
 from bff.model.access import Provider
 from bff.observe.log import logger
@@ -32,19 +33,19 @@ _NEEDED: Final = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 _ACCESS_TOKEN: Final = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105  (a type)
 _EXCHANGE: Final = "urn:ietf:params:oauth:grant-type:token-exchange"
 _NOT_SET_UP: Final = 502
-_OF_US: Final = {"invalid_client", "unauthorized_client", "unsupported_grant_type"}
+_CLIENT_ERRORS: Final = {"invalid_client", "unauthorized_client", "unsupported_grant_type"}
 
 
 class OpenIdProvider:
-    """One provider, for all threads of a process; it is asked nothing before it is needed.
+    """One provider, for all threads of a process; its metadata is fetched when first needed.
 
     Args:
         now: seconds since 1970.
-        later: runs what no request waits for.
-        development: whether it may be a local one that lets anybody in.
+        later: runs a job in the background.
+        development: whether a provider for development is accepted.
 
     Raises:
-        ConfigError: the private key that we are to sign with is none.
+        ConfigError: the declared private key cannot be used.
     """
 
     def __init__(
@@ -52,38 +53,36 @@ class OpenIdProvider:
         provider: Provider,
         http: Http,
         now: Callable[[], float],
-        later: Later,
+        later: RunInBackground,
         *,
         development: bool = False,
     ) -> None:
         self.provider = provider
         self._now, timeout = now, provider.timeout
-        self._metadata = Published(
+        self._metadata = CachedDocument(
             lambda: discover(http, provider.issuer, _NEEDED, timeout, development=development),
             now,
             later,
         )
-        self._keys = published_keys(
-            http, lambda: self._metadata.get().jwks_uri, timeout, now, later
-        )
-        self._tokens = TokenEndpoint(http, Client(provider, now), timeout, now)
+        self._keys = cached_keys(http, lambda: self._metadata.get().jwks_uri, timeout, now, later)
+        self._tokens = TokenEndpoint(http, ClientAuthentication(provider, now), timeout, now)
 
     def prepare(self) -> None:
-        """Have what its tokens are checked with, before anything that works once only is spent.
+        """Fetch the keys that verify its tokens, before a code or refresh token is spent.
 
         Raises:
-            ProviderAway: it cannot be had.
+            ProviderAway: the keys cannot be fetched.
         """
         self._keys.get()
 
     def authorization_url(self, login: Login, prompt: str = "") -> str:
-        """Where a browser goes to sign in (OpenID Connect Core, section 3.1.2.1; RFC 7636).
+        """The URL of an authentication request (OpenID Connect Core, 3.1.2.1; RFC 7636).
 
         Raises:
-            ProviderAway: nobody knows where that is.
+            ProviderAway: the metadata cannot be fetched.
         """
         params = {
-            **self.provider.params,  # first: none of them replaces one of ours
+            **self.provider.params,  # first: declared ones cannot replace those below
             "response_type": "code",
             "client_id": self.provider.client_id,
             "redirect_uri": login.redirect_uri,
@@ -99,29 +98,33 @@ class OpenIdProvider:
         return with_query(self._metadata.get().authorization_endpoint, params)
 
     def check_issuer(self, iss: str | None) -> None:
-        """Check who sent a browser back, with an error too (RFC 9207, section 2.4).
+        """Check the `iss` of an authorization response, also of an error (RFC 9207, section 2.4).
+
+        It detects mix-up attacks, where another provider than the one asked responds.
 
         Raises:
-            SignInFailed: somebody else, or nobody says although this provider would.
-            ProviderAway: nobody knows whether it would.
+            SignInFailed: it is another issuer, or missing although this provider always sends it.
+            ProviderAway: the metadata, which says whether it does, cannot be fetched.
         """
-        if iss is None and self._metadata.get().names_itself:
+        if iss is None and self._metadata.get().sends_iss:
             message = "the answer does not say which provider it is from"
-            raise SignInFailed(message, f"{message} (iss): {self.provider.issuer} would")
+            raise SignInFailed(message, f"{message} (iss): {self.provider.issuer} always does")
         if iss is not None and iss != self.provider.issuer:
             message = "the answer is from another provider"
             raise SignInFailed(message, f"{message} (iss) than {self.provider.issuer}")
 
     def redeem(self, code: str, iss: str | None, login: Login) -> SignedIn:
-        """End a sign-in: tokens for its code, and who it is by the ID token.
+        """Complete a sign-in: exchange the code for tokens, and validate the ID token.
+
+        OpenID Connect Core, section 3.1.3; RFC 6749, section 4.1.3.
 
         Args:
-            iss: as it came with the code; None if it did not.
-            login: the one whose `state` came with the code, in the browser that began it.
+            iss: the parameter of the response; None if it was missing.
+            login: the sign-in of the `state` in the response, of the same browser.
 
         Raises:
-            SignInFailed: it does not hold.
-            ProviderAway: the provider cannot be asked.
+            SignInFailed: the response, the code or the ID token is not valid.
+            ProviderAway: the provider cannot be reached.
         """
         if login.provider != self.provider.name:
             raise SignInFailed("the sign-in was begun with another provider")
@@ -139,36 +142,36 @@ class OpenIdProvider:
             tokens = self._ask(params)
             jwt = self._id_token(tokens)
             check_sign_in(jwt.claims, login, self._now(), self.provider.leeway)
-        except Refused as error:
-            status = _NOT_SET_UP if error.code in OF_THE_SETUP else 400
+        except GrantRefused as error:
+            status = _NOT_SET_UP if error.code in SETUP_ERRORS else 400
             message = "the provider did not accept the sign-in"
             raise SignInFailed(message, error.detail, status) from None
         except BadToken as error:
             status = 400 if isinstance(error, StaleToken) else _NOT_SET_UP
-            message = f"the provider's ID token does not count: {error}"
+            message = f"the provider's ID token is not valid: {error}"
             raise SignInFailed(message, f"{message} ({self.provider.issuer})", status) from None
         return signed_in(jwt, tokens, self.provider)
 
     def refresh(self, tokens: Tokens, meanwhile: Callable[[], None] | None = None) -> Tokens:
-        """Fresh tokens (RFC 6749, section 6; OpenID Connect Core, section 12).
+        """Refresh tokens (RFC 6749, section 6; OpenID Connect Core, section 12).
 
         Args:
-            tokens: those that there are; what does not come anew is kept.
-            meanwhile: is called about once a second while the provider thinks.
+            tokens: the current ones; those missing in the response are retained.
+            meanwhile: called about once a second while the request is in progress.
 
         Raises:
-            GrantEnded: the provider takes the refresh token no more, or vouches for somebody else.
-            ProviderAway: it cannot be asked; the tokens are what they were.
+            GrantEnded: the refresh token is no longer valid, or the ID token is another user's.
+            ProviderAway: the provider cannot be reached; the current tokens are unchanged.
         """
         self.prepare()
         params = {"grant_type": "refresh_token", "refresh_token": tokens.refresh}
         try:
             fresh = self._ask(params, meanwhile)
-        except Refused as error:
+        except GrantRefused as error:
             ended = error.code == "invalid_grant"
             raise (GrantEnded if ended else ProviderMisconfigured)(str(error)) from None
         if fresh.id_token:
-            fresh = self._vouched(fresh, tokens.subject)
+            fresh = self._validated(fresh, tokens.subject)
         return replace(
             fresh,
             refresh=fresh.refresh or tokens.refresh,
@@ -178,12 +181,12 @@ class OpenIdProvider:
         )
 
     def revoke(self, token: str) -> None:
-        """Have the provider forget a token (RFC 7009), as well as may be: nothing depends on it."""
+        """Revoke a token (RFC 7009); a failure is logged and otherwise ignored."""
         try:
             endpoint = self._metadata.get().revocation_endpoint
             if endpoint and token:
                 self._tokens.post(endpoint, {"token": token})
-        except BffError as error:  # it ends by itself some time
+        except BffError as error:  # the token expires
             logger.warning("a token was not revoked", extra={"detail": error.detail})
 
     def exchange(
@@ -193,11 +196,12 @@ class OpenIdProvider:
         scope: str,
         meanwhile: Callable[[], None] | None = None,
     ) -> Tokens:
-        """A token for one audience, made of a person's access token (RFC 8693).
+        """Exchange a user's access token for one of another audience (RFC 8693).
 
         Raises:
-            Refused: the provider makes none: of this token, or at all.
-            ProviderAway: it cannot be asked; ProviderMisconfigured where it does not know us.
+            GrantRefused: the provider refuses it, for this token or in general.
+            ProviderAway: the provider cannot be reached.
+            ProviderMisconfigured: it does not accept this client.
         """
         params = {
             "grant_type": _EXCHANGE,
@@ -209,8 +213,8 @@ class OpenIdProvider:
         }
         try:
             tokens = self._ask(params, meanwhile)
-        except Refused as error:
-            if error.code in _OF_US:
+        except GrantRefused as error:
+            if error.code in _CLIENT_ERRORS:
                 raise ProviderMisconfigured(str(error)) from None
             raise
         return replace(tokens, scope=tokens.scope or scope)
@@ -218,83 +222,79 @@ class OpenIdProvider:
     def client_credentials(
         self, audience: str, scope: str, meanwhile: Callable[[], None] | None = None
     ) -> Tokens:
-        """A token of our own (RFC 6749, section 4.4).
+        """A token of this client itself (client credentials grant, RFC 6749, section 4.4).
 
         Raises:
-            ProviderAway: it cannot be had just now; ProviderMisconfigured where it is refused.
+            ProviderAway: the provider cannot be reached.
+            ProviderMisconfigured: it refuses the grant.
         """
         params = {"grant_type": "client_credentials", "audience": audience, "scope": scope}
         try:
             tokens = self._ask(params, meanwhile)
-        except Refused as error:
+        except GrantRefused as error:
             raise ProviderMisconfigured(str(error)) from None
         return replace(tokens, scope=tokens.scope or scope)
 
     def end_session(self, id_token: str, return_to: str, state: str) -> EndSession | None:
-        """How a browser signs out there too (OpenID Connect RP-Initiated Logout 1.0).
+        """The request that signs a browser out at the provider (RP-Initiated Logout 1.0).
 
         Args:
-            id_token: of the session; where it is empty, the provider asks the person.
+            id_token: of the session; if it is empty, the provider asks the user to confirm.
 
-        Returns:
-            The request; None where the provider has no place for it, or cannot say.
+        Returns None if the provider has no such endpoint, or its metadata is unavailable.
         """
         try:
             endpoint = self._metadata.get().end_session_endpoint
         except ProviderAway:
-            return None  # signing out here does not wait for it
-        params = {
-            "id_token_hint": id_token,
-            "client_id": self.provider.client_id,
-            "post_logout_redirect_uri": return_to,
-            "state": state,
-        }
-        given = {name: value for name, value in params.items() if value}
-        return EndSession(endpoint, given) if endpoint else None
+            return None  # the local sign-out must not depend on the provider
+        client_id = self.provider.client_id
+        return EndSession.of(endpoint, client_id, id_token, return_to, state) if endpoint else None
 
     def logout_token(self, token: str) -> LogoutToken:
-        """What a logout token asks for (OpenID Connect Back-Channel Logout 1.0, section 2.6).
+        """Validate a logout token (OpenID Connect Back-Channel Logout 1.0, section 2.6).
 
-        Its `jti` must still be seen for the first time.
+        The caller has to check that its `jti` was not used before.
 
         Raises:
-            SignInFailed: it does not count.
-            ProviderAway: its signature cannot be checked.
+            SignInFailed: it is not valid.
+            ProviderAway: its signing key is unknown, and keys cannot be fetched.
         """
         try:
-            jwt = read(token, MOST)
+            jwt = read(token, MAX_LENGTH)
             verify(jwt, self._keys, self.provider.algorithms)
             return read_logout_token(jwt, self.provider, self._now())
         except BadToken as error:
-            raise SignInFailed(f"the logout token does not count: {error}") from None
+            raise SignInFailed(f"the logout token is not valid: {error}") from None
 
     def _ask(self, params: dict[str, str], meanwhile: Callable[[], None] | None = None) -> Tokens:
         return self._tokens.ask(self._metadata.get().token_endpoint, params, meanwhile)
 
     def _id_token(self, tokens: Tokens) -> Jwt:
         if not tokens.id_token:
-            raise BadToken("there is none")
+            raise BadToken("it is missing")
         jwt = read(tokens.id_token)
-        verify(jwt, self._keys, self.provider.algorithms, for_anybody=False)
+        verify(jwt, self._keys, self.provider.algorithms, unauthenticated=False)
         check_id_token(jwt, self.provider, tokens.access, self._now())
         return jwt
 
-    def _vouched(self, fresh: Tokens, subject: str) -> Tokens:
-        """Fresh tokens, checked by their ID token; without that where its key cannot be had.
+    def _validated(self, fresh: Tokens, subject: str) -> Tokens:
+        """Refreshed tokens whose ID token was validated (OpenID Connect Core, section 12.2).
 
-        The refresh token that came with it is the only one by now, so to fail would end the
-        session. It came from the provider itself over TLS (OpenID Connect Core, section 3.1.3.7).
+        If its key cannot be fetched, it is dropped and the other tokens are used, which came from
+        the provider over TLS (section 3.1.3.7): to fail now would lose the new refresh token.
 
         Raises:
-            GrantEnded: it does not count, or is another person's.
+            GrantEnded: the ID token is not valid, or another user's.
         """
         try:
             claims = self._id_token(fresh).claims
         except (ProviderAway, UnknownKey) as error:
-            logger.warning("a fresh ID token was not kept", extra={"detail": error.detail})
+            logger.warning(
+                "a refreshed ID token could not be verified", extra={"detail": error.detail}
+            )
             claims, fresh = read(fresh.id_token).claims, replace(fresh, id_token="")
         except BadToken as error:
-            raise GrantEnded(f"the fresh ID token does not count: {error}") from None
+            raise GrantEnded(f"the refreshed ID token is not valid: {error}") from None
         if claims.get("sub") != subject:
-            raise GrantEnded("the fresh ID token is another person's")
+            raise GrantEnded("the refreshed ID token is another user's")
         return fresh

@@ -1,1 +1,1 @@
-"""Sessions: records, refresh of their tokens, cookies, and the defence against CSRF."""
+"""Sessions of browsers: their store records, cookies, CSRF checks and token refresh."""

@@ -1,7 +1,8 @@
-"""Cookies as the bytes that they are: read from the raw header by exact names, and made.
+"""Cookies: parsed from the raw header by exact names, and serialized (RFC 6265bis).
 
-Browsers vouch for a prefixed name (RFC 6265bis, section 4.1.3) only as long as we read it as they
-do: exactly, with its case, and with nothing decoded, unquoted or trimmed but blanks and tabs.
+The guarantee of the prefixes `__Host-` and `__Host-Http-` (section 4.1.3) holds only if the server
+parses names as browsers do: with their case, nothing decoded or unquoted, and nothing trimmed but
+spaces and tabs. Python's and Werkzeug's parsers are more lenient.
 """
 
 import re
@@ -10,81 +11,81 @@ from typing import Final
 from bff.errors import Ambiguous, SignInFailed
 from bff.model.access import SameSite
 
-_LONGEST: Final = 32 * 1024  # characters of all cookies together
-_BLANKS: Final = " \t"  # str.strip() alone takes U+0085 and U+00A0 too
+_MAX_LENGTH: Final = 32 * 1024  # characters of all cookies together
+_BLANKS: Final = " \t"  # str.strip() would trim U+0085 and U+00A0 as well
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]+")
 _VALUE: Final = re.compile(r"[!#-+\--:<-\[\]-~]*")  # cookie-octet, RFC 6265, section 4.1.1
 _PREFIX: Final = "__Host-"
 _DEVELOPMENT: Final = "dev-"
-_OURS: Final = ("__host-http-bff", "__host-bff", "dev-bff")
+_OWN_NAMES: Final = ("__host-http-bff", "__host-bff", "dev-bff")
 
 
 def cookie_name(prefix: str, base: str, *, secure: bool, loopback: bool) -> str:
-    """The name of a cookie: prefixed, or on plain http at loopback a development name.
+    """The name of a cookie: with a prefix, or with `dev-` for plain http on loopback.
 
     Args:
         prefix: `__Host-Http-` or `__Host-`.
-        secure: whether the client has come by https.
+        secure: whether the client uses https.
         loopback: whether the host is this machine.
 
     Raises:
-        SignInFailed: it is plain http over a network, where nobody signs in.
+        SignInFailed: it is plain http over a network, where sign-in is not allowed.
     """
     if secure:
         return prefix + base
     if loopback:
         return _DEVELOPMENT + base
-    raise SignInFailed("nobody signs in over plain http")
+    raise SignInFailed("sign-in requires https")
 
 
 def is_own_cookie(name: str) -> bool:
-    """Whether a cookie of this name is one of ours: it goes to no service, and none sets it."""
-    return name.strip().lower().startswith(_OURS)
+    """Whether a cookie is our own: it is not sent to services, and they cannot set it."""
+    return name.strip().lower().startswith(_OWN_NAMES)
 
 
 def read_cookies(header: str, start: str) -> dict[str, str]:
     """The cookies of a request whose names begin with `start`, by name.
 
-    A value that cannot be one of ours, by its characters, is left out.
+    Values with characters outside of cookie-octet are left out.
 
     Args:
-        header: the Cookie header as it came.
+        header: the raw Cookie header.
 
     Raises:
-        Ambiguous: two have one name (a page of a neighbouring host may have set one of them), or
-            there is too much to look through.
+        Ambiguous: two have the same name (a sibling domain may have set one: cookie tossing), or
+            the header is longer than 32 KiB.
     """
-    if len(header) > _LONGEST:
+    if len(header) > _MAX_LENGTH:
         raise Ambiguous("there are too many cookies: delete them")
     found: dict[str, str] = {}
     for pair in header.split(";"):
         name, equals, value = pair.strip(_BLANKS).partition("=")
         name = name.rstrip(_BLANKS)
         if not equals or not name.startswith(start):
-            continue  # also `=name=value`, which has no name, whatever its value looks like
+            continue  # also `=name=value`, a cookie without a name whose value imitates one
         if name in found:
-            raise Ambiguous("there are two cookies of one name: delete them")
+            raise Ambiguous("there are two cookies of the same name: delete them")
         found[name] = value.lstrip(_BLANKS)
     return {name: value for name, value in found.items() if _VALUE.fullmatch(value)}
 
 
 def set_cookie(name: str, value: str, max_age: int | None, same_site: SameSite) -> str:
-    """A Set-Cookie value: of this host alone, all its paths, and out of reach for scripts.
+    """A Set-Cookie value: host-only, with Path=/ and HttpOnly.
 
     Args:
-        name: as `cookie_name` gives it; without a prefix it is not Secure either.
-        max_age: seconds; None for until the browser is closed.
+        name: as `cookie_name` returns it; without a prefix the cookie is not Secure.
+        max_age: seconds; None for a session cookie of the browser.
 
     Raises:
-        ValueError: a name or value that is none.
+        ValueError: the name or the value is not valid.
     """
     if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
-        raise ValueError("no name or value of a cookie")
+        raise ValueError("the name or the value of a cookie is not valid")
     lasts = "" if max_age is None else f"; Max-Age={max_age}"
     secure = "; Secure" if name.startswith(_PREFIX) else ""
     return f"{name}={value}; Path=/{lasts}{secure}; HttpOnly; SameSite={same_site}"
 
 
 def clear_cookie(name: str, same_site: SameSite) -> str:
-    """A Set-Cookie value that removes what `set_cookie` has set."""
+    """A Set-Cookie value that deletes a cookie of `set_cookie`."""
     return set_cookie(name, "", 0, same_site)

@@ -1,7 +1,9 @@
-"""Whether a request with a session's cookie may come from a page of somebody else's.
+"""CSRF protection of requests with a session cookie (RFC 10017, section 6.1).
 
-What browsers say of a request (Origin, RFC 6454; Fetch Metadata, W3C) no page can change, and a
-header of our own no page can send across origins unless CORS lets it (RFC 10017, section 6.1).
+It relies on headers that a page of another site cannot forge:
+
+1. Origin (RFC 6454) and Sec-Fetch-Site (W3C Fetch Metadata), which browsers set;
+2. a custom header, `X-CSRF: 1`, which a page cannot send across origins unless CORS allows it.
 """
 
 from collections.abc import Collection, Iterable
@@ -12,14 +14,14 @@ from bff.errors import CrossSite
 from bff.model.access import Csrf
 
 _SAFE: Final = frozenset({"GET", "HEAD"})
-_IN_ADVANCE: Final = ("prefetch", "prerender", "preview")
-_FROM_HERE: Final = frozenset({None, "same-origin"})
-_FROM_ELSEWHERE: Final = _FROM_HERE | {"same-site", "cross-site"}
+_PREFETCHES: Final = ("prefetch", "prerender", "preview")
+_SAME_ORIGIN: Final = frozenset({None, "same-origin"})
+_CROSS_ORIGIN: Final = _SAME_ORIGIN | {"same-site", "cross-site"}
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
-    """What a request says of where it comes from; None for a header that it does not have.
+class CsrfHeaders:
+    """The headers of a request that show where it comes from; None for a missing one.
 
     Args:
         origin: Origin.
@@ -35,66 +37,73 @@ class Sent:
     csrf: str | None = None
 
 
-def is_navigation(sent: Sent) -> bool:
-    """Whether a person goes to a page with it; in a frame, or by a form that posts, is no going."""
-    return sent.method in _SAFE and sent.fetch_mode == "navigate" and sent.fetch_dest == "document"
+def is_navigation(headers: CsrfHeaders) -> bool:
+    """Whether it is a top-level navigation by GET or HEAD; a frame or a form POST is not."""
+    return (
+        headers.method in _SAFE
+        and headers.fetch_mode == "navigate"
+        and headers.fetch_dest == "document"
+    )
 
 
-def check_is_visit(sent: Sent, purposes: Iterable[str]) -> None:
-    """Refuse to sign in what is fetched without a person going there.
+def check_is_visit(headers: CsrfHeaders, purposes: Iterable[str]) -> None:
+    """Refuse to start a sign-in for a request that is not a navigation by the user.
 
-    That is a prefetch, an image, a frame, a script's fetch, or HEAD. A browser that sends no Fetch
-    Metadata is believed.
+    That is a prefetch, an image, a frame, a script's fetch, or HEAD. Requests without Fetch
+    Metadata, of older browsers, are accepted.
 
     Args:
-        purposes: Sec-Purpose, and what older browsers call it.
+        purposes: the values of Sec-Purpose, and of its older names.
 
     Raises:
-        CrossSite: it is no visit.
+        CrossSite: it is not a navigation.
     """
-    if any(word in each.lower() for each in purposes for word in _IN_ADVANCE):
-        raise CrossSite("signing in cannot be fetched in advance")
-    if sent.method == "HEAD":
-        raise CrossSite("signing in is a navigation: HEAD is none")
-    if sent.fetch_mode not in {None, "navigate"} or sent.fetch_dest not in {None, "document"}:
-        raise CrossSite("signing in is a navigation: send the browser there, in its window")
+    if any(word in each.lower() for each in purposes for word in _PREFETCHES):
+        raise CrossSite("a sign-in cannot be prefetched")
+    if headers.method == "HEAD":
+        raise CrossSite("a sign-in is a navigation: HEAD is not allowed")
+    if headers.fetch_mode not in {None, "navigate"} or headers.fetch_dest not in {None, "document"}:
+        raise CrossSite("a sign-in is a navigation: open it in the top-level window")
 
 
-def check_cross_site(sent: Sent, rule: Csrf, own_origin: str, origins: Collection[str]) -> None:
-    """Refuse what a page of somebody else's may have sent; a navigation reads, and shows nobody.
+def check_cross_site(
+    headers: CsrfHeaders, rule: Csrf, own_origin: str, origins: Collection[str]
+) -> None:
+    """Refuse a request that a page of another site may have sent.
+
+    Navigations are accepted: they only read, and the other site cannot see the response.
 
     Args:
-        rule: `header` wants `X-CSRF: 1`, and on writes looks at what the browser says too;
-            `origin` is for what cannot send a header (EventSource, images, WebSockets), and needs
-            the browser to say where it comes from.
+        rule: `header` requires `X-CSRF: 1`, and for unsafe methods checks Origin and Sec-Fetch-Site
+            as well. `origin` is for requests without custom headers (EventSource, images,
+            WebSockets), and requires Origin or Sec-Fetch-Site.
         own_origin: the origin that the request was sent to.
-        origins: those of the frontend's pages elsewhere, as browsers write them.
+        origins: further allowed origins of the frontend, as browsers serialize them.
 
     Raises:
-        CrossSite: it may.
+        CrossSite: another site may have sent it.
     """
-    if is_navigation(sent):
+    if is_navigation(headers):
         return
     if rule == "header":
-        if sent.csrf != "1":
+        if headers.csrf != "1":
             raise CrossSite("the header `X-CSRF: 1` is missing")
-        if sent.method in _SAFE:
+        if headers.method in _SAFE:
             return
-    elif sent.origin is None and sent.fetch_site is None:
-        raise CrossSite("neither Origin nor Sec-Fetch-Site says where this comes from")
-    elif sent.origin == "null" and sent.fetch_site == "same-origin":
-        return  # a form of a page of ours with `Referrer-Policy: no-referrer` (Fetch, section 3.2)
-    _check_source(sent, own_origin, origins)
+    elif headers.origin is None and headers.fetch_site is None:
+        raise CrossSite("the request has neither Origin nor Sec-Fetch-Site")
+    elif headers.origin == "null" and headers.fetch_site == "same-origin":
+        return  # a form of our own page with `Referrer-Policy: no-referrer` (Fetch, section 3.2)
+    _check_source(headers, own_origin, origins)
 
 
-def _check_source(sent: Sent, own_origin: str, origins: Collection[str]) -> None:
-    """Hold what the browser says against what is declared, and against itself.
+def _check_source(headers: CsrfHeaders, own_origin: str, origins: Collection[str]) -> None:
+    """Check Origin and Sec-Fetch-Site against the allowed origins, and against each other.
 
-    A frame in a sandbox has the origin `null`, and so has what somebody else has redirected: nobody
-    is allowed to be that.
+    The origin `null` is never allowed: sandboxed frames and cross-origin redirects have it.
     """
-    elsewhere = sent.origin not in {None, own_origin}
-    if elsewhere and (sent.origin == "null" or sent.origin not in origins):
-        raise CrossSite("pages of this origin may not send this")
-    if sent.fetch_site not in (_FROM_ELSEWHERE if elsewhere else _FROM_HERE):
-        raise CrossSite("pages of another origin may not send this")
+    cross_origin = headers.origin not in {None, own_origin}
+    if cross_origin and (headers.origin == "null" or headers.origin not in origins):
+        raise CrossSite("this origin is not allowed")
+    if headers.fetch_site not in (_CROSS_ORIGIN if cross_origin else _SAME_ORIGIN):
+        raise CrossSite("Sec-Fetch-Site and Origin do not match: another site may have sent this")

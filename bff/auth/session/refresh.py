@@ -1,9 +1,8 @@
-"""The access token of a session, refreshed ahead of its end, and exactly once.
+"""The access token of a session, refreshed ahead of its expiry, and once for all requests.
 
-A token that is due is refreshed in the background, and used until it ends. Of the requests that
-find it ended, or rejected, one refreshes it and the others wait (`bff.auth.renewal`). What a lock
-cannot promise (a process may sleep longer than its lock lasts) the store does: fresh tokens replace
-those that were read, or are thrown away.
+Concurrent refreshes of one session are serialized by a distributed lock; waiters re-read the stored
+tokens (`bff.auth.renewal`). A lock alone is not enough, as a process may be suspended for longer
+than its lease: refreshed tokens are stored by compare-and-set, and revoked if that fails.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -11,23 +10,23 @@ from typing import Final
 
 from bff.auth.oidc.login import Tokens
 from bff.auth.oidc.provider import OpenIdProvider
-from bff.auth.renewal import Current, Fetch, Renewals, good_until, is_new, renew_lock
-from bff.auth.session.sessions import KeptTokens, Sessions
+from bff.auth.renewal import Current, Fetch, RenewalCoordinator, good_until, is_new, renew_lock
+from bff.auth.session.sessions import Sessions, StoredTokens
 from bff.errors import GrantEnded, LoginRequired, NoCredentials, ProviderAway, StoreAway
 from bff.observe.events import Audit, Audited, Observer, Refreshed
 from bff.store.lock import Lock, LockLost
 
-_STORE_PATIENCE: Final = 5.0  # seconds for which a store that is away is tried again
-_STORE_LOOKS: Final = 0.2  # seconds between two of these tries
+_STORE_TIMEOUT: Final = 5.0  # seconds that storing is retried while the store is away
+_STORE_RETRY: Final = 0.2  # seconds between two of these tries
 
-Wanted = Callable[[KeptTokens], bool]
+Accepts = Callable[[StoredTokens], bool]  # whether stored tokens need no refresh
 
 
 class Refresher:
-    """Knows how to have a session's access token.
+    """Provides the access tokens of sessions, and refreshes them.
 
     Args:
-        providers: by name, as sessions know them.
+        providers: by name, as sessions refer to them.
     """
 
     def __init__(
@@ -35,16 +34,19 @@ class Refresher:
         sessions: Sessions,
         providers: Mapping[str, OpenIdProvider],
         observer: Observer,
-        renewals: Renewals,
+        renewals: RenewalCoordinator,
     ) -> None:
         self._sessions, self._providers = sessions, providers
         self._observer, self._renewals = observer, renewals
 
-    def at_hand(self, key: str, rejected: Collection[str] = ()) -> str:
-        """The token that there is, if it will do; empty if it has to be refreshed first.
+    def stored_token(self, key: str, rejected: Collection[str] = ()) -> str:
+        """The stored token if it is usable; empty if it has to be refreshed first.
 
-        One that is due is refreshed in the background: while it is good, no request depends on what
-        the provider does.
+        1. rejected by the service: unusable, unless it was issued a moment ago, so that the service
+           would reject another one too;
+        2. expired: unusable;
+        3. due for renewal: usable, and refreshed in the background. While it is valid, no request
+           depends on the provider.
 
         Args:
             key: the session's.
@@ -54,143 +56,149 @@ class Refresher:
             LoginRequired: the session is over.
             StoreAway: the store cannot be asked.
         """
-        kept, now = self._kept(key), self._sessions.now()
-        expires, access = kept.tokens.expires, kept.tokens.access
+        stored, now = self._read(key), self._sessions.now()
+        expires, access = stored.tokens.expires, stored.tokens.access
         if access in rejected:
-            # another one would not help if this one was issued only a moment ago
-            return access if is_new(expires, kept.obtained, now) else ""
+            return access if is_new(expires, stored.obtained, now) else ""
         if now >= expires:
             return ""
-        if self._is_fresh(kept) or not kept.tokens.refresh:
+        if self._is_fresh(stored) or not stored.tokens.refresh:
             return access
         self._renewals.ahead(_name(key), *self._renewal(key, self._is_fresh))
-        return self._kept(key).tokens.access
+        return self._read(key).tokens.access
 
     def access_token(self, key: str, rejected: Collection[str] = ()) -> str:
-        """A token that lasts, and if possible none of those that a service has just rejected.
+        """A token that is valid and not one of `rejected`, if the provider issues another.
 
         Raises:
-            LoginRequired: the session is over, or just ended as its refresh token is dead.
-            ProviderAway: the token has ended, and the provider cannot be asked.
-            StoreAway: the store cannot.
+            LoginRequired: the session is over, or ended now as its refresh token is not valid.
+            ProviderAway: the token has expired, and the provider cannot be reached.
+            StoreAway: the store cannot be reached.
         """
-        token = self.at_hand(key, rejected)
+        token = self.stored_token(key, rejected)
         return token or self._refreshed(
-            key, lambda kept: kept.tokens.access not in rejected and self._is_fresh(kept)
+            key, lambda stored: stored.tokens.access not in rejected and self._is_fresh(stored)
         )
 
     def replaced(self, key: str, access: str) -> str:
-        """A token other than `access`, however new that is; `access` where nothing renews it.
+        """A token other than `access`, however new that is; `access` if there is no refresh token.
 
         Raises:
             LoginRequired, ProviderAway, StoreAway: as `access_token` does.
         """
-        return self._refreshed(key, lambda kept: kept.tokens.access != access)
+        return self._refreshed(key, lambda stored: stored.tokens.access != access)
 
-    def _refreshed(self, key: str, wanted: Wanted) -> str:
-        timeout = self._provider(self._kept(key)).provider.timeout
-        return self._renewals.renewed(_name(key), *self._renewal(key, wanted), timeout)
+    def _refreshed(self, key: str, accepts: Accepts) -> str:
+        timeout = self._provider(self._read(key)).provider.timeout
+        return self._renewals.renewed(_name(key), *self._renewal(key, accepts), timeout)
 
-    def _renewal(self, key: str, wanted: Wanted) -> tuple[Current, Fetch]:
-        """How to see whether the session has a token as wanted, and how to get one."""
+    def _renewal(self, key: str, accepts: Accepts) -> tuple[Current, Fetch]:
+        """How to read an acceptable token of the session, and how to fetch one."""
 
         def current() -> str:
-            kept = self._kept(key)
-            return kept.tokens.access if wanted(kept) else ""
+            stored = self._read(key)
+            return stored.tokens.access if accepts(stored) else ""
 
-        return current, lambda lock: self._fetched(key, self._kept(key), lock)
+        return current, lambda lock: self._fetched(key, self._read(key), lock)
 
-    def _fetched(self, key: str, kept: KeptTokens, lock: Lock) -> str:
-        if not kept.tokens.refresh:
-            return self._without_refresh(key, kept)
-        provider = self._provider(kept)
+    def _fetched(self, key: str, stored: StoredTokens, lock: Lock) -> str:
+        if not stored.tokens.refresh:
+            return self._without_refresh(key, stored)
+        provider = self._provider(stored)
         try:
-            provider.prepare()  # may take longer than the lock lasts: then it is not our turn
+            provider.prepare()  # may take longer than the lease: then `renew` raises LockLost
             lock.renew()
-            fresh = provider.refresh(kept.tokens, meanwhile=lambda: renew_lock(lock))
+            fresh = provider.refresh(stored.tokens, meanwhile=lambda: renew_lock(lock))
         except LockLost:
             return ""
         except GrantEnded as error:
-            self._observer(Refreshed(kept.provider, "ended", error.detail))
-            return self._ended(key, kept, error.detail)
+            self._observer(Refreshed(stored.provider, "ended", error.detail))
+            return self._ended(key, stored, error.detail)
         except ProviderAway as error:
-            self._observer(Refreshed(kept.provider, "away", error.detail))
+            self._observer(Refreshed(stored.provider, "away", error.detail))
             raise
-        if not self._stored(key, kept, fresh, lock):
-            self._observer(Refreshed(kept.provider, "late"))
-            self._drop(key, kept, fresh, provider)
+        if not self._store(key, stored, fresh, lock):
+            self._observer(Refreshed(stored.provider, "late"))
+            self._drop(key, stored, fresh, provider)
             return ""
-        self._observer(Refreshed(kept.provider, "ok"))
-        self._observer(self._audited("refreshed", key, kept))
+        self._observer(Refreshed(stored.provider, "ok"))
+        self._observer(self._audited("refreshed", key, stored))
         return fresh.access
 
-    def _drop(self, key: str, kept: KeptTokens, fresh: Tokens, provider: OpenIdProvider) -> None:
-        """Revoke tokens that came too late, unless others of their grant are in use.
+    def _drop(
+        self, key: str, stored: StoredTokens, fresh: Tokens, provider: OpenIdProvider
+    ) -> None:
+        """Revoke tokens that could not be stored, unless others of their grant are in use.
 
-        Those that another request has stored are of the same grant, and would end with these (RFC
-        7009, section 2.1); so would those of a session that has replaced this one.
+        Revocation ends the whole grant (RFC 7009, section 2.1), and with it the tokens that another
+        request has stored, or those of a session that has replaced this one.
         """
         sessions = self._sessions
         if sessions.tokens(key) is None and (
-            sessions.signed_out(key) or not sessions.shares_grant(kept)
+            sessions.signed_out(key) or not sessions.shares_grant(stored)
         ):
             provider.revoke(fresh.refresh or fresh.access)
 
-    def _without_refresh(self, key: str, kept: KeptTokens) -> str:
-        """The token that there is, while it lasts: a service may not take it, but others do."""
-        if self._sessions.now() < kept.tokens.expires:
-            return kept.tokens.access
-        return self._ended(key, kept, "the access token has expired, and there is no refresh token")
+    def _without_refresh(self, key: str, stored: StoredTokens) -> str:
+        """The stored token while it is valid: other services may accept it."""
+        if self._sessions.now() < stored.tokens.expires:
+            return stored.tokens.access
+        return self._ended(
+            key, stored, "the access token has expired, and there is no refresh token"
+        )
 
-    def _stored(self, key: str, kept: KeptTokens, fresh: Tokens, lock: Lock) -> bool:
-        """Keep fresh tokens, which are nowhere else by now; whether they were still wanted.
+    def _store(self, key: str, stored: StoredTokens, fresh: Tokens, lock: Lock) -> bool:
+        """Store refreshed tokens, which exist nowhere else; False if the session changed meanwhile.
 
-        A store that was away may have written what it did not confirm, so it is asked what it has.
+        While the store is away it is retried: the old refresh token may be spent. A write that was
+        not confirmed may have happened, so the stored token is compared.
         """
         now = self._sessions.now
-        patience = now() + _STORE_PATIENCE
+        give_up_at = now() + _STORE_TIMEOUT
         while True:
             try:
-                return self._replaced(key, kept, fresh)
+                return self._replaced(key, stored, fresh)
             except StoreAway:
-                if now() >= patience:
+                if now() >= give_up_at:
                     raise
-                self._renewals.pause(_STORE_LOOKS)
+                self._renewals.pause(_STORE_RETRY)
                 renew_lock(lock)
 
-    def _replaced(self, key: str, kept: KeptTokens, fresh: Tokens) -> bool:
-        if self._sessions.replace_tokens(key, kept, fresh):
+    def _replaced(self, key: str, stored: StoredTokens, fresh: Tokens) -> bool:
+        if self._sessions.replace_tokens(key, stored, fresh):
             return True
         there = self._sessions.tokens(key)
         return there is not None and there.tokens.access == fresh.access
 
-    def _ended(self, key: str, kept: KeptTokens, why: str) -> str:
-        """The refresh token is dead: so is the session, unless there are newer tokens by now."""
-        if self._kept(key).version != kept.version:
-            return ""  # another process refreshed them while this lock had lapsed
+    def _ended(self, key: str, stored: StoredTokens, why: str) -> str:
+        """End the session, whose refresh token is not valid, unless there are newer tokens."""
+        if self._read(key).version != stored.version:
+            return ""  # another process refreshed them after this lock had expired
         self._sessions.end(key)
-        self._observer(self._audited("ended", key, kept, "invalid_grant", why))
+        self._observer(self._audited("ended", key, stored, "invalid_grant", why))
         raise LoginRequired("the provider has ended the session")
 
     def _audited(
-        self, what: Audit, key: str, kept: KeptTokens, reason: str = "", detail: str = ""
+        self, what: Audit, key: str, stored: StoredTokens, reason: str = "", detail: str = ""
     ) -> Audited:
-        issuer = self._provider(kept).provider.issuer
-        return Audited(what, issuer, kept.tokens.subject, key, kept.provider, reason, detail=detail)
+        issuer = self._provider(stored).provider.issuer
+        return Audited(
+            what, issuer, stored.tokens.subject, key, stored.provider, reason, detail=detail
+        )
 
-    def _kept(self, key: str) -> KeptTokens:
-        kept = self._sessions.tokens(key)
-        if kept is None:
+    def _read(self, key: str) -> StoredTokens:
+        stored = self._sessions.tokens(key)
+        if stored is None:
             raise LoginRequired("the session is over")
-        return kept
+        return stored
 
-    def _is_fresh(self, kept: KeptTokens) -> bool:
-        return self._sessions.now() < good_until(kept.tokens.expires, kept.obtained)
+    def _is_fresh(self, stored: StoredTokens) -> bool:
+        return self._sessions.now() < good_until(stored.tokens.expires, stored.obtained)
 
-    def _provider(self, kept: KeptTokens) -> OpenIdProvider:
-        if kept.provider not in self._providers:
-            raise NoCredentials(f"the provider `{kept.provider}` is declared no more")
-        return self._providers[kept.provider]
+    def _provider(self, stored: StoredTokens) -> OpenIdProvider:
+        if stored.provider not in self._providers:
+            raise NoCredentials(f"the provider `{stored.provider}` is not declared any more")
+        return self._providers[stored.provider]
 
 
 def _name(key: str) -> str:

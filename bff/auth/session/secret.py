@@ -1,4 +1,4 @@
-"""The secret of sessions where none is declared: made once, and kept beside their store."""
+"""The generated secret of sessions, if none is declared: a file beside the session store."""
 
 import os
 from pathlib import Path
@@ -11,20 +11,20 @@ from bff.model.source import Place
 
 _FILE: Final = "session-secret"
 _BYTES: Final = 32
-_read: Final[dict[Path, str]] = {}  # by this process, or the one that it was forked from
+_read: Final[dict[Path, str]] = {}  # by this process, or its parent before a fork
 
 
-def kept_secret(folder: Path, name: str = _FILE) -> str:
-    """The secret of a folder; made if there is none, by one process of however many.
+def load_or_create_secret(folder: Path, name: str = _FILE) -> str:
+    """Read the secret of a folder; create it atomically if there is none.
 
-    It is read once by a process and all that it forks: where the file is deleted or replaced
-    meanwhile, a process that starts later opens what the others have sealed all the same.
+    A process and its forks read it once: if the file is deleted or replaced later, new workers
+    still decrypt what the others have encrypted.
 
     Args:
         name: of its file.
 
     Raises:
-        ConfigError: the folder cannot be written, and `session.secrets` has none.
+        ConfigError: the folder cannot be written, and `session.secrets` is empty.
     """
     path = (folder / name).absolute()
     if path in _read:
@@ -35,13 +35,13 @@ def kept_secret(folder: Path, name: str = _FILE) -> str:
             _make(path)
         return _read.setdefault(path, path.read_text())
     except OSError as error:
-        message = f"no secret can be kept in {folder}: {error.strerror}"
-        hint = "declare `session.secrets`, or name a folder that can be written: BFF_STATE"
+        message = f"no secret can be stored in {folder}: {error.strerror}"
+        hint = "declare `session.secrets`, or set BFF_STATE to a writable folder"
         raise ConfigError([Problem("setting", Place("environment"), message, hint)]) from None
 
 
 def _make(path: Path) -> None:
-    """Write a new one aside, and move it there whole unless somebody else was first."""
+    """Write a new secret to a temporary file and link it, unless another process was first."""
     aside = path.with_name(f"{path.name}.{token_urlsafe(8)}")
     handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "w") as file:

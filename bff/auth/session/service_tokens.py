@@ -1,7 +1,8 @@
-"""Tokens for one service: made of a person's token, or granted to us; obtained once, and stored.
+"""Tokens for one service: by token exchange, or by client credentials; fetched once, and stored.
 
-RFC 8693 (token exchange) and RFC 6749, section 4.4 (client credentials). A token is found by the
-session or bearer token of who asks, and in no other way: two people never have each other's.
+RFC 8693 (token exchange) and RFC 6749, section 4.4 (client credentials). The name of an exchanged
+token in the store is a hash of the user's session or bearer token, so that a token is never used
+for another user.
 """
 
 from collections.abc import Collection, Mapping
@@ -14,8 +15,8 @@ import orjson
 
 from bff.auth.oidc.login import Tokens
 from bff.auth.oidc.provider import OpenIdProvider
-from bff.auth.oidc.token_endpoint import Refused
-from bff.auth.renewal import Current, Fetch, Renewals, good_until, is_new, renew_lock
+from bff.auth.oidc.token_endpoint import GrantRefused
+from bff.auth.renewal import Current, Fetch, RenewalCoordinator, good_until, is_new, renew_lock
 from bff.auth.session.refresh import Refresher
 from bff.auth.session.sessions import Sessions
 from bff.errors import NoCredentials, ProviderAway
@@ -30,8 +31,8 @@ _INVALID_REQUEST: Final = "invalid_request"
 
 
 @dataclass(frozen=True, slots=True)
-class _Stored:
-    """A token for one service: when it came and when it ends, in seconds since 1970."""
+class _StoredToken:
+    """A token for one service: when it was issued and when it expires, in seconds since 1970."""
 
     access: str = field(repr=False)
     obtained: float
@@ -39,11 +40,11 @@ class _Stored:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What a token is wanted for.
+class TokenRequest:
+    """A request for a token for one service, on behalf of a principal.
 
     Args:
-        rejected: tokens that the service has just answered 401 to.
+        rejected: tokens that the service has just answered with 401.
     """
 
     service: Service
@@ -52,12 +53,12 @@ class Wanted:
 
     @property
     def is_own(self) -> bool:
-        """Whether it is granted to this client itself, not to a person."""
+        """Whether it is issued to this client itself, not to a user."""
         return self.service.credentials == "client"
 
     @property
     def name(self) -> str:
-        """What the store knows it by."""
+        """The key of the store's entry."""
         service, principal = self.service, self.principal
         grant = astuple(service.grant)
         if self.is_own:
@@ -67,10 +68,10 @@ class Wanted:
 
 
 class ServiceTokens:
-    """Has tokens for single services.
+    """Provides tokens for single services.
 
     Args:
-        providers: by name; the first is asked where nothing says which.
+        providers: by name; the first is the default for client credentials.
     """
 
     def __init__(
@@ -79,120 +80,122 @@ class ServiceTokens:
         sessions: Sessions,
         seal: Seal,
         refresher: Refresher,
-        renewals: Renewals,
+        renewals: RenewalCoordinator,
     ) -> None:
         self._providers, self._sessions, self._seal = providers, sessions, seal
         self._refresher, self._renewals = refresher, renewals
         self._store, self._now = sessions.store, sessions.now
 
-    def at_hand(self, wanted: Wanted) -> str:
-        """The token that there is, if it will do; one that is due is replaced in the background.
+    def stored_token(self, request: TokenRequest) -> str:
+        """The stored token if it is usable, else empty; a due one is renewed in the background.
 
         Raises:
             StoreAway: the store cannot be asked.
         """
-        stored, _ = self._stored(wanted.name)
-        if stored is None or not self._will_do(stored, wanted):
+        stored, _ = self._stored(request.name)
+        if stored is None or not self._is_usable(stored, request):
             return ""
         if self._is_fresh(stored):
             return stored.access
-        self._renewals.ahead(wanted.name, *self._renewal(wanted))
-        stored = self._stored(wanted.name)[0] or stored
+        self._renewals.ahead(request.name, *self._renewal(request))
+        stored = self._stored(request.name)[0] or stored
         return stored.access
 
-    def token(self, wanted: Wanted) -> str:
-        """A token, from the provider if there is none.
+    def token(self, request: TokenRequest) -> str:
+        """A token; it is requested from the provider if none is stored.
 
         Raises:
-            LoginRequired: the person's session is over.
-            NoCredentials: the provider makes none; with 401 where it is for the person's token.
-            ProviderAway: the provider cannot be asked.
-            StoreAway: the store cannot.
+            LoginRequired: the user's session is over.
+            NoCredentials: the provider refuses; with 401 if that is because of the user's token.
+            ProviderAway: the provider cannot be reached.
+            StoreAway: the store cannot be reached.
         """
-        timeout = self._provider(wanted).provider.timeout
-        return self._renewals.renewed(wanted.name, *self._renewal(wanted), timeout)
+        timeout = self._provider(request).provider.timeout
+        return self._renewals.renewed(request.name, *self._renewal(request), timeout)
 
-    def _renewal(self, wanted: Wanted) -> tuple[Current, Fetch]:
-        """How to see whether there is a token as wanted, and how to get one."""
-        return partial(self._fresh, wanted), partial(self._fetched, wanted)
+    def _renewal(self, request: TokenRequest) -> tuple[Current, Fetch]:
+        """How to read a stored token, and how to fetch one."""
+        return partial(self._fresh, request), partial(self._fetched, request)
 
-    def _fresh(self, wanted: Wanted) -> str:
-        stored, _ = self._stored(wanted.name)
-        fine = stored and self._will_do(stored, wanted) and self._is_fresh(stored)
+    def _fresh(self, request: TokenRequest) -> str:
+        stored, _ = self._stored(request.name)
+        fine = stored and self._is_usable(stored, request) and self._is_fresh(stored)
         return stored.access if stored and fine else ""
 
-    def _will_do(self, stored: _Stored, wanted: Wanted) -> bool:
-        """True while it lasts, unless the service rejects it and would perhaps take another."""
+    def _is_usable(self, stored: _StoredToken, request: TokenRequest) -> bool:
+        """True if it is valid and not rejected, or too new for another one to help."""
         now = self._now()
-        if stored.access in wanted.rejected and not is_new(stored.expires, stored.obtained, now):
+        if stored.access in request.rejected and not is_new(stored.expires, stored.obtained, now):
             return False
         return now < stored.expires
 
-    def _is_fresh(self, stored: _Stored) -> bool:
+    def _is_fresh(self, stored: _StoredToken) -> bool:
         return self._now() < good_until(stored.expires, stored.obtained)
 
-    def _fetched(self, wanted: Wanted, lock: Lock) -> str:
-        """A token from the provider, which is stored until its end."""
-        _, version = self._stored(wanted.name)
+    def _fetched(self, request: TokenRequest, lock: Lock) -> str:
+        """A token from the provider, which is stored until it expires."""
+        _, version = self._stored(request.name)
         try:
-            tokens = self._granted(wanted, lock)
+            tokens = self._granted(request, lock)
         except (ProviderAway, NoCredentials) as error:
-            about = {"service": wanted.service.name, "detail": error.detail}
-            logger.warning("no token for a service", extra=about)
+            about = {"service": request.service.name, "detail": error.detail}
+            logger.warning("the provider issued no token for a service", extra=about)
             raise
-        stored = _Stored(tokens.access, self._now(), tokens.expires)
-        sealed = self._seal.seal(orjson.dumps(astuple(stored)), wanted.name)
-        if wanted.principal.session and not wanted.is_own:
-            session = wanted.principal.session
-            self._sessions.keep_with(session, wanted.name, sealed, stored.expires, version)
+        stored = _StoredToken(tokens.access, self._now(), tokens.expires)
+        sealed = self._seal.seal(orjson.dumps(astuple(stored)), request.name)
+        if request.principal.session and not request.is_own:
+            session = request.principal.session
+            self._sessions.store_with_session(
+                session, request.name, sealed, stored.expires, version
+            )
         else:
-            self._store.put(wanted.name, sealed, stored.expires, version)
+            self._store.put(request.name, sealed, stored.expires, version)
         return tokens.access
 
-    def _granted(self, wanted: Wanted, lock: Lock) -> Tokens:
-        provider, grant = self._provider(wanted), wanted.service.grant
-        if wanted.is_own:
-            beat = partial(renew_lock, lock)
-            return provider.client_credentials(grant.audience, grant.scope, beat)
-        principal = wanted.principal
+    def _granted(self, request: TokenRequest, lock: Lock) -> Tokens:
+        provider, grant = self._provider(request), request.service.grant
+        if request.is_own:
+            heartbeat = partial(renew_lock, lock)
+            return provider.client_credentials(grant.audience, grant.scope, heartbeat)
+        principal = request.principal
         own = principal.token or self._refresher.access_token(principal.session)
         try:
-            return self._exchanged(wanted, own, lock)
-        except Refused as refused:
+            return self._exchanged(request, own, lock)
+        except GrantRefused as refused:
             if not refused.subject:
                 raise NoCredentials(refused.detail) from None
             if not principal.session:
                 raise NoCredentials(refused.detail, _UNAUTHORIZED) from None
-        # the provider's keys may have been rotated, or its session ended: a refresh tells
+        # The provider may have rotated its keys or ended its session: a refresh shows which
         renew_lock(lock)
         fresh = self._refresher.replaced(principal.session, own)
         try:
-            return self._exchanged(wanted, fresh, lock)
-        except Refused as refused:
+            return self._exchanged(request, fresh, lock)
+        except GrantRefused as refused:
             raise NoCredentials(refused.detail, _status(refused, is_fresh=fresh != own)) from None
 
-    def _exchanged(self, wanted: Wanted, own: str, lock: Lock) -> Tokens:
-        service = wanted.service
+    def _exchanged(self, request: TokenRequest, own: str, lock: Lock) -> Tokens:
+        service = request.service
         audience, scope = service.grant.audience or service.name, service.grant.scope
-        provider = self._provider(wanted)
+        provider = self._provider(request)
         return provider.exchange(own, audience, scope, partial(renew_lock, lock))
 
-    def _stored(self, name: str) -> tuple[_Stored | None, str | None]:
-        """The token that is stored, and the version that another would replace."""
+    def _stored(self, name: str) -> tuple[_StoredToken | None, str | None]:
+        """The stored token, and the version that a new one replaces."""
         entry = self._store.get(name)
         if entry is None:
             return None, None
         try:
-            return _Stored(*orjson.loads(self._seal.open(entry.value, name))), entry.version
+            return _StoredToken(*orjson.loads(self._seal.open(entry.value, name))), entry.version
         except (BadSeal, TypeError):
             return None, entry.version
 
-    def _provider(self, wanted: Wanted) -> OpenIdProvider:
-        """The provider that is declared, or else the one that vouches for who asks."""
-        name = wanted.service.grant.provider
+    def _provider(self, request: TokenRequest) -> OpenIdProvider:
+        """The declared provider, or else the issuer of the principal."""
+        name = request.service.grant.provider
         if not name:
             first = next(iter(self._providers), "")
-            name = first if wanted.is_own else self._provider_of(wanted.principal)
+            name = first if request.is_own else self._provider_of(request.principal)
         if name not in self._providers:
             raise NoCredentials(f"the provider `{name}` is not declared")
         return self._providers[name]
@@ -204,15 +207,15 @@ class ServiceTokens:
         raise NoCredentials("no declared provider has issued the caller's token")
 
 
-def _status(refused: Refused, *, is_fresh: bool) -> int:
-    """What a refused exchange comes to: 401 where signing in again may help, or else 502.
+def _status(refused: GrantRefused, *, is_fresh: bool) -> int:
+    """The status for a refused exchange: 401 if signing in again may help, or else 502.
 
-    RFC 8693, section 2.2.2, has `invalid_request` for a subject token that is not accepted and for
-    any other fault of the request. Keycloak answers it to an audience that a client is not allowed,
-    or where exchange is not enabled; of a token that it has issued a moment ago it means that.
+    RFC 8693, section 2.2.2, uses `invalid_request` for a subject token that is not accepted, and
+    for any other fault of the request: Keycloak for an audience that the client is not allowed, or
+    if exchange is disabled. For a subject token that was issued a moment ago it means the latter.
 
     Args:
-        is_fresh: whether the token was issued for this exchange.
+        is_fresh: whether the subject token was refreshed for this exchange.
     """
     if not refused.subject or (is_fresh and refused.code == _INVALID_REQUEST):
         return NoCredentials.status

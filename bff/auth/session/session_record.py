@@ -1,4 +1,4 @@
-"""What is known of a session: who has signed in at which browser, and the tokens of that."""
+"""The records of a session in the store: the signed-in user and browser, and the tokens."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,15 +13,15 @@ _SHORT: Final = 16
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A browser at which somebody has signed in.
+    """A user who is signed in at one browser.
 
     Args:
-        key: the hash of its id: what the store and other parts of ours know it by.
-        version: the store's, as it was read.
-        created: when it was signed in, in seconds since 1970.
+        key: the hash of the session id, by which all but the cookie refer to the session.
+        version: of the store's entry, as it was read.
+        created: when the user signed in, in seconds since 1970.
         seen: when it was last used, to within a twentieth of the idle time.
-        agent: what the browser says it is; for the person's list of devices.
-        visitor: the id that the browser had before.
+        agent: the User-Agent of the browser, for the user's list of devices.
+        visitor: the id that the browser had while it was anonymous.
     """
 
     key: str
@@ -41,11 +41,11 @@ class Session:
 
     @property
     def public_id(self) -> str:
-        """What a person may call it by; it opens nothing."""
+        """An id that is shown to the user; it does not give access to the session."""
         return sha256(f"public:{self.key}".encode()).hexdigest()[:_SHORT]
 
     def principal(self) -> Principal:
-        """Who asks with this session."""
+        """The principal of requests with this session."""
         return Principal(
             issuer=self.issuer,
             subject=self.subject,
@@ -60,15 +60,15 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True)
-class KeptTokens:
-    """The tokens of a session as the store has them.
+class StoredTokens:
+    """The tokens of a session in the store; the names of the fields are those of its JSON.
 
     Args:
-        obtained: when they came, in seconds since 1970.
-        provider: the name of the provider they are from.
-        lasts: when the session ends at the latest, in seconds since 1970.
-        issuer: the provider's; empty of a session that an older version began.
-        sid: the provider's own session.
+        obtained: when they were issued, in seconds since 1970.
+        provider: the name of their provider.
+        lasts: the end of the session's lifetime, in seconds since 1970.
+        issuer: of the provider; empty in sessions of older versions of this program.
+        sid: the id of the provider's session.
     """
 
     tokens: Tokens

@@ -1,33 +1,42 @@
-"""Sessions: who is signed in at which browser, for how long, and the tokens that never go there.
+"""Server-side sessions: the signed-in user of a browser, and tokens that never reach it.
 
-The cookie holds an id, the store its hash. Data and tokens are two entries, both sealed. A write
-replaces exactly what was read: a session that has ended stays ended, whoever still writes to it.
+The cookie has a random id, the store only its SHA-256. A session is two sealed entries, its data
+and its tokens (`store_keys`). Every write is a compare-and-set on the version that was read, so a
+session that has ended stays ended, even if a slow request still writes to it.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from hashlib import sha256
 from secrets import token_urlsafe
 from typing import Final
 
-import orjson
-
 from bff.auth.oidc.login import SignedIn, Tokens
-from bff.auth.session.session_record import KeptTokens, Session
+from bff.auth.session.session_record import Session, StoredTokens
+from bff.auth.session.store_keys import (
+    data_key,
+    groups_of,
+    made_for_key,
+    person_key,
+    sid_key,
+    signed_out_key,
+    successor_key,
+    tokens_key,
+)
 from bff.errors import StoreAway
 from bff.model.access import SessionRules
 from bff.store.protocol import Store
 from bff.store.records import Records, known
 from bff.store.seal import Seal
 
-__all__ = ["KeptTokens", "Session", "Sessions", "key_of"]
+__all__ = ["Session", "Sessions", "StoredTokens", "key_of"]
 _ID_BYTES: Final = 32  # 256 bits
-_SLIDES: Final = 20  # writes that an idle time is worth at most
+_SLIDES: Final = 20  # the largest number of writes within one idle time
 _PREPARED: Final = 60.0  # seconds
-_REFRESH_LASTS: Final = 600.0  # seconds, and more than any refresh takes
-_MOST_AGENT: Final = 200  # characters of a User-Agent that are kept
-_MOST_SUCCESSORS: Final = 10  # sessions that are followed from one to the next
+_REFRESH_LASTS: Final = 600.0  # seconds: longer than any refresh takes
+_MAX_AGENT: Final = 200  # characters of a User-Agent that are stored
+_MAX_SUCCESSORS: Final = 10  # replaced sessions that are followed
 
 
 class Sessions:
@@ -42,25 +51,25 @@ class Sessions:
     ) -> None:
         self.store, self.rules, self.now = store, rules, now
         self._records = Records(seal)
-        self.ended: Callable[[str], object] = str  # told the key of a session that has ended
+        self.on_end: Callable[[str], object] = str  # called with the key of an ended session
 
     def prepare(self) -> None:
-        """Check that a session could be stored, before a person is sent to sign in.
+        """Check that a session could be stored, before a user is sent to the provider.
 
         Raises:
             StoreAway: it could not.
         """
-        # a write that needs room: a full Redis still deletes
+        # A write that needs memory: a full Redis still accepts reads and deletions
         self.store.add("prepared", "", self.now() + _PREPARED)
 
     def create(self, person: SignedIn, provider: str, client: str, about: Mapping[str, str]) -> str:
-        """Begin a session with an id of its own, whatever the browser had before.
+        """Create a session with a new id, which prevents session fixation.
 
         Args:
             about: `agent` and `visitor`.
 
         Returns:
-            The id: 256 bits, for the cookie and for nobody else.
+            The session id of 256 bits, for the cookie only.
         """
         made = token_urlsafe(_ID_BYTES)
         now = self.now()
@@ -76,110 +85,112 @@ class Sessions:
             claims=person.claims,
             sid=person.sid,
             acr=person.acr,
-            agent=about.get("agent", "")[:_MOST_AGENT],
+            agent=about.get("agent", "")[:_MAX_AGENT],
             visitor=about.get("visitor", ""),
         )
         lasts = now + self.rules.lifetime
-        kept = KeptTokens(person.tokens, now, provider, lasts, issuer=person.issuer, sid=person.sid)
-        self.store.put(
-            _tokens(session.key), self._records.sealed(_tokens(session.key), kept), lasts
+        stored = StoredTokens(
+            person.tokens, now, provider, lasts, issuer=person.issuer, sid=person.sid
         )
-        for group in _groups(session):
+        self.store.put(
+            tokens_key(session.key), self._records.sealed(tokens_key(session.key), stored), lasts
+        )
+        for group in groups_of(session):
             self.store.add(group, session.key, lasts)
-        name = _data(session.key)  # last of all: what can be found is whole
+        name = data_key(session.key)  # last: a session that is found is complete
         self.store.put(name, self._records.sealed(name, session), self._expiry(session))
-        if self.store.get(_tokens(session.key)) is None:
-            self.store.delete(name)  # the person was signed out everywhere just now
+        if self.store.get(tokens_key(session.key)) is None:
+            self.store.delete(name)  # all sessions of the user were ended meanwhile
         return made
 
     def load(self, given: str, *, slide: bool = True) -> Session | None:
-        """The session with this id, unless there is none or it is over.
+        """The session with this id; None if there is none, or it has expired.
 
         Args:
-            slide: whether this counts as use, which puts the end of its idle time off.
+            slide: whether this counts as use, which restarts the idle time.
         """
         session = self._session(key_of(given))
         if session and slide and self.now() - session.seen > self.rules.idle / _SLIDES:
             return self._used(session)
         return session
 
-    def goes_on(self, key: str) -> bool:
-        """Whether the session of a key, or one that replaced it, is not over; this is no use."""
-        for _ in range(_MOST_SUCCESSORS):
+    def is_active(self, key: str) -> bool:
+        """Whether a session, or one that replaced it, is active; this does not count as use."""
+        for _ in range(_MAX_SUCCESSORS):
             if self._session(key):
                 return True
-            successor = self.store.get(_successor(key))
+            successor = self.store.get(successor_key(key))
             if successor is None:
                 return False
             key = successor.value.decode()
         return False
 
     def _used(self, session: Session) -> Session | None:
-        """The session with the end of its idle time put off, where the store can be written."""
+        """The session with its idle time restarted, if the store can be written."""
         used = replace(session, seen=self.now())
-        name = _data(session.key)
+        name = data_key(session.key)
         sealed = self._records.sealed(name, used)
         try:
             version = self.store.put(name, sealed, self._expiry(used), session.version)
         except StoreAway:
-            return session  # it has been read, and the next use will put it off
-        # where somebody else has written it is in use, or has ended: neither is undone
+            return session  # the next use tries again
+        # Compare-and-set failed: another request used the session, or it has ended
         return replace(used, version=version) if version else self._session(session.key)
 
     def expires(self, session: Session) -> float:
-        """When the session ends if nobody uses it any more, in seconds since 1970."""
+        """When the session ends if it is not used any more, in seconds since 1970."""
         return self._expiry(session)
 
     def ends(self, session: Session) -> float:
-        """When the session ends however it is used, in seconds since 1970."""
+        """When the session ends even if it is used, in seconds since 1970."""
         return session.created + self.rules.lifetime
 
     def of_person(self, issuer: str, subject: str) -> list[Session]:
-        """All sessions of a person, the one used last first."""
-        keys = self.store.members(_person(issuer, subject))
+        """All sessions of a user, the last used one first."""
+        keys = self.store.members(person_key(issuer, subject))
         found = [session for key in keys if (session := self._session(key))]
         return sorted(found, key=lambda each: -each.seen)
 
-    def end(self, key: str) -> KeptTokens | None:
-        """End a session, for every process and for whatever is still under way.
+    def end(self, key: str) -> StoredTokens | None:
+        """End a session, for all processes and requests in progress.
 
         Returns:
-            The tokens that it had last, so that they can be revoked.
+            Its last tokens, to be revoked.
         """
         session = self._session(key)
-        kept = self.tokens(key)
-        while kept and not self.store.delete(_tokens(key), kept.version):
-            kept = self.tokens(key)  # they were just refreshed: those are the ones to revoke
-        self.store.delete(_data(key))  # after the tokens: see `create`
-        for name in self.store.members(_made_for(key)):
+        stored = self.tokens(key)
+        while stored and not self.store.delete(tokens_key(key), stored.version):
+            stored = self.tokens(key)  # they were refreshed meanwhile: the new ones are revoked
+        self.store.delete(data_key(key))  # after the tokens: see `create`
+        for name in self.store.members(made_for_key(key)):
             self.store.delete(name)
-            self.store.discard(_made_for(key), name)
+            self.store.discard(made_for_key(key), name)
         if session:
-            for group in _groups(session):
+            for group in groups_of(session):
                 self.store.discard(group, key)
-        self.ended(key)
-        return kept
+        self.on_end(key)
+        return stored
 
-    def replace(self, key: str, successor: str) -> KeptTokens | None:
-        """End a session, and note which one its browser has instead; the tokens that it had."""
-        with suppress(StoreAway):  # a full store still deletes
+    def replace(self, key: str, successor: str) -> StoredTokens | None:
+        """End a session and record its successor in the same browser; return its last tokens."""
+        with suppress(StoreAway):  # a full store still accepts deletions
             lasts = self.now() + self.rules.lifetime
-            self.store.put(_successor(key), successor.encode(), lasts)
+            self.store.put(successor_key(key), successor.encode(), lasts)
         return self.end(key)
 
-    def sign_out(self, key: str) -> KeptTokens | None:
-        """End a session together with its grant, whichever other session that may be of.
+    def sign_out(self, key: str) -> StoredTokens | None:
+        """End a session and its grant, which other sessions of the user may share.
 
         Returns:
-            The tokens that it had last, to be revoked; a refresh under way revokes those it gets.
+            Its last tokens, to be revoked. A refresh in progress revokes the tokens it receives.
         """
-        with suppress(StoreAway):  # a full store still deletes
-            self.store.put(_signed_out(key), b"", self.now() + _REFRESH_LASTS)
+        with suppress(StoreAway):  # a full store still accepts deletions
+            self.store.put(signed_out_key(key), b"", self.now() + _REFRESH_LASTS)
         return self.end(key)
 
     def end_all(self, issuer: str, subject: str, sid: str = "") -> list[str]:
-        """End the sessions of a person, or those of one `sid` of the provider's; their keys."""
-        group = _sid(issuer, sid) if sid else _person(issuer, subject)
+        """End all sessions of a user, or those of one provider session `sid`; return their keys."""
+        group = sid_key(issuer, sid) if sid else person_key(issuer, subject)
         ended = []
         for key in self.store.members(group):
             session = self._session(key)
@@ -188,49 +199,49 @@ class Sessions:
                 ended.append(key)
         return ended
 
-    def keep_with(
+    def store_with_session(
         self, key: str, name: str, value: bytes, expires: float, read: str | None
     ) -> None:
-        """Keep what was made for a session, and no longer than that goes on.
+        """Store an entry that is deleted when the session ends.
 
         Args:
-            name: what the store has it under.
+            name: the key of the entry.
             expires: seconds since 1970.
-            read: the version that it replaces; None where there was none.
+            read: the version that it replaces; None if there was none.
         """
-        self.store.add(_made_for(key), name, expires)  # before it is there: `end` finds all of it
+        self.store.add(made_for_key(key), name, expires)  # first, so that `end` finds all entries
         self.store.put(name, value, expires, read)
-        if self.store.get(_tokens(key)) is None:  # it has ended meanwhile, and may have looked
+        if self.store.get(tokens_key(key)) is None:  # the session ended between the two writes
             self.store.delete(name)
 
-    def tokens(self, key: str) -> KeptTokens | None:
+    def tokens(self, key: str) -> StoredTokens | None:
         """The tokens of a session; None once it has ended."""
-        entry = self.store.get(_tokens(key))
-        content = self._records.opened(_tokens(key), entry, KeptTokens)
+        entry = self.store.get(tokens_key(key))
+        content = self._records.opened(tokens_key(key), entry, StoredTokens)
         if entry is None or content is None:
             return None
         tokens = known(Tokens, content["tokens"])
         if tokens is None:
             return None
-        return KeptTokens(**content | {"tokens": Tokens(**tokens), "version": entry.version})
+        return StoredTokens(**content | {"tokens": Tokens(**tokens), "version": entry.version})
 
     def signed_out(self, key: str) -> bool:
         """Whether a session was ended by `sign_out` in the last minutes."""
-        return self.store.get(_signed_out(key)) is not None
+        return self.store.get(signed_out_key(key)) is not None
 
-    def shares_grant(self, ended: KeptTokens) -> bool:
-        """Whether a session that goes on may have its tokens from the same grant.
+    def shares_grant(self, ended: StoredTokens) -> bool:
+        """Whether another active session may have tokens of the same grant.
 
-        A provider has one grant for all sign-ins of a client in one of its own sessions (`sid`),
-        and to revoke a token ends the whole grant (RFC 7009, section 2.1). Where no `sid` tells,
-        it may be the same.
+        A provider has one grant for all sign-ins of a client within one of its sessions (`sid`),
+        and revoking a token ends the whole grant (RFC 7009, section 2.1). Without a `sid` the
+        grants are taken to be the same.
 
         Args:
             ended: the tokens of a session that has ended.
         """
         if not ended.issuer:
             return True
-        for key in self.store.members(_person(ended.issuer, ended.tokens.subject)):
+        for key in self.store.members(person_key(ended.issuer, ended.tokens.subject)):
             other = self.tokens(key)
             if other is None or other.provider != ended.provider:
                 continue
@@ -238,15 +249,15 @@ class Sessions:
                 return True
         return False
 
-    def replace_tokens(self, key: str, kept: KeptTokens, fresh: Tokens) -> bool:
-        """Put fresh tokens in the place of those that were read; whether they still were there."""
-        name = _tokens(key)
-        sealed = self._records.sealed(name, replace(kept, tokens=fresh, obtained=self.now()))
-        return bool(self.store.put(name, sealed, kept.lasts, kept.version))
+    def replace_tokens(self, key: str, stored: StoredTokens, fresh: Tokens) -> bool:
+        """Replace the tokens that were read (compare-and-set); False if they have changed."""
+        name = tokens_key(key)
+        sealed = self._records.sealed(name, replace(stored, tokens=fresh, obtained=self.now()))
+        return bool(self.store.put(name, sealed, stored.lasts, stored.version))
 
     def _session(self, key: str) -> Session | None:
-        entry = self.store.get(_data(key))
-        content = self._records.opened(_data(key), entry, Session)
+        entry = self.store.get(data_key(key))
+        content = self._records.opened(data_key(key), entry, Session)
         if entry is None or content is None:
             return None
         content["scopes"] = tuple(content["scopes"])
@@ -258,43 +269,5 @@ class Sessions:
 
 
 def key_of(given: str) -> str:
-    """What a session is kept under: whoever reads the store learns no id."""
+    """The SHA-256 of a session id: a leaked store does not reveal ids."""
     return sha256(given.encode("utf-8", "surrogateescape")).hexdigest()
-
-
-def _data(key: str) -> str:
-    return f"session:{key}"
-
-
-def _tokens(key: str) -> str:
-    return f"tokens:{key}"
-
-
-def _signed_out(key: str) -> str:
-    return f"signed-out:{key}"
-
-
-def _successor(key: str) -> str:
-    return f"successor:{key}"
-
-
-def _made_for(key: str) -> str:
-    return f"made-for:{key}"
-
-
-def _person(issuer: str, subject: str) -> str:
-    return f"person:{_hash(issuer, subject)}"
-
-
-def _sid(issuer: str, sid: str) -> str:
-    return f"sid:{_hash(issuer, sid)}"
-
-
-def _hash(*parts: str) -> str:
-    return sha256(orjson.dumps(parts)).hexdigest()
-
-
-def _groups(session: Session) -> Iterable[str]:
-    yield _person(session.issuer, session.subject)
-    if session.sid:
-        yield _sid(session.issuer, session.sid)

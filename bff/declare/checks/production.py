@@ -29,7 +29,7 @@ _FILLER: Final = re.compile(
     r"change|replace|place|holder|example|sample|secret|passw(or)?d|default|insecure|unsafe|unset"
     r"|todo|fixme|dummy|super|session|client|token|your|this|here|some|test|demo|key|the|my|me|x{3,}"
 )
-_PASSWORD: Final = re.compile(r"://[^/@]*:[^/@]+@")
+_PASSWORD: Final = re.compile(r"://[^/@]*:[^/@]+@|[?&]sentinel_password=[^&$]")
 _FEW: Final = 6  # letters and digits of one's own beside such words, and different ones in all
 _HINT: Final = (
     "refer to a random one: `${NAME}`, or `${file:/run/secrets/name}`; `openssl rand -base64 32`"

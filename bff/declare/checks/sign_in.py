@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from time import time
 
-from bff.auth.oidc.client import Client
+from bff.auth.oidc.client_authentication import ClientAuthentication
 from bff.errors import ConfigError
 from bff.model.access import Issuer, Provider
 from bff.model.config import Config
@@ -40,7 +40,7 @@ def _credentials(provider: Provider) -> Iterator[Problem]:
         hint = "refer to it: `${SHOP_CLIENT_SECRET}`, or declare a `private_key`"
         yield Problem("client-credentials", provider.place, message, hint, warning=True)
     try:
-        Client(provider, time)
+        ClientAuthentication(provider, time)
     except ConfigError as error:
         yield from error.problems
 

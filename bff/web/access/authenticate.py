@@ -7,7 +7,7 @@ from typing import Any, Final
 from flask import Request, g
 
 from bff.auth.oidc.bearer import Bearer
-from bff.auth.session.csrf import Sent, check_cross_site
+from bff.auth.session.csrf import CsrfHeaders, check_cross_site
 from bff.auth.session.sessions import Session, Sessions
 from bff.errors import Ambiguous, Forbidden, InvalidToken, LoginRequired
 from bff.model.access import Access, Csrf, Requirement
@@ -41,10 +41,10 @@ def varies(rule: Rule) -> tuple[str, ...]:
     return tuple(names[way] for way in rule.frontend.access)
 
 
-def sent(request: Request) -> Sent:
+def sent(request: Request) -> CsrfHeaders:
     """What a browser says of where a request comes from (Fetch Metadata; RFC 6454)."""
     headers = request.headers
-    return Sent(
+    return CsrfHeaders(
         method=request.method,
         origin=headers.get("Origin"),
         fetch_site=headers.get("Sec-Fetch-Site"),

@@ -9,7 +9,7 @@ from flask import Flask, Response, g, request
 
 from bff.auth.oidc.login_state import LoginStates
 from bff.auth.oidc.provider import OpenIdProvider
-from bff.auth.session.sessions import KeptTokens, Session, Sessions
+from bff.auth.session.sessions import Session, Sessions, StoredTokens
 from bff.errors import BffError
 from bff.model.json_text import encode_json
 from bff.observe.events import Audited, Observer
@@ -44,7 +44,7 @@ class SignIn:
     return_to: tuple[str, ...] = ()
     origins: frozenset[str] = frozenset()
 
-    def sign_out(self, session: Session) -> KeptTokens | None:
+    def sign_out(self, session: Session) -> StoredTokens | None:
         """End a session at its person's request, and its grant at the provider.
 
         Returns:
@@ -85,7 +85,7 @@ class SignIn:
                 ended.append(kept)
         self._revoke_unshared(ended)
 
-    def _revoke_unshared(self, ended: Iterable[KeptTokens]) -> None:
+    def _revoke_unshared(self, ended: Iterable[StoredTokens]) -> None:
         """Revoke the grants that no other session has its tokens from.
 
         Signing in again, in the same session of the provider's, adds tokens to the same grant: to
@@ -93,7 +93,7 @@ class SignIn:
         """
         self._revoke([each for each in ended if not self.sessions.shares_grant(each)])
 
-    def _revoke(self, ended: Iterable[KeptTokens]) -> None:
+    def _revoke(self, ended: Iterable[StoredTokens]) -> None:
         """Tell providers of tokens that nobody uses any more, for as long as one may keep us."""
         until = monotonic() + _PATIENCE
         for kept in ended:

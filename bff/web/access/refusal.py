@@ -7,7 +7,7 @@ from flask import Response, g, request
 
 from bff.auth.oidc.error_codes import NOT_SET_UP
 from bff.auth.session.csrf import is_navigation
-from bff.auth.session.return_to import LONGEST
+from bff.auth.session.return_to import MAX_LENGTH
 from bff.errors import (
     AuthError,
     BffError,
@@ -80,8 +80,8 @@ def _to_login() -> Response:
     target = request.environ.get("RAW_URI", "")  # as it was sent: a path that is decoded is another
     if not target.startswith("/"):
         target = quote(request.path)
-    if len(target) > LONGEST:
-        target = target.partition("?")[0] if len(target.partition("?")[0]) <= LONGEST else "/"
+    if len(target) > MAX_LENGTH:
+        target = target.partition("?")[0] if len(target.partition("?")[0]) <= MAX_LENGTH else "/"
     response = Response(status=_FOUND)
     response.headers["Location"] = f"/auth/login?return_to={quote(target, safe='')}"
     response.headers["Cache-Control"] = "no-store"

@@ -7,7 +7,7 @@ from flask import Flask, Response, g, request
 
 from bff.auth.oidc.error_codes import callback_refusal
 from bff.auth.oidc.login import LoginRequest
-from bff.auth.oidc.login_state import Pending
+from bff.auth.oidc.login_state import PendingLogin
 from bff.auth.oidc.provider import OpenIdProvider
 from bff.auth.session.csrf import check_is_visit
 from bff.auth.session.return_to import local_or_allowed
@@ -105,7 +105,7 @@ def _callback(parts: SignIn, **_provider: str) -> Response:
         g.sign_in_again = pending.request.path()
     parts.limits.sign_in(client_address(request))
     earlier = parts.logins.session_of(state) if pending else None
-    if pending and earlier and parts.sessions.goes_on(earlier):
+    if pending and earlier and parts.sessions.is_active(earlier):
         # a browser that went back in its history; any other is not signed in by this page
         return onward_page(pending.request.return_to, _TITLE)
     if earlier is not None:
@@ -119,7 +119,7 @@ def _callback(parts: SignIn, **_provider: str) -> Response:
     return _returned(parts, asked, pending, key)
 
 
-def _returned(parts: SignIn, asked: OpenIdProvider, pending: Pending, key: str) -> Response:
+def _returned(parts: SignIn, asked: OpenIdProvider, pending: PendingLogin, key: str) -> Response:
     """End a sign-in, whose state counts no more whether it succeeds or not.
 
     Raises:

@@ -10,7 +10,7 @@ from flask import Flask, Response, request
 from bff.auth.oidc.end_session import EndSession
 from bff.auth.session.csrf import check_cross_site
 from bff.auth.session.return_to import local_or_allowed
-from bff.auth.session.sessions import KeptTokens
+from bff.auth.session.sessions import StoredTokens
 from bff.errors import StoreAway
 from bff.model.access import Csrf
 from bff.store.seal import BadSeal
@@ -56,7 +56,7 @@ def _logout(parts: SignIn) -> Response:
     return response
 
 
-def _way_out(parts: SignIn, ended: KeptTokens, return_to: str) -> str:
+def _way_out(parts: SignIn, ended: StoredTokens, return_to: str) -> str:
     """An address at which the provider ends its own session; empty where it has none.
 
     It is absolute, for pages at another origin, and refers to a request in the store: the ID token

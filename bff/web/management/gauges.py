@@ -28,10 +28,10 @@ from bff.observe.instruments import (
     THREADS,
     WAITING,
     WORKERS_ENDED,
-    Level,
+    Measurement,
     address_of,
 )
-from bff.observe.workers import EXPECTED
+from bff.observe.worker_exits import EXPECTED
 from bff.upstream.exchange import Exchange, Measured
 from bff.upstream.guard import Guards
 from bff.upstream.memory import Memory
@@ -47,7 +47,7 @@ def levels_of(
     answering: Callable[[], int],
     memory: Memory,
     sessions: StoreWatch,
-) -> Iterable[Level]:
+) -> Iterable[Measurement]:
     """How full everything is just now."""
     yield THREADS, (), settings.threads
     yield ACTIVE, (), answering()

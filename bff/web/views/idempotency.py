@@ -11,7 +11,7 @@ from bff.errors import Refused
 from bff.model.json_text import encode_json
 from bff.model.principal import Principal
 from bff.model.view import View
-from bff.store.idempotency import KeptAnswer, Once, Turn
+from bff.store.idempotency import IdempotencyKeys, Lease, StoredResponse
 
 # A string of RFC 9651, section 3.3.3, or the token in it, as many clients send it.
 _KEY: Final = re.compile(r'"([\x20\x21\x23-\x5b\x5d-\x7e]{1,200})"|([\w.:+/=~-]{1,200})', re.ASCII)
@@ -25,17 +25,17 @@ _REPLAYED: Final = "Idempotency-Replayed"
 class Keys:
     """The keys of one view of one frontend."""
 
-    def __init__(self, view: View, frontend: str, once: Once) -> None:
+    def __init__(self, view: View, frontend: str, once: IdempotencyKeys) -> None:
         self._view, self._frontend, self._once = view, frontend, once
 
     def begin(
         self, request: Request, principal: Principal, scope: Mapping[str, Any]
-    ) -> Turn | KeptAnswer | None:
+    ) -> Lease | StoredResponse | None:
         """What a request's key entitles to; None without a key.
 
         Raises:
             Refused: with 400 it is none, there is none where there must be, or it would be
-                everybody's; with 409 and 422 as `Once.begin` says.
+                everybody's; with 409 and 422 as `IdempotencyKeys.begin` says.
             StoreAway: nobody can say.
         """
         given = request.headers.get("Idempotency-Key")
@@ -54,7 +54,7 @@ class Keys:
         print_ = sha256(encode_json(wanted, sort=True)).hexdigest()
         return self._once.begin(whose, print_, self._view.timeout + _SLACK)
 
-    def end(self, turn: Turn, response: Response | None) -> None:
+    def end(self, turn: Lease, response: Response | None) -> None:
         """Keep an answer, unless it says that something is not well and may be well later."""
         if response is None or not _is_kept(response.status_code):
             self._once.end(turn, None)
@@ -64,10 +64,10 @@ class Keys:
             for name, value in response.headers
             if name.lower() not in _NOT_OF_THE_ANSWER
         )
-        self._once.end(turn, KeptAnswer(response.status_code, headers, response.get_data()))
+        self._once.end(turn, StoredResponse(response.status_code, headers, response.get_data()))
 
 
-def replayed(kept: KeptAnswer) -> Response:
+def replayed(kept: StoredResponse) -> Response:
     """An answer that was given before."""
     response = Response(kept.body, kept.status)
     response.headers.clear()

@@ -17,7 +17,7 @@ from bff.model.exchange import Deadline
 from bff.model.frontend import Frontend
 from bff.model.principal import NOBODY
 from bff.plan.plan import Plan
-from bff.store.idempotency import KeptAnswer
+from bff.store.idempotency import StoredResponse
 from bff.web.access.admission import Admission
 from bff.web.access.authenticate import Rule, varies
 from bff.web.access.refusal import RETRY_AFTER
@@ -139,7 +139,7 @@ class _Handler:
             response = self._bad(bad_body.status, bad_body.detail, errors=bad_body.errors)
             response.headers.update(bad_body.headers)
             return response
-        if isinstance(turn, KeptAnswer):
+        if isinstance(turn, StoredResponse):
             return replayed(turn)
         answered = None
         try:

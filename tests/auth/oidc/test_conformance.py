@@ -85,7 +85,7 @@ def test_oidcc_client_test(op):
 )
 def test_an_id_token_does_not_count(op, claims, why):
     op.claims = claims
-    with pytest.raises(SignInFailed, match=f"does not count: its {why}"):
+    with pytest.raises(SignInFailed, match=f"is not valid: its {why}"):
         op.sign_in()
 
 
@@ -132,7 +132,7 @@ def test_oidcc_client_test_kid_absent_multiple_jwks(op):
     """The suite leaves it to the client; ours does not try keys in turn."""
     op.header = {"kid": ABSENT}
     op.keys = [public(rsa(), kid=ABSENT), public(rsa("two"), kid=ABSENT)]
-    with pytest.raises(SignInFailed, match="which key"):
+    with pytest.raises(SignInFailed, match="several keys match"):
         op.sign_in()
     assert op.times("/jwks") == 1
 
@@ -147,7 +147,7 @@ def test_oidcc_client_test_idtoken_sig_none(op, alg, signature):
     claims = op.id_token().split(".")[1]
     header = encoded(b'{"alg":"%s"}' % alg.encode())
     op.grant = {"id_token": f"{header}.{claims}.{signature}"}
-    with pytest.raises(SignInFailed, match="kind that is not accepted"):
+    with pytest.raises(SignInFailed, match="not allowed"):
         op.sign_in(op.provider(algorithms=("RS256", "none")))
 
 
@@ -179,7 +179,7 @@ def test_oidcc_client_test_invalid_sig_hs256(op, secret):
     claims = op.id_token().split(".")[1]
     start = encoded(b'{"alg":"HS256","kid":"one"}') + f".{claims}"
     op.grant = {"id_token": f"{start}.{encoded(digest(secret, start.encode(), 'sha256'))}"}
-    with pytest.raises(SignInFailed, match="kind that is not accepted"):
+    with pytest.raises(SignInFailed, match="not allowed"):
         op.sign_in(op.provider(algorithms=("RS256", "HS256")))
 
 
@@ -270,7 +270,7 @@ def test_oidcc_client_test_refresh_token(op):
 )
 def test_a_fresh_id_token_of_somebody_else_ends_the_session(op, claims):
     op.grant = {"id_token": op.id_token(**claims)}
-    with pytest.raises(GrantEnded, match="fresh ID token"):
+    with pytest.raises(GrantEnded, match="refreshed ID token"):
         op.provider().refresh(HELD)
 
 
@@ -338,7 +338,7 @@ def test_a_logout_token_says_that_it_is_one_or_nothing(op, typ):
 )
 def test_a_logout_token_does_not_count(op, header, claims):
     token = op.logout_token(header, **claims)
-    with pytest.raises(SignInFailed, match="logout token does not count") as failed:
+    with pytest.raises(SignInFailed, match="logout token is not valid") as failed:
         op.provider().logout_token(token)
     assert failed.value.status == 400
 
@@ -349,7 +349,7 @@ def test_a_logout_token_does_not_count(op, header, claims):
 )
 def test_a_logout_token_is_for_now(op, clock, iat, exp):
     now = int(clock())
-    with pytest.raises(SignInFailed, match="logout token does not count"):
+    with pytest.raises(SignInFailed, match="logout token is not valid"):
         op.provider().logout_token(op.logout_token(iat=now + iat, exp=now + exp))
 
 
@@ -370,14 +370,14 @@ def test_a_logout_token_that_does_not_say_when_it_ends_counts_for_two_minutes(
 def test_oidcc_client_test_rp_backchannel_rpinitlogout_alg_none(op):
     claims = op.logout_token().split(".")[1]
     token = encoded(b'{"alg":"none","typ":"logout+jwt"}') + f".{claims}."
-    with pytest.raises(SignInFailed, match="kind that is not accepted"):
+    with pytest.raises(SignInFailed, match="not allowed"):
         op.provider().logout_token(token)
 
 
 def test_oidcc_client_test_rp_backchannel_rpinitlogout_wrong_alg(op):
     op.key = elliptic()
     op.keys.append(public(op.key))
-    with pytest.raises(SignInFailed, match="kind that is not accepted"):
+    with pytest.raises(SignInFailed, match="not allowed"):
         op.provider(algorithms=("RS256",)).logout_token(op.logout_token())
 
 
@@ -392,7 +392,7 @@ def test_a_logout_token_signs_nobody_in(op):
     with pytest.raises(SignInFailed, match="typ is not that of an ID token"):
         op.sign_in()
     op.grant = {"id_token": op.logout_token({"typ": "JWT"}, nonce="nonce-of-login")}
-    with pytest.raises(SignInFailed, match="it is no ID token"):
+    with pytest.raises(SignInFailed, match="it is not an ID token"):
         op.sign_in()
 
 
@@ -452,9 +452,9 @@ def test_a_token_that_brings_its_key_or_a_rule_of_its_own_does_not_count(op, hea
     op.key = rsa(key)
     op.header = header
     provider = op.provider()
-    with pytest.raises(SignInFailed, match=r"header has a member|malformed"):
+    with pytest.raises(SignInFailed, match=r"header has a parameter|malformed"):
         op.sign_in(provider)
-    with pytest.raises(SignInFailed, match=r"header has a member|malformed"):
+    with pytest.raises(SignInFailed, match=r"header has a parameter|malformed"):
         provider.logout_token(op.logout_token())
     assert {each.path for each in op.asked} <= {
         "/.well-known/openid-configuration",

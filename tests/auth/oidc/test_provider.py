@@ -14,7 +14,7 @@ from joserfc import jwt
 from joserfc.jws import JWSRegistry
 
 from bff.auth.oidc.login import Tokens
-from bff.auth.oidc.token_endpoint import Refused
+from bff.auth.oidc.token_endpoint import GrantRefused
 from bff.errors import (
     BffError,
     ConfigError,
@@ -159,7 +159,7 @@ def test_a_provider_that_names_itself_must_do_so(op):
 def test_an_answer_without_an_id_token_signs_nobody_in(op):
     for nothing in (ABSENT, "", None):
         op.grant = {"id_token": nothing}
-        with pytest.raises(SignInFailed, match="there is none"):
+        with pytest.raises(SignInFailed, match="it is missing"):
             op.sign_in()
 
 
@@ -393,7 +393,7 @@ def test_a_refresh_whose_key_cannot_be_had_keeps_what_it_brought(op, published):
         fresh = provider.refresh(HELD)
         assert (fresh.access, fresh.refresh, fresh.id_token) == ("access-1", "refresh-1", "id-0")
     op.grant = {"id_token": op.id_token(sub="grace"), "refresh_token": "refresh-2"}
-    with pytest.raises(GrantEnded, match="another person's"):
+    with pytest.raises(GrantEnded, match="another user's"):
         provider.refresh(HELD)
     with pytest.raises((ProviderAway, SignInFailed)):
         op.sign_in(provider)
@@ -441,7 +441,7 @@ def test_a_token_is_exchanged_for_one_audience(op):
 )
 def test_an_exchange_tells_a_token_that_does_not_do_from_what_is_set_up_wrong(op, code, subject):
     op.replies["/token"] = (400, {"error": code})
-    with pytest.raises(ProviderMisconfigured if subject is None else Refused) as refused:
+    with pytest.raises(ProviderMisconfigured if subject is None else GrantRefused) as refused:
         op.provider().exchange("the-access", "orders", "")
     assert f"{ISSUER}/token refused the grant: {code}" in refused.value.detail
     if subject is not None:

@@ -175,7 +175,7 @@ def test_a_cookie_is_cleared_with_the_attributes_that_it_was_set_with(name):
     ],
 )
 def test_what_would_be_more_than_a_value_is_not_set(name, value):
-    with pytest.raises(ValueError, match="no name or value"):
+    with pytest.raises(ValueError, match="not valid"):
         set_cookie(name, value, None, "Strict")
 
 

@@ -4,7 +4,7 @@ from itertools import product
 
 import pytest
 
-from bff.auth.session.csrf import Sent, check_cross_site, is_navigation
+from bff.auth.session.csrf import CsrfHeaders, check_cross_site, is_navigation
 from bff.errors import CrossSite
 
 OWN = "https://shop.example"
@@ -71,24 +71,24 @@ SOURCES = [
 def test_a_write_with_the_header_is_also_held_against_what_the_browser_says(
     origin, site, fine, method
 ):
-    assert passes(Sent(method, origin, site, "cors", "empty", "1")) is fine
+    assert passes(CsrfHeaders(method, origin, site, "cors", "empty", "1")) is fine
 
 
 def test_a_write_of_which_no_browser_says_anything_passes_with_the_header():
-    assert passes(Sent("POST", csrf="1"))
+    assert passes(CsrfHeaders("POST", csrf="1"))
 
 
 @pytest.mark.parametrize("csrf", [None, "", "0", "1 ", " 1", "1, 1", "true", "11", "\uff11"])
 @pytest.mark.parametrize("method", READS + WRITES)
 def test_without_the_header_as_it_must_be_nothing_passes(csrf, method):
     for origin, site, _ in SOURCES:
-        assert not passes(Sent(method, origin, site, "cors", "empty", csrf))
+        assert not passes(CsrfHeaders(method, origin, site, "cors", "empty", csrf))
 
 
 @pytest.mark.parametrize("method", READS)
 def test_a_read_needs_the_header_and_nothing_else(method):
     for origin, site, _ in SOURCES:
-        assert passes(Sent(method, origin, site, "cors", "empty", "1"))
+        assert passes(CsrfHeaders(method, origin, site, "cors", "empty", "1"))
 
 
 @pytest.mark.parametrize(("origin", "site", "fine"), SOURCES)
@@ -97,37 +97,37 @@ def test_by_the_rule_of_origins_the_browser_must_say_where_it_comes_from(
     origin, site, fine, method
 ):
     for csrf in (None, "1"):  # the header changes nothing
-        sent = Sent(method, origin, site, "no-cors", "image", csrf)
+        sent = CsrfHeaders(method, origin, site, "no-cors", "image", csrf)
         assert passes(sent, "origin") is fine
 
 
 @pytest.mark.parametrize("method", READS + WRITES)
 def test_by_the_rule_of_origins_silence_does_not_pass(method):
-    assert not passes(Sent(method), "origin")
-    assert not passes(Sent(method, csrf="1"), "origin")
+    assert not passes(CsrfHeaders(method), "origin")
+    assert not passes(CsrfHeaders(method, csrf="1"), "origin")
 
 
 def test_a_form_on_a_page_that_sends_no_referrer_has_no_origin_and_is_known_by_its_site():
-    sent = Sent("POST", "null", "same-origin", "navigate", "document")
+    sent = CsrfHeaders("POST", "null", "same-origin", "navigate", "document")
     assert passes(sent, "origin")
-    assert not passes(Sent("POST", "null", "same-origin", "cors", "empty", "1"))
+    assert not passes(CsrfHeaders("POST", "null", "same-origin", "cors", "empty", "1"))
 
 
 @pytest.mark.parametrize("rule", ["header", "origin"])
 def test_our_own_origin_among_the_declared_ones_makes_no_difference(rule):
     for origin, site, fine in SOURCES:
-        sent = Sent("POST", origin, site, "cors", "empty", "1")
+        sent = CsrfHeaders("POST", origin, site, "cors", "empty", "1")
         assert passes(sent, rule, (SPA, OWN)) is fine
 
 
 def test_null_passes_not_even_if_it_is_declared():
-    assert not passes(Sent("POST", "null", csrf="1"), origins=("null",))
-    assert not passes(Sent("GET", "null"), "origin", origins=("null",))
+    assert not passes(CsrfHeaders("POST", "null", csrf="1"), origins=("null",))
+    assert not passes(CsrfHeaders("GET", "null"), "origin", origins=("null",))
 
 
 def test_without_declared_origins_only_ours_passes():
-    assert passes(Sent("POST", OWN, "same-origin", csrf="1"), origins=())
-    assert not passes(Sent("POST", SPA, "same-site", csrf="1"), origins=())
+    assert passes(CsrfHeaders("POST", OWN, "same-origin", csrf="1"), origins=())
+    assert not passes(CsrfHeaders("POST", SPA, "same-site", csrf="1"), origins=())
 
 
 MODES = (None, "navigate", "cors", "no-cors", "same-origin", "websocket", "Navigate", "")
@@ -137,19 +137,19 @@ DESTS = (None, "document", "empty", "iframe", "frame", "embed", "object", "image
 def test_a_navigation_is_a_read_that_fills_the_window():
     for method, mode, dest in product(READS + WRITES, MODES, DESTS):
         expected = method in READS and mode == "navigate" and dest == "document"
-        assert is_navigation(Sent(method, fetch_mode=mode, fetch_dest=dest)) is expected
+        assert is_navigation(CsrfHeaders(method, fetch_mode=mode, fetch_dest=dest)) is expected
 
 
 @pytest.mark.parametrize("rule", ["header", "origin"])
 @pytest.mark.parametrize("site", ["none", "same-origin", "same-site", "cross-site"])
 def test_a_navigation_passes_from_wherever_it_comes(rule, site):
-    assert passes(Sent("GET", None, site, "navigate", "document"), rule)
+    assert passes(CsrfHeaders("GET", None, site, "navigate", "document"), rule)
 
 
 @pytest.mark.parametrize("dest", ["iframe", "frame", "embed", "object", "empty"])
 def test_a_page_in_a_frame_is_no_navigation(dest):
-    assert not passes(Sent("GET", None, "cross-site", "navigate", dest))
-    assert not passes(Sent("GET", None, "cross-site", "navigate", dest), "origin")
+    assert not passes(CsrfHeaders("GET", None, "cross-site", "navigate", dest))
+    assert not passes(CsrfHeaders("GET", None, "cross-site", "navigate", dest), "origin")
 
 
 @pytest.mark.parametrize(
@@ -157,13 +157,13 @@ def test_a_page_in_a_frame_is_no_navigation(dest):
     [(OWN, "same-origin", True), (EVIL, "cross-site", False), ("null", "cross-site", False)],
 )
 def test_a_form_that_posts_is_judged_by_the_rule_of_origins(origin, site, fine):
-    sent = Sent("POST", origin, site, "navigate", "document")
+    sent = CsrfHeaders("POST", origin, site, "navigate", "document")
     assert not passes(sent)
     assert passes(sent, "origin") is fine
 
 
 def test_a_refusal_repeats_nothing_of_the_request():
     with pytest.raises(CrossSite) as refused:
-        check_cross_site(Sent("POST", "https://s3cret.example", csrf="1"), "header", OWN, ())
+        check_cross_site(CsrfHeaders("POST", "https://s3cret.example", csrf="1"), "header", OWN, ())
     assert refused.value.status == 403
     assert "s3cret" not in str(refused.value)

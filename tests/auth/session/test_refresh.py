@@ -5,12 +5,12 @@ from types import SimpleNamespace
 import pytest
 
 from bff.auth.oidc.login import SignedIn, Tokens
-from bff.auth.oidc.token_endpoint import Refused
-from bff.auth.renewal import Renewals, good_until
+from bff.auth.oidc.token_endpoint import GrantRefused
+from bff.auth.renewal import RenewalCoordinator, good_until
+from bff.auth.session.credentials_provider import CredentialsProvider
 from bff.auth.session.refresh import Refresher
 from bff.auth.session.service_tokens import ServiceTokens
 from bff.auth.session.sessions import Sessions
-from bff.auth.session.tokens import TokenKeeper
 from bff.errors import GrantEnded, LoginRequired, NoCredentials, ProviderAway, StoreAway
 from bff.model.access import SessionRules
 from bff.model.principal import NOBODY, Principal
@@ -79,7 +79,7 @@ def site(store_url, opened):
     sessions = Sessions(store, Seal(["s" * 32]), SessionRules(), now)
     provider = Provider(now)
     heard = []
-    renewals = Renewals(store, now, at_once, pause=lambda _: None)
+    renewals = RenewalCoordinator(store, now, at_once, pause=lambda _: None)
     refresher = Refresher(sessions, {"shop": provider}, heard.append, renewals)
 
     def service(name, credentials, **grant):
@@ -94,7 +94,7 @@ def site(store_url, opened):
     }
     seal = Seal(["s" * 32])
     made = ServiceTokens({"shop": provider}, sessions, seal, refresher, renewals)
-    keeper = TokenKeeper(services, refresher, made)
+    keeper = CredentialsProvider(services, refresher, made)
 
     def sign_in(subject="ada", sid="", **tokens):
         given = {"access": f"of-{subject}", "expires": START + 300, "refresh": "refresh-1"}
@@ -486,7 +486,7 @@ def test_a_provider_that_makes_no_token_fails_the_call_and_keeps_the_session(sit
     ada = site.sign_in()
 
     def refuse(*_):
-        raise Refused("https://id.example/token", "invalid_target")
+        raise GrantRefused("https://id.example/token", "invalid_target")
 
     site.provider.exchange = refuse
     with pytest.raises(NoCredentials, match="invalid_target") as error:

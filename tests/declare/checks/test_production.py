@@ -91,6 +91,8 @@ def test_a_random_secret_is_fine(folder, secret):
         ("redis://:hunter2@redis:6379/0", True),
         ("rediss+sentinel://bff:hunter2@a:1,b:2/main", True),
         ("${STORE:-redis://:hunter2@redis:6379/0}", True),
+        ("redis+sentinel://a:1/main?sentinel_password=hunter2", True),
+        ("redis+sentinel://a:1/main?sentinel_password=${S}", False),
         ("redis://:${S}@redis:6379/0", False),
         ("redis://bff:${file:/dev/null}${S}@redis:6379/0", False),
         ("${REDIS}", False),

@@ -122,10 +122,10 @@ def refusing(status, error=ABSENT):
 # Sign-in
 
 METADATA = {
-    "of another issuer": ({"issuer": f"{ISSUER}/"}, f"another issuer's: {ISSUER}/, declared is"),
-    "of no issuer": ({"issuer": ABSENT}, "one without a usable name"),
-    "of an issuer with a password": ({"issuer": f"https://{PLANTED}@x"}, "without a usable name"),
-    "without an endpoint": ({"token_endpoint": ABSENT}, "there is no token_endpoint"),
+    "of another issuer": ({"issuer": f"{ISSUER}/"}, f"another issuer: {ISSUER}/; declared is"),
+    "of no issuer": ({"issuer": ABSENT}, "(not a URL)"),
+    "of an issuer with a password": ({"issuer": f"https://{PLANTED}@x"}, "(not a URL)"),
+    "without an endpoint": ({"token_endpoint": ABSENT}, "the token_endpoint is missing"),
     "to plain http": ({"jwks_uri": "http://op.example/x"}, "the jwks_uri is not safe to use"),
 }
 
@@ -208,8 +208,8 @@ TOKENS = {
     "iat": ({"iat": NOW + 60}, 400, "its iat is missing or wrong"),
     "nbf": ({"nbf": NOW + 60}, 400, "its nbf is missing or wrong"),
     "nonce": ({"nonce": PLANTED}, 400, "its nonce is missing or wrong"),
-    "logout token": ({"events": {}}, 502, "it is no ID token"),
-    "access token": ({"token_use": "access"}, 502, "it is no ID token"),
+    "logout token": ({"events": {}}, 502, "it is not an ID token"),
+    "access token": ({"token_use": "access"}, 502, "it is not an ID token"),
 }
 
 
@@ -228,14 +228,14 @@ def test_an_id_token_is_not_what_was_asked_for(site):
     assert_told(site, "its auth_time is missing or too long ago")
     site.op.claims = {"auth_time": NOW, "acr": PLANTED}
     assert sign_in(site, acr_values="gold")[1].status_code == 400
-    assert_told(site, "its acr is none of those that were asked for")
+    assert_told(site, "its acr is none of those that were requested")
 
 
 SIGNATURES = {
-    "none": ({"id_token": ABSENT}, {}, "there is none"),
+    "none": ({"id_token": ABSENT}, {}, "it is missing"),
     "another key": ({}, {"key": rsa("stranger"), "header": {"kid": "one"}}, "signature is wrong"),
-    "unknown key": ({}, {"key": rsa("stranger")}, "no published key fits its kid and alg"),
-    "another algorithm": ({}, {"key": elliptic()}, "no published key fits its kid and alg"),
+    "unknown key": ({}, {"key": rsa("stranger")}, "no published key matches its kid and alg"),
+    "another algorithm": ({}, {"key": elliptic()}, "no published key matches its kid and alg"),
     "another type": ({}, {"header": {"typ": "at+jwt"}}, "its typ is not that of an ID token"),
 }
 
@@ -252,9 +252,12 @@ def test_an_id_token_is_not_signed_or_typed_as_it_must_be(site, grant, changes, 
 
 CALLBACKS = {
     "access_denied": (400, "the sign-in was cancelled"),
-    "login_required": (400, "nobody is signed in at the provider"),
+    "login_required": (400, "the user is not signed in at the provider"),
     "made_up_code": (400, "the provider has refused the sign-in"),
-    "invalid_request": (502, "sign-in is not set up as the identity provider wants it"),
+    "invalid_request": (
+        502,
+        "sign-in is not set up correctly for the identity provider",
+    ),
     "unauthorized_client": (502, "sign-in is not set up"),
     "invalid_scope": (502, "sign-in is not set up"),
     "server_error": (503, "the provider is busy"),
@@ -323,9 +326,9 @@ def test_a_token_is_not_refreshed(site, reply, status, words):
 
 
 FRESH = {
-    "of somebody else": ({"sub": PLANTED}, "the fresh ID token is another person's"),
+    "of somebody else": ({"sub": PLANTED}, "the refreshed ID token is another user's"),
     "iss": ({"iss": f"{ISSUER}/"}, "its iss is missing or wrong"),
-    "logout token": ({"events": {}}, "it is no ID token"),
+    "logout token": ({"events": {}}, "it is not an ID token"),
 }
 
 
@@ -389,12 +392,12 @@ BEARERS = {
     "aud": ({"aud": PLANTED}, {}, "its aud is missing or wrong"),
     "exp": ({"exp": NOW - 60}, {}, "it has expired (exp)"),
     "typ": ({}, {"typ": "logout+jwt"}, "its typ is not that of an access token"),
-    "id token": ({"nonce": "n"}, {}, "it is no access token"),
-    "refresh token": ({"typ": "Refresh"}, {}, "it is no access token"),
+    "id token": ({"nonce": "n"}, {}, "it is not an access token"),
+    "refresh token": ({"typ": "Refresh"}, {}, "it is not an access token"),
     "bound": ({"cnf": {"jkt": PLANTED}}, {}, "it is bound to a key (cnf)"),
     "bound by certificate": ({"cnf": {"x5t#S256": PLANTED}}, {}, "it is bound to a key (cnf)"),
     "bound by nothing": ({"cnf": None}, {}, "it is bound to a key (cnf)"),
-    "kid": ({}, {"kid": "made-up"}, "no published key fits its kid and alg"),
+    "kid": ({}, {"kid": "made-up"}, "no published key matches its kid and alg"),
 }
 
 
@@ -428,11 +431,11 @@ LOGOUTS = {
     "iss": ({"iss": "https://evil.example"}, {}, "the token is from no provider of ours"),
     "aud": ({"aud": PLANTED}, {}, "its aud is missing or wrong"),
     "exp": ({"exp": NOW - 60}, {}, "it has expired (exp)"),
-    "typ": ({}, {"typ": "at+jwt"}, "its typ is another's"),
+    "typ": ({}, {"typ": "at+jwt"}, "its typ is not that of a logout token"),
     "nonce": ({"nonce": PLANTED}, {}, "it has a nonce"),
     "events": ({"events": {}}, {}, "its events are not a logout"),
     "jti": ({"jti": ABSENT}, {}, "its jti is missing"),
-    "kid": ({}, {"kid": "made-up"}, "no published key fits its kid and alg"),
+    "kid": ({}, {"kid": "made-up"}, "no published key matches its kid and alg"),
 }
 
 

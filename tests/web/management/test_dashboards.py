@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from bff.cache.cache import Cache
 from bff.dev.stubs.stub import StubReply, StubRequest
-from bff.observe.events import Audited, Refreshed, Unforeseen
+from bff.observe.events import Audited, Refreshed, UnexpectedError
 from bff.observe.instruments import INSTRUMENTS
 
 ROOT = Path(__file__).parents[3]
@@ -88,9 +88,9 @@ def exposed(site: Any) -> dict[str, set[str]]:
         shop.get(f"/web/{path}")
     metrics = shop.metrics
     # what takes a provider; that these are told is for the tests of sessions to show
-    metrics.hear(Refreshed("shop", "ok"))
-    metrics.hear(Audited("signed_in", provider="shop"))
-    metrics.hear(Unforeseen("call", ValueError()))  # likewise: tests of the engine
+    metrics.observe(Refreshed("shop", "ok"))
+    metrics.observe(Audited("signed_in", provider="shop"))
+    metrics.observe(UnexpectedError("call", ValueError()))  # likewise: tests of the engine
     found: dict[str, set[str]] = {}
     for family in text_string_to_metric_families(metrics.text().decode()):
         for sample in family.samples:

@@ -1,7 +1,7 @@
-"""The files in which processes share their figures: read as one, and those of the dead merged.
+"""prometheus_client's multiprocess mode: merges the files of ended worker processes.
 
-Each process writes files of its own (prometheus_client's multiprocess mode). The library keeps
-those of ended processes for ever, as counters must not go back; here they become one.
+Each process writes files of its own. The library retains those of ended processes for ever, since
+counters must not decrease; here they are merged into one, under a lock that readers share.
 """
 
 import fcntl
@@ -12,45 +12,43 @@ from typing import Final
 
 from prometheus_client.mmap_dict import MmapedDict, mmap_key
 
-from bff.observe.figures import reserve
 from bff.observe.instruments import Instrument
+from bff.observe.reserved_mmap import reserve
 
 VARIABLE: Final = "PROMETHEUS_MULTIPROC_DIR"
-_ADDED_UP: Final = ("counter", "histogram")
-_NOBODY: Final = 0  # the process id of all that have ended
+_SUMMED: Final = ("counter", "histogram")
+_ENDED: Final = 0  # the process id in the name of the merged files
 
 
 @contextmanager
 def reading(folder: Path) -> Iterator[None]:
-    """While this lasts, nothing is merged, so nothing is counted twice or not at all."""
+    """A shared lock: no file is merged while all are read, so nothing is counted twice."""
     with _locked(folder, fcntl.LOCK_SH):
         yield
 
 
-def bury(folder: Path, process: int) -> None:
-    """Add what an ended process has counted to that of all others, and forget its gauges.
-
-    Where there is no room for the sum its files stay as they are, which are read as well.
+def merge_ended(folder: Path, process: int) -> None:
+    """Merge the counters and histograms of an ended process, and delete its gauges.
 
     Raises:
-        OSError: there is none.
+        OSError: there is no disk space; its files remain, and are still read.
     """
     with _locked(folder, fcntl.LOCK_EX):
         for gauge in folder.glob(f"gauge_*_{process}.db"):
             gauge.unlink()
-        for kind in _ADDED_UP:
-            dead = folder / f"{kind}_{process}.db"
-            if dead.exists():
-                _add(dead, folder / f"{kind}_{_NOBODY}.db")
-                dead.unlink()
+        for kind in _SUMMED:
+            ended = folder / f"{kind}_{process}.db"
+            if ended.exists():
+                _add(ended, folder / f"{kind}_{_ENDED}.db")
+                ended.unlink()
 
 
 def count(folder: Path, instrument: Instrument, labels: tuple[str, ...]) -> None:
-    """Count one for a process that has no files of its own, such as gunicorn's master."""
+    """Increment a counter for a process without files of its own, such as gunicorn's master."""
     name, names = instrument.name, list(instrument.labels)
     key = mmap_key(name.removesuffix("_total"), name, names, list(labels), instrument.says)
     with _locked(folder, fcntl.LOCK_EX):
-        total = MmapedDict(str(folder / f"{instrument.kind}_{_NOBODY}.db"))
+        total = MmapedDict(str(folder / f"{instrument.kind}_{_ENDED}.db"))
         try:
             before, at = total.read_value(key)
             total.write_value(key, before + 1, at)
@@ -58,11 +56,11 @@ def count(folder: Path, instrument: Instrument, labels: tuple[str, ...]) -> None
             total.close()
 
 
-def _add(dead: Path, to: Path) -> None:
-    reserve(str(to), sum(each.stat().st_size for each in (dead, to) if each.exists()))
+def _add(ended: Path, to: Path) -> None:
+    reserve(str(to), sum(each.stat().st_size for each in (ended, to) if each.exists()))
     total = MmapedDict(str(to))
     try:
-        for key, value, at, _ in MmapedDict.read_all_values_from_file(str(dead)):
+        for key, value, at, _ in MmapedDict.read_all_values_from_file(str(ended)):
             before, until = total.read_value(key)
             total.write_value(key, before + value, max(at, until))
     finally:

@@ -1,6 +1,6 @@
-"""Ends of workers, as gunicorn's master logs them: each becomes an event, in place of the line.
+"""Unexpected exits of workers: a filter turns the lines of gunicorn's log into events.
 
-gunicorn tells its hooks that a worker has ended, and its log alone how.
+gunicorn's hooks report that a worker has ended; the signal or exit code is only in its log.
 """
 
 import logging
@@ -12,29 +12,32 @@ from typing import Final
 from bff.observe.events import Event, Observer, WorkerEnded
 from bff.observe.instruments import WORKERS_ENDED
 
-# Its words, of which tests make sure; the arguments are the process id and what ended it.
+# gunicorn's messages, which tests compare with its source; arguments: process id, and the cause
 _KILLED: Final = "Worker (pid:%s) was sent %s!"
 _FAILED: Final = "Worker (pid:%s) exited with code %s."
 _STUCK: Final = "WORKER TIMEOUT (pid:%s)"
 TIMEOUT: Final = "timeout"
 EXIT: Final = "exit"
-# What is counted at zero before there is one; further signals are counted under their names.
+# Reasons whose counter starts at zero; other signals are added under their names.
 EXPECTED: Final = (TIMEOUT, EXIT, *(each.name for each in (Signals.SIGKILL, Signals.SIGSEGV)))
 
 
 def count_ended(event: Event) -> None:
-    """Observe, and count among the figures of all processes; the master has none of its own."""
+    """Observe, and count in the merged metrics; the master process has no files of its own."""
     if isinstance(event, WorkerEnded):
-        from bff.observe.shares import VARIABLE, count  # where prometheus_client may be imported
+        from bff.observe.multiprocess import (  # where prometheus_client may be imported
+            VARIABLE,
+            count,
+        )
 
         count(Path(os.environ[VARIABLE]), WORKERS_ENDED, (event.reason,))
 
 
-class WorkerEnds(logging.Filter):
-    """A filter of gunicorn's error log in the master.
+class WorkerExitFilter(logging.Filter):
+    """A logging filter for gunicorn's error log in the master process.
 
     Args:
-        observer: is told of each end that is not expected.
+        observer: receives a `WorkerEnded` for each unexpected exit.
     """
 
     def __init__(self, observer: Observer) -> None:
@@ -43,18 +46,18 @@ class WorkerEnds(logging.Filter):
         self._stuck: set[int] = set()
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether the line is still to be written."""
-        said, arguments = str(record.msg), record.args
+        """Whether the line is still logged."""
+        message, arguments = str(record.msg), record.args
         if not isinstance(arguments, tuple) or not arguments:
             return True
-        if said == _STUCK:
+        if message == _STUCK:
             self._stuck.add(int(str(arguments[0])))
             return True
         how = str(arguments[-1])
-        if said.startswith(_KILLED) and how != Signals.SIGTERM.name:
+        if message.startswith(_KILLED) and how != Signals.SIGTERM.name:
             self._ended(int(str(arguments[0])), how)
             return False
-        if said == _FAILED:
+        if message == _FAILED:
             self._ended(int(str(arguments[0])), EXIT)
             return False
         return True

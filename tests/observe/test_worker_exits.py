@@ -8,16 +8,16 @@ from collections.abc import Iterator
 import pytest
 from gunicorn.arbiter import Arbiter
 
-from bff.observe import workers
+from bff.observe import worker_exits
 from bff.observe.events import WorkerEnded
-from bff.observe.workers import WorkerEnds
+from bff.observe.worker_exits import WorkerExitFilter
 
 
 @pytest.fixture
 def log() -> Iterator[tuple[logging.Logger, list[WorkerEnded], list[str]]]:
     """A log as the master has it, what is observed, and the lines that are still written."""
     made, heard, written = logging.getLogger("test.master"), [], []
-    watching, handler = WorkerEnds(heard.append), logging.Handler()
+    watching, handler = WorkerExitFilter(heard.append), logging.Handler()
     handler.emit = lambda record: written.append(record.getMessage())
     made.addFilter(watching)
     made.addHandler(handler)
@@ -29,7 +29,7 @@ def log() -> Iterator[tuple[logging.Logger, list[WorkerEnded], list[str]]]:
 
 def test_the_words_are_gunicorns() -> None:
     source = inspect.getsource(Arbiter)
-    for words in (workers._KILLED, workers._FAILED, workers._STUCK):
+    for words in (worker_exits._KILLED, worker_exits._FAILED, worker_exits._STUCK):
         assert f'"{words}"' in source, words
 
 

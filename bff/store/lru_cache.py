@@ -1,4 +1,4 @@
-"""A bounded mapping that evicts what was used longest ago."""
+"""A bounded mapping that evicts the least recently used entry (LRU)."""
 
 from collections import OrderedDict
 from threading import Lock
@@ -8,11 +8,11 @@ Key = TypeVar("Key")
 Value = TypeVar("Value")
 
 
-class Recent(Generic[Key, Value]):
-    """A mapping for several threads; an entry that is read counts as used.
+class LruCache(Generic[Key, Value]):
+    """A thread-safe mapping; reading an entry counts as use.
 
     Args:
-        bound: how many entries there may be.
+        bound: the largest number of entries.
     """
 
     def __init__(self, bound: int) -> None:
@@ -24,7 +24,7 @@ class Recent(Generic[Key, Value]):
         return len(self._entries)
 
     def get(self, key: Key) -> Value | None:
-        """The value of `key`; None where there is none."""
+        """The value of `key`; None if there is none."""
         with self._lock:
             value = self._entries.get(key)
             if value is not None:
@@ -32,7 +32,7 @@ class Recent(Generic[Key, Value]):
             return value
 
     def put(self, key: Key, value: Value) -> None:
-        """Set a value; the entry that was used longest ago makes room for it."""
+        """Set a value; the least recently used entry is evicted if there are too many."""
         with self._lock:
             self._entries[key] = value
             self._entries.move_to_end(key)

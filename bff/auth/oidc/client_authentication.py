@@ -1,4 +1,8 @@
-"""How we prove to a provider who we are: by a secret, or by a key of ours (RFC 6749, RFC 7523)."""
+"""Client authentication at the token endpoint: by a secret or a signed assertion.
+
+RFC 6749, section 2.3.1 (`client_secret_basic`, `client_secret_post`); RFC 7523, section 2.2
+(`private_key_jwt`).
+"""
 
 from base64 import b64encode
 from collections.abc import Callable, Mapping
@@ -21,31 +25,31 @@ from bff.model.access import Provider
 from bff.model.exchange import Headers
 from bff.model.problem import Problem
 
-_LIFE: Final = 60  # seconds that an assertion lasts
+_LIFETIME: Final = 60  # seconds that an assertion is valid
 _ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _CURVES: Final = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1": "ES512"}
-_LEAST: Final = 2048  # bits of an RSA key
+_MIN_RSA_BITS: Final = 2048
 
 
-class Client:
-    """We, as a provider knows us.
+class ClientAuthentication:
+    """The credentials of this client at one provider.
 
     Args:
         now: seconds since 1970.
 
     Raises:
-        ConfigError: the private key is none that we can sign with.
+        ConfigError: the private key cannot be used for signing.
     """
 
     def __init__(self, provider: Provider, now: Callable[[], float]) -> None:
         self._provider, self._now = provider, now
         self._key = _signing_key(provider) if provider.auth == "private_key_jwt" else None
 
-    def proof(self) -> tuple[Headers, Mapping[str, str]]:
-        """The headers and parameters by which a request proves that it is ours."""
+    def credentials(self) -> tuple[Headers, Mapping[str, str]]:
+        """The headers and form parameters that authenticate a request."""
         provider = self._provider
         if provider.auth == "client_secret_basic":
-            # each part is form-urlencoded first (RFC 6749, section 2.3.1)
+            # both parts are form-urlencoded before they are joined (RFC 6749, section 2.3.1)
             pair = f"{quote_plus(provider.client_id)}:{quote_plus(provider.client_secret)}"
             return (("authorization", f"Basic {b64encode(pair.encode()).decode()}"),), {}
         params = {"client_id": provider.client_id}
@@ -57,10 +61,11 @@ class Client:
         return (), params
 
     def _assertion(self, key: Key, algorithm: str) -> str:
-        """A statement of who we are, for one request.
+        """A signed client assertion for one request (RFC 7523, section 3).
 
-        Its audience is the issuer and nothing else: an endpoint's address comes from metadata, and
-        might be made to name another provider, which would take the assertion for its own.
+        Its audience is the issuer only, and never the token endpoint: the endpoint's address comes
+        from metadata, and a malicious provider could name the endpoint of another one there and
+        have the assertion accepted by that one (audience injection).
         """
         now, provider = int(self._now()), self._provider
         claims = {
@@ -69,24 +74,24 @@ class Client:
             "aud": provider.issuer,
             "jti": token_urlsafe(),
             "iat": now,
-            "exp": now + _LIFE,
+            "exp": now + _LIFETIME,
         }
         header = {"alg": algorithm} | ({"kid": provider.key_id} if provider.key_id else {})
         return jwt.encode(header, claims, key, registry=AllowList([algorithm]))
 
 
 def _signing_key(provider: Provider) -> tuple[Key, str]:
-    """The key to sign with, and how."""
+    """The signing key and its algorithm (RFC 7518, section 3.1; RFC 8037)."""
     try:
         raw = load_pem_private_key(provider.private_key.encode(), password=None)
-        if isinstance(raw, RSAPrivateKey) and raw.key_size >= _LEAST:
+        if isinstance(raw, RSAPrivateKey) and raw.key_size >= _MIN_RSA_BITS:
             return RSAKey.import_key(raw), "RS256"
         if isinstance(raw, EllipticCurvePrivateKey) and raw.curve.name in _CURVES:
             return ECKey.import_key(raw), _CURVES[raw.curve.name]
         if isinstance(raw, Ed25519PrivateKey):
             return OKPKey.import_key(raw), "EdDSA"
     except (ValueError, TypeError, UnsupportedAlgorithm, JoseError):
-        pass  # what it says might quote the key
+        pass  # the message might quote the key
     message = f"the private key of `{provider.name}` cannot be used"
     hint = "PEM without a password: RSA of 2048 bits or more, P-256, P-384, P-521 or Ed25519"
     raise ConfigError([Problem("client-credentials", provider.place, message, hint)])

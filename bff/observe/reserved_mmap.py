@@ -1,8 +1,9 @@
-"""Files of figures that never end the process: room is reserved before it is mapped.
+"""Memory-mapped metrics files whose disk blocks are reserved, so that a full disk is no SIGBUS.
 
-prometheus_client maps files that it has only made longer. Where the disk is full, which is /dev/shm
-in most containers with 64 MB of it, the first write to such a page raises SIGBUS. Figures for which
-there is no room are in the memory of their process, and are those of this process only.
+prometheus_client extends its files by ftruncate(), which makes them sparse. If the disk is full
+(/dev/shm has 64 MB in most containers), the first write to such a page kills the process by SIGBUS.
+Here posix_fallocate() reserves the blocks first; metrics for which that fails stay in the memory of
+their process, and only this process reports them.
 """
 
 import os
@@ -16,18 +17,18 @@ _BLOCK: Final = 1 << 16  # bytes of a new file, as the library makes them
 _lacking: Final[set[str]] = set()
 
 
-def without_room() -> str:
-    """A note for operators where figures had no room; empty where all have."""
-    return f"no room for figures in {', '.join(sorted(_lacking))}" if _lacking else ""
+def without_disk_space() -> str:
+    """A note for operators if the disk is too full for metrics; else empty."""
+    return f"no disk space for metrics in {', '.join(sorted(_lacking))}" if _lacking else ""
 
 
-class Figures:
-    """The library's mapped file for as long as there is room; a dict for what has none.
+class ReservedMmapDict:
+    """The library's `MmapedDict` with reserved blocks; a dict for keys without disk space.
 
     Args:
-        filename: of the file; it is made where it is missing.
+        filename: of the file, which is created if it is missing.
 
-    Not thread-safe, as the library's own: it calls it under a lock.
+    Not thread-safe, as the library's class: the library calls it under a lock.
     """
 
     def __init__(self, filename: str, read_mode: bool = False) -> None:  # noqa: FBT001, FBT002 - the library's own
@@ -57,7 +58,7 @@ class Figures:
             self._mapped.close()
 
     def _is_own(self, key: str) -> bool:
-        """Whether a key is not in the file; a new one is, if the file has or gets room for it."""
+        """Whether a key is in the dict; a new key goes to the file if blocks can be reserved."""
         mapped = self._mapped
         if mapped is None or key in self._own:
             return True
@@ -83,10 +84,10 @@ class Figures:
 
 
 def reserve(filename: str, size: int) -> None:
-    """Have so many bytes of a file on the disk; what it holds stays.
+    """Reserve the first `size` bytes of a file on the disk; its content is unchanged.
 
     Raises:
-        OSError: there is no room.
+        OSError: there is no space.
     """
     file = os.open(filename, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
@@ -104,5 +105,5 @@ def reserve(filename: str, size: int) -> None:
 
 
 def reserve_room() -> None:
-    """Have the library use such files from now on; before it makes its first figure."""
-    values.MmapedDict = Figures  # type: ignore[assignment,attr-defined] # it asks for the name each time
+    """Make the library use such files; to be called before its first metric is created."""
+    values.MmapedDict = ReservedMmapDict  # type: ignore[assignment,attr-defined] # it asks for the name each time
