@@ -16,8 +16,8 @@ from typing import Any, Final, TypeVar
 import redis
 
 from bff.cache.clients import Client, connect
-from bff.cache.entry import Entry
-from bff.cache.store import Away, Backed, Listener
+from bff.cache.entry import CacheEntry
+from bff.cache.store import BackendStore, StoreListener, StoreUnavailable
 
 _CHANNEL: Final = "bff:changes"
 _REFUSED: Final = "!"  # no tag: Redis takes no writes, and what is there may be old
@@ -41,13 +41,13 @@ class RedisStore:
     The thread starts with the first use, so one may be made before a fork.
     """
 
-    def __init__(self, url: str, listener: Listener) -> None:
+    def __init__(self, url: str, listener: StoreListener) -> None:
         self._url, self._listener = url, listener
         self._lock = Lock()
         self._thread: Thread | None = None
         self._stop = Event()
         self._tried = Event()
-        self._up: tuple[Client, Backed] | None = None
+        self._up: tuple[Client, BackendStore] | None = None
         self._pending: set[str] = set()  # bumped here while Redis was away: told when it is back
         self._losses = 0
 
@@ -69,11 +69,11 @@ class RedisStore:
         """See `Store`."""
         return self._asked(lambda _, backed: backed.generations(tags))
 
-    def get(self, address: str) -> Entry | None:
+    def get(self, address: str) -> CacheEntry | None:
         """See `Store`."""
         return self._asked(lambda _, backed: backed.get(address))
 
-    def put(self, address: str, entry: Entry) -> None:
+    def put(self, address: str, entry: CacheEntry) -> None:
         """See `Store`."""
         self._asked(lambda _, backed: backed.put(address, entry))
 
@@ -84,7 +84,7 @@ class RedisStore:
         with self._lock:
             self._pending.update(tags)
 
-        def bumped(client: Client, backed: Backed) -> None:
+        def bumped(client: Client, backed: BackendStore) -> None:
             try:
                 backed.bump(tags)
             except Exception:  # noqa: BLE001 (see _run)
@@ -95,7 +95,7 @@ class RedisStore:
         with self._lock:
             self._pending.difference_update(tags)
 
-    def _drop(self, client: Client, backed: Backed, tags: list[str]) -> None:
+    def _drop(self, client: Client, backed: BackendStore, tags: list[str]) -> None:
         """A Redis that is full still removes keys; from one that takes no writes all are sent off.
 
         They come back when it takes writes again, and what was not told is told before.
@@ -120,17 +120,17 @@ class RedisStore:
         if thread is not None:
             thread.join(5)
 
-    def _asked(self, question: Callable[[Client, Backed], Result]) -> Result:
+    def _asked(self, question: Callable[[Client, BackendStore], Result]) -> Result:
         up = self._up
         if up is None:
-            raise Away("there is no connection to Redis")
+            raise StoreUnavailable("there is no connection to Redis")
         try:
             return question(*up)
         except Exception as error:  # noqa: BLE001  (see _run: whoever reads stumbles anywhere)
             self._lose(up, error)
-            raise Away(type(error).__name__) from None
+            raise StoreUnavailable(type(error).__name__) from None
 
-    def _lose(self, up: tuple[Client, Backed] | None, error: BaseException) -> None:
+    def _lose(self, up: tuple[Client, BackendStore] | None, error: BaseException) -> None:
         """Trust nothing from now on; whoever notices first does so for all."""
         with self._lock:
             if up is None or self._up is not up:
@@ -151,7 +151,7 @@ class RedisStore:
     def _run(self) -> None:
         failures = 0
         while not self._stop.is_set():
-            up: tuple[Client, Backed] | None = None
+            up: tuple[Client, BackendStore] | None = None
             client: Client | None = None
             try:
                 client = connect(self._url)
@@ -172,16 +172,16 @@ class RedisStore:
             failures += 1
             self._stop.wait(wait)
 
-    def _arrive(self, client: Client) -> tuple[Client, Backed]:
+    def _arrive(self, client: Client) -> tuple[Client, BackendStore]:
         """Connected: hear first, then tell what could not be told, then use it."""
         client.subscribe(_CHANNEL)
-        backed = Backed(client.backend, f"bff:{client.incarnation()}:")
+        backed = BackendStore(client.backend, f"bff:{client.incarnation()}:")
         self._listener.lost()
         with self._lock:
             untold = list(self._pending)
             if len(untold) > _MOST_PENDING:
                 client.incarnate()
-                backed = Backed(client.backend, f"bff:{client.incarnation()}:")
+                backed = BackendStore(client.backend, f"bff:{client.incarnation()}:")
                 untold = []
         backed.probe()
         if untold:
@@ -193,7 +193,7 @@ class RedisStore:
         self._tried.set()
         return up
 
-    def _listen(self, client: Client, up: tuple[Client, Backed]) -> None:
+    def _listen(self, client: Client, up: tuple[Client, BackendStore]) -> None:
         """Pass on what is heard, until the channel is lost."""
         answered = asked = monotonic()
         while not self._stop.is_set() and self._up is up:

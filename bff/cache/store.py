@@ -1,83 +1,83 @@
-"""The level that processes share: entries and generations, through flask-caching's backends."""
+"""The shared store of a cache: entries and generations, through flask-caching's backends."""
 
 from collections.abc import Iterable
 from secrets import token_hex
 from typing import Any, Final, Protocol
 
-from bff.cache.entry import Entry, decode, encode
+from bff.cache.entry import CacheEntry, decode, encode
 from bff.cache.key import is_structural
 
-# How long a generation is remembered: longer than anything that is kept under it. One that is
-# forgotten all the same (evicted, or lost in a restart) becomes a new one, never an old one.
+# Seconds for which a generation is stored: longer than any entry under it. One that is lost all
+# the same (evicted, or in a restart) is replaced by a new one, never by an old one.
 _GENERATION_LASTS: Final = 30 * 24 * 3600
-# Of the tags that everything is under: a store that is full evicts what expires soonest.
+# The tags that all entries are under last longer: a full store evicts what expires soonest.
 _STRUCTURAL_LASTS: Final = 365 * 24 * 3600
 _LONGEST: Final = 7 * 24 * 3600.0
 
 
-class Listener(Protocol):
-    """Who hears of what other processes do to a store."""
+class StoreListener(Protocol):
+    """Is notified of what other processes do to a store."""
 
     def changed(self, tags: Iterable[str] | None) -> None:
-        """These tags have new generations; None: some have."""
+        """These tags have new generations; None: some tags have."""
 
     def lost(self) -> None:
-        """Anything may have changed, and may go on to, unheard."""
+        """The notifications of other processes are interrupted, so any tag may have changed."""
 
 
-class Away(Exception):
-    """The store cannot be used just now; whoever meets this goes on without it."""
+class StoreUnavailable(Exception):
+    """The store cannot be used at the moment; the caller goes on without it."""
 
 
-class Store(Protocol):
-    """What a level behind the memory can do. All but `ready` may block, each within its bound."""
+class SharedStore(Protocol):
+    """The level behind the memory. All methods but `ready` may block, each within its bound."""
 
     def ready(self) -> bool:
-        """Whether it is worth asking; never blocks. False also while it is said to be away."""
+        """Whether a lookup is worth trying; never blocks. False while it is known to be away."""
 
     def await_ready(self) -> bool:
-        """The same, after a short wait where it was never tried before."""
+        """The same, after a short wait for the first connection."""
 
     def generations(self, tags: Iterable[str]) -> dict[str, str]:
-        """The generations of tags; raises Away."""
+        """The generations of tags; raises StoreUnavailable."""
 
-    def get(self, address: str) -> Entry | None:
-        """An entry; raises Away."""
+    def get(self, address: str) -> CacheEntry | None:
+        """The entry at an address; raises StoreUnavailable."""
 
-    def put(self, address: str, entry: Entry) -> None:
-        """Keep an entry; raises Away."""
+    def put(self, address: str, entry: CacheEntry) -> None:
+        """Store an entry; raises StoreUnavailable."""
 
     def bump(self, tags: Iterable[str]) -> None:
-        """Give tags new generations, and tell every process; raises Away."""
+        """Give tags new generations, and notify all processes; raises StoreUnavailable."""
 
     def stats(self) -> dict[str, Any]:
-        """What operators may want to know."""
+        """Figures for operators."""
 
     def close(self) -> None:
         """End its threads and connections."""
 
 
-class Backed:
+class BackendStore:
     """Entries and generations in one of flask-caching's backends.
 
     Args:
-        backend: such a backend, whose values are bytes (`PlainSerializer`).
-        space: what all keys begin with: what was kept in another space is not there.
+        backend: a backend whose values are bytes (`PlainSerializer`).
+        space: the prefix of all keys; entries under another prefix are not found.
     """
 
     def __init__(self, backend: Any, space: str) -> None:
         self._backend, self._space = backend, space
 
     def generations(self, tags: Iterable[str]) -> dict[str, str]:
-        """The generations of tags; one that has none gets one."""
+        """The generations of tags; a tag without one gets one."""
         return {tag: self._generation(tag) for tag in tags}
 
-    def get(self, address: str) -> Entry | None:
-        """An entry; None if there is none, or what is there is none."""
+    def get(self, address: str) -> CacheEntry | None:
+        """The entry at an address; None if there is none, or it cannot be decoded."""
         return decode(self._backend.get(f"{self._space}e:{address}"))
 
-    def put(self, address: str, entry: Entry) -> None:
-        """Keep an entry for as long as it is of use."""
+    def put(self, address: str, entry: CacheEntry) -> None:
+        """Store an entry for as long as it has a use."""
         seconds = max(1, int(min(entry.lasts, _LONGEST)) + 1)
         if not self._backend.set(f"{self._space}e:{address}", encode(entry), timeout=seconds):
             raise OSError("the entry was not written")
@@ -90,10 +90,10 @@ class Backed:
                 raise OSError("the generation was not written")
 
     def drop(self, tags: Iterable[str]) -> None:
-        """Forget the generations of tags, which needs no room: whoever looks next makes new ones.
+        """Remove the generations of tags, which takes no room; the next lookup makes new ones.
 
         Raises:
-            OSError: one is still there.
+            OSError: one of them is still there.
         """
         for tag in tags:
             key = f"{self._space}g:{tag}"
@@ -102,7 +102,7 @@ class Backed:
                 raise OSError("the generation was not removed")
 
     def probe(self) -> None:
-        """Write something; raises whatever the backend does where it takes no writes."""
+        """Write a key; raises whatever the backend raises where it takes no writes."""
         if not self._backend.set(f"{self._space}writable", b"1", timeout=1):
             raise OSError("it takes no writes")
 
@@ -111,7 +111,7 @@ class Backed:
         found = self._backend.get(key)
         if not isinstance(found, bytes):
             new = token_hex(8).encode()
-            # of two processes that find none the first one's counts, for both
+            # where two processes find none at once, both use the one that was added first
             self._backend.add(key, new, timeout=_lasts(tag))
             found = self._backend.get(key)
             found = found if isinstance(found, bytes) else new
@@ -119,5 +119,5 @@ class Backed:
 
 
 def _lasts(tag: str) -> int:
-    """Seconds for which the generation of a tag is remembered."""
+    """Seconds for which the generation of a tag is stored."""
     return _STRUCTURAL_LASTS if is_structural(tag) else _GENERATION_LASTS

@@ -11,7 +11,7 @@ from bff.declare.config import assemble
 from bff.declare.load import parse
 from bff.dev.recordings.virtual import VirtualClock
 from bff.engine.answer import Asked
-from bff.engine.cached_request import keeper_of
+from bff.engine.cache_runtime import cache_runtime
 from bff.engine.conductor import conduct
 from bff.engine.runtime import Machinery
 from bff.errors import TimedOut, Unreachable
@@ -52,8 +52,8 @@ class Bench:
         exchange, clock, guards = self.exchange, self.clock, self.guards
         effects = SimulatedEffects(clock, None)
         deadline = Deadline(clock.now() + left)
-        keeper = keeper_of(cache, exchange, effects, clock, guards) if cache else None
-        machinery = Machinery(exchange, effects, clock, guards, keeper)
+        caching = cache_runtime(cache, exchange, effects, clock, guards) if cache else None
+        machinery = Machinery(exchange, effects, clock, guards, caching)
         answer = conduct(self.plan, asked(), deadline, machinery)
         seen = self.guards["s"].seen()
         assert (seen.in_flight, seen.waiting, seen.extra) == (0, 0, 0)
@@ -313,3 +313,21 @@ def test_an_answer_leaves_no_circle_behind(bench):
         assert gc.collect() == 0
     finally:
         gc.enable()
+
+
+def test_a_cached_answer_leaves_no_circle_behind(bench):
+    """Neither one that was fetched nor one from the cache nor one in place of a failure."""
+    wall = Wall()
+    rule = {"cache": {"ttl": "10s", "stale_if_error": "60s"}}
+    made = bench((10, WELL), (10, REFUSED), call=rule)
+    cache = memory_only(wall)
+    gc.collect()
+    gc.disable()
+    try:
+        for age, kind in ((0, "ok"), (5, "ok"), (20, "stale")):
+            wall.pass_by(age)
+            assert made.ask(cache=cache).kind == kind
+            assert gc.collect() == 0
+    finally:
+        gc.enable()
+    assert len(made.sent) == 2

@@ -120,7 +120,7 @@ class Published(Generic[T]):
                     self._why = type(result.error), str(result.error)
             else:
                 self._held = (result, self._now())
-            self._flights.land(_DOCUMENT, result)
+            self._flights.complete(_DOCUMENT, result)
 
 
 @dataclass(frozen=True, slots=True)

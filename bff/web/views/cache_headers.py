@@ -35,7 +35,7 @@ def parts_of(plan: Plan, answer: Answer, now: float) -> Parts:
     """
     lifetime, shareable, storable = math.inf, True, True
     for name, outcome in answer.outcomes.items():
-        kept = plan.keeping.calls.get(name)
+        kept = plan.caching.calls.get(name)
         if outcome.freshness is not None:
             lifetime = min(lifetime, max(0.0, outcome.freshness.ttl))
         elif kept is not None and outcome.started is not None:
@@ -49,7 +49,7 @@ def parts_of(plan: Plan, answer: Answer, now: float) -> Parts:
             said = directives_of(headers)
             storable = storable and "no-store" not in said
             shareable = shareable and may_be_shared(said, sent, headers)
-            declared = plan.keeping.calls.get(name)
+            declared = plan.caching.calls.get(name)
             if declared is None or declared.rule.by_upstream:
                 fresh = freshness_of(said, headers, now, shared=False)
                 own = answer.outcomes.get(name)
@@ -61,12 +61,12 @@ def parts_of(plan: Plan, answer: Answer, now: float) -> Parts:
 def is_public(plan: Plan, access: Access) -> bool:
     """Whether everybody gets the same answer, and nobody is asked who they are: as proven."""
     rule = plan.view.cache
-    return access == "public" and plan.keeping.everyone and not (rule and rule.scope == "person")
+    return access == "public" and plan.caching.everyone and not (rule and rule.scope == "person")
 
 
 def may_last(plan: Plan) -> bool:
     """Whether an answer may be kept by clients: by a rule of its own, or as all its calls are."""
-    return plan.view.cache is not None or set(plan.keeping.calls) == set(plan.nodes)
+    return plan.view.cache is not None or set(plan.caching.calls) == set(plan.nodes)
 
 
 def is_partial(outcomes: Mapping[str, Outcome]) -> bool:
@@ -133,6 +133,6 @@ def calls_status(plan: Plan, outcomes: Mapping[str, Outcome]) -> list[str]:
             stored=outcomes[name].freshness is not None,
             name=f'"bff/{name}"',
         )
-        for name in plan.keeping.calls
+        for name in plan.caching.calls
         if name in outcomes
     ]
