@@ -30,7 +30,7 @@ def directives_of(headers: Headers) -> Directives:
     return found
 
 
-def freshness_of(
+def freshness_lifetime(
     directives: Directives, headers: Headers, now: float, *, shared: bool
 ) -> float | None:
     """The freshness lifetime of a reply in seconds, its age not deducted (RFC 9111, 4.2.1).

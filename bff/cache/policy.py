@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from bff.cache.directives import Directives, directives_of, freshness_of
+from bff.cache.directives import Directives, directives_of, freshness_lifetime
 from bff.cache.entry import CacheEntry
 from bff.model.cache import CacheRule
 from bff.model.exchange import Headers, Reply, Request
@@ -145,7 +145,7 @@ def _by_upstream(
     allowed = directives.keys() & {"public", "must-revalidate", "s-maxage"}
     if shared != "person" and authorized and not allowed:  # RFC 9111, section 3.5
         return None
-    fresh = freshness_of(directives, reply.headers, now, shared=shared != "person")
+    fresh = freshness_lifetime(directives, reply.headers, now, shared=shared != "person")
     keep = _seconds_to_revalidate(reply.headers, fresh or 0.0)
     if fresh is None and not negative:
         if not keep or reply.status != _OK:

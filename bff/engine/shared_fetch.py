@@ -1,7 +1,7 @@
 """Shared fetches: requests whose replies are cached, each sent once for all who wait for it.
 
-A fetch has the full time-out of its call, whoever waits for it and for how long: it is owned by no
-request. A waiter that runs out of time leaves, and the fetch goes on. When it ends, its reply is
+A fetch has the full time-out of its call, and belongs to none of the requests that wait for it: a
+waiter that runs out of time leaves, and the fetch goes on. When it ends, its reply is
 stored first; only then its key is removed and its waiters get the result. So a request that comes
 later finds either the fetch or the stored reply.
 """

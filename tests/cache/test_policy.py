@@ -2,7 +2,7 @@
 
 import pytest
 
-from bff.cache.directives import directives_of, freshness_of
+from bff.cache.directives import directives_of, freshness_lifetime
 from bff.cache.entry import CacheEntry, decode, encode
 from bff.cache.policy import (
     Lifetime,
@@ -196,7 +196,7 @@ def test_ages_and_directives_that_cannot_be_read_keep_nothing_longer():
     said = directives_of((("cache-control", 'a="b, c", max-age=1, max-age=9'),))
     assert said == {"a": "b, c", "max-age": "1"}
     twice = (("expires", LATER), ("expires", LATER))
-    assert freshness_of(directives_of(twice), twice, NOW, shared=True) == 0
+    assert freshness_lifetime(directives_of(twice), twice, NOW, shared=True) == 0
 
 
 @pytest.mark.parametrize("body", [b"", b"null", b"false", b"0", b"[]", b"\x00\xff" * 1000])

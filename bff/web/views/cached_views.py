@@ -96,7 +96,7 @@ class CachedView:
     """The cached answers of one view at one frontend.
 
     Args:
-        print_: the fingerprint of the view's declaration; answers of another one are not used.
+        fingerprint: the fingerprint of the view's declaration; answers of another one are not used.
         boundary: reports unforeseen exceptions.
     """
 
@@ -107,12 +107,12 @@ class CachedView:
         caching: CacheRuntime,
         responses: ViewResponses,
         conduct: Conduct,
-        print_: str,
+        fingerprint: str,
         boundary: ErrorBoundary,
     ) -> None:
         self._plan, self._policy, self._caching = plan, policy, caching
         self._cache, self._clock = caching.cache, caching.clock
-        self._responses, self._conduct, self._print = responses, conduct, print_
+        self._responses, self._conduct, self._fingerprint = responses, conduct, fingerprint
         self._boundary = boundary
         self._flights: SingleFlight[Mailbox] = SingleFlight(_deliver)
         self._timeout = plan.view.timeout
@@ -158,7 +158,7 @@ class CachedView:
         headers = sorted(asked.headers.items())
         starts = sorted(asked.cursors.starts.items()) if asked.cursors else ()
         own = (self._plan.frontend, scope["locale"], scope["params"], headers, starts)
-        return cache_key(["page", self._print, own, users], tags)
+        return cache_key(["page", self._fingerprint, own, users], tags)
 
     def _look_up(self, step: RemoteLookup) -> Lookup:
         """Look in the shared store, for a moment at most."""

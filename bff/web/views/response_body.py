@@ -18,14 +18,21 @@ from bff.plan.plan import Plan
 from bff.web.headers import calls_header, lifecycle_headers, respondable
 from bff.web.views.cache_headers import (
     cache_control,
+    cacheability_of,
+    clients_may_store,
     is_partial,
     is_public,
     is_stale,
-    may_last,
-    parts_of,
     vary_of,
 )
-from bff.web.views.coding import coding_for, compress, etag_in, etag_of, is_known, is_worth_it
+from bff.web.views.coding import (
+    coded_etag,
+    coding_for,
+    compress,
+    etag_matches,
+    etag_of,
+    is_worth_compressing,
+)
 from bff.web.views.representation import Representation
 
 _NO_CONTENT: Final = frozenset({204, 205})
@@ -80,7 +87,7 @@ class ViewResponses:
         self._revocable = any(each.tags for each in ([rule] if rule else []) + calls)
         self._lifecycle: Headers = tuple(lifecycle_headers(plan.view).items())
         self.label = f"{plan.view.name} at {frontend.name}"
-        self._lasts = may_last(plan)
+        self._lasts = clients_may_store(plan)
         self._vary = {
             (localized, coded): vary_of(plan, vary, locale=localized, coded=coded)
             for localized in (False, True)
@@ -105,15 +112,15 @@ class ViewResponses:
         headers += [("Content-Language", locale)] if locale else []
         partial = is_partial(answer.outcomes)
         whole = self._is_get and answer.status == _OK and not partial
-        parts = parts_of(self._plan, answer, now)
+        allowed = cacheability_of(self._plan, answer, now)
         return Representation(
             answer.status,
             tuple(headers),
             body,
             etag=etag_of(body) if whole else None,
-            until=now + (parts.lifetime if self._lasts else 0.0),
-            storable=parts.storable,
-            shareable=parts.shareable,
+            until=now + (allowed.lifetime if self._lasts else 0.0),
+            storable=allowed.storable,
+            shareable=allowed.shareable,
             partial=partial,
         )
 
@@ -132,16 +139,16 @@ class ViewResponses:
             slot: where the representation is stored; None if it is not: then it is not compressed.
             now: seconds since 1970.
         """
-        coded = slot is not None and is_worth_it(made.body)
+        coded = slot is not None and is_worth_compressing(made.body)
         coding = coding_for(request.headers.get("Accept-Encoding", "")) if coded else ""
         headers = [*made.headers, ("Cache-Control", self._control(made, now))]
         vary = self._vary[bool(locale), coded]
         if vary:
             headers.append(("Vary", vary))
         if made.etag:
-            headers.append(("ETag", etag_in(made.etag, coding)))
+            headers.append(("ETag", coded_etag(made.etag, coding)))
             known = request.headers.get("If-None-Match")
-            if known is not None and is_known(made.etag, known):
+            if known is not None and etag_matches(made.etag, known):
                 without_body = [each for each in headers if each[0] != "Content-Type"]
                 return _PlainResponse(status=_NOT_MODIFIED, headers=without_body)
         body = made.body
