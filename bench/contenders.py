@@ -69,15 +69,8 @@ def start_contenders(scratch: Path, upstream: int, stop: list[Server]) -> list[C
 
 
 def _app() -> list[str]:
-    """As shipped: its own gunicorn settings, its log, everything switched on."""
-    settings = ROOT / "config/gunicorn.conf.py"
-    config = ROOT / "bench/config"
-    return [
-        str(_BIN / "bff"),
-        "serve",
-        *("--config", str(config)),
-        *("--gunicorn-config", str(settings)),
-    ]
+    """As shipped: its own server settings, its log, everything switched on."""
+    return [str(_BIN / "bff"), "serve", "--config", str(ROOT / "bench/config")]
 
 
 def _app_settings(port: int, management: int) -> dict[str, str]:

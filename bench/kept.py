@@ -57,7 +57,7 @@ def start_kept(scratch: Path, upstream: int, stop: list[Server]) -> list[Kept]:
         stop[-1].wait_until_up()
         return stop[-1]
 
-    words = ["--config", "bench/config", "--gunicorn-config", "config/gunicorn.conf.py"]
+    words = ["--config", "bench/config"]
     served = start(PERSON, app, [str(_BIN / "bff"), "serve", *words], settings)
     person = Kept(PERSON, served, "/person/page/7", 0, headers)
     body = scratch / "body"

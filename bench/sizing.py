@@ -151,7 +151,6 @@ def _memory(scratch: Path, stop: list[Server]) -> tuple[float, float]:
             "BFF_STATE": str(scratch / "state"),
         }
         words = ["serve", "--config", str(ROOT / "bench/config")]
-        words += ["--gunicorn-config", str(ROOT / "config/gunicorn.conf.py")]
         command = [str(Path(sys.executable).parent / "bff"), *words]
         server = Server("slow", command, settings, app, scratch / "slow.log")
         stop.append(server)

@@ -14,6 +14,7 @@ import click
 from bff.cli.configured import checked, config_option
 from bff.cli.faults import WORDS, read_faults
 from bff.cli.local_app import Local
+from bff.errors import ConfigError
 
 if TYPE_CHECKING:
     from bff.declare.check import Checked
@@ -74,6 +75,7 @@ def run(wanted: Wanted) -> None:
     """Start everything, say where it is, and end the command when told to."""
     from bff.dev.supervise import Supervisor, is_free
 
+    _refuse_server_settings()
     with TemporaryDirectory(prefix="bff-") as state, Supervisor() as processes:
         if not is_free(wanted.port):
             text = f"port {wanted.port} is taken; `--port {wanted.port + 1}` or PORT takes another"
@@ -81,6 +83,23 @@ def run(wanted: Wanted) -> None:
             sys.exit(1)
         status = _run(processes, wanted, Path(state))
     sys.exit(status)
+
+
+def _refuse_server_settings() -> None:
+    """End the command with 2 where the process that serves the app would refuse to start."""
+    from bff.declare.folder import gunicorn_files
+
+    problems = list(gunicorn_files(Path.cwd()))
+    if os.environ.get("GUNICORN_CMD_ARGS"):
+        from bff.server.arguments import read_arguments
+
+        try:
+            read_arguments(os.environ)
+        except ConfigError as error:
+            problems += error.problems
+    if problems:
+        click.echo(str(ConfigError(problems)), err=True)
+        sys.exit(2)
 
 
 def recordings_in(
@@ -195,8 +214,7 @@ def _start(processes: "Supervisor", config: Path, local: Local, state: Path) -> 
     }
     if local.providers:
         processes.start(["-m", "bff.cli.local_app", "provider"], environ)
-    settings = str(config / "gunicorn.conf.py")
-    processes.start(["-m", "bff.cli.local_app", "app", settings], environ)
+    processes.start(["-m", "bff.cli.local_app", "app"], environ)
 
 
 def _greet(wanted: Wanted, local: Local) -> None:

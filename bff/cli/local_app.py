@@ -1,6 +1,6 @@
 """What runs in the processes that `bff demo` and `bff dev` start: the app, and the local provider.
 
-`python -m bff.cli.local_app app GUNICORN_CONF` and `... provider`; both are told how by BFF_LOCAL.
+`python -m bff.cli.local_app app` and `... provider`; both are told how by BFF_LOCAL.
 """
 
 import atexit
@@ -241,6 +241,6 @@ if __name__ == "__main__":
     if sys.argv[1] == "provider":
         provider()
     else:
-        from bff.cli.gunicorn import Server
+        from bff.server.application import serve
 
-        Server(Path(sys.argv[2]), "bff.cli.local_app:app()").run()
+        serve(app)

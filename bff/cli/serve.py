@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,19 +21,14 @@ if TYPE_CHECKING:
 @click.option("--management-bind", metavar="HOST:PORT", help="Where operators are; '' for nowhere.")
 @click.option("--workers", type=click.IntRange(1, 256), help="Processes.")
 @click.option("--threads", type=click.IntRange(1, 1024), help="Requests at once in each process.")
-@click.option(
-    "--gunicorn-config",
-    type=click.Path(path_type=Path),
-    help="gunicorn's own settings; gunicorn.conf.py beside bff.yaml if not said.",
-)
-def command(config: Path, gunicorn_config: Path | None, **given: Any) -> None:
+def command(config: Path, **given: Any) -> None:
     """Serve a configuration with gunicorn.
 
     Each option overrides its environment variable: BFF_CONFIG, BFF_BIND, BFF_MANAGEMENT_BIND,
-    BFF_WORKERS, BFF_THREADS. SIGHUP reads the files again, and keeps the old ones if the new are
-    wrong. Ends with 2 where the configuration or a setting cannot be served, or is unsafe: secrets
-    that stand in a file or can be guessed, pages or keys that are not https, providers for
-    development, debugging.
+    BFF_WORKERS, BFF_THREADS. GUNICORN_CMD_ARGS sets what these do not, but for what the app needs.
+    SIGHUP reads the files again, and keeps the old ones if the new are wrong. Ends with 2 where the
+    configuration or a setting cannot be served, or is unsafe: secrets that stand in a file or can
+    be guessed, pages or keys that are not https, providers for development, debugging.
 
     \b
     Examples:
@@ -43,15 +39,20 @@ def command(config: Path, gunicorn_config: Path | None, **given: Any) -> None:
     for name, value in given.items():
         if value is not None:
             os.environ[f"BFF_{name.upper()}"] = str(value)
-    path = gunicorn_config or config / "gunicorn.conf.py"
-    if not path.is_file():
-        click.echo(f"bff serve: there is no {path}; `--gunicorn-config` names another", err=True)
-        sys.exit(2)
+    run(config)
 
+
+def run(config: Path, app: Callable[[], Any] | None = None) -> None:
+    """Check a configuration as production demands, and serve it.
+
+    Args:
+        app: makes the app in each worker; `bff.app.create_app` if None.
+    """
+    from bff.app import create_app
     from bff.auth.oidc.development import refuse_development
-    from bff.cli.gunicorn import Server
     from bff.declare import snapshot
     from bff.errors import ConfigError
+    from bff.server.application import serve
 
     try:
         snapshot.demand(_demand)
@@ -60,7 +61,7 @@ def command(config: Path, gunicorn_config: Path | None, **given: Any) -> None:
     except ConfigError as error:
         click.echo(str(error), err=True)
         sys.exit(2)
-    Server(path).run()
+    serve(app or create_app)
 
 
 def _demand(checked: "Checked") -> None:

@@ -12,7 +12,14 @@ from bff.declare.access import ISSUER, LIMITS, PROVIDER, SESSION
 from bff.declare.caching import STORE
 from bff.declare.checks.cross_checks import crossing, refreshed
 from bff.declare.checks.production import unsafe_secrets
-from bff.declare.folder import load_file, load_folder, load_python_views, shown, unread_files
+from bff.declare.folder import (
+    gunicorn_files,
+    load_file,
+    load_folder,
+    load_python_views,
+    shown,
+    unread_files,
+)
 from bff.declare.load import Loaded, Node
 from bff.declare.python import PythonView
 from bff.declare.read import PERCENT, Key, integer, list_of, map_of, table, text, wrong
@@ -165,6 +172,7 @@ def read_config(
     return config, [
         *_unused(shared, views),
         *secrets,
+        *gunicorn_files(folder),
         *(
             Problem(
                 "file-not-read",

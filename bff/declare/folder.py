@@ -10,9 +10,15 @@ from bff.declare.load import Loaded, load
 from bff.declare.python import PythonView, load_python
 from bff.declare.read import wrong
 from bff.errors import ConfigError
+from bff.model.problem import Problem
 from bff.model.source import Place
 
 _STEM: Final = re.compile("[a-z][a-z0-9_]*")
+_GUNICORN: Final = "gunicorn.conf.py"
+_GUNICORN_MESSAGE: Final = (
+    "delete this file, which is not read, and set BFF_BIND, BFF_WORKERS, BFF_THREADS and the like,"
+    " or GUNICORN_CMD_ARGS for what they do not cover"
+)
 
 
 def files_of(folder: Path) -> Iterator[tuple[Path, str]]:
@@ -30,6 +36,13 @@ def unread_files(folder: Path) -> Iterator[Path]:
     for name in ("views", "calls", "relays"):
         yield from files(folder, f"{name}/**/*.yml")
         yield from (path for path in files(folder, f"{name}/*/**/*.yaml") if path.is_file())
+
+
+def gunicorn_files(folder: Path) -> Iterator[Problem]:
+    """A `gunicorn.conf.py`: bff reads none, and one that is there is meant to have an effect."""
+    path = folder / _GUNICORN
+    if path.exists() or path.is_symlink():
+        yield Problem("gunicorn-file", Place(shown(path)), _GUNICORN_MESSAGE)
 
 
 def files(folder: Path, pattern: str = "*.yaml") -> Iterator[Path]:

@@ -94,7 +94,7 @@ def unkept_claims(config: Config) -> Iterator[Problem]:
             lacking = [
                 name
                 for name, kept in sources.items()
-                if kept and not any(claim.kept_by(names) for names in kept)
+                if kept and not any(claim.found_in(names) for names in kept)
             ]
             if lacking:
                 yield _unkept(claim, lacking, certain=len(lacking) == len(sources))

@@ -1,1 +1,1 @@
-"""The words of the product, as frozen values; imports nothing of ours."""
+"""The domain model as frozen values; imports nothing else of this package."""

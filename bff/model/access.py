@@ -1,4 +1,4 @@
-"""How people sign in, and whose word counts, as declared."""
+"""Sign-in and bearer tokens, as declared: providers, issuers, sessions, limits, requirements."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -16,20 +16,20 @@ ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA")
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """An OpenID provider that people sign in with, and we as its client.
+    """An OpenID provider that users sign in with, and its registration of this application.
 
     Args:
         issuer: its identifier; metadata is at `/.well-known/openid-configuration` below it.
         client_secret: for the `client_secret_*` methods.
         private_key: PEM, for `private_key_jwt` (RFC 7523).
         key_id: the `kid` of that key.
-        auth: how we prove at its endpoints who we are (OpenID Connect Core, section 9).
-        scopes: what is asked for at sign-in.
-        claims: claims of the ID token that a session keeps, besides issuer and subject.
+        auth: how this client authenticates at its endpoints (OpenID Connect Core, section 9).
+        scopes: those that are requested at sign-in.
+        claims: claims of the ID token that a session stores, besides issuer and subject.
         params: further parameters of the authorization request, such as `audience`.
-        algorithms: what its tokens may be signed with.
+        algorithms: signature algorithms that its tokens may use.
         timeout: seconds for one request to it.
-        leeway: seconds by which its clock may differ from ours.
+        leeway: seconds by which its clock may differ from the clock of this machine.
     """
 
     name: str
@@ -51,11 +51,11 @@ class Provider:
 
 @dataclass(frozen=True, slots=True)
 class Issuer:
-    """Whose bearer tokens count (RFC 9068, RFC 6750).
+    """An issuer whose bearer tokens are accepted (RFC 9068, RFC 6750).
 
     Args:
-        audience: names of which a token must name one.
-        jwks: the address of its keys; found by its metadata if empty.
+        audience: values of which a token's `aud` must contain one.
+        jwks: the URL of its JWK Set; taken from its metadata if empty.
         claims: claims of the token that `session.claims` has.
     """
 
@@ -73,15 +73,15 @@ class Issuer:
 
 @dataclass(frozen=True, slots=True)
 class SessionRules:
-    """How long sessions live, where they are kept, and what their cookie is.
+    """How long sessions last, where they are stored, and what their cookie is called.
 
     Args:
-        secrets: the first encrypts, all decrypt: that is how one is replaced.
-        store: `sqlite:PATH`, `redis://...`, `rediss://...`; empty for SQLite in a folder of ours.
-        idle: seconds without a request, after which a session is over.
-        lifetime: seconds after sign-in, after which it is over whatever happens.
-        prefix: the prefix of its cookie's name.
-        return_to: origins besides our own that a sign-in may come back to.
+        secrets: the first encrypts, all decrypt, so that a secret can be rotated.
+        store: `sqlite:PATH`, `redis://...`, `rediss://...`; empty for SQLite below `BFF_STATE`.
+        idle: seconds without a request after which a session expires.
+        lifetime: seconds after sign-in at which it expires, however active it is.
+        prefix: the prefix of its cookie's name (RFC 6265bis, section 4.1.3).
+        return_to: other origins that a sign-in may redirect to.
     """
 
     secrets: tuple[str, ...] = field(default=(), repr=False)
@@ -95,11 +95,11 @@ class SessionRules:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How often, as `20/minute`; empty for no limit.
+    """Rate limits, such as `20/minute`; empty for no limit.
 
     Args:
         sign_in: sign-ins from one address.
-        person: requests for views of one person, or of one address where nobody is signed in.
+        person: requests for views of one user, or of one address where the caller is anonymous.
     """
 
     sign_in: str = "20/minute"
@@ -108,11 +108,11 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class RequiredClaim:
-    """A claim that must be, or hold, one of some values.
+    """A claim that must equal, or contain, one of some values.
 
     Args:
-        path: as declared: a claim's name, or an expression over claims.
-        select: finds what stands there, among the claims of a principal.
+        path: as declared: the name of a claim, or an expression over claims.
+        select: evaluates the path on the claims of a principal.
         roots: the claims that the expression reads.
     """
 
@@ -122,15 +122,15 @@ class RequiredClaim:
     select: Callable[[Mapping[str, Any]], Any] = field(repr=False, compare=False)
     roots: frozenset[str] = frozenset()
 
-    def kept_by(self, names: Iterable[str]) -> bool:
-        """Whether a principal with these claims has what the path reads."""
-        kept = frozenset(names)
-        return self.path in kept or (bool(self.roots) and self.roots <= kept)
+    def found_in(self, names: Iterable[str]) -> bool:
+        """True if a principal with these claims has all that the path reads."""
+        claims = frozenset(names)
+        return self.path in claims or (bool(self.roots) and self.roots <= claims)
 
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """What who asks must have besides being signed in.
+    """What a caller must have besides being signed in.
 
     Args:
         scope: scopes, all of them.

@@ -1,4 +1,4 @@
-"""What may be kept, for how long and for whom, as declared."""
+"""Caching as declared: for how long responses are cached, and who shares them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,16 +12,16 @@ MEMORY: Final = 64 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class CacheRule:
-    """How the replies of a call, or the answers of a view, are kept.
+    """How the replies of a call, or the answers of a view, are cached.
 
     Args:
-        ttl: seconds for which one is fresh; None leaves it to the upstream (RFC 9111).
-        stale: seconds after that in which it is still answered, while it is refreshed (RFC 5861).
-        stale_if_error: seconds in which it stands in for a failure (RFC 5861).
-        scope: who may share it, as asked for; None for as many as is proven.
-        vary: inputs by which it is kept apart, instead of by person: `session.claims.plan`.
-        tags: templates of the names under which it can be invalidated.
-        statuses: seconds for which replies of other statuses are kept (negative caching).
+        ttl: seconds for which one is fresh; None follows the headers of the upstream (RFC 9111).
+        stale: seconds of stale-while-revalidate (RFC 5861, section 3).
+        stale_if_error: seconds of stale-if-error (RFC 5861, section 4).
+        scope: who may share it, as declared; None for the widest scope that is proven safe.
+        vary: inputs that the key depends on instead of the user: `session.claims.plan`.
+        tags: templates of the cache tags by which it can be invalidated.
+        statuses: seconds for which replies of other statuses are cached (negative caching).
     """
 
     place: Place
@@ -35,18 +35,18 @@ class CacheRule:
 
     @property
     def by_upstream(self) -> bool:
-        """Whether the upstream's own words decide."""
+        """True if the headers of the upstream decide."""
         return self.ttl is None
 
 
 @dataclass(frozen=True, slots=True)
 class CacheStore:
-    """Where entries are kept.
+    """Where entries are stored.
 
     Args:
         url: `memory`, `file:/path`, `redis://`, `redis+sentinel://` or `redis+cluster://`; empty
-            for what the process was started with.
-        memory: bytes that each process may keep in front of it.
+            for the setting of the process.
+        memory: bytes of the cache that each process has in its own memory, in front of it.
     """
 
     url: str = field(default="", repr=False)

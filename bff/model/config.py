@@ -19,12 +19,12 @@ from bff.model.view import View
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """Everything declared: what a worker needs to answer requests, and nothing that moves.
+    """Everything that is declared: all that a worker needs to answer requests, immutable.
 
     Args:
-        streams: the share of a process's threads that streams of events may hold.
+        streams: the share of a process's request threads that streams of events may occupy.
         place: where bff.yaml begins.
-        referred: what its `${…}` stand for, so that no recording has the secrets among them.
+        referred: the values of its `${…}` references, so that recordings are free of their secrets.
     """
 
     hosts: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""What goes to a service, what comes back, and how a call ended."""
+"""Requests to services, their replies, and outcomes of calls."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -14,13 +14,13 @@ Tried = tuple[Why, int]  # why it is sent, and how often it was sent before
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What a request is made for, so that whoever records or misses it can say so.
+    """What a request to a service is made for, for recordings and messages.
 
     Args:
         id: of the client's request.
-        target: what the client asked for: path and query.
+        target: the client's request target: path and query.
         place: of the call, in the configuration.
-        trace: the client's request's place in a trace.
+        trace: the trace context of the client's request.
     """
 
     id: str
@@ -39,10 +39,10 @@ class Request:
     Args:
         target: the encoded path and query below the service's address (RFC 9112, section 3.2).
         max_reply: bytes that the decoded reply body may have.
-        url: which address of the service it goes to; the first where nothing is said.
-        origin: what it is made for; two requests are the same whatever they are for.
-        trace: headers that say so to the service (W3C Trace Context).
-        left_out: what a mark has left out of it, such as `query status`.
+        url: the address of the service that it is sent to; empty for the first.
+        origin: what it is made for; not compared.
+        trace: headers that propagate the trace (W3C Trace Context).
+        left_out: optional parts without a value, such as `query status`.
     """
 
     service: str
@@ -62,7 +62,7 @@ class Reply:
     """A complete reply: header names in lower case, the body already decompressed.
 
     Args:
-        lease: the bytes that the body takes of the process's memory, while anything has the reply.
+        lease: the body's share of the memory budget, held as long as the reply is referenced.
     """
 
     status: int
@@ -88,14 +88,14 @@ class Deadline:
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
-    """What a cache had to do with a call or a view.
+    """How the cache took part in a call or a view.
 
     Args:
-        hit: whether what was kept is what was answered.
-        ttl: seconds for which that is still fresh; negative where it was stale.
-        age: seconds since it was made.
-        collapsed: whether it was loaded for somebody else who wanted the same.
-        reason: of the failure that it stands in for.
+        hit: whether a cached response was used.
+        ttl: seconds for which it is still fresh; negative where it was stale.
+        age: seconds since it was stored.
+        collapsed: whether a concurrent request for the same was waited for (single flight).
+        reason: of the failure that it replaces (stale-if-error).
     """
 
     hit: bool
@@ -106,7 +106,7 @@ class Freshness:
 
     @property
     def word(self) -> str:
-        """It in one word: `hit`, `stale`, `error`, `miss` or `collapsed`."""
+        """One word: `hit`, `stale`, `error`, `miss` or `collapsed`."""
         if not self.hit:
             return "collapsed" if self.collapsed else "miss"
         if self.reason:
@@ -124,8 +124,8 @@ class Outcome:
         failed: how many of the `of` requests of a fan-out failed.
         started: seconds from the view's start to this call's, None if it never started.
         took: seconds it took.
-        detail: for the log, never for the client.
-        freshness: what was kept of it; None where nothing is.
+        detail: for the log only.
+        freshness: how the cache took part; None where the call is not cached.
     """
 
     kind: OutcomeKind

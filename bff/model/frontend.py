@@ -1,4 +1,4 @@
-"""Frontends: the client applications that are answered."""
+"""Frontends: the client applications, each with a URL prefix and its own access rules."""
 
 from dataclasses import dataclass
 
@@ -12,9 +12,9 @@ class Frontend:
     Args:
         access: the ways to sign in that it accepts; empty for none.
         origins: exact origins of its pages.
-        languages: language tags it speaks (RFC 5646), the first is the default.
-        batch: views that one batch may ask for; 0 for no batches.
-        trust_traceparent: whether the trace that a request says it belongs to is continued.
+        languages: language tags that it supports (RFC 5646); the first is the default.
+        batch: the most views in one batch; 0 for no batches.
+        trust_traceparent: whether the `traceparent` of its requests is continued.
     """
 
     name: str

@@ -1,8 +1,8 @@
-"""JSON from outside, read without changing what it says; and JSON that is written (RFC 8259).
+"""JSON is decoded without loss, and encoded (RFC 8259).
 
-msgspec reads integers of any length as they stand, at the speed of orjson, which makes those beyond
-64 bits a float. Both refuse half of a surrogate pair, which JavaScript makes where it cuts a text:
-the standard library reads and writes it, and is some five times slower.
+msgspec decodes integers of any length exactly, at the speed of orjson, which turns those beyond 64
+bits into floats. Both refuse an unpaired surrogate, which JavaScript writes where it cuts a text:
+the standard library decodes and encodes it, some five times slower.
 """
 
 import json
@@ -14,13 +14,13 @@ from typing import Any, Final
 import msgspec
 import orjson
 
-_MOST_WITH_HALVES: Final = 1024 * 1024  # bytes that the slower library is given
+_MOST_WITH_HALVES: Final = 1024 * 1024  # bytes; larger texts are not given to the slower library
 _DECODER: Final = msgspec.json.Decoder()
 _HALF: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 class Unwritable(ValueError):
-    """A value that JSON cannot hold."""
+    """A value that JSON cannot represent."""
 
 
 def decode_json(raw: bytes, *, halves: bool) -> Any:

@@ -1,4 +1,4 @@
-"""Lists that services give in pages: how the pages follow each other, and what is read of them."""
+"""Pagination of lists of services, as declared."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -10,19 +10,19 @@ Turn = Literal["cursor", "offset", "link", "follow"]
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """How the pages of a list follow each other, and how many are read for one answer.
+    """How the next page of a list is found, and how many are read for one answer.
 
     Args:
-        turn: by what the next page is found: a cursor in the reply, the number of items that came
-            before it, a `Link` header (RFC 8288), or a link in the reply.
+        turn: how the next page is found: a cursor in the reply, the offset of its first item, a
+            `Link` header (RFC 8288), or a link in the reply.
         name: the query parameter that carries a cursor or an offset to the service.
-        next: where in a reply the cursor or the link is.
-        size: the query parameter that says how many items a page has; empty for none.
-        gather: so many pages at most are read for one answer; 0 where the client turns them.
+        next: selects the cursor or the link in a reply.
+        size: the query parameter for the number of items of a page; empty for none.
+        gather: the most pages read for one answer; 0 where the client asks page by page.
         param: the view's query parameter that carries the client's cursor; empty where pages are
             gathered.
-        partial: whether the pages before one that failed count.
-        truncate: whether what comes after the last page that is gathered is left out.
+        partial: whether the pages before a failed one are answered.
+        truncate: whether a list that is longer than `gather` pages is cut, in place of a failure.
     """
 
     turn: Turn

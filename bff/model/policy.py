@@ -1,4 +1,4 @@
-"""How a service is called when all is not well: values only, by which `bff/upstream` decides."""
+"""Resilience policies of a service as values; `bff/upstream` implements them."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,14 +8,14 @@ Balance = Literal["least_outstanding", "round_robin"]
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """When a request is sent again, and when not.
+    """Retries with exponential backoff.
 
     Args:
-        retries: how often at most; none at all is 0.
-        on: statuses as text, `connect` (nothing was sent) and `reset` (nothing came).
-        first: seconds; the bound of the first wait, which doubles with each.
-        most: seconds; what that bound does not exceed.
-        each: seconds that one attempt may take; None is whatever the request has left.
+        retries: the most retries of a request; 0 for none.
+        on: statuses as text, `connect` (nothing was sent) and `reset` (no byte of a reply).
+        first: seconds; the bound of the first wait, which doubles with each retry.
+        most: seconds; the maximum of that bound.
+        each: seconds that one attempt may take; None is all that the request has left.
     """
 
     retries: int = 1
@@ -27,16 +27,16 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class Break:
-    """When an address is asked no more, and for how long.
+    """The circuit breaker of an address.
 
     Args:
-        failures: the share of failures, slow replies among them, that opens it.
-        of: of how many calls; fewer open nothing.
-        within: seconds; what is longer ago does not count.
-        slow: seconds; a reply that took longer is a failure. None: none is.
-        open: seconds that it stays open at first; doubled each time that the probes fail.
-        most: seconds; what that does not exceed.
-        probes: calls that are let through then, and must all be well.
+        failures: the share of failures, including slow replies, that opens it.
+        of: the fewest calls that can open it.
+        within: seconds; the sliding window of calls that count.
+        slow: seconds; a reply that takes longer counts as a failure. None for no such bound.
+        open: seconds that it stays open; doubled each time that the probes fail.
+        most: seconds; the maximum of that.
+        probes: calls that are let through when half-open; all must succeed to close it.
     """
 
     failures: float = 0.5
@@ -50,13 +50,13 @@ class Break:
 
 @dataclass(frozen=True, slots=True)
 class Eject:
-    """When one of several addresses is left out, and for how long.
+    """Outlier ejection: an address that keeps failing is left out for a while.
 
     Args:
         after: consecutive failures.
-        time: seconds of the first time; the n-th takes n times as long.
-        most: seconds; what that does not exceed.
-        share: of all addresses, those that may be out at once.
+        time: seconds of the first ejection; the n-th takes n times as long.
+        most: seconds; the maximum of that.
+        share: the largest share of addresses that may be ejected at once.
     """
 
     after: int = 5
@@ -67,11 +67,11 @@ class Eject:
 
 @dataclass(frozen=True, slots=True)
 class Hedge:
-    """When a second request is sent beside the first.
+    """Hedged requests: a second request is sent while the first has not replied.
 
     Args:
-        after: seconds; None is the 95th percentile of what the call took recently.
-        never: whether there is none: so a call says no to what its service declares.
+        after: seconds; None is the 95th percentile of recent durations of the call.
+        never: True where a call opts out of what its service declares.
     """
 
     after: float | None = None

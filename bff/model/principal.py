@@ -1,4 +1,4 @@
-"""Who asks."""
+"""The principal: the authenticated user of a request, or an anonymous one."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,15 +11,15 @@ from orjson import dumps
 
 @dataclass(frozen=True)
 class Principal:
-    """Nobody, or a person as an issuer vouches for them (OpenID Connect Core, section 2).
+    """An anonymous caller, or a user identified by an issuer (OpenID Connect Core, section 2).
 
-    A subject is unique per issuer only, so neither is of use without the other.
+    A subject is unique per issuer only: the two identify a user together.
 
     Args:
-        acr: how the person proved who they are (OpenID Connect Core, section 2).
-        visitor: an opaque id of the browser, which is there before sign-in and survives it.
+        acr: the authentication context class (OpenID Connect Core, section 2).
+        visitor: an opaque id of the browser, which is set before sign-in and survives it.
         session: the key of the session in its store; empty for a bearer token.
-        token: the access token of a bearer; it goes to no log, hence is no part of the repr.
+        token: the access token of a bearer; not part of the repr, so that it reaches no log.
     """
 
     issuer: str = ""
@@ -35,14 +35,14 @@ class Principal:
 
     @property
     def signed_in(self) -> bool:
-        """Whether anybody vouches for this person at all."""
+        """True if an issuer has identified the user."""
         return bool(self.issuer and self.subject)
 
     @cached_property
     def identity(self) -> str:
-        """The key of whatever is kept for this person, and may be given to nobody else.
+        """The key under which data of this user is cached; it is never shared between users.
 
-        A web session and a narrow token of the same person are two: they may not share entries.
+        A web session and a token with fewer scopes have different keys, and share no entries.
         """
         about = [self.issuer, self.subject, self.client, self.audience, sorted(self.scopes)]
         return sha256(dumps([*about, self.acr])).hexdigest()

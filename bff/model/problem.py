@@ -1,4 +1,4 @@
-"""What is wrong with a configuration, where, and what may mend it."""
+"""Problems of a configuration: the rule, the place, the message and a hint."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ _FEW: Final = 12  # words that are worth listing in a hint
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong with a configuration, where it is, and what may mend it.
+    """One problem of a configuration.
 
     Args:
-        id: its rule, see `bff.declare.rules`.
+        id: the id of its rule, see `bff.declare.rules`.
         unsafe: whether it is a warning for development and an error for `bff serve`.
     """
 

@@ -1,4 +1,4 @@
-"""How Python code says what it is to a configuration: marks on functions, and nothing more."""
+"""Decorators that declare views and functions in Python; they only mark the function."""
 
 import sys
 from collections.abc import Callable, Iterable
@@ -18,10 +18,10 @@ class Declared:
     """A view declared in Python.
 
     Args:
-        keys: what a YAML file would say, in the same words.
-        reads: paths of the request's values that the function itself reads; None if it does not
-            say, and may read all.
-        given: names that the function gives when it starts a call.
+        keys: the keys of the view, as in a YAML file.
+        reads: paths of the request's values that the function itself reads; None if it is not
+            declared, and all may be read.
+        given: names of values that the function passes when it starts a call.
     """
 
     keys: dict[str, Any]
@@ -31,7 +31,7 @@ class Declared:
 
 
 def reads(*paths: str) -> Callable[[Function], Function]:
-    """Say what a function of `shape_with` or `json_with` reads.
+    """Declare what a function of `shape_with` or `json_with` reads.
 
     Args:
         paths: such as "user", "orders" or "session.sub"; the function is given just these.
@@ -52,7 +52,7 @@ def view(
     Args:
         reads: values of the request that the function itself reads, such as "params.limit".
             Anything else then raises; without it, all may be read and the answer is per person.
-        given: names that the function gives when it starts a call: `ask.start("x", item=…)`.
+        given: names of values that it passes when it starts a call: `ask.start("x", item=…)`.
         keys: the keys of a view, as in YAML, without `shape`.
     """
 

@@ -1,4 +1,4 @@
-"""Relays as declared: raw routes, each a path or a tree of them passed on to one service."""
+"""Relays as declared: routes that are passed through to one service, one path or a tree."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -14,7 +14,7 @@ Stream = Literal["", "events", "websocket"]
 
 @dataclass(frozen=True, slots=True)
 class StandIn:
-    """What is answered to a read in the place of a service that is not well."""
+    """The fallback response to a read while the service is unavailable."""
 
     status: int
     text: str
@@ -23,22 +23,22 @@ class StandIn:
 
 @dataclass(frozen=True, slots=True)
 class Relay:
-    """One raw route.
+    """One route that is passed through.
 
     Args:
         path: the route below the frontend's prefix, as written: `/files/{path...}`.
         target: the path below the service's address, with the same names: `/{path...}`.
-        methods: what is passed on; HEAD comes with GET.
+        methods: those that are passed on; GET includes HEAD.
         forward: the client's headers that are passed on besides the usual ones, in lower case.
         respond: reply headers that are passed down besides the usual ones, in lower case.
         cookies: names of the client's cookies that are passed on.
-        timeout: seconds for which nothing may move, in either direction.
+        timeout: seconds without a byte in either direction after which it is cut.
         max_body: bytes of a request body.
-        credentials: whose its requests carry; None for those of the service.
-        fallback: what a read is answered where the service is not well.
+        credentials: those that its requests carry; None for those of the service.
+        fallback: the response to a read while the service is unavailable.
         stream: `events` for server-sent events, `websocket` for what nginx passes on.
-        keep_alive: seconds after which a silent stream of events says that it is there.
-        max_age: seconds after which a stream is closed, so that the client comes again.
+        keep_alive: seconds of silence after which a comment is sent on a stream of events.
+        max_age: seconds after which a stream is closed, so that the client reconnects.
     """
 
     name: str
@@ -63,20 +63,20 @@ class Relay:
     max_age: float = 900.0
 
     def access_at(self, frontend: Frontend) -> Access:
-        """Who may ask at one of its frontends."""
+        """Who may request it at one of its frontends."""
         return self.access or ("signed_in" if frontend.access else "public")
 
 
 def called_by(relay: Relay, services: Mapping[str, Service]) -> Service:
     """The service of a relay, with the credentials that it is called with by this relay.
 
-    With credentials of its own it has a name of its own, by which tokens are asked for and kept.
+    Where the relay has credentials of its own, so has the name: tokens are cached under it.
     """
     service, own = services[relay.service], relay.credentials
     if own is None:
         return service
     grant = own.grant
-    if own.credentials != "client":  # a token is made for the service, whoever passes it on
+    if own.credentials != "client":  # a token is made for the service, not for the relay
         grant = replace(grant, audience=grant.audience or service.name)
     return replace(
         service,

@@ -1,4 +1,4 @@
-"""An internal upstream and what is declared of it."""
+"""An upstream service as declared: addresses, credentials, policies."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -12,10 +12,10 @@ HeaderTemplates = tuple[tuple[str, Source], ...]
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """Where a link or redirect of a service may lead: to its own addresses, below these paths.
+    """Where links and redirects of a service may lead: to its own addresses, below a path.
 
     Args:
-        origins: `scheme://host[:port]` that stand for the service in its links.
+        origins: `scheme://host[:port]` by which the service names itself in links.
         under: the path, from the origin, that a link must be at or below.
     """
 
@@ -25,7 +25,7 @@ class Links:
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """How a service's certificate is checked, and ours is shown; paths of PEM files."""
+    """TLS to a service: its CA, and the client certificate; paths of PEM files."""
 
     ca: str | None = None
     cert: str | None = None
@@ -34,12 +34,12 @@ class Tls:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """For what a token is asked for.
+    """What a token for a service is requested with.
 
     Args:
-        audience: whom it is for (RFC 8693, section 2.1); the service's name if empty.
-        scope: what it is good for, words with spaces between.
-        provider: who is asked; the caller's own, or the first that is declared, if empty.
+        audience: its audience (RFC 8693, section 2.1); the service's name if empty.
+        scope: its scopes, separated by spaces.
+        provider: the provider; the caller's own, or the first that is declared, if empty.
     """
 
     audience: str = ""
@@ -47,12 +47,12 @@ class Grant:
     provider: str = ""
 
 
-OF_THE_CALLER = frozenset({"session", "relay", "exchange"})  # credentials that belong to who asks
+OF_THE_CALLER = frozenset({"session", "relay", "exchange"})  # credentials of the caller
 
 
 @dataclass(frozen=True, slots=True)
 class Bearing:
-    """Whose credentials requests carry, in the place of those that their service has.
+    """Credentials that requests carry in place of those of their service.
 
     Args:
         secret: the header of static ones; never shown.
@@ -68,24 +68,24 @@ class Service:
     """One internal HTTP service.
 
     Args:
-        url: the address all its paths stand under, without a trailing slash.
-        others: further addresses of the same, which differ in nothing but host and port.
-        timeout: seconds that one request to it may take, unless the call says less.
-        limit: requests in flight at once per process; None is half the pool.
-        wait: seconds that a request waits for a place of these; None is all it has.
+        url: its base URL, without a trailing slash.
+        others: further addresses, which differ in host and port only.
+        timeout: seconds that one request to it may take, unless the call declares less.
+        limit: concurrent requests per process; None is half the pool.
+        wait: seconds that a request waits for a slot of these; None is until its deadline.
         max_reply: bytes of one decoded reply body.
         credentials: what its requests carry: `none`, the caller's token (`session`, also a bearer's
-            with `relay`), one made of it (`exchange`), or our own (`client`, `static`).
+            with `relay`), one exchanged for it (`exchange`), or its own (`client`, `static`).
         grant: for `exchange` and `client`.
         secret: the header of static credentials; never shown.
         redirects: whether a redirect is followed, within `links`.
         headers: templates of headers sent with every request.
         forward: names of the client's headers that are passed on, in lower case.
         respond: names of reply headers that are passed to the client, in lower case.
-        deadline: the header that says how many milliseconds a request has left, in lower case.
-        budget: retries and hedges at once, as a share of the requests to it at the same time.
-        hopeless: whether a call is made that will not be answered in time, as far as one can tell.
-        renew: seconds after which a connection is used no more, so that its name is looked up.
+        deadline: the header with the milliseconds that a request has left, in lower case.
+        budget: the retry budget: concurrent retries and hedges, as a share of its requests.
+        hopeless: whether a call is sent that is not expected to be answered in time.
+        renew: the maximum age of a connection in seconds, so that DNS changes are seen.
     """
 
     name: str
@@ -117,7 +117,7 @@ class Service:
 
     @property
     def asks_for_tokens(self) -> bool:
-        """Whether its credentials have to be obtained before it can be called."""
+        """True if a token has to be obtained before it can be called."""
         return self.credentials not in {"none", "static"}
 
     @property

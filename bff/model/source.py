@@ -1,11 +1,11 @@
-"""Where a piece of configuration stands, so that whatever is wrong with it can be found."""
+"""Places in configuration files, and texts that know theirs: every problem names one."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-# Characters of nobody's alphabet, in place of braces that came out of a reference: a secret that
-# has a brace in it is no template.
+# Private-use characters (Unicode) that replace braces in the value of a `${…}` reference: a secret
+# that contains a brace is not a template.
 OPEN, CLOSE = "\ue000", "\ue001"
 _BACK: Final = str.maketrans(OPEN + CLOSE, "{}")
 

@@ -1,8 +1,8 @@
-"""Where a request stands in a trace, and what is sent on of it (W3C Trace Context, level 2)."""
+"""The trace context of a request, and how it is propagated (W3C Trace Context, level 2)."""
 
 import re
 from dataclasses import dataclass, replace
-from random import getrandbits  # ids tell requests apart, and open nothing: no system call is due
+from random import getrandbits  # ids need be unique, not secret: no system call
 from typing import Final
 
 _PARENT: Final = re.compile(
@@ -15,14 +15,14 @@ _MOST_STATE: Final = 512  # characters that must be passed on (section 3.3.1.5)
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """One request's place in a trace.
+    """The trace context of one request.
 
     Args:
         id: of the whole trace, in lower-case hexadecimal digits, as all ids are.
         span: of this request.
-        parent: the span of whoever asked; empty where the trace begins here.
+        parent: the span of the caller; empty where the trace begins here.
         sampled: whether spans of it are recorded.
-        state: what other systems have to say of it, passed on as it came.
+        state: the `tracestate` of other systems, passed on unchanged.
     """
 
     id: str
@@ -32,17 +32,17 @@ class Trace:
     state: str = ""
 
     def below(self) -> "Trace":
-        """The place of what is done for this request, as a request of its own."""
+        """The context of a child span."""
         return replace(self, span=new_span(), parent=self.span)
 
     def headers(self, span: str) -> tuple[tuple[str, str], ...]:
-        """What a service is told: that `span` of ours asks it (sections 3.2 and 3.3)."""
+        """The headers of a request to a service that is sent in `span` (sections 3.2 and 3.3)."""
         parent = ("traceparent", f"00-{self.id}-{span}-{self.sampled:02x}")
         return (parent, ("tracestate", self.state)) if self.state else (parent,)
 
 
 def new_span() -> str:
-    """An id that no other span has."""
+    """A new, random span id."""
     return f"{getrandbits(64):016x}"
 
 
@@ -52,7 +52,7 @@ def begun() -> Trace:
 
 
 def continued(parent: str, state: str) -> Trace:
-    """A trace that somebody else has begun; one that begins here where what they say is no trace.
+    """Continue the trace of a caller; begin a new one where its headers are not valid.
 
     Args:
         parent: the value of `traceparent`.
@@ -61,6 +61,8 @@ def continued(parent: str, state: str) -> Trace:
     found = _PARENT.fullmatch(parent)
     if not found or (found["more"] and parent.startswith(_FIRST_VERSION)):
         return begun()
-    kept = state if len(state) <= _MOST_STATE and state.isascii() and state.isprintable() else ""
+    passed_on = (
+        state if len(state) <= _MOST_STATE and state.isascii() and state.isprintable() else ""
+    )
     sampled = bool(int(found[3], 16) & _SAMPLED)
-    return Trace(found[1], new_span(), found[2], sampled=sampled, state=kept)
+    return Trace(found[1], new_span(), found[2], sampled=sampled, state=passed_on)

@@ -1,4 +1,4 @@
-"""Dates, numbers and addresses that others write: read, or None; nothing here raises.
+"""Dates, numbers and URLs of untrusted origin are parsed, or None; nothing here raises.
 
 Python's own parsers raise for some texts that look like what they parse: `urlsplit` for `http://[`,
 `int` for more than 4,300 digits or for `²`, `parsedate_to_datetime` for a year that is too large.
@@ -26,7 +26,7 @@ def whole_number(text: str, most: int = MOST_SECONDS) -> int | None:
     """A number of ASCII digits only, as lengths, ages and seconds are written.
 
     Args:
-        most: what any larger number counts as.
+        most: the value of any larger number.
     """
     if not (text.isascii() and text.isdigit()):
         return None

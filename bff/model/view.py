@@ -25,7 +25,7 @@ Decode = Literal["json", "text", "xml", "bytes", "none"]
 
 @dataclass(frozen=True, slots=True)
 class Param:
-    """One parameter, in the words of JSON Schema 2020-12 (validation, section 6)."""
+    """One parameter, by the keywords of JSON Schema 2020-12 (validation, section 6)."""
 
     name: str
     place: Place
@@ -60,11 +60,11 @@ class Batch:
     """How the items of an `each` are folded into few requests and taken apart again.
 
     Args:
-        key: where in an element of the reply its id is.
-        many: whether several elements belong to one id.
-        size: ids in one request.
-        join: what stands between ids in one query value; None repeats the value.
-        items: where in the reply the list of elements is; None is the reply itself.
+        key: selects the id of an element of the reply.
+        many: whether an id may have several elements.
+        size: the most ids in one request.
+        join: the separator of ids in one query value; None repeats the parameter.
+        items: selects the list of elements; None is the reply itself.
     """
 
     key: Source
@@ -80,18 +80,18 @@ class Call:
 
     Args:
         query: templates of the query, in order; a value is a Source or a constant.
-        follow: an expression that gives the target instead of `path`, a link of an earlier reply.
+        follow: an expression that gives the target in place of `path`: a link of an earlier reply.
         body: the tree of the request body, or for `json_with` the function's name.
         full: whether the value is the whole reply: status, headers and body.
-        keeps: failures that are values too, in the form of a full reply.
-        select: the part of the reply that counts (`path` in the files).
-        statuses: values that stand for replies of these statuses.
-        rung: what a failure means: the view fails, null, or `fallback`.
-        passes: statuses that a failed required call hands to the client.
+        keeps: error statuses whose full reply is the value.
+        select: the part of the reply that is the value (`path` in the files).
+        statuses: values that replace replies of these statuses.
+        rung: the effect of a failure: the view fails, null, or `fallback`.
+        passes: statuses of a failed required call that the client gets.
         timeout: seconds; None is the service's.
-        cache: how its replies are kept; None keeps none.
-        retry: None is the service's, and so with `hedge`.
-        pages: how the pages of its list are turned; None for a reply that is all there is.
+        cache: how its replies are cached; None for not at all.
+        retry: None is the service's; likewise `hedge`.
+        pages: pagination of its list; None where one reply is complete.
     """
 
     name: str
@@ -131,7 +131,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """An error of the view's own, where `when` is true."""
+    """An error that the view answers where `when` is true."""
 
     when: Source
     status: int
@@ -145,34 +145,34 @@ class View:
     Args:
         path: the route below the frontend's prefix, as written: `/orders/{id}`.
         version: above 1 it is a segment of the route: `/mobile/v2/home`.
-        deprecated: since when, in seconds since 1970 (RFC 9745).
-        sunset: when it will go, likewise (RFC 8594).
-        body: the JSON Schema (2020-12) of the request body; None reads none.
+        deprecated: the time of its deprecation, in seconds since 1970 (RFC 9745).
+        sunset: the time of its removal, in seconds since 1970 (RFC 8594).
+        body: the JSON Schema (2020-12) of the request body; None where there is none.
         max_body: bytes of a request body.
         answer: the status of the answer, or the name of the call whose status it is.
-        shape_with: the name of a function that makes the answer instead of `shape`.
+        shape_with: the name of a function that makes the answer in place of `shape`.
         omit_null: whether nulls in objects are left out.
-        require_any: calls of which at least one must come.
-        function: what answers a view in Python, with what it reads and gives to its calls.
-        access: who may ask; None is whoever is signed in, where the frontend has a way to.
-        shape: the tree of the answer; None passes the only call's value on.
-        shapes: what replaces it for a frontend.
+        require_any: calls of which at least one must succeed.
+        function: the function of a view in Python; `reads` and `given` are its declarations.
+        access: who may request it; None is any signed-in user, where the frontend has sign-in.
+        shape: the tree of the answer; None answers the only call's value.
+        shapes: shapes of single frontends, in its place.
         timeout: seconds that the whole answer may take.
-        reserve: seconds of these that calls are not given: an answer is made in them.
-        max_calls: requests that one answer may cost.
-        max_bytes: bytes that all its replies together may have.
+        reserve: seconds of these that are reserved for making the answer, after all calls.
+        max_calls: the most requests to services for one answer.
+        max_bytes: the most bytes of all its replies together.
         strict: whether undeclared query parameters are refused.
-        cache: how its answers are kept; None keeps none.
-        invalidates: templates of the tags of what is no longer true once it has written.
-        sparse: whether `?fields=` may ask for less of it.
-        refresh: views whose answers, read anew, come along with that of a write.
-        idempotency: whether a write has to come with an Idempotency-Key.
-        require: what who asks must have.
-        csrf: how a browser's request shows that it is from a page of ours: by a header, or, where
-            none can be sent, by its origin alone.
-        stream: `events` where its only call's events are passed on as they come.
-        keep_alive: seconds after which a silent stream says that it is there.
-        max_age: seconds after which a stream is closed, so that the client comes again.
+        cache: how its answers are cached; None for not at all.
+        invalidates: templates of the cache tags that a successful write invalidates.
+        sparse: whether `?fields=` selects a part of it (sparse fieldsets).
+        refresh: views that are read again after a write and returned with its answer.
+        idempotency: whether an Idempotency-Key is required of a write.
+        require: what the caller must have.
+        csrf: the CSRF check: `header` requires `X-CSRF: 1`; `origin` checks Origin and
+            Sec-Fetch-Site, for requests that cannot carry a header.
+        stream: `events` where the server-sent events of its only call are passed on.
+        keep_alive: seconds of silence after which a comment is sent on the stream.
+        max_age: seconds after which a stream is closed, so that the client reconnects.
     """
 
     name: str
@@ -220,5 +220,5 @@ class View:
         return self.path if self.version == 1 else f"/v{self.version}{self.path}"
 
     def access_at(self, frontend: Frontend) -> Access:
-        """Who may ask for this view at one of its frontends."""
+        """Who may request this view at one of its frontends."""
         return self.access or ("signed_in" if frontend.access else "public")

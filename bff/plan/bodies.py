@@ -1,4 +1,4 @@
-"""Request bodies: JSON, forms, multipart, or what a function makes."""
+"""Request bodies: JSON, forms, multipart, or the result of a function."""
 
 from collections.abc import Callable
 from hashlib import sha256

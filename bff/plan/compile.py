@@ -1,4 +1,4 @@
-"""A declared call with every text in it compiled: the planner orders it, the conductor runs it."""
+"""A declared call, compiled: its expressions and templates, policies and cache rule."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -16,7 +16,7 @@ from bff.model.view import Batch, Call
 from bff.plan.dependencies import Paths, Reads, reads, reads_of_condition, together
 from bff.plan.expression import Expression
 from bff.plan.page_links import Paging
-from bff.plan.problems import gather
+from bff.plan.problems import collect_problems
 from bff.plan.python_function import Function
 from bff.plan.request_parts import Field, Mark, Target, body_of, headers_of, query_of
 from bff.plan.template import PathTemplate, Template
@@ -28,7 +28,7 @@ _ACCEPT: Final = {
     "text": ("accept", "text/plain, text/*;q=0.9, */*;q=0.1"),
 }
 _REPEATABLE: Final = frozenset({"PUT", "DELETE"})  # RFC 9110, section 9.2.2; GET if it is `safe`
-_LED: Final = frozenset({"link", "follow"})  # where the next page is, a link says
+_LED: Final = frozenset({"link", "follow"})  # pagination by a link of the reply
 _ANYTHING: Final = ("accept", "*/*")
 
 
@@ -38,8 +38,8 @@ class Fold:
 
     Args:
         ids: the one template of the call that names the item.
-        key: where in an element of the reply its id is.
-        elements: where in the reply the elements are; None is the reply itself.
+        key: selects the id of an element of the reply.
+        elements: selects the elements of the reply; None is the reply itself.
     """
 
     batch: Batch
@@ -50,21 +50,21 @@ class Fold:
 
 @dataclass(frozen=True, slots=True)
 class CompiledCall:
-    """A call ready to be filled.
+    """A call whose requests can be filled in.
 
     Args:
         content: the body of its requests.
-        marks: what of its requests may be left out, and by which mark.
-        bound: what the names of its `each` stand for, as paths below earlier calls.
-        selects: what the `each` selects its items from.
-        fallback: its fallback as JSON, decoded afresh for each request.
-        statuses: likewise, the values of its `status`.
-        tags: what its kept replies can be invalidated by.
-        reads: what its requests and its `when` are made of; without what its `each` selects.
-        retry: when its requests are sent again; None where they may not be.
-        hedge: when a second request is sent beside the first, likewise.
-        paging: how the pages of its list are turned; None where it has none.
-        unread: whether nothing reads its value, as of most guards.
+        marks: optional parts of its requests, with their templates.
+        bound: the names that its `each` binds, and the paths that they stand for.
+        selects: the paths from which `each` selects its items.
+        fallback: its fallback as JSON, decoded anew for each request.
+        statuses: the values of its `status`, likewise as JSON.
+        tags: templates of the cache tags of its replies.
+        reads: the paths that its requests and its `when` read, without those of `each`.
+        retry: the retry policy; None where its requests may not be retried.
+        hedge: the hedging policy; None where its requests may not be hedged.
+        paging: pagination of its list; None where it has none.
+        unread: whether nothing reads its value, as for most guards.
     """
 
     call: Call
@@ -93,22 +93,22 @@ class CompiledCall:
 
     @property
     def name(self) -> str:
-        """The name under which the view knows its value."""
+        """The name of its value in the view."""
         return self.call.name
 
     @property
     def path(self) -> PathTemplate:
-        """The path that it asks for."""
+        """The path of its requests."""
         return self.target.path
 
     @property
     def follow(self) -> Expression | None:
-        """What gives the link that it follows."""
+        """The expression that gives the link to follow; None where it has a path."""
         return self.target.follow
 
     @property
     def body(self) -> Any:
-        """What its body is made of: a tree of templates, or a function."""
+        """The body: a tree of templates, or a function."""
         return self.content.tree if self.content else None
 
     @property
@@ -118,7 +118,7 @@ class CompiledCall:
 
     @property
     def accept(self) -> tuple[str, str]:
-        """The header that says what its replies may be (RFC 9110, section 12.5.1)."""
+        """The Accept header of its requests (RFC 9110, section 12.5.1)."""
         return _ACCEPT.get(self.call.decode, _ANYTHING)
 
     @property
@@ -128,12 +128,12 @@ class CompiledCall:
 
     @property
     def endpoint(self) -> str:
-        """What its requests have in common, for what is remembered of them."""
+        """The method and path template, under which statistics of its requests are collected."""
         return f"{self.call.method} {self.call.path.text}"
 
     @property
     def templates(self) -> Iterator[Template]:
-        """Every template that goes into its request, or says what that is about."""
+        """Every template of its requests and of their cache tags."""
         yield self.target.path
         yield from self.tags
         for part in self.fields:
@@ -141,7 +141,7 @@ class CompiledCall:
 
 
 def _read_by(call: CompiledCall) -> Reads:
-    """What its requests and its `when` are made of; without what its `each` selects."""
+    """The paths that its requests and its `when` read, without those of `each`."""
     found = together(template.reads(call.bound) for template in call.templates)
     found |= reads(call.follow, call.bound) if call.follow else Reads()
     found |= reads_of_condition(call.when) if call.when else Reads()
@@ -152,7 +152,7 @@ def compile_call(call: Call, service: Service) -> CompiledCall:
     """Compile one call.
 
     Raises:
-        ConfigError: a text does not compile, or a batch is not about one id of its items.
+        ConfigError: a text does not compile, or a batch does not have exactly one id of its items.
     """
     pages = call.pages
     if service.links is None and (call.follow or (pages and pages.turn in _LED)):
@@ -160,7 +160,7 @@ def compile_call(call: Call, service: Service) -> CompiledCall:
         hint = f"`links: {{under: /}}` at {service.place}"
         place = call.follow.place if call.follow else call.place
         raise ConfigError([Problem("links", place, message, hint)])
-    each, query, content, path, headers, follow, when, select, turn, tags = gather(
+    each, query, content, path, headers, follow, when, select, turn, tags = collect_problems(
         [
             lambda: _each(call),
             lambda: query_of(call),
@@ -172,7 +172,9 @@ def compile_call(call: Call, service: Service) -> CompiledCall:
             lambda: _expression(call.select),
             lambda: _expression(pages.next if pages else None),
             lambda: (
-                gather([partial(Template, each) for each in call.cache.tags]) if call.cache else []
+                collect_problems([partial(Template, each) for each in call.cache.tags])
+                if call.cache
+                else []
             ),
         ]
     )
@@ -211,7 +213,9 @@ def _expression(source: Source | None) -> Expression | None:
 def _each(call: Call) -> tuple[tuple[str, Expression], ...]:
     over = call.each.over if call.each else ()
     names = [name for name, _ in over]
-    return tuple(zip(names, gather([partial(Expression, each) for _, each in over]), strict=True))
+    return tuple(
+        zip(names, collect_problems([partial(Expression, each) for _, each in over]), strict=True)
+    )
 
 
 def _bind(each: tuple[tuple[str, Expression], ...]) -> tuple[dict[str, Paths], Reads]:

@@ -1,8 +1,8 @@
 """What an expression reads: the paths from the root names whose values reach its result.
 
 `orders[].{id: id, title: product.title}` reads `orders.id` and `orders.product.title`. From this
-follow the dependencies between calls, what a frontend's shape lets one leave out, and what an
-answer depends on. The analysis errs on the side of more.
+follow the dependencies between calls, the calls that a frontend does not need, and what an answer
+depends on. The analysis is conservative: it may find more paths than are read, never fewer.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -37,12 +37,12 @@ class Reads:
 
     @property
     def all(self) -> Paths:
-        """Every path read, for whatever reason."""
+        """Every path that is read."""
         return self.result | self.decides | self.counts
 
     @property
     def whole(self) -> Paths:
-        """Every path whose value is read with all that it holds."""
+        """Every path whose whole value is read."""
         return self.result | self.decides
 
     @property
@@ -57,10 +57,10 @@ class Reads:
 
 
 def reads(expression: Expression, bound: Mapping[str, Paths] | None = None) -> Reads:
-    """What `expression` reads.
+    """The paths that `expression` reads.
 
     Args:
-        bound: names that stand for what other paths hold (`item` for the elements of a list).
+        bound: names that stand for the values of other paths (`item` for the elements of a list).
     """
     if not bound and expression.reads is not None:
         known: Reads = expression.reads
@@ -69,12 +69,12 @@ def reads(expression: Expression, bound: Mapping[str, Paths] | None = None) -> R
     result = reader.read(expression.ast, _ROOT)
     found = Reads(result, frozenset(reader.decides), frozenset(reader.counts))
     if not bound:
-        expression.reads = found  # it is asked for many times while a view is planned and checked
+        expression.reads = found  # cached: planning and checks ask for it many times
     return found
 
 
 def reads_of_condition(expression: Expression) -> Reads:
-    """What `expression` reads where its result only counts as true or not."""
+    """The paths that `expression` reads where only the truth of its result matters."""
     reader = _Reader({})
     reader.test(expression.ast, _ROOT)
     return Reads(decides=frozenset(reader.decides), counts=frozenset(reader.counts))
@@ -151,7 +151,7 @@ class _Reader:
         return self.read(rest, items)
 
     def test(self, node: Ast, here: Paths) -> None:
-        """Read what only counts as true or not."""
+        """Read a node of which only the truth matters."""
         if node["type"] in {"and_expression", "or_expression"}:
             for child in node["children"]:
                 self.test(child, here)

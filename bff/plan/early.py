@@ -1,6 +1,6 @@
-"""What of a view's required calls can be filled when the request begins: found at load time.
+"""Which parts of a view's required calls depend on the request alone: found at load time.
 
-`bff.engine.prefill` fills it, before anything is sent.
+`bff.engine.prefill` fills them when a request begins, before anything is sent.
 """
 
 from collections.abc import Iterator, Mapping
@@ -20,15 +20,15 @@ _KNOWN: Final = OF_THE_REQUEST | {"session"}  # before anything is sent
 
 @dataclass(frozen=True, slots=True)
 class Early:
-    """What of a call can be filled when the request begins.
+    """The parts of a call that can be filled when the request begins.
 
     Args:
-        whens: conditions of which one that is not true has the call skipped: nothing is filled.
+        whens: conditions; if one is not true the call is skipped, and nothing is filled.
         parts: those that are the same for all its requests.
         items: whether its items are known.
         parts_of_items: those that are filled for each item.
-        anew: those that are only tried, and filled anew for each request: a `uuid()` in one is
-            another one each time.
+        anew: those that are validated early and filled again for each request, because their
+            value changes each time, such as `uuid()`.
     """
 
     call: CompiledCall
@@ -40,7 +40,7 @@ class Early:
 
 
 def early_of(nodes: Mapping[str, Node]) -> dict[str, Early]:
-    """By the names of calls, what can be filled when the request begins, where anything can."""
+    """The parts that can be filled early, by the name of the call."""
     compiled = {name: node.compiled for name, node in nodes.items()}
     found = {name: _early(name, nodes, compiled) for name in nodes}
     return {name: each for name, each in found.items() if each}
@@ -51,7 +51,7 @@ def _early(
 ) -> Early | None:
     call = compiled[name]
     if call.call.rung != "required":
-        return None  # its failure is no error of the request
+        return None  # its failure does not fail the view
 
     def is_known(found: Reads) -> bool:
         return found.roots <= _KNOWN and not attached(found, compiled, skip=name)

@@ -21,11 +21,13 @@ Scope = Mapping[str, Any]
 
 
 class _Interpreter(jmespath.visitor.TreeInterpreter):  # type: ignore[misc] # it has no types
-    """JMESPath's own, but for three things.
+    """JMESPath's interpreter, with three differences.
 
-    It hands out the very literal that stands in an expression; it visits each member of a
-    multi-select twice, which for the plain fields that most are was half of the time of a shape;
-    and it fails where a number is compared with a text.
+    1. A literal is copied: the library returns the object of the syntax tree, which `into` may
+       then change.
+    2. Plain fields of a multi-select are looked up at once: the library visits each twice, which
+       took half of the time of a shape.
+    3. Comparing a number with a text is null, as specified, and not an exception.
     """
 
     def visit_comparator(self, node: Ast, value: Any) -> bool | None:
@@ -66,7 +68,7 @@ class Expression:
             ConfigError: the text is not JMESPath, or calls a function that does not exist.
         """
         self.source = source
-        self.reads: Any = None  # what it reads, once somebody has asked (`bff.plan.dependencies`)
+        self.reads: Any = None  # set on first use by `bff.plan.dependencies`
         try:
             self.ast: Ast = jmespath.compile(braces_back(source.text)).parsed
         except (jmespath.exceptions.JMESPathError, ValueError) as error:
@@ -80,7 +82,7 @@ class Expression:
         self._compute = _plain_path(self.ast) or self._interpret
 
     def value(self, scope: Scope) -> Any:
-        """What the expression selects or computes from `scope`; null where it finds nothing.
+        """Evaluate the expression on `scope`; null where it finds nothing.
 
         Raises:
             Unfillable: it cannot be computed with these values (a function's argument is null).
@@ -95,13 +97,13 @@ class Expression:
 
 
 def is_repeatable(expression: Expression) -> bool:
-    """Whether the same values always give the same: it calls neither `uuid()` nor Python."""
+    """True if equal values always give equal results: no `uuid()`, no Python function."""
     calls = (each for each in walk(expression.ast) if each["type"] == "function_expression")
     return all(each["value"] in REPEATABLE for each in calls)
 
 
 def truthy(value: Any) -> bool:
-    """Whether JMESPath counts a value as true: 0 is, an empty list is not."""
+    """True if JMESPath counts a value as true: 0 is true, an empty list is not."""
     return not (value is None or value is False or value in ("", [], {}))
 
 
@@ -114,7 +116,7 @@ def walk(node: Ast) -> Iterator[Ast]:
 
 
 def _without_data(error: BaseException) -> str:
-    """What went wrong, without the value it went wrong with: that may be somebody's."""
+    """The error without the value that caused it, which may be personal data."""
     if isinstance(error, jmespath.exceptions.JMESPathTypeError):
         return f"{error.function_name}() cannot take a value of type {error.actual_type}"
     return type(error).__name__
@@ -161,7 +163,7 @@ def _syntax(error: Exception) -> str:
 
 
 def _misread(source: Source) -> list[Problem]:
-    """Parts that are a field where a text, a literal or a function was meant."""
+    """Parts that name a field where a text, a literal or a function was probably meant."""
     return [
         Problem(
             "expression-misread", source.place, f"`{source.shown}`: {found.message}", found.hint

@@ -1,7 +1,8 @@
-"""Values with a place of their own in a request: a query value, a header, a field of a body.
+"""Templates of single values of a request: a query value, a header, a field of a body.
 
-Leaving such a value out may change what is asked for: without its filter, a query is about
-everything. So a value that a call or the session should have given is never left out silently.
+Omitting such a value may change the meaning of the request: `GET /orders?user=` without its filter
+returns the orders of all users. So a value that a call or the session should have given is never
+omitted silently: the call fails, unless the template is marked optional, `{user.id?}`.
 """
 
 from typing import Any, Final
@@ -13,22 +14,22 @@ from bff.plan.dependencies import reads
 from bff.plan.expression import Scope
 from bff.plan.template import Marked, Template
 
-# What only the client and the configuration give, and a name that nothing has.
+# Root names whose values come from the client or the configuration, and `null`.
 OF_THE_REQUEST: Final = frozenset(
     {"params", "body", "headers", "locale", "frontend", "services", "null"}
 )
 
 
 def is_nothing(value: Any) -> bool:
-    """Whether a value writes nothing into a request: null, an empty list, a list of nulls."""
+    """True if a value adds nothing to a request: null, an empty list, a list of nulls."""
     return value is None or (isinstance(value, list) and all(each is None for each in value))
 
 
 class FieldTemplate(Template):
-    """The template of such a value; `{user.id?}`, with its mark, may be left out.
+    """The template of such a value; `{user.id?}` is optional.
 
     Args:
-        marked: whether it is.
+        marked: whether it is optional.
     """
 
     __slots__ = ("_decides", "marked")
@@ -59,12 +60,12 @@ class FieldTemplate(Template):
         raise ConfigError([Problem("template-mark", self.source.place, message, hint)])
 
     def filled(self, scope: Scope) -> Any:
-        """What is sent; null leaves it out. This alone decides whether anything may be.
+        """The value to send; null omits it. The only place that decides what may be omitted.
 
-        Of an object, such as a whole form, the same holds for each of its fields.
+        The same applies to each field of an object, such as a whole form.
 
         Raises:
-            Unfillable: there is nothing to send of what a call or the session should have given.
+            Unfillable: a call or the session should have given the value, and it is null.
         """
         value = self.value(scope)
         if not self._decides:
@@ -81,7 +82,7 @@ class FieldTemplate(Template):
         return value
 
     def leaves_out(self, scope: Scope) -> bool:
-        """Whether its mark leaves something out of what is sent."""
+        """True if the value is omitted because it is optional."""
         value = self.value(scope) if self.marked else ""
         fields = value.values() if isinstance(value, dict) else ()
         return is_nothing(value) or any(map(is_nothing, fields))

@@ -15,7 +15,7 @@ from bff.model.json_text import encode_json
 from bff.plan.standard import Standard, finite
 
 Types = tuple[str, ...]
-_EXACT: Final = 2**53  # below it a float says every whole number
+_EXACT: Final = 2**53  # a float represents every integer below it exactly
 ANY: Final[Types] = ()
 NUMBER: Final[Types] = ("number",)
 TEXT: Final[Types] = ("string",)
@@ -26,7 +26,7 @@ _ZERO_DECIMALS: Final = frozenset(
     | {"VND", "VUV", "XAF", "XOF", "XPF"}
 )
 _THREE_DECIMALS: Final = frozenset({"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"})
-# what uses one of these is never the same twice
+# results differ each time
 UNSTABLE: Final = frozenset({"uuid", "now"})
 
 FUNCTIONS: Final = Standard()
@@ -55,19 +55,19 @@ def register(name: str, function: Callable[..., Any], *signature: str | Types) -
 
 
 def forget_registered() -> None:
-    """Have the functions that there are without anybody's `register`, for a fresh start."""
+    """Remove all registered functions, for a reload."""
     FUNCTIONS.FUNCTION_TABLE = dict(_OWN)
 
 
 def _number(value: float) -> float:
-    """Whole results are written without a fraction; what is no number is an error."""
+    """Whole results become integers; NaN is an error."""
     whole = isinstance(finite(value), float) and value.is_integer() and abs(value) < _EXACT
     return int(value) if whole else value
 
 
 def _round(value: float, digits: int) -> float:
     if isinstance(value, int):
-        return round(value, int(digits))  # beyond 2**53 a float could not say it
+        return round(value, int(digits))  # a float is not exact beyond 2**53
     step = Decimal(1).scaleb(-int(digits))
     return _number(float(Decimal(str(value)).quantize(step, ROUND_HALF_EVEN)))
 
@@ -122,7 +122,7 @@ def _key(value: Any) -> str | None:
 
 
 def identity(value: Any) -> bytes:
-    """What two equal JSON values have in common: 1 is 1.0, and objects have no order."""
+    """A digest that equal JSON values share: 1 is 1.0, and objects have no order."""
     return encode_json(_plain(value), sort=True)
 
 
@@ -142,7 +142,7 @@ def _unique(elements: list[Any] | None) -> list[Any]:
 
 
 def _pick(value: Any, names: str) -> Any:
-    """What of an object, or of each object of a list, is named: `id,product.title`."""
+    """The named members of an object, or of each object of a list: `id,product.title`."""
     wanted: dict[str, list[str]] = {}
     for name in names.split(","):
         first, _, rest = name.partition(".")
@@ -208,4 +208,4 @@ for _name, _function, _signature in (
 ):
     register(_name, _function, *_signature)
 _OWN: Final = dict(FUNCTIONS.FUNCTION_TABLE)
-REPEATABLE: Final = frozenset(_OWN) - UNSTABLE  # of a registered one nothing is known
+REPEATABLE: Final = frozenset(_OWN) - UNSTABLE  # registered functions may be anything

@@ -1,8 +1,8 @@
-"""Kinds of values: what an expression can give, and parts that have one result for all requests.
+"""Type inference for expressions, which finds parts with one result for all requests.
 
-`params.page == '1'` is false for every request where `page` is an integer. The inference knows what
-is declared (parameters, the body's schema, `session`, `frontend`, `locale`), literals and
-functions. What a service replies may be anything.
+`params.page == '1'` is false for every request where `page` is an integer. Types are
+inferred from declarations (parameters, the schema of the body, `session`, `frontend`, `locale`),
+literals and functions. The reply of a service may have any type.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -36,12 +36,12 @@ _OPERATORS: Final = {"eq": "==", "ne": "!=", "lt": "<", "lte": "<=", "gt": ">", 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What a value may be.
+    """The type of a value.
 
     Args:
-        of: names of JSON types.
-        fields: what an object's fields may be; a field that is not among them may be anything.
-        values: the only values it may have, where they are known.
+        of: names of JSON types; one of them.
+        fields: types of the members of an object; other members may have any type.
+        values: all possible values, where they are known.
     """
 
     of: frozenset[str] = ALL
@@ -70,7 +70,7 @@ def kind_of(value: Any) -> Kind:
     return Kind(frozenset({name}))
 
 
-Never = tuple[str, str]  # what has one result for every request, and what to write instead
+Never = tuple[str, str]  # the part, and what to write in its place
 
 
 def nevers(expression: Expression, scope: Mapping[str, Kind]) -> Iterator[Never]:
@@ -85,7 +85,7 @@ def nevers(expression: Expression, scope: Mapping[str, Kind]) -> Iterator[Never]
 
 
 def result_kind(expression: Expression, scope: Mapping[str, Kind]) -> Kind:
-    """What an expression gives; see `nevers`."""
+    """The type of the result of an expression; see `nevers`."""
     return _Reader().read(expression.ast, Kind(frozenset({"object"}), scope))
 
 

@@ -1,4 +1,4 @@
-"""Links of replies: followed only to where the service says that its links lead."""
+"""Links of replies: resolved, and followed only to addresses that the service declares."""
 
 from dataclasses import replace
 from typing import Any, Final
@@ -17,7 +17,7 @@ _REPEATABLE: Final = frozenset({"GET", "HEAD"})
 
 
 def link_of(follow: Expression, scope: Scope) -> Any:
-    """What is to be followed. Raises Unfillable where there is nothing."""
+    """The link to follow. Raises Unfillable where there is none."""
     link = follow.value(scope)
     if link is None:
         raise Unfillable(f"`{follow.source.shown}` is null, where a link is needed")
@@ -31,7 +31,7 @@ def target_of(link: Any, service: Service, base: str = "/") -> str:
         base: the target of the request in whose reply a relative link stood.
 
     Raises:
-        BadReply: it leads elsewhere, or cannot be told where to.
+        BadReply: it leads elsewhere, or cannot be resolved.
     """
     links = service.links or Links(under="")
     if not isinstance(link, str) or not 0 < len(link) <= _MAX or not _is_plain(link):
@@ -58,7 +58,7 @@ def redirected(request: Request, reply: Reply, service: Service) -> Request | No
     """The request that a redirect asks for (RFC 9110, section 15.4); None if it is not followed.
 
     Raises:
-        BadReply: it leads out of what the service declares.
+        BadReply: it leads to an address that the service does not declare.
     """
     location = reply.header("location")
     if not service.redirects or reply.status not in _REDIRECTS or location is None:

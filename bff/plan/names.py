@@ -1,4 +1,4 @@
-"""The root names that expressions may use, and what is wrong where one uses another."""
+"""Root names that are in scope for expressions, and problems of those that are not."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -18,14 +18,14 @@ from bff.plan.template import Template
 RESERVED: Final = frozenset(
     {"params", "body", "session", "frontend", "locale", "headers", "services"}
 )
-_NULL: Final = ("null",)  # a name that nothing has, and so null: `owner == null` reads well
+_NULL: Final = ("null",)  # no value has this name, so `owner == null` compares with null
 _LITERALS: Final = frozenset({"true", "false"})
 _OF_CREDENTIALS: Final = frozenset({"authorization", "cookie"})
 _SESSION: Final = frozenset({"sub", "claims", "signed_in", "visitor"})
 
 
 class Names:
-    """What is in scope in one view."""
+    """The scope of the expressions of one view."""
 
     def __init__(
         self, view: View, compiled: Mapping[str, CompiledCall], services: Mapping[str, Any]
@@ -42,7 +42,7 @@ class Names:
         }
 
     def problems_of_call(self, call: CompiledCall) -> Iterator[Problem]:
-        """What the texts of a call use that is not there."""
+        """Problems of names in a call."""
         earlier: dict[str, Any] = {}
         for name, expression in call.each:
             yield from self._problems(expression, earlier, call.name)
@@ -66,7 +66,7 @@ class Names:
                 )
 
     def problems_of_shape(self, shape: Shape) -> Iterator[Problem]:
-        """What the leaves of a shape use that is not there."""
+        """Problems of names in a shape."""
         for _, leaf in shape.leaves:
             yield from self._problems(leaf, {})
             if "services" in reads(leaf).roots:
@@ -76,11 +76,11 @@ class Names:
             yield from self.problems_of_reads(shape.reads, shape.place)
 
     def problems_of_refusal(self, when: Expression) -> Iterator[Problem]:
-        """What the condition of a refusal uses that is not there."""
+        """Problems of names in the condition of a refusal."""
         yield from self._problems(when, {})
 
     def problems_of_tag(self, tag: Template, *, before_calls: bool) -> Iterator[Problem]:
-        """What a tag uses that is not there.
+        """Problems of names in a cache tag.
 
         Args:
             before_calls: whether it is filled before any call was made.
@@ -94,7 +94,7 @@ class Names:
                 )
 
     def problems_of_reads(self, reads: Reads, place: Place, own: str = "") -> Iterator[Problem]:
-        """What reads that are declared, not inferred, name that is not there."""
+        """Problems of names in declared reads."""
         for path in sorted(reads.all):
             problem = self._problem(path, {}, own, place)
             if problem:
@@ -181,7 +181,7 @@ def _not_in_body(path: Path, schema: Any, place: Place) -> Problem | None:
 
 
 def _meant(path: Path) -> str:
-    """What a name that nothing has was probably meant to be, in the words of another language."""
+    """A hint for a name of another language that is not in scope."""
     root = path[0]
     if root in FUNCTIONS.FUNCTION_TABLE:
         return f"a function has parentheses: `{root}()`"

@@ -1,4 +1,4 @@
-"""The order of a view's calls: what each waits for, and why."""
+"""The order of the calls of a view: the calls that each waits for, and why."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,8 +20,8 @@ class Node:
     """A call and what it waits for.
 
     Args:
-        needs: calls whose values it uses, and where: skipped or failed, they matter to it.
-        follows: calls that must have ended before it starts, whatever became of them, and why.
+        needs: calls whose values it uses, and where; it depends on their success.
+        follows: calls that must have ended before it starts, whatever their outcome, and why.
         alias: its name where one call is started several times, by a view in Python.
     """
 
@@ -32,7 +32,7 @@ class Node:
 
     @property
     def name(self) -> str:
-        """The name under which its value and outcome stand."""
+        """The name of its value and outcome."""
         return self.alias or self.compiled.name
 
     @property
@@ -47,7 +47,7 @@ def in_order(
     """The calls of a view by name, with what each waits for.
 
     It follows from the names that a call uses, from what it is declared after, and from the order
-    in which calls are written where one of them changes something.
+    in which calls are written where one of them is a write.
 
     Raises:
         ConfigError: calls wait for each other.
@@ -90,7 +90,7 @@ def held_writes(nodes: Mapping[str, Node], named: Collection[str]) -> dict[str, 
     if all(node.compiled.call.safe for node in nodes.values()):
         return ordered
     behind = {name: waited_for(nodes, name) for name in nodes}
-    fatal: list[str] = []  # calls written so far that no write before has waited for
+    fatal: list[str] = []  # earlier calls that no write waits for yet
     for name, node in nodes.items():
         call = node.compiled.call
         if not call.safe:
@@ -107,7 +107,7 @@ def held_writes(nodes: Mapping[str, Node], named: Collection[str]) -> dict[str, 
 
 
 def may_fail(node: Node, named: Collection[str]) -> bool:
-    """Whether the view fails by how a call ends; see `held_writes`."""
+    """True if the view can fail because of the outcome of a call; see `held_writes`."""
     return node.compiled.call.rung == "required" or node.compiled.name in named
 
 

@@ -1,7 +1,7 @@
-"""Where the next page of a list is: pure decisions about replies and requests.
+"""Finds the next page of a list, by pure decisions about replies and requests.
 
-A position is what a page is asked for with: the text of a cursor, the number of items before it, or
-the target of a link, below the service's address. None is the first page.
+A position identifies a page: the text of a cursor, the number of items before it, or the target of
+a link, below the service's address. None is the first page.
 """
 
 import re
@@ -20,17 +20,17 @@ from bff.plan.template import as_text, encode_query
 
 Position = str | int
 LONGEST: Final = 2048  # characters of a cursor: it goes to the client, and comes back in a URL
-_COUNT: Final = re.compile(r"[0-9]{1,9}", re.ASCII)  # of more digits it is no size of a page
+_COUNT: Final = re.compile(r"[0-9]{1,9}", re.ASCII)  # more digits are no plausible page size
 _LINK: Final = re.compile(r'[\s,]*<([^<>]*)>((?:[^,"<]|"(?:[^"\\]|\\.)*")*)(?:,|$)')
 _PARAMETER: Final = re.compile(r';\s*([^\s=;,"]+)\s*(?:=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*)))?')
 
 
 @dataclass(frozen=True, slots=True)
 class Paging:
-    """How a call's pages are turned, compiled.
+    """The pagination of a call, compiled.
 
     Args:
-        next: gives the cursor or the link of the next page, of a reply.
+        next: selects the cursor or the link of the next page in a reply.
     """
 
     pages: Pages
@@ -39,10 +39,10 @@ class Paging:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What one reply brought.
+    """One page of a list.
 
     Args:
-        said: what it says of the next page: a cursor or a link; None where it says nothing.
+        said: its cursor or link of the next page; None where it has none.
     """
 
     items: list[Any]
@@ -53,7 +53,7 @@ def page_of(paging: Paging, value: Any, items: Any, reply: Reply) -> Page:
     """The page that a reply is.
 
     Args:
-        value: what the reply holds, and of that `items`, the part that counts.
+        value: the decoded reply; `items` is the list in it.
 
     Raises:
         BadReply: that is no list, or its `Link` header cannot be read.
@@ -71,10 +71,10 @@ def page_of(paging: Paging, value: Any, items: Any, reply: Reply) -> Page:
 def next_link(values: Iterator[str]) -> str | None:
     """The target of the link whose relation is `next` (RFC 8288, section 3); None without one.
 
-    A link with an anchor is about something else than the page, and is left out (section 3.2).
+    A link with an anchor has another context, and is ignored (section 3.2).
 
     Raises:
-        BadReply: there is no telling.
+        BadReply: the header cannot be parsed.
     """
     for text in values:
         at = 0
@@ -94,13 +94,13 @@ def next_link(values: Iterator[str]) -> str | None:
 def following(
     paging: Paging, service: Service, request: Request, position: Position | None, page: Page
 ) -> Position | None:
-    """Where the page after this one is; None where this one is the last.
+    """The position of the next page; None after the last.
 
     Args:
         request: by which the page came, and `position`, what it was asked for with.
 
     Raises:
-        BadReply: it cannot be told, or leads out of what the service declares.
+        BadReply: it is malformed, or leads to an address that the service does not declare.
     """
     pages = paging.pages
     if pages.turn == "offset":
@@ -134,7 +134,7 @@ def turned_to(
         request: that for the first page, or for any other.
 
     Raises:
-        BadReply: the position leads out of what the service declares.
+        BadReply: the position leads to an address that the service does not declare.
     """
     if position is None:
         return request
@@ -149,6 +149,6 @@ def turned_to(
 
 
 def _size(name: str, request: Request) -> int:
-    """How many items the page was asked to have."""
+    """The page size that was requested."""
     given = parse_qs(request.target.partition("?")[2]).get(name, [""])[0]
     return int(given) if _COUNT.fullmatch(given) else 1

@@ -23,7 +23,7 @@ _MAX_ITEMS: Final = 100
 
 
 class BadValue(ValueError):
-    """What is wrong with one parameter, in words for the client."""
+    """One parameter is invalid; the message is for the client."""
 
 
 def decode(param: Param, texts: Sequence[str]) -> Any:
@@ -33,12 +33,12 @@ def decode(param: Param, texts: Sequence[str]) -> Any:
         texts: every value that the request has for it, in order.
 
     Raises:
-        BadValue: it is missing, given too often, or not what was declared.
+        BadValue: it is missing, repeated, or does not match its declaration.
     """
     if not texts:
         if param.required:
             raise BadValue("is required")
-        return deepcopy(param.default)  # the request may change what it is given
+        return deepcopy(param.default)  # the request may change it
     if param.type == "array":
         items = param.items or param
         kind = items.type if param.items else "string"
@@ -134,7 +134,7 @@ def _is_multiple(value: float, step: float) -> bool:
     try:
         return not Decimal(str(value)) % Decimal(str(step))
     except ArithmeticError:
-        return False  # too large for its digits to say
+        return False  # beyond the precision of a float
 
 
 def _validate_text(param: Param, value: str) -> None:

@@ -26,22 +26,22 @@ _NO_CONTENT: Final = 204
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What the conductor runs for one view of one frontend.
+    """The plan of one view for one frontend, which the conductor runs.
 
     Args:
         nodes: the calls that this frontend needs, by name, in the order declared.
-        awaits: for each call what must be there before it starts: calls, and credentials, which
-            are hidden nodes called `@service`.
-        dependents: the same the other way round.
-        credentials: the services whose credentials must be had first, by their hidden nodes.
+        awaits: for each call the nodes that must have ended before it starts: calls, and hidden
+            nodes named `@service` for credentials.
+        dependents: the inverse of `awaits`.
+        credentials: the services of the hidden nodes.
         forward: names of the client's headers that any of the calls passes on.
-        refusals: errors of the view's own, to be judged as soon as they can be.
-        require_any: calls of which at least one must come.
+        refusals: errors that the view declares, evaluated as early as possible.
+        require_any: calls of which at least one must succeed.
         pruned: names of the calls that only other frontends need.
-        tags: what the view's cached answers can be invalidated by.
-        invalidates: tags of what is no longer true once it has written.
+        tags: templates of the cache tags of the view's answers.
+        invalidates: templates of the cache tags that a successful write invalidates.
         caching: its cache policies, once they have been proven.
-        early: what of its calls is filled when the request begins.
+        early: parts of its calls that are filled when the request begins.
     """
 
     view: View
@@ -62,7 +62,7 @@ class Plan:
 
     @property
     def changes_nothing(self) -> bool:
-        """Whether it may be given up half-way."""
+        """True if no call of it writes, so that it may be abandoned at any time."""
         return all(node.compiled.call.safe for node in self.nodes.values())
 
 
@@ -70,7 +70,7 @@ def plan(view: View, services: Mapping[str, Service]) -> dict[str, Plan]:
     """The plans of a view, by frontend.
 
     Raises:
-        ConfigError: with everything wrong in it: expressions, names, cycles.
+        ConfigError: with all its problems: expressions, names, cycles.
     """
     compiled, problems = _compile(view, services)
     shapes, more = _shapes(view)
@@ -143,7 +143,7 @@ def _shapes(view: View) -> tuple[dict[str, Shape], list[Problem]]:
 
 
 def _with_attached(refusal: Judgement, compiled: Mapping[str, CompiledCall]) -> Judgement:
-    """A refusal that is judged only when what it names of what calls attach is there, too."""
+    """A refusal that also waits for the calls that attach (`into`) what it reads."""
     found = attached(reads(refusal.when), compiled)
     by_name = {name for name, is_named in found.items() if is_named}
     return replace(refusal, needs=refusal.needs | by_name)
@@ -160,11 +160,13 @@ def _plan_for(
     named |= frozenset().union(*(each.needs for each in refusals))
     wanted = named | (set(nodes) if view.function else set())
     wanted |= {view.answer} if isinstance(view.answer, str) else set()
-    kept = _kept(shape, nodes, wanted)
+    needed = _needed_calls(shape, nodes, wanted)
     made = {
-        name: Node(node.compiled, node.needs, {k: v for k, v in node.follows.items() if k in kept})
+        name: Node(
+            node.compiled, node.needs, {k: v for k, v in node.follows.items() if k in needed}
+        )
         for name, node in nodes.items()
-        if name in kept
+        if name in needed
     }
     own = held_writes(made, named)
     awaits = {name: node.waits_for | _hidden(node) for name, node in own.items()}
@@ -185,13 +187,13 @@ def _plan_for(
         forward=frozenset().union(*(node.compiled.forward for node in own.values())),
         refusals=refusals,
         require_any=tuple(source.text for source in view.require_any),
-        pruned=tuple(name for name in nodes if name not in kept),
+        pruned=tuple(name for name in nodes if name not in needed),
         early=early_of(own),
     )
 
 
 def _hidden(node: Node) -> frozenset[str]:
-    """The hidden node of the credentials that a call needs, if it needs any that must be had."""
+    """The hidden node of the credentials of a call, if they have to be obtained."""
     service = node.compiled.service
     return frozenset({f"@{service.name}"} if service.asks_for_tokens else ())
 
@@ -218,15 +220,15 @@ def _shape_tree(view: View, frontend: str) -> object:
     )
 
 
-def _kept(shape: Shape, nodes: Mapping[str, Node], wanted: set[str]) -> set[str]:
-    """The calls that a shape uses, the guards, the writes, and whatever those need."""
+def _needed_calls(shape: Shape, nodes: Mapping[str, Node], wanted: set[str]) -> set[str]:
+    """The calls that a shape uses, the guards, the writes, and the calls that those need."""
     compiled = {name: node.compiled for name, node in nodes.items()}
     used = shape.reads
     wanted |= {name for name in used.roots if name in nodes} | set(attached(used, compiled))
     wanted |= {name for name, call in compiled.items() if call.call.guard or not call.call.safe}
-    kept: set[str] = set()
+    needed: set[str] = set()
     while wanted:
         name = wanted.pop()
-        kept.add(name)
-        wanted |= nodes[name].needs.keys() - kept
-    return kept
+        needed.add(name)
+        wanted |= nodes[name].needs.keys() - needed
+    return needed

@@ -1,4 +1,4 @@
-"""Doing several things of which each may find problems, and telling all of them at once."""
+"""Runs several checks and reports the problems of all of them at once."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -7,8 +7,8 @@ from bff.errors import ConfigError
 from bff.model.problem import Problem
 
 
-def gather(tasks: Sequence[Callable[[], Any]]) -> list[Any]:
-    """Do all of `tasks`, and raise what they raise as one.
+def collect_problems(tasks: Sequence[Callable[[], Any]]) -> list[Any]:
+    """Run all tasks, and raise their problems as one error.
 
     Raises:
         ConfigError: with the problems of all that failed.

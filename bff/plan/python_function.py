@@ -1,7 +1,7 @@
-"""Functions of Python in a configuration: named as `package.module:function`, told what they read.
+"""Python functions in a configuration: `package.module:function`, with declared reads.
 
-A function says what it reads with `@reads("user", "params.limit")`; it is given just that, and
-touching anything else raises.
+A function declares what it reads with `@reads("user", "params.limit")`; it is given only that, and
+access to anything else raises.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -18,18 +18,18 @@ from bff.plan.expression import Scope
 
 
 class Function:
-    """A function of somebody's module, found at load."""
+    """A function of a user's module, imported at load."""
 
     __slots__ = ("_function", "reads", "source")
 
     def __init__(self, source: Source, otherwise: Iterable[str] | None = None) -> None:
-        """Find it.
+        """Import it.
 
         Args:
-            otherwise: root names that it reads if it does not say; None if it must.
+            otherwise: root names that it reads if it declares none; None if it must declare them.
 
         Raises:
-            ConfigError: there is no such module or function, or it does not say what it reads.
+            ConfigError: there is no such module or function, or it does not declare what it reads.
         """
         self.source = source
         self._function = _find(source)
@@ -43,10 +43,10 @@ class Function:
         self.reads = Reads(frozenset(declared))
 
     def value(self, scope: Scope) -> Any:
-        """What the function makes of the values that it reads.
+        """Call the function with the values that it reads.
 
         Raises:
-            Unfillable: it raised; the log says what, and nothing of the values.
+            Unfillable: it raised; the log names the exception without values.
         """
         try:
             return self._function(given_only(self.reads.result, scope))
@@ -56,7 +56,7 @@ class Function:
 
 
 class _Given(dict[str, Any]):
-    """The values that a function reads; a name that it did not declare raises."""
+    """The values that a function declares to read; any other name raises LookupError."""
 
     def __missing__(self, name: str) -> Any:
         raise LookupError(f"`{name}` is not among what this function says it reads")
@@ -68,10 +68,10 @@ class _Given(dict[str, Any]):
 
 
 def given_only(paths: Iterable[Path], scope: Scope) -> dict[str, Any]:
-    """What of a scope somebody says that they read; looking anything else up raises LookupError."""
+    """The declared part of a scope; access to anything else raises LookupError."""
     own = _Given()
     whole: set[Path] = set()
-    for path in sorted(paths):  # a thing comes before its parts
+    for path in sorted(paths):  # a parent comes before its members
         if not any(path[:length] in whole for length in range(1, len(path))):
             whole.add(path)
             _copy(path, scope, own)
@@ -82,7 +82,7 @@ def _find(source: Source) -> Callable[..., Any]:
     module_name, _, name = source.text.partition(":")
     try:
         found = getattr(import_module(module_name), name)
-    except Exception as error:  # noqa: BLE001  (it is somebody else's code)
+    except Exception as error:  # noqa: BLE001  (the user's code may raise anything)
         hint = "`package.module:function`, of a module beside bff.yaml or an installed one"
         why = type(error).__name__ if "${" in source.written else str(error)
         message = f"`{source.shown}` is not found: {why}"

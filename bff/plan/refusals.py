@@ -1,4 +1,4 @@
-"""Errors of a view's own: judged as soon as what they depend on is there, before any write."""
+"""Refusals: errors that a view declares, evaluated as early as possible, before any write."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from bff.plan.names import Names
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """A refusal, compiled, with the calls that must have ended before it can be judged."""
+    """A refusal, compiled, with the calls that must have ended before it can be evaluated."""
 
     when: Expression
     status: int
@@ -21,7 +21,7 @@ class Judgement:
 
 
 def judgements(view: View, names: Names) -> tuple[tuple[Judgement, ...], list[Problem]]:
-    """The refusals of a view, compiled, and what is wrong with them."""
+    """The refusals of a view, compiled, and their problems."""
     compiled: list[Judgement] = []
     problems: list[Problem] = []
     for refusal in view.refuse:

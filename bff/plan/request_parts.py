@@ -1,6 +1,6 @@
-"""The parts of a call's request, each filled by itself: its target, query values, headers, body.
+"""The parts of a request to a service: target, query values, headers, body.
 
-A part is encoded together with its value, so that one that is filled early is known to fit.
+Each part is filled and encoded by itself, so that a part that is filled early is known to be valid.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -18,21 +18,21 @@ from bff.plan.bodies import ENCODERS, Encoded
 from bff.plan.expression import Expression, Scope
 from bff.plan.fields import FieldTemplate
 from bff.plan.links import link_of, target_of
-from bff.plan.problems import gather
+from bff.plan.problems import collect_problems
 from bff.plan.python_function import Function
 from bff.plan.template import PathTemplate, Template, encode_pair, header_value
 from bff.plan.tree import compile_tree, fill_tree, templates_in
 
 Given = tuple[Template, Any] | None  # a template whose value is known: the ids of a batch
-Mark = tuple[str, FieldTemplate]  # what may be left out, such as `query status`, and by which mark
-# Expressions, and what fills them and nothing else: to find out which of a part do not fit.
+Mark = tuple[str, FieldTemplate]  # an optional part, such as `query status`, and its template
+# Expressions and the function that fills just them, to find the one that has no valid value.
 Piece = tuple[tuple[Expression, ...], Callable[[Scope], Any]]
 _MARKED: Final = frozenset({"form", "multipart"})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Target:
-    """Where a request goes: a path, or a link of an earlier reply."""
+    """The target of a request: a path, or a link of an earlier reply."""
 
     path: PathTemplate
     follow: Expression | None
@@ -40,7 +40,7 @@ class Target:
 
     @property
     def expressions(self) -> tuple[Expression, ...]:
-        """All that it is made of."""
+        """All its expressions."""
         return self.path.expressions + ((self.follow,) if self.follow else ())
 
     def pieces(self) -> Iterator[Piece]:
@@ -54,8 +54,8 @@ class Target:
         """The encoded target.
 
         Raises:
-            Unfillable: it has no value, or none that fits.
-            BadReply: the link leads out of what the service declares.
+            Unfillable: it has no value, or an invalid one.
+            BadReply: the link leads to an address that the service does not declare.
         """
         if self.follow:
             return target_of(link_of(self.follow, scope), self.service)
@@ -69,9 +69,9 @@ class Field:
     Args:
         name: of the query value or the header; of a body, its kind.
         tree: of templates; or the function that makes a body.
-        encode: what writes the filled tree.
-        marks: what of it may be left out.
-        constant: what it is always encoded to; None where that depends on values.
+        encode: encodes the filled tree.
+        marks: its optional parts.
+        constant: the encoded field, where no value changes it; else None.
     """
 
     name: str
@@ -82,7 +82,7 @@ class Field:
 
     @property
     def expressions(self) -> tuple[Expression, ...]:
-        """All that it is made of."""
+        """All its expressions."""
         return tuple(part for each in templates_in(self.tree) for part in each.expressions)
 
     def pieces(self) -> Iterator[Piece]:
@@ -92,10 +92,10 @@ class Field:
         yield self.expressions, self.fill
 
     def fill(self, scope: Scope, given: Given = None) -> Any:
-        """The encoded field; None for a header that is left out.
+        """The encoded field; None for a header that is omitted.
 
         Raises:
-            Unfillable: it has nothing to send and may not be left out, or its value does not fit.
+            Unfillable: it has no value and is not optional, or its value is invalid.
         """
         if self.constant is not None:
             return self.constant
@@ -120,7 +120,7 @@ def query_of(call: Call) -> tuple[Field, ...]:
 
 
 def headers_of(of_service: HeaderTemplates, of_call: HeaderTemplates) -> tuple[Field, ...]:
-    """The headers of a call's requests, compiled; its own stand instead of its service's.
+    """The headers of a call's requests, compiled; those of the call replace its service's.
 
     Raises:
         ConfigError: one does not compile.
@@ -147,16 +147,18 @@ def body_of(call: Call) -> Field | None:
     marks = tuple(mark for name, each in tree.items() for mark in _marks(f"{kind} {name}", each))
     if kind != "multipart":
         return Field(kind, tree, ENCODERS[kind], marks)
-    gather([partial(_check_file, each) for each in tree.values() if isinstance(each, dict)])
+    collect_problems(
+        [partial(_check_file, each) for each in tree.values() if isinstance(each, dict)]
+    )
     return Field(kind, tree, partial(_encode_multipart, _optional_files(tree)), marks)
 
 
 def _field(name: str, tree: Tree, encode: Callable[[Any], Any], marks: tuple[Mark, ...]) -> Field:
-    """A field; one in which nothing is to be filled in is encoded once."""
+    """A field; a constant one is encoded once."""
     field = Field(name, tree, encode, marks)
     if field.expressions:
         return field
-    with suppress(Unfillable):  # what cannot be written fails each request
+    with suppress(Unfillable):  # an invalid constant fails each request
         return replace(field, constant=field.fill({}))
     return field
 
@@ -171,7 +173,7 @@ def _encode_header(name: str, value: Any) -> str | None:
 
 
 def _check_file(file: Mapping[str, Tree]) -> None:
-    """A file without a name is none: it cannot be left out of it."""
+    """Refuse an optional name of a file: without a name, a part is not a file (RFC 7578)."""
     for _, template in _marks("", file.get("filename")):
         message = f"`{template.source.shown}` cannot be left out: a file has a name"
         raise ConfigError(
@@ -180,15 +182,15 @@ def _check_file(file: Mapping[str, Tree]) -> None:
 
 
 def _optional_files(tree: Mapping[str, Tree]) -> frozenset[str]:
-    """The fields of multipart that are files whose content may be left out: the file is, then."""
+    """Files of a multipart body whose content is optional: without content the file is omitted."""
     files = {name: each for name, each in tree.items() if isinstance(each, dict)}
     return frozenset(name for name, each in files.items() if _marks("", each.get("content")))
 
 
 def _encode_multipart(optional: frozenset[str], value: Mapping[str, Any]) -> Encoded:
-    kept = {
+    present = {
         name: each
         for name, each in value.items()
         if name not in optional or each["content"] is not None
     }
-    return ENCODERS["multipart"](kept)
+    return ENCODERS["multipart"](present)

@@ -10,14 +10,14 @@ from bff.plan.expression import Expression, Scope
 from bff.plan.python_function import Function
 from bff.plan.tree import compile_tree
 
-Leaf = tuple[str, Expression]  # a JSON Pointer (RFC 6901) into the shape, and what stands there
+Leaf = tuple[str, Expression]  # a JSON Pointer (RFC 6901) into the shape, and its expression
 
 
 class Shape:
     """A compiled shape.
 
     Args:
-        omit_null: whether nulls in objects are left out of what it gives.
+        omit_null: whether null members of objects are omitted.
     """
 
     __slots__ = ("_omit_null", "_tree", "leaves")
@@ -33,7 +33,7 @@ class Shape:
         self.leaves: tuple[Leaf, ...] = tuple(_leaves(self._tree, ""))
 
     def fill(self, scope: Scope) -> tuple[Any, list[str]]:
-        """The shaped value, and what could not be computed and is null in it."""
+        """The shaped value, and the leaves that could not be computed and are null in it."""
         faults: list[str] = []
         value = _fill(self._tree, scope, faults)
         return self._finished(value, faults)
@@ -46,12 +46,12 @@ class Shape:
 
     @property
     def reads(self) -> Reads:
-        """What all leaves read."""
+        """The paths that all leaves read."""
         return together(reads(leaf) for _, leaf in self.leaves)
 
 
 class MadeShape(Shape):
-    """An answer that a function makes of what it reads."""
+    """An answer that a Python function makes."""
 
     __slots__ = ("_function",)
 
@@ -60,7 +60,7 @@ class MadeShape(Shape):
         self._function = function
 
     def fill(self, scope: Scope) -> tuple[Any, list[str]]:
-        """What the function makes; null if it raised."""
+        """The result of the function; null if it raised."""
         try:
             value = self._function.value(scope)
         except Unfillable as fault:
@@ -69,12 +69,12 @@ class MadeShape(Shape):
 
     @property
     def place(self) -> Place:
-        """Where the function is named."""
+        """The place that names the function."""
         return self._function.source.place
 
     @property
     def reads(self) -> Reads:
-        """What the function says that it reads."""
+        """The paths that the function declares to read."""
         return self._function.reads
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 from jmespath.functions import Functions, signature
 
 _NUMBER: Final = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?", re.ASCII)  # RFC 8259
-_MOST_DIGITS: Final = 4300  # Python reads no longer integer
+_MOST_DIGITS: Final = 4300  # Python does not convert longer integers
 _ORDER: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
     "lt": operator.lt,
     "lte": operator.le,
@@ -23,7 +23,7 @@ _ORDER: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
 
 
 def compare(comparator: str, left: Any, right: Any) -> bool | None:
-    """What a comparison gives.
+    """Compare two values.
 
     Args:
         comparator: `eq`, `ne`, `lt`, `lte`, `gt` or `gte`.

@@ -1,7 +1,7 @@
 """Templates: text with `{expressions}`, filled so that no value can leave its place.
 
 A value in a path is one segment (RFC 3986, section 3.3), in a query one value (section 3.4), in a
-header one field value (RFC 9110, section 5.5). What cannot be written there is refused.
+header one field value (RFC 9110, section 5.5). A value that is invalid there is refused.
 """
 
 import re
@@ -19,17 +19,19 @@ from bff.plan.expression import Expression, Scope
 _UNRESERVED: Final = "-._~"  # letters and digits are quote()'s own
 _LITERAL_PATH: Final = _UNRESERVED + "!$&'()*+,;=:@/%"
 _BARE_PERCENT: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
-_VARIABLE: Final = re.compile(r"/:([A-Za-z_]\w*)(?=/|$)")  # as routers of other languages have it
+_VARIABLE: Final = re.compile(
+    r"/:([A-Za-z_]\w*)(?=/|$)"
+)  # the syntax of Express, Rails and Sinatra
 _SEPARATORS: Final = re.compile(r"[/\\;]")
 _DOTS: Final = frozenset({".", ".."})
 _QUOTES: Final = frozenset("'\"`")
-_MARK: Final = "?"  # before the closing brace, where JMESPath has no such character
+_MARK: Final = "?"  # before the closing brace; not a character of JMESPath
 
 Part = str | Expression
 
 
 class Marked(Expression):
-    """An expression whose value is left out of the request where there is nothing to send."""
+    """An optional expression, `{user.id?}`: the value is omitted where it is null."""
 
     __slots__ = ()
 
@@ -104,7 +106,7 @@ class Template:
             self._check_mark(marked)
 
     def _check_mark(self, marked: Marked) -> None:
-        """Refuse a mark where nothing can be left out."""
+        """Refuse the mark where no value can be omitted."""
         message = f"`{{{marked.source.text}{_MARK}}}` cannot be left out here"
         raise _wrong(self.source, message, self._unmarked)
 
@@ -122,7 +124,7 @@ class Template:
         )
 
     def filled(self, scope: Scope) -> Any:
-        """What is written in the template's place.
+        """The value that replaces the template.
 
         Raises:
             Unfillable: see `value`.
@@ -130,7 +132,7 @@ class Template:
         return self.value(scope)
 
     def reads(self, bound: dict[str, Paths] | None = None) -> Reads:
-        """What the template reads."""
+        """The paths that the template reads."""
         return together(reads(each, bound) for each in self.expressions)
 
     def _text(self, part: Expression, scope: Scope) -> str:
@@ -138,7 +140,7 @@ class Template:
 
 
 class PathTemplate(Template):
-    """The path of a request: each expression is confined to the segment it stands in."""
+    """The path of a request: each expression is confined to its segment."""
 
     __slots__ = ("segments",)
     _unmarked = "a path needs its value: with `when` the call is not made where there is none"
@@ -255,7 +257,9 @@ def header_value(value: Any, name: str) -> str:
     if any(char < " " or char == "\x7f" for char in text):
         raise Unfillable(f"the header {name} would have control characters")
     try:
-        text.encode("utf-8", "surrogateescape")  # bytes of a client that are no UTF-8 stay so
+        text.encode(
+            "utf-8", "surrogateescape"
+        )  # bytes that are not UTF-8 stay as the client sent them
     except UnicodeEncodeError:
         raise Unfillable(f"the header {name} has half of a surrogate pair") from None
     return text
@@ -274,7 +278,7 @@ def as_text(value: Any, name: str) -> str:
     if isinstance(value, int | float):
         try:
             return str(value)
-        except ValueError:  # Python writes no longer integer
+        except ValueError:  # Python does not convert longer integers
             raise Unfillable(f"`{name}` has too many digits") from None
     kind = "a list" if isinstance(value, list) else "an object" if value else "null"
     raise Unfillable(f"`{name}` is {kind}, where a single value is needed")

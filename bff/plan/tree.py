@@ -6,7 +6,7 @@ from typing import Any
 
 from bff.model.source import Source, Tree
 from bff.plan.expression import Scope
-from bff.plan.problems import gather
+from bff.plan.problems import collect_problems
 from bff.plan.template import Template
 
 
@@ -14,7 +14,7 @@ def fill_tree(tree: Tree, scope: Scope, given: tuple[Template, Any] | None = Non
     """A copy of `tree` with every template in it filled.
 
     Args:
-        given: a template of the tree whose value is known already.
+        given: a template of the tree, and its value, which is known already.
 
     Raises:
         Unfillable: see `Template.filled`.
@@ -32,7 +32,7 @@ def compile_tree(tree: Tree, make: Callable[[Source], Any] = Template) -> Tree:
     """The same tree with every Source compiled.
 
     Args:
-        make: what each becomes: a Template, or in a shape an Expression.
+        make: compiles each: to a Template, or in a shape to an Expression.
 
     Raises:
         ConfigError: with the problems of all that do not compile.
@@ -40,10 +40,10 @@ def compile_tree(tree: Tree, make: Callable[[Source], Any] = Template) -> Tree:
     if isinstance(tree, Source):
         return make(tree)
     if isinstance(tree, dict):
-        values = gather([partial(compile_tree, value, make) for value in tree.values()])
+        values = collect_problems([partial(compile_tree, value, make) for value in tree.values()])
         return dict(zip(tree, values, strict=True))
     if isinstance(tree, list):
-        return gather([partial(compile_tree, value, make) for value in tree])
+        return collect_problems([partial(compile_tree, value, make) for value in tree])
     return tree
 
 

@@ -1,7 +1,7 @@
-"""Which calls of a plan bring a value that something reads.
+"""Finds the calls of a plan whose value nothing reads.
 
-A reply without a byte is no failure of a guard that only has to succeed; it is one of a call whose
-JSON or XML an answer is made of.
+An empty body is a failure of a call whose JSON or XML is used, and none of a call that only has to
+succeed, such as most guards.
 """
 
 from collections.abc import Iterable, Mapping
@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # the planner imports this module
 
 
 def with_unread(plan: "Plan") -> "Plan":
-    """The plan, with those of its calls marked whose values nothing reads.
+    """The plan, with the calls marked whose value nothing reads.
 
     A value is read by the shape, by other calls, by a refusal, by a tag that is invalidated and,
     in a view in Python, by its function. What is attached (`into`) is read with its items.

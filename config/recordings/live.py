@@ -11,7 +11,7 @@ from threading import RLock
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlencode
 
-from bff.dev.stub_message import Answerer, StubReply, StubRequest
+from bff.dev.recordings.message import Answerer, StubReply, StubRequest
 
 Json = dict[str, Any]
 _CARD = ("id", "title", "currency", "price_cents", "stock")

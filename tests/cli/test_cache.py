@@ -23,7 +23,7 @@ VIEW = 'get: /v/{id}\ncache: {ttl: 1h, tags: ["x:{params.id}"]}\ncall: {get: use
 
 
 @pytest.fixture
-def served(tmp_path, environ, repository):
+def served(tmp_path, environ):
     """The public and the management port of two workers, and what was asked of the service."""
     (tmp_path / "views").mkdir()
     (tmp_path / "bff.yaml").write_text(ROOT)
@@ -33,7 +33,6 @@ def served(tmp_path, environ, repository):
     with StubServices({"users": lambda _: asked.append(1) or StubReply.json(len(asked))}) as stubs:
         words = ["serve", "--config", str(tmp_path), "--bind", f"127.0.0.1:{public}"]
         words += ["--management-bind", f"127.0.0.1:{management}", "--workers", "2"]
-        words += ["--gunicorn-config", str(repository / "config/gunicorn.conf.py")]
         own = {**environ, "USERS_URL": stubs.urls["users"], "TMPDIR": str(tmp_path)}
         with subprocess.Popen([sys.executable, "-m", "bff.cli", *words], env=own) as process:  # noqa: S603
             try:

@@ -183,7 +183,6 @@ def _answers(port, path):
 @pytest.mark.parametrize(
     ("arguments", "environment", "told"),
     [
-        (["--gunicorn-config", "nowhere.py"], {}, "nowhere.py"),
         ([], {"BFF_WORKERS": "many"}, "BFF_WORKERS"),
         (["--workers", "0"], {}, "--workers"),
         (["--management-bind", "nowhere"], {}, "nowhere"),
@@ -196,10 +195,9 @@ def test_serve_refuses_settings_that_cannot_be(bff, port, arguments, environment
     assert "Traceback" not in done.stderr
 
 
-def test_serve_of_a_broken_configuration_is_2_and_names_its_place(bff, broken, repository, port):
-    settings = str(repository / "config/gunicorn.conf.py")
+def test_serve_of_a_broken_configuration_is_2_and_names_its_place(bff, broken, port):
     done = bff(
-        *("serve", "--config", str(broken), "--gunicorn-config", settings),
+        *("serve", "--config", str(broken)),
         *("--bind", f"127.0.0.1:{port}", "--management-bind", ""),
     )
     assert done.returncode == 2
@@ -263,7 +261,7 @@ def test_demo_asks_nobody_but_stubs(bff, repository, tmp_path, port):
     (tmp_path / "bff.yaml").write_text(
         config.replace("${USERS_URL:-http://127.0.0.1:9001}", "http://h")
     )
-    for name in ("views", "calls", "recordings", "gunicorn.conf.py"):
+    for name in ("views", "calls", "recordings"):
         (tmp_path / name).symlink_to(repository / "config" / name)
     done = bff("demo", "--config", str(tmp_path), "--port", str(port))
     assert done.returncode == 2

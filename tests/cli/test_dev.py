@@ -16,7 +16,7 @@ from tests.cli.test_demo import family, started, until
 
 
 @pytest.fixture
-def config(tmp_path, repository):
+def config(tmp_path):
     """One view of one service, which wants the token of who asks."""
     folder = tmp_path / "config"
     (folder / "views").mkdir(parents=True)
@@ -35,7 +35,6 @@ services:
     (folder / "views/mine.yaml").write_text(
         'get: /mine\nfrontends: [web]\ncall: {get: "tickets:/of/{session.sub}"}\n'
     )
-    (folder / "gunicorn.conf.py").symlink_to(repository / "config/gunicorn.conf.py")
     return folder
 
 

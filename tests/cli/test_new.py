@@ -59,9 +59,3 @@ def test_nothing_that_is_there_is_written_over(project, bff):
     done = bff("new", str(project))
     assert done.returncode == 2
     assert "is there already" in done.stderr
-
-
-def test_its_gunicorn_has_the_settings_of_the_shop(project, repository):
-    shipped = (repository / "config/gunicorn.conf.py").read_bytes()
-    made = (project / "config/gunicorn.conf.py").read_bytes()
-    assert made == shipped, "copy it to bff/dev/new_project/config/gunicorn.conf.py.in"

@@ -8,7 +8,7 @@ from bff.dev.recordings.archive import Archive
 from bff.dev.recordings.tape import tapes_of
 from bff.dev.recordings.waterfall import together
 from bff.dev.rules import Redaction
-from tests.dev.recordings import exchanged
+from tests.dev.sample_exchanges import exchanged
 
 
 class Terminal(io.StringIO):

@@ -47,7 +47,6 @@ def test_what_looks_like_a_secret_is_not_saved_until_the_rules_say_what_it_is(
     (config / "views/note.yaml").write_text(
         'get: /note\nfrontends: [web]\ntimeout: 10s\ncall: {get: "notes:/one"}\n'
     )
-    (config / "gunicorn.conf.py").symlink_to(repository / "config/gunicorn.conf.py")
     key, out = "q9XvB2mL7rT4kW8sD1fG6hJ3zN5cPyRe", tmp_path / "out"
     file, rules = config / "recordings/notes.har", config / "recordings/rules.toml"
     words = ("record", "--config", str(config))

@@ -42,13 +42,12 @@ def local():
 
 @pytest.fixture
 def serve(bff, tmp_path):
-    """Run `bff serve`; it ends with 3 where gunicorn would go on to open its sockets."""
+    """Run `bff serve`; it ends with 1 where gunicorn would go on to open its sockets."""
 
     def run(provider, issuer, more="", **environ):
         (tmp_path / "bff.yaml").write_text(CONFIG.format(provider=provider, issuer=issuer) + more)
-        settings = "def on_starting(server):\n    raise SystemExit(3)\n"
-        (tmp_path / "gunicorn.conf.py").write_text(settings)
-        return bff("serve", "--config", str(tmp_path), **environ)
+        ends = {"GUNICORN_CMD_ARGS": f"--pid {tmp_path}/nowhere/pid"}
+        return bff("serve", "--config", str(tmp_path), **ends, **environ)
 
     return run
 
@@ -66,7 +65,8 @@ def test_a_provider_for_development_ends_the_start_with_2_before_a_socket_is_ope
 def test_a_provider_that_is_away_keeps_nobody_from_starting(serve):
     away = f"http://127.0.0.1:{free_port()}"
     done = serve(away, REAL)
-    assert done.returncode == 3
+    assert done.returncode == 1
+    assert "Can't create pidfile" in done.stderr
     assert "error" not in done.stderr
 
 
@@ -127,7 +127,7 @@ def test_a_key_that_cannot_sign_ends_the_start(serve, tmp_path, bff):
 
 
 def test_what_is_random_is_served(serve):
-    assert serve(REAL, REAL, SESSION % "${S}", S=RANDOM).returncode == 3
+    assert serve(REAL, REAL, SESSION % "${S}", S=RANDOM).returncode == 1
 
 
 @contextmanager

@@ -32,25 +32,6 @@ from tests.ports import free_port
 ROOT: Final = Path(__file__).parents[2]
 COOKIE: Final = "dev-bff"  # of plain http at loopback
 _PATIENCE: Final = 30.0
-_GUNICORN: Final = '''
-import os
-
-with open({shipped!r}) as file:
-    exec(compile(file.read(), file.name, "exec"))
-
-
-def post_worker_init(worker):
-    """Have each answer say which process it is from."""
-    app = worker.wsgi
-
-    def told(environ, start_response):
-        def start(status, headers, *rest):
-            return start_response(status, [*headers, ("X-Worker", str(os.getpid()))], *rest)
-
-        return app(environ, start)
-
-    worker.wsgi = told
-'''
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,18 +223,18 @@ def served(
         (folder / f"views/{name}.yaml").write_text(text)
     for name, text in (relays or {}).items():
         (folder / f"relays/{name}.yaml").write_text(text)
-    shipped = str(ROOT / "config/gunicorn.conf.py")
-    (folder / "gunicorn.conf.py").write_text(_GUNICORN.format(shipped=shipped))
     port = port or free_port()
-    words = ["serve", "--config", str(folder), "--bind", f"127.0.0.1:{port}"]
-    words += ["--management-bind", f"127.0.0.1:{free_port()}", "--workers", str(workers)]
     environ = {
+        "BFF_CONFIG": str(folder),
+        "BFF_BIND": f"127.0.0.1:{port}",
+        "BFF_MANAGEMENT_BIND": f"127.0.0.1:{free_port()}",
+        "BFF_WORKERS": str(workers),
         "BFF_STATE": str(folder / "state"),
         "BFF_THREADS": "16",
         "CLIENT_SECRET": SECRET,
         "SESSION_SECRET": token_urlsafe(32),
     }
-    command = [sys.executable, "-m", "bff.cli", *words]
+    command = [sys.executable, "-m", "tests.e2e.workers_named"]
     with running(command, folder / "log", f"http://127.0.0.1:{port}/readyz", **environ) as process:
         yield Served(port, workers, process)
 

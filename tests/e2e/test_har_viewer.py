@@ -8,7 +8,7 @@ import pytest
 
 from bff.dev.recordings.har import written
 from bff.dev.recordings.waterfall import together
-from tests.dev.recordings import record_everything
+from tests.dev.sample_exchanges import record_everything
 from tests.e2e.browser import Browser
 
 pytestmark = pytest.mark.large  # where its importer is may change with Chromium's version

@@ -12,7 +12,7 @@ import pytest
 from bff.dev.stubs.stub import StubServices
 from tests.e2e.browser import until
 from tests.e2e.providers.foreign import Users, from_pypi
-from tests.e2e.serving import ROOT, Visitor, running
+from tests.e2e.serving import Visitor, running
 from tests.ports import free_port
 
 ROOT_YAML = """
@@ -33,7 +33,6 @@ def config(tmp_path: Path) -> Path:
     folder = tmp_path / "config"
     (folder / "views").mkdir(parents=True)
     (folder / "views/me.yaml").write_text('get: /me\ntimeout: 10s\ncall: {get: "users:/me"}\n')
-    (folder / "gunicorn.conf.py").symlink_to(ROOT / "config/gunicorn.conf.py")
     return folder
 
 

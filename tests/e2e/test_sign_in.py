@@ -152,7 +152,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             "BFF_WORKERS": "2",
             "BFF_STATE": str(folder / "state"),
         }
-        words = ["-m", "bff.cli.local_app", "app", "config/gunicorn.conf.py"]
+        words = ["-m", "bff.cli.local_app", "app"]
         for arguments in ([sys.executable, *words], front(folder, https, app)):
             process = subprocess.Popen(arguments, env=environ, cwd=ROOT)  # noqa: S603
             stack.callback(process.wait, 20)

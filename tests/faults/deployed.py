@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -141,9 +141,14 @@ def deployed(
     services: str,
     views: Mapping[str, str],
     relays: Mapping[str, str] | None = None,
+    entry: Sequence[str] = ("bff.cli", "serve"),
     **environ: str,
 ) -> Iterator[Deployed]:
-    """Run the shipped gunicorn settings over a configuration of a test's own."""
+    """Serve a configuration of a test's own.
+
+    Args:
+        entry: the module that serves, and its arguments.
+    """
     for name in ("views", "relays"):
         (folder / name).mkdir(parents=True)
     head = "version: 1\nfrontends: {web: {access: none}}\nservices:\n"
@@ -153,7 +158,6 @@ def deployed(
     for name, text in (relays or {}).items():
         (folder / f"relays/{name}.yaml").write_text(text)
     port, management = free_port(), free_port()
-    settings = environ.pop("settings", str(ROOT / "config/gunicorn.conf.py"))
     environment = {
         **os.environ,
         "BFF_CONFIG": str(folder),
@@ -165,7 +169,7 @@ def deployed(
         **environ,
     }
     log = folder.parent / f"{folder.name}.log"
-    command = [sys.executable, "-m", "gunicorn", "-c", settings]
+    command = [sys.executable, "-m", *entry]
     with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603
             command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT

@@ -60,10 +60,8 @@ def app(
 """
     names.write_text(json.dumps({"moving.test": ["127.0.0.1", proxies["old"].port]}))
     folder = tmp_path_factory.mktemp("policies") / "config"
-    shipped = str(HERE.parents[1] / "config/gunicorn.conf.py")
-    settings = str(HERE / "names_gunicorn.conf.py")
-    more = {"NAMES": str(names), "SHIPPED_SETTINGS": shipped, "settings": settings}
-    with deployed(folder, services, VIEWS, **more) as service:
+    entry = ["tests.faults.names_from_file"]
+    with deployed(folder, services, VIEWS, entry=entry, NAMES=str(names)) as service:
         yield service
 
 

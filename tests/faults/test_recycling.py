@@ -108,24 +108,12 @@ def test_workers_are_replaced_without_a_request_lost(chain: Chain) -> None:
     assert load.statuses[200] >= 8 * 60
 
 
-TOLD = """
-from pathlib import Path
-_shipped = Path({shipped!r})
-exec(compile(_shipped.read_text(), str(_shipped), "exec"))
-def pre_fork(server, worker):
-    with open({told!r}, "a") as file:
-        file.write(f"{{server.timeout}} {{worker.timeout}} {{server.cfg.graceful_timeout}}\\n")
-"""
-
-
 def test_a_worker_may_take_as_long_as_the_slowest_view_also_after_a_reload(tmp_path: Path) -> None:
     """Its heartbeat may be that old, and a stop may take that long."""
     told = tmp_path / "told"
-    settings = tmp_path / "told.conf.py"
-    shipped = str(ROOT / "config/gunicorn.conf.py")
-    settings.write_text(TOLD.format(shipped=shipped, told=str(told)))
+    entry = ["tests.faults.timeouts_noted"]
     services = "  s: {url: 'http://127.0.0.1:9'}\n"
-    with deployed(tmp_path / "config", services, VIEWS, settings=str(settings)) as app:
+    with deployed(tmp_path / "config", services, VIEWS, entry=entry, NOTES=str(told)) as app:
         path = app.folder / "views/page.yaml"
         for timeout in ("90s", "3s"):
             path.write_text(VIEWS["page"].replace("45s", timeout))

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.faults.deployed import ROOT, Deployed, ask, deployed, until
+from tests.faults.deployed import Deployed, ask, deployed, until
 from tests.faults.fault_proxy import FaultProxy
 from tests.otlp_receiver import Receiver, attributes
 
 VIEWS = {"page": "get: /page\ncall: {get: s:/x}\n"}
 COUNT = "http_server_request_duration_seconds_count"
-RECYCLED = "max_requests = 20\nmax_requests_jitter = 5\n"
+RECYCLED = {"BFF_MAX_REQUESTS": "20", "GUNICORN_CMD_ARGS": "--max-requests-jitter 5"}
 
 
 @pytest.fixture
@@ -45,10 +45,8 @@ def figures_of(service: Deployed) -> Path:
 def test_nothing_is_lost_when_workers_are_replaced_and_their_files_stay_few(
     proxy: FaultProxy, tmp_path: Path
 ) -> None:
-    settings = tmp_path / "gunicorn.conf.py"
-    settings.write_text((ROOT / "config/gunicorn.conf.py").read_text() + RECYCLED)
     services = f"  s: {{url: '{proxy.url}'}}\n"
-    environ = {"BFF_WORKERS": "2", "BFF_THREADS": "4", "settings": str(settings)}
+    environ = {"BFF_WORKERS": "2", "BFF_THREADS": "4", **RECYCLED}
     with deployed(tmp_path / "config", services, VIEWS, **environ) as service:
         first = service.workers()
         answers = service.many("/web/page", 80)

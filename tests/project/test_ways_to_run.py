@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from bff.server.settings import KEEPALIVE
+
 
 def found(pattern: str, path: Path) -> set[str]:
     matches = set(re.findall(pattern, path.read_text(), re.MULTILINE))
@@ -36,8 +38,7 @@ def test_everyone_names_the_same_ports(root: Path) -> None:
 
 def test_nginx_closes_an_idle_connection_before_gunicorn_does(root: Path) -> None:
     nginx = found(r"^    keepalive_timeout (\d+)s;", root / "nginx/templates/bff.conf.template")
-    gunicorn = found(r"^keepalive = (\d+)$", root / "config/gunicorn.conf.py")
-    assert max(map(int, nginx)) < min(map(int, gunicorn))
+    assert max(map(int, nginx)) < KEEPALIVE
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,14 @@ FILES: Final = (
         may_be_ignored=True,
     ),
     Rule(
+        "gunicorn-file",
+        "A gunicorn.conf.py is there and not read",
+        "The server is part of bff, and takes its settings from the environment; the file would"
+        " have no effect.",
+        "Delete it; set `BFF_BIND`, `BFF_WORKERS`, `BFF_THREADS` and the like, and for what they do"
+        " not cover `GUNICORN_CMD_ARGS`. See docs/production.md.",
+    ),
+    Rule(
         "yaml-syntax",
         "The file is not YAML",
         "Nothing of the file can be read.",

@@ -10,7 +10,7 @@ from bff.dev.recordings.archive import Archive
 from bff.dev.recordings.recording import read_recording
 from bff.dev.recordings.waterfall import together
 from bff.dev.rules import Redaction
-from tests.dev.recordings import exchanged, record_everything
+from tests.dev.sample_exchanges import exchanged, record_everything
 
 
 @pytest.fixture

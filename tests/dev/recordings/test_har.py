@@ -8,7 +8,7 @@ from jsonschema import Draft6Validator, FormatChecker
 from referencing import Registry, Resource
 
 from bff.dev.recordings.waterfall import together
-from tests.dev.recordings import record_everything
+from tests.dev.sample_exchanges import record_everything
 
 SCHEMAS = Path(__file__).parents[1] / "har_schema"
 RECORDINGS = Path(__file__).parents[3] / "config/recordings"

@@ -13,7 +13,7 @@ from bff.dev.recordings.match import Asked
 from bff.dev.recordings.pages import read_pages
 from bff.dev.recordings.recording import read_recording
 from bff.dev.rules import Looseness
-from tests.dev.recordings import BEGUN
+from tests.dev.sample_exchanges import BEGUN
 
 SECRET = "Zebra-Kiwi9917xQ"
 HALF = "\ud83d"

@@ -10,7 +10,7 @@ from bff.dev.recordings.archive import Archive
 from bff.dev.recordings.tape import tapes_of
 from bff.dev.recordings.waterfall import together
 from bff.dev.rules import Redaction
-from tests.dev.recordings import exchanged, record_everything
+from tests.dev.sample_exchanges import exchanged, record_everything
 
 JUNK = [None, 7, -1.5, True, "", "x", "http://[", "\ud800", [], [None], [[]], {}, {"a": None}, [{}]]
 

@@ -15,7 +15,7 @@ from bff.dev.redaction.declared import NOTHING, Declared, declared_secrets
 from bff.dev.rules import Redaction, read_rules
 from bff.model.exchange import Reply
 from bff.plan.bodies import encode_form, encode_multipart
-from tests.dev.recordings import exchanged
+from tests.dev.sample_exchanges import exchanged
 
 VALUE = 'hunter-22/é&+ "x"'
 TOKEN = "tok_4711"

@@ -11,7 +11,7 @@ from bff.dev.recordings.tape import tapes_of
 from bff.dev.redaction.declared import NOTHING, Declared
 from bff.dev.rules import read_rules
 from bff.plan.bodies import encode_form, encode_json, encode_multipart
-from tests.dev.recordings import exchanged
+from tests.dev.sample_exchanges import exchanged
 
 FORM = "application/x-www-form-urlencoded"
 SECRET = "hunter-22/é"

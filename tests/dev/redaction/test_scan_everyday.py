@@ -8,7 +8,7 @@ import pytest
 
 from bff.dev.recordings.archive import Archive, causes
 from bff.dev.rules import Redaction, read_rules
-from tests.dev.recordings import exchanged
+from tests.dev.sample_exchanges import exchanged
 
 EVERYDAY = json.loads((Path(__file__).parent / "everyday.json").read_text())
 

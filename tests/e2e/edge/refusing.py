@@ -205,7 +205,7 @@ def _app(folder: Path, config: Path, number: int) -> Iterator[int]:
         "BFF_THREADS": "4",
         "BFF_STATE": str(folder / f"state-{number}"),
     }
-    words = [sys.executable, "-m", "gunicorn", "-c", str(ROOT / "config/gunicorn.conf.py")]
+    words = [sys.executable, "-m", "bff.cli", "serve"]
     with (folder / f"app-{number}.log").open("wb") as log:
         process = subprocess.Popen(words, cwd=ROOT, env=environ, stdout=log, stderr=log)  # noqa: S603
     try:

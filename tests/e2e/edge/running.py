@@ -73,13 +73,10 @@ def statuses(told: bytes) -> list[int]:
 def edge(folder: Path) -> Iterator[Edge]:
     notes = folder / "notes"
     cert, key = certificate(folder / "tls")
-    environ = {
-        "SHIPPED_SETTINGS": str(ROOT / "config/gunicorn.conf.py"),
-        "settings": str(Path(__file__).parent / "witness_gunicorn.conf.py"),
-        "NOTES": str(notes),
-    }
+    entry = ["tests.e2e.edge.witness"]
     with ExitStack() as stack:
-        app = stack.enter_context(deployed(folder / "config", SERVICES, VIEWS, **environ))
+        made = deployed(folder / "config", SERVICES, VIEWS, entry=entry, NOTES=str(notes))
+        app = stack.enter_context(made)
         found = Edge(free_port(), free_port(), app.port, cert, notes)
         tls = {
             "BFF_NGINX_TLS": "on",

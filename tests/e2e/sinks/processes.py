@@ -47,6 +47,6 @@ if __name__ == "__main__":
     if sys.argv[1] == "provider":
         provider()
     else:
-        from bff.cli.gunicorn import Server
+        from bff.server.application import serve
 
-        Server(FOLDER / "gunicorn.conf.py", "tests.e2e.sinks.processes:app()").run()
+        serve(app)

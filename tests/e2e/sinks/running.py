@@ -153,8 +153,8 @@ def chain(folder: Path) -> Iterator[Chain]:
             "ODD_URL": stubs.urls["odd"],
             "USERS_URL": stubs.urls["users"],
         }
-        quiet = {"BFF_BIND": f"127.0.0.1:{app}", "GUNICORN_LEVEL": "info"}
-        loud = {"BFF_BIND": f"127.0.0.1:{direct}", "GUNICORN_LEVEL": "debug"}
+        quiet = {"BFF_BIND": f"127.0.0.1:{app}", "GUNICORN_CMD_ARGS": "--log-level info"}
+        loud = {"BFF_BIND": f"127.0.0.1:{direct}", "GUNICORN_CMD_ARGS": "--log-level debug"}
         loud |= {"SESSION_STORE": address, "LIBRARIES_LOG": str(folder / "libraries.log")}
         for name, more in (("app", quiet), ("direct", loud)):
             management = {"BFF_MANAGEMENT_BIND": f"127.0.0.1:{free_port()}"}

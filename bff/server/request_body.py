@@ -3,7 +3,7 @@
 An answer that is sent before the body was read leaves bytes on the connection. They are read and
 discarded within bounds, so that the connection can be used again. Where that is not possible the
 answer says `Connection: close` and the connection is closed in stages (RFC 9112, section 9.6):
-see `bff.web.linger`.
+see `bff.server.linger`.
 """
 
 import socket

@@ -1,12 +1,14 @@
-"""The shipped settings of gunicorn, where some names are looked up in a file instead."""
+"""Serves as `bff serve` does, where some host names are looked up in a file instead.
+
+`python -m tests.faults.names_from_file`, with the file in NAMES.
+"""
 
 import json
 import os
 import socket
 from pathlib import Path
 
-_SHIPPED = Path(os.environ["SHIPPED_SETTINGS"])
-exec(compile(_SHIPPED.read_text(), str(_SHIPPED), "exec"))  # noqa: S102 - it is ours
+from bff.server.application import serve
 
 _look_up = socket.getaddrinfo
 
@@ -16,4 +18,6 @@ def _from_file(host, port, *args, **options):
     return _look_up(*known.get(str(host), (host, port)), *args, **options)
 
 
-socket.getaddrinfo = _from_file
+if __name__ == "__main__":
+    socket.getaddrinfo = _from_file
+    serve()

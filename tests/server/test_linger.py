@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from bff.web.linger import LONGEST, STALL, Lingering
+from bff.server.linger import LONGEST, STALL, Lingering
 
 PIECE = b"x" * 1000
 

@@ -1,4 +1,4 @@
-"""The shipped gunicorn configuration, in the real gunicorn: no bad edit takes the service down."""
+"""`bff serve`, with edits while it runs: no bad one takes the service down."""
 
 import json
 import os
@@ -16,6 +16,8 @@ from pathlib import Path
 import pytest
 
 from tests.ports import free_port
+
+ROOT = Path(__file__).parents[2]
 
 
 def until(what: str, happens: Callable[[], object]) -> None:
@@ -68,11 +70,11 @@ class Service:
 
 
 @pytest.fixture
-def start(root: Path, tmp_path: Path) -> Iterator[Callable[[], Service]]:
+def start(tmp_path: Path) -> Iterator[Callable[..., Service]]:
     folder, started = tmp_path / "config", []
-    shutil.copytree(root / "config", folder)
+    shutil.copytree(ROOT / "config", folder)
 
-    def run() -> Service:
+    def run(**more: str) -> Service:
         port, management = free_port(), free_port()
         environment = os.environ | {
             "BFF_CONFIG": str(folder),
@@ -80,12 +82,13 @@ def start(root: Path, tmp_path: Path) -> Iterator[Callable[[], Service]]:
             "BFF_MANAGEMENT_BIND": f"127.0.0.1:{management}",
             "BFF_WORKERS": "2",
             "BFF_THREADS": "2",
+            **more,
         }
         log = tmp_path / "log"
-        command = [sys.executable, "-m", "gunicorn", "-c", str(folder / "gunicorn.conf.py")]
+        command = [sys.executable, "-m", "bff.cli", "serve"]
         with log.open("wb") as output:
             process = subprocess.Popen(  # noqa: S603
-                command, cwd=root, env=environment, stdout=output, stderr=subprocess.STDOUT
+                command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT
             )
         started.append(process)
         return Service(folder, port, management, log, process)
@@ -127,6 +130,32 @@ def test_a_bad_edit_is_reported_and_the_last_good_configuration_serves(
     service.reload(good)
     assert "the new configuration is taken" in service.log.read_text()
     assert service.notes() == {}
+
+
+def test_a_file_of_gunicorns_settings_that_appears_changes_nothing(
+    start: Callable[[], Service],
+) -> None:
+    service = start()
+    until("an answer", service.alive)
+    (service.folder / "gunicorn.conf.py").write_text("raise SystemExit(3)\n")
+    service.reload((service.folder / "bff.yaml").read_text())
+    assert "gunicorn.conf.py" in service.notes()["configuration"]
+    assert "the new configuration is not taken" in service.log.read_text()
+
+
+def test_a_reload_that_gunicorn_cannot_finish_ends_nothing(
+    start: Callable[..., Service], tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    service = start(GUNICORN_CMD_ARGS=f"--pid {folder}/pid")
+    until("an answer", service.alive)
+    shutil.rmtree(folder)
+    before = service.workers()
+    service.process.send_signal(signal.SIGHUP)
+    until("the reload", lambda: "the reload is not complete" in service.log.read_text())
+    assert service.alive()
+    assert service.workers() == before
 
 
 def test_it_listens_where_it_is_told_and_ends_on_sigterm(start: Callable[[], Service]) -> None:

@@ -11,10 +11,10 @@ from typing import Any, Final
 from gunicorn.util import write_nonblock
 from gunicorn.workers.gthread import ThreadWorker
 
-from bff.web.linger import Lingering
-from bff.web.malformed import refusal_of
+from bff.server.linger import Lingering
+from bff.server.malformed import refusal_of
+from bff.server.request_body import RequestBody
 from bff.web.management.reading_threads import HEADS, waiting
-from bff.web.request_body import RequestBody
 
 MOST_UNREAD: Final = 1024 * 1024  # bytes that are discarded of a body: nginx's limit as shipped
 _DISCARDING: Final = 1.0  # seconds that a request thread may take for it

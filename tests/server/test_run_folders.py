@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from bff.web import run_folders
-from bff.web.run_folders import is_of_this_run, run_folder, sweep_folders
+from bff.server import run_folders
+from bff.server.run_folders import is_of_this_run, run_folder, sweep_folders
 
 RUN = """
 import os, sys
-from bff.web.run_folders import run_folder
+from bff.server.run_folders import run_folder
 
 print(run_folder("cache", sys.argv[1]), flush=True)
 if sys.argv[2] == "fork" and os.fork():
