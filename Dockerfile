@@ -26,10 +26,11 @@ RUN rm -r bff/dev \
  && /build/bin/pip --python /opt/bff/bin/python install --no-deps --no-index /wheels/*.whl
 
 FROM tools AS build-stand-ins
-COPY lock/stack.txt lock/
+COPY lock/dev.txt lock/
 RUN /build/bin/pip --python /opt/bff/bin/python install \
-      --require-hashes --only-binary :all: -r lock/stack.txt
+      --require-hashes --only-binary :all: -r lock/dev.txt
 COPY pyproject.toml README.md LICENSE ./
+COPY config/ config/
 COPY bff/ bff/
 RUN /build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /wheels . \
  && /build/bin/pip --python /opt/bff/bin/python install --no-deps --no-index /wheels/*.whl

@@ -35,7 +35,8 @@ check: .venv/.dev ## Lint, format, types, layers, docs, known vulnerabilities
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
-	.venv/bin/python -m pytest -q tests/project/test_docs.py tests/project/test_problems_page.py tests/project/test_files.py
+	.venv/bin/python -m pytest -q tests/project/test_docs.py tests/project/test_problems_page.py \
+		tests/project/test_files.py tests/project/test_words.py
 	.venv/bin/python .ci/audit.py
 
 bench: ## Compare with hand-written pages under load (ROUNDS=5, JSON=1)

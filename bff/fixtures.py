@@ -100,11 +100,10 @@ def recordings(
     from bff.dev.recordings.replay import ReplayExchange
     from bff.dev.recordings.tape import shown
     from bff.dev.recordings.unmatched import told
+    from bff.dev.shop.recordings import folder_of
 
     marker = request.node.get_closest_marker("recordings")
-    folder = bff_config / "recordings"
-    if marker:
-        folder = request.config.rootpath / _folder_of(marker)
+    folder = request.config.rootpath / _folder_of(marker) if marker else folder_of(bff_config)
     services = tuple(bff_checked.config.services)
     tapes = _tapes(folder, services) if marker or har_files(folder) else {}
     for tape in tapes.values():

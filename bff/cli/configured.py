@@ -1,4 +1,4 @@
-"""The option that names a configuration, and what commands do with one that is wrong."""
+"""The options that name a configuration and recordings, and what is done with a wrong one."""
 
 import sys
 from collections.abc import Callable
@@ -22,6 +22,15 @@ def config_option(command: Callable[..., Any]) -> Callable[..., Any]:
         default=Path("config"),
         show_default=True,
         help="The folder that holds bff.yaml.",
+    )(command)
+
+
+def recordings_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command `--recordings`."""
+    return click.option(
+        "--recordings",
+        type=click.Path(path_type=Path),
+        help="Where the {service}.har files are; else `recordings` of the configuration.",
     )(command)
 
 

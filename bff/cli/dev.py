@@ -5,11 +5,13 @@ from pathlib import Path
 
 import click
 
+from bff.cli.configured import config_option
 from bff.cli.faults import fault_option
-from bff.cli.local import Wanted, local_options, recordings_in, run
+from bff.cli.local import Wanted, configured_recordings, local_options, recordings_in, run
 
 
 @click.command(name="dev")
+@config_option
 @local_options
 @click.option("--stubs", is_flag=True, help="Services from recordings/, on ports of their own.")
 @click.option("--replay", is_flag=True, help="Services from recordings/, inside the app.")
@@ -66,7 +68,7 @@ def command(
     if stubs:
         wanted = replace(wanted, latency=latency, faults=faults)
     if replay:
-        folder = config / "recordings"
+        folder = configured_recordings(config)
         recordings_in(folder, config, latency, faults)
         wanted = replace(wanted, replay=str(folder), replay_latency=latency, faults=faults)
     run(wanted)

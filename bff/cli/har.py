@@ -5,21 +5,17 @@ from pathlib import Path
 
 import click
 
+from bff.cli.configured import recordings_option
+
 
 @click.command(name="har", no_args_is_help=False)
-@click.option(
-    "--recordings",
-    type=click.Path(path_type=Path),
-    default=Path("config/recordings"),
-    show_default=True,
-    help="Where the {service}.har files are.",
-)
+@recordings_option
 @click.option(
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
     help="The file to write; else it is printed.",
 )
-def command(recordings: Path, output: Path | None) -> None:
+def command(recordings: Path | None, output: Path | None) -> None:
     """Put the recordings of all services into one HAR 1.2 file.
 
     Recordings are kept by service. In this file each request of a view is a page with all of its
@@ -35,9 +31,10 @@ def command(recordings: Path, output: Path | None) -> None:
     from bff.dev.har_files import RecordingError
     from bff.dev.recordings.har import written
     from bff.dev.recordings.waterfall import together
+    from bff.dev.shop.recordings import folder_of
 
     try:
-        text = written(together(recordings, bar))
+        text = written(together(recordings or folder_of(Path("config")), bar))
         if output:
             output.write_text(text, encoding="utf-8")
         else:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from bff.cli.configured import checked, config_option
+from bff.cli.configured import checked
 from bff.cli.faults import WORDS, read_faults
 from bff.cli.local_app import Local
 from bff.errors import ConfigError
@@ -56,7 +56,7 @@ class Wanted:
 
 
 def local_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options that both have."""
+    """Give a command the options that all of them have."""
     port = click.option(
         "--port",
         type=click.IntRange(1, 65535),
@@ -68,7 +68,7 @@ def local_options(command: Callable[..., Any]) -> Callable[..., Any]:
     account = click.option(
         "--as", "account", type=click.Choice(ACCOUNTS), help="Sign in as this one, without a form."
     )
-    return config_option(port(account(command)))
+    return port(account(command))
 
 
 def run(wanted: Wanted) -> None:
@@ -99,6 +99,18 @@ def _refuse_server_settings() -> None:
             problems += error.problems
     if problems:
         click.echo(str(ConfigError(problems)), err=True)
+        sys.exit(2)
+
+
+def configured_recordings(config: Path) -> Path:
+    """The folder of a configuration's recordings; ends the command with 2 if there can be none."""
+    from bff.dev.har_files import RecordingError
+    from bff.dev.shop.recordings import folder_of
+
+    try:
+        return folder_of(config)
+    except RecordingError as error:
+        click.echo(f"bff: {error}", err=True)
         sys.exit(2)
 
 
@@ -150,7 +162,7 @@ def _start_stub(
     import orjson
 
     arguments = ["stub", "--json", "--control-port", "0", "--latency", latency]
-    arguments += ["--recordings", str(config / "recordings")]
+    arguments += ["--recordings", str(configured_recordings(config))]
     arguments += [word for each in faults for word in ("--fault", each)]
     child = processes.start(["-m", "bff.cli", *arguments], os.environ)
     line = child.stdout.readline() if child.stdout else b""
@@ -220,6 +232,8 @@ def _start(processes: "Supervisor", config: Path, local: Local, state: Path) -> 
 def _greet(wanted: Wanted, local: Local) -> None:
     what = "The shop" if wanted.shop else f"{wanted.config}"
     click.echo(f"{what} is at http://127.0.0.1:{local.port}")
+    if wanted.shop:
+        click.echo(f"  its views    {wanted.config}/views")
     if wanted.account:
         click.echo(f"  signing in   one click, as {wanted.account}: no form, no password")
     elif local.providers:

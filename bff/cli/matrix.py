@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from bff.cli.configured import config_option
+from bff.cli.configured import config_option, recordings_option
 from bff.cli.console import console
 from bff.model.problem import did_you_mean
 
@@ -24,11 +24,7 @@ if TYPE_CHECKING:
 @click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter.")
 @click.option("--body", metavar="JSON", help="The body, for a view that takes one.")
 @config_option
-@click.option(
-    "--recordings",
-    type=click.Path(path_type=Path),
-    help="Where the {service}.har files are; else the folder `recordings` of the configuration.",
-)
+@recordings_option
 @click.option(
     "--snapshot",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -61,6 +57,7 @@ def command(
     """  # noqa: D301 - \b is click's: keep these lines as they are
     from bff.cli.configured import checked
     from bff.dev.har_files import RecordingError
+    from bff.dev.shop.recordings import folder_of
     from bff.testing.client import Unmatched, somebody
     from bff.testing.matrix import Asked, verdict
 
@@ -72,7 +69,7 @@ def command(
         for name, value in map(_pair, params):
             values.setdefault(name, []).append(value)
         asked = Asked(values, somebody(subject, dict(map(_pair, claims))), _json(body))
-        cells = _cells(found, recordings or config / "recordings", view, asked)
+        cells = _cells(found, recordings or folder_of(config), view, asked)
     except (RecordingError, ValueError, Unmatched) as error:
         _refuse(str(error))
     wrong = [(each, why) for each in cells if (why := verdict(each, found, view))]

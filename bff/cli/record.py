@@ -8,16 +8,14 @@ from typing import Any
 
 import click
 
+from bff.cli.configured import config_option, recordings_option
 from bff.cli.local import Wanted, local_options, recordings_in, run
 
 
 @click.command(name="record")
+@config_option
 @local_options
-@click.option(
-    "--recordings",
-    type=click.Path(path_type=Path),
-    help="Where the {service}.har files are; else the folder `recordings` of the configuration.",
-)
+@recordings_option
 @click.option(
     "--mode",
     type=click.Choice(["once", "new", "all", "none"]),

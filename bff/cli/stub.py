@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bff.cli.configured import recordings_option
 from bff.cli.console import console
 from bff.cli.faults import fault_option, read_faults
 
@@ -18,13 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command(name="stub", no_args_is_help=False)
-@click.option(
-    "--recordings",
-    type=click.Path(path_type=Path),
-    default=Path("config/recordings"),
-    show_default=True,
-    help="Where the {service}.har files are.",
-)
+@recordings_option
 @click.option(
     "--port", "ports", multiple=True, metavar="SERVICE=N", help="A fixed port; else a free one."
 )
@@ -50,7 +45,7 @@ if TYPE_CHECKING:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON, for a program.")
 def command(
-    recordings: Path,
+    recordings: Path | None,
     ports: tuple[str, ...],
     host: str,
     latency: str,
@@ -78,6 +73,7 @@ def command(
     from bff.dev.har_files import RecordingError
     from bff.dev.recordings.answerer import answerers_of, read_latency
     from bff.dev.recordings.tape import tapes_of, told_unused
+    from bff.dev.shop.recordings import folder_of
     from bff.dev.stubs.stub import StubServices
 
     stopped = threading.Event()
@@ -87,8 +83,9 @@ def command(
     }
     try:
         takes = read_latency(latency)
-        tapes = tapes_of(recordings, watch=bar)
-        answerers = answerers_of(recordings, tapes, takes)
+        folder = recordings or folder_of(Path("config"))
+        tapes = tapes_of(folder, watch=bar)
+        answerers = answerers_of(folder, tapes, takes)
         services = StubServices(answerers, _read_ports(ports), control_port=control_port, host=host)
         with services:
             for service, fault in read_faults(faults, tapes).items():

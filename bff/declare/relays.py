@@ -22,7 +22,7 @@ from bff.declare.read import (
     wrong,
 )
 from bff.declare.readers import FORWARDED_HEADER, FRONTEND_NAME, REPLY_HEADER
-from bff.declare.requirement import REQUIREMENT
+from bff.declare.requirement import ACCESS_KEYS
 from bff.model.config import Config
 from bff.model.problem import Problem, did_you_mean
 from bff.model.relay import Relay, StandIn
@@ -97,16 +97,7 @@ RELAY_KEYS: Final = {
     ),
     "frontends": Key(list_of(FRONTEND_NAME), "Who has it; every frontend if not said."),
     "methods": Key(list_of(one_of(*_METHODS)), "What is passed on; GET if not said.", ("GET",)),
-    "access": Key(
-        one_of("signed_in", "optional", "public"),
-        "Who may ask; signed_in if the frontend has a way to sign in.",
-    ),
-    "require": Key(REQUIREMENT, "What who asks must have: scopes, claims."),
-    "csrf": Key(
-        one_of("header", "origin"),
-        "How a browser shows that a page of ours asks; by X-CSRF if not said.",
-        "header",
-    ),
+    **ACCESS_KEYS,
     "credentials": Key(CREDENTIALS, "Whose credentials it brings; the service's if not said."),
     "forward": Key(list_of(FORWARDED_HEADER), "Headers of the client, besides the usual.", ()),
     "respond": Key(list_of(REPLY_HEADER), "Headers of the reply, besides the usual.", ()),

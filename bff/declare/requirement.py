@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from bff.declare.load import Node
-from bff.declare.read import Key, Reader, Schema, map_of, table, text, wrong
+from bff.declare.read import Key, Reader, Schema, map_of, one_of, table, text, wrong
 from bff.errors import ConfigError, Unfillable
 from bff.model.access import Access, Issuer, Provider, RequiredClaim, Requirement
 from bff.model.config import Config
@@ -78,6 +78,19 @@ REQUIREMENT: Final = table(
     },
     "a requirement",
 )
+# Of views and of relays: which requests they take.
+ACCESS_KEYS: Final = {
+    "access": Key(
+        one_of("signed_in", "optional", "public"),
+        "Who may ask; signed_in if the frontend has a way to sign in.",
+    ),
+    "require": Key(REQUIREMENT, "What who asks must have: scopes, claims."),
+    "csrf": Key(
+        one_of("header", "origin"),
+        "How a browser shows that a page of ours asks; by X-CSRF if not said.",
+        "header",
+    ),
+}
 
 
 def unkept_claims(config: Config) -> Iterator[Problem]:

@@ -31,7 +31,7 @@ from bff.declare.read import (
     wrong,
 )
 from bff.declare.readers import FIELD, FRONTEND_NAME, NAME
-from bff.declare.requirement import REQUIREMENT
+from bff.declare.requirement import ACCESS_KEYS
 from bff.declare.route import ROUTE, path_variables
 from bff.declare.stream import OF_STREAMS, check_stream
 from bff.model.source import Place, Source
@@ -97,16 +97,7 @@ def view_keys(shared: Mapping[str, Loaded]) -> dict[str, Key]:
         "omit_null": Key(FLAG, "Whether nulls in objects are left out.", default=False),
         "shape_with": Key(source(), "`package.module:function` that makes the answer."),
         "frontends": Key(list_of(FRONTEND_NAME), "Who has it; every frontend if not said."),
-        "access": Key(
-            one_of("signed_in", "optional", "public"),
-            "Who may ask; signed_in if the frontend has a way to sign in.",
-        ),
-        "require": Key(REQUIREMENT, "What who asks must have: scopes, claims."),
-        "csrf": Key(
-            one_of("header", "origin"),
-            "How a browser shows that a page of ours asks; by X-CSRF if not said.",
-            "header",
-        ),
+        **ACCESS_KEYS,
         "timeout": Key(DURATION, "How long the answer may take; 5s if not said.", _TIMEOUT),
         "reserve": Key(DURATION, "What of that is kept for the answer itself."),
         "params": Key(map_of(PARAM, FIELD), "Parameters of path and query.", {}),

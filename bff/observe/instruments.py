@@ -50,13 +50,13 @@ SENT: Final = Instrument(
 CALLS: Final = Instrument(
     "bff_calls_total",
     "counter",
-    "Calls of answered views, by what they came to.",
+    "Calls of answered views, by outcome.",
     ("frontend", "view", "call", "service", "outcome", "reason"),
 )
 LOOKED_UP: Final = Instrument(
     "bff_cache_requests_total",
     "counter",
-    "What was kept of views, and of calls: hit, stale, error, miss, collapsed.",
+    "Cache look-ups of views and of calls: hit, stale, error, miss, collapsed.",
     ("frontend", "view", "call", "result"),
 )
 LATE: Final = Instrument(
@@ -68,13 +68,13 @@ LATE: Final = Instrument(
 CHANGES: Final = Instrument(
     "bff_address_changes_total",
     "counter",
-    "Changes of the breaker of a service's address, and its ejections.",
+    "State changes of a service address: circuit breaker and ejection.",
     ("service", "address", "state"),
 )
 SESSIONS: Final = Instrument(
     "bff_session_events_total",
     "counter",
-    "Sign-ins, sign-outs, and who was refused.",
+    "Sign-ins, sign-outs and refusals.",
     ("event", "provider", "reason"),
 )
 REFRESHES: Final = Instrument(
@@ -96,7 +96,7 @@ BUDGET: Final = Instrument(
     ("service",),
 )
 EVICTED: Final = Instrument(
-    "bff_cache_evicted_total", "counter", "Entries that made room in memory for others."
+    "bff_cache_evicted_total", "counter", "Entries that were evicted from memory."
 )
 INVALIDATED: Final = Instrument(
     "bff_cache_invalidated_total", "counter", "Tags that were invalidated."
@@ -118,13 +118,13 @@ WORKERS_ENDED: Final = Instrument(
     ("reason",),
 )
 PLACES: Final = Instrument(
-    "bff_service_places", "gauge", "Requests to a service that may be in flight.", ("service",)
+    "bff_service_places", "gauge", "Concurrency limit of a service.", ("service",)
 )
 TAKEN: Final = Instrument(
     "bff_service_places_taken", "gauge", "Requests to a service that are in flight.", ("service",)
 )
 WAITING: Final = Instrument(
-    "bff_service_waiting", "gauge", "Requests that wait for a place of their service.", ("service",)
+    "bff_service_waiting", "gauge", "Requests that wait for a slot of their service.", ("service",)
 )
 ADDRESS: Final = Instrument(
     "bff_address_state",
@@ -132,17 +132,21 @@ ADDRESS: Final = Instrument(
     "Processes for which an address is in a state: open, half_open, ejected.",
     ("service", "address", "state"),
 )
-POOL: Final = Instrument("bff_pool_threads", "gauge", "Requests to services that can be carried.")
+POOL: Final = Instrument(
+    "bff_pool_threads", "gauge", "Threads of the pool that sends requests to services."
+)
 POOL_BUSY: Final = Instrument(
-    "bff_pool_threads_busy", "gauge", "Requests to services that are carried."
+    "bff_pool_threads_busy", "gauge", "Threads of that pool that are busy."
 )
 POOL_WAITING: Final = Instrument(
     "bff_pool_waiting", "gauge", "Requests to services that wait for a thread."
 )
-CACHE_BYTES: Final = Instrument("bff_cache_bytes", "gauge", "Bytes that are kept in memory.")
-CACHE_BOUND: Final = Instrument("bff_cache_bound_bytes", "gauge", "Bytes that may be kept there.")
+CACHE_BYTES: Final = Instrument("bff_cache_bytes", "gauge", "Bytes of cached entries in memory.")
+CACHE_BOUND: Final = Instrument(
+    "bff_cache_bound_bytes", "gauge", "Bytes that cached entries may take in memory."
+)
 CACHE_AWAY: Final = Instrument(
-    "bff_cache_store_away", "gauge", "Processes that cannot use the store of what is kept."
+    "bff_cache_store_away", "gauge", "Processes that cannot use the cache's shared store."
 )
 SESSIONS_AWAY: Final = Instrument(
     "bff_session_store_away",
@@ -150,14 +154,16 @@ SESSIONS_AWAY: Final = Instrument(
     "Processes that cannot read and write sessions.",
 )
 MEMORY: Final = Instrument(
-    "bff_memory_bytes", "gauge", "Bytes that replies and values made of them may take."
+    "bff_memory_bytes", "gauge", "Bytes that replies and their values may take."
 )
-MEMORY_TAKEN: Final = Instrument("bff_memory_taken_bytes", "gauge", "Bytes that they take.")
+MEMORY_TAKEN: Final = Instrument(
+    "bff_memory_taken_bytes", "gauge", "Bytes that replies and their values take."
+)
 MEMORY_REFUSED: Final = Instrument(
-    "bff_memory_refused_total", "counter", "Replies for which a process had no room."
+    "bff_memory_refused_total", "counter", "Replies that exceeded a process's memory budget."
 )
 REFUSED: Final = Instrument(
-    "bff_configuration_refused", "most", "1 where the last reload was not taken."
+    "bff_configuration_refused", "most", "1 if the last reload was refused."
 )
 
 INSTRUMENTS: Final = (

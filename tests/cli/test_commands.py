@@ -12,6 +12,7 @@ from http.client import HTTPConnection
 import pytest
 
 from bff.cli import COMMANDS
+from bff.dev.shop.recordings import shop_recordings
 
 BROKEN = "version: 1\nfrontends: {web: {access: none}}\nservices: {users: {ur: 'http://h'}}\n"
 
@@ -127,8 +128,8 @@ def test_a_broken_configuration_is_2_for_every_command(bff, broken, arguments):
     assert "Traceback" not in done.stderr
 
 
-def test_demo_of_a_broken_configuration_is_2_and_starts_nothing(bff, broken, repository, port):
-    (broken / "recordings").symlink_to(repository / "config/recordings")
+def test_demo_of_a_broken_configuration_is_2_and_starts_nothing(bff, broken, port):
+    (broken / "recordings").symlink_to(shop_recordings())
     done = bff("demo", "--config", str(broken), "--port", str(port))
     assert done.returncode == 2, done.stderr
     assert "bff.yaml:3:20" in done.stderr
@@ -261,8 +262,9 @@ def test_demo_asks_nobody_but_stubs(bff, repository, tmp_path, port):
     (tmp_path / "bff.yaml").write_text(
         config.replace("${USERS_URL:-http://127.0.0.1:9001}", "http://h")
     )
-    for name in ("views", "calls", "recordings"):
+    for name in ("views", "calls"):
         (tmp_path / name).symlink_to(repository / "config" / name)
+    (tmp_path / "recordings").symlink_to(shop_recordings())
     done = bff("demo", "--config", str(tmp_path), "--port", str(port))
     assert done.returncode == 2
     assert "`users` would not be a stub" in done.stderr

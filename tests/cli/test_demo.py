@@ -9,9 +9,11 @@ import time
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 
+from bff.dev.shop.recordings import shop_recordings
 from tests.person import Person
 from tests.ports import free_port
 
@@ -196,8 +198,8 @@ def test_the_page_is_served_with_its_files(demo):
     assert "default-src 'none'" in headers["Content-Security-Policy"]
 
 
-def test_what_is_of_another_customer_is_not_there(demo, repository):
-    recorded = json.loads((repository / "config/recordings/orders.har").read_text())
+def test_what_is_of_another_customer_is_not_there(demo):
+    recorded = json.loads((shop_recordings() / "orders.har").read_text())
     refused = next(
         entry["request"]["url"]
         for entry in recorded["log"]["entries"]
@@ -291,6 +293,24 @@ def test_a_signal_while_it_starts_ends_it_as_well(environ, repository, port, tmp
         process.terminate()
         assert process.wait(15) == 0, (tmp_path / "out").read_text()
         until("its children to be gone", lambda: not any(map(alive, children)), 10)
+
+
+def test_a_wheel_is_enough_in_an_empty_folder(environ, repository, port, tmp_path):
+    wheels, installed, empty = (tmp_path / name for name in ("wheels", "installed", "empty"))
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(wheels)]
+    subprocess.run(command, cwd=repository, check=True, capture_output=True)  # noqa: S603
+    (wheel,) = wheels.glob("*.whl")
+    with ZipFile(wheel) as archive:
+        archive.extractall(installed)
+    empty.mkdir()
+    there = {**environ, "PYTHONPATH": str(installed), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    with started(there, empty, port, tmp_path, "demo", "--as", "ada") as demo:
+        assert demo.shown("/web/home")[0] == 200
+        assert demo.ask("/web/search?q=lamp")[0] == 200
+    assert f"its views    {installed}/bff/dev/shop/config/views" in (tmp_path / "out").read_text()
+    assert not list(empty.iterdir())
+    names = [str(path.relative_to(installed)) for path in installed.rglob("*")]
+    assert not [name for name in names if name.endswith(".har") or "kubernetes" in name]
 
 
 def test_a_second_start_takes_less_than_three_seconds(environ, repository, port, tmp_path):

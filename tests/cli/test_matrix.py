@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from bff.dev.shop.recordings import shop_recordings
+
 
 def test_it_prints_what_each_frontend_gets(bff):
     words = ("matrix", "home", "--as", "ada", "--claim", "plan=pro", "--claim", "tenant=acme")
@@ -54,12 +56,12 @@ def test_what_cannot_be_done_is_said(bff, words, complaint):
     assert complaint in done.stderr
 
 
-def test_a_stream_has_no_answers_to_compare(bff, repository, tmp_path):
+def test_a_stream_has_no_answers_to_compare(bff, tmp_path):
     root = "version: 1\nfrontends: {web: {access: none}}\nservices: {users: {url: 'http://h'}}\n"
     (tmp_path / "bff.yaml").write_text(root)
     (tmp_path / "views").mkdir()
     (tmp_path / "views/told.yaml").write_text("get: /t\nstream: events\ncall: {get: users:/t}\n")
-    recordings = str(repository / "config/recordings")
+    recordings = str(shop_recordings())
     done = bff("matrix", "told", "--config", str(tmp_path), "--recordings", recordings)
     assert done.returncode == 2
     assert "is a stream" in done.stderr
@@ -71,7 +73,7 @@ def test_a_view_that_fails_with_nothing_broken_is_told(bff):
     assert "answers 401 though nothing is broken" in done.stderr
 
 
-def test_what_came_of_a_request_with_something_left_out_is_marked(bff, repository, tmp_path):
+def test_what_came_of_a_request_with_something_left_out_is_marked(bff, tmp_path):
     services = "services: {users: {url: 'http://u'}, orders: {url: 'http://o'}}\n"
     (tmp_path / "bff.yaml").write_text(
         f"version: 1\nfrontends: {{web: {{access: none}}}}\n{services}"
@@ -88,7 +90,7 @@ shape: {user: user, orders: orders}
 """
     (tmp_path / "views/mine.yaml").write_text(view)
     words = ["matrix", "mine", "--config", str(tmp_path)]
-    words += ["--recordings", str(repository / "config/recordings")]
+    words += ["--recordings", str(shop_recordings())]
     done = bff(*words, "--json")
     assert done.returncode == 0, done.stderr
     cells = json.loads(done.stdout)

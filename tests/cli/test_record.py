@@ -3,12 +3,13 @@
 import json
 
 from bff.dev.recordings.answerer import replay_all
+from bff.dev.shop.recordings import shop_recordings
 from bff.dev.stubs.stub import StubReply, StubServices
 from tests.cli.test_demo import started, until
 
 
 def test_it_records_what_is_asked_and_says_so(environ, repository, port, tmp_path):
-    answerers = replay_all(repository / "config/recordings", lambda _: 0.0)
+    answerers = replay_all(shop_recordings(), lambda _: 0.0)
     folder = tmp_path / "made"
     with StubServices(answerers) as services:
         urls = {f"{name.upper()}_URL": url for name, url in services.urls.items()}

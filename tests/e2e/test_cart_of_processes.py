@@ -5,6 +5,7 @@ from itertools import chain
 from pathlib import Path
 
 from bff.dev.recordings.answerer import replay_all
+from bff.dev.shop.recordings import shop_recordings
 from bff.dev.stubs.stub import StubServices
 from tests.e2e.providers.rotating import RotatingProvider, listening
 from tests.e2e.serving import ROOT, served
@@ -21,7 +22,7 @@ services: {{orders: {{url: "{orders}"}}, catalog: {{url: "{catalog}"}}}}
 def test_a_cart_is_the_same_in_every_process_and_another_for_everybody(tmp_path: Path) -> None:
     names = ("cart", "change_in_cart")
     views = {name: (ROOT / f"config/views/{name}.yaml").read_text() for name in names}
-    answerers = replay_all(ROOT / "config/recordings", lambda _: 0.0)
+    answerers = replay_all(shop_recordings(), lambda _: 0.0)
     with ExitStack() as stack:
         provider = stack.enter_context(listening(RotatingProvider()))
         provider.first = 3600

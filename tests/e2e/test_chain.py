@@ -14,6 +14,7 @@ from random import Random
 import pytest
 
 from bff.dev.recordings.answerer import read_latency, replay_all
+from bff.dev.shop.recordings import shop_recordings
 from bff.dev.stubs.stub import StubServices
 from tests.ports import free_port
 from tests.project.test_nginx import command, listening, render
@@ -38,7 +39,7 @@ def ask(port: int, path: str, **headers: str) -> tuple[int, dict[str, str], byte
 def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chain]:
     """The port of nginx, the services behind it all, and gunicorn's own port."""
     app, management, front = free_port(), free_port(), free_port()
-    answerers = replay_all(ROOT / "config/recordings", read_latency("0ms", Random(1)))
+    answerers = replay_all(shop_recordings(), read_latency("0ms", Random(1)))
     with ExitStack() as stack:
         stubs = stack.enter_context(StubServices(answerers, keep=True))
         environ = dict(os.environ) | {

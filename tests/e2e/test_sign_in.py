@@ -25,6 +25,7 @@ from bff.cli.local_app import Local
 from bff.dev.provider.app import LocalProvider
 from bff.dev.provider.values import ACCOUNTS, Account, Client
 from bff.dev.recordings.answerer import read_latency, replay_all
+from bff.dev.shop.recordings import shop_recordings
 from bff.dev.stubs.stub import StubServices
 from tests.e2e.browser import Browser, chromium, until
 from tests.ports import free_port
@@ -137,7 +138,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         backchannel_uri=f"http://127.0.0.1:{app}/auth/backchannel-logout",
     )
     local = Local(app, {"shop": issuer}, {"shop": client.id}, client.secret)
-    answerers = replay_all(ROOT / "config/recordings", read_latency("0ms", Random(1)))
+    answerers = replay_all(shop_recordings(), read_latency("0ms", Random(1)))
     key = certificate(folder)
     with ExitStack() as stack:
         stubs = stack.enter_context(StubServices(answerers, keep=True))

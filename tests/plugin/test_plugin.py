@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from bff.dev.shop.recordings import shop_recordings
+
 ROOT = Path(__file__).parents[2]
 FAILING = {
     "unmatched": (
@@ -171,7 +173,7 @@ def folder(tmp_path):
     (tmp_path / "pytest.ini").write_text(f"[pytest]\nbff_config = {ROOT / 'config'}\n")
     few = tmp_path / "few"
     few.mkdir()
-    (few / "catalog.har").symlink_to(ROOT / "config/recordings/catalog.har")
+    (few / "catalog.har").symlink_to(shop_recordings() / "catalog.har")
     return tmp_path
 
 

@@ -46,8 +46,9 @@ COMMANDS_PAGE = DOCS / "commands.md"
 COMMANDS_OPEN = """\
 # Commands
 
-What `--help` says, written by `make docs`. Every command ends with 0 if all is well, with 1 if it
-ran and failed, with 2 if the configuration or the command line is wrong.
+For users of the command line: the output of `--help`, written by `make docs`. Every command ends
+with 0 if it succeeds, with 1 if it ran and failed, with 2 if the configuration or the command line
+is wrong.
 """
 PLACE = Place("example")
 TABLES = {"a service": SERVICE, "a frontend": FRONTEND, "a provider": PROVIDER, "an issuer": ISSUER}
@@ -65,8 +66,8 @@ SECTIONS = {
     "bff.services.credentials": "Credentials",
     "bff.services.credentials.basic": "Basic credentials",
     "bff.services.credentials.api_key": "An API key",
-    "bff.services.credentials.exchange": "A grant",
-    "bff.services.credentials.client": "A grant",
+    "bff.services.credentials.exchange": "Token requests",
+    "bff.services.credentials.client": "Token requests",
     "bff.services.tls": "TLS",
     "bff.services.links": "Links",
     "bff.services.limit": "Limits of a service",
@@ -79,13 +80,13 @@ SECTIONS = {
     "bff.issuers.tls": "TLS",
     "bff.session": "The session",
     "bff.limits": "Limits",
-    "bff.cache": "The store of what is kept",
-    "view.cache": "What is kept",
-    "view.calls.cache": "What is kept",
-    "view.call.cache": "What is kept",
-    "call.cache": "What is kept",
+    "bff.cache": "The cache store",
+    "view.cache": "Caching",
+    "view.calls.cache": "Caching",
+    "view.call.cache": "Caching",
+    "call.cache": "Caching",
     "view": "Views",
-    "view.require": "Who may ask",
+    "view.require": "Access",
     "view.params": "Parameters",
     "view.params.items": "Parameters",
     "view.refuse": "Refusals",
@@ -98,13 +99,13 @@ SECTIONS = {
     "view.call.pages": "Pages",
     "view.call.retry": "Retries",
     "relay": "Relays",
-    "relay.require": "Who may ask",
-    "relay.fallback": "A stand-in",
+    "relay.require": "Access",
+    "relay.fallback": "Fallback of a relay",
     "relay.credentials": "Credentials",
     "relay.credentials.basic": "Basic credentials",
     "relay.credentials.api_key": "An API key",
-    "relay.credentials.exchange": "A grant",
-    "relay.credentials.client": "A grant",
+    "relay.credentials.exchange": "Token requests",
+    "relay.credentials.client": "Token requests",
     "call": "Calls",
     "call.batch": "Batches",
     "call.pages": "Pages",
@@ -229,7 +230,7 @@ def test_every_reason_of_an_outcome_is_documented() -> None:
     kinds: list[type[errors.BffError]] = [errors.BffError, errors.Unfillable]
     kinds += subclasses(errors.UpstreamError)
     raised = {str(kind.reason) for kind in kinds} | {"when", "dependency", "shape"}
-    assert set(rows("What the client sees")) == raised
+    assert set(rows("Responses to the client")) == raised
 
 
 def subclasses(kind: type[Any]) -> Iterator[type[Any]]:
@@ -425,10 +426,15 @@ def file_of(name: str) -> Path | None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_file_that_is_named_exists(page: Path) -> None:
-    if page.name in {"python-views.md", "configuration.md"}:
+    if page.name in {"python-views.md", "configuration.md", "tutorial.md"}:
         return  # the files there are the reader's own
     named = re.findall(r"[\w./-]*\w+\.(?:py|toml|md|yaml)\b", prose(page))
-    outside = {"bff.yaml", "gunicorn.conf.py"}
+    outside = {
+        "bff.yaml",
+        "gunicorn.conf.py",
+        "recordings/live.py",
+        "recordings/rules.toml",
+    }  # the reader's own
     missing = [
         name
         for name in named
@@ -475,6 +481,13 @@ def test_the_index_names_every_page() -> None:
     assert linked >= {page.name for page in PAGES} - {"README.md"}
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_page_opens_by_saying_for_whom_it_is(page: Path) -> None:
+    title, _, opening = page.read_text().partition("\n\n")
+    assert title.startswith("# ")
+    assert opening.startswith("For "), opening[:80]
+
+
 def commands() -> Iterator[tuple[str, click.Command]]:
     """Every command and its subcommands, with the words that call it."""
     for name in COMMANDS:
@@ -500,7 +513,7 @@ def test_the_commands_are_documented_as_they_are() -> None:
 def test_no_page_installs_somebody_elses_package() -> None:
     """`bff` on PyPI is another project; this distribution is `bff-proxy`."""
     pages = [ROOT / "README.md", *PAGES, *(ROOT / "bff").rglob("*.py")]
-    installs = re.compile(r"\b(?:pip|pipx|uv tool|uv) install[^\n`]*[\s'\"]bff(?![-\w./])")
+    installs = re.compile(r"\b(?:pip|pipx|uv tool|uv) install[^\n`]*[ '\"]bff(?![-\w./])")
     assert [str(page) for page in pages if installs.search(page.read_text())] == []
 
 

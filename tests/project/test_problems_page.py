@@ -15,8 +15,9 @@ PAGE = ROOT / "docs/problems.md"
 OPEN = """\
 # What `bff check` reports
 
-For those who write a configuration. Each problem ends with its id in brackets; `bff check --explain
-ID` prints the entry below. `--json` and `--sarif` give the same to programs and to code review.
+For developers of views: every problem of a configuration. Each ends with its id in brackets;
+`bff check --explain ID` prints the entry below. `--json` and `--sarif` give the same to programs
+and to code review.
 
 A warning can be accepted, with a reason, by a comment on its line or above it:
 
@@ -24,8 +25,8 @@ A warning can be accepted, with a reason, by a comment on its line or above it:
 # bff: ignore path-may-be-missing because the page is only linked with an id
 ```
 
-Errors, and what `bff serve` refuses, cannot be ignored. A comment without a reason, or about what
-is not there, is a problem itself. This page is written by `make docs`.
+Errors, and problems that `bff serve` refuses, cannot be ignored. A comment without a reason, or
+about a problem that is not there, is a problem itself. This page is written by `make docs`.
 """
 MAKERS = {"Problem", "wrong", "_wrong", "_unsafe", "_problem"}
 ID = re.compile(r"[a-z]+(-[a-z]+)*")

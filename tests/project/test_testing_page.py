@@ -11,6 +11,7 @@ import pytest
 from bff.dev.recordings.live import live
 from bff.dev.recordings.message import StubReply, StubRequest
 from bff.dev.rules import read_rules
+from bff.dev.shop.recordings import shop_recordings
 from bff.fixtures import __dict__ as plugin
 
 ROOT = Path(__file__).parents[2]
@@ -56,7 +57,7 @@ def test_the_rules_that_are_shown_can_be_read(tmp_path):
 
 
 def test_the_shops_rules_can_be_read():
-    assert read_rules(ROOT / "config/recordings").redact.paths
+    assert read_rules(shop_recordings()).redact.paths
 
 
 def test_every_fixture_is_documented():

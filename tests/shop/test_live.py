@@ -9,6 +9,7 @@ import pytest
 from bff.dev.recordings.answerer import replay_all
 from bff.dev.recordings.match import Asked
 from bff.dev.recordings.tape import tapes_of
+from bff.dev.shop.recordings import shop_recordings
 from bff.dev.stubs.stub import StubServices
 
 ORDER = {"customer": "grace", "address": {"city": "Arlington"}, "payment": "card"}
@@ -16,10 +17,10 @@ LINE = {"product_id": "p-100126", "quantity": 2}
 
 
 @pytest.fixture
-def ask(bff_config):
+def ask():
     """What a service answers: `ask("orders", "GET", "/carts/ada")`."""
     with (
-        StubServices(replay_all(bff_config / "recordings", lambda _: 0.0)) as services,
+        StubServices(replay_all(shop_recordings(), lambda _: 0.0)) as services,
         httpx.Client() as client,
     ):
 
@@ -86,7 +87,7 @@ def test_the_catalog_has_any_list_of_products(ask):
     assert found.headers["X-Catalog-Version"]
 
 
-def test_a_list_is_as_it_was_recorded(ask, bff_config):
+def test_a_list_is_as_it_was_recorded(ask):
     target = "/products?ids=p-100126,p-100041&fields=card"
-    entry = tapes_of(bff_config / "recordings")["catalog"].next(Asked.target("GET", target))
+    entry = tapes_of(shop_recordings())["catalog"].next(Asked.target("GET", target))
     assert ask("catalog", "GET", target).json() == json.loads(entry.content)

@@ -5,7 +5,7 @@ from typing import Final
 
 import orjson
 
-from bff.declare.checks.samples import is_sampled, sample, scope_without_calls
+from bff.declare.checks.samples import is_sampled, sample, scope_without_calls, substitutes
 from bff.errors import Unfillable
 from bff.model.problem import Problem
 from bff.model.view import Call, View
@@ -51,17 +51,7 @@ def _with_values(
     refusal: Judgement, before: list[Judgement], call: Call, scope: Scope
 ) -> Iterator[Problem]:
     certain = is_sampled(reads(refusal.when), {call.name})
-    if call.each:
-        return  # they are what single items get; the list itself is always there
-    turned = call.pages is not None and bool(call.pages.param)
-    values = [
-        (f"status {status}", {"items": value, "next": None} if turned else value)
-        for status, value in call.statuses.items()
-        if value is not None
-    ]
-    if call.rung == "fallback" and call.fallback is not None:
-        values.append(("its fallback", call.fallback))
-    for what, value in values:
+    for what, value in substitutes(call):
         copy = orjson.loads(orjson.dumps(value))
         fault = _fault(refusal, before, {**scope, call.name: copy})
         if fault:

@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from bff.declare.checks.samples import is_sampled, scope_without_calls
+from bff.declare.checks.samples import is_sampled, scope_without_calls, substitutes
 from bff.errors import Unfillable
 from bff.model.problem import Problem
 from bff.model.view import Call
@@ -48,18 +48,7 @@ def _with_values(
     each: Plan, pointer: str, leaf: Expression, call: Call, *, alone: bool
 ) -> Iterator[Problem]:
     """Fallbacks and `status` values: what raises is an error, what is silently null a warning."""
-    if call.each:
-        return  # they are what single items get; the list itself is always there
-    turned = call.pages is not None and bool(call.pages.param)
-    values = [
-        (f"status {status}", {"items": value, "next": None} if turned else value)
-        for status, value in call.statuses.items()
-    ]
-    if call.rung == "fallback":
-        values.append(("its fallback", call.fallback))
-    for what, value in values:
-        if value is None:
-            continue
+    for what, value in substitutes(call):
         copy = orjson.loads(orjson.dumps(value))
         try:
             result = leaf.value({**scope_without_calls(each.view, each.frontend), call.name: copy})

@@ -1,9 +1,9 @@
 """What an expression is tried on at load: each call is null, and everything else is there."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
-from bff.model.view import Param, View
+from bff.model.view import Call, Param, View
 from bff.plan.dependencies import Reads
 
 _TEXT: Final = "2027-01-31"  # what takes a text takes this one, functions of dates too
@@ -45,6 +45,18 @@ def sample(param: Param) -> Any:
     if not param.required:
         return None
     return param.enum[0] if param.enum and param.type != "array" else _OF_TYPES.get(param.type)
+
+
+def substitutes(call: Call) -> Iterator[tuple[str, Any]]:
+    """The values that a call has without a reply of its own, but for null, and what each is of."""
+    if call.each:
+        return  # they are what single items get; the list itself is always there
+    turned = call.pages is not None and bool(call.pages.param)
+    for status, value in call.statuses.items():
+        if value is not None:
+            yield f"status {status}", {"items": value, "next": None} if turned else value
+    if call.rung == "fallback" and call.fallback is not None:
+        yield "its fallback", call.fallback
 
 
 def _of_schema(schema: Any) -> Any:

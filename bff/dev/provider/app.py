@@ -12,7 +12,6 @@ with LocalProvider([Client("shop", "secret", ("http://127.0.0.1:8080/auth/callba
 import time
 from collections.abc import Callable, Iterable, Mapping
 from threading import Thread
-from types import TracebackType
 from typing import Any, Final, Self
 
 from flask import Flask, Response, redirect, render_template, request
@@ -81,12 +80,7 @@ class LocalProvider:
         self.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
 

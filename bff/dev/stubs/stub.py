@@ -5,7 +5,6 @@ with StubServices({"users": lambda request: StubReply.json({"id": 7})}) as servi
 """
 
 from collections.abc import Mapping
-from types import TracebackType
 from typing import Literal, Self
 
 from bff.dev.recordings.message import Answerer, Fault, StubReply, StubRequest
@@ -116,10 +115,5 @@ class StubServices:
         self.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()

@@ -8,10 +8,11 @@ from jsonschema import Draft6Validator, FormatChecker
 from referencing import Registry, Resource
 
 from bff.dev.recordings.waterfall import together
+from bff.dev.shop.recordings import shop_recordings
 from tests.dev.sample_exchanges import record_everything
 
 SCHEMAS = Path(__file__).parents[1] / "har_schema"
-RECORDINGS = Path(__file__).parents[3] / "config/recordings"
+RECORDINGS = shop_recordings()
 NEW = Path(__file__).parents[3] / "bff/dev/new_project/config/recordings/greetings.har.in"
 
 

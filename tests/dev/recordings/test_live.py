@@ -9,6 +9,7 @@ import pytest
 from bff.dev.har_files import RecordingError
 from bff.dev.recordings.live import live
 from bff.dev.recordings.message import StubReply, StubRequest
+from bff.dev.shop.recordings import shop_recordings
 
 ROOT = Path(__file__).parents[3]
 RECORDED = {name: lambda request: StubReply.json(request.service) for name in ("users", "carts")}
@@ -54,7 +55,7 @@ def test_a_file_that_cannot_be_run_is_named(tmp_path, text):
 
 
 def test_the_command_names_it_as_well(tmp_path):
-    (tmp_path / "users.har").write_bytes((ROOT / "config/recordings/users.har").read_bytes())
+    (tmp_path / "users.har").write_bytes((shop_recordings() / "users.har").read_bytes())
     (tmp_path / "live.py").write_text("x = 1")
     done = subprocess.run(  # noqa: S603 - our own command
         [sys.executable, "-m", "bff.cli", "stub", "--recordings", str(tmp_path)],

@@ -2,16 +2,14 @@
 
 import base64
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
 from bff.dev.har_files import RecordingError
 from bff.dev.recordings.recording import read_recording, read_recordings, warning_of
+from bff.dev.shop.recordings import shop_recordings
 
-RECORDINGS = Path(__file__).parents[3] / "config" / "recordings"
+RECORDINGS = shop_recordings()
 
 
 def exchange(url="http://users.internal/users/7?a=1&a=2", **changes):
@@ -124,13 +122,6 @@ def test_the_shop_has_a_recording_of_each_service():
         "users",
     ]
     assert all(recording.entries for recording in recordings.values())
-
-
-def test_the_shops_recordings_are_what_generate_writes(tmp_path):
-    script = str(RECORDINGS / "generate.py")
-    subprocess.run([sys.executable, script, str(tmp_path)], check=True)  # noqa: S603 - ours
-    for file in RECORDINGS.glob("*.har"):
-        assert (tmp_path / file.name).read_bytes() == file.read_bytes(), f"{file}: run generate.py"
 
 
 def test_a_body_may_be_in_a_file_beside_and_nowhere_else(save, tmp_path):

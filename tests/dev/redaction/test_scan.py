@@ -2,15 +2,15 @@
 
 import re
 from base64 import b64encode
-from pathlib import Path
 
 import orjson
 import pytest
 
 from bff.dev.redaction.scan import findings
 from bff.dev.rules import Allowed
+from bff.dev.shop.recordings import shop_recordings
 
-RECORDINGS = Path(__file__).parents[3] / "config/recordings"
+RECORDINGS = shop_recordings()
 KEY = "sk" + "_live_" + "4eC39HqLyjWDarjtT1zdp7dc"
 SECRETS = {
     "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJl": "a JSON Web Token",

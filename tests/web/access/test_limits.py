@@ -5,7 +5,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from flask import Flask
 
 from bff.app import create_app
 from bff.declare.check import check_config
@@ -56,12 +55,6 @@ def store(tmp_path, clock):
     store.close()
 
 
-@pytest.fixture(autouse=True)
-def _in_a_request():
-    with Flask("some app").test_request_context("/auth/login"):
-        yield
-
-
 @pytest.fixture
 def limits(store, clock):
     return Limits(store, Rules(sign_in="3/minute", person="5/second"), clock.now)
@@ -81,7 +74,7 @@ def passed(ask, *args, times=1):
 
 def counted(store, address):
     """What the store knows of sign-ins from an address."""
-    entries = [store.store.get(f"limit:LIMITER/{address}/sign-in/{n}/1/minute") for n in (3, 20)]
+    entries = [store.store.get(f"limit:sign-in/{n}/minute/{address}") for n in (3, 20)]
     return [int(entry.value) for entry in entries if entry]
 
 
@@ -162,15 +155,13 @@ def test_the_default_limits_sign_ins_alone(store, clock):
 
 
 def test_processes_count_together_and_none_is_missed(tmp_path, clock):
-    # each has a store of its own on the one file, as processes do; no context is shared
+    # each has a store of its own on the one file, as processes do
     stores = [SqliteStore(tmp_path / "sessions.db", clock.now) for _ in range(4)]
     rules = Rules(sign_in="20/minute")
-    apps = [(Flask(str(at)), Limits(store, rules, clock.now)) for at, store in enumerate(stores)]
+    processes = [Limits(store, rules, clock.now) for store in stores]
 
     def ask(at):
-        app, limits = apps[at % len(apps)]
-        with app.test_request_context("/auth/login"):
-            return passed(limits.sign_in, ADDRESS)
+        return passed(processes[at % len(processes)].sign_in, ADDRESS)
 
     with ThreadPoolExecutor(16) as pool:
         assert sum(pool.map(ask, range(64))) == 20
@@ -223,10 +214,25 @@ def test_more_at_once_than_can_be_counted_is_too_many(limits, store):
     assert passed(limits.sign_in, ADDRESS) == 0
 
 
-def test_nothing_is_made_before_it_is_needed(store, clock):
-    limits = Limits(store, Rules(), clock.now)
-    assert "_made" not in vars(limits._sign_in)
+def test_the_store_is_not_asked_before_it_is_needed(store, clock):
+    Limits(store, Rules(sign_in="3/minute", person="5/second"), clock.now)
     assert store.asked == 0
+
+
+def test_counts_of_a_process_alone_are_forgotten_when_their_windows_end(limits, store, clock):
+    store.away = "get put"
+    assert passed(limits.sign_in, ADDRESS, times=9) == 3
+    for at in range(100):
+        limits.sign_in(f"198.51.100.{at}")
+    clock.at += 60
+    assert passed(limits.sign_in, ADDRESS, times=9) == 3
+    assert len(limits._sign_in._own._counts) == 1
+
+
+def test_a_store_that_was_away_is_not_asked_again_at_once(limits, store):
+    store.away = "get put"
+    assert passed(limits.sign_in, ADDRESS, times=9) == 3
+    assert store.asked == 1
 
 
 @pytest.fixture

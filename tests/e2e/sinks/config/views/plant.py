@@ -9,7 +9,7 @@ from bff.observe.events import Audited
 from bff.observe.log import log_events, logger
 
 LIBRARIES = (
-    *("authlib", "flask-limiter", "flask_cors", "httpcore", "httpx", "joserfc", "redis"),
+    *("authlib", "flask_cors", "httpcore", "httpx", "joserfc", "redis"),
     "werkzeug",
 )
 

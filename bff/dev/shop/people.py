@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from shop.dice import Dice
+from bff.dev.shop.dice import Dice
 
 Json = dict[str, Any]
 

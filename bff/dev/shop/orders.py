@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from shop.dice import Dice
+from bff.dev.shop.dice import Dice
 
 Json = dict[str, Any]
 TODAY = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)

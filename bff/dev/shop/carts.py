@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from shop.har import Recorder
+from bff.dev.shop.har import Recorder
 
 Json = dict[str, Any]
 

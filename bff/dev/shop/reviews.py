@@ -3,8 +3,8 @@
 from datetime import timedelta
 from typing import Any
 
-from shop.dice import Dice
-from shop.orders import TODAY
+from bff.dev.shop.dice import Dice
+from bff.dev.shop.orders import TODAY
 
 Json = dict[str, Any]
 _TEXTS = {

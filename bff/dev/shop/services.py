@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 from typing import Any
 
-from shop.carts import CARTS, record_carts
-from shop.dice import Dice
-from shop.har import Recorder
-from shop.orders import make_orders, make_tracking
-from shop.people import SEGMENTS, make_messages, make_users
-from shop.products import card, make_categories, make_products
-from shop.reviews import make_own_reviews, make_reviews, summary
-from shop.searches import record_searches
+from bff.dev.shop.carts import CARTS, record_carts
+from bff.dev.shop.dice import Dice
+from bff.dev.shop.har import Recorder
+from bff.dev.shop.orders import make_orders, make_tracking
+from bff.dev.shop.people import SEGMENTS, make_messages, make_users
+from bff.dev.shop.products import card, make_categories, make_products
+from bff.dev.shop.reviews import make_own_reviews, make_reviews, summary
+from bff.dev.shop.searches import record_searches
 
 Json = dict[str, Any]
 

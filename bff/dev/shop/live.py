@@ -2,7 +2,7 @@
 
 `bff stub` and `bff demo` ask this first. It begins with the carts that are recorded, and forgets
 everything when it ends.
-"""  # noqa: INP001 - it is loaded by its path, and no package
+"""
 
 import json
 from collections.abc import Callable, Mapping

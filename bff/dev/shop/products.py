@@ -4,8 +4,16 @@ import re
 from itertools import count
 from typing import Any
 
-from shop.dice import Dice
-from shop.vocabulary import BRANDS, CATEGORIES, COLOURS, COUNTRIES, MATERIALS, PRAISE, SERIES
+from bff.dev.shop.dice import Dice
+from bff.dev.shop.vocabulary import (
+    BRANDS,
+    CATEGORIES,
+    COLOURS,
+    COUNTRIES,
+    MATERIALS,
+    PRAISE,
+    SERIES,
+)
 
 Json = dict[str, Any]
 PAGE_SIZE = 12

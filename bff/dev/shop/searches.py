@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
-from shop.har import Recorder
-from shop.products import search, slug
-from shop.vocabulary import BRANDS, SEARCHES
+from bff.dev.shop.har import Recorder
+from bff.dev.shop.products import search, slug
+from bff.dev.shop.vocabulary import BRANDS, SEARCHES
 
 Json = dict[str, Any]
 

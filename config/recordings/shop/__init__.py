@@ -1,1 +1,0 @@
-"""The invented shop behind the recordings: its products, people and orders, from a seed."""
