@@ -13,7 +13,7 @@ from bff.declare import snapshot
 from bff.declare.check import Checked
 from bff.declare.settings import Settings
 from bff.engine.background import Background
-from bff.engine.cached_request import Heard, keeper_of
+from bff.engine.cache_runtime import OnHit, cache_runtime
 from bff.observe.boundary import ErrorBoundary
 from bff.observe.events import Observer, notify_all
 from bff.observe.log import log_events
@@ -61,7 +61,7 @@ def create_app(
     timing: bool = False,
     development: bool = False,
     strict: bool = False,
-    hits: Heard | None = None,
+    hits: OnHit | None = None,
 ) -> Flask:
     """Wire everything together; starts no thread and opens no socket.
 
@@ -111,8 +111,10 @@ def create_app(
         observer=observe,
         limits=sign_in.limits,
         timing=timing,
-        keeper=(
-            keeper_of(cache, exchange, effects, clock, guards, hits, boundary) if cache else None
+        caching=(
+            cache_runtime(cache, exchange, effects, clock, guards, hits, boundary)
+            if cache
+            else None
         ),
         once=IdempotencyKeys(sign_in.sessions.store, sign_in.seal, now),
         seal=sign_in.seal,
@@ -125,7 +127,7 @@ def create_app(
         checks["sessions"] = watch.reason
     notes = {"configuration": snapshot.refused, "metrics": metrics.without_disk_space}
     if cache:
-        notes["cache"] = cache.away
+        notes["cache"] = cache.unavailable
 
     app = App(__name__, static_folder=None)
     if cache:

@@ -18,7 +18,7 @@ from bff.model.exchange import Headers, Origin, Outcome
 from bff.model.principal import Principal
 from bff.model.service import OF_THE_CALLER
 from bff.model.trace import Trace
-from bff.plan.cache_rule import filled
+from bff.plan.cache_rule import tag_keys
 from bff.plan.compile import CompiledCall
 from bff.plan.expression import Scope
 from bff.plan.page_links import Position
@@ -180,7 +180,7 @@ def invalidated(plan: Plan, scope: Scope, outcomes: Mapping[str, Outcome]) -> fr
     found: set[str] = set()
     for template in plan.invalidates:
         with suppress(Unfillable):
-            found |= filled((template,), scope)
+            found |= tag_keys((template,), scope)
     return frozenset(found)
 
 

@@ -12,7 +12,7 @@ from bff.engine.attempts import Join
 from bff.engine.outcomes import Running
 from bff.engine.retry_allowance import Extra
 from bff.engine.run_context import Means, Whole, come_to, credentials_for, keep_credentials, read
-from bff.engine.shared_fetch import Landed
+from bff.engine.shared_fetch import FetchResult
 from bff.engine.transient import is_bad
 from bff.errors import BffError, Cancelled, CircuitOpen, TimedOut, TooMany
 from bff.model.exchange import Deadline, Headers, Reply, Tried, Why
@@ -157,7 +157,7 @@ class Pursuit:
         A request that only joined one that failed joins or starts one more, once.
         """
         del self._out[_JOINED]
-        if not isinstance(landed, Landed):
+        if not isinstance(landed, FetchResult):
             self._came("", landed, spends=False)
         elif is_bad(landed.result) and not (landed.led or self._joined_again) and self._left():
             self._joined_again = True

@@ -63,7 +63,7 @@ class Run:
     ) -> None:
         clock = machinery.clock
         self.plan = plan
-        self._keeper = machinery.keeper
+        self._caching = machinery.caching
         self.asked = asked
         self.deadline = deadline
         self.nodes: dict[str, Node] = dict(plan.nodes)
@@ -208,9 +208,9 @@ class Run:
         self._running[node.name] = call
         if not fan.units:
             self._finish(call)
-        kept = self.plan.keeping.calls.get(node.compiled.name)
+        policy = self.plan.caching.calls.get(node.compiled.name)
         scope, cursors = self.scope(node), self.asked.cursors
-        begin_call(self._keeper, kept, self.means, self, call, scope, cursors)
+        begin_call(self._caching, policy, self.means, self, call, scope, cursors)
 
     def _skips(self, node: Node) -> bool:
         """Whether the call is not made; what stands in its way may also be an error.

@@ -8,13 +8,14 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from bff.engine.answer import Cursors
-from bff.engine.cached_request import Keeper, begin_request
+from bff.engine.cache_runtime import CacheRuntime
+from bff.engine.cached_request import begin_request
 from bff.engine.decode import Stood
 from bff.engine.fanout import Unit
 from bff.engine.outcomes import Incomplete, Running
 from bff.engine.run_context import Means, Whole
 from bff.errors import BadReply, BffError, TooMany, Unfillable
-from bff.plan.cache_rule import Kept
+from bff.plan.cache_rule import CachePolicy
 from bff.plan.expression import Scope
 from bff.plan.page_links import Page, Paging, Position, following, turned_to
 
@@ -23,8 +24,8 @@ _MORE: Final = object()  # there is a page to be asked for
 
 
 def begin_call(
-    keeper: Keeper | None,
-    kept: Kept | None,
+    caching: CacheRuntime | None,
+    policy: CachePolicy | None,
     means: Means,
     whole: Whole,
     call: Running,
@@ -34,7 +35,7 @@ def begin_call(
     """Pursue the requests of a call, all at once, or page after page."""
 
     def begin(hears: Whole, index: int) -> None:
-        begin_request(keeper, kept, means, hears, call, index, scope)
+        begin_request(caching, policy, means, hears, call, index, scope)
 
     paging = call.node.compiled.paging
     if paging:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from bff.engine.cached_request import Keeper
+from bff.engine.cache_runtime import CacheRuntime
 from bff.observe.boundary import ErrorBoundary
 from bff.upstream.exchange import Clock, Effects, Exchange
 from bff.upstream.guard import Guards
@@ -15,7 +15,7 @@ class Machinery:
 
     Args:
         guards: what is known of the services.
-        keeper: keeps what is declared to be kept; None where nothing is.
+        caching: what caching needs; None where nothing is cached.
         boundary: hears of what is raised unforeseen; without one it ends the request.
         memory: what all requests together may hold.
     """
@@ -24,6 +24,6 @@ class Machinery:
     effects: Effects
     clock: Clock
     guards: Guards
-    keeper: Keeper | None = None
+    caching: CacheRuntime | None = None
     boundary: ErrorBoundary = field(default_factory=lambda: ErrorBoundary(raises=True))
     memory: Memory = field(default_factory=Memory)

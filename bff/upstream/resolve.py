@@ -64,7 +64,7 @@ class Resolver:
         self._workers.close()
 
     def _answer(self, name: _Name) -> None:
-        self._flights.land(name, _look_up(name))
+        self._flights.complete(name, _look_up(name))
 
 
 def _deliver(waiter: SimpleQueue[_Found], found: _Found, _first: bool) -> None:  # noqa: FBT001 - a callback

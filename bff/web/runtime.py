@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from bff.engine.cached_request import Keeper
+from bff.engine.cache_runtime import CacheRuntime
 from bff.model.service import Service
 from bff.observe.boundary import ErrorBoundary
 from bff.observe.events import Observer
@@ -26,7 +26,7 @@ class Engine:
         limits: how often one person may ask; None for as often as they like.
         services: what expressions may know of services.
         timing: whether answers carry Server-Timing; for development, it tells of the inside.
-        keeper: keeps what is declared to be kept; None where nothing is.
+        caching: what caching needs; None where nothing is cached.
         once: keeps what was answered to keys; None where no keys are honoured.
         seal: seals the cursors that go out.
         memory: what all requests together may hold.
@@ -42,7 +42,7 @@ class Engine:
     observer: Observer
     limits: Limits | None = None
     timing: bool = False
-    keeper: Keeper | None = None
+    caching: CacheRuntime | None = None
     once: IdempotencyKeys | None = None
     seal: Seal | None = None
     memory: Memory = field(default_factory=Memory)

@@ -12,7 +12,7 @@ from threading import Lock
 from time import monotonic
 from typing import Any
 
-from bff.cache.entry import Entry
+from bff.cache.entry import CacheEntry
 from bff.dev.exchanged import Exchanged
 from bff.dev.recordings.archive import Mode
 from bff.dev.recordings.replay import ReplayExchange
@@ -50,7 +50,7 @@ class Recorder:
         base = request.url or self._services[request.service].url
         self._add(Exchanged(request, reply, base, begun, steps.timings(started, ended)))
 
-    def hit(self, request: Request, entry: Entry) -> None:
+    def hit(self, request: Request, entry: CacheEntry) -> None:
         """A request was answered from the cache."""
         reply = Reply(entry.status, entry.headers, entry.body)
         base = self._services[request.service].url

@@ -80,7 +80,7 @@ class _Handler:
             view.access_at(frontend),
             view.csrf,
             view.require,
-            visitor="session.visitor" in plan.keeping.inputs,
+            visitor="session.visitor" in plan.caching.inputs,
         )
         self._door = Admission(self._rule, engine.authenticate, engine.limits, engine.observer)
         self._scopes = Scopes(plan, frontend, engine.services)

@@ -38,7 +38,7 @@ class CursorReader:
     ) -> None:
         self._lists, self._seal = lists, seal
         self._of = (frontend.name, plan.view.name, plan.view.version)
-        self._by_visitor = "session.visitor" in plan.keeping.inputs
+        self._by_visitor = "session.visitor" in plan.caching.inputs
 
     def given(
         self, request: Request, params: Mapping[str, Any], principal: Principal

@@ -29,14 +29,14 @@ from bff.web.problem import problem
 from bff.web.runtime import Engine
 from bff.web.views.batch import EXCHANGE
 from bff.web.views.cache_headers import cache_status, calls_status
-from bff.web.views.cached_views import UNWRITABLE, KeptPages, Served, conducted
+from bff.web.views.cached_views import UNWRITABLE, CachedView, Served, conducted
 from bff.web.views.cursors import cursors_of
 from bff.web.views.failed import failed
 from bff.web.views.fingerprint import fingerprint
 from bff.web.views.idempotency import Keys, replayed
 from bff.web.views.parameters import BadRequest, bad_parameters
 from bff.web.views.refresh import Fragments
-from bff.web.views.response_body import Pages, Sent
+from bff.web.views.response_body import ViewResponses
 from bff.web.views.scope import Scopes
 from bff.web.views.sparse import Sparse
 
@@ -86,7 +86,7 @@ class _Handler:
     ) -> None:
         self._plan, self._frontend, self._engine = plan, frontend, engine
         self._machinery = Machinery(
-            *(engine.exchange, engine.effects, engine.clock, engine.guards, engine.keeper),
+            *(engine.exchange, engine.effects, engine.clock, engine.guards, engine.caching),
             *(engine.boundary, engine.memory),
         )
         view, together = plan.view, (plan, *fragments.values())
@@ -95,7 +95,7 @@ class _Handler:
             access=view.access_at(frontend),
             csrf=view.csrf,
             require=view.require,
-            visitor=any("session.visitor" in each.keeping.inputs for each in together),
+            visitor=any("session.visitor" in each.caching.inputs for each in together),
         )
         self._door = Admission(self._rule, engine.authenticate, engine.limits, engine.observer)
         self._vary = varies(self._rule)
@@ -106,15 +106,15 @@ class _Handler:
         keys = engine.once if view.method != "GET" else None
         self._keys = Keys(view, frontend.name, keys) if keys else None
         self._lifecycle = lifecycle_headers(view)
-        keeper, kept = engine.keeper, plan.keeping.view
-        self._now = keeper.cache.now if keeper else time
-        self._pages = Pages(plan, frontend, self._rule.access, self._vary, keeper)
-        self._kept = (
-            KeptPages(
-                *(plan, kept, keeper, self._pages, self._conduct, fingerprint(plan)),
+        caching, policy = engine.caching, plan.caching.view
+        self._now = caching.cache.now if caching else time
+        self._responses = ViewResponses(plan, frontend, self._rule.access, self._vary, caching)
+        self._cached = (
+            CachedView(
+                *(plan, policy, caching, self._responses, self._conduct, fingerprint(plan)),
                 engine.boundary,
             )
-            if keeper and kept
+            if caching and policy
             else None
         )
 
@@ -143,7 +143,7 @@ class _Handler:
             return replayed(turn)
         answered = None
         try:
-            gone = None if self._kept else gone_of(request.environ)
+            gone = None if self._cached else gone_of(request.environ)
             key = turn.name if turn else ""
             id_, target = known.request_id, request.full_path.rstrip("?")
             about = (scope["headers"], principal, gone, key, id_, target, told.trace)
@@ -159,10 +159,10 @@ class _Handler:
 
     def _served(self, asked: Asked, begun: float) -> Served:
         """What there is for whoever may ask, for what is as declared."""
-        if self._kept:
-            return self._kept.serve(asked, begun)
+        if self._cached:
+            return self._cached.serve(asked, begun)
         now, boundary = self._now(), self._engine.boundary
-        return conducted(self._pages, self._conduct, asked, begun, now, boundary)
+        return conducted(self._responses, self._conduct, asked, begun, now, boundary)
 
     def _answered(self, served: Served, asked: Asked, begun: float) -> Response:
         """The response, and what the log has of it."""
@@ -170,7 +170,7 @@ class _Handler:
         response = self._response(served, scope["locale"])
         took = clock.now() - begun
         told: Told = app_ctx.g.told
-        told.kept = served.told.word if served.told else ""
+        told.kept = served.freshness.word if served.freshness else ""
         if served.answer:
             told.outcomes, told.late = served.answer.outcomes, took >= self._time
         if self._engine.timing:
@@ -179,10 +179,10 @@ class _Handler:
 
     def _conduct(self, asked: Asked, begun: float) -> Answer:
         """Conduct the view; what it makes untrue is invalidated before anybody hears of it."""
-        keeper, deadline = self._engine.keeper, Deadline(begun + self._time)
+        caching, deadline = self._engine.caching, Deadline(begun + self._time)
         answer = self._run(self._plan, asked, deadline)
-        if answer.invalidates and keeper:
-            keeper.cache.invalidate(answer.invalidates)
+        if answer.invalidates and caching:
+            caching.cache.invalidate(answer.invalidates)
         return self._fragments.added(answer, asked, begun, deadline)
 
     def _run(self, plan: Plan, asked: Asked, deadline: Deadline) -> Answer:
@@ -193,9 +193,10 @@ class _Handler:
         return run(plan, asked, deadline, machinery)
 
     def _response(self, served: Served, locale: str | None) -> Response:
-        if served.page is not None:
-            response = self._pages.response(
-                served.page, request_ctx.request, Sent(served.address, self._now())
+        if served.representation is not None:
+            request, slot = request_ctx.request, served.slot
+            response = self._responses.respond(
+                served.representation, request, locale, slot, self._now()
             )
         else:
             failure = served.failure or UNWRITABLE
@@ -208,8 +209,8 @@ class _Handler:
                 response.headers["Content-Language"] = locale
                 response.vary.add("Accept-Language")
         status = []
-        if self._kept:
-            status.append(cache_status(served.told, stored=served.address is not None))
+        if self._cached:
+            status.append(cache_status(served.freshness, stored=served.slot is not None))
         if self._engine.timing and served.answer:
             status += calls_status(self._plan, served.answer.outcomes)
         if status:

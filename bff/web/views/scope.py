@@ -31,7 +31,7 @@ class Scopes:
         fragments: Iterable[Plan] = (),
     ) -> None:
         self._plan, self._frontend = plan, frontend
-        used = any("services" in each.keeping.inputs for each in (plan, *fragments))
+        used = any("services" in each.caching.inputs for each in (plan, *fragments))
         addresses = {name: {"url": each.url} for name, each in services.items()}
         self._services = addresses if used else {}  # who knows them gets a copy for each request
         view = plan.view

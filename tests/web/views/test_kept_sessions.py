@@ -92,7 +92,7 @@ def test_a_refresh_that_is_under_way_when_they_sign_out_is_kept_for_nobody(place
     ended.join(5)
     held["gate"].set()
     held["gate"] = None
-    keeper = app.view_functions["web.x"]._engine.keeper
+    keeper = app.view_functions["web.x"]._engine.caching
     while keeper.background._flights:
         pass
     before = held["asked"]
