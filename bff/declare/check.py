@@ -29,7 +29,7 @@ from bff.plan.dependencies import reads
 from bff.plan.expression import Ast, Expression, names_of
 from bff.plan.fields import FieldTemplate
 from bff.plan.plan import Plan, plan
-from bff.plan.problems import gather
+from bff.plan.problems import collect_problems
 from bff.upstream.tls import TlsContexts
 
 _ONWARD: Final = frozenset({"projection", "value_projection", "filter_projection", "pipe"})
@@ -87,7 +87,7 @@ def check_config(config: Config, doubts: Sequence[Problem] = ()) -> Checked:
         try:
             drawn = plan(view, config.services)
             tasks = [partial(proven, each) for each in drawn.values()]
-            plans[view.name] = dict(zip(drawn, gather(tasks), strict=True))
+            plans[view.name] = dict(zip(drawn, collect_problems(tasks), strict=True))
         except ConfigError as error:
             problems += error.problems
             continue

@@ -15,7 +15,7 @@ from bff.declare.load import Node, core_scalar, is_reference
 from bff.errors import ConfigError
 from bff.model.problem import Problem, did_you_mean
 from bff.model.source import Place, Source
-from bff.plan.problems import gather
+from bff.plan.problems import collect_problems
 
 Schema = dict[str, Any]
 _KINDS: Final[Mapping[type, str]] = {
@@ -182,7 +182,7 @@ def list_of(element: Reader, *, or_one: bool = False) -> Reader:
             return (element.read(node),)
         hint = "each entry after a dash: `- …`" if isinstance(node.value, dict) else ""
         nodes = _expect(node, (list,), "a list", hint or "in brackets: `[…]`")
-        return tuple(gather([partial(element.read, each) for each in nodes]))
+        return tuple(collect_problems([partial(element.read, each) for each in nodes]))
 
     schema: Schema = {"type": "array", "items": element.schema}
     return Reader(read, {"anyOf": [element.schema, schema]} if or_one else schema)
@@ -201,7 +201,11 @@ def map_of(value: Reader, key: Reader | None = None) -> Reader:
     def read(node: Node) -> dict[Any, Any]:
         nodes = _expect(node, (dict,), "a mapping", "names with their values: `{name: …}`")
         keys, seen = node.keys or {}, set[Any]()
-        return dict(gather([partial(pair, seen, keys[name], each) for name, each in nodes.items()]))
+        return dict(
+            collect_problems(
+                [partial(pair, seen, keys[name], each) for name, each in nodes.items()]
+            )
+        )
 
     return Reader(read, {"type": "object", "additionalProperties": value.schema})
 
@@ -245,7 +249,7 @@ def table(
             partial(unknown, name, places[name].place) for name in nodes if name not in keys
         ]
         known = [partial(value, name, key, nodes, node.place) for name, key in keys.items()]
-        pairs = gather([*strangers, *known])
+        pairs = collect_problems([*strangers, *known])
         place = replace(node.place, keys={name: key.place for name, key in places.items()})
         return make(place, {name: given for name, given in pairs if given is not None})
 

@@ -19,7 +19,7 @@ from bff.plan.cache_rule import Keeping, Kept
 from bff.plan.dependencies import Path, reads
 from bff.plan.expression import Expression, walk
 from bff.plan.plan import Plan
-from bff.plan.problems import gather
+from bff.plan.problems import collect_problems
 from bff.plan.python_function import Function
 from bff.plan.template import Template
 
@@ -97,7 +97,7 @@ def proven(plan: Plan) -> Plan:
     calls = {name: node.compiled for name, node in plan.nodes.items()}
     kept = [name for name, call in calls.items() if call.call.cache]
     tasks = [partial(_kept_call, plan, name) for name in kept]
-    *found, view = gather([*tasks, partial(_kept_view, plan)])
+    *found, view = collect_problems([*tasks, partial(_kept_view, plan)])
     calls_kept = dict(zip(kept, found, strict=True))
     whole = scope_of(plan)
     keeping = Keeping(view, calls_kept, not whole.own, frozenset(whole.inputs))

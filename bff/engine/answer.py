@@ -45,7 +45,7 @@ class Cursors:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ViewRequest:
     """What a client's request brings to a plan.
 
     Args:
@@ -100,7 +100,7 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
-class Replied:
+class ReplyHead:
     """What of a call's first reply may go on: its status, and the headers it lets through.
 
     Args:
@@ -128,7 +128,7 @@ class Answer:
     status: int = 200
     respond: Headers = ()
     failure: Failure | None = None
-    replies: Mapping[str, Replied] = field(default_factory=dict)
+    replies: Mapping[str, ReplyHead] = field(default_factory=dict)
     invalidates: frozenset[str] = frozenset()
     lease: object = field(default=None, compare=False, repr=False)
 
@@ -155,7 +155,7 @@ def bad_request(errors: Sequence[Mapping[str, str]]) -> Failure:
 
 
 def answer_of(
-    plan: Plan, scope: Scope, outcomes: Mapping[str, Outcome], replies: Mapping[str, Replied]
+    plan: Plan, scope: Scope, outcomes: Mapping[str, Outcome], replies: Mapping[str, ReplyHead]
 ) -> Answer:
     """Shape what came; headers of replies go on in the order declared."""
     told = dict(outcomes)
@@ -184,7 +184,7 @@ def invalidated(plan: Plan, scope: Scope, outcomes: Mapping[str, Outcome]) -> fr
     return frozenset(found)
 
 
-def headers_of(names: Iterable[str], replies: Mapping[str, Replied]) -> Headers:
+def headers_of(names: Iterable[str], replies: Mapping[str, ReplyHead]) -> Headers:
     """The headers that go on to the client; of two calls that have one, the first's."""
     respond: dict[str, str] = {}
     for name in names:

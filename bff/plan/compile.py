@@ -16,7 +16,7 @@ from bff.model.view import Batch, Call
 from bff.plan.dependencies import Paths, Reads, reads, reads_of_condition, together
 from bff.plan.expression import Expression
 from bff.plan.page_links import Paging
-from bff.plan.problems import gather
+from bff.plan.problems import collect_problems
 from bff.plan.python_function import Function
 from bff.plan.request_parts import Field, Mark, Target, body_of, headers_of, query_of
 from bff.plan.template import PathTemplate, Template
@@ -160,7 +160,7 @@ def compile_call(call: Call, service: Service) -> CompiledCall:
         hint = f"`links: {{under: /}}` at {service.place}"
         place = call.follow.place if call.follow else call.place
         raise ConfigError([Problem("links", place, message, hint)])
-    each, query, content, path, headers, follow, when, select, turn, tags = gather(
+    each, query, content, path, headers, follow, when, select, turn, tags = collect_problems(
         [
             lambda: _each(call),
             lambda: query_of(call),
@@ -172,7 +172,9 @@ def compile_call(call: Call, service: Service) -> CompiledCall:
             lambda: _expression(call.select),
             lambda: _expression(pages.next if pages else None),
             lambda: (
-                gather([partial(Template, each) for each in call.cache.tags]) if call.cache else []
+                collect_problems([partial(Template, each) for each in call.cache.tags])
+                if call.cache
+                else []
             ),
         ]
     )
@@ -211,7 +213,9 @@ def _expression(source: Source | None) -> Expression | None:
 def _each(call: Call) -> tuple[tuple[str, Expression], ...]:
     over = call.each.over if call.each else ()
     names = [name for name, _ in over]
-    return tuple(zip(names, gather([partial(Expression, each) for _, each in over]), strict=True))
+    return tuple(
+        zip(names, collect_problems([partial(Expression, each) for _, each in over]), strict=True)
+    )
 
 
 def _bind(each: tuple[tuple[str, Expression], ...]) -> tuple[dict[str, Paths], Reads]:

@@ -7,7 +7,7 @@ from bff.errors import ConfigError
 from bff.model.problem import Problem
 
 
-def gather(tasks: Sequence[Callable[[], Any]]) -> list[Any]:
+def collect_problems(tasks: Sequence[Callable[[], Any]]) -> list[Any]:
     """Do all of `tasks`, and raise what they raise as one.
 
     Raises:

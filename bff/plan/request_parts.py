@@ -18,7 +18,7 @@ from bff.plan.bodies import ENCODERS, Encoded
 from bff.plan.expression import Expression, Scope
 from bff.plan.fields import FieldTemplate
 from bff.plan.links import link_of, target_of
-from bff.plan.problems import gather
+from bff.plan.problems import collect_problems
 from bff.plan.python_function import Function
 from bff.plan.template import PathTemplate, Template, encode_pair, header_value
 from bff.plan.tree import compile_tree, fill_tree, templates_in
@@ -147,7 +147,9 @@ def body_of(call: Call) -> Field | None:
     marks = tuple(mark for name, each in tree.items() for mark in _marks(f"{kind} {name}", each))
     if kind != "multipart":
         return Field(kind, tree, ENCODERS[kind], marks)
-    gather([partial(_check_file, each) for each in tree.values() if isinstance(each, dict)])
+    collect_problems(
+        [partial(_check_file, each) for each in tree.values() if isinstance(each, dict)]
+    )
     return Field(kind, tree, partial(_encode_multipart, _optional_files(tree)), marks)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from bff.model.source import Source, Tree
 from bff.plan.expression import Scope
-from bff.plan.problems import gather
+from bff.plan.problems import collect_problems
 from bff.plan.template import Template
 
 
@@ -40,10 +40,10 @@ def compile_tree(tree: Tree, make: Callable[[Source], Any] = Template) -> Tree:
     if isinstance(tree, Source):
         return make(tree)
     if isinstance(tree, dict):
-        values = gather([partial(compile_tree, value, make) for value in tree.values()])
+        values = collect_problems([partial(compile_tree, value, make) for value in tree.values()])
         return dict(zip(tree, values, strict=True))
     if isinstance(tree, list):
-        return gather([partial(compile_tree, value, make) for value in tree])
+        return collect_problems([partial(compile_tree, value, make) for value in tree])
     return tree
 
 

@@ -15,7 +15,7 @@ from bff.model.json_text import encode_json
 from bff.observe.events import Audited, Observer
 from bff.store.seal import Seal
 from bff.web.access.cookies import Cookies
-from bff.web.access.limits import Limits
+from bff.web.access.limits import RateLimits
 from bff.web.access.refusal import refusal
 from bff.web.json_body import BadBody, check_coding
 from bff.web.problem import problem
@@ -39,7 +39,7 @@ class SignIn:
     cookies: Cookies
     logins: LoginStates
     seal: Seal
-    limits: Limits
+    limits: RateLimits
     observer: Observer
     return_to: tuple[str, ...] = ()
     origins: frozenset[str] = frozenset()

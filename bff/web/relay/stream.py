@@ -7,7 +7,7 @@ from typing import Any, Final
 from flask import Flask, Response, g, request
 
 from bff.engine.answer import CANNOT_BE_SENT, failure_of
-from bff.engine.blame import Blame
+from bff.engine.blame import InputFaults
 from bff.engine.decode import bad_status, connection_names
 from bff.engine.fanout import fan_out
 from bff.engine.prefill import prepare
@@ -17,17 +17,15 @@ from bff.model.frontend import Frontend
 from bff.model.principal import NOBODY
 from bff.plan.plan import Plan
 from bff.plan.template import header_value
-from bff.upstream.exchange import Carrier
-from bff.web.access.admission import Admission
 from bff.web.access.authenticate import Rule, varies
 from bff.web.access.refusal import RETRY_AFTER
 from bff.web.headers import forwardable, is_sendable, lifecycle_headers
 from bff.web.held import HeldResponse
 from bff.web.problem import problem
-from bff.web.relay.event_streams import AT_ONCE, EventStreams, TooManyStreams, is_coded, is_events
+from bff.web.relay.event_streams import AT_ONCE, TooManyStreams, is_coded, is_events
 from bff.web.relay.headers import LAST_EVENT_ID
-from bff.web.relay.upstream_call import Courier, Errand
-from bff.web.runtime import Engine
+from bff.web.relay.upstream_call import OutgoingRequest, StreamingCall
+from bff.web.runtime import WebRuntime
 from bff.web.views.failed import failed
 from bff.web.views.parameters import BadRequest, bad_parameters
 from bff.web.views.scope import Scopes
@@ -42,39 +40,35 @@ def stream_routes(
     app: Flask,
     plans: Mapping[str, Mapping[str, Plan]],
     frontends: Mapping[str, Frontend],
-    engine: Engine,
-    carrier: Carrier,
-    streams: EventStreams,
+    web: WebRuntime,
 ) -> None:
     """One route for each view of each frontend that is a stream."""
     for name, by_frontend in plans.items():
         for frontend, plan in by_frontend.items():
             if plan.view.stream:
                 route = plan.view.route.replace("{", "<").replace("}", ">")
-                handler = _Handler(plan, frontends[frontend], engine, carrier, streams)
+                handler = StreamHandler(plan, frontends[frontend], web)
                 app.add_url_rule(
                     f"/{frontend}{route}", f"{frontend}.{name}", handler, methods=["GET"]
                 )
 
 
-class _Handler:
+class StreamHandler:
     """Opens the streams of one view of one frontend."""
 
     def __init__(
         self,
         plan: Plan,
         frontend: Frontend,
-        engine: Engine,
-        carrier: Carrier,
-        streams: EventStreams,
+        web: WebRuntime,
     ) -> None:
-        self._plan, self._frontend, self._engine = plan, frontend, engine
+        self._plan, self._frontend, self._web = plan, frontend, web
         view = plan.view
         (node,) = plan.nodes.values()
         self._call, service = node.compiled, node.compiled.service
         timeout = min(self._call.timeout, view.timeout)
-        self._courier = Courier(service.name, service, engine, carrier, timeout)
-        self._streams = streams
+        self._streaming_call = StreamingCall(service.name, service, web, timeout)
+        self._streams = web.streams
         self._rule = Rule(
             frontend,
             view.access_at(frontend),
@@ -82,18 +76,19 @@ class _Handler:
             view.require,
             visitor="session.visitor" in plan.keeping.inputs,
         )
-        self._door = Admission(self._rule, engine.authenticate, engine.limits, engine.observer)
-        self._scopes = Scopes(plan, frontend, engine.services)
+        self._admission = web.admission(self._rule)
+        self._scopes = Scopes(plan, frontend, web.runtime.services)
         self._lifecycle = lifecycle_headers(view)
 
     def __call__(self, **variables: str) -> Response:
+        """The answer to the request that is being handled."""
         principal = NOBODY
         g.told.at_the_end = True
         try:
-            principal = self._door.principal()
-            self._door.admit(principal)
+            principal = self._admission.principal()
+            self._admission.admit(principal)
             scope = self._scopes.of(variables, principal)
-            errand = Errand(principal, self._maker(scope))
+            errand = OutgoingRequest(principal, self._maker(scope))
             if request.method == "GET":
                 return self._opened(errand)
             response = self._head()
@@ -105,9 +100,9 @@ class _Handler:
         except (UpstreamError, Unfillable) as error:
             response = failed(failure_of(self._call, error, error.reason), self._rule)
         except BffError as error:
-            return self._door.refused(error, principal)
+            return self._admission.refused(error, principal)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is reported
-            found = self._engine.boundary.caught(error, "stream", self._origin())
+            found = self._web.runtime.boundary.caught(error, "stream", self._origin())
             response = failed(failure_of(self._call, found, found.reason), self._rule)
         return self._finished(response)
 
@@ -125,7 +120,7 @@ class _Handler:
             BadRequest: the client's values allow none.
             Unfillable: it cannot be made.
         """
-        blame = Blame(self._plan.view)
+        blame = InputFaults(self._plan.view)
         prepared = prepare(self._plan.early, scope, scope["headers"], blame)
         if blame.errors:
             raise BadRequest(blame.errors, CANNOT_BE_SENT)
@@ -147,7 +142,7 @@ class _Handler:
         names = (self._frontend.name, self._plan.view.name, self._call.name)
         return Origin(g.request_id, "", *names, self._call.call.place, g.told.trace)
 
-    def _opened(self, errand: Errand) -> Response:
+    def _opened(self, errand: OutgoingRequest) -> Response:
         """The stream, once its head is there.
 
         Raises:
@@ -156,7 +151,7 @@ class _Handler:
         """
         with ExitStack() as held:
             held.callback(self._streams.take())
-            permit, incoming = self._courier.fetch(errand, held)
+            permit, incoming = self._streaming_call.fetch(errand, held)
             head = Reply(incoming.status, incoming.headers, b"")
             permit.settle(head)  # it holds a thread for long, and no place of the service
             wrong = _wrong(head)

@@ -10,8 +10,8 @@ from bff.cache.entry import Entry
 from bff.cache.key import Wanted, wanted
 from bff.cache.policy import jittered, judge, stands_in
 from bff.cache.single_flight import SingleFlight
-from bff.engine.answer import Answer, Asked, Failure
-from bff.engine.cached_request import Keeper
+from bff.engine.answer import Answer, Failure, ViewRequest
+from bff.engine.runtime import Caching, Runtime
 from bff.errors import Unfillable
 from bff.model.exchange import Deadline, Freshness
 from bff.model.json_text import Unwritable
@@ -50,13 +50,13 @@ class Served:
 
 
 # Conducts a view, given what is asked and when the request began, on the conductor's clock.
-Conduct = Callable[[Asked, float], Answer]
+Conduct = Callable[[ViewRequest, float], Answer]
 
 
 def conducted(
     pages: Pages,
     conduct: Conduct,
-    asked: Asked,
+    asked: ViewRequest,
     begun: float,
     now: float,
     boundary: ErrorBoundary,
@@ -79,32 +79,31 @@ class KeptPages:
 
     Args:
         print_: tells this declaration of the view from any other.
-        boundary: hears of what is raised unforeseen.
     """
 
     def __init__(
         self,
         plan: Plan,
         kept: Kept,
-        keeper: Keeper,
+        runtime: Runtime,
+        caching: Caching,
         pages: Pages,
         conduct: Conduct,
         print_: str,
-        boundary: ErrorBoundary,
     ) -> None:
-        self._plan, self._kept, self._keeper = plan, kept, keeper
+        self._plan, self._kept = plan, kept
+        self._runtime, self._caching = runtime, caching
         self._pages, self._conduct, self._print = pages, conduct, print_
-        self._boundary = boundary
         self._flights: SingleFlight[Mailbox] = SingleFlight(_deliver)
         self._timeout = plan.view.timeout
 
-    def serve(self, asked: Asked, begun: float) -> Served:
+    def serve(self, asked: ViewRequest, begun: float) -> Served:
         """Answer from what is kept, or have it made, by this request or by one under way.
 
         Args:
             asked: without `gone`: others may wait for it, and it is kept in any case.
         """
-        cache = self._keeper.cache
+        cache = self._caching.cache
         try:
             want = self._wanted(asked)
         except Unfillable:  # what could not be invalidated by its tags is not kept
@@ -119,14 +118,14 @@ class KeptPages:
             return self._stood_in_for(self._load(want, near, asked, begun), near)
         cache.count(verdict)
         if verdict == "stale":
-            self._keeper.background.run(want.digest, partial(self._refresh, want, asked))
+            self._caching.background.run(want.digest, partial(self._refresh, want, asked))
         return Served(near.entry, address=near.address, told=self._told(near.entry, hit=True))
 
-    def _conducted(self, asked: Asked, begun: float) -> Served:
-        now = self._keeper.cache.now()
-        return conducted(self._pages, self._conduct, asked, begun, now, self._boundary)
+    def _conducted(self, asked: ViewRequest, begun: float) -> Served:
+        now = self._caching.cache.now()
+        return conducted(self._pages, self._conduct, asked, begun, now, self._runtime.boundary)
 
-    def _wanted(self, asked: Asked) -> Wanted:
+    def _wanted(self, asked: ViewRequest) -> Wanted:
         kept, scope = self._kept, asked.scope
         view = self._plan.view.name
         tags = kept.tags_of(asked.principal, [scope], "view", view)
@@ -138,20 +137,20 @@ class KeptPages:
 
     def _look(self, want: Wanted) -> Near:
         """Ask the shared level, no longer than a moment."""
-        clock = self._keeper.clock
+        clock = self._runtime.clock
         mailbox = clock.mailbox()
-        self._keeper.effects.start(Look(want), Deadline(clock.now() + _LOOK), 0, mailbox)
+        self._runtime.effects.start(Look(want), Deadline(clock.now() + _LOOK), 0, mailbox)
         completion = mailbox.get(_LOOK)
         found = completion.result if completion else None
         return found if isinstance(found, Near) else Near()
 
-    def _load(self, want: Wanted, near: Near, asked: Asked, begun: float) -> Served:
+    def _load(self, want: Wanted, near: Near, asked: ViewRequest, begun: float) -> Served:
         """Have the page made once for all who want it now.
 
         Who only joined one that failed joins, or makes, one more: a crowd does not fail with the
         one that happened to be first.
         """
-        clock, cache = self._keeper.clock, self._keeper.cache
+        clock, cache = self._runtime.clock, self._caching.cache
         key = near.address or (want.digest, cache.changes)
         for again in (False, True):
             now, mailbox = clock.now(), clock.mailbox()
@@ -167,7 +166,7 @@ class KeptPages:
                 return replace(served, told=told)
         return self._conducted(asked, begun)
 
-    def _lead(self, key: Hashable, address: str | None, asked: Asked, begun: float) -> Served:
+    def _lead(self, key: Hashable, address: str | None, asked: ViewRequest, begun: float) -> Served:
         """Make the page, keep it, then let those who wait have it."""
         served: Served | None = None
         try:
@@ -176,8 +175,8 @@ class KeptPages:
             self._flights.land(key, served)
         return served
 
-    def _made(self, address: str | None, asked: Asked, begun: float) -> Served:
-        cache, kept, rule = self._keeper.cache, self._kept, self._kept.rule
+    def _made(self, address: str | None, asked: ViewRequest, begun: float) -> Served:
+        cache, kept, rule = self._caching.cache, self._kept, self._kept.rule
         served = self._conducted(asked, begun)
         page, answer = served.page, served.answer
         shared = kept.shared != "person"
@@ -189,20 +188,20 @@ class KeptPages:
         page = replace(page, fresh=fresh, stale=rule.stale, error=rule.stale_if_error)
         cache.keep(address, page)
         if cache.shared:
-            deadline = Deadline(self._keeper.clock.now() + _SLACK)
-            self._keeper.effects.start(Write(address, page), deadline, 0, DROPPED)
+            deadline = Deadline(self._runtime.clock.now() + _SLACK)
+            self._runtime.effects.start(Write(address, page), deadline, 0, DROPPED)
         return Served(page, answer, address=address, told=self._told(page, hit=False))
 
     def _kept_meanwhile(self, address: str | None) -> Served | None:
         """What one that ended just before this one began has left."""
-        page = self._keeper.cache.recall(address) if address else None
+        page = self._caching.cache.recall(address) if address else None
         if page is None or self._verdict(page) != "fresh":
             return None
         return Served(page, address=address, told=self._told(page, hit=True))
 
     def _stood_in_for(self, served: Served, near: Near) -> Served:
         """What is kept, in the place of a failure (RFC 5861, section 4)."""
-        page, cache = near.entry, self._keeper.cache
+        page, cache = near.entry, self._caching.cache
         if page is None or not _failed(served) or not stands_in(page, cache.now()):
             return served
         cache.count("error")
@@ -211,9 +210,9 @@ class KeptPages:
         told = replace(told, reason=reason)
         return Served(page, served.answer, address=near.address, told=told)
 
-    def _refresh(self, want: Wanted, asked: Asked) -> None:
+    def _refresh(self, want: Wanted, asked: ViewRequest) -> None:
         """In the background, for the same person: make it anew, unless another process has."""
-        cache, clock = self._keeper.cache, self._keeper.clock
+        cache, clock = self._caching.cache, self._runtime.clock
         near = cache.near(want)
         if near.ask:
             near = cache.look(Look(want))
@@ -224,10 +223,10 @@ class KeptPages:
             self._lead(near.address, near.address, asked, now)
 
     def _verdict(self, page: Entry | None) -> str:
-        return judge(page, self._keeper.cache.now()) if page else "expired"
+        return judge(page, self._caching.cache.now()) if page else "expired"
 
     def _told(self, page: Entry, *, hit: bool) -> Freshness:
-        age = max(0.0, self._keeper.cache.now() - page.stored)
+        age = max(0.0, self._caching.cache.now() - page.stored)
         return Freshness(hit, page.fresh - age, age)
 
 

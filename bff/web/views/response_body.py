@@ -10,7 +10,7 @@ from werkzeug.datastructures import Headers as ResponseHeaders
 
 from bff.cache.entry import Entry
 from bff.engine.answer import Answer
-from bff.engine.cached_request import Keeper
+from bff.engine.runtime import Caching
 from bff.model.access import Access
 from bff.model.exchange import Headers
 from bff.model.frontend import Frontend
@@ -76,10 +76,10 @@ class Pages:
         frontend: Frontend,
         access: Access,
         vary: Sequence[str],
-        keeper: Keeper | None,
+        caching: Caching | None,
     ) -> None:
         self._plan, self._who = plan, tuple(vary)
-        self._cache = keeper.cache if keeper else None
+        self._cache = caching.cache if caching else None
         rule = plan.view.cache
         self._public = is_public(plan, access)
         self._is_get = plan.view.method == "GET"
