@@ -285,8 +285,8 @@ class Site:
         found = [
             name for name, each in seen.items() if each.in_flight or each.waiting or each.extra
         ]
-        found += ["flights"] * len(engine.keeper.loads._flights)
-        found += ["lines"] * len(engine.keeper.loads._lines)
+        found += ["flights"] * len(runtime.caching.loads._flights)
+        found += ["lines"] * len(runtime.caching.loads._lines)
         found += ["streams"] * streams._open
         return found + [each.name for each in threads() if each.name == "bff-events"]
 

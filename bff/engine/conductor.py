@@ -31,7 +31,7 @@ from bff.engine.prefill import Prepared, headers_of, prepare
 from bff.engine.run_context import RunContext, credentials_for, keep_credentials
 from bff.engine.runtime import Runtime
 from bff.engine.view_failure import Judge
-from bff.errors import BffError, Cancelled, GrantEnded, InternalError, TimedOut
+from bff.errors import BffError, Cancelled, InternalError, TimedOut
 from bff.model.exchange import Deadline, Headers, Outcome, OutcomeKind
 from bff.observe.boundary import without_frames
 from bff.plan.expression import truthy
@@ -258,8 +258,8 @@ class Run:
             self._look_again()
 
     def unauthorized(self, error: BffError) -> None:
-        """Whoever asks has to sign in again: no call of theirs is worth an answer."""
-        self.fail(Failure(GrantEnded.status, reason=error.reason, detail="sign in first"))
+        """Fail the view: the client has to sign in again."""
+        self.fail(failure_of(error, error.reason))
 
     def ended(self, call: RunningCall, index: int, result: Any) -> None:
         """A request of a call has come to a value or an error."""
@@ -290,7 +290,7 @@ class Run:
         if self._attempts.over:
             return
         if settled.error:
-            self.fail(failure_of(node.compiled, settled.error, settled.outcome.reason))
+            self.fail(failure_of(settled.error, settled.outcome.reason, node.compiled))
         else:
             self._judge()
         self._release(node.name)

@@ -67,6 +67,20 @@ def credentials_for(service: Service, asker: Principal, rejected: Headers = ()) 
     return Credentials(service.name, whose, rejected)
 
 
+def credentials_error(error: BffError) -> BffError:
+    """What the failure to obtain a service's credentials is for a call, a stream or a relay.
+
+    1. The client has to sign in again: `GrantEnded`.
+    2. The call's own time is over, or the provider has refused: as it is.
+    3. The session store or the provider is away: `NoCredentials`, with its status.
+    """
+    if isinstance(error, AuthError):
+        return GrantEnded(str(error))
+    if isinstance(error, GrantEnded | UpstreamError):
+        return error
+    return NoCredentials(str(error), error.status)
+
+
 class CallListener(Protocol):
     """What is notified when the requests of a call end."""
 
@@ -85,11 +99,11 @@ def keep_credentials(
     Returns:
         True if the answer is over, because the client has to sign in again.
     """
-    if isinstance(result, AuthError | GrantEnded):
-        listener.unauthorized(result)
-        return True
-    if isinstance(result, BffError) and not isinstance(result, UpstreamError):
-        result = NoCredentials(str(result), result.status)
+    if isinstance(result, BffError):
+        result = credentials_error(result)
+        if isinstance(result, GrantEnded):
+            listener.unauthorized(result)
+            return True
     context.credentials[service] = result
     return False
 

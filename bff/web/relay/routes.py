@@ -8,13 +8,7 @@ from typing import Final
 
 from flask import Flask, Response, g, request
 
-from bff.errors import (
-    BffError,
-    LoginRequired,
-    Refused,
-    StoreAway,
-    UpstreamError,
-)
+from bff.errors import BffError, RequestRefused, UpstreamError
 from bff.model.exchange import Headers, Origin, Reply, Request
 from bff.model.frontend import Frontend
 from bff.model.principal import NOBODY, Principal
@@ -22,15 +16,14 @@ from bff.model.relay import Relay, called_by
 from bff.upstream.exchange import Streamed
 from bff.upstream.permit import Permit
 from bff.web.access.authenticate import Rule, varies
-from bff.web.access.refusal import RETRY_AFTER, how_to_sign_in
+from bff.web.errors import error_response
 from bff.web.held import HeldResponse
-from bff.web.problem import problem
-from bff.web.relay.event_streams import AT_ONCE, TooManyStreams, is_coded, is_events
+from bff.web.relay.event_streams import AT_ONCE, is_coded, is_events
 from bff.web.relay.headers import sent_down, sent_up
 from bff.web.relay.upload import body_length, pieces
 from bff.web.relay.upstream_call import OutgoingRequest, StreamingCall
 from bff.web.runtime import WebRuntime
-from bff.web.target import BadTarget, Route, raw_target, rewritten
+from bff.web.target import Route, raw_target, rewritten
 
 _TREE: Final = "...}"
 _READS: Final = frozenset({"GET", "HEAD"})
@@ -96,21 +89,11 @@ class RelayHandler:
             principal = self._admission.principal()
             self._admission.admit(principal)
             return self._passed_on(self._errand(principal))
-        except BadTarget as bad:
-            response = problem(400, str(bad))
-        except Refused as bad_body:
-            response = problem(bad_body.status, str(bad_body))
-        except TooManyStreams:
-            response = problem(503, "too many streams are open")
-            response.headers["Retry-After"] = RETRY_AFTER
-        except UpstreamError as error:
-            response = self._stood_in_for(error)
         except BffError as error:
-            return self._admission.refused(error, principal)
+            return self._failed(error, principal)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is reported
             boundary, place = self._web.runtime.boundary, self._origin()
-            response = self._stood_in_for(boundary.caught(error, "relay", place))
-        return self._varied(response)
+            return self._failed(boundary.caught(error, "relay", place), principal)
 
     def _varied(self, response: Response) -> Response:
         response.vary.update(varies(self._rule))
@@ -120,17 +103,19 @@ class RelayHandler:
         """What is to be brought to the service.
 
         Raises:
-            BadTarget, Refused: the request is none that is passed on.
+            RequestRefused: the request is none that is passed on.
         """
         raw = raw_target(request.environ)
         if raw is None:
-            raise BadTarget("this server does not say what was asked for: nothing is relayed")
+            raise RequestRefused(
+                400, "this server does not say what was asked for: nothing is relayed"
+            )
         relay, method, target = self._relay, request.method, rewritten(raw, self._route)
         length = body_length(request.environ)
         if length != 0 and method in _READS:
-            raise Refused(400, f"a {method} has no body here")  # some servers look, some not
+            raise RequestRefused(400, f"a {method} has no body here")  # some servers look, some not
         if length is not None and length > relay.max_body:
-            raise Refused(413, f"the body has more than {relay.max_body} bytes")
+            raise RequestRefused(413, f"the body has more than {relay.max_body} bytes")
         told = length if length or method not in _READS else None
 
         origin = self._origin()
@@ -160,7 +145,7 @@ class RelayHandler:
             held.callback(permit.settle, head)
             fallback = self._relay.fallback
             if fallback and request.method in _READS and head.status >= _FIRST_SERVER_ERROR:
-                return self._varied(self._stood_in_for(UpstreamError()))
+                return self._failed(UpstreamError(), errand.principal)
             response = self._begun(errand.principal, permit, incoming, held)
             self._varied(response)
             return response.owns(held)
@@ -186,20 +171,14 @@ class RelayHandler:
             response.headers.update(AT_ONCE)
         return response
 
-    def _stood_in_for(self, error: BffError) -> Response:
-        """What is answered in the place of a service that is not well."""
+    def _failed(self, error: BffError, principal: Principal) -> Response:
+        """The fallback, where the service failed and there is one; else the problem."""
         fallback = self._relay.fallback
-        if fallback and request.method in _READS:
+        if fallback and request.method in _READS and isinstance(error, UpstreamError):
             response = Response(fallback.text, fallback.status, content_type=fallback.type)
             response.headers["Cache-Control"] = "no-store"
-            return response
-        detail = f"the service behind the relay `{self._relay.name}` did not answer"
-        response = problem(error.status, detail, reason=error.reason)
-        if error.status == StoreAway.status:
-            response.headers["Retry-After"] = RETRY_AFTER
-        elif error.status == LoginRequired.status:
-            response.headers["WWW-Authenticate"] = how_to_sign_in(self._rule)
-        return response
+            return self._varied(response)
+        return error_response(error, self._admission, principal, relay=self._relay.name)
 
 
 def _settling(incoming: Streamed, permit: Permit, head: Reply) -> Iterator[bytes]:

@@ -6,28 +6,26 @@ from typing import Any, Final
 
 from flask import Flask, Response, g, request
 
-from bff.engine.answer import CANNOT_BE_SENT, failure_of
+from bff.engine.answer import CANNOT_BE_SENT
 from bff.engine.blame import InputFaults
 from bff.engine.decode import bad_status, connection_names
 from bff.engine.fanout import fan_out
 from bff.engine.prefill import prepare
-from bff.errors import BadReply, BffError, Unfillable, UpstreamError
+from bff.errors import BadReply, BffError, UpstreamError
 from bff.model.exchange import Headers, Origin, Reply, Request
 from bff.model.frontend import Frontend
-from bff.model.principal import NOBODY
+from bff.model.principal import NOBODY, Principal
 from bff.plan.plan import Plan
 from bff.plan.template import header_value
 from bff.web.access.authenticate import Rule, varies
-from bff.web.access.refusal import RETRY_AFTER
+from bff.web.errors import error_response
 from bff.web.headers import forwardable, is_sendable, lifecycle_headers
 from bff.web.held import HeldResponse
-from bff.web.problem import problem
-from bff.web.relay.event_streams import AT_ONCE, TooManyStreams, is_coded, is_events
+from bff.web.relay.event_streams import AT_ONCE, is_coded, is_events
 from bff.web.relay.headers import LAST_EVENT_ID
 from bff.web.relay.upstream_call import OutgoingRequest, StreamingCall
 from bff.web.runtime import WebRuntime
-from bff.web.views.failed import failed
-from bff.web.views.parameters import BadRequest, bad_parameters
+from bff.web.views.parameters import bad_parameters
 from bff.web.views.scope import Scopes
 
 _EVENTS: Final = "text/event-stream"
@@ -92,38 +90,37 @@ class StreamHandler:
             if request.method == "GET":
                 return self._opened(errand)
             response = self._head()
-        except BadRequest as bad:
-            response = bad_parameters(bad)
-        except TooManyStreams:
-            response = problem(503, "too many streams are open")
-            response.headers["Retry-After"] = RETRY_AFTER
-        except (UpstreamError, Unfillable) as error:
-            response = failed(failure_of(self._call, error, error.reason), self._rule)
         except BffError as error:
-            return self._admission.refused(error, principal)
+            return self._failed(error, principal)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is reported
             found = self._web.runtime.boundary.caught(error, "stream", self._origin())
-            response = failed(failure_of(self._call, found, found.reason), self._rule)
+            return self._failed(found, principal)
         return self._finished(response)
+
+    def _failed(self, error: BffError, principal: Principal) -> Response:
+        return error_response(error, self._admission, principal, self._more(), call=self._call)
 
     def _finished(self, response: Response) -> Response:
         response.vary.update(varies(self._rule))
-        response.headers.extend(self._lifecycle)
-        for cookie in g.get("cookies", ()):
-            response.headers.add("Set-Cookie", cookie)
+        response.headers.extend(self._more())
         return response
+
+    def _more(self) -> list[tuple[str, str]]:
+        """The headers of every answer to a client that is admitted."""
+        cookies = [("Set-Cookie", cookie) for cookie in g.get("cookies", ())]
+        return [*self._lifecycle.items(), *cookies]
 
     def _maker(self, scope: Mapping[str, Any]) -> Callable[[Headers], Request]:
         """What makes the request.
 
         Raises:
-            BadRequest: the client's values allow none.
+            RequestRefused: the client's values allow none.
             Unfillable: it cannot be made.
         """
         blame = InputFaults(self._plan.view)
         prepared = prepare(self._plan.early, scope, scope["headers"], blame)
         if blame.errors:
-            raise BadRequest(blame.errors, CANNOT_BE_SENT)
+            raise bad_parameters(blame.errors, CANNOT_BE_SENT)
         last = forwardable(request.headers, [LAST_EVENT_ID])
         passed = {**scope["headers"], **last}
         forwarded = tuple((name, header_value(value, name)) for name, value in passed.items())
@@ -146,7 +143,7 @@ class StreamHandler:
         """The stream, once its head is there.
 
         Raises:
-            TooManyStreams: no more may be open.
+            RequestRefused: no more may be open.
             BffError: there is none.
         """
         with ExitStack() as held:

@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Final
 
-from bff.engine.run_context import credentials_for
+from bff.engine.run_context import credentials_error, credentials_for
 from bff.errors import BffError, LimitReached, TimedOut
 from bff.model.exchange import Deadline, Headers, Request, Tried
 from bff.model.principal import Principal
@@ -97,7 +97,7 @@ class StreamingCall:
         completion = mailbox.get(self._timeout)
         found = completion.result if completion else TimedOut("the credentials did not come")
         if isinstance(found, BffError):
-            raise found
+            raise credentials_error(found)
         headers: Headers = found
         return headers
 

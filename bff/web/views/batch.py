@@ -16,12 +16,14 @@ from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
 from bff.engine.runtime import Runtime
+from bff.errors import RequestRefused
 from bff.model.frontend import Frontend
 from bff.plan.plan import Plan
 from bff.upstream.sharing import BEGUN, Sharing
 from bff.upstream.workers import Workers
 from bff.web.access_events import TRACE
-from bff.web.json_body import BadBody, BodyReader
+from bff.web.errors import refused
+from bff.web.json_body import BodyReader
 from bff.web.problem import problem
 from bff.web.request_checks import REQUEST_ID
 from bff.web.text import path_info
@@ -98,10 +100,8 @@ class BatchHandler:
         begun = self._clock.now()
         try:
             wanted: Mapping[str, str] = self._body.read(request)["requests"]
-        except BadBody as bad:
-            response = problem(bad.status, bad.detail, errors=bad.errors)
-            response.headers.update(bad.headers)
-            return response
+        except RequestRefused as error:
+            return refused(error)
         sharing = Sharing(self._runtime.exchange, self._moving, self._runtime.boundary)
         shared = {BEGUN: begun, TRACE: g.told.trace, EXCHANGE: sharing}
         environs = {name: self._environ(path) | shared for name, path in wanted.items()}

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from time import time
-from typing import Any, Final
 
 from flask import Flask, Response, g, has_request_context, request
 from flask.globals import app_ctx, request_ctx
@@ -10,34 +9,28 @@ from flask.globals import app_ctx, request_ctx
 from bff.engine.answer import Answer, ViewRequest
 from bff.engine.conductor import conduct
 from bff.engine.python_view import run_python_view
-from bff.errors import BffError, Refused
+from bff.errors import BffError
 from bff.model.exchange import Deadline
 from bff.model.frontend import Frontend
 from bff.model.principal import NOBODY
 from bff.plan.plan import Plan
 from bff.store.idempotency import KeptAnswer
 from bff.web.access.authenticate import Rule, varies
-from bff.web.access.refusal import RETRY_AFTER
 from bff.web.access_events import RequestRecord
 from bff.web.client_gone import gone_of
+from bff.web.errors import error_response, failed
 from bff.web.headers import calls_header, lifecycle_headers, timing_header
-from bff.web.json_body import BadBody
-from bff.web.problem import problem
 from bff.web.runtime import WebRuntime
 from bff.web.views.batch import EXCHANGE
 from bff.web.views.cache_headers import cache_status, calls_status
 from bff.web.views.cached_views import UNWRITABLE, KeptPages, Served, conducted
 from bff.web.views.cursors import cursors_of
-from bff.web.views.failed import failed
 from bff.web.views.fingerprint import fingerprint
 from bff.web.views.idempotency import Keys, replayed
-from bff.web.views.parameters import BadRequest, bad_parameters
 from bff.web.views.refresh import Fragments
 from bff.web.views.response_body import Pages, Sent
 from bff.web.views.scope import Scopes
 from bff.web.views.sparse import Sparse
-
-_CONFLICT: Final = 409
 
 
 def view_routes(
@@ -124,16 +117,8 @@ class ViewHandler:
             scope = self._scopes.of(variables, principal)
             cursors = self._cursors.given(request, scope["params"], principal)
             turn = self._keys.begin(request, principal, scope) if self._keys else None
-        except Refused as error:
-            return self._bad(error.status, str(error))
         except BffError as error:
-            return self._admission.refused(error, principal)
-        except BadRequest as bad:
-            return self._varied(bad_parameters(bad))
-        except BadBody as bad_body:
-            response = self._bad(bad_body.status, bad_body.detail, errors=bad_body.errors)
-            response.headers.update(bad_body.headers)
-            return response
+            return error_response(error, self._admission, principal, self._lifecycle.items())
         if isinstance(turn, KeptAnswer):
             return replayed(turn)
         answered = None
@@ -211,14 +196,4 @@ class ViewHandler:
         for cookie in g.get("cookies", ()):
             response.headers.add("Set-Cookie", cookie)
             response.headers["Cache-Control"] = "no-store"
-        return response
-
-    def _bad(self, status: int, detail: str, **members: Any) -> Response:
-        response = problem(status, detail, **members)
-        if status == _CONFLICT:
-            response.headers["Retry-After"] = RETRY_AFTER
-        return self._varied(response)
-
-    def _varied(self, response: Response) -> Response:
-        response.vary.update(self._vary)
         return response
