@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import orjson
 
-from bff.errors import Refused, StoreAway
+from bff.errors import RequestRefused, StoreAway
 from bff.model.exchange import Headers
 from bff.store.protocol import Entry, Store
 from bff.store.seal import BadSeal, Seal
@@ -66,7 +66,7 @@ class Once:
             lease: seconds after which whoever has the turn is taken to have crashed.
 
         Raises:
-            Refused: with 422 it was the key of something else, with 409 somebody has the turn.
+            RequestRefused: 422 the key was used for another request, 409 its request is under way.
             StoreAway: nobody can say.
         """
         name = f"once:{sha256(orjson.dumps(list(whose))).hexdigest()}"
@@ -76,18 +76,18 @@ class Once:
             record = self._opened(name, entry)
             if record is not None:
                 if record["print"] != print_:
-                    raise Refused(422, "the key was used for another request")
+                    raise RequestRefused(422, "the key was used for another request")
                 if record["answer"]:
                     status, headers, body = record["answer"]
                     given = tuple((key, value) for key, value in headers)
                     return KeptAnswer(status, given, b64decode(body))
                 if record["until"] > self._now():
-                    raise Refused(409, "a request with this key is under way")
+                    raise RequestRefused(409, "a request with this key is under way")
             content = {"print": print_, "until": self._now() + lease, "answer": None}
             version = self._put(name, content, replacing)
             if version:
                 return Turn(name, print_, version)
-        raise Refused(409, "requests with this key are under way")
+        raise RequestRefused(409, "requests with this key are under way")
 
     def end(self, turn: Turn, answer: KeptAnswer | None) -> None:
         """Keep the answer, or let whoever comes next try anew.

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from bff.auth.oidc.login import SignedIn, Tokens
-from bff.auth.oidc.token_endpoint import Refused
+from bff.auth.oidc.token_endpoint import TokenRefused
 from bff.auth.renewal import Renewals
 from bff.auth.session.refresh import Refresher
 from bff.auth.session.service_tokens import ServiceTokens
@@ -70,7 +70,9 @@ class Provider:
     def exchange(self, access, _audience, _scope, _meanwhile=None):
         tokens = self._given("exchange")
         if access in self.refuses:
-            raise Refused(f"{ISSUER}/token", self.code if access == "first" else self.code_of_fresh)
+            raise TokenRefused(
+                f"{ISSUER}/token", self.code if access == "first" else self.code_of_fresh
+            )
         return tokens
 
     def client_credentials(self, _audience, _scope, _meanwhile=None):

@@ -21,7 +21,7 @@ from bff.auth.oidc.keys import published_keys
 from bff.auth.oidc.login import Login, SignedIn, Tokens
 from bff.auth.oidc.logout_token import MOST, LogoutToken, read_logout_token
 from bff.auth.oidc.metadata import discover
-from bff.auth.oidc.token_endpoint import Refused, TokenEndpoint
+from bff.auth.oidc.token_endpoint import TokenEndpoint, TokenRefused
 from bff.auth.renewal import Later
 from bff.errors import BffError, GrantEnded, ProviderAway, ProviderMisconfigured, SignInFailed
 from bff.model.access import Provider
@@ -139,7 +139,7 @@ class OpenIdProvider:
             tokens = self._ask(params)
             jwt = self._id_token(tokens)
             check_sign_in(jwt.claims, login, self._now(), self.provider.leeway)
-        except Refused as error:
+        except TokenRefused as error:
             status = _NOT_SET_UP if error.code in OF_THE_SETUP else 400
             message = "the provider did not accept the sign-in"
             raise SignInFailed(message, error.detail, status) from None
@@ -164,7 +164,7 @@ class OpenIdProvider:
         params = {"grant_type": "refresh_token", "refresh_token": tokens.refresh}
         try:
             fresh = self._ask(params, meanwhile)
-        except Refused as error:
+        except TokenRefused as error:
             ended = error.code == "invalid_grant"
             raise (GrantEnded if ended else ProviderMisconfigured)(str(error)) from None
         if fresh.id_token:
@@ -196,7 +196,7 @@ class OpenIdProvider:
         """A token for one audience, made of a person's access token (RFC 8693).
 
         Raises:
-            Refused: the provider makes none: of this token, or at all.
+            TokenRefused: the provider makes none: of this token, or at all.
             ProviderAway: it cannot be asked; ProviderMisconfigured where it does not know us.
         """
         params = {
@@ -209,7 +209,7 @@ class OpenIdProvider:
         }
         try:
             tokens = self._ask(params, meanwhile)
-        except Refused as error:
+        except TokenRefused as error:
             if error.code in _OF_US:
                 raise ProviderMisconfigured(str(error)) from None
             raise
@@ -226,7 +226,7 @@ class OpenIdProvider:
         params = {"grant_type": "client_credentials", "audience": audience, "scope": scope}
         try:
             tokens = self._ask(params, meanwhile)
-        except Refused as error:
+        except TokenRefused as error:
             raise ProviderMisconfigured(str(error)) from None
         return replace(tokens, scope=tokens.scope or scope)
 

@@ -29,7 +29,7 @@ _OF_THE_SUBJECT: Final = {"invalid_grant", "invalid_request", "invalid_token"} |
 _TEMPORARY: Final = {"temporarily_unavailable", "server_error", "slow_down"}
 
 
-class Refused(BffError):
+class TokenRefused(BffError):
     """The provider answered as the standard says, and no.
 
     Args:
@@ -69,7 +69,7 @@ class TokenEndpoint:
         """Ask for tokens; parameters that are empty are left out.
 
         Raises:
-            Refused: the provider gives none.
+            TokenRefused: the provider gives none.
             ProviderAway: it gives no answer just now.
             ProviderMisconfigured: it answers otherwise than the standard says.
         """
@@ -159,4 +159,4 @@ def _refusal(url: str, reply: Reply) -> BffError:
     if not isinstance(code, str):
         return wrong
     code = error_code(code)
-    return ProviderAway(f"{message}: {code}") if code in _TEMPORARY else Refused(url, code)
+    return ProviderAway(f"{message}: {code}") if code in _TEMPORARY else TokenRefused(url, code)

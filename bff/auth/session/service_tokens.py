@@ -14,7 +14,7 @@ import orjson
 
 from bff.auth.oidc.login import Tokens
 from bff.auth.oidc.provider import OpenIdProvider
-from bff.auth.oidc.token_endpoint import Refused
+from bff.auth.oidc.token_endpoint import TokenRefused
 from bff.auth.renewal import Current, Fetch, Renewals, good_until, is_new, renew_lock
 from bff.auth.session.refresh import Refresher
 from bff.auth.session.sessions import Sessions
@@ -158,7 +158,7 @@ class ServiceTokens:
         own = principal.token or self._refresher.access_token(principal.session)
         try:
             return self._exchanged(wanted, own, lock)
-        except Refused as refused:
+        except TokenRefused as refused:
             if not refused.subject:
                 raise NoCredentials(refused.detail) from None
             if not principal.session:
@@ -168,7 +168,7 @@ class ServiceTokens:
         fresh = self._refresher.replaced(principal.session, own)
         try:
             return self._exchanged(wanted, fresh, lock)
-        except Refused as refused:
+        except TokenRefused as refused:
             raise NoCredentials(refused.detail, _status(refused, is_fresh=fresh != own)) from None
 
     def _exchanged(self, wanted: Wanted, own: str, lock: Lock) -> Tokens:
@@ -204,7 +204,7 @@ class ServiceTokens:
         raise NoCredentials("no declared provider has issued the caller's token")
 
 
-def _status(refused: Refused, *, is_fresh: bool) -> int:
+def _status(refused: TokenRefused, *, is_fresh: bool) -> int:
     """What a refused exchange comes to: 401 where signing in again may help, or else 502.
 
     RFC 8693, section 2.2.2, has `invalid_request` for a subject token that is not accepted and for

@@ -23,7 +23,7 @@ _TRIES: Final = 64
 _INTERFACE_BITS: Final = 64  # of an IPv6 address: whoever has one has them all
 
 
-class Limits:
+class RateLimits:
     """Counts, and refuses what is more than a rule allows; a rule that is empty costs nothing.
 
     Windows are fixed, and begin with the first request that is counted. All processes share the

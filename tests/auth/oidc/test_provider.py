@@ -14,7 +14,7 @@ from joserfc import jwt
 from joserfc.jws import JWSRegistry
 
 from bff.auth.oidc.login import Tokens
-from bff.auth.oidc.token_endpoint import Refused
+from bff.auth.oidc.token_endpoint import TokenRefused
 from bff.errors import (
     BffError,
     ConfigError,
@@ -441,7 +441,7 @@ def test_a_token_is_exchanged_for_one_audience(op):
 )
 def test_an_exchange_tells_a_token_that_does_not_do_from_what_is_set_up_wrong(op, code, subject):
     op.replies["/token"] = (400, {"error": code})
-    with pytest.raises(ProviderMisconfigured if subject is None else Refused) as refused:
+    with pytest.raises(ProviderMisconfigured if subject is None else TokenRefused) as refused:
         op.provider().exchange("the-access", "orders", "")
     assert f"{ISSUER}/token refused the grant: {code}" in refused.value.detail
     if subject is not None:

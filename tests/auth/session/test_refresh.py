@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from bff.auth.oidc.login import SignedIn, Tokens
-from bff.auth.oidc.token_endpoint import Refused
+from bff.auth.oidc.token_endpoint import TokenRefused
 from bff.auth.renewal import Renewals, good_until
 from bff.auth.session.refresh import Refresher
 from bff.auth.session.service_tokens import ServiceTokens
@@ -486,7 +486,7 @@ def test_a_provider_that_makes_no_token_fails_the_call_and_keeps_the_session(sit
     ada = site.sign_in()
 
     def refuse(*_):
-        raise Refused("https://id.example/token", "invalid_target")
+        raise TokenRefused("https://id.example/token", "invalid_target")
 
     site.provider.exchange = refuse
     with pytest.raises(NoCredentials, match="invalid_target") as error:

@@ -15,7 +15,7 @@ from bff.declare.settings import Settings
 from bff.errors import RateLimited, StoreAway
 from bff.model.access import Limits as Rules
 from bff.store.sqlite import SqliteStore
-from bff.web.access.limits import Limits, limited_headers
+from bff.web.access.limits import RateLimits, limited_headers
 
 ADDRESS = "203.0.113.7"
 
@@ -64,7 +64,7 @@ def _in_a_request():
 
 @pytest.fixture
 def limits(store, clock):
-    return Limits(store, Rules(sign_in="3/minute", person="5/second"), clock.now)
+    return RateLimits(store, Rules(sign_in="3/minute", person="5/second"), clock.now)
 
 
 def passed(ask, *args, times=1):
@@ -144,7 +144,7 @@ def test_addresses_of_one_network_are_one(limits, one, other, same):
 
 
 def test_without_a_rule_nothing_is_asked(store, clock):
-    limits = Limits(store, Rules(sign_in="", person=""), clock.now)
+    limits = RateLimits(store, Rules(sign_in="", person=""), clock.now)
     assert passed(limits.sign_in, ADDRESS, times=9) == 9
     assert passed(limits.person, ADDRESS, times=9) == 9
     assert store.asked == 0
@@ -156,7 +156,7 @@ def test_who_has_no_address_is_not_counted(limits, store):
 
 
 def test_the_default_limits_sign_ins_alone(store, clock):
-    limits = Limits(store, Rules(), clock.now)
+    limits = RateLimits(store, Rules(), clock.now)
     assert passed(limits.sign_in, ADDRESS, times=30) == 20
     assert passed(limits.person, ADDRESS, times=30) == 30
 
@@ -165,7 +165,9 @@ def test_processes_count_together_and_none_is_missed(tmp_path, clock):
     # each has a store of its own on the one file, as processes do; no context is shared
     stores = [SqliteStore(tmp_path / "sessions.db", clock.now) for _ in range(4)]
     rules = Rules(sign_in="20/minute")
-    apps = [(Flask(str(at)), Limits(store, rules, clock.now)) for at, store in enumerate(stores)]
+    apps = [
+        (Flask(str(at)), RateLimits(store, rules, clock.now)) for at, store in enumerate(stores)
+    ]
 
     def ask(at):
         app, limits = apps[at % len(apps)]
@@ -224,7 +226,7 @@ def test_more_at_once_than_can_be_counted_is_too_many(limits, store):
 
 
 def test_nothing_is_made_before_it_is_needed(store, clock):
-    limits = Limits(store, Rules(), clock.now)
+    limits = RateLimits(store, Rules(), clock.now)
     assert "_made" not in vars(limits._sign_in)
     assert store.asked == 0
 

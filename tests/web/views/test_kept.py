@@ -53,7 +53,7 @@ def shop(site, wall, users):
 
     yield make
     for place in made:  # what is refreshed behind an answer may still be under way
-        background = place.app.view_functions["web.v0"]._engine.caching.background
+        background = place.app.view_functions["web.v0"]._runtime.caching.background
         until(lambda flights=background._flights: not flights)
 
 
@@ -495,7 +495,7 @@ def test_a_kept_answer_is_sent_compressed_and_the_variant_is_kept(shop, users, a
         assert own == plain.headers["ETag"][:-1] + f'-{coding}"'
         again = [("Accept-Encoding", accepted), ("If-None-Match", own)]
         assert place.get("/web/v/7", headers=again).status_code == 304
-        cache = place.app.view_functions["web.v0"]._engine.caching.cache
+        cache = place.app.view_functions["web.v0"]._runtime.caching.cache
         assert [each["of"] for each in cache.entries()].count(f"v0 at web, {coding}") == 1
 
 
