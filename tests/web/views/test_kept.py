@@ -111,6 +111,21 @@ def test_what_is_kept_stands_in_for_a_failure(shop, users, wall, view):
     assert place.get(path(view)).status_code == 502
 
 
+@BOTH
+def test_a_refresh_that_fails_is_not_counted_as_an_answer_instead_of_a_failure(
+    shop, users, wall, view
+):
+    place = shop(view % ", stale: 60s, stale_if_error: 60s")
+    place.get(path(view))
+    wall.pass_by(11)
+    users.say = lambda _: StubReply.problem(503, "away")
+    assert place.get(path(view)).json == {"n": 1}
+    caching = place.app.view_functions["web.v0"]._runtime.caching
+    until(lambda: len(place.stubs.requests()) == 2 and not caching.background._flights)
+    counts = caching.cache.stats()["looked_up"]
+    assert (counts["stale"], counts["error"]) == (1, 0)
+
+
 def test_a_reply_that_stands_in_is_an_outcome(shop, users, wall):
     place = shop(CALL % ", stale_if_error: 60s")
     place.get("/web/c/7")
