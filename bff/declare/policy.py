@@ -46,19 +46,15 @@ def _retry(place: Place, values: dict[str, Any]) -> Retry:
 
 
 RETRY_KEYS: Final = {
-    "retries": Key(integer(1, 10), "How often at most; 1 if not said.", 1),
-    "on": Key(
-        list_of(_ON),
-        "Statuses, `connect` (nothing was sent), `reset` (nothing came).",
-        tuple(sorted(Retry().on)),
-    ),
-    "first": Key(DURATION, "The bound of the first wait, then doubled.", Retry().first),
-    "most": Key(DURATION, "What that bound does not exceed.", Retry().most),
+    "retries": Key(integer(1, 10), "How often at most; 1 if not said."),
+    "on": Key(list_of(_ON), "Statuses, `connect` (nothing was sent), `reset` (nothing came)."),
+    "first": Key(DURATION, "The bound of the first wait, then doubled."),
+    "most": Key(DURATION, "What that bound does not exceed."),
     "each": Key(DURATION, "How long one attempt may take; a late one is sent again."),
 }
 RETRY: Final = _either(
     Reader(lambda node: _never(node, Retry(retries=0)), {"const": _NEVER}),
-    table(_retry, RETRY_KEYS, "`retry`"),
+    table(_retry, RETRY_KEYS, "`retry`", Retry),
     dict,
 )
 
@@ -79,23 +75,23 @@ def _breaker(place: Place, values: dict[str, Any]) -> Break:
 
 
 BREAKER_KEYS: Final = {
-    "failures": Key(PERCENT, "The share of failures that opens it; 50% if not said.", 0.5),
-    "of": Key(_COUNT, "Of how many calls; fewer open nothing.", Break().of),
-    "within": Key(DURATION, "What is longer ago does not count.", Break().within),
+    "failures": Key(PERCENT, "The share of failures that opens it; 50% if not said."),
+    "of": Key(_COUNT, "Of how many calls; fewer open nothing."),
+    "within": Key(DURATION, "What is longer ago does not count."),
     "slow": Key(DURATION, "A reply that takes longer is a failure."),
-    "open": Key(DURATION, "How long it is open at first, then doubled.", Break().open),
-    "most": Key(DURATION, "What that does not exceed.", Break().most),
-    "probes": Key(_COUNT, "Calls that are let through then, and must be well.", Break().probes),
+    "open": Key(DURATION, "How long it is open at first, then doubled."),
+    "most": Key(DURATION, "What that does not exceed."),
+    "probes": Key(_COUNT, "Calls that are let through then, and must be well."),
 }
-BREAKER: Final = table(_breaker, BREAKER_KEYS, "`breaker`")
+BREAKER: Final = table(_breaker, BREAKER_KEYS, "`breaker`", Break)
 
 EJECT_KEYS: Final = {
-    "after": Key(_COUNT, "Consecutive failures of one address.", Eject().after),
-    "time": Key(DURATION, "How long it is left out at first; twice that, next.", Eject().time),
-    "most": Key(DURATION, "What that does not exceed.", Eject().most),
-    "share": Key(PERCENT, "Of all addresses, those that may be out at once.", Eject().share),
+    "after": Key(_COUNT, "Consecutive failures of one address."),
+    "time": Key(DURATION, "How long it is left out at first; twice that, next."),
+    "most": Key(DURATION, "What that does not exceed."),
+    "share": Key(PERCENT, "Of all addresses, those that may be out at once."),
 }
-EJECT: Final = table(lambda _, values: Eject(**values), EJECT_KEYS, "`eject`")
+EJECT: Final = table(lambda _, values: Eject(**values), EJECT_KEYS, "`eject`", Eject)
 
 LIMIT_KEYS: Final = {
     "calls": Key(integer(1, 10_000), "Requests in flight per process.", required=True),

@@ -91,8 +91,8 @@ class Service:
     name: str
     place: Place
     url: str
-    timeout: float
-    max_reply: int
+    timeout: float = 2.0
+    max_reply: int = 8 * 1024 * 1024
     limit: int | None = None
     credentials: Credentials = "none"
     grant: Grant = Grant()
