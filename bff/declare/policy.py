@@ -1,5 +1,6 @@
-"""How services are called when all is not well, as `bff.yaml` and calls declare it."""
+"""The policies by which services are called, as `bff.yaml` and calls declare them."""
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from bff.declare.load import Node
@@ -32,7 +33,9 @@ def _either(word: Reader, other: Reader, kind: type) -> Reader:
     return Reader(read, {"anyOf": [word.schema, other.schema]})
 
 
-_ON: Final = _either(_ERRORS, Reader(lambda node: str(_STATUS.read(node)), _STATUS.schema), int)
+def _as(make: Callable[[Any], Any], reader: Reader) -> Reader:
+    """What `make` makes of what a reader reads."""
+    return Reader(lambda node: make(reader.read(node)), reader.schema)
 
 
 def _retry(place: Place, values: dict[str, Any]) -> Retry:
@@ -45,6 +48,7 @@ def _retry(place: Place, values: dict[str, Any]) -> Retry:
     return Retry(**values | {"on": frozenset(values["on"])})
 
 
+_ON: Final = _either(_ERRORS, _as(str, _STATUS), int)
 RETRY_KEYS: Final = {
     "retries": Key(integer(1, 10), "How often at most; 1 if not said."),
     "on": Key(list_of(_ON), "Statuses, `connect` (nothing was sent), `reset` (nothing came)."),
@@ -97,9 +101,13 @@ LIMIT_KEYS: Final = {
     "calls": Key(integer(1, 10_000), "Requests in flight per process.", required=True),
     "wait": Key(DURATION, "How long one waits for a place; all that it has if not said."),
 }
-LIMIT: Final = _either(
-    integer(1, 10_000),
-    table(lambda _, values: (values["calls"], values.get("wait")), LIMIT_KEYS, "`limit`"),
+LIMIT: Final = _either(  # read as the fields of `Policies`
+    _as(lambda calls: {"limit": calls}, integer(1, 10_000)),
+    table(
+        lambda _, values: {"limit": values["calls"], "wait": values.get("wait")},
+        LIMIT_KEYS,
+        "`limit`",
+    ),
     dict,
 )
 
@@ -112,3 +120,16 @@ def _hedge(node: Node) -> Hedge:
 
 HEDGE: Final = Reader(_hedge, {"anyOf": [{"enum": ["p95", _NEVER]}, DURATION.schema]})
 BALANCE: Final = one_of("least_outstanding", "round_robin")
+HOPELESS: Final = _as(lambda word: word == "send", one_of("send", "refuse"))
+
+# A policy is a field of `Policies`, a key here, and a decision in `bff/upstream`.
+POLICY_KEYS: Final = {
+    "limit": Key(LIMIT, "Requests in flight per process; half the pool if not said."),
+    "retry": Key(RETRY, "When a request is sent again; never if not said."),
+    "breaker": Key(BREAKER, "When it is asked no more for a while; never if not said."),
+    "hedge": Key(HEDGE, "When a second request is sent beside the first; never if not said."),
+    "budget": Key(PERCENT, "Retries and hedges at once, of its requests; 20% if not said."),
+    "balance": Key(BALANCE, "Which of several addresses is asked."),
+    "eject": Key(EJECT, "When one of several addresses is left out."),
+    "hopeless": Key(HOPELESS, "What becomes of a call that cannot be in time."),
+}

@@ -4,11 +4,10 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from bff.declare.credentials import CREDENTIALS
-from bff.declare.policy import BALANCE, BREAKER, EJECT, HEDGE, LIMIT, RETRY
+from bff.declare.policy import POLICY_KEYS
 from bff.declare.read import (
     DURATION,
     FLAG,
-    PERCENT,
     SIZE,
     Key,
     integer,
@@ -65,18 +64,9 @@ SERVICE_KEYS: Final = {
         list_of(ADDRESS, or_one=True), "The address all its paths stand under.", required=True
     ),
     "timeout": Key(DURATION, "How long one request may take; 2s if not said."),
-    "limit": Key(LIMIT, "Requests in flight per process; half the pool if not said."),
-    "retry": Key(RETRY, "When a request is sent again; never if not said."),
-    "breaker": Key(BREAKER, "When it is asked no more for a while; never if not said."),
-    "hedge": Key(HEDGE, "When a second request is sent beside the first; never if not said."),
-    "budget": Key(PERCENT, "Retries and hedges at once, of its requests; 20% if not said."),
-    "balance": Key(BALANCE, "Which of several addresses is asked."),
-    "eject": Key(EJECT, "When one of several addresses is left out."),
+    **POLICY_KEYS,
     "renew": Key(DURATION, "After what time a connection is used no more; 1m if not said."),
     "deadline": Key(REQUEST_HEADER, "The header that says how many milliseconds are left."),
-    "hopeless": Key(
-        one_of("send", "refuse"), "What becomes of a call that cannot be in time.", "send"
-    ),
     "max_reply": Key(SIZE, "How large one reply may be, decompressed; 8MB if not said."),
     "credentials": Key(CREDENTIALS, "Whose credentials its requests carry; none if not said."),
     "tls": Key(TLS, "A private authority, and a certificate of our own."),
@@ -111,9 +101,7 @@ def _service(place: Place, values: dict[str, Any]) -> Service:
     urls = values.pop("url")
     values["others"] = _others(place, urls)
     values["url"] = urls[0]
-    if isinstance(values.get("limit"), tuple):
-        values["limit"], values["wait"] = values["limit"]
-    values["hopeless"] = values["hopeless"] == "send"
+    values |= values.pop("limit", {})
     if "tls" in values and not values["url"].startswith("https:"):
         raise wrong(
             "key-conflict",
@@ -134,7 +122,7 @@ def _service(place: Place, values: dict[str, Any]) -> Service:
 
 
 SERVICE: Final = table(
-    _service, SERVICE_KEYS, "a service", Service, absent=("credentials", "hopeless", "redirects")
+    _service, SERVICE_KEYS, "a service", Service, absent=("credentials", "redirects")
 )
 
 _WAYS: Final = one_of("session", "bearer", "none")

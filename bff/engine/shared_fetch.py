@@ -14,7 +14,7 @@ from bff.cache.cache import Cache, Write
 from bff.cache.entry import Entry
 from bff.cache.policy import age_of, conditional, confirmed, confirms, judge, lifetime
 from bff.cache.single_flight import SingleFlight
-from bff.errors import Cancelled, CircuitOpen, LimitReached
+from bff.errors import Cancelled, LimitReached, UpstreamError
 from bff.model.exchange import Deadline, Reply, Request, Tried
 from bff.observe.boundary import ErrorBoundary
 from bff.plan.cache_rule import Kept
@@ -202,7 +202,7 @@ class Loads:
         guard = self._guards[load.request.service]
         try:
             permit = guard.admit(load.avoid)
-        except CircuitOpen as error:
+        except UpstreamError as error:
             landing.put(Completion(0, error))
             return
         if permit:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from bff.model.policy import Balance, Break, Eject, Hedge, Retry
+from bff.model.policy import Policies
 from bff.model.source import Place, Source
 
 Credentials = Literal["none", "static", "session", "relay", "exchange", "client"]
@@ -64,15 +64,13 @@ class Bearing:
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
-    """One internal HTTP service.
+class Service(Policies):
+    """One internal HTTP service, with the policies by which it is called.
 
     Args:
         url: the address all its paths stand under, without a trailing slash.
         others: further addresses of the same, which differ in nothing but host and port.
         timeout: seconds that one request to it may take, unless the call says less.
-        limit: requests in flight at once per process; None is half the pool.
-        wait: seconds that a request waits for a place of these; None is all it has.
         max_reply: bytes of one decoded reply body.
         credentials: what its requests carry: `none`, the caller's token (`session`, also a bearer's
             with `relay`), one made of it (`exchange`), or our own (`client`, `static`).
@@ -83,8 +81,6 @@ class Service:
         forward: names of the client's headers that are passed on, in lower case.
         respond: names of reply headers that are passed to the client, in lower case.
         deadline: the header that says how many milliseconds a request has left, in lower case.
-        budget: retries and hedges at once, as a share of the requests to it at the same time.
-        hopeless: whether a call is made that will not be answered in time, as far as one can tell.
         renew: seconds after which a connection is used no more, so that its name is looked up.
     """
 
@@ -93,7 +89,6 @@ class Service:
     url: str
     timeout: float = 2.0
     max_reply: int = 8 * 1024 * 1024
-    limit: int | None = None
     credentials: Credentials = "none"
     grant: Grant = Grant()
     secret: tuple[tuple[str, str], ...] = field(default=(), repr=False)
@@ -104,15 +99,7 @@ class Service:
     forward: frozenset[str] = field(default_factory=frozenset)
     respond: frozenset[str] = field(default_factory=frozenset)
     others: tuple[str, ...] = ()
-    wait: float | None = None
     deadline: str | None = None
-    hopeless: bool = True
-    retry: Retry | None = None
-    breaker: Break | None = None
-    hedge: Hedge | None = None
-    budget: float = 0.2
-    balance: Balance = "least_outstanding"
-    eject: Eject = field(default_factory=Eject)
     renew: float = 60.0
 
     @property

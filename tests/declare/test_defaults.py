@@ -38,7 +38,6 @@ TABLES = [
 # what a key's words say in the place of the model's value
 OTHERWISE = {
     ("view", "params"): {},
-    ("service", "hopeless"): "send",
     ("service", "redirects"): "refuse",
 }
 
