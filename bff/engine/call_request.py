@@ -21,7 +21,7 @@ from bff.engine.run_context import (
 )
 from bff.engine.shared_fetch import FetchResult
 from bff.engine.transient import is_bad
-from bff.errors import BffError, Cancelled, CircuitOpen, TimedOut, TooMany
+from bff.errors import BffError, Cancelled, TimedOut, TooMany, UpstreamError
 from bff.model.exchange import Deadline, Headers, Reply, Tried, Why
 from bff.plan.links import redirected
 from bff.upstream.hedge import Latencies, hedge_after
@@ -108,7 +108,7 @@ class CallRequest:
             return
         try:
             permit = self._guard.admit(self._failed_urls)
-        except CircuitOpen as error:
+        except UpstreamError as error:
             self._end(error)
             return
         if permit:
@@ -167,7 +167,7 @@ class CallRequest:
         if not self._left() or not self._extra.take():
             return
         elsewhere = [each.url for each in self._out if isinstance(each, Permit)]
-        with suppress(CircuitOpen):
+        with suppress(UpstreamError):
             permit = self._guard.admit([*self._failed_urls, *elsewhere])
             if permit:
                 self._attempt(permit, ("hedge", self._why[1] + 1))
