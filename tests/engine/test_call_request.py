@@ -302,31 +302,38 @@ def test_a_client_that_has_gone_is_not_worked_for_unless_something_is_written(be
     assert made.guards["s"].seen().in_flight == 0
 
 
+def circles(run):
+    """What `run` leaves to the garbage collector; threads of other tests may leave their own."""
+    gc.collect()
+    gc.disable()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        run()
+        gc.collect()
+        found = [str(getattr(each, "__module__", "")) for each in gc.garbage]
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
+    return [each for each in found if each.startswith(("bff.engine", "bff.plan", "bff.upstream"))]
+
+
 def test_an_answer_leaves_no_circle_behind(bench):
     """Its values would stay until the garbage collector comes by, which costs memory and time."""
     made = bench((10, BUSY), (200, WELL), (10, WELL), service={"retry": RETRY, "hedge": "50ms"})
-    gc.collect()
-    gc.disable()
-    try:
-        assert made.ask().kind == "ok"
-        assert gc.collect() == 0
-    finally:
-        gc.enable()
+    kinds = []
+    assert circles(lambda: kinds.append(made.ask().kind)) == []
+    assert kinds == ["ok"]
 
 
 def test_a_cached_answer_leaves_no_circle_behind(bench):
     """Neither one that was fetched nor one from the cache nor one in place of a failure."""
-    wall = Wall()
+    wall, kinds = Wall(), []
     rule = {"cache": {"ttl": "10s", "stale_if_error": "60s"}}
     made = bench((10, WELL), (10, REFUSED), call=rule)
     cache = memory_only(wall)
-    gc.collect()
-    gc.disable()
-    try:
-        for age, kind in ((0, "ok"), (5, "ok"), (20, "stale")):
-            wall.pass_by(age)
-            assert made.ask(cache=cache).kind == kind
-            assert gc.collect() == 0
-    finally:
-        gc.enable()
+    for age in (0, 5, 20):
+        wall.pass_by(age)
+        assert circles(lambda: kinds.append(made.ask(cache=cache).kind)) == []
+    assert kinds == ["ok", "ok", "stale"]
     assert len(made.sent) == 2
