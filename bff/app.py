@@ -13,12 +13,12 @@ from bff.declare import snapshot
 from bff.declare.check import Checked
 from bff.declare.settings import Settings
 from bff.engine.background import Background
-from bff.engine.cache_runtime import OnHit, cache_runtime
+from bff.engine.runtime import OnHit, Runtime, caching_of
 from bff.observe.boundary import ErrorBoundary
 from bff.observe.events import Observer, notify_all
 from bff.observe.log import log_events
 from bff.store.idempotency import IdempotencyKeys
-from bff.upstream.exchange import Carrier, Clock, Effects, Exchange, NoCarrier, SystemClock
+from bff.upstream.exchange import Clock, Effects, Exchange, SystemClock
 from bff.upstream.guard import Guards
 from bff.upstream.memory import Memory
 from bff.upstream.pool import PoolExchange
@@ -27,7 +27,7 @@ from bff.web.access.authenticate import Authenticator
 from bff.web.access.sessions import session_routes
 from bff.web.access.sign_in import sign_in_routes
 from bff.web.access.sign_out import sign_out_routes
-from bff.web.access_events import tell_answers
+from bff.web.access_events import emit_access_events
 from bff.web.app import App
 from bff.web.cors import cors
 from bff.web.management import drain
@@ -41,7 +41,7 @@ from bff.web.relay.routes import relay_routes
 from bff.web.relay.stream import stream_routes
 from bff.web.relay.websocket import websocket_routes
 from bff.web.request_checks import guard
-from bff.web.runtime import Engine
+from bff.web.runtime import WebRuntime
 from bff.web.views.batch import batch_routes
 from bff.web.views.routes import view_routes
 
@@ -101,25 +101,27 @@ def create_app(
     )
     bearer = parts.open_bearer(config, now, later, development=development)
     effects = effects or parts.open_effects(config, sign_in, cache, settings.pool, later, boundary)
-    engine = Engine(
+    runtime = Runtime(
         exchange=exchange,
         effects=effects,
         clock=clock,
         guards=guards,
-        authenticate=authenticate or Authenticator(sign_in.sessions, sign_in.cookies, bearer),
+        caching=caching_of(cache, effects, clock, guards, boundary, hits) if cache else None,
+        boundary=boundary,
+        memory=memory,
         services=config.services,
+    )
+    web = WebRuntime(
+        runtime,
+        authenticate=authenticate or Authenticator(sign_in.sessions, sign_in.cookies, bearer),
         observer=observe,
-        limits=sign_in.limits,
-        timing=timing,
-        caching=(
-            cache_runtime(cache, exchange, effects, clock, guards, hits, boundary)
-            if cache
-            else None
+        streams=EventStreams(
+            max(1, int(settings.threads * config.streams)), sign_in.sessions.is_active
         ),
+        limits=sign_in.limits,
         once=IdempotencyKeys(sign_in.sessions.store, sign_in.seal, now),
         seal=sign_in.seal,
-        memory=memory,
-        boundary=boundary,
+        timing=timing,
     )
     checks = {"upstream": exchange.unready, "stopping": drain.begun}
     watch = StoreWatch(sign_in.sessions.store.unready if config.providers else str)
@@ -133,7 +135,7 @@ def create_app(
     if cache:
         finalize(app, cache.close).atexit = False  # of an app that another takes the place of
     app.url_map.merge_slashes = False
-    answering = tell_answers(app, clock, observe, config.frontends, sampler)
+    answering = emit_access_events(app, clock, observe, config.frontends, sampler)
     metrics.watch(lambda: levels_of(guards, exchange, cache, settings, answering, memory, watch))
     guard(app, config.hosts)
     cors(app, config.frontends, checked.plans, config.relays)
@@ -142,19 +144,11 @@ def create_app(
     sign_in_routes(app, sign_in)
     sign_out_routes(app, sign_in)
     session_routes(app, sign_in)
-    view_routes(app, checked.plans, config.frontends, engine)
-    streams = EventStreams(
-        max(1, int(settings.threads * config.streams)), sign_in.sessions.is_active
-    )
-    batch_routes(
-        *(app, config.frontends, checked.plans, exchange, clock, config.services),
-        settings.threads,
-        boundary,
-    )
-    websocket_routes(app, config.relays, config.frontends, engine)
-    carrier = exchange if isinstance(exchange, Carrier) else NoCarrier()
-    stream_routes(app, checked.plans, config.frontends, engine, carrier, streams)
-    relay_routes(app, config.relays, config.frontends, engine, carrier, streams)
+    view_routes(app, checked.plans, config.frontends, web)
+    batch_routes(app, checked.plans, config.frontends, runtime, settings.threads)
+    stream_routes(app, checked.plans, config.frontends, web)
+    relay_routes(app, config.relays, config.frontends, web)
+    websocket_routes(app, config.relays, config.frontends, web)
     reports = {"/upstreams": guards.seen}
     managed = Management(app.wsgi_app, checks, notes, reports, CacheAdmin(cache), metrics.text)
     app.wsgi_app = managed  # type: ignore[method-assign]  # as Flask documents it

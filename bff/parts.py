@@ -35,7 +35,7 @@ from bff.upstream.effects import Performer, PoolEffects
 from bff.upstream.exchange import Credentials, Effects
 from bff.web.access.cookies import Cookies
 from bff.web.access.endpoint import SignIn
-from bff.web.access.limits import Limits
+from bff.web.access.limits import RateLimits
 
 if TYPE_CHECKING:
     from bff.observe.metrics import Metrics
@@ -85,7 +85,7 @@ def open_sign_in(
         cookies=Cookies(rules, seal, now),
         logins=LoginStates(store, seal, now),
         seal=seal,
-        limits=Limits(store, config.limits, now),
+        limits=RateLimits(store, config.limits, now),
         observer=observer,
         return_to=rules.return_to,
         origins=frozenset(origin for each in takers for origin in each.origins),

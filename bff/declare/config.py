@@ -28,8 +28,7 @@ from bff.declare.relays import relay_problems, relay_reader
 from bff.declare.services import FRONTEND, SERVICE
 from bff.declare.views import view_reader
 from bff.errors import ConfigError
-from bff.model.access import Issuer, Limits, Provider, SessionRules
-from bff.model.cache import CacheStore
+from bff.model.access import Issuer, Provider
 from bff.model.config import Config
 from bff.model.problem import Problem, did_you_mean
 from bff.model.service import Service
@@ -49,17 +48,17 @@ ROOT_KEYS: Final = {
     "hosts": Key(list_of(_HOST), "Host names it answers to; loopback if not said.", _LOOPBACK),
     "frontends": Key(map_of(FRONTEND, FRONTEND_NAME), "Who asks.", required=True),
     "services": Key(map_of(SERVICE, NAME), "Who is asked.", required=True),
-    "providers": Key(map_of(PROVIDER, NAME), "Who people sign in with, the usual one first.", {}),
-    "issuers": Key(map_of(ISSUER, NAME), "Whose bearer tokens count.", {}),
-    "session": Key(SESSION, "How long sessions live, and where.", SessionRules()),
-    "limits": Key(LIMITS, "How often one person or address may ask.", Limits()),
+    "providers": Key(map_of(PROVIDER, NAME), "Who people sign in with, the usual one first."),
+    "issuers": Key(map_of(ISSUER, NAME), "Whose bearer tokens count."),
+    "session": Key(SESSION, "How long sessions live, and where."),
+    "limits": Key(LIMITS, "How often one person or address may ask."),
     "python": Key(
         list_of(text(r"[A-Za-z_][\w.]*", "a module's name")),
         "Modules that register functions of their own.",
         (),
     ),
-    "cache": Key(STORE, "Where what is kept is kept.", CacheStore()),
-    "streams": Key(PERCENT, "The share of threads that streams may hold; 50%.", 0.5),
+    "cache": Key(STORE, "Where what is kept is kept."),
+    "streams": Key(PERCENT, "The share of threads that streams may hold; 50%."),
 }
 
 
@@ -132,7 +131,7 @@ def _vouch_once(declared: Mapping[str, Provider] | Mapping[str, Issuer]) -> None
         seen[each.issuer] = name
 
 
-ROOT: Final = table(_root, ROOT_KEYS, "bff.yaml")
+ROOT: Final = table(_root, ROOT_KEYS, "bff.yaml", Config)
 
 
 def read_config(

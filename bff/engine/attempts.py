@@ -69,7 +69,7 @@ def follow(owner: Owner, step: Callable[..., None], *args: Any) -> None:
 Join = Callable[[Request, Tried, Collection[str], Owner, Then], int]
 
 
-class Carrier(Protocol):
+class Starter(Protocol):
     """What takes something up and gives it up: effects, loads."""
 
     def start(self, what: Any, deadline: Deadline, attempt: int, mailbox: Mailbox, /) -> Any:
@@ -165,7 +165,7 @@ class Attempts:
 
     def begin(
         self,
-        carrier: Carrier,
+        starter: Starter,
         what: Any,
         deadline: Deadline,
         owner: Owner,
@@ -173,8 +173,8 @@ class Attempts:
     ) -> int:
         """Have something taken up by whoever carries it."""
         number = self._number(deadline.at)
-        ticket = carrier.start(what, deadline, number, self._mailbox)
-        drop = partial(_abandon, carrier, ticket)
+        ticket = starter.start(what, deadline, number, self._mailbox)
+        drop = partial(_abandon, starter, ticket)
         self._under_way[number] = _Attempt(owner, then, drop, TimedOut("no reply in time"))
         return number
 
@@ -252,8 +252,8 @@ def _leave(guard: Guard, ticket: Any, _why: BffError) -> None:
     guard.cancel(ticket)
 
 
-def _abandon(carrier: Carrier, ticket: Any, _why: BffError) -> None:
-    carrier.cancel(ticket)
+def _abandon(starter: Starter, ticket: Any, _why: BffError) -> None:
+    starter.cancel(ticket)
 
 
 def _nothing(_why: BffError) -> None:

@@ -7,42 +7,40 @@ from typing import Any
 from bff.engine.attempts import Attempts
 from bff.engine.budget import Budget
 from bff.engine.fanout import FanOut, Unit
-from bff.engine.outcomes import Running
-from bff.engine.run_context import Means, Whole
+from bff.engine.outcomes import RunningCall
+from bff.engine.run_context import CallListener, RunContext
 from bff.errors import BffError
 from bff.model.exchange import Deadline, Request
 from bff.observe.boundary import without_frames
 from bff.plan.order import Node
-from bff.upstream.exchange import Clock, Effects, Exchange
 
 
 def refresh_request(
-    parts: tuple[Exchange, Effects, Clock],
-    means: Means,
+    context: RunContext,
     node: Node,
     request: Request,
-    begin: Callable[[Means, Whole, Running], None],
+    begin: Callable[[RunContext, CallListener, RunningCall], None],
 ) -> None:
     """Send a request, and wait for its end within its call's time-out.
 
     Args:
-        parts: what carries it, and the clock.
-        means: those of the answer behind which it is sent; it has the same credentials.
+        context: of the answer behind which it is sent; it has the same credentials, and is sent by
+            the runtime's own exchange.
         begin: sends the request.
     """
-    exchange, effects, clock = parts
+    runtime, clock = context.runtime, context.runtime.clock
     listener = _RefreshListener()
-    attempts = Attempts(exchange, effects, clock, clock.mailbox())
+    attempts = Attempts(runtime.exchange, runtime.effects, clock, clock.mailbox())
     own = replace(
-        means,
+        context,
         attempts=attempts,
         budget=Budget(10, node.compiled.service.max_reply * 10),
-        lease=means.lease.another(),
-        credentials=dict(means.credentials),
+        lease=context.lease.another(),
+        credentials=dict(context.credentials),
         replies={},
     )
     ends = Deadline(clock.now() + node.compiled.timeout)
-    call = Running(node, FanOut([Unit(request)]), [None], 1, clock.now(), ends)
+    call = RunningCall(node, FanOut([Unit(request)]), [None], 1, clock.now(), ends)
     try:
         begin(own, listener, call)
         attempts.attend(ends, lambda: listener.done)
@@ -56,7 +54,7 @@ class _RefreshListener:
     def __init__(self) -> None:
         self.done = False
 
-    def ended(self, _call: Running, _index: int, result: Any) -> None:
+    def ended(self, _call: RunningCall, _index: int, result: Any) -> None:
         """The request has a value or an error."""
         without_frames(result)
         self.done = True

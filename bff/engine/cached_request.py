@@ -1,8 +1,8 @@
 """One request of a call whose replies are cached.
 
 A `CachedRequest` performs the steps of `cached_fetch` for one request. It sends a request of its
-own (`Pursuit`) only for the step `Fetch`, and shares what that sends with all requests that want
-the same reply (`SharedFetches`).
+own (`CallRequest`) only for the step `Fetch`, and shares what that sends with all requests that
+want the same reply (`SharedFetches`).
 """
 
 from collections.abc import Collection
@@ -29,10 +29,10 @@ from bff.cache.entry import CacheEntry
 from bff.cache.key import CacheKey, cache_key
 from bff.engine.attempts import Owner, Then, follow
 from bff.engine.background_refresh import refresh_request
-from bff.engine.cache_runtime import CacheRuntime
-from bff.engine.call_request import Pursuit
-from bff.engine.outcomes import Running
-from bff.engine.run_context import Means, Whole, read
+from bff.engine.call_request import CallRequest
+from bff.engine.outcomes import RunningCall
+from bff.engine.run_context import CallListener, RunContext, read
+from bff.engine.runtime import Caching
 from bff.engine.shared_fetch import NO_SLOT, FetchResult, SharedFetch
 from bff.engine.transient import may_be_stood_in_for
 from bff.errors import BadStatus, BffError, LimitReached, TimedOut, Unfillable
@@ -44,31 +44,30 @@ _LOOKUP: Final = 0.3  # seconds for the shared store, before the service is call
 
 
 def begin_request(
-    caching: CacheRuntime | None,
     policy: CachePolicy | None,
-    means: Means,
-    whole: Whole,
-    call: Running,
+    context: RunContext,
+    listener: CallListener,
+    call: RunningCall,
     index: int,
     scope: Scope,
 ) -> None:
     """Begin one request of a call, from the cache if its replies are cached."""
-    cached = None
+    cached, caching = None, context.runtime.caching
     if caching and policy:
         try:
-            cached = cached_request(caching, means, whole, call, index, policy, scope)
+            cached = cached_request(caching, context, listener, call, index, policy, scope)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is reported
-            whole.ended(call, index, means.caught(error, call))
+            listener.ended(call, index, context.caught(error, call))
             return
-    request = cached or Pursuit(means, whole, call, index)
+    request = cached or CallRequest(context, listener, call, index)
     follow(request, request.begin)
 
 
 def cached_request(
-    caching: CacheRuntime,
-    means: Means,
-    whole: Whole,
-    call: Running,
+    caching: Caching,
+    context: RunContext,
+    listener: CallListener,
+    call: RunningCall,
     index: int,
     policy: CachePolicy,
     scope: Scope,
@@ -80,16 +79,16 @@ def cached_request(
     request, service = call.fan.units[index].request, call.node.compiled.service
     scopes = [call.fan.scopes[at] for at in call.fan.units[index].items] or [scope]
     try:
-        tags = policy.tags_of(means.principal, scopes, "service", service.name)
+        tags = policy.tags_of(context.principal, scopes, "service", service.name)
     except Unfillable:
         return None
-    users = policy.key_scope(means.principal, scope)
-    secret = means.credentials.get(service.name, ())
+    users = policy.key_scope(context.principal, scope)
+    secret = context.credentials.get(service.name, ())
     headers = _without(request.headers, () if isinstance(secret, BffError) else secret)
     asked = (request.method, request.target, headers, request.body)
     key = cache_key(["reply", service.name, service.url, asked, users], tags)
     steps = cached_fetch(caching.cache, key)
-    return CachedRequest(caching, means, whole, call, index, policy, key, steps)
+    return CachedRequest(caching, context, listener, call, index, policy, key, steps)
 
 
 class CachedRequest:
@@ -101,16 +100,16 @@ class CachedRequest:
 
     def __init__(
         self,
-        caching: CacheRuntime,
-        means: Means,
-        whole: Whole,
-        call: Running,
+        caching: Caching,
+        context: RunContext,
+        listener: CallListener,
+        call: RunningCall,
         index: int,
         policy: CachePolicy,
         key: CacheKey,
         steps: Steps,
     ) -> None:
-        self._caching, self._means, self._whole = caching, means, whole
+        self._caching, self._context, self._listener = caching, context, listener
         self._call, self._index = call, index
         self._policy, self._key, self._steps = policy, key, steps
         self._compiled = call.node.compiled
@@ -142,8 +141,8 @@ class CachedRequest:
                 self._fetch(step.lookup)
                 return
             else:
-                ends = min(self._call.ends.at, self._means.clock.now() + _LOOKUP)
-                self._means.attempts.obtain(step, Deadline(ends), self, self._on_lookup)
+                ends = min(self._call.ends.at, self._context.runtime.clock.now() + _LOOKUP)
+                self._context.attempts.obtain(step, Deadline(ends), self, self._on_lookup)
                 return
         self._finish(outcome)
 
@@ -154,7 +153,7 @@ class CachedRequest:
     def _fetch(self, lookup: Lookup) -> None:
         """Fetch the reply, by a request of its own that shares what it sends."""
         join = partial(self._join, lookup)
-        request = Pursuit(self._means, self, self._call, self._index, join)
+        request = CallRequest(self._context, self, self._call, self._index, join)
         follow(request, request.begin)
 
     def _join(
@@ -167,7 +166,7 @@ class CachedRequest:
         then: Then,
     ) -> int:
         """Send a request for all that want its reply; see `attempts.Join`."""
-        compiled, fetches, attempts = self._compiled, self._caching.fetches, self._means.attempts
+        compiled, fetches, attempts = self._compiled, self._caching.fetches, self._context.attempts
         service, retry = compiled.service, compiled.retry
         fetch = SharedFetch(
             request=request,
@@ -183,12 +182,12 @@ class CachedRequest:
             label=f"reply of {service.name}",
             why=why,
             deadline=service.deadline,
-            latencies=self._means.guards[service.name].latencies(compiled.endpoint),
+            latencies=self._context.runtime.guards[service.name].latencies(compiled.endpoint),
         )
         then = partial(self._on_fetched, fetch, then)
         number = attempts.begin(fetches, fetch, self._call.ends, owner, then)
         if service.wait is not None:  # a fetch has no timers of its own; it is queued by now
-            due = self._means.clock.now() + service.wait
+            due = self._context.runtime.clock.now() + service.wait
             attempts.wake(due, owner, lambda _: fetches.fail_if_overdue(fetch))
         return number
 
@@ -203,9 +202,9 @@ class CachedRequest:
 
     def unauthorized(self, error: BffError) -> None:
         """The user has to sign in again."""
-        self._whole.unauthorized(error)
+        self._listener.unauthorized(error)
 
-    def ended(self, call: Running, index: int, result: Any) -> None:
+    def ended(self, call: RunningCall, index: int, result: Any) -> None:
         """The request that was sent has a value or an error: go on with the steps."""
         del call, index
         replaceable = isinstance(result, BffError) and may_be_stood_in_for(result)
@@ -218,7 +217,7 @@ class CachedRequest:
         """End the request with an unforeseen exception of one of its steps."""
         if self._over:
             raise error  # it is of what follows the end
-        self._end(self._means.caught(error, self._call))
+        self._end(self._context.caught(error, self._call))
 
     def lost(self) -> None:
         """Do nothing: a lookup that is given up holds nothing."""
@@ -232,7 +231,7 @@ class CachedRequest:
 
     def _end(self, result: Any) -> None:
         self._over = True
-        self._whole.ended(self._call, self._index, result)
+        self._listener.ended(self._call, self._index, result)
 
     def _refresh(self) -> None:
         """On a background thread, with the same credentials: fetch the reply anew."""
@@ -241,12 +240,11 @@ class CachedRequest:
         if lookup is None:
             return
 
-        def begin(means: Means, whole: Whole, call: Running) -> None:
-            steps = refresh(lookup)
-            CachedRequest(caching, means, whole, call, 0, self._policy, self._key, steps).begin()
+        def begin(context: RunContext, listener: CallListener, call: RunningCall) -> None:
+            about = (self._policy, self._key, refresh(lookup))
+            CachedRequest(caching, context, listener, call, 0, *about).begin()
 
-        parts = (caching.exchange, caching.effects, caching.clock)
-        refresh_request(parts, self._means, self._call.node, self._request, begin)
+        refresh_request(self._context, self._call.node, self._request, begin)
 
     def _decode(self, entry: CacheEntry) -> Any:
         """The value of an entry, decoded for this request alone; or the failure that it is.
@@ -255,9 +253,9 @@ class CachedRequest:
             `UNUSABLE` where the call cannot read it, as after a change of the call's declaration.
         """
         try:
-            self._means.budget.receive(len(entry.body))
+            self._context.budget.receive(len(entry.body))
             reply = Reply(entry.status, entry.headers, entry.body)
-            return read(self._means, self._compiled, reply)
+            return read(self._context, self._compiled, reply)
         except BadStatus as error:
             return error
         except BffError:
@@ -265,7 +263,7 @@ class CachedRequest:
 
     def _readable(self, reply: Reply) -> bool:
         """Whether the call can read a reply; the failure that a status is counts as readable."""
-        apart = replace(self._means, replies={}, lease=self._means.lease.another())
+        apart = replace(self._context, replies={}, lease=self._context.lease.another())
         try:
             read(apart, self._compiled, reply)
         except BadStatus:

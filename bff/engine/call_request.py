@@ -1,6 +1,6 @@
 """One request of a call, from its first attempt until there is a value or an error.
 
-`conduct.Run` decides about calls, a `Pursuit` about the attempts of one request.
+`conduct.Run` decides about calls, a `CallRequest` about the attempts of one request.
 """
 
 from contextlib import suppress
@@ -9,12 +9,19 @@ from functools import partial
 from typing import Any, Final
 
 from bff.engine.attempts import Join
-from bff.engine.outcomes import Running
-from bff.engine.retry_allowance import Extra
-from bff.engine.run_context import Means, Whole, come_to, credentials_for, keep_credentials, read
+from bff.engine.outcomes import RunningCall
+from bff.engine.retry_allowance import RetryAllowance
+from bff.engine.run_context import (
+    CallListener,
+    RunContext,
+    credentials_for,
+    keep_credentials,
+    read,
+    value_or_error,
+)
 from bff.engine.shared_fetch import FetchResult
 from bff.engine.transient import is_bad
-from bff.errors import BffError, Cancelled, CircuitOpen, TimedOut, TooMany
+from bff.errors import BffError, Cancelled, TimedOut, TooMany, UpstreamError
 from bff.model.exchange import Deadline, Headers, Reply, Tried, Why
 from bff.plan.links import redirected
 from bff.upstream.hedge import Latencies, hedge_after
@@ -26,7 +33,7 @@ _UNAUTHORIZED: Final = 401
 _PLACE, _HEDGE, _WAIT, _JOINED = "place", "hedge", "wait", "joined"
 
 
-class Pursuit:
+class CallRequest:
     """One request of a call, and what has been tried for it.
 
     Args:
@@ -34,27 +41,43 @@ class Pursuit:
     """
 
     __slots__ = (
-        *("_call", "_compiled", "_extra", "_guard", "_hops", "_index", "_join", "_joined_again"),
-        *("_last", "_means", "_out", "_over", "_renewed", "_request", "_retries", "_sent_with"),
-        *("_urls", "_whole", "_why"),
+        *(
+            "_attempts",
+            "_call",
+            "_clock",
+            "_compiled",
+            "_context",
+            "_extra",
+            "_failed_urls",
+            "_guard",
+        ),
+        *("_hops", "_index", "_join", "_joined_again", "_last", "_listener", "_out", "_over"),
+        *("_renewed", "_request", "_retries", "_sent_with", "_why"),
     )
 
     def __init__(
-        self, means: Means, whole: Whole, call: Running, index: int, join: Join | None = None
+        self,
+        context: RunContext,
+        listener: CallListener,
+        call: RunningCall,
+        index: int,
+        join: Join | None = None,
     ) -> None:
-        self._means, self._whole, self._call, self._index = means, whole, call, index
+        self._context, self._listener, self._call, self._index = context, listener, call, index
         self._join = join
         self._compiled = call.node.compiled
-        self._guard = means.guards[self._compiled.service.name]
+        runtime = context.runtime
+        self._clock, self._attempts = runtime.clock, context.attempts
+        self._guard = runtime.guards[self._compiled.service.name]
         self._request = call.fan.units[index].request
-        known = means.credentials.get(self._compiled.service.name, ())
+        known = context.credentials.get(self._compiled.service.name, ())
         self._sent_with: Headers = () if isinstance(known, BffError) else known
         self._renewed = self._joined_again = self._over = False
         self._last: Reply | BffError | None = None  # what it came to when it was last sent
         self._hops = self._retries = 0
-        self._extra = Extra(self._guard, means.budget)
+        self._extra = RetryAllowance(self._guard, context.budget)
         self._why: Tried = ("first", 0)  # it is sent, and how often it was before
-        self._urls: list[str] = []  # where it has failed
+        self._failed_urls: list[str] = []  # where it has failed
         self._out: dict[Permit | str, int] = {}  # attempts, and timers by their names
 
     def begin(self) -> None:
@@ -72,7 +95,7 @@ class Pursuit:
 
     def _send(self) -> None:
         """Have a place at an address, at once or in line, and send the request there."""
-        if self._means.attempts.over:
+        if self._attempts.over:
             self.lost()
             return
         if not self._left():
@@ -80,12 +103,12 @@ class Pursuit:
             return
         if self._join and not self._hops:
             self._out[_JOINED] = self._join(
-                self._request, self._why, self._urls, self, self._landed
+                self._request, self._why, self._failed_urls, self, self._on_shared_result
             )
             return
         try:
-            permit = self._guard.admit(self._urls)
-        except CircuitOpen as error:
+            permit = self._guard.admit(self._failed_urls)
+        except UpstreamError as error:
             self._end(error)
             return
         if permit:
@@ -94,11 +117,13 @@ class Pursuit:
         until, wait, attempts = (
             self._call.ends.at,
             self._compiled.service.wait,
-            self._means.attempts,
+            self._attempts,
         )
         if wait is not None:
-            until = min(until, self._means.clock.now() + wait)
-        self._out[_PLACE] = attempts.queue(self._guard, self._urls, until, self, self._placed)
+            until = min(until, self._clock.now() + wait)
+        self._out[_PLACE] = attempts.queue(
+            self._guard, self._failed_urls, until, self, self._placed
+        )
 
     def _placed(self, got: Permit | BffError) -> None:
         del self._out[_PLACE]
@@ -116,23 +141,23 @@ class Pursuit:
         if hedge:
             after = hedge_after(hedge, None if hedge.after else self._latencies)
             if after is not None and after < self._left():
-                at = self._means.clock.now() + after
-                self._out[_HEDGE] = self._means.attempts.wake(at, self, self._hedge)
+                at = self._clock.now() + after
+                self._out[_HEDGE] = self._attempts.wake(at, self, self._hedge)
 
     def _attempt(self, permit: Permit, why: Tried) -> None:
         service, retry, hedge = self._compiled.service, self._compiled.retry, self._compiled.hedge
         request, ends = self._request, self._call.ends
         if retry and retry.each:
-            ends = Deadline(min(ends.at, self._means.clock.now() + retry.each))
+            ends = Deadline(min(ends.at, self._clock.now() + retry.each))
         if service.others:
             request = replace(request, url=permit.url)
         if service.deadline:
-            left = str(int(ends.left(self._means.clock.now()) * 1000))
+            left = str(int(ends.left(self._clock.now()) * 1000))
             request = replace(request, headers=(*request.headers, (service.deadline, left)))
         if not service.hopeless or (hedge and hedge.after is None):
             permit.latencies = self._latencies
         request = permit.sends(request, *why)
-        send, safe = self._means.attempts.send, self._compiled.call.safe
+        send, safe = self._attempts.send, self._compiled.call.safe
         then = partial(self._receive, permit)
         self._out[permit] = send(request, ends, permit, self, then, safe=safe)
 
@@ -142,37 +167,37 @@ class Pursuit:
         if not self._left() or not self._extra.take():
             return
         elsewhere = [each.url for each in self._out if isinstance(each, Permit)]
-        with suppress(CircuitOpen):
-            permit = self._guard.admit([*self._urls, *elsewhere])
+        with suppress(UpstreamError):
+            permit = self._guard.admit([*self._failed_urls, *elsewhere])
             if permit:
                 self._attempt(permit, ("hedge", self._why[1] + 1))
 
     def _receive(self, permit: Permit, result: Any) -> None:
         del self._out[permit]
-        self._came(permit.url, result, spends=True)
+        self._on_result(permit.url, result, spends=True)
 
-    def _landed(self, landed: Any) -> None:
+    def _on_shared_result(self, landed: Any) -> None:
         """What was sent for several has ended, or this one's own time is over.
 
         A request that only joined one that failed joins or starts one more, once.
         """
         del self._out[_JOINED]
         if not isinstance(landed, FetchResult):
-            self._came("", landed, spends=False)
+            self._on_result("", landed, spends=False)
         elif is_bad(landed.result) and not (landed.led or self._joined_again) and self._left():
             self._joined_again = True
             self._send()
         else:
-            self._came(landed.url, landed.result, spends=landed.led)
+            self._on_result(landed.url, landed.result, spends=landed.led)
 
-    def _came(self, url: str, result: Any, *, spends: bool) -> None:
+    def _on_result(self, url: str, result: Any, *, spends: bool) -> None:
         self._last = result
-        if self._means.attempts.over:
+        if self._attempts.over:
             self.lost()
             return
         try:
             if isinstance(result, Reply):
-                self._means.budget.receive(len(result.body))
+                self._context.budget.receive(len(result.body))
             if is_bad(result):
                 if any(isinstance(each, Permit) for each in self._out):
                     return  # the other one may still be well
@@ -182,7 +207,7 @@ class Pursuit:
             if isinstance(result, Reply):
                 if self._renews(result) or self._redirects(result):
                     return
-                result = read(self._means, self._compiled, result)
+                result = read(self._context, self._compiled, result)
         except BffError as error:
             result = error
         self._end(result)
@@ -193,16 +218,16 @@ class Pursuit:
         if retry is None:
             return False
         tried = self._retries + 1
-        wait = wait_before(retry, tried, result, self._left(), self._means.guards.dice)
+        wait = wait_before(retry, tried, result, self._left(), self._context.runtime.guards.dice)
         self._extra.give_back()  # what the try before had of the budget
         # who joins what another sends costs the service nothing
         if wait is None or (spends and not self._extra.take()):
             return False
         self._retries += 1
-        self._urls.append(url)
+        self._failed_urls.append(url)
         self._drop_others()
-        at = self._means.clock.now() + wait
-        self._out[_WAIT] = self._means.attempts.wake(at, self, self._retry)
+        at = self._clock.now() + wait
+        self._out[_WAIT] = self._attempts.wake(at, self, self._retry)
         return True
 
     def _retry(self, _due: None) -> None:
@@ -219,12 +244,12 @@ class Pursuit:
             return False
         self._renewed = True
         service = self._compiled.service.name
-        known = self._means.credentials.get(service, ())
+        known = self._context.credentials.get(service, ())
         if known != self._sent_with:  # another request has had the same answer before
             self._renew(known)
             return True
-        effect = credentials_for(self._compiled.service, self._means.principal, self._sent_with)
-        self._means.attempts.obtain(effect, self._call.ends, self, self._renew)
+        effect = credentials_for(self._compiled.service, self._context.principal, self._sent_with)
+        self._attempts.obtain(effect, self._call.ends, self, self._renew)
         return True
 
     def _renew(self, credentials: Headers | BffError) -> None:
@@ -233,17 +258,17 @@ class Pursuit:
             self._end(credentials)
             return
         service = self._compiled.service.name
-        if keep_credentials(self._means, self._whole, service, credentials):
+        if keep_credentials(self._context, self._listener, service, credentials):
             self.lost()
             return
-        known = self._means.credentials[service]
+        known = self._context.credentials[service]
         try:
             if isinstance(known, BffError):
                 raise known
             if known == self._sent_with and self._last:  # there are no others: the 401 is the reply
-                self._end(come_to(self._means, self._compiled, self._last))
+                self._end(value_or_error(self._context, self._compiled, self._last))
                 return
-            self._means.budget.send(1)
+            self._context.budget.send(1)
         except BffError as error:
             self._end(error)
             return
@@ -259,7 +284,7 @@ class Pursuit:
         request = redirected(self._request, reply, self._compiled.service)
         if request is None:
             return False
-        self._means.budget.send(1)
+        self._context.budget.send(1)
         self._hops += 1
         if self._hops > _MAX_HOPS:
             raise TooMany("redirected too often")
@@ -271,7 +296,7 @@ class Pursuit:
         """What followed an attempt raised what no code expects: that is what it comes to."""
         if self._over:
             raise error  # it is of what follows the end
-        self._end(self._means.caught(error, self._call))
+        self._end(self._context.caught(error, self._call))
 
     def lost(self) -> None:
         """The answer is over, and the request is sent no more; a write's last end is its end."""
@@ -279,21 +304,21 @@ class Pursuit:
         if self._compiled.call.safe or self._over:
             return
         last = self._last or Cancelled("the view was over before it was sent")
-        self._end(come_to(self._means, self._compiled, last))
+        self._end(value_or_error(self._context, self._compiled, last))
 
     def _end(self, result: Any) -> None:
         self._over = True
         self._drop_others()
         self._extra.give_back()
-        self._whole.ended(self._call, self._index, result)
+        self._listener.ended(self._call, self._index, result)
 
     def _drop_others(self) -> None:
         out, self._out = self._out, {}
         for number in out.values():
-            self._means.attempts.cancel(number)
+            self._attempts.cancel(number)
 
     def _left(self) -> float:
-        return self._call.ends.left(self._means.clock.now())
+        return self._call.ends.left(self._clock.now())
 
     @property
     def _latencies(self) -> Latencies:

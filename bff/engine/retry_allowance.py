@@ -4,7 +4,7 @@ from bff.engine.budget import Budget
 from bff.upstream.guard import Guard
 
 
-class Extra:
+class RetryAllowance:
     """Requests besides the first one, as far as the service and the view can bear them.
 
     Args:

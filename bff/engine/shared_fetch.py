@@ -16,7 +16,7 @@ from bff.cache.entry import CacheEntry
 from bff.cache.policy import conditional_headers, confirmed, confirms
 from bff.cache.reply_entry import entry_of
 from bff.cache.single_flight import SingleFlight
-from bff.errors import Cancelled, CircuitOpen, LimitReached
+from bff.errors import Cancelled, LimitReached, UpstreamError
 from bff.model.exchange import Deadline, Reply, Request, Tried
 from bff.observe.boundary import ErrorBoundary
 from bff.plan.cache_rule import CachePolicy
@@ -205,7 +205,7 @@ class SharedFetches:
         guard = self._guards[fetch.request.service]
         try:
             permit = guard.admit(fetch.avoid)
-        except CircuitOpen as error:
+        except UpstreamError as error:
             mailbox.put(Completion(0, error))
             return
         if permit:

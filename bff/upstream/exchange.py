@@ -124,7 +124,7 @@ class Streamed(Protocol):
 
 
 @runtime_checkable
-class Carrier(Protocol):
+class StreamingExchange(Protocol):
     """Carries what is too large or too long to be held: on the thread that asks for it."""
 
     def stream(self, request: Request, body: Iterable[bytes] | None, idle: float) -> Streamed:
@@ -139,7 +139,7 @@ class Carrier(Protocol):
         """
 
 
-class NoCarrier:
+class NoStreaming:
     """Carries nothing: what is recorded or simulated has no streams."""
 
     def stream(self, request: Request, body: Iterable[bytes] | None, idle: float) -> Streamed:

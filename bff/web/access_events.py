@@ -23,7 +23,7 @@ _Names = tuple[str, str, str]
 
 
 @dataclass(slots=True)
-class Told:
+class RequestRecord:
     """What is known of a request while it is answered; views and relays add what they know.
 
     Args:
@@ -40,7 +40,7 @@ class Told:
     at_the_end: bool = False
 
 
-def tell_answers(
+def emit_access_events(
     app: Flask,
     clock: Clock,
     observer: Observer,
@@ -65,7 +65,7 @@ def tell_answers(
         part_of = asked.environ.get(BEGUN)
         if part_of is None:
             busy.add(get_ident())
-        g.told = Told(part_of or clock.now(), _trace(asked, trusted, sampler))
+        g.told = RequestRecord(part_of or clock.now(), _trace(asked, trusted, sampler))
 
     def end(response: Response) -> Response:
         asked, kept = request_ctx.request, app_ctx.g
@@ -76,7 +76,7 @@ def tell_answers(
         known = names.get(asked.endpoint)
         if known is None:
             known = names[asked.endpoint] = _names(asked)
-        told: Told = kept.told
+        told: RequestRecord = kept.told
         event = Answered(
             kept.request_id,
             known[0],

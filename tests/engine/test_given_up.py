@@ -11,10 +11,9 @@ from bff.declare.config import assemble
 from bff.declare.load import parse
 from bff.declare.python import PythonView
 from bff.dev.recordings.virtual import VirtualClock
-from bff.engine.cache_runtime import cache_runtime
 from bff.engine.conductor import conduct
-from bff.engine.python_view import converse
-from bff.engine.runtime import Machinery
+from bff.engine.python_view import run_python_view
+from bff.engine.runtime import Runtime, caching_of
 from bff.model.exchange import Deadline, Reply
 from bff.model.python import VIEW
 from bff.upstream.guard import Guards
@@ -63,9 +62,9 @@ def test_credentials_that_were_sent_for_before_the_code_could_begin():
     clock = VirtualClock()
     effects = BreaksAtTheSecond(clock, 0.1)
     guards = Guards(made.config.services, 32, clock)
-    machinery = Machinery(SimulatedExchange(clock), effects, clock, guards)
+    runtime = Runtime(SimulatedExchange(clock), effects, clock, guards)
     with pytest.raises(Broken):
-        converse(made.plans["all"]["web"], asked(), Deadline(1.0), machinery)
+        run_python_view(made.plans["all"]["web"], asked(), Deadline(1.0), runtime)
     assert [each.cancelled for each in effects.started] == [0.0]
 
 
@@ -119,12 +118,12 @@ def test_a_refresh_that_breaks_waits_for_nothing_any_more():
     exchange = SimulatedExchange(clock, lambda _: Played(0.01, WELL))
     effects = SimulatedEffects(clock, None)
     guards = Guards(made.config.services, 32, clock)
-    caching = cache_runtime(memory_only(wall), exchange, effects, clock, guards)
+    caching = caching_of(memory_only(wall), effects, clock, guards)
     refreshes, fetches = Refreshes(), Left(caching.fetches)
     caching = replace(caching, background=refreshes, fetches=fetches)
-    machinery = Machinery(exchange, effects, clock, guards, caching)
+    runtime = Runtime(exchange, effects, clock, guards, caching)
     for _ in range(2):
-        conduct(made.plans["all"]["web"], asked(), Deadline(clock.now() + 1), machinery)
+        conduct(made.plans["all"]["web"], asked(), Deadline(clock.now() + 1), runtime)
         wall.pass_by(2)
     (refresh,) = refreshes.jobs
     clock.broken = True

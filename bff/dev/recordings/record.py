@@ -19,7 +19,7 @@ from bff.dev.recordings.replay import ReplayExchange
 from bff.errors import Unreachable
 from bff.model.exchange import Deadline, Reply, Request
 from bff.model.service import Service
-from bff.upstream.exchange import Carrier, Completion, Exchange, Sink, Streamed, withdrawn
+from bff.upstream.exchange import Completion, Exchange, Sink, Streamed, StreamingExchange, withdrawn
 from bff.upstream.steps import Steps
 
 
@@ -107,7 +107,7 @@ class RecordingExchange:
 
     def stream(self, request: Request, body: Iterable[bytes] | None, idle: float) -> Streamed:
         """Carry what is passed on piece by piece, for a relay: it is not recorded."""
-        if self._mode == "none" or not isinstance(self._live, Carrier):
+        if self._mode == "none" or not isinstance(self._live, StreamingExchange):
             raise Unreachable("nothing is recorded of relays")
         return self._live.stream(request, body, idle)
 

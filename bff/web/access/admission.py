@@ -11,7 +11,7 @@ from bff.model.principal import NOBODY, Principal
 from bff.observe.events import Audited, Observer
 from bff.web.access.address import client_address
 from bff.web.access.authenticate import Rule, admit, varies
-from bff.web.access.limits import Limits
+from bff.web.access.limits import RateLimits
 from bff.web.access.refusal import refusal
 
 Authenticate = Callable[[Request, Rule], Principal]
@@ -28,7 +28,7 @@ class Admission:
 
     rule: Rule
     authenticate: Authenticate
-    limits: Limits | None
+    limits: RateLimits | None
     observer: Observer
 
     def principal(self) -> Principal:

@@ -21,7 +21,7 @@ _SECONDS: Final = {"second": 1, "minute": 60, "hour": 3600}
 Count = tuple[int, float]  # how many, and when the window ends, in seconds since 1970
 
 
-class Limits:
+class RateLimits:
     """Counts, and refuses what is more than a rule allows; a rule that is empty costs nothing.
 
     Windows are fixed, and begin with the first request that is counted. All processes share the

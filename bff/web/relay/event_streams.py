@@ -13,13 +13,14 @@ from threading import Event, Lock, Thread
 from time import monotonic
 from typing import Any, Final, Self
 
-from bff.errors import BffError, StoreAway
+from bff.errors import BffError, RequestRefused, StoreAway
 from bff.model.exchange import Reply
 from bff.model.principal import Principal
 from bff.upstream.exchange import Streamed
 from bff.web.client_gone import gone_of
 from bff.web.management import drain
 
+_UNAVAILABLE: Final = 503
 _TICK: Final = 0.5  # seconds between two looks for whether the client is still there
 _CHECK: Final = 2.0  # and for whether its session is
 _HELD: Final = 16  # pieces that wait for a slow client; more, and the service has to wait
@@ -31,10 +32,6 @@ AT_ONCE: Final = {  # what a stream says to whoever passes it on
 }
 
 Alive = Callable[[str], bool]  # whether the session of this key goes on; may raise StoreAway
-
-
-class TooManyStreams(Exception):
-    """As many are open as may be."""
 
 
 def is_events(head: Reply) -> bool:
@@ -64,11 +61,11 @@ class EventStreams:
         """Take a place; what is returned gives it back, once.
 
         Raises:
-            TooManyStreams: there is none.
+            RequestRefused: there is none.
         """
         with self._lock:
             if self._open >= self._most:
-                raise TooManyStreams
+                raise RequestRefused(_UNAVAILABLE, "too many streams are open")
             self._open += 1
         given = Event()
 
@@ -97,7 +94,7 @@ class EventStreams:
             held: ends the thread that reads.
 
         Raises:
-            TooManyStreams: no thread can be started.
+            RequestRefused: no thread can be started.
         """
         incoming.wait(max_age)
         pump = held.enter_context(_Pump(incoming))
@@ -180,7 +177,7 @@ class _Pump:
         try:
             self._thread.start()
         except RuntimeError:  # the system has no more
-            raise TooManyStreams from None
+            raise RequestRefused(_UNAVAILABLE, "too many streams are open") from None
 
     def __enter__(self) -> Self:
         return self

@@ -5,20 +5,20 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Final
 
-from bff.engine.run_context import credentials_for
+from bff.engine.run_context import credentials_error, credentials_for
 from bff.errors import BffError, LimitReached, TimedOut
 from bff.model.exchange import Deadline, Headers, Request, Tried
 from bff.model.principal import Principal
 from bff.model.service import OF_THE_CALLER, Service
-from bff.upstream.exchange import Carrier, Streamed
+from bff.upstream.exchange import Streamed
 from bff.upstream.permit import Permit
-from bff.web.runtime import Engine
+from bff.web.runtime import WebRuntime
 
 _UNAUTHORIZED: Final = 401
 
 
 @dataclass(frozen=True, slots=True)
-class Errand:
+class OutgoingRequest:
     """One request on its way to a service.
 
     Args:
@@ -31,7 +31,7 @@ class Errand:
     body: Callable[[], Iterable[bytes]] | None = None
 
 
-class Courier:
+class StreamingCall:
     """Brings requests to one service.
 
     Args:
@@ -40,14 +40,12 @@ class Courier:
         timeout: seconds for which nothing may move.
     """
 
-    def __init__(
-        self, place: str, service: Service, engine: Engine, carrier: Carrier, timeout: float
-    ) -> None:
-        self._guard = engine.guards[place]
-        self._service, self._engine, self._carrier = service, engine, carrier
+    def __init__(self, place: str, service: Service, web: WebRuntime, timeout: float) -> None:
+        self._runtime, self._exchange = web.runtime, web.streaming
+        self._guard, self._service = web.runtime.guards[place], service
         self._timeout = timeout
 
-    def fetch(self, errand: Errand, held: ExitStack) -> tuple[Permit, Streamed]:
+    def fetch(self, errand: OutgoingRequest, held: ExitStack) -> tuple[Permit, Streamed]:
         """The reply, as soon as its head is there, and the place that it has.
 
         Args:
@@ -61,7 +59,7 @@ class Courier:
         held.callback(incoming.close)
         return permit, incoming
 
-    def _opened(self, errand: Errand, permit: Permit) -> Streamed:
+    def _opened(self, errand: OutgoingRequest, permit: Permit) -> Streamed:
         """Send it; a read that is answered 401 once more, with fresh credentials."""
         credentials = self._credentials(errand.principal, ())
         incoming = self._sent(errand, permit, credentials)
@@ -74,14 +72,14 @@ class Courier:
 
     def _sent(
         self,
-        errand: Errand,
+        errand: OutgoingRequest,
         permit: Permit,
         credentials: Headers,
         why: Tried = ("first", 0),
     ) -> Streamed:
         outgoing = replace(errand.make(self._service.secret + credentials), url=permit.url)
         body = errand.body() if errand.body else None
-        return self._carrier.stream(permit.sends(outgoing, *why), body, self._timeout)
+        return self._exchange.stream(permit.sends(outgoing, *why), body, self._timeout)
 
     def _credentials(self, principal: Principal, rejected: Headers) -> Headers:
         """The headers with which the service is called for who asks.
@@ -91,15 +89,15 @@ class Courier:
         """
         if not self._service.asks_for_tokens:
             return ()
-        clock = self._engine.clock
+        clock = self._runtime.clock
         mailbox = clock.mailbox()
         effect = credentials_for(self._service, principal, rejected)
         deadline = Deadline(clock.now() + self._timeout)
-        self._engine.effects.start(effect, deadline, 0, mailbox)
+        self._runtime.effects.start(effect, deadline, 0, mailbox)
         completion = mailbox.get(self._timeout)
         found = completion.result if completion else TimedOut("the credentials did not come")
         if isinstance(found, BffError):
-            raise found
+            raise credentials_error(found)
         headers: Headers = found
         return headers
 
@@ -112,7 +110,7 @@ class Courier:
         permit = self._guard.admit()
         if permit:
             return permit
-        mailbox = self._engine.clock.mailbox()
+        mailbox = self._runtime.clock.mailbox()
         waiting = self._guard.start((), 0, mailbox)
         wait = self._service.wait
         completion = None

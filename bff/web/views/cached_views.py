@@ -22,8 +22,8 @@ from bff.cache.entry import CacheEntry
 from bff.cache.key import CacheKey, cache_key
 from bff.cache.policy import jittered
 from bff.cache.single_flight import SingleFlight
-from bff.engine.answer import Answer, Asked, Failure
-from bff.engine.cache_runtime import CacheRuntime
+from bff.engine.answer import Answer, Failure, ViewRequest
+from bff.engine.runtime import Caching, Runtime
 from bff.errors import Unfillable
 from bff.model.exchange import Deadline, Freshness
 from bff.model.json_text import Unwritable
@@ -63,13 +63,13 @@ class Served:
 
 
 # Makes the answer of a view, given the request and when it began, on the conductor's clock.
-Conduct = Callable[[Asked, float], Answer]
+Conduct = Callable[[ViewRequest, float], Answer]
 
 
 def conducted(
     responses: ViewResponses,
     conduct: Conduct,
-    asked: Asked,
+    asked: ViewRequest,
     begun: float,
     now: float,
     boundary: ErrorBoundary,
@@ -97,27 +97,26 @@ class CachedView:
 
     Args:
         fingerprint: the fingerprint of the view's declaration; answers of another one are not used.
-        boundary: reports unforeseen exceptions.
     """
 
     def __init__(
         self,
         plan: Plan,
         policy: CachePolicy,
-        caching: CacheRuntime,
+        runtime: Runtime,
+        caching: Caching,
         responses: ViewResponses,
         conduct: Conduct,
         fingerprint: str,
-        boundary: ErrorBoundary,
     ) -> None:
-        self._plan, self._policy, self._caching = plan, policy, caching
-        self._cache, self._clock = caching.cache, caching.clock
+        self._plan, self._policy = plan, policy
+        self._runtime, self._caching = runtime, caching
+        self._cache, self._clock = caching.cache, runtime.clock
         self._responses, self._conduct, self._fingerprint = responses, conduct, fingerprint
-        self._boundary = boundary
         self._flights: SingleFlight[Mailbox] = SingleFlight(_deliver)
         self._timeout = plan.view.timeout
 
-    def serve(self, asked: Asked, begun: float) -> Served:
+    def serve(self, asked: ViewRequest, begun: float) -> Served:
         """Answer from the cache, or have the answer made: by this request, or by one under way.
 
         Args:
@@ -148,10 +147,10 @@ class CachedView:
         answer = failed.answer if failed else None
         return Served(outcome.value, answer, slot=slot, freshness=outcome.freshness)
 
-    def _conducted(self, asked: Asked, begun: float, now: float) -> Served:
-        return conducted(self._responses, self._conduct, asked, begun, now, self._boundary)
+    def _conducted(self, asked: ViewRequest, begun: float, now: float) -> Served:
+        return conducted(self._responses, self._conduct, asked, begun, now, self._runtime.boundary)
 
-    def _key(self, asked: Asked) -> CacheKey:
+    def _key(self, asked: ViewRequest) -> CacheKey:
         policy, scope = self._policy, asked.scope
         tags = policy.tags_of(asked.principal, [scope], "view", self._plan.view.name)
         users = policy.key_scope(asked.principal, scope)
@@ -164,12 +163,12 @@ class CachedView:
         """Look in the shared store, for a moment at most."""
         mailbox = self._clock.mailbox()
         deadline = Deadline(self._clock.now() + _LOOKUP)
-        self._caching.effects.start(step, deadline, 0, mailbox)
+        self._runtime.effects.start(step, deadline, 0, mailbox)
         completion = mailbox.get(_LOOKUP)
         found = completion.result if completion else None
         return found if isinstance(found, Lookup) else Lookup()
 
-    def _fetch(self, key: CacheKey, lookup: Lookup, asked: Asked, begun: float) -> Served:
+    def _fetch(self, key: CacheKey, lookup: Lookup, asked: ViewRequest, begun: float) -> Served:
         """Have the answer made once for all requests that want it now.
 
         A request whose flight fails joins or makes one more, once: not all of a crowd fail with the
@@ -191,7 +190,9 @@ class CachedView:
                 return replace(served, freshness=collapsed)
         return self._conducted(asked, begun, self._cache.now())
 
-    def _lead(self, flight: Hashable, address: str | None, asked: Asked, begun: float) -> Served:
+    def _lead(
+        self, flight: Hashable, address: str | None, asked: ViewRequest, begun: float
+    ) -> Served:
         """Make and store the answer, then give it to all waiters."""
         served: Served | None = None
         try:
@@ -209,7 +210,7 @@ class CachedView:
         freshness = freshness_of(entry, self._cache.now())
         return Served(made, slot=CacheSlot(address, entry), freshness=freshness)
 
-    def _made(self, address: str | None, asked: Asked, begun: float) -> Served:
+    def _made(self, address: str | None, asked: ViewRequest, begun: float) -> Served:
         now = self._cache.now()
         served = self._conducted(asked, begun, now)
         made, answer = served.representation, served.answer
@@ -234,7 +235,7 @@ class CachedView:
         times = (now, fresh, rule.stale, rule.stale_if_error)
         return made, to_entry(made, *times, self._responses.label)
 
-    def _refresh(self, key: CacheKey, asked: Asked) -> None:
+    def _refresh(self, key: CacheKey, asked: ViewRequest) -> None:
         """On a background thread, for the same user: make the answer anew."""
         lookup = lookup_to_refresh(self._cache, key)
         if lookup is None:

@@ -21,7 +21,7 @@ from bff.model.principal import Principal
 from bff.plan.page_links import Position
 from bff.plan.plan import Plan
 from bff.store.seal import BadSeal, Seal
-from bff.web.views.parameters import BadRequest
+from bff.web.views.parameters import bad_parameters
 
 _SEALED: Final = re.compile(r"[A-Za-z0-9_-]{16,4000}", re.ASCII)
 
@@ -49,7 +49,7 @@ class CursorReader:
             params: its other parameters, as declared.
 
         Raises:
-            BadRequest: one was not made for this list, this person and these parameters.
+            RequestRefused: one was not made for this list, this person and these parameters.
         """
         visitor = principal.visitor if self._by_visitor else ""
         whose = digest_of(*self._of, principal.identity, visitor, sorted(params.items()))
@@ -64,7 +64,7 @@ class CursorReader:
                 detail = "is no cursor of this list, for who asks and with these parameters"
                 errors.append({"parameter": name, "in": "query", "detail": detail})
         if errors:
-            raise BadRequest(errors)
+            raise bad_parameters(errors)
         return Cursors(starts, partial(self._sealed, whose))
 
     def _sealed(self, whose: str, name: str, position: Position) -> str:

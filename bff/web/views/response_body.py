@@ -9,7 +9,7 @@ from werkzeug.datastructures import Headers as ResponseHeaders
 
 from bff.cache.entry import CacheEntry
 from bff.engine.answer import Answer
-from bff.engine.cache_runtime import CacheRuntime
+from bff.engine.runtime import Caching
 from bff.model.access import Access
 from bff.model.exchange import Headers
 from bff.model.frontend import Frontend
@@ -75,7 +75,7 @@ class ViewResponses:
         frontend: Frontend,
         access: Access,
         vary: Sequence[str],
-        caching: CacheRuntime | None,
+        caching: Caching | None,
     ) -> None:
         self._plan = plan
         self._cache = caching.cache if caching else None

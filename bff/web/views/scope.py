@@ -44,7 +44,7 @@ class Scopes:
             variables: those of the path.
 
         Raises:
-            BadRequest, BadBody: it is not as declared.
+            RequestRefused: it is not as declared.
             InvalidToken: the claims of who asks cannot be copied.
         """
         languages = self._frontend.languages

@@ -14,7 +14,7 @@ from bff.declare.settings import Settings
 from bff.errors import RateLimited, StoreAway
 from bff.model.access import Limits as Rules
 from bff.store.sqlite import SqliteStore
-from bff.web.access.limits import Limits, limited_headers
+from bff.web.access.limits import RateLimits, limited_headers
 
 ADDRESS = "203.0.113.7"
 
@@ -57,7 +57,7 @@ def store(tmp_path, clock):
 
 @pytest.fixture
 def limits(store, clock):
-    return Limits(store, Rules(sign_in="3/minute", person="5/second"), clock.now)
+    return RateLimits(store, Rules(sign_in="3/minute", person="5/second"), clock.now)
 
 
 def passed(ask, *args, times=1):
@@ -137,7 +137,7 @@ def test_addresses_of_one_network_are_one(limits, one, other, same):
 
 
 def test_without_a_rule_nothing_is_asked(store, clock):
-    limits = Limits(store, Rules(sign_in="", person=""), clock.now)
+    limits = RateLimits(store, Rules(sign_in="", person=""), clock.now)
     assert passed(limits.sign_in, ADDRESS, times=9) == 9
     assert passed(limits.person, ADDRESS, times=9) == 9
     assert store.asked == 0
@@ -149,7 +149,7 @@ def test_who_has_no_address_is_not_counted(limits, store):
 
 
 def test_the_default_limits_sign_ins_alone(store, clock):
-    limits = Limits(store, Rules(), clock.now)
+    limits = RateLimits(store, Rules(), clock.now)
     assert passed(limits.sign_in, ADDRESS, times=30) == 20
     assert passed(limits.person, ADDRESS, times=30) == 30
 
@@ -158,7 +158,7 @@ def test_processes_count_together_and_none_is_missed(tmp_path, clock):
     # each has a store of its own on the one file, as processes do
     stores = [SqliteStore(tmp_path / "sessions.db", clock.now) for _ in range(4)]
     rules = Rules(sign_in="20/minute")
-    processes = [Limits(store, rules, clock.now) for store in stores]
+    processes = [RateLimits(store, rules, clock.now) for store in stores]
 
     def ask(at):
         return passed(processes[at % len(processes)].sign_in, ADDRESS)
@@ -215,7 +215,7 @@ def test_more_at_once_than_can_be_counted_is_too_many(limits, store):
 
 
 def test_the_store_is_not_asked_before_it_is_needed(store, clock):
-    Limits(store, Rules(sign_in="3/minute", person="5/second"), clock.now)
+    RateLimits(store, Rules(sign_in="3/minute", person="5/second"), clock.now)
     assert store.asked == 0
 
 
