@@ -30,13 +30,13 @@ from bff.web.access.sign_out import sign_out_routes
 from bff.web.access_events import emit_access_events
 from bff.web.app import App
 from bff.web.cors import cors
+from bff.web.event_streams import EventStreams
 from bff.web.management import drain
 from bff.web.management.cache_admin import CacheAdmin
 from bff.web.management.gauges import levels_of
 from bff.web.management.health import Management, health_routes
 from bff.web.management.store_watch import StoreWatch
 from bff.web.problem import handle_errors
-from bff.web.relay.event_streams import EventStreams
 from bff.web.relay.routes import relay_routes
 from bff.web.relay.stream import stream_routes
 from bff.web.relay.websocket import websocket_routes
@@ -68,16 +68,15 @@ def create_app(
     Args:
         checked: the configuration; the last good one of `settings.config` if not given.
         settings: how the process runs; from the environment if not given.
-        cache: what is kept; as declared if not given, and none where nothing is to be kept.
+        cache: as declared if not given, and none where nothing is cached.
         now: seconds since 1970, by which sessions and tokens end.
         dice: gives numbers from 0 up to 1.
-        authenticate: says who asks; sessions and bearer tokens do if not given.
-        observers: hear of all that happens, besides the metrics and what exports spans.
+        authenticate: identifies the client; by sessions and bearer tokens if not given.
+        observers: called with each event, besides the metrics and the exporter of spans.
         timing: whether answers carry Server-Timing, for development.
-        development: whether people may sign in at a provider that lets anybody in.
-        strict: whether an exception that no code expects ends its request and is shown, as it is
-            in development, and not just the call that it is about.
-        hits: told of each request to a service that was answered from the cache.
+        development: whether users may sign in at the local provider, which asks for no password.
+        strict: whether an unexpected exception ends its request and is shown, as in development.
+        hits: called for each request to a service that was answered from the cache.
 
     Raises:
         ConfigError: the configuration or the settings cannot be served.
@@ -115,9 +114,7 @@ def create_app(
         runtime,
         authenticate=authenticate or Authenticator(sign_in.sessions, sign_in.cookies, bearer),
         observer=observe,
-        streams=EventStreams(
-            max(1, int(settings.threads * config.streams)), sign_in.sessions.is_active
-        ),
+        streams=EventStreams(settings.threads * config.streams, sign_in.sessions.is_active),
         limits=sign_in.limits,
         once=IdempotencyKeys(sign_in.sessions.store, sign_in.seal, now),
         seal=sign_in.seal,
@@ -141,9 +138,8 @@ def create_app(
     cors(app, config.frontends, checked.plans, config.relays)
     handle_errors(app, boundary)
     health_routes(app, checks)
-    sign_in_routes(app, sign_in)
-    sign_out_routes(app, sign_in)
-    session_routes(app, sign_in)
+    for routes in (sign_in_routes, sign_out_routes, session_routes):
+        routes(app, sign_in)
     view_routes(app, checked.plans, config.frontends, web)
     batch_routes(app, checked.plans, config.frontends, runtime, settings.threads)
     stream_routes(app, checked.plans, config.frontends, web)

@@ -1,4 +1,4 @@
-"""What goes into the conductor, and what comes out of it."""
+"""The request of a view and its answer: what goes into the conductor, and what comes out."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -45,7 +45,7 @@ class Cursors:
 
 @dataclass(frozen=True, slots=True)
 class ViewRequest:
-    """What a client's request brings to a plan.
+    """A client's request to a view.
 
     Args:
         scope: the values of the reserved root names.
@@ -103,7 +103,7 @@ class ReplyHead:
     """What of a call's first reply may go on: its status, and the headers it lets through.
 
     Args:
-        said: the headers of each of its replies: some speak of who may keep them.
+        said: the headers of each of its replies, some of which limit caching.
     """
 
     status: int

@@ -1,6 +1,6 @@
 """The conductor: runs one plan for one request on one thread, which blocks only on its mailbox.
 
-`Run` holds the decisions, and waits only in `attend`.
+`Run` decides what to do with each completion, and blocks only in `attend`.
 """
 
 from collections import Counter
@@ -14,6 +14,7 @@ from bff.engine.answer import Answer, Failure, ViewRequest, bad_request, failure
 from bff.engine.attempts import VIEW, Attempts
 from bff.engine.blame import InputFaults
 from bff.engine.budget import Budget
+from bff.engine.disconnect import DisconnectCheck
 from bff.engine.fanout import fan_out
 from bff.engine.idempotence import keyed
 from bff.engine.outcomes import (
@@ -39,9 +40,7 @@ from bff.plan.order import Node
 from bff.plan.plan import Plan
 from bff.upstream.exchange import Completion, Exchange, Mailbox
 
-_LOOK: Final = 0.25  # seconds between two looks for whether the client is still there
 _INTERNAL: Final = 500
-_CLOSED: Final = 499  # nobody gets it; the log has it, as nginx's would
 
 
 def conduct(
@@ -51,11 +50,7 @@ def conduct(
     runtime: Runtime,
     exchange: Exchange | None = None,
 ) -> Answer:
-    """Run `plan` for a request and shape the answer; returns by the deadline.
-
-    Args:
-        exchange: carries this answer's requests; that of `runtime` unless they are of a batch.
-    """
+    """Run `plan` for a request, by the deadline; a batch has an `exchange` of its own."""
     run = Run(plan, request, deadline, runtime, runtime.clock.mailbox(), exchange)
     try:
         run.begin()
@@ -66,7 +61,7 @@ def conduct(
 
 
 class Run:
-    """The state of one request: what is out, what is in, and what has become ready."""
+    """The state of one request: the calls under way, their values, and those that are ready."""
 
     def __init__(
         self,
@@ -114,7 +109,7 @@ class Run:
         return self.deadline.at if due is None else due
 
     def begin(self) -> None:
-        """Start what waits for nothing."""
+        """Start the calls that wait for nothing."""
         self._judge()
         self.prepare(self.nodes)
         if self.failure:
@@ -123,12 +118,13 @@ class Run:
             effect = credentials_for(service, self.request.principal)
             self._attempts.obtain(effect, self.deadline, VIEW, partial(self._obtained, name))
         if self.request.gone and self.plan.changes_nothing:
-            self._look_again()
+            gone, clock = self.request.gone, self._clock
+            DisconnectCheck(self._attempts, clock, gone, self.fail).begin()
         for name in [name for name, awaited in self._awaited.items() if awaited == 0]:
             self._start(self.nodes[name])
 
     def attend(self, until: Callable[[], bool]) -> None:
-        """Wait for what is out, and act on it, until something holds: the only place to wait in."""
+        """Handle completions and timers until a condition holds: the only place that blocks."""
         self._attempts.attend(self.deadline, until)
 
     def prepare(self, names: Iterable[str]) -> None:
@@ -142,11 +138,11 @@ class Run:
             self.fail(bad_request(blame.errors))
 
     def receive(self, completion: Completion) -> None:
-        """Take in how an attempt ended; one that nobody waits for any more is ignored."""
+        """Handle the completion of an attempt; one that was given up is ignored."""
         self._attempts.receive(completion)
 
     def tick(self) -> None:
-        """Act on the timers that are due: whatever is still out then has timed out."""
+        """Handle the timers that are due: attempts that are still under way have timed out."""
         self._attempts.tick()
 
     def fail(self, failure: Failure) -> None:
@@ -243,19 +239,9 @@ class Run:
         return False
 
     def _obtained(self, name: str, result: Headers | BffError) -> None:
-        """The credentials of a hidden node are there, or are not to be had."""
+        """The credentials of a hidden node were obtained, or not."""
         if not keep_credentials(self.context, self, name.removeprefix("@"), result):
             self._release(name)
-
-    def _look_again(self) -> None:
-        self._attempts.wake(self._clock.now() + _LOOK, VIEW, self._look)
-
-    def _look(self, _due: None) -> None:
-        """Do no more for a client that has gone away."""
-        if self.request.gone and self.request.gone():
-            self.fail(Failure(_CLOSED, "Client Closed Request"))
-        else:
-            self._look_again()
 
     def unauthorized(self, error: BffError) -> None:
         """Fail the view: the client has to sign in again."""

@@ -1,4 +1,4 @@
-"""What the results of a call come to: a value and an outcome, by the call's own failure rule."""
+"""From the results of a call to its value and its outcome, by the call's own failure rule."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -31,7 +31,7 @@ class RunningCall:
         left: how many have not come.
         started: when, on the conductor's clock.
         ends: when they must have ended.
-        kept: of each request by its index, what was kept of it.
+        kept: by the index of a request, how fresh its cached reply is.
     """
 
     node: Node
@@ -45,7 +45,7 @@ class RunningCall:
 
 @dataclass(frozen=True, slots=True)
 class IncompleteList:
-    """What came of a list before one of its pages failed, where that counts.
+    """The pages of a list before one that failed, where the call accepts them.
 
     Args:
         of: pages that were asked for.
@@ -99,7 +99,7 @@ def outcome_of(
 
 
 def with_freshness(settled: CallResult, running: RunningCall) -> CallResult:
-    """What a call came to, with what was kept of it: stale, if some of it was."""
+    """The result with how old it is; the outcome is `stale` if any part of it is."""
     if not running.kept:
         return settled
     parts = list(running.kept.values())

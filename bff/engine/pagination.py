@@ -93,11 +93,11 @@ class PageFetcher:
             self._end(done)
 
     def unauthorized(self, error: BffError) -> None:
-        """Whoever asks has to sign in again."""
+        """The client has to sign in again."""
         self._listener.unauthorized(error)
 
     def _ask(self, index: int) -> None:
-        """Ask for a page; kept ones come at once, and must not pile up on the stack."""
+        """Request a page; cached ones end at once, and must not recurse."""
         self._due = index
         if self._asking:
             return
@@ -159,7 +159,7 @@ class PageFetcher:
         if after is None:
             return {"items": self._items, "next": None}
         if self._cursors is None:
-            raise Unfillable("nothing seals cursors here")
+            raise Unfillable("cursors cannot be sealed here")
         return {"items": self._items, "next": self._cursors.seal(param, after)}
 
     def _what_came(self, error: BffError) -> Any:

@@ -45,7 +45,7 @@ class Pending:
 
 
 class OnDemand(Run):
-    """A run in which only what somebody asks for is started."""
+    """A run that starts a call only when the function demands it."""
 
     def begin(self) -> None:
         """Have credentials on their way; no call starts by itself."""
@@ -80,7 +80,7 @@ class OnDemand(Run):
         for each in [each for each in self.plan.nodes if each in needed]:  # as they are written
             self.demand(each, {})
         self.nodes[node.name] = node
-        # of what it only follows, it waits for every start that somebody has asked for
+        # of the calls that it only follows, it waits for every start that was demanded
         awaited = self.plan.awaits[name] - node.follows.keys()
         awaited |= {each for each in self.nodes if each.partition("#")[0] in node.follows}
         awaited |= self._may_forbid(node)

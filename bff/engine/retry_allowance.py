@@ -1,11 +1,11 @@
-"""What one request has of its service's budget for retries and hedges."""
+"""The share of one request in its service's budget for retries and hedges."""
 
 from bff.engine.budget import Budget
 from bff.upstream.guard import Guard
 
 
 class RetryAllowance:
-    """Requests besides the first one, as far as the service and the view can bear them.
+    """Admits retries and hedges, within the budgets of the service and the view.
 
     Args:
         budget: the view's.

@@ -43,7 +43,7 @@ class OpenCircuits:
         """
         shut = [each.opens_in(now) for each in self._breakers if each and not each.admits(now)]
         if len(shut) == len(self._breakers):
-            raise CircuitOpen("too many of its calls failed", min(shut))
+            raise CircuitOpen("circuit breaker open", min(shut))
 
 
 def admission_of(policies: Policies, circuits: OpenCircuits) -> tuple[AdmissionPolicy, ...]:

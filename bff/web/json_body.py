@@ -17,7 +17,7 @@ from bff.plan.parameters import ends_at_end
 from bff.web.app import UnreadableBody
 
 _DEPTH: Final = 64
-_MOST: Final = 20  # errors that are told at once
+_MOST: Final = 20  # errors in one answer
 _LENGTH: Final = 200  # characters of one
 
 
@@ -108,7 +108,7 @@ class BodyReader:
 
 
 def _is_deeper(raw: bytes, value: Any) -> bool:
-    """Whether lists and objects stand within each other more deeply than anybody needs."""
+    """Whether lists and objects stand within each other more than 64 deep."""
     if raw.count(b"[") + raw.count(b"{") <= _DEPTH:
         return False
     level = [value]

@@ -10,7 +10,7 @@ from bff.upstream.exchange import NoStreaming, StreamingExchange
 from bff.web.access.admission import Admission, Authenticate
 from bff.web.access.authenticate import Rule
 from bff.web.access.limits import RateLimits
-from bff.web.relay.event_streams import EventStreams
+from bff.web.event_streams import EventStreams
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """The raw target of a relay: taken apart, decoded once and written anew, so that it stays inside.
 
-A server decodes a path before anybody sees it, and may take `%2e%2e` or `..;` for a step up only
-after we have looked. So the target is read as it came, and what any server could take for a step or
-a separator is refused (RFC 3986, sections 3.3 and 6.2.2).
+Servers decode paths differently, and may read `%2e%2e` or `..;` as a step up after this check. So
+the raw target is read, and what any server could read as a step or a separator is refused
+(RFC 3986, sections 3.3 and 6.2.2).
 """
 
 import re
@@ -45,7 +45,7 @@ def rewritten(raw: str, route: Route) -> str:
     """The path and query that the service is asked for.
 
     Raises:
-        RequestRefused: it is not one path, read the same way by everybody, below the relay's own.
+        RequestRefused: it is not one path that all servers read alike, below the relay's own.
     """
     path, mark, query = raw.partition("?")
     if not path.startswith("/") or not _LEGAL.fullmatch(raw):
@@ -91,7 +91,7 @@ def _anew(segment: str) -> str:
 
 
 def _check(text: str) -> None:
-    """Refuse what is a step or holds a separator, also to whoever decodes it again."""
+    """Refuse what is a step or holds a separator, even when it is decoded again."""
     for _ in range(_TIMES):
         for read in (text, normalize("NFKC", text)):
             if read.partition(";")[0].strip() in _STEPS:

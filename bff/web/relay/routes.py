@@ -17,8 +17,8 @@ from bff.upstream.exchange import Streamed
 from bff.upstream.permit import Permit
 from bff.web.access.authenticate import Rule, varies
 from bff.web.errors import error_response
+from bff.web.event_streams import AT_ONCE, is_coded, is_events
 from bff.web.held import HeldResponse
-from bff.web.relay.event_streams import AT_ONCE, is_coded, is_events
 from bff.web.relay.headers import sent_down, sent_up
 from bff.web.relay.upload import body_length, pieces
 from bff.web.relay.upstream_call import OutgoingRequest, StreamingCall
@@ -62,7 +62,7 @@ def route_of(relay: Relay, frontend: str) -> Route:
 
 
 class RelayHandler:
-    """Passes on the requests of one relay of one frontend."""
+    """Relays the requests of one relay of one frontend."""
 
     def __init__(
         self,
@@ -84,11 +84,11 @@ class RelayHandler:
     def __call__(self, **_variables: str) -> Response:
         """The answer to the request that is being handled."""
         principal = NOBODY
-        g.told.at_the_end = True
+        g.record.at_the_end = True
         try:
             principal = self._admission.principal()
             self._admission.admit(principal)
-            return self._passed_on(self._errand(principal))
+            return self._passed_on(self._outgoing(principal))
         except BffError as error:
             return self._failed(error, principal)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is reported
@@ -99,11 +99,11 @@ class RelayHandler:
         response.vary.update(varies(self._rule))
         return response
 
-    def _errand(self, principal: Principal) -> OutgoingRequest:
-        """What is to be brought to the service.
+    def _outgoing(self, principal: Principal) -> OutgoingRequest:
+        """The request to the service.
 
         Raises:
-            RequestRefused: the request is none that is passed on.
+            RequestRefused: the request is not passed on.
         """
         raw = raw_target(request.environ)
         if raw is None:
@@ -116,12 +116,12 @@ class RelayHandler:
             raise RequestRefused(400, f"a {method} has no body here")  # some servers look, some not
         if length is not None and length > relay.max_body:
             raise RequestRefused(413, f"the body has more than {relay.max_body} bytes")
-        told = length if length or method not in _READS else None
+        sent_length = length if length or method not in _READS else None
 
         origin = self._origin()
 
         def make(credentials: Headers) -> Request:
-            headers = sent_up(request, relay, credentials, told)
+            headers = sent_up(request, relay, credentials, sent_length)
             return Request(relay.service, method, target, headers, origin=origin)
 
         body = None if length == 0 else partial(pieces, request, relay.max_body)
@@ -129,9 +129,9 @@ class RelayHandler:
 
     def _origin(self) -> Origin:
         names = (self._frontend.name, self._relay.name, self._relay.name)
-        return Origin(g.request_id, "", *names, self._relay.place, g.told.trace)
+        return Origin(g.request_id, "", *names, self._relay.place, g.record.trace)
 
-    def _passed_on(self, errand: OutgoingRequest) -> Response:
+    def _passed_on(self, outgoing: OutgoingRequest) -> Response:
         """The answer, as soon as its head is there; its body follows.
 
         Raises:
@@ -140,13 +140,13 @@ class RelayHandler:
         with ExitStack() as held:
             if self._relay.stream == "events":
                 held.callback(self._streams.take())
-            permit, incoming = self._streaming_call.fetch(errand, held)
+            permit, incoming = self._streaming_call.fetch(outgoing, held)
             head = Reply(incoming.status, incoming.headers, b"")
             held.callback(permit.settle, head)
             fallback = self._relay.fallback
             if fallback and request.method in _READS and head.status >= _FIRST_SERVER_ERROR:
-                return self._failed(UpstreamError(), errand.principal)
-            response = self._begun(errand.principal, permit, incoming, held)
+                return self._failed(UpstreamError(), outgoing.principal)
+            response = self._begun(outgoing.principal, permit, incoming, held)
             self._varied(response)
             return response.owns(held)
 
@@ -182,7 +182,7 @@ class RelayHandler:
 
 
 def _settling(incoming: Streamed, permit: Permit, head: Reply) -> Iterator[bytes]:
-    """A body; where it breaks off, that is what its service is known for."""
+    """A body; if it breaks off, the permit is settled with that error."""
     try:
         yield from incoming
     except BffError as error:

@@ -19,9 +19,9 @@ from bff.plan.plan import Plan
 from bff.plan.template import header_value
 from bff.web.access.authenticate import Rule, varies
 from bff.web.errors import error_response
+from bff.web.event_streams import AT_ONCE, is_coded, is_events
 from bff.web.headers import forwardable, is_sendable, lifecycle_headers
 from bff.web.held import HeldResponse
-from bff.web.relay.event_streams import AT_ONCE, is_coded, is_events
 from bff.web.relay.headers import LAST_EVENT_ID
 from bff.web.relay.upstream_call import OutgoingRequest, StreamingCall
 from bff.web.runtime import WebRuntime
@@ -81,14 +81,14 @@ class StreamHandler:
     def __call__(self, **variables: str) -> Response:
         """The answer to the request that is being handled."""
         principal = NOBODY
-        g.told.at_the_end = True
+        g.record.at_the_end = True
         try:
             principal = self._admission.principal()
             self._admission.admit(principal)
             scope = self._scopes.of(variables, principal)
-            errand = OutgoingRequest(principal, self._maker(scope))
+            outgoing = OutgoingRequest(principal, self._maker(scope))
             if request.method == "GET":
-                return self._opened(errand)
+                return self._opened(outgoing)
             response = self._head()
         except BffError as error:
             return self._failed(error, principal)
@@ -137,18 +137,18 @@ class StreamHandler:
 
     def _origin(self) -> Origin:
         names = (self._frontend.name, self._plan.view.name, self._call.name)
-        return Origin(g.request_id, "", *names, self._call.call.place, g.told.trace)
+        return Origin(g.request_id, "", *names, self._call.call.place, g.record.trace)
 
-    def _opened(self, errand: OutgoingRequest) -> Response:
+    def _opened(self, outgoing: OutgoingRequest) -> Response:
         """The stream, once its head is there.
 
         Raises:
-            RequestRefused: no more may be open.
+            RequestRefused: as many streams are open as may be.
             BffError: there is none.
         """
         with ExitStack() as held:
             held.callback(self._streams.take())
-            permit, incoming = self._streaming_call.fetch(errand, held)
+            permit, incoming = self._streaming_call.fetch(outgoing, held)
             head = Reply(incoming.status, incoming.headers, b"")
             permit.settle(head)  # it holds a thread for long, and no place of the service
             wrong = _wrong(head)
@@ -158,7 +158,7 @@ class StreamHandler:
                 return self._finished(self._response(head, Response(status=_NO_CONTENT)))
             view, environ = self._plan.view, request.environ
             times = (view.keep_alive, view.max_age)
-            body = self._streams.body(incoming, *times, errand.principal, environ, held)
+            body = self._streams.body(incoming, *times, outgoing.principal, environ, held)
             response = HeldResponse(body, content_type=_EVENTS)
             self._finished(self._response(head, response))
             return response.owns(held)
@@ -172,7 +172,7 @@ class StreamHandler:
         return response
 
     def _head(self) -> Response:
-        """What a stream would begin with; nobody is asked for one."""
+        """The headers of a stream, without a request to its service."""
         response = Response(content_type=_EVENTS)
         response.headers.update(AT_ONCE)
         return response

@@ -38,7 +38,7 @@ def websocket_routes(
 
 
 class WebSocketCheck:
-    """Says whether who asks may open the WebSocket of one relay."""
+    """Decides whether a client may open the WebSocket of one relay."""
 
     def __init__(self, relay: Relay, frontend: Frontend, web: WebRuntime) -> None:
         self._frontend = frontend
@@ -66,6 +66,6 @@ class WebSocketCheck:
         return response
 
     def _check_origin(self) -> None:
-        """Only a page of ours: apps that bring a token have no origin, and need none."""
+        """Only pages of declared origins may; apps that bring a token have no origin."""
         if request.headers.get("Origin") not in {own_origin(request), *self._frontend.origins}:
             raise CrossSite("pages of this origin may not open this")

@@ -103,7 +103,7 @@ class BatchHandler:
         except RequestRefused as error:
             return refused(error)
         sharing = Sharing(self._runtime.exchange, self._moving, self._runtime.boundary)
-        shared = {BEGUN: begun, TRACE: g.told.trace, EXCHANGE: sharing}
+        shared = {BEGUN: begun, TRACE: g.record.trace, EXCHANGE: sharing}
         environs = {name: self._environ(path) | shared for name, path in wanted.items()}
         times = {name: self._time(environ) for name, environ in environs.items()}
         answers: SimpleQueue[tuple[str, Response]] = SimpleQueue()

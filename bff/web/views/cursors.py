@@ -1,7 +1,7 @@
-"""Cursors as clients have them: sealed, so that they say nothing, and lead nowhere else.
+"""Cursors of clients: sealed, so that they reveal nothing and cannot be changed.
 
-A cursor is good for the list, the frontend, the person and the parameters that it was made for. Any
-other is a 400, and no service hears of it.
+A cursor is valid for the list, the frontend, the user and the parameters that it was made for. Any
+other is answered 400, without a request to a service.
 """
 
 import re
@@ -61,7 +61,7 @@ class CursorReader:
                 if given:
                     starts[name] = self._opened(given, pages, f"cursor:{name}:{whose}")
             except ValueError:
-                detail = "is no cursor of this list, for who asks and with these parameters"
+                detail = "is no cursor of this list, for this user and these parameters"
                 errors.append({"parameter": name, "in": "query", "detail": detail})
         if errors:
             raise bad_parameters(errors)

@@ -22,7 +22,7 @@ _NOT_OF_THE_ANSWER: Final = frozenset({"set-cookie", "server-timing", "content-l
 _REPLAYED: Final = "Idempotency-Replayed"
 
 
-class Keys:
+class ViewIdempotency:
     """The keys of one view of one frontend."""
 
     def __init__(self, view: View, frontend: str, once: IdempotencyKeys) -> None:
@@ -34,9 +34,9 @@ class Keys:
         """What a request's key entitles to; None without a key.
 
         Raises:
-            RequestRefused: with 400 it is none, there is none where there must be, or it would be
-                everybody's; with 409 and 422 as `IdempotencyKeys.begin` says.
-            StoreAway: nobody can say.
+            RequestRefused: with 400 it is none, it is missing and required, or the client is
+                not known; with 409 and 422 as `IdempotencyKeys.begin` says.
+            StoreAway: the store of the keys is away.
         """
         given = request.headers.get("Idempotency-Key")
         if given is None:
@@ -51,7 +51,7 @@ class Keys:
         person = principal.identity if principal.signed_in else principal.visitor
         if not person:
             raise RequestRefused(
-                400, "an Idempotency-Key belongs to somebody, and nobody is known here"
+                400, "an Idempotency-Key needs a client that is known: sign in first"
             )
         whose = [person, self._frontend, self._view.name, found[1] or found[2]]
         wanted = [scope["params"], scope.get("body")]

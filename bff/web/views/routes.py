@@ -26,7 +26,7 @@ from bff.web.views.cache_headers import cache_status, calls_status
 from bff.web.views.cached_views import UNWRITABLE, CachedView, Served, conducted
 from bff.web.views.cursors import cursors_of
 from bff.web.views.fingerprint import fingerprint
-from bff.web.views.idempotency import Keys, replayed
+from bff.web.views.idempotency import ViewIdempotency, replayed
 from bff.web.views.refresh import Fragments
 from bff.web.views.response_body import ViewResponses
 from bff.web.views.scope import Scopes
@@ -91,7 +91,7 @@ class ViewHandler:
         self._cursors = cursors_of(plan, frontend, web.seal)
         self._fragments = Fragments(fragments, frontend, self._run, self._runtime.clock.now)
         keys = web.once if view.method != "GET" else None
-        self._keys = Keys(view, frontend.name, keys) if keys else None
+        self._keys = ViewIdempotency(view, frontend.name, keys) if keys else None
         self._lifecycle = lifecycle_headers(view)
         caching, policy = self._runtime.caching, plan.caching.view
         self._now = caching.cache.now if caching else time
@@ -107,9 +107,9 @@ class ViewHandler:
 
     def __call__(self, **variables: str) -> Response:
         """The answer to the request that is being handled."""
-        request, known = request_ctx.request, app_ctx.g  # once: a proxy is not for nothing
-        told: RequestRecord = known.told
-        begun = told.begun
+        request, known = request_ctx.request, app_ctx.g  # once: each access goes through a proxy
+        record: RequestRecord = known.record
+        begun = record.begun
         principal = NOBODY
         try:
             principal = self._admission.principal()
@@ -126,7 +126,7 @@ class ViewHandler:
             gone = None if self._cached else gone_of(request.environ)
             key = turn.name if turn else ""
             id_, target = known.request_id, request.full_path.rstrip("?")
-            about = (scope["headers"], principal, gone, key, id_, target, told.trace)
+            about = (scope["headers"], principal, gone, key, id_, target, record.trace)
             asked = ViewRequest(scope, *about, cursors)
             served = self._served(asked, begun)
             response = self._answered(served, asked, begun)
@@ -138,7 +138,7 @@ class ViewHandler:
         return response
 
     def _served(self, asked: ViewRequest, begun: float) -> Served:
-        """What there is for whoever may ask, for what is as declared."""
+        """The answer to an admitted request: cached, or conducted."""
         if self._cached:
             return self._cached.serve(asked, begun)
         now, boundary = self._now(), self._runtime.boundary
@@ -149,16 +149,16 @@ class ViewHandler:
         clock, scope = self._runtime.clock, asked.scope
         response = self._response(served, scope["locale"])
         took = clock.now() - begun
-        told: RequestRecord = app_ctx.g.told
-        told.kept = served.freshness.word if served.freshness else ""
+        record: RequestRecord = app_ctx.g.record
+        record.kept = served.freshness.word if served.freshness else ""
         if served.answer:
-            told.outcomes, told.late = served.answer.outcomes, took >= self._time
+            record.outcomes, record.late = served.answer.outcomes, took >= self._time
         if self._web.timing:
-            response.headers["Server-Timing"] = timing_header(told.outcomes, took)
+            response.headers["Server-Timing"] = timing_header(record.outcomes, took)
         return response
 
     def _conduct(self, asked: ViewRequest, begun: float) -> Answer:
-        """Conduct the view; what it makes untrue is invalidated before anybody hears of it."""
+        """Conduct the view; its tags are invalidated before the answer is sent or cached."""
         caching, deadline = self._runtime.caching, Deadline(begun + self._time)
         answer = self._run(self._plan, asked, deadline)
         if answer.invalidates and caching:
@@ -166,7 +166,7 @@ class ViewHandler:
         return self._fragments.added(answer, asked, begun, deadline)
 
     def _run(self, plan: Plan, asked: ViewRequest, deadline: Deadline) -> Answer:
-        # what is refreshed behind an answer belongs to no request, and so to no batch
+        # a refresh in the background belongs to no client request, and so to no batch
         batch = request.environ.get(EXCHANGE) if has_request_context() else None
         run = run_python_view if plan.view.function else conduct
         return run(plan, asked, deadline, self._runtime, batch)

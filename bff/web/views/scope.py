@@ -33,7 +33,7 @@ class Scopes:
         self._plan, self._frontend = plan, frontend
         used = any("services" in each.caching.inputs for each in (plan, *fragments))
         addresses = {name: {"url": each.url} for name, each in services.items()}
-        self._services = addresses if used else {}  # who knows them gets a copy for each request
+        self._services = addresses if used else {}  # copied for each request
         view = plan.view
         self._body = BodyReader(view.body, view.max_body) if view.body is not None else None
 
@@ -45,7 +45,7 @@ class Scopes:
 
         Raises:
             RequestRefused: it is not as declared.
-            InvalidToken: the claims of who asks cannot be copied.
+            InvalidToken: the claims of the client's token cannot be copied.
         """
         languages = self._frontend.languages
         request = request_ctx.request  # once: going through the proxy each time is not for nothing
@@ -68,7 +68,7 @@ class Scopes:
 
 
 def _own_copy(claims: Mapping[str, Any]) -> dict[str, Any]:
-    """Claims that a request may change; it would change everybody's otherwise."""
+    """A copy of the claims: expressions may change it, and the principal is shared."""
     try:
         copy: dict[str, Any] = decode_json(encode_json(claims), halves=False)
     except (TypeError, ValueError):

@@ -1,7 +1,7 @@
 """`?fields=user.name,orders.id`: less of a view, and no calls that none of it needs.
 
-A view of fewer fields is a plan of its own, made when it is first asked for: so what is proven of a
-plan, kept of it and told of it holds for each of them, and they are never mixed up.
+A view of fewer fields is a plan of its own, made when it is first requested. So each has its own
+proofs of who may share it, its own cache entries and its own outcomes.
 """
 
 import re

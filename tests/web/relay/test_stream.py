@@ -8,7 +8,7 @@ from flask import g
 from bff.dev.stubs.stub import StubReply
 from bff.errors import LoginRequired, StoreAway
 from bff.model.principal import Principal
-from bff.web.relay.event_streams import _Mark
+from bff.web.event_streams import _Mark
 
 ADA = Principal("https://id.example", "ada", token="hers")
 VIEW = """

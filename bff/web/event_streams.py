@@ -1,8 +1,8 @@
 """Streams of events (HTML, section 9.2): passed on as they come, so many at once, and not for ever.
 
-A thread reads from the service while the request's own writes to the client: so a service that is
-silent keeps nobody from saying that it is there, from noticing that the client has gone, or that
-the session is over.
+A thread of its own reads from the service while the request's thread writes to the client. So while
+a service is silent, comments keep the connection alive, and a client that has disconnected or whose
+session has ended is noticed.
 """
 
 from codecs import BOM_UTF8
@@ -26,7 +26,7 @@ _CHECK: Final = 2.0  # and for whether its session is
 _HELD: Final = 16  # pieces that wait for a slow client; more, and the service has to wait
 _COMMENT: Final = b":\n"  # no blank line: it would end an event that is half there
 
-AT_ONCE: Final = {  # what a stream says to whoever passes it on
+AT_ONCE: Final = {  # for the proxies in front
     "Cache-Control": "no-store, no-transform",
     "X-Accel-Buffering": "no",  # what nginx calls it
 }
@@ -49,12 +49,12 @@ class EventStreams:
     """The open streams of a process.
 
     Args:
-        most: so many at once; the other threads are for everybody else.
-        alive: says whether a session goes on.
+        most: streams at once, one at least; the other threads are for other requests.
+        alive: whether a session goes on.
     """
 
-    def __init__(self, most: int, alive: Alive) -> None:
-        self._most, self._alive = most, alive
+    def __init__(self, most: float, alive: Alive) -> None:
+        self._most, self._alive = max(1, int(most)), alive
         self._lock, self._open = Lock(), 0
 
     def take(self) -> Callable[[], None]:
@@ -141,7 +141,7 @@ class EventStreams:
             return False
         try:
             return not self._alive(principal.session)
-        except StoreAway:  # nobody can say; until `max_age` it goes on
+        except StoreAway:  # not known: the stream goes on until `max_age`
             return False
 
 
