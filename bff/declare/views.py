@@ -97,6 +97,7 @@ def view_keys(shared: Mapping[str, Loaded]) -> dict[str, Key]:
         "timeout": Key(DURATION, "How long the answer may take; 5s if not said."),
         "reserve": Key(DURATION, "What of that is kept for the answer itself."),
         "params": Key(map_of(PARAM, FIELD), "Parameters of path and query.", {}),
+        "values": Key(map_of(source(), FIELD), "Named expressions, which others may use by name."),
         "strict": Key(FLAG, "Whether undeclared query parameters are refused."),
         "calls": Key(map_of(call, NAME), "What it asks of services, by name."),
         "call": Key(call, "The only call, where there is one."),
@@ -167,6 +168,7 @@ def _view(name: str, place: Place, values: dict[str, Any], frontends: Mapping[st
         )
     check_method(place, methods[0], values)
     calls, params = _calls(place, values), _params(route, values["params"])
+    _check_values(values["values"], calls, params)
     check_params_of_pages(calls, params, methods[0], sparse=values["sparse"])
     view = View(
         name=name,
@@ -185,6 +187,7 @@ def _view(name: str, place: Place, values: dict[str, Any], frontends: Mapping[st
         max_calls=values["max_calls"],
         max_bytes=values["max_bytes"],
         strict=values["strict"],
+        values=values["values"],
         method=methods[0].upper(),
         version=values["version"],
         deprecated=values.get("deprecated"),
@@ -242,6 +245,23 @@ def _calls(place: Place, values: dict[str, Any]) -> tuple[Call, ...]:
                     "taken-name", over.place, f"an item cannot be called `{item}`: it is taken"
                 )
     return tuple(replace(call, name=name) for name, call in calls.items())
+
+
+def _check_values(
+    named: dict[str, Source], calls: tuple[Call, ...], params: tuple[Param, ...]
+) -> None:
+    """Refuse a value with a name that something else in the view has."""
+    items = {item for call in calls if call.each for item, _ in call.each.over}
+    taken = {
+        **dict.fromkeys(_TAKEN, "the name has a meaning"),
+        **dict.fromkeys(items - {"item"}, "an item of an `each` is"),
+        **{param.name: "a parameter is" for param in params},
+        **{call.name: "a call is" for call in calls},
+    }
+    for name, expression in named.items():
+        if name in taken:
+            message = f"a value cannot be called `{name}`: {taken[name]}"
+            raise wrong("taken-name", expression.place, message, "another name")
 
 
 def _params(route: Source, declared: dict[str, Param]) -> tuple[Param, ...]:

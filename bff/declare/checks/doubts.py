@@ -136,6 +136,7 @@ def _bare(view: View, compiled: CompiledCall) -> Iterator[Problem]:
     known |= {"session.sub", "session.visitor"}
     of_body = {"body"} if view.body is not None else set()
     others = {call.name for call in view.calls} - {compiled.name} | compiled.bound.keys()
+    others |= view.values.keys()
     for template in compiled.templates:
         if template.expressions and template is not compiled.path:
             continue

@@ -121,14 +121,7 @@ def expressions_of(plans: Plans) -> Iterator[tuple[Expression, frozenset[str]]]:
     """Every expression of a view once, with the names that stand for items."""
     seen: set[int] = set()
     for plan in plans.values():
-        found = [(leaf, frozenset[str]()) for _, leaf in plan.shape.leaves]
-        found += [(each.when, frozenset[str]()) for each in plan.refusals]
-        for node in plan.nodes.values():
-            compiled = node.compiled
-            items = frozenset(compiled.bound)
-            found += [(part, items) for text in compiled.templates for part in text.expressions]
-            found += [(each, items) for _, each in compiled.each]
-            found += [(each, items) for each in (compiled.when, compiled.follow) if each]
+        found = [*plan.expressions, *((each, frozenset[str]()) for each in plan.values.values())]
         for expression, bound in found:
             if id(expression) not in seen:
                 seen.add(id(expression))

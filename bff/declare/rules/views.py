@@ -142,6 +142,13 @@ VIEWS: Final = (
         may_be_ignored=True,
     ),
     Rule(
+        "unused-value",
+        "A named value that nothing uses",
+        "It is never computed.",
+        "Use it, or remove it.",
+        may_be_ignored=True,
+    ),
+    Rule(
         "cache-and-hedge",
         "A cached call with a hedge",
         "What several requests wait for is fetched once, so its hedge is never sent.",
