@@ -34,8 +34,8 @@ from bff.store.seal import Seal
 from bff.upstream.effects import Performer, PoolEffects
 from bff.upstream.exchange import Credentials, Effects
 from bff.web.access.cookies import Cookies
-from bff.web.access.endpoint import SignIn
-from bff.web.access.limits import Limits
+from bff.web.access.endpoint import AuthContext
+from bff.web.access.limits import RateLimits
 
 if TYPE_CHECKING:
     from bff.observe.metrics import Metrics
@@ -62,7 +62,7 @@ def open_sign_in(
     later: RunInBackground,
     *,
     development: bool,
-) -> SignIn:
+) -> AuthContext:
     """Everything about sessions: where they are, what seals them, who vouches for people.
 
     Args:
@@ -76,7 +76,7 @@ def open_sign_in(
     sessions = Sessions(store, seal, rules, now)
     if cache:  # what was kept for a session is dropped with it
         sessions.on_end = lambda key: cache.invalidate([session_of(key)])
-    return SignIn(
+    return AuthContext(
         providers={
             name: OpenIdProvider(each, Http(each.tls), now, later, development=development)
             for name, each in config.providers.items()
@@ -85,7 +85,7 @@ def open_sign_in(
         cookies=Cookies(rules, seal, now),
         logins=LoginStates(store, seal, now),
         seal=seal,
-        limits=Limits(store, config.limits, now),
+        limits=RateLimits(store, config.limits, now),
         observer=observer,
         return_to=rules.return_to,
         origins=frozenset(origin for each in takers for origin in each.origins),
@@ -166,7 +166,7 @@ def open_spans(settings: Settings) -> "Spans | None":
 
 def open_effects(
     config: Config,
-    parts: SignIn,
+    parts: AuthContext,
     cache: Cache | None,
     threads: int,
     later: RunInBackground,

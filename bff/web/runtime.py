@@ -13,7 +13,7 @@ from bff.upstream.exchange import Clock, Effects, Exchange
 from bff.upstream.guard import Guards
 from bff.upstream.memory import Memory
 from bff.web.access.admission import Authenticate
-from bff.web.access.limits import Limits
+from bff.web.access.limits import RateLimits
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Engine:
     authenticate: Authenticate
     services: Mapping[str, Service]
     observer: Observer
-    limits: Limits | None = None
+    limits: RateLimits | None = None
     timing: bool = False
     keeper: Keeper | None = None
     once: IdempotencyKeys | None = None

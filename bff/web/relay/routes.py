@@ -22,7 +22,7 @@ from bff.model.relay import Relay, called_by
 from bff.upstream.exchange import Carrier, Streamed
 from bff.upstream.permit import Permit
 from bff.web.access.admission import Admission
-from bff.web.access.authenticate import Rule, varies
+from bff.web.access.authenticate import AccessRule, vary_headers
 from bff.web.access.refusal import RETRY_AFTER, how_to_sign_in
 from bff.web.held import HeldResponse
 from bff.web.problem import problem
@@ -87,7 +87,7 @@ class _Handler:
         self._courier = Courier(
             relay.service, called_by(relay, engine.services), engine, carrier, relay.timeout
         )
-        self._rule = Rule(frontend, relay.access_at(frontend), relay.csrf, relay.require)
+        self._rule = AccessRule(frontend, relay.access_at(frontend), relay.csrf, relay.require)
         self._door = Admission(self._rule, engine.authenticate, engine.limits, engine.observer)
         self._route = route_of(relay, frontend.name)
         self._here = _start(f"/{frontend.name}{relay.path}")
@@ -117,7 +117,7 @@ class _Handler:
         return self._varied(response)
 
     def _varied(self, response: Response) -> Response:
-        response.vary.update(varies(self._rule))
+        response.vary.update(vary_headers(self._rule))
         return response
 
     def _errand(self, principal: Principal) -> Errand:

@@ -19,7 +19,7 @@ from bff.plan.plan import Plan
 from bff.plan.template import header_value
 from bff.upstream.exchange import Carrier
 from bff.web.access.admission import Admission
-from bff.web.access.authenticate import Rule, varies
+from bff.web.access.authenticate import AccessRule, vary_headers
 from bff.web.access.refusal import RETRY_AFTER
 from bff.web.headers import forwardable, is_sendable, lifecycle_headers
 from bff.web.held import HeldResponse
@@ -75,7 +75,7 @@ class _Handler:
         timeout = min(self._call.timeout, view.timeout)
         self._courier = Courier(service.name, service, engine, carrier, timeout)
         self._streams = streams
-        self._rule = Rule(
+        self._rule = AccessRule(
             frontend,
             view.access_at(frontend),
             view.csrf,
@@ -112,7 +112,7 @@ class _Handler:
         return self._finished(response)
 
     def _finished(self, response: Response) -> Response:
-        response.vary.update(varies(self._rule))
+        response.vary.update(vary_headers(self._rule))
         response.headers.extend(self._lifecycle)
         for cookie in g.get("cookies", ()):
             response.headers.add("Set-Cookie", cookie)

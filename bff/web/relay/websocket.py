@@ -15,7 +15,7 @@ from bff.model.frontend import Frontend
 from bff.model.principal import NOBODY
 from bff.model.relay import Relay
 from bff.web.access.admission import Admission
-from bff.web.access.authenticate import Rule, own_origin
+from bff.web.access.authenticate import AccessRule, own_origin
 from bff.web.runtime import Engine
 
 PREFIX: Final = "/auth/websocket"
@@ -43,7 +43,7 @@ class _Check:
 
     def __init__(self, relay: Relay, frontend: Frontend, engine: Engine) -> None:
         self._frontend = frontend
-        rule = Rule(frontend, relay.access_at(frontend), "origin", relay.require)
+        rule = AccessRule(frontend, relay.access_at(frontend), "origin", relay.require)
         self._door = Admission(rule, engine.authenticate, engine.limits, engine.observer)
 
     def __call__(self) -> Response:

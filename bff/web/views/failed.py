@@ -6,12 +6,12 @@ from flask import Response
 
 from bff.engine.answer import Failure
 from bff.errors import LoginRequired, StoreAway
-from bff.web.access.authenticate import Rule
+from bff.web.access.authenticate import AccessRule
 from bff.web.access.refusal import RETRY_AFTER, how_to_sign_in
 from bff.web.problem import problem
 
 
-def failed(failure: Failure, rule: Rule) -> Response:
+def failed(failure: Failure, rule: AccessRule) -> Response:
     """The answer for a failure; who has to sign in again is told how, as if they never had."""
     response = _problem(failure)
     if failure.status == LoginRequired.status:

@@ -19,7 +19,7 @@ from bff.model.principal import NOBODY
 from bff.plan.plan import Plan
 from bff.store.idempotency import StoredResponse
 from bff.web.access.admission import Admission
-from bff.web.access.authenticate import Rule, varies
+from bff.web.access.authenticate import AccessRule, vary_headers
 from bff.web.access.refusal import RETRY_AFTER
 from bff.web.access_events import Told
 from bff.web.client_gone import gone_of
@@ -90,7 +90,7 @@ class _Handler:
             *(engine.boundary, engine.memory),
         )
         view, together = plan.view, (plan, *fragments.values())
-        self._rule = Rule(
+        self._rule = AccessRule(
             frontend=frontend,
             access=view.access_at(frontend),
             csrf=view.csrf,
@@ -98,7 +98,7 @@ class _Handler:
             visitor=any("session.visitor" in each.keeping.inputs for each in together),
         )
         self._door = Admission(self._rule, engine.authenticate, engine.limits, engine.observer)
-        self._vary = varies(self._rule)
+        self._vary = vary_headers(self._rule)
         self._time = view.timeout - view.reserve  # seconds until its deadline
         self._scopes = Scopes(plan, frontend, engine.services, fragments.values())
         self._cursors = cursors_of(plan, frontend, engine.seal)
