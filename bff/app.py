@@ -32,8 +32,8 @@ from bff.web.app import App
 from bff.web.cors import cors
 from bff.web.management import drain
 from bff.web.management.cache_admin import CacheAdmin
-from bff.web.management.gauges import levels_of
-from bff.web.management.health import Management, health_routes
+from bff.web.management.gauges import gauge_values
+from bff.web.management.health import ManagementApp, health_routes
 from bff.web.management.store_watch import StoreWatch
 from bff.web.problem import handle_errors
 from bff.web.relay.event_streams import EventStreams
@@ -132,7 +132,7 @@ def create_app(
         finalize(app, cache.close).atexit = False  # of an app that another takes the place of
     app.url_map.merge_slashes = False
     answering = tell_answers(app, clock, observe, config.frontends, sampler)
-    metrics.watch(lambda: levels_of(guards, exchange, cache, settings, answering, memory, watch))
+    metrics.watch(lambda: gauge_values(guards, exchange, cache, settings, answering, memory, watch))
     guard(app, config.hosts)
     cors(app, config.frontends, checked.plans, config.relays)
     handle_errors(app, boundary)
@@ -154,6 +154,6 @@ def create_app(
     stream_routes(app, checked.plans, config.frontends, engine, carrier, streams)
     relay_routes(app, config.relays, config.frontends, engine, carrier, streams)
     reports = {"/upstreams": guards.seen}
-    managed = Management(app.wsgi_app, checks, notes, reports, CacheAdmin(cache), metrics.text)
+    managed = ManagementApp(app.wsgi_app, checks, notes, reports, CacheAdmin(cache), metrics.text)
     app.wsgi_app = managed  # type: ignore[method-assign]  # as Flask documents it
     return app
