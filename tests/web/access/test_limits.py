@@ -161,7 +161,7 @@ def test_processes_count_together_and_none_is_missed(tmp_path, clock):
     processes = [RateLimits(store, rules, clock.now) for store in stores]
 
     def ask(at):
-        return passed(processes[at % len(processes)].sign_in, ADDRESS)
+        return passed(processes[at % len(processes)].count_sign_in, ADDRESS)
 
     with ThreadPoolExecutor(16) as pool:
         assert sum(pool.map(ask, range(64))) == 20
@@ -226,7 +226,7 @@ def test_counts_of_a_process_alone_are_forgotten_when_their_windows_end(limits, 
         limits.count_sign_in(f"198.51.100.{at}")
     clock.at += 60
     assert passed(limits.count_sign_in, ADDRESS, times=9) == 3
-    assert len(limits._sign_in._own._counts) == 1
+    assert len(limits._sign_in._local._counts) == 1
 
 
 def test_a_store_that_was_away_is_not_asked_again_at_once(limits, store):
