@@ -16,6 +16,7 @@ from bff.engine.order import Node, may_fail, waited_for
 from bff.engine.plan import Plan
 from bff.errors import ViewFailed
 from bff.model.exchange import Deadline, Outcome
+from bff.upstream.exchange import DetachedMailbox
 
 _REFUSALS: Final = range(400, 500)
 _WORST: Final = ("failed", "fallback", "stale", "skipped", "ok")
@@ -185,7 +186,7 @@ def converse(plan: Plan, asked: Asked, deadline: Deadline, machinery: Machinery)
 
     Writes that have been sent are not: their end is waited for.
     """
-    run = OnDemand(plan, asked, deadline, machinery, machinery.clock.mailbox())
+    run = OnDemand(plan, asked, deadline, machinery, DetachedMailbox(machinery.clock.mailbox()))
     try:
         run.begin()
         value = None if run.failure else _called(run)

@@ -36,6 +36,21 @@ class Sink(Protocol):
         """Leave a completion; never blocks."""
 
 
+def reader_of(sink: Sink) -> Any:
+    """The `Poller` of the thread that waits in `sink`; None where none reads for it.
+
+    A sink says so with an attribute `poller`; one that passes completions on, with its mailbox's.
+    """
+    return getattr(sink, "poller", None)
+
+
+class DetachedMailbox:
+    """A mailbox whose thread also computes between waits, so that another reads for it."""
+
+    def __init__(self, mailbox: "Mailbox") -> None:
+        self.put, self.get = mailbox.put, mailbox.get
+
+
 class Mailbox(Sink, Protocol):
     """Where completions arrive: one conductor gets them."""
 

@@ -36,11 +36,6 @@ def silent():
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
-def working(made):
-    workers = made.exchange._workers
-    return max(0, workers.busy) + workers.waiting
-
-
 def test_what_waits_for_a_thread_is_never_sent(serving, asking, until, heads, ends):
     def serve(wire):
         while head := wire.head():
@@ -55,7 +50,7 @@ def test_what_waits_for_a_thread_is_never_sent(serving, asking, until, heads, en
     assert withdrawn(made.exchange, waiting)
     ends.set()
     assert made.next().attempt == 1
-    until(lambda: working(made) == 0, "the thread to be free")
+    until(lambda: made.working == 0, "the thread to be free")
     made.start("/third")
     until(lambda: made.next().attempt == 3, "what was sent after it")  # it may say `Cancelled`
     assert [head.split()[1] for head in heads] == [b"/first", b"/third"]
@@ -64,9 +59,9 @@ def test_what_waits_for_a_thread_is_never_sent(serving, asking, until, heads, en
 def test_what_waits_for_a_connection_is_never_sent(asking, until, silent):
     made = asking(s=silent)
     ticket = made.start("/", method="POST")
-    until(lambda: ticket._wake is not None, "it to block")
+    until(lambda: made.is_blocked(ticket), "it to block")
     assert withdrawn(made.exchange, ticket)
-    until(lambda: working(made) == 0, "the thread to be free")
+    until(lambda: made.working == 0, "the thread to be free")
 
 
 def test_what_has_been_sent_goes_on(serving, asking, until, heads, ends):
@@ -104,11 +99,11 @@ def test_what_met_a_closing_connection_is_sent_no_second_time(
     assert len(heads) == 2
 
 
-def test_a_transport_that_is_handed_in_may_have_sent_it(asking):
+def test_a_transport_that_is_handed_in_may_have_sent_it(asking_over):
     class Transport(httpx.BaseTransport):
         def handle_request(self, request):
             return httpx.Response(200, content=b"1", request=request)
 
-    made = asking(s="http://s.test", transport=lambda _: Transport())
+    made = asking_over(lambda _: Transport(), s="http://s.test")
     assert not withdrawn(made.exchange, made.start("/", method="POST"))
     assert isinstance(made.next().result, Reply)

@@ -1,0 +1,89 @@
+"""The one thread that reads for requests whose mailbox no asking thread waits in."""
+
+from collections.abc import Callable, Iterable
+from queue import SimpleQueue
+from threading import Lock, Thread
+from time import monotonic
+from typing import Final
+
+from bff.upstream.idle import IdleConnections
+from bff.upstream.poller import Poller, poller_of_this_thread
+from bff.upstream.workers import Workers
+
+_SWEEP: Final = 5.0  # seconds between two looks for connections that have been idle for too long
+_UNPACKERS: Final = 4
+_SMALL: Final = 16 * 1024  # bytes of a body that the loop itself passes on
+
+
+class EventLoop:
+    """A poller on a thread of its own, which only moves bytes, and closes idle connections.
+
+    Args:
+        idle: the connections that are closed after a while.
+
+    The thread starts when it is needed, and does not refer to the exchange.
+    """
+
+    def __init__(self, idle: Iterable[IdleConnections]) -> None:
+        self._idle = tuple(idle)
+        self._lock = Lock()
+        self._poller: Poller | None = None
+        self._over = False
+        self._unpackers = Workers(_UNPACKERS, "bff-unpack")
+
+    def poller(self) -> Poller:
+        """The thread's poller; the thread is started if it is not.
+
+        Raises:
+            RuntimeError: it cannot be started.
+        """
+        if self._poller is None:
+            with self._lock:
+                if self._poller is None:
+                    self._poller = self._start()
+        return self._poller
+
+    def unpack(self, size: int, work: Callable[[], None], *, coded: bool) -> None:
+        """Have a body decoded and passed on: a large or coded one by another thread."""
+        if size > _SMALL or coded:
+            try:
+                self._unpackers.submit(work)
+            except RuntimeError:  # there is no other thread
+                work()
+        else:
+            work()
+
+    def close(self) -> None:
+        """Let the threads end after what they are doing; waits for none of them."""
+        self._over = True
+        if self._poller is not None:
+            self._poller.post(_nothing)
+        else:
+            self._close_idle()
+        self._unpackers.close()
+
+    def _start(self) -> Poller:
+        made: SimpleQueue[Poller] = SimpleQueue()
+        Thread(target=self._run, args=(made,), name="bff-sockets", daemon=True).start()
+        return made.get()
+
+    def _run(self, made: "SimpleQueue[Poller]") -> None:
+        poller = poller_of_this_thread()
+        made.put(poller)
+        swept = monotonic()
+        while not self._over or len(poller):
+            poller.turn(_SWEEP)
+            now = monotonic()
+            if now >= swept + _SWEEP:
+                swept = now
+                for each in self._idle:
+                    each.sweep(now)
+        self._close_idle()
+
+    def _close_idle(self) -> None:
+        for each in self._idle:
+            each.close()
+
+
+def _nothing() -> None:
+    """Wakes the thread, which then sees that it is over."""
