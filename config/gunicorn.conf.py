@@ -31,6 +31,7 @@ from bff.observe.events import told_to
 from bff.observe.log import log_at_once, log_events, log_to_stderr
 from bff.observe.workers import WorkerEnds, count_ended
 from bff.parts import open_spans, remember_state
+from bff.upstream.exchanges import chosen
 from bff.web import drain
 from bff.web.allocator import return_freed_memory
 from bff.web.operators import Operators
@@ -58,7 +59,7 @@ threads = _settings.threads
 # Idle kept-alive connections count too, so this must be far more than can work at once.
 worker_connections = max(1000, 8 * threads)
 # Each of them is a descriptor, as is each connection to a service; the rest is for files.
-_DESCRIPTORS = worker_connections + 2 * _settings.pool + 256
+_DESCRIPTORS = worker_connections + threads + 2 * _settings.pool + 256
 # Whatever a library leaks ends with its process, and not all processes end at once. One that ends
 # takes no more connections, and answers those that it has.
 max_requests = _settings.max_requests
@@ -114,6 +115,7 @@ def on_starting(server: Arbiter) -> None:
     log_at_once()
     server.log.error_log.addFilter(WorkerEnds(told_to([log_events, count_ended])))
     server.handle_term = partial(_drain, server, server.handle_term)
+    _log_exchange(server)
 
 
 def on_exit(_server: Arbiter) -> None:
@@ -190,6 +192,13 @@ def _take(server: Arbiter) -> None:
     snapshot.take(_settings.config)
     _remember()
     _allow_for_deadlines(server)
+    _log_exchange(server)
+
+
+def _log_exchange(server: Arbiter) -> None:
+    """Log which exchange carries requests to services."""
+    declared = snapshot.current(_settings.config).config.exchange
+    server.log.info("requests to services are carried by: %s", chosen(declared))
 
 
 def _remember() -> None:

@@ -14,7 +14,7 @@ from bff.declare.crossing import crossing, refreshed
 from bff.declare.folder import load_file, load_folder, load_python_views, shown, unread_files
 from bff.declare.load import Loaded, Node
 from bff.declare.python import PythonView
-from bff.declare.read import PERCENT, Key, integer, list_of, map_of, table, text, wrong
+from bff.declare.read import PERCENT, Key, integer, list_of, map_of, one_of, table, text, wrong
 from bff.declare.relays import relay_problems, relay_reader
 from bff.declare.services import FRONTEND, SERVICE
 from bff.declare.unsafe import unsafe_secrets
@@ -51,6 +51,9 @@ ROOT_KEYS: Final = {
         (),
     ),
     "cache": Key(STORE, "Where what is kept is kept.", CacheStore()),
+    "exchange": Key(
+        one_of("sockets", "pool"), "What carries requests; sockets where installed.", ""
+    ),
     "streams": Key(PERCENT, "The share of threads that streams may hold; 50%.", 0.5),
 }
 
@@ -94,6 +97,7 @@ def _root(place: Place, values: dict[str, Any]) -> Config:
         session=values["session"],
         limits=values["limits"],
         cache=values["cache"],
+        exchange=values["exchange"],
         streams=values["streams"],
         place=place,
     )

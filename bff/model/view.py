@@ -253,6 +253,8 @@ class Config:
     """Everything declared: what a worker needs to answer requests, and nothing that moves.
 
     Args:
+        exchange: what carries requests to services, `sockets` or `pool`; empty for the best that
+            is installed.
         streams: the share of a process's threads that streams of events may hold.
         place: where bff.yaml begins.
         referred: what its `${…}` stand for, so that no recording has the secrets among them.
@@ -268,6 +270,7 @@ class Config:
     session: SessionRules = field(default_factory=SessionRules)
     limits: Limits = field(default_factory=Limits)
     relays: tuple[Relay, ...] = ()
+    exchange: str = ""
     streams: float = 0.5
     place: Place = field(default_factory=lambda: Place("bff.yaml"))
     referred: tuple[Reference, ...] = field(default=(), repr=False)

@@ -102,6 +102,14 @@ def withdrawn(exchange: object, ticket: Any) -> bool:
     return isinstance(exchange, Withdrawing) and exchange.withdraw(ticket)
 
 
+@runtime_checkable
+class ReadByAsker(Protocol):
+    """An exchange whose requests are read by the thread that asks, while it waits."""
+
+    def clock(self) -> Clock:
+        """The clock whose mailboxes read while their thread waits."""
+
+
 @dataclass(frozen=True, slots=True)
 class Usage:
     """How full an exchange is: requests that it can carry at once, carries, and has waiting."""
@@ -236,3 +244,8 @@ class SystemClock:
     def mailbox(self) -> Mailbox:
         """A mailbox that blocks its thread."""
         return _QueueMailbox()
+
+
+def clock_for(exchange: Exchange) -> Clock:
+    """Real time, with mailboxes that suit an exchange."""
+    return exchange.clock() if isinstance(exchange, ReadByAsker) else SystemClock()

@@ -5,6 +5,7 @@ told that the connection has ended. So this decides where a reply ends (RFC 9112
 after its head (HEAD, 204, 304), with its length, with its last chunk, or with its connection.
 """
 
+import re
 from io import BytesIO
 from typing import Final, Literal
 
@@ -17,6 +18,11 @@ from bff.upstream.memory import Lease, Memory
 
 # Bytes that a head, trailers or the extensions of a chunk may have; as httpcore has h11 bound them.
 MOST_HEAD: Final = 100 * 1024
+_FRAMING: Final = frozenset({b"content-length", b"transfer-encoding"})
+_FIRST: Final = b"H"
+_NO_STATUS_LINE: Final = "the reply does not begin with a status line"
+_BLANK: Final = b"\r\n\r\n"
+_REASON: Final = re.compile(rb"[\t -~\x80-\xff]*")
 _CONTINUE: Final = 100
 _OK: Final = 200
 _SWITCHING: Final = 101  # an upgrade, which is never asked for
@@ -56,6 +62,9 @@ class ReplyParser:
         self._body: bytes | BytesIO = b""
         self._size = self._leased = 0  # bytes of the body
         self._overhead = 0  # bytes since the last of the body, or since the reply began
+        self._head = b""  # bytes of heads that are not whole
+        self._heads = 0  # that the last bytes have made whole, of 1xx too
+        self._after_head = 0  # bytes since the final head
         self._error: BffError | None = None
 
     @property
@@ -84,26 +93,61 @@ class ReplyParser:
             BadReply: they are no reply, or not as strictly as they have to be.
             TooMany: the body is too long, or the process has no room for it.
         """
-        if not self.has_begun:
-            self.has_begun = True
-            if not data.startswith(b"H"):  # llhttp skips empty lines
-                raise BadReply("the reply does not begin with a status line")
-        before = self._size
+        self.has_begun = True
+        before, in_head = self._size, not self.has_head
         self._overhead += len(data)
+        if in_head:
+            self._head += data
+        else:
+            self._after_head += len(data)
         try:
             self._llhttp.feed_data(data)
         except (HttpParserError, HttpParserUpgrade) as error:
             if not self.complete:
                 raise BadReply(type(error).__name__) from None  # the text would quote the reply
             self.surplus = True
+        if in_head:
+            self._leave_heads()
         if self._error is not None:
             raise self._error
         if self._size > self._limit:
             raise TooMany(f"the reply has more than {self._limit} bytes")
         if self._size > before:
             self.lease.add(self._size - before)
-        if not self.complete and self._overhead > MOST_HEAD:
+        if self.complete:
+            self.surplus = self.surplus or self._has_rest(data)
+        elif self._overhead > MOST_HEAD:
             raise BadReply("the reply's head, trailers or chunk extensions are too long")
+
+    def _leave_heads(self) -> None:
+        """Let go of the bytes of heads that are whole; llhttp skips empty lines before them.
+
+        Raises:
+            BadReply: something else than a status line is where a head begins.
+        """
+        at = 0
+        for _ in range(self._heads):
+            if not self._head.startswith(_FIRST, at):
+                raise BadReply(_NO_STATUS_LINE)
+            at = self._head.find(_BLANK, at) + len(_BLANK)
+        rest = len(self._head) - at
+        if self.has_head:
+            self._head, self._after_head = b"", rest
+        elif self._head[at : at + 1] not in (b"", _FIRST):
+            raise BadReply(_NO_STATUS_LINE)
+        elif at:
+            self._head = self._head[at:]
+        self._heads = 0
+
+    def _has_rest(self, data: bytes) -> bool:
+        """Whether the last bytes of a connection go on after the reply.
+
+        llhttp skips empty lines after a reply without a word. After chunks, of which the end may
+        have come in pieces, there is a rest in doubt.
+        """
+        if self._framing == "chunks":
+            return not data.endswith(_BLANK) or data.endswith(b"\r\n" + _BLANK)
+        return self._after_head != self._size
 
     def close(self) -> None:
         """Let go of llhttp, which refers to this: a circle would hold the body until collected."""
@@ -128,6 +172,11 @@ class ReplyParser:
         if self.complete:
             self.surplus = True
 
+    def on_status(self, reason: bytes) -> None:
+        """The reason phrase, of which llhttp takes anything (RFC 9112, section 4)."""
+        if not _REASON.fullmatch(reason):
+            self._error = self._error or BadReply("the reason phrase has control characters")
+
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header of a head, or a trailer, which is dropped (RFC 9110, section 6.5.1)."""
         if not self.has_head:
@@ -137,9 +186,12 @@ class ReplyParser:
         """The head is whole."""
         if self.has_head:
             return
+        self._heads += 1
         status = self._llhttp.get_status_code()
         if _CONTINUE <= status < _OK and status != _SWITCHING:
             self._interim = True
+            if any(name.lower() in _FRAMING for name, _ in self._raw):
+                self._error = BadReply("an informational reply is framed as if it had a body")
             return
         self.status, self.has_head = status, True
         self._version = self._llhttp.get_http_version()

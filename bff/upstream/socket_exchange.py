@@ -17,6 +17,7 @@ from bff.upstream.connection import Connection
 from bff.upstream.event_loop import EventLoop
 from bff.upstream.exchange import Sink, Usage, reader_of
 from bff.upstream.memory import Memory
+from bff.upstream.polled_mailbox import PollingClock
 from bff.upstream.poller import Poller, poller_of_this_thread
 from bff.upstream.pool import PoolExchange
 from bff.upstream.resolve import Resolver
@@ -81,6 +82,10 @@ class SocketExchange:
         loop.post(made.begin if self._parts.slots.enter(made) else made.wait)
         return made
 
+    def clock(self) -> PollingClock:
+        """A clock whose mailboxes read while their thread waits."""
+        return PollingClock()
+
     def stream(self, request: Request, body: Iterable[bytes] | None, idle: float) -> Incoming:
         """Send `request` on this very thread, and pass its bodies on piece by piece."""
         return self._blocking.stream(request, body, idle)
@@ -125,9 +130,7 @@ class _Parts:
         else:
             address.idle.put(connection)
 
-    def unpack(
-        self, poller: Poller, size: int, work: Callable[[], None], *, coded: bool
-    ) -> None:
+    def unpack(self, poller: Poller, size: int, work: Callable[[], None], *, coded: bool) -> None:
         """Have a body decoded and passed on: by the asking thread itself, if it is one."""
         if self._sweeps() and poller is self.loop.poller():
             self.loop.unpack(size, work, coded=coded)
