@@ -29,7 +29,7 @@ class EventLoop:
         self._lock = Lock()
         self._poller: Poller | None = None
         self._over = False
-        self._unpackers = Workers(_UNPACKERS, "bff-unpack")
+        self._unpackers = Workers(_UNPACKERS, "bff-upstream-unpack")
 
     def poller(self) -> Poller:
         """The thread's poller; the thread is started if it is not.
@@ -64,7 +64,7 @@ class EventLoop:
 
     def _start(self) -> Poller:
         made: SimpleQueue[Poller] = SimpleQueue()
-        Thread(target=self._run, args=(made,), name="bff-sockets", daemon=True).start()
+        Thread(target=self._run, args=(made,), name="bff-upstream-loop", daemon=True).start()
         return made.get()
 
     def _run(self, made: "SimpleQueue[Poller]") -> None:

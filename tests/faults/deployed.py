@@ -141,12 +141,14 @@ def deployed(
     services: str,
     views: Mapping[str, str],
     relays: Mapping[str, str] | None = None,
+    exchange: str = "",
     **environ: str,
 ) -> Iterator[Deployed]:
     """Run the shipped gunicorn settings over a configuration of a test's own."""
     for name in ("views", "relays"):
         (folder / name).mkdir(parents=True)
     head = "version: 1\nfrontends: {web: {access: none}}\nservices:\n"
+    head = f"exchange: {exchange}\n{head}" if exchange else head
     (folder / "bff.yaml").write_text(head + services)
     for name, text in views.items():
         (folder / f"views/{name}.yaml").write_text(text)

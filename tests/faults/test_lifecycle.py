@@ -25,10 +25,10 @@ def proxy() -> Iterator[FaultProxy]:
 
 
 @pytest.fixture
-def app(proxy: FaultProxy, tmp_path: Path) -> Iterator[Deployed]:
+def app(proxy: FaultProxy, tmp_path: Path, exchange: str) -> Iterator[Deployed]:
     services = f"  s: {{url: '{proxy.url}', timeout: 2500ms}}\n"
     environ = {"BFF_WORKERS": "2", "BFF_THREADS": "4", "BFF_DRAIN": "1"}
-    with deployed(tmp_path / "config", services, VIEWS, **environ) as service:
+    with deployed(tmp_path / "config", services, VIEWS, exchange=exchange, **environ) as service:
         yield service
 
 

@@ -42,7 +42,10 @@ def names(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def app(
-    proxies: dict[str, FaultProxy], names: Path, tmp_path_factory: pytest.TempPathFactory
+    proxies: dict[str, FaultProxy],
+    names: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    exchange: str,
 ) -> Iterator[Deployed]:
     at = {name: each.url for name, each in proxies.items()}
     services = f"""
@@ -63,7 +66,7 @@ def app(
     shipped = str(HERE.parents[1] / "config/gunicorn.conf.py")
     settings = str(HERE / "names_gunicorn.conf.py")
     more = {"NAMES": str(names), "SHIPPED_SETTINGS": shipped, "settings": settings}
-    with deployed(folder, services, VIEWS, **more) as service:
+    with deployed(folder, services, VIEWS, exchange=exchange, **more) as service:
         yield service
 
 

@@ -47,6 +47,8 @@ def test_what_pyproject_names_is_locked(root: Path) -> None:
         return {re.split(r"[^A-Za-z0-9._-]", word)[0].lower() for word in words}
 
     assert named(project["project"]["dependencies"]) <= pins(root, "run").keys()
+    extras = project["project"]["optional-dependencies"]
+    assert named(extras["fast"]) <= pins(root, "run").keys(), "what is deployed is fast"
     groups = project["dependency-groups"]
     assert named(groups["dev"]) | named(groups["stack"]) <= pins(root, "dev").keys()
     assert named(groups["stack"]) <= pins(root, "stack").keys()

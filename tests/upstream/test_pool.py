@@ -11,6 +11,7 @@ import respx
 from bff.errors import BffError, Unreachable
 from bff.model.exchange import Reply
 from bff.upstream.connection import Connection
+from bff.upstream.polled_mailbox import PolledMailbox
 
 
 def is_open(idle):
@@ -171,8 +172,9 @@ def test_a_thread_that_cannot_start_costs_no_request_its_answer(echo, asking, mo
 
     with monkeypatch.context() as patched:
         patched.setattr(threading.Thread, "start", refuse)
+        alone = isinstance(made.mailbox, PolledMailbox)  # the thread that asks does it all itself
         for _ in range(5):
-            assert isinstance(made.ask("/"), Unreachable)
+            assert isinstance(made.ask("/"), Reply if alone else Unreachable)
     for _ in range(5):
         assert isinstance(made.ask("/"), Reply)
 

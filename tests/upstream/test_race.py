@@ -2,11 +2,11 @@
 byte of another's, nothing hangs, and nothing is left behind."""
 
 import asyncio
-import os
 import random
 import threading
 from collections import Counter
 from contextlib import suppress
+from pathlib import Path
 from time import monotonic
 from urllib.parse import parse_qs, urlsplit
 
@@ -138,7 +138,7 @@ class Asker:
             if completion is None:
                 assert monotonic() < until, f"lost: {out.keys() - given_up}"
                 continue
-            self._check(completion, wanted, given_up)
+            self._check(completion, wanted)
             out.pop(completion.attempt, None)
             if out and dice.random() < 0.1:  # another one came first
                 loser = dice.choice(list(out))
@@ -166,7 +166,7 @@ class Asker:
         else:
             exchange.cancel(ticket)
 
-    def _check(self, completion, wanted, given_up):
+    def _check(self, completion, wanted):
         result = completion.result
         if isinstance(result, Reply):
             self.seen["reply"] += 1
@@ -180,7 +180,8 @@ class Asker:
 
 
 def descriptors():
-    return len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
+    folder = Path("/proc/self/fd")
+    return len(list(folder.iterdir())) if folder.is_dir() else 0
 
 
 @pytest.mark.parametrize(

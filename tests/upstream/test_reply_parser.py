@@ -22,7 +22,7 @@ UNFINISHED = ("unfinished",)
 
 
 def parse(parts, method="GET", *, ended=False, limit=LIMIT, memory=None):
-    """What a reply comes to: its parts, whether its connection is kept, whether there is surplus."""
+    """What a reply comes to: its parts, and whether its connection is kept."""
     memory = memory or Memory()
     parser = ReplyParser(method, limit, memory, memory.lease())
     try:
@@ -189,6 +189,8 @@ STRICTER = [
         rb"(?i)content-length.*transfer-encoding|transfer-encoding.*content-length",
         rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]",  # control characters in a header
         rb"HTTP/(?!1\.[01])",  # another version
+        rb"HTTP/1\.0 1\d\d",  # 1xx has no place in HTTP/1.0 (RFC 9110, section 15.2)
+        rb"(?i)HTTP/1\.1 1\d\d(?:(?!\r\n\r\n).)*\r\nconnection",  # nor has its end
         rb"(?i)connection: *[^\r]*upgrade",
         rb"HTTP/1.1 1\d\d [^\r]*\r\n.*(?i:content-length|transfer-encoding)",  # 1xx with a body
         rb"\r\n[0-9a-fA-F]+[ \t;]",  # extensions of chunks, which h11 skips unread
@@ -222,8 +224,8 @@ def test_what_is_well_formed_is_read_alike(raw, method, places):
 
 @settings(max_examples=1500, deadline=None)
 @given(mutated(), METHODS, CUTS, st.booleans())
-@example(OK + b"Content-Length: 5\r\n\r\nhello\r\n", "GET", [], False)
-@example(b"\r\n" + OK + b"Content-Length: 0\r\n\r\n", "GET", [], False)
+@example(raw=OK + b"Content-Length: 5\r\n\r\nhello\r\n", method="GET", places=[], ended=False)
+@example(raw=b"\r\n" + OK + b"Content-Length: 0\r\n\r\n", method="GET", places=[], ended=False)
 def test_what_is_broken_is_never_read_more_loosely(raw, method, places, ended):
     check(raw, method, places, ended)
 

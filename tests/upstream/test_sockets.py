@@ -222,16 +222,14 @@ def test_the_connection_used_last_is_used_next(serving, asking):
     assert len(set(ports)) == 1
 
 
-def test_addresses_are_tried_in_turn_and_a_silent_one_costs_a_share(
-    serving, asking, until, monkeypatch
-):
+def test_addresses_are_tried_in_turn_and_a_silent_one_costs_a_share(serving, asking, monkeypatch):
     """As a name with an address that refuses, one that is silent, and one that answers."""
     server = serving(answering)
     with socket.socket() as refusing, socket.create_server(("127.0.0.1", 0), backlog=0) as silent:
         refusing.bind(("127.0.0.1", 0))
         waiting = [socket.socket() for _ in range(4)]
         for each in waiting:
-            each.setblocking(False)
+            each.settimeout(0)
             each.connect_ex(silent.getsockname())
         addresses = [refusing.getsockname(), silent.getsockname(), ("127.0.0.1", server.port)]
         found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", each) for each in addresses]
