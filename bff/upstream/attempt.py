@@ -251,6 +251,8 @@ class Attempt:
                 return
             if not connection.may_hold_more(len(data)):
                 return
+            if not parser.has_head:
+                break  # heads cost the most: many of them, as of 1xx, are not read at one go
         self.poller.again(self)
 
     def _take(self, parser: ReplyParser, data: bytes) -> None:

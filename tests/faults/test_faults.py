@@ -127,3 +127,8 @@ def test_the_log_has_no_error(app: Deployed) -> None:
     log = Path(app.log).read_text()
     assert "Traceback" not in log
     assert "unforeseen" not in log
+
+
+def test_operators_know_what_carries_requests(app: Deployed, exchange: str) -> None:
+    assert app.operators("/readyz")["notes"]["exchange"] == exchange
+    assert f"requests to services are carried by: {exchange}" in Path(app.log).read_text()
