@@ -11,11 +11,11 @@ from time import monotonic
 from typing import Any, Final, Protocol
 
 from bff.errors import BffError, Cancelled, TimedOut, Unreachable
-from bff.model.exchange import Deadline, Reply, Request
+from bff.model.exchange import Deadline, Request
 from bff.observe.boundary import without_frames
 from bff.observe.log import logger
 from bff.upstream.address import Address
-from bff.upstream.body import codings_in, decoded
+from bff.upstream.body import codings_in
 from bff.upstream.connection import Connection
 from bff.upstream.dial import Dial
 from bff.upstream.exchange import Completion, Sink
@@ -26,6 +26,7 @@ from bff.upstream.resolve import Resolver
 from bff.upstream.retry import IDEMPOTENT
 from bff.upstream.slots import Slots
 from bff.upstream.steps import Steps
+from bff.upstream.unpack import coding_of, unpacked
 from bff.upstream.wire import ends_uncertainly
 
 _READS: Final = 4  # of 64 KB each, before others have their turn
@@ -260,7 +261,7 @@ class Attempt:
         parser.feed(data)
         if parser.has_head and not had_head:
             self._note("receive_response_headers.complete")
-            codings_in(_coding(parser))
+            codings_in(coding_of(parser))
 
     def _hung_up(self, parser: ReplyParser, connection: Connection) -> None:
         """The service has ended the connection, and perhaps the reply with it."""
@@ -296,20 +297,12 @@ class Attempt:
         self.poller.discard(self)
         parser.close()
         work = partial(self._pass_on, parser)
-        coding = _coding(parser)
+        coding = coding_of(parser)
         self._means.unpack(self.poller, len(parser.body), work, coded=bool(coding))
 
     def _pass_on(self, parser: ReplyParser) -> None:
         """Decode the body, and put the completion; on a thread that may take long for it."""
-        result: Reply | BffError
-        try:
-            codings = codings_in(_coding(parser))
-            body = decoded(parser.body, codings, self.request.max_reply, parser.lease)
-            result = Reply(parser.status, parser.headers, body, parser.lease)
-        except BffError as error:
-            result = error
-        except Exception as error:  # noqa: BLE001 - likewise: MemoryError, for one
-            result = Unreachable(f"{type(error).__name__}: {error}")
+        result = unpacked(parser, self.request.max_reply)
         del parser
         self._put(result)
 
@@ -360,7 +353,3 @@ class Attempt:
     def _note(self, name: str) -> None:
         if self._steps is not None:
             self._steps.note(name, {})
-
-
-def _coding(parser: ReplyParser) -> str:
-    return ", ".join(value for name, value in parser.headers if name == "content-encoding")
