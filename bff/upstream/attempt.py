@@ -8,28 +8,25 @@ from collections.abc import Callable
 from functools import partial
 from threading import Lock
 from time import monotonic
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 from bff.errors import BffError, Cancelled, TimedOut, Unreachable
 from bff.model.exchange import Deadline, Request
 from bff.observe.boundary import without_frames
 from bff.observe.log import logger
 from bff.upstream.address import Address
-from bff.upstream.body import codings_in
 from bff.upstream.connection import Connection
 from bff.upstream.dial import Dial
 from bff.upstream.exchange import Completion, Sink
 from bff.upstream.memory import Memory
-from bff.upstream.poller import READ, Poller
+from bff.upstream.poller import Poller
 from bff.upstream.reply_parser import ReplyParser
 from bff.upstream.resolve import Resolver
 from bff.upstream.retry import IDEMPOTENT
 from bff.upstream.slots import Slots
 from bff.upstream.steps import Steps
+from bff.upstream.transfer import ConnectionBroken, Transfer
 from bff.upstream.unpack import coding_of, unpacked
-from bff.upstream.wire import ends_uncertainly
-
-_READS: Final = 4  # of 64 KB each, before others have their turn
 
 
 class Means(Protocol):
@@ -60,18 +57,16 @@ class Attempt:
     __slots__ = (
         "_address",
         "_cancelled",
-        "_connection",
         "_dial",
-        "_is_kept",
         "_lock",
         "_means",
         "_once",
         "_over",
-        "_parser",
-        "_rest",
         "_sent",
         "_sink",
         "_steps",
+        "_transfer",
+        "_written",
         "attempt",
         "deadline",
         "due",
@@ -98,11 +93,9 @@ class Attempt:
         self._once = False  # it is not to be sent a second time
         self._sent = False  # a part of the request may have been
         self._over = False
-        self._is_kept = False  # its connection had served others before
-        self._connection: Connection | None = None
         self._dial: Dial | None = None
-        self._rest = memoryview(b"")
-        self._parser: ReplyParser | None = None
+        self._transfer: Transfer | None = None
+        self._written = b""
 
     # -- for other threads ------------------------------------------------------------------------
 
@@ -155,7 +148,7 @@ class Attempt:
         if self._dial is not None:
             self.step(self._dial.ready)
         else:
-            self.step(self._write if self._rest else self._read)
+            self.step(self._advance)
 
     def expire(self, now: float) -> None:
         """Its time is over, or that of an address that does not answer."""
@@ -178,133 +171,76 @@ class Attempt:
     def connected(self, connection: Connection) -> None:
         """A connection has been opened for it."""
         self._dial = None
-        self._use(connection)
+        self._use(connection, is_kept=False)
 
     def _begin(self) -> None:
         if monotonic() >= self.deadline.at:
             raise TimedOut("the time is over")
+        self._written = self._address.request_bytes(self.request)
         connection = self._address.idle.take()
         if connection is None:
             self._open()
         else:
-            self._is_kept = True
-            self._use(connection)
+            self._use(connection, is_kept=True)
 
     def _open(self) -> None:
-        self._is_kept = False
-        means = self._means
-        self._dial = Dial(
-            *(self, self._address, self.poller, means.resolver, self.deadline.at), self._steps
-        )
+        means, until = self._means, self.deadline.at
+        self._dial = Dial(self, self._address, self.poller, means.resolver, until, self._steps)
         self._dial.begin()
 
-    def _use(self, connection: Connection) -> None:
-        self._connection = connection
+    def _use(self, connection: Connection, *, is_kept: bool) -> None:
         memory, request = self._means.memory, self.request
-        self._parser = ReplyParser(request.method, request.max_reply, memory, memory.lease())
-        self._rest = memoryview(self._address.request_bytes(self.request))
+        parser = ReplyParser(request.method, request.max_reply, memory, memory.lease())
+        self._transfer = Transfer(
+            *(self, self.poller, connection, self._written, parser, self._steps), is_kept=is_kept
+        )
         with self._lock:
             if self._cancelled:
                 raise Cancelled("nobody waits for it any more")
             self._sent = True
-        self._note("send_request_headers.started")
-        self._write()
+        self._advance()
 
-    def _write(self) -> None:
-        """Write what can be written; a broken connection may still have a reply (RFC 9112, 9.5)."""
-        connection = self._connection
-        if connection is None:
+    def _advance(self) -> None:
+        transfer = self._transfer
+        if transfer is None:
             return
         try:
-            while self._rest:
-                sent = connection.send(self._rest)
-                if not sent:
-                    self.poller.register(connection.fileno(), self, connection.waits_for)
-                    return
-                self._rest = self._rest[sent:]
-        except OSError:
-            self._rest = memoryview(b"")
-            connection.serves_until = 0.0
-        self._note("send_request_headers.complete")
-        self._note("send_request_body.complete")
-        self.poller.register(connection.fileno(), self, READ)
+            is_whole = transfer.advance()
+        except ConnectionBroken as error:
+            self._broken(transfer, error)
+        else:
+            if is_whole:
+                self._complete(transfer)
 
-    def _read(self) -> None:
-        """Read what has come, but no more than a share of it before others have their turn."""
-        connection, parser = self._connection, self._parser
-        if connection is None or parser is None:
-            return
-        for _ in range(_READS):
-            try:
-                data = connection.receive()
-            except OSError as error:
-                self._broken(f"ReadError: {error}")
-                return
-            if data is None:
-                self.poller.register(connection.fileno(), self, connection.waits_for)
-                return
-            if not data:
-                self._hung_up(parser, connection)
-                return
-            self._take(parser, data)
-            if parser.complete:
-                self._complete(parser, connection)
-                return
-            if not connection.may_hold_more(len(data)):
-                return
-            if not parser.has_head:
-                break  # heads cost the most: many of them, as of 1xx, are not read at one go
-        self.poller.again(self)
-
-    def _take(self, parser: ReplyParser, data: bytes) -> None:
-        had_head = parser.has_head
-        parser.feed(data)
-        if parser.has_head and not had_head:
-            self._note("receive_response_headers.complete")
-            codings_in(coding_of(parser))
-
-    def _hung_up(self, parser: ReplyParser, connection: Connection) -> None:
-        """The service has ended the connection, and perhaps the reply with it."""
-        if not parser.end():
-            self._broken("RemoteProtocolError")
-            return
-        if connection.ragged:
-            raise ends_uncertainly()
-        self._complete(parser, connection)
-
-    def _broken(self, text: str) -> None:
+    def _broken(self, transfer: Transfer, error: ConnectionBroken) -> None:
         """The connection is broken: a kept one may have been closed just as it was used."""
-        has_begun = self._parser is not None and self._parser.has_begun
-        self._drop_connection()
+        self._drop_transfer()
+        has_begun = transfer.parser.has_begun
+        may_be_met = transfer.is_kept and not has_begun and self.request.method in IDEMPOTENT
         with self._lock:
-            again = self._is_kept and not has_begun and not (self._once or self._cancelled)
-            again = again and self.request.method in IDEMPOTENT
+            again = may_be_met and not (self._once or self._cancelled)
             if again:  # RFC 9112, section 9.3.1
                 self._sent = False
         if not again:
-            raise Unreachable(text, "" if has_begun else "reset")
+            raise Unreachable(str(error), "" if has_begun else "reset")
         self._open()
 
-    def _complete(self, parser: ReplyParser, connection: Connection) -> None:
+    def _complete(self, transfer: Transfer) -> None:
         """The reply is whole: the connection is another's, the body is decoded and passed on."""
-        self._unregister(connection)
-        self._connection = self._parser = None
+        connection, parser = transfer.release(), transfer.parser
+        self._transfer, self._written = None, b""
         if parser.keeps_connection and monotonic() < connection.serves_until:
             self._means.returned(self._address, connection)
         else:
             connection.close()
         self._over = True
         self.poller.discard(self)
-        parser.close()
-        work = partial(self._pass_on, parser)
-        coding = coding_of(parser)
-        self._means.unpack(self.poller, len(parser.body), work, coded=bool(coding))
+        is_coded, work = bool(coding_of(parser)), partial(self._pass_on, parser)
+        self._means.unpack(self.poller, parser.size, work, coded=is_coded)
 
     def _pass_on(self, parser: ReplyParser) -> None:
         """Decode the body, and put the completion; on a thread that may take long for it."""
-        result = unpacked(parser, self.request.max_reply)
-        del parser
-        self._put(result)
+        self._put(unpacked(parser, self.request.max_reply))
 
     # -- its end ----------------------------------------------------------------------------------
 
@@ -325,7 +261,7 @@ class Attempt:
         if self._dial is not None:
             self._dial.abandon()
             self._dial = None
-        self._drop_connection()
+        self._drop_transfer()
         self.poller.discard(self)
 
     def _put(self, result: Any) -> None:
@@ -337,19 +273,7 @@ class Attempt:
         except Exception as error:  # noqa: BLE001 - the thread goes on for others
             logger.error("unforeseen %s", type(error).__name__, exc_info=error)
 
-    def _drop_connection(self) -> None:
-        connection, self._connection = self._connection, None
-        parser, self._parser = self._parser, None
-        self._rest = memoryview(b"")
-        if parser is not None:
-            parser.close()
-        if connection is not None:
-            self._unregister(connection)
-            connection.close()
-
-    def _unregister(self, connection: Connection) -> None:
-        self.poller.unregister(connection.fileno())
-
-    def _note(self, name: str) -> None:
-        if self._steps is not None:
-            self._steps.note(name, {})
+    def _drop_transfer(self) -> None:
+        transfer, self._transfer = self._transfer, None
+        if transfer is not None:
+            transfer.release().close()

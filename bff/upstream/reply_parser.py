@@ -46,7 +46,8 @@ class ReplyParser:
         surplus: bytes came after it that were not asked for; its connection is to be closed.
         has_begun: something of it has come.
         has_head: the final head is there: `status` and `headers` are.
-        lease: holds the bytes of the body.
+        size: bytes of the body that have come.
+        lease: holds them.
     """
 
     def __init__(self, method: str, limit: int, memory: Memory, lease: Lease) -> None:
@@ -60,7 +61,7 @@ class ReplyParser:
         self._framing: Framing = "head"
         self._raw: list[tuple[bytes, bytes]] = []
         self._body: bytes | BytesIO = b""
-        self._size = self._leased = 0  # bytes of the body
+        self.size = self._leased = 0  # bytes of the body
         self._overhead = 0  # bytes since the last of the body, or since the reply began
         self._head = b""  # bytes of heads that are not whole
         self._heads = 0  # that the last bytes have made whole, of 1xx too
@@ -94,7 +95,7 @@ class ReplyParser:
             TooMany: the body is too long, or the process has no room for it.
         """
         self.has_begun = True
-        before, in_head = self._size, not self.has_head
+        before, in_head = self.size, not self.has_head
         self._overhead += len(data)
         if in_head:
             self._head += data
@@ -110,10 +111,10 @@ class ReplyParser:
             self._leave_heads()
         if self._error is not None:
             raise self._error
-        if self._size > self._limit:
+        if self.size > self._limit:
             raise TooMany(f"the reply has more than {self._limit} bytes")
-        if self._size > before:
-            self.lease.add(self._size - before)
+        if self.size > before:
+            self.lease.add(self.size - before)
         if self.complete:
             self.surplus = self.surplus or self._has_rest(data)
         elif self._overhead > MOST_HEAD:
@@ -147,7 +148,7 @@ class ReplyParser:
         """
         if self._framing == "chunks":
             return not data.endswith(_BLANK) or data.endswith(b"\r\n" + _BLANK)
-        return self._after_head != self._size
+        return self._after_head != self.size
 
     def close(self) -> None:
         """Let go of llhttp, which refers to this: a circle would hold the body until collected."""
@@ -217,7 +218,7 @@ class ReplyParser:
             self.surplus = True
         elif self._interim:
             self._error = self._error or BadReply("an informational reply has a body")
-        elif self._error is None and self._size <= self._limit:
+        elif self._error is None and self.size <= self._limit:
             self._append(data)
 
     def on_message_complete(self) -> None:
@@ -230,7 +231,7 @@ class ReplyParser:
             self.complete = True
 
     def _append(self, data: bytes) -> None:
-        self._size += len(data)
+        self.size += len(data)
         if not self._body:
             self._body = data  # most replies come in one piece
             return

@@ -135,7 +135,7 @@ class Asking:
         """Whether an attempt waits for its name, its connection, or what it carries."""
         if isinstance(self.exchange, PoolExchange):
             return ticket._wake is not None
-        return ticket._dial is not None or ticket._connection is not None
+        return ticket._dial is not None or ticket._transfer is not None
 
     def idle(self, url, service="s"):
         """The idle connections to an address."""

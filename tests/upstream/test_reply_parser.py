@@ -26,12 +26,12 @@ def parse(parts, method="GET", *, ended=False, limit=LIMIT, memory=None):
     memory = memory or Memory()
     parser = ReplyParser(method, limit, memory, memory.lease())
     try:
-        for part in parts:
+        for number, part in enumerate(parts, 1):
             if part:
                 parser.feed(part)
             if parser.complete:
                 # what was not read yet lies in the socket, where it is found before the next use
-                left = b"".join(parts[parts.index(part) + 1 :])
+                left = b"".join(parts[number:])
                 return outcome(parser, surplus=parser.surplus or bool(left))
         if ended and parser.end():
             return outcome(parser, surplus=False)
