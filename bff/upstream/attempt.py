@@ -127,10 +127,6 @@ class Attempt:
 
     # -- for the thread of its poller -------------------------------------------------------------
 
-    def refuse(self, why: str) -> None:
-        """End it before it began."""
-        self._end(Unreachable(why, "connect"))
-
     def wait(self) -> None:
         """Stand in line for a slot, no longer than until the deadline."""
         if not self._over:

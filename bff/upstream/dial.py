@@ -103,9 +103,14 @@ class Dial:
         """Connect to the next address, within a fair share of the time that is left."""
         while self._left:
             family, address = self._left.pop(0)
-            sock = self._socket = socket.socket(family, socket.SOCK_STREAM)
-            sock.setblocking(False)  # noqa: FBT003 - it has no name in Python
-            number = sock.connect_ex(address)
+            try:
+                sock = self._socket = socket.socket(family, socket.SOCK_STREAM)
+                sock.setblocking(False)  # noqa: FBT003 - it has no name in Python
+                number = sock.connect_ex(address)
+            except OSError as error:  # no descriptor, or no such family here
+                self._failure = Unreachable(f"ConnectError: {error}", "connect")
+                self._close()
+                continue
             if number == 0:
                 self._reached(sock)
                 return

@@ -3,14 +3,16 @@
 from collections.abc import Callable, Iterable
 from queue import SimpleQueue
 from threading import Lock, Thread
-from time import monotonic
+from time import monotonic, sleep
 from typing import Final
 
+from bff.observe.log import logger
 from bff.upstream.idle import IdleConnections
 from bff.upstream.poller import Poller, poller_of_this_thread
 from bff.upstream.workers import Workers
 
 _SWEEP: Final = 5.0  # seconds between two looks for connections that have been idle for too long
+_PAUSE: Final = 0.01  # seconds after what no code expects, so that it does not take the processor
 _UNPACKERS: Final = 4
 _SMALL: Final = 16 * 1024  # bytes of a body that the loop itself passes on
 
@@ -63,16 +65,27 @@ class EventLoop:
         self._unpackers.close()
 
     def _start(self) -> Poller:
-        made: SimpleQueue[Poller] = SimpleQueue()
+        made: SimpleQueue[Poller | OSError] = SimpleQueue()
         Thread(target=self._run, args=(made,), name="bff-upstream-loop", daemon=True).start()
-        return made.get()
+        poller = made.get()
+        if isinstance(poller, Poller):
+            return poller
+        raise RuntimeError(f"the event loop has no descriptor: {poller}")
 
-    def _run(self, made: "SimpleQueue[Poller]") -> None:
-        poller = poller_of_this_thread()
+    def _run(self, made: "SimpleQueue[Poller | OSError]") -> None:
+        try:
+            poller = poller_of_this_thread()
+        except OSError as error:
+            made.put(error)
+            return
         made.put(poller)
         swept = monotonic()
         while not self._over or len(poller):
-            poller.turn(_SWEEP)
+            try:
+                poller.turn(_SWEEP)
+            except Exception as error:  # noqa: BLE001 - others wait for what this thread reads
+                logger.error("unforeseen %s", type(error).__name__, exc_info=error)
+                sleep(_PAUSE)
             now = monotonic()
             if now >= swept + _SWEEP:
                 swept = now

@@ -7,7 +7,7 @@ that nothing waits in any more.
 from collections import deque
 from time import monotonic
 
-from bff.upstream.exchange import Completion
+from bff.upstream.exchange import Completion, Mailbox, SystemClock
 from bff.upstream.poller import poller_of_this_thread
 
 
@@ -59,6 +59,9 @@ class PollingClock:
         """Seconds of the system's monotonic clock."""
         return monotonic()
 
-    def mailbox(self) -> PolledMailbox:
-        """A mailbox of the calling thread."""
-        return PolledMailbox()
+    def mailbox(self) -> Mailbox:
+        """A mailbox of the calling thread; one that the event loop reads for where that fails."""
+        try:
+            return PolledMailbox()
+        except OSError:
+            return SystemClock().mailbox()

@@ -14,7 +14,7 @@ from time import monotonic
 from typing import Final, Protocol
 
 from bff.observe.log import logger
-from bff.upstream.wakeup import open_wakeup
+from bff.upstream.wakeup import Wakeup, open_wakeup
 
 READ: Final = select.POLLIN
 WRITE: Final = select.POLLOUT
@@ -43,14 +43,19 @@ class Poller:
 
     Attributes:
         asleep: whether the thread waits in poll(2), or is about to.
+
+    Raises:
+        OSError: the process has no descriptor left.
     """
 
+    _wakeup: Wakeup | None = None  # where there was no descriptor for it
+
     def __init__(self) -> None:
+        self._wakeup = wakeup = open_wakeup()
         self.asleep = False
         self._thread = get_ident()
         self._poll = select.poll()
-        self._wakeup = open_wakeup()
-        self._poll.register(self._wakeup.fileno(), READ)
+        self._poll.register(wakeup.fileno(), READ)
         self._by_descriptor: dict[int, Watched] = {}
         self._watched: set[Watched] = set()
         self._unfinished: deque[Watched] = deque()
@@ -72,7 +77,7 @@ class Poller:
 
     def wake(self) -> None:
         """End the wait of the poller's thread, if it sleeps; any thread may."""
-        if self.asleep:
+        if self.asleep and self._wakeup is not None:
             self._wakeup.set()
 
     def add(self, watched: Watched) -> None:
@@ -133,7 +138,7 @@ class Poller:
         found = [(number, self._by_descriptor.get(number)) for number, _ in events]
         for number, watched in found:
             if watched is None:
-                if number == self._wakeup.fileno():
+                if self._wakeup is not None and number == self._wakeup.fileno():
                     self._wakeup.clear()
             elif self._by_descriptor.get(number) is watched:
                 watched.ready()
@@ -153,14 +158,19 @@ class Poller:
 
     def __del__(self) -> None:
         """Close the descriptor: the thread has ended."""
-        self._wakeup.close()
+        if self._wakeup is not None:
+            self._wakeup.close()
 
 
 _threads = local()
 
 
 def poller_of_this_thread() -> Poller:
-    """The poller of the calling thread; made with its first use."""
+    """The poller of the calling thread; made with its first use.
+
+    Raises:
+        OSError: the process has no descriptor left for one.
+    """
     poller: Poller | None = getattr(_threads, "poller", None)
     if poller is None:
         poller = _threads.poller = Poller()

@@ -7,24 +7,41 @@ no asking thread's, the one `EventLoop` reads. httptools has to be installed (ex
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import Final
 from weakref import finalize
 
+from bff.errors import Unreachable
 from bff.model.exchange import Deadline, Request
 from bff.model.service import Service
 from bff.upstream.address import Address, address_of
 from bff.upstream.attempt import Attempt
 from bff.upstream.connection import Connection
 from bff.upstream.event_loop import EventLoop
-from bff.upstream.exchange import Sink, Usage, reader_of
+from bff.upstream.exchange import Completion, Sink, Usage, reader_of
 from bff.upstream.memory import Memory
 from bff.upstream.polled_mailbox import PollingClock
-from bff.upstream.poller import Poller, poller_of_this_thread
+from bff.upstream.poller import Poller
 from bff.upstream.pool import PoolExchange
 from bff.upstream.resolve import Resolver
 from bff.upstream.slots import Slots
 from bff.upstream.steps import Steps
 from bff.upstream.stream import Incoming
 from bff.upstream.tls import TlsContexts
+
+
+class _Refused:
+    """The ticket of a request that could not be begun; its completion has been put."""
+
+    def cancel(self) -> None:
+        """There is nothing to give up."""
+
+    def withdraw(self) -> bool:
+        """Nothing of it has been sent."""
+        return True
+
+
+_REFUSED: Final = _Refused()
+Ticket = Attempt | _Refused
 
 
 class SocketExchange:
@@ -60,7 +77,7 @@ class SocketExchange:
         self._blocking = PoolExchange(services, size, memory=memory)
         finalize(self, self._parts.close).atexit = False
 
-    def start(self, request: Request, deadline: Deadline, attempt: int, mailbox: Sink) -> Attempt:
+    def start(self, request: Request, deadline: Deadline, attempt: int, mailbox: Sink) -> Ticket:
         """Send `request`, or have it wait in line where too many are in flight."""
         address = self._addresses[request.service, request.url or self._first[request.service]]
         steps = Steps() if self._traced else None
@@ -75,9 +92,8 @@ class SocketExchange:
         try:
             loop = self._parts.loop.poller()
         except RuntimeError as error:
-            made = Attempt(self._parts, address, poller_of_this_thread(), job, steps)
-            made.refuse(f"no thread: {error}")
-            return made
+            mailbox.put(Completion(attempt, Unreachable(f"no thread: {error}", "connect")))
+            return _REFUSED
         made = Attempt(self._parts, address, loop, job, steps)
         loop.post(made.begin if self._parts.slots.enter(made) else made.wait)
         return made
@@ -90,11 +106,11 @@ class SocketExchange:
         """Send `request` on this very thread, and pass its bodies on piece by piece."""
         return self._blocking.stream(request, body, idle)
 
-    def cancel(self, ticket: Attempt) -> None:
+    def cancel(self, ticket: Ticket) -> None:
         """Give up an attempt; its connection is closed by the thread that it belongs to."""
         ticket.cancel()
 
-    def withdraw(self, ticket: Attempt) -> bool:
+    def withdraw(self, ticket: Ticket) -> bool:
         """Give up an attempt of which nothing was sent yet; see `Withdrawing`."""
         return ticket.withdraw()
 

@@ -231,7 +231,7 @@ def test_what_is_broken_is_never_read_more_loosely(raw, method, places, ended):
 
 
 @pytest.mark.large
-@settings(max_examples=60_000, deadline=None)
+@settings(max_examples=20_000, deadline=None)
 @given(mutated(), METHODS, CUTS, st.booleans())
 def test_what_is_broken_is_never_read_more_loosely_at_length(raw, method, places, ended):
     check(raw, method, places, ended)

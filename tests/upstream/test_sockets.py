@@ -1,5 +1,6 @@
 """What the exchange over sockets promises beyond the contract, and where both must be the same."""
 
+import errno
 import socket
 import threading
 from time import monotonic
@@ -392,6 +393,46 @@ def test_an_exchange_that_is_dropped_ends_its_threads_and_connections(serving, u
     del made
     until(closed.is_set)
     until(lambda: not [t for t in set(threading.enumerate()) - before if "bff-" in t.name])
+
+
+def test_without_a_descriptor_left_a_request_fails_and_the_next_one_does_not(
+    serving, asking, monkeypatch
+):
+    def none_left(*_):
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    made = asking(s=serving(answering).url)
+    with monkeypatch.context() as patched:
+        patched.setattr(socket, "socket", none_left)
+        failed = made.ask("/x")
+    assert isinstance(failed, Unreachable)
+    assert made.ask("/x").body == b"/x"
+
+
+def test_without_a_descriptor_to_wake_it_a_thread_waits_in_another_way(serving, monkeypatch):
+    def none_left():
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    services = {"s": Service("s", Place("t"), serving(answering).url, 2.0, 1024)}
+    exchange, found = SocketExchange(services, 4), []
+
+    def ask():
+        mailbox = PollingClock().mailbox()
+        start(exchange, mailbox)
+        found.append(mailbox.get(PATIENCE).result)
+
+    def run():
+        thread = threading.Thread(target=ask)
+        thread.start()
+        thread.join(PATIENCE)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("bff.upstream.poller.open_wakeup", none_left)
+        run()
+    run()
+    exchange.close()
+    assert isinstance(found[0], Unreachable)
+    assert found[1].body == b"/x"
 
 
 def test_a_sink_that_raises_ends_no_thread(exchange, caplog, until):
