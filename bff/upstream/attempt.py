@@ -117,6 +117,7 @@ class Attempt:
         with self._lock:
             self._once = True
             withdrawn = not self._sent
+            self._cancelled = self._cancelled or withdrawn
         if withdrawn:
             self.cancel()
         return withdrawn

@@ -222,7 +222,7 @@ def test_what_is_well_formed_is_read_alike(raw, method, places):
         assert ours[3:] == theirs[3:] or (in_doubt and not ours[3])
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=700, deadline=None)
 @given(mutated(), METHODS, CUTS, st.booleans())
 @example(raw=OK + b"Content-Length: 5\r\n\r\nhello\r\n", method="GET", places=[], ended=False)
 @example(raw=b"\r\n" + OK + b"Content-Length: 0\r\n\r\n", method="GET", places=[], ended=False)

@@ -3,6 +3,7 @@
 import socket
 import threading
 from contextlib import ExitStack, suppress
+from time import monotonic
 
 import httpx
 import pytest
@@ -76,6 +77,29 @@ def test_what_has_been_sent_goes_on(serving, asking, until, heads, ends):
     assert not withdrawn(made.exchange, ticket)
     ends.set()
     assert made.next().result.body == b'"done"'
+
+
+def test_what_was_withdrawn_just_as_it_was_sent_was_not(serving, asking, until):
+    """Races withdrawing against sending: what was given up is never served, and all else is."""
+    seen = set()
+
+    def serve(wire):
+        while head := wire.head():
+            seen.add(head.split(b" ")[1])
+            wire.reply()
+
+    made = asking(s=serving(serve).url, size=8)
+    withdrawn_ones, sent = set(), set()
+    for number in range(400):
+        ticket = made.start(f"/{number}", method="POST")
+        spin = monotonic() + (number % 40) * 0.00001
+        while monotonic() < spin:
+            pass
+        is_withdrawn = withdrawn(made.exchange, ticket)
+        (withdrawn_ones if is_withdrawn else sent).add(b"/%d" % number)
+    until(lambda: made.working == 0, "the end of all")
+    until(lambda: sent <= seen, "what was sent to be served")
+    assert not withdrawn_ones & seen
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE"])
