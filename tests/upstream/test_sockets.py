@@ -314,6 +314,51 @@ def test_threads_that_ask_at_once_share_the_slots(serving, until):
     exchange.close()
 
 
+class Hooked:
+    """A lock; what has its turn as soon as it is free has it once."""
+
+    def __init__(self, then):
+        self._lock, self._then = threading.Lock(), then
+
+    def __enter__(self):
+        self._lock.acquire()
+
+    def __exit__(self, *_):
+        self._lock.release()
+        then, self._then = self._then, lambda: None
+        then()
+
+
+def test_the_loop_sends_nothing_while_it_is_withdrawn(serving, until, ends):
+    seen = []
+
+    def serve(wire):
+        while head := wire.head():
+            seen.append(head.split(b" ")[1])
+            ends.wait()
+            wire.reply()
+
+    exchange = SocketExchange({"s": Service("s", Place("t"), serving(serve).url, 2.0, 1024)}, 1)
+    mailbox = PollingClock().mailbox()
+
+    def start(target, attempt):
+        request, deadline = Request("s", "POST", target), Deadline(monotonic() + PATIENCE)
+        return exchange.start(request, deadline, attempt, mailbox)
+
+    start("/first", 1)
+    second = start("/second", 2)  # it waits for the slot
+    second._lock = Hooked(lambda: second.step(second._begin))  # as if it had one just now
+    assert exchange.withdraw(second)
+    ends.set()
+    assert mailbox.get(PATIENCE) is not None
+    until(lambda: exchange.usage().busy == 0)
+    start("/third", 3)
+    while (completion := mailbox.get(PATIENCE)).attempt != 3:
+        assert completion.attempt == 2
+    assert seen == [b"/first", b"/third"]
+    exchange.close()
+
+
 # -- which thread reads ---------------------------------------------------------------------------
 
 
