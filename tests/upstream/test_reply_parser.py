@@ -8,13 +8,14 @@ import re
 
 import h11
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from bff.errors import BadReply, BffError, MemoryReached, TooMany
 from bff.upstream.memory import Memory
 from bff.upstream.reply_parser import MOST_HEAD, ReplyParser
 
+SLOW = [HealthCheck.too_slow]  # a busy machine
 LIMIT = 1024 * 1024
 OK = b"HTTP/1.1 200 OK\r\n"
 REFUSED = ("refused",)
@@ -211,7 +212,7 @@ def check(raw, method, places, ended):
     assert theirs[3] or not ours[3], ("kept, where h11 closes", raw)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400, deadline=None, suppress_health_check=SLOW)
 @given(replies(), METHODS, CUTS)
 def test_what_is_well_formed_is_read_alike(raw, method, places):
     parts = cut(raw, places)
@@ -222,7 +223,7 @@ def test_what_is_well_formed_is_read_alike(raw, method, places):
         assert ours[3:] == theirs[3:] or (in_doubt and not ours[3])
 
 
-@settings(max_examples=700, deadline=None)
+@settings(max_examples=700, deadline=None, suppress_health_check=SLOW)
 @given(mutated(), METHODS, CUTS, st.booleans())
 @example(raw=OK + b"Content-Length: 5\r\n\r\nhello\r\n", method="GET", places=[], ended=False)
 @example(raw=b"\r\n" + OK + b"Content-Length: 0\r\n\r\n", method="GET", places=[], ended=False)
@@ -231,7 +232,7 @@ def test_what_is_broken_is_never_read_more_loosely(raw, method, places, ended):
 
 
 @pytest.mark.large
-@settings(max_examples=20_000, deadline=None)
+@settings(max_examples=20_000, deadline=None, suppress_health_check=SLOW)
 @given(mutated(), METHODS, CUTS, st.booleans())
 def test_what_is_broken_is_never_read_more_loosely_at_length(raw, method, places, ended):
     check(raw, method, places, ended)
@@ -362,7 +363,7 @@ def test_a_body_takes_memory_as_it_comes_and_gives_it_back():
     assert memory.taken == 0
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200, deadline=None, suppress_health_check=SLOW)
 @given(st.binary(max_size=200))
 def test_it_raises_errors_of_ours_only(raw):
     try:
