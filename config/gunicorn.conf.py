@@ -98,10 +98,7 @@ def on_starting(server: Arbiter) -> None:
     except ConfigError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(2)
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < _DESCRIPTORS:
-        enough = _DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _DESCRIPTORS)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (enough, hard))
+    _allow_descriptors(server)
     # what workers keep they share, so that what one invalidates the others keep no longer
     for place in {None, worker_tmp_dir}:
         sweep_folders(place)  # of masters that were killed
@@ -116,6 +113,22 @@ def on_starting(server: Arbiter) -> None:
     server.log.error_log.addFilter(WorkerEnds(told_to([log_events, count_ended])))
     server.handle_term = partial(_drain, server, server.handle_term)
     _log_exchange(server)
+
+
+def _allow_descriptors(server: Arbiter) -> None:
+    """Allow as many descriptors as are needed; where that may not be, take fewer connections."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft >= _DESCRIPTORS:
+        return
+    allowed = _DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _DESCRIPTORS)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    if allowed < _DESCRIPTORS:
+        fewer = max(threads, worker_connections - (_DESCRIPTORS - allowed))
+        server.cfg.set("worker_connections", fewer)
+        server.log.warning(
+            "%s descriptors are wanted, and %s allowed (ulimit -Hn): taking %s connections",
+            *(_DESCRIPTORS, allowed, fewer),
+        )
 
 
 def on_exit(_server: Arbiter) -> None:
