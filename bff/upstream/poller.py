@@ -138,10 +138,15 @@ class Poller:
         found = [(number, self._by_descriptor.get(number)) for number, _ in events]
         for number, watched in found:
             if watched is None:
-                if self._wakeup is not None and number == self._wakeup.fileno():
-                    self._wakeup.clear()
+                self._serve_own(number)
             elif self._by_descriptor.get(number) is watched:
                 watched.ready()
+
+    def _serve_own(self, number: int) -> None:
+        if self._wakeup is not None and number == self._wakeup.fileno():
+            self._wakeup.clear()
+        else:  # closed without being unregistered: it would be ready for ever
+            self._poll.unregister(number)
 
     def _run_jobs(self) -> None:
         while self._jobs:

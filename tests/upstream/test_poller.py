@@ -215,3 +215,15 @@ def test_a_wake_up_can_be_set_often_and_is_cleared_at_once(wakeup):
     wakeup.clear()
     wakeup.clear()
     wakeup.close()
+
+
+def test_a_descriptor_that_nothing_watches_does_not_keep_it_awake(poller):
+    left, right = socket.socketpair()
+    poller._poll.register(left.fileno(), READ)
+    right.send(b"x")
+    poller.turn(20)
+    began = monotonic()
+    poller.turn(0.05)
+    assert monotonic() - began > 0.04
+    left.close()
+    right.close()
