@@ -16,7 +16,7 @@ from bff.model.exchange import Deadline, Outcome
 from bff.plan.order import Node, may_fail, waited_for
 from bff.plan.plan import Plan
 from bff.plan.python_function import given_only
-from bff.upstream.exchange import Exchange
+from bff.upstream.exchange import DetachedMailbox, Exchange
 
 _REFUSALS: Final = range(400, 500)
 _WORST: Final = ("failed", "fallback", "stale", "skipped", "ok")
@@ -192,7 +192,8 @@ def run_python_view(
 
     Writes that have been sent are not: their end is waited for.
     """
-    run = OnDemand(plan, request, deadline, runtime, runtime.clock.mailbox(), exchange)
+    mailbox = DetachedMailbox(runtime.clock.mailbox())
+    run = OnDemand(plan, request, deadline, runtime, mailbox, exchange)
     try:
         run.begin()
         value = None if run.failure else _called(run)
