@@ -13,35 +13,35 @@ from bff.declare import snapshot
 from bff.declare.check import Checked
 from bff.declare.settings import Settings
 from bff.engine.background import Background
-from bff.engine.cached_request import Heard, keeper_of
+from bff.engine.runtime import OnHit, Runtime, caching_of
 from bff.observe.boundary import ErrorBoundary
 from bff.observe.events import Observer, notify_all
 from bff.observe.log import log_events
 from bff.store.idempotency import IdempotencyKeys
-from bff.upstream.exchange import Carrier, Clock, Effects, Exchange, NoCarrier, SystemClock
+from bff.upstream import exchanges
+from bff.upstream.exchange import Clock, Effects, Exchange, ReadByAsker, clock_for
 from bff.upstream.guard import Guards
 from bff.upstream.memory import Memory
-from bff.upstream.pool import PoolExchange
 from bff.web.access.admission import Authenticate
 from bff.web.access.authenticate import Authenticator
 from bff.web.access.sessions import session_routes
 from bff.web.access.sign_in import sign_in_routes
 from bff.web.access.sign_out import sign_out_routes
-from bff.web.access_events import tell_answers
+from bff.web.access_events import emit_access_events
 from bff.web.app import App
 from bff.web.cors import cors
+from bff.web.event_streams import EventStreams
 from bff.web.management import drain
 from bff.web.management.cache_admin import CacheAdmin
 from bff.web.management.gauges import gauge_values
 from bff.web.management.health import ManagementApp, health_routes
 from bff.web.management.store_watch import StoreWatch
 from bff.web.problem import handle_errors
-from bff.web.relay.event_streams import EventStreams
 from bff.web.relay.routes import relay_routes
 from bff.web.relay.stream import stream_routes
 from bff.web.relay.websocket import websocket_routes
 from bff.web.request_checks import guard
-from bff.web.runtime import Engine
+from bff.web.runtime import WebRuntime
 from bff.web.views.batch import batch_routes
 from bff.web.views.routes import view_routes
 
@@ -61,23 +61,22 @@ def create_app(
     timing: bool = False,
     development: bool = False,
     strict: bool = False,
-    hits: Heard | None = None,
+    hits: OnHit | None = None,
 ) -> Flask:
     """Wire everything together; starts no thread and opens no socket.
 
     Args:
         checked: the configuration; the last good one of `settings.config` if not given.
         settings: how the process runs; from the environment if not given.
-        cache: what is kept; as declared if not given, and none where nothing is to be kept.
+        cache: as declared if not given, and none where nothing is cached.
         now: seconds since 1970, by which sessions and tokens end.
         dice: gives numbers from 0 up to 1.
-        authenticate: says who asks; sessions and bearer tokens do if not given.
-        observers: hear of all that happens, besides the metrics and what exports spans.
+        authenticate: identifies the client; by sessions and bearer tokens if not given.
+        observers: called with each event, besides the metrics and the exporter of spans.
         timing: whether answers carry Server-Timing, for development.
-        development: whether people may sign in at a provider that lets anybody in.
-        strict: whether an exception that no code expects ends its request and is shown, as it is
-            in development, and not just the call that it is about.
-        hits: told of each request to a service that was answered from the cache.
+        development: whether users may sign in at the local provider, which asks for no password.
+        strict: whether an unexpected exception ends its request and is shown, as in development.
+        hits: called for each request to a service that was answered from the cache.
 
     Raises:
         ConfigError: the configuration or the settings cannot be served.
@@ -86,8 +85,9 @@ def create_app(
     checked = checked or snapshot.current(settings.config)
     config = checked.config
     memory = Memory(settings.memory)
-    exchange = exchange or PoolExchange(config.services, settings.pool, memory=memory)
-    clock = clock or SystemClock()
+    carries = (config.services, settings.pool, memory, config.place)
+    exchange = exchange or exchanges.open_exchange(config.exchange, *carries)
+    clock = clock or clock_for(exchange)
     cache = cache or parts.open_cache_of(checked, settings)
     places = max(1, settings.pool // 2)  # so that one slow service cannot have all threads
     metrics, spans = parts.open_metrics(checked), parts.open_spans(settings)
@@ -101,58 +101,55 @@ def create_app(
     )
     bearer = parts.open_bearer(config, now, later, development=development)
     effects = effects or parts.open_effects(config, sign_in, cache, settings.pool, later, boundary)
-    engine = Engine(
+    runtime = Runtime(
         exchange=exchange,
         effects=effects,
         clock=clock,
         guards=guards,
-        authenticate=authenticate or Authenticator(sign_in.sessions, sign_in.cookies, bearer),
+        caching=caching_of(cache, effects, clock, guards, boundary, hits) if cache else None,
+        boundary=boundary,
+        memory=memory,
         services=config.services,
+    )
+    web = WebRuntime(
+        runtime,
+        authenticate=authenticate or Authenticator(sign_in.sessions, sign_in.cookies, bearer),
         observer=observe,
+        streams=EventStreams(settings.threads * config.streams, sign_in.sessions.is_active),
         limits=sign_in.limits,
-        timing=timing,
-        keeper=(
-            keeper_of(cache, exchange, effects, clock, guards, hits, boundary) if cache else None
-        ),
         once=IdempotencyKeys(sign_in.sessions.store, sign_in.seal, now),
         seal=sign_in.seal,
-        memory=memory,
-        boundary=boundary,
+        timing=timing,
     )
     checks = {"upstream": exchange.unready, "stopping": drain.begun}
     watch = StoreWatch(sign_in.sessions.store.unready if config.providers else str)
     if config.providers:
         checks["sessions"] = watch.reason
-    notes = {"configuration": snapshot.refused, "metrics": metrics.without_disk_space}
+    notes = {
+        "configuration": snapshot.refused,
+        "metrics": metrics.without_disk_space,
+        "exchange": lambda: "sockets" if isinstance(exchange, ReadByAsker) else "pool",
+    }
     if cache:
-        notes["cache"] = cache.away
+        notes["cache"] = cache.unavailable
 
     app = App(__name__, static_folder=None)
     if cache:
         finalize(app, cache.close).atexit = False  # of an app that another takes the place of
     app.url_map.merge_slashes = False
-    answering = tell_answers(app, clock, observe, config.frontends, sampler)
+    answering = emit_access_events(app, clock, observe, config.frontends, sampler)
     metrics.watch(lambda: gauge_values(guards, exchange, cache, settings, answering, memory, watch))
     guard(app, config.hosts)
     cors(app, config.frontends, checked.plans, config.relays)
     handle_errors(app, boundary)
     health_routes(app, checks)
-    sign_in_routes(app, sign_in)
-    sign_out_routes(app, sign_in)
-    session_routes(app, sign_in)
-    view_routes(app, checked.plans, config.frontends, engine)
-    streams = EventStreams(
-        max(1, int(settings.threads * config.streams)), sign_in.sessions.is_active
-    )
-    batch_routes(
-        *(app, config.frontends, checked.plans, exchange, clock, config.services),
-        settings.threads,
-        boundary,
-    )
-    websocket_routes(app, config.relays, config.frontends, engine)
-    carrier = exchange if isinstance(exchange, Carrier) else NoCarrier()
-    stream_routes(app, checked.plans, config.frontends, engine, carrier, streams)
-    relay_routes(app, config.relays, config.frontends, engine, carrier, streams)
+    for routes in (sign_in_routes, sign_out_routes, session_routes):
+        routes(app, sign_in)
+    view_routes(app, checked.plans, config.frontends, web)
+    batch_routes(app, checked.plans, config.frontends, runtime, settings.threads)
+    stream_routes(app, checked.plans, config.frontends, web)
+    relay_routes(app, config.relays, config.frontends, web)
+    websocket_routes(app, config.relays, config.frontends, web)
     reports = {"/upstreams": guards.seen}
     managed = ManagementApp(app.wsgi_app, checks, notes, reports, CacheAdmin(cache), metrics.text)
     app.wsgi_app = managed  # type: ignore[method-assign]  # as Flask documents it

@@ -1,43 +1,57 @@
-"""Every exception of ours, and the status with which each reaches a client.
+"""The exceptions of this package, and the status with which each reaches a client.
+
+`bff.web.errors` turns them into answers, alike for views, streams and relays.
 
 BffError
-├── ConfigError              all problems of a configuration at once
-├── AuthError                a request that may not be answered for who asks
-│   ├── LoginRequired        401  nobody is signed in
-│   ├── InvalidToken         401  a bearer token that does not count (RFC 6750)
-│   ├── Forbidden            403  signed in, and not allowed
-│   ├── CrossSite            403  it may come from a page of somebody else's
-│   ├── Ambiguous            400  a session and a bearer token at once
-│   ├── SignInFailed         400  the callback of a sign-in that did not go as it should; or 502
-│   └── RateLimited          429  more requests than a rule allows in its time
-├── Refused                  4xx  a body, or an Idempotency-Key, that is not as it must be
-├── StoreAway                503  sessions cannot be read or written just now
-├── ProviderAway             503  the identity provider cannot be asked just now
-│   └── ProviderMisconfigured 502 it never will answer as it is set up, here or there
-├── GrantEnded               401  the provider takes the refresh token no more
-├── UpstreamError            a call that failed; its `reason` is what the client may know
-│   ├── TimedOut             504
-│   ├── Unreachable          502
-│   ├── BadReply             502
-│   ├── BadStatus            502, or the upstream's own where the call says `pass`
-│   ├── TooMany              502
-│   │   └── MemoryReached    502  there is no room for the reply in this process
-│   ├── NoCredentials        502; 503 where a store or provider is away; or 401
-│   ├── CircuitOpen          503  the service is not asked just now
-│   ├── LimitReached         503  it is asked by too many already
-│   ├── InternalError        502  following it up raised what no code expects
-│   └── Cancelled            502
-├── ViewFailed               ends a view in Python; the failure behind it has the status
-└── Unfillable               502  an expression or template without the values it needs
+├── ConfigError               never: all problems of a configuration at once
+├── AuthError                 the client is not known, or may not ask
+│   ├── LoginRequired         401  not signed in
+│   ├── InvalidToken          401  a bearer token that is not accepted (RFC 6750, section 3.1)
+│   ├── Forbidden             403  signed in, and not allowed
+│   ├── CrossSite             403  the request may come from a page of another origin
+│   ├── Ambiguous             400  a session and a bearer token at once
+│   ├── SignInFailed          400  a sign-in that failed; or 502, or 503
+│   │   └── BadReturn         400  a `return_to` that leads elsewhere
+│   └── RateLimited           429  more requests than a rule allows in its time
+├── RequestRefused            4xx  malformed, or not as declared; 503 for one stream too many
+├── StoreAway                 503  the session store cannot be read or written
+├── ProviderAway              503  the identity provider does not answer
+│   └── ProviderMisconfigured 502  another try will not help: the set-up has to be corrected
+├── GrantEnded                401  the provider accepts the refresh token no more
+├── UpstreamError             502  a call that failed; `reason` is what the client may know
+│   ├── TimedOut              504
+│   ├── Unreachable           502
+│   ├── BadReply              502
+│   ├── BadStatus             502  or the upstream's own, where the call says `pass`
+│   ├── TooMany               502
+│   │   └── MemoryReached     502  this process has no memory for the reply
+│   ├── NoCredentials         502  503 where a store or provider is away; or 401
+│   ├── CircuitOpen           503  with the seconds until the circuit breaker admits a request
+│   ├── LimitReached          503  the concurrency limit of the service
+│   ├── InternalError         502  an unexpected exception, which has been reported
+│   └── Cancelled             502
+├── ViewFailed                never: ends a view in Python, whose failure has the status
+├── Unfillable                502  an expression or template without the values it needs
+└── of one package            never: caught where they are raised
+    ├── BadToken              a JWT that is not accepted
+    │   ├── StaleToken        expired, or of another sign-in
+    │   └── UnknownKey        signed with a key that its issuer does not publish
+    ├── GrantRefused          the answer of a token endpoint
+    ├── LockLost              another process has the lock
+    └── BadSeal               a value that was sealed with another key, or changed
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Final
 
 from bff.model.problem import Problem
 
+NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
+
 
 class BffError(Exception):
-    """Whatever this program raises on purpose.
+    """The base of all exceptions that are raised on purpose.
 
     `status` is what a client is answered, `reason` the one token it may know of a failed call.
     """
@@ -45,6 +59,7 @@ class BffError(Exception):
     status = 500
     reason = "error"
     why = ""
+    retry_after: float | None = None  # seconds after which another try may succeed, where known
 
     @property
     def detail(self) -> str:
@@ -61,21 +76,21 @@ class ConfigError(BffError):
 
 
 class AuthError(BffError):
-    """A request that may not be answered for who asks; its message is for the client."""
+    """The client is not known, or may not ask; the message is for the client."""
 
     status = 401
 
 
 class LoginRequired(AuthError):
-    """Nobody is signed in, and the view is for those who are."""
+    """The client is not signed in, and has to be."""
 
 
 class InvalidToken(AuthError):
-    """A bearer token that does not count: malformed, expired, somebody else's (RFC 6750, 3.1)."""
+    """A bearer token that is malformed, expired or for another audience (RFC 6750, section 3.1)."""
 
 
 class Forbidden(AuthError):
-    """Who asks is known, and may not.
+    """The client is known, and not allowed.
 
     Args:
         scope: the scopes that would do (RFC 6750, section 3); empty where none would.
@@ -89,22 +104,22 @@ class Forbidden(AuthError):
 
 
 class CrossSite(AuthError):
-    """A request with a session's cookie that may come from a page of somebody else's."""
+    """A request with a session's cookie that may come from a page of another origin."""
 
     status = 403
 
 
 class Ambiguous(AuthError):
-    """A session's cookie and a bearer token at once: two people, perhaps."""
+    """A session's cookie and a bearer token at once, perhaps of two users."""
 
     status = 400
 
 
 class SignInFailed(AuthError):
-    """A sign-in that did not go as it should; the message is ours, not the provider's.
+    """A sign-in that failed; the message has nothing that the provider sent.
 
     Args:
-        why: for the log, in our words too: what the provider has answered, and where.
+        why: for the log: which answer of the provider, and from where.
         status: 502 where sign-in is not set up as it must be, 503 where that passes by itself.
     """
 
@@ -114,7 +129,7 @@ class SignInFailed(AuthError):
 
 
 class RateLimited(AuthError):
-    """More requests of one person, or from one address, than a rule allows in its time.
+    """More requests of one user, or from one address, than a rule allows in its time.
 
     Args:
         rule: which one.
@@ -130,36 +145,48 @@ class RateLimited(AuthError):
         self.rule, self.quota, self.window, self.retry_after = rule, quota, window, retry_after
 
 
-class Refused(BffError):
-    """A request that no service hears of; the message is for the client."""
+class RequestRefused(BffError):
+    """A request that is malformed or not as declared; it reaches no service.
 
-    def __init__(self, status: int, message: str) -> None:
+    Args:
+        message: for the client.
+        errors: an entry for each fault: a parameter, or a JSON Pointer (RFC 6901) into the body.
+        headers: that the answer has besides.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        errors: Sequence[Mapping[str, str]] | None = None,
+        headers: Mapping[str, str] = NO_HEADERS,
+    ) -> None:
         super().__init__(message)
-        self.status = status
+        self.status, self.errors, self.headers = status, errors, headers
 
 
 class StoreAway(BffError):
-    """Sessions can be neither read nor written just now; nobody is taken for anonymous."""
+    """The session store is away; until it is back no user is treated as anonymous."""
 
     status = 503
     reason = "unreachable"
 
 
 class ProviderAway(BffError):
-    """The identity provider does not answer just now; the message, for the log, says where."""
+    """The identity provider does not answer; the message, for the log, says where."""
 
     status = 503
     reason = "unreachable"
 
 
 class ProviderMisconfigured(ProviderAway):
-    """No other try will do better: how it is set up, here or there, has to be corrected."""
+    """Another try will not help: the set-up, here or at the provider, has to be corrected."""
 
     status = 502
 
 
 class GrantEnded(BffError):
-    """The provider takes the refresh token no more (`invalid_grant`): the session is over."""
+    """The provider accepts the refresh token no more (`invalid_grant`): the session is over."""
 
     status = 401
     reason = "credentials"
@@ -173,18 +200,17 @@ class UpstreamError(BffError):
 
 
 class TimedOut(UpstreamError):
-    """The call's time, or the view's, was over before the reply was whole."""
+    """The time-out of the call or the view passed before the reply was complete."""
 
     status = 504
     reason = "timeout"
 
 
 class Unreachable(UpstreamError):
-    """No connection, or one that broke before the reply was whole.
+    """No connection, or one that broke before the reply was complete.
 
     Args:
-        before: what had not happened yet: `connect`, or `reset` where nothing of a reply had come;
-            empty where some had.
+        before: `connect` if nothing was sent, `reset` if nothing of a reply arrived; else empty.
     """
 
     def __init__(self, message: str, before: str = "") -> None:
@@ -205,7 +231,7 @@ class BadStatus(UpstreamError):
 
     def __init__(self, upstream_status: int, retry_after: str = "") -> None:
         super().__init__(f"the upstream answered {upstream_status}")
-        self.upstream_status, self.retry_after = upstream_status, retry_after
+        self.upstream_status, self.upstream_retry_after = upstream_status, retry_after
 
 
 class TooMany(UpstreamError):
@@ -215,11 +241,11 @@ class TooMany(UpstreamError):
 
 
 class MemoryReached(TooMany):
-    """The process holds as many bytes of replies as it may; says nothing about the service."""
+    """The memory that replies may take in this process is used up; the service is not at fault."""
 
 
 class NoCredentials(UpstreamError):
-    """A service's credentials could not be had; `status`: 503 for now, 401 for this token."""
+    """A service's credentials could not be obtained; `status`: 503 for now, 401 for this user."""
 
     reason = "credentials"
 
@@ -229,7 +255,7 @@ class NoCredentials(UpstreamError):
 
 
 class CircuitOpen(UpstreamError):
-    """Too many calls of the service failed: it is asked again in `retry_after` seconds."""
+    """The circuit breaker is open, and admits a request in `retry_after` seconds."""
 
     status = 503
     reason = "circuit_open"
@@ -240,21 +266,21 @@ class CircuitOpen(UpstreamError):
 
 
 class LimitReached(UpstreamError):
-    """As many calls of the service as may be are in flight, and stay so for too long."""
+    """The concurrency limit of the service was reached, and the wait for a slot timed out."""
 
     status = 503
     reason = "limit"
-    retry_after = 1.0  # a guess: one cannot know
+    retry_after = 1.0  # an estimate
 
 
 class InternalError(UpstreamError):
-    """Stands for an exception that no code expects, which has been reported; it ends one call."""
+    """Replaces an unexpected exception, which has been reported; it ends one call."""
 
     reason = "internal"
 
 
 class Cancelled(UpstreamError):
-    """The view has failed already, so that nobody waits for this call."""
+    """The call was given up, because the view has failed or needs it no more."""
 
     reason = "cancelled"
 

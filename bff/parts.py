@@ -17,7 +17,7 @@ from bff.auth.session.refresh import Refresher
 from bff.auth.session.secret import load_or_create_secret
 from bff.auth.session.service_tokens import ServiceTokens
 from bff.auth.session.sessions import Sessions
-from bff.cache.cache import Cache, Look, Write
+from bff.cache.cache import Cache, RemoteLookup, RemoteWrite
 from bff.cache.key import session_of
 from bff.cache.open import open_cache
 from bff.declare.check import Checked
@@ -47,7 +47,7 @@ _SESSIONS: Final = "sessions.db"
 
 def open_cache_of(checked: Checked, settings: Settings) -> Cache | None:
     """The cache, where anything is kept; it is opened by its first use."""
-    keeping = [plan.keeping for each in checked.plans.values() for plan in each.values()]
+    keeping = [plan.caching for each in checked.plans.values() for plan in each.values()]
     if not any(each.view or each.calls for each in keeping):
         return None
     return open_cache(checked.config.cache, settings.cache_folder)
@@ -187,5 +187,5 @@ def open_effects(
     services = {**config.services, **{each.name: each for each in bearing}}
     tokens = CredentialsProvider(services, refresher, made)
     performers: dict[type, Performer] = {Credentials: tokens.perform}
-    performers |= {Look: cache.look, Write: cache.write} if cache else {}
+    performers |= {RemoteLookup: cache.get_shared, RemoteWrite: cache.put_shared} if cache else {}
     return PoolEffects(performers, threads, boundary)

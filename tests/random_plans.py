@@ -11,7 +11,7 @@ from bff.declare.check import Checked, check_config
 from bff.declare.config import assemble
 from bff.declare.load import parse
 from bff.dev.recordings.virtual import VirtualClock
-from bff.engine.answer import Asked
+from bff.engine.answer import ViewRequest
 from bff.errors import ConfigError
 from bff.model.exchange import Reply, Request
 from bff.model.principal import NOBODY
@@ -162,9 +162,9 @@ def writing_plans(draw: st.DrawFn) -> Plan:
         return _config(view | more, CAREFUL).plans["all"]["web"]
 
 
-def asked() -> Asked:
+def asked() -> ViewRequest:
     scope = {"params": {}, "session": {"claims": {}}, "headers": {}, "services": {}}
-    return Asked(scope, {}, NOBODY)
+    return ViewRequest(scope, {}, NOBODY)
 
 
 def reply(value: Any, status: int = 200) -> Reply:

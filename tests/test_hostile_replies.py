@@ -282,13 +282,13 @@ class Site:
     def left_behind(self) -> list[str]:
         """What should have been given back."""
         made = [self.app.view_functions[name] for name in ("web.passed0", "web.live")]
-        engine, streams = made[0]._engine, made[1]._streams  # type: ignore[attr-defined]
-        seen = engine.guards.seen()
+        runtime, streams = made[0]._web.runtime, made[1]._streams  # type: ignore[attr-defined]
+        seen = runtime.guards.seen()
         found = [
             name for name, each in seen.items() if each.in_flight or each.waiting or each.extra
         ]
-        found += ["flights"] * len(engine.keeper.loads._flights)
-        found += ["lines"] * len(engine.keeper.loads._lines)
+        found += ["flights"] * len(runtime.caching.fetches._flights)
+        found += ["lines"] * len(runtime.caching.fetches._queued)
         found += ["streams"] * streams._open
         return found + [each.name for each in threads() if each.name == "bff-events"]
 

@@ -1,1 +1,1 @@
-"""What is kept of replies and answers: pure decisions, keys, and the stores behind them."""
+"""The cache of replies and answers: pure decisions, keys, memory, and shared stores."""

@@ -1,4 +1,4 @@
-"""The cache: memory in front of what processes share, and generations in front of both."""
+"""The cache of a process: memory in front of a store that processes share, and tag generations."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -7,70 +7,70 @@ from threading import Lock
 from time import time
 from typing import Any, Final
 
-from bff.cache.entry import Entry
+from bff.cache.entry import CacheEntry
 from bff.cache.generations import Generations
-from bff.cache.key import EVERYTHING, Wanted, key_of
+from bff.cache.key import EVERYTHING, CacheKey, key_of
 from bff.cache.memory import Memory
-from bff.cache.policy import judge
-from bff.cache.store import Away, Listener, Store
+from bff.cache.policy import EntryState, state_at
+from bff.cache.store import SharedStore, StoreListener, StoreUnavailable
 
-_LOOKS: Final = 3
+_READS: Final = 3  # of the shared store, where each is overtaken by an invalidation
 
 
 @dataclass(frozen=True, slots=True)
-class Near:
-    """What a look-up found.
+class Lookup:
+    """The result of a lookup.
 
     Args:
-        address: where what is loaded now may be kept; None where it may not be kept.
-        entry: what is there, fresh or not.
-        ask: whether the shared level may know more.
+        address: where a response that is fetched now may be stored; None if it may not.
+        entry: the stored entry, fresh or not.
+        ask_shared: whether the shared store may have a newer entry.
     """
 
     address: str | None = None
-    entry: Entry | None = None
-    ask: bool = False
+    entry: CacheEntry | None = None
+    ask_shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """The effect of asking the shared level."""
+class RemoteLookup:
+    """The effect of a lookup in the shared store."""
 
-    wanted: Wanted
+    cache_key: CacheKey
 
     @property
-    def key(self) -> tuple[str, Wanted]:
-        """Whoever wants the same asks once."""
-        return "look", self.wanted
+    def key(self) -> tuple[str, CacheKey]:
+        """Concurrent lookups of one cache key share one read."""
+        return "lookup", self.cache_key
 
 
 @dataclass(frozen=True, slots=True)
-class Write:
-    """The effect of keeping an entry at the shared level; nobody waits for it."""
+class RemoteWrite:
+    """The effect of writing an entry to the shared store; no request waits for it."""
 
     address: str
-    entry: Entry
+    entry: CacheEntry
 
     @property
     def key(self) -> tuple[str, str]:
-        """Of two that are written at once to one address, one is enough."""
+        """Concurrent writes to one address are written once."""
         return "write", self.address
 
 
 class Cache:
-    """Both levels; what may block is said so, everything else answers at once.
+    """Both levels. Methods that may block say so; all others return at once.
 
     Args:
         bound: bytes of memory.
-        store: makes the shared level, given whom it tells of changes; None for none.
+        store: opens the shared store, given the listener for its changes; None for memory only.
         now: seconds since 1970.
-        chance: 0 to 1.
+        chance: random numbers from 0 to 1, by which lifetimes are spread.
     """
 
     def __init__(
         self,
         bound: int,
-        store: Callable[[Listener], Store] | None = None,
+        store: Callable[[StoreListener], SharedStore] | None = None,
         now: Callable[[], float] = time,
         chance: Callable[[], float] = random,
     ) -> None:
@@ -85,116 +85,127 @@ class Cache:
 
     @property
     def shared(self) -> bool:
-        """Whether there is a level behind the memory."""
+        """Whether there is a shared store behind the memory."""
         return self._store is not None
 
     @property
     def changes(self) -> int:
-        """Another number after each invalidation that was heard of."""
+        """A number that changes with each invalidation that this process learns of."""
         return self._generations.changes
 
-    def near(self, wanted: Wanted) -> Near:
-        """What is in memory; never blocks."""
+    def get_local(self, key: CacheKey) -> Lookup:
+        """Look up a key in memory; never blocks."""
         store = self._store
         if store is None:
-            address = wanted.address(self._generations.own(wanted.tags))
-            return Near(address, self._memory.get(address))
+            address = key.address(self._generations.own(key.tags))
+            return Lookup(address, self._memory.get(address))
         if not store.ready():
-            return Near()
-        generations = self._generations.known(wanted.tags)
+            return Lookup()
+        generations = self._generations.known(key.tags)
         if generations is None:
-            return Near(ask=True)
-        address = wanted.address(generations)
+            return Lookup(ask_shared=True)
+        address = key.address(generations)
         entry = self._memory.get(address)
-        ask = entry is None or judge(entry, self.now()) != "fresh"
-        return Near(address, entry, ask=ask)
+        return Lookup(address, entry, ask_shared=self.state_of(entry) != "fresh")
 
-    def look(self, effect: Look) -> Near:
-        """What the shared level has; blocks, within the store's bound, and never raises."""
-        store, wanted = self._store, effect.wanted
+    def get_shared(self, effect: RemoteLookup) -> Lookup:
+        """Look up a key in the shared store; blocks within the store's bound, and never raises."""
+        store, key = self._store, effect.cache_key
         if store is None or not store.await_ready():
-            return Near()
-        for _ in range(_LOOKS):
+            return Lookup()
+        for _ in range(_READS):
             since = self._generations.changes
             try:
-                generations = store.generations(wanted.tags)
-                address = wanted.address(generations[tag] for tag in wanted.tags)
+                generations = store.generations(key.tags)
+                address = key.address(generations[tag] for tag in key.tags)
                 entry = store.get(address)
-            except Away:
-                return Near()
+            except StoreUnavailable:
+                return Lookup()
             if self._generations.learn(generations, since):
                 if entry is not None:
                     self._memory.put(address, entry)
-                return Near(address, entry)
-        return Near()  # it changed each time meanwhile: what was read may be of before
+                return Lookup(address, entry)
+        return Lookup()  # an invalidation overtook each read: the entry may be older than it
 
-    def keep(self, address: str, entry: Entry) -> None:
-        """Keep an entry in memory; never blocks."""
+    def put_local(self, address: str, entry: CacheEntry) -> None:
+        """Store an entry in memory; never blocks."""
         self._memory.put(address, entry)
 
-    def recall(self, address: str) -> Entry | None:
-        """What is in memory at an address; never blocks."""
-        return self._memory.get(address)
-
-    def write(self, effect: Write) -> None:
-        """Keep an entry at the shared level; blocks, and never raises."""
+    def put_shared(self, effect: RemoteWrite) -> None:
+        """Store an entry in the shared store; blocks, and never raises."""
         if self._store is not None:
             try:
                 self._store.put(effect.address, effect.entry)
-            except Away:
+            except StoreUnavailable:
                 return
 
+    def get_at(self, address: str) -> CacheEntry | None:
+        """The entry in memory at an address; never blocks."""
+        return self._memory.get(address)
+
+    def get_fresh(self, address: str | None) -> CacheEntry | None:
+        """The entry in memory at an address if it is fresh; never blocks."""
+        entry = self._memory.get(address) if address else None
+        return entry if self.state_of(entry) == "fresh" else None
+
+    def state_of(self, entry: CacheEntry | None) -> EntryState:
+        """The state of an entry now; `expired` for None."""
+        return state_at(entry, self.now()) if entry is not None else "expired"
+
     def invalidate(self, tags: Iterable[str]) -> bool:
-        """Make all under these tags unreachable; blocks, and never raises.
+        """Make all entries with one of these tags unreachable; blocks, and never raises.
 
         Args:
-            tags: keys, as `tag_of` and its like give them.
+            tags: keys, as `tag_of` and the like return them.
 
         Returns:
-            Whether the shared level knows of it already; else it is told as soon as it is back.
+            Whether the shared store has the invalidation; if not, it gets it when it is back.
         """
         tags = list(tags)
-        self._generations.forget(tags)  # here at once, whatever becomes of the store
+        self._generations.forget(tags)  # in this process at once, even if the store fails
         self.count("invalidated", len(tags))
         if self._store is None:
             return True
         try:
             self._store.bump(tags)
-        except Away:
+        except StoreUnavailable:
             return False
         finally:
-            self._generations.forget(tags)  # nobody has learnt the old one while it was bumped
+            # another thread may have read the old generation while it was replaced
+            self._generations.forget(tags)
         return True
 
     def invalidate_all(self) -> bool:
-        """Make everything unreachable; blocks, and never raises."""
+        """Make all entries unreachable; blocks, and never raises."""
         return self.invalidate([key_of(EVERYTHING)])
 
     def count(self, what: str, by: int = 1) -> None:
-        """Count what was found."""
+        """Count lookups by their result, and invalidated tags."""
         with self._lock:
             self._counts[what] += by
 
     def stats(self) -> Mapping[str, Any]:
-        """What operators may want to know of this process."""
+        """Figures of this process for operators."""
         with self._lock:
             counts = dict(self._counts)
         store = self._store.stats() if self._store else {"store": "none", "state": "up"}
         return {"looked_up": counts, "memory": self._memory.stats(), "shared": store}
 
-    def away(self) -> str:
-        """Why the shared level is not used just now; empty if it is."""
+    def unavailable(self) -> str:
+        """Why the cache is not in use at the moment; empty if it is."""
         state = self._store.stats()["state"] if self._store else ""
-        return "the store is away: everything is asked of services" if state == "away" else ""
+        return (
+            "the cache's store is unavailable: all calls go to services" if state == "away" else ""
+        )
 
     def entries(self) -> list[dict[str, Any]]:
-        """What this process has in memory, the last used first; without anybody's data."""
+        """The entries in memory, last used first, without any user's data."""
         now = self.now()
         found = [
             {
                 "of": entry.label,
                 "status": entry.status,
-                "is": judge(entry, now),
+                "is": state_at(entry, now),
                 "age": round(max(0.0, now - entry.stored), 1),
                 "fresh_for": round(max(0.0, entry.stored + entry.fresh - now), 1),
                 "bytes": entry.size,
@@ -204,15 +215,15 @@ class Cache:
         return found[::-1]
 
     def close(self) -> None:
-        """End what the store holds."""
+        """Close the shared store."""
         if self._store is not None:
             self._store.close()
 
     def changed(self, tags: Iterable[str] | None) -> None:
-        """Another process has bumped these tags, or some."""
+        """See `StoreListener`: another process has invalidated these tags, or some (None)."""
         self._generations.forget(tags)
 
     def lost(self) -> None:
-        """Nothing is heard of other processes any more: nothing in memory can be trusted."""
+        """See `StoreListener`: invalidations may be missed, so nothing in memory can be trusted."""
         self._generations.forget()
         self._memory.clear()

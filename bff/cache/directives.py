@@ -1,4 +1,4 @@
-"""What a reply says about keeping it: Cache-Control, Expires and Date (RFC 9111, section 5)."""
+"""The caching headers of a reply: Cache-Control, Expires and Date (RFC 9111, section 5)."""
 
 import re
 from typing import Final
@@ -10,18 +10,18 @@ _DIRECTIVE: Final = re.compile(r'([!#$%&\'*+.^_`|~\w-]+)(?:=(?:"((?:[^"\\]|\\.)*
 
 
 class Directives(dict[str, str | None]):
-    """Cache-Control's directives by lower-case name; of one that stands twice, the first."""
+    """The directives of Cache-Control by lower-case name; the first of one that occurs twice."""
 
     def seconds(self, name: str) -> float | None:
-        """A directive's seconds; None where it is not there, 0 where it is no number."""
+        """The seconds of a directive; None where it is absent, 0 where it is not a number."""
         if name not in self:
             return None
-        # what cannot be read counts as already over (RFC 9111, section 4.2.1)
+        # an invalid value counts as stale (RFC 9111, section 4.2.1)
         return float(whole_number(self[name] or "") or 0)
 
 
 def directives_of(headers: Headers) -> Directives:
-    """The directives of all fields of that name (RFC 9111, section 5.2)."""
+    """The directives of all Cache-Control fields (RFC 9111, section 5.2)."""
     found = Directives()
     for name, value in headers:
         if name == "cache-control":
@@ -30,22 +30,24 @@ def directives_of(headers: Headers) -> Directives:
     return found
 
 
-def freshness_of(said: Directives, headers: Headers, now: float, *, shared: bool) -> float | None:
-    """Seconds for which a reply says that it is fresh (RFC 9111, section 4.2.1), its age left in.
+def freshness_lifetime(
+    directives: Directives, headers: Headers, now: float, *, shared: bool
+) -> float | None:
+    """The freshness lifetime of a reply in seconds, its age not deducted (RFC 9111, 4.2.1).
 
     Args:
         now: seconds since 1970.
-        shared: whether more than one person would get it.
+        shared: whether it would be answered to more than one user.
 
     Returns:
-        None where it says nothing: nothing is guessed.
+        None where the reply has none: there is no heuristic freshness (RFC 9111, section 4.2.2).
     """
-    if "no-cache" in said:
+    if "no-cache" in directives:
         return 0.0
-    if shared and "s-maxage" in said:
-        return said.seconds("s-maxage")
-    if "max-age" in said:
-        return said.seconds("max-age")
+    if shared and "s-maxage" in directives:
+        return directives.seconds("s-maxage")
+    if "max-age" in directives:
+        return directives.seconds("max-age")
     expires = [value for name, value in headers if name == "expires"]
     if not expires:
         return None

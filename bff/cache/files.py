@@ -11,9 +11,9 @@ from typing import Any, Final, TypeVar
 
 from flask_caching.backends.filesystemcache import FileSystemCache
 
-from bff.cache.entry import Entry
+from bff.cache.entry import CacheEntry
 from bff.cache.serializer import PlainSerializer
-from bff.cache.store import Away, Backed, Listener
+from bff.cache.store import BackendStore, StoreListener, StoreUnavailable
 
 _MOST_FILES: Final = 20_000
 _SKIPPED: Final = 1.0  # seconds that a store is skipped after an error
@@ -38,13 +38,13 @@ class FileStore:
     """
 
     def __init__(
-        self, folder: Path, listener: Listener, now: Callable[[], float] = monotonic
+        self, folder: Path, listener: StoreListener, now: Callable[[], float] = monotonic
     ) -> None:
         self._folder, self._listener, self._now = folder, listener, now
         self._marker = folder / "changes"
         self._name = str(self._marker)
         self._lock = Lock()
-        self._backed: Backed | None = None
+        self._backed: BackendStore | None = None
         self._seen = _GONE
         self._skipped_until = 0.0
         self._failures = 0
@@ -63,21 +63,21 @@ class FileStore:
         return self.ready()
 
     def generations(self, tags: Iterable[str]) -> dict[str, str]:
-        """See `Store`."""
+        """See `SharedStore`."""
         found = self._use(lambda backed: backed.generations(tags))
         self._check_marker()
         return found
 
-    def get(self, address: str) -> Entry | None:
-        """See `Store`."""
+    def get(self, address: str) -> CacheEntry | None:
+        """See `SharedStore`."""
         return self._use(lambda backed: backed.get(address))
 
-    def put(self, address: str, entry: Entry) -> None:
-        """See `Store`."""
+    def put(self, address: str, entry: CacheEntry) -> None:
+        """See `SharedStore`."""
         self._use(lambda backed: backed.put(address, entry))
 
     def bump(self, tags: Iterable[str]) -> None:
-        """See `Store`."""
+        """See `SharedStore`."""
         with self._lock:
             self._pending.update(tags)
         self._skipped_until = 0.0  # or other processes would serve stale entries for a second
@@ -91,9 +91,9 @@ class FileStore:
     def close(self) -> None:
         """Nothing is held open."""
 
-    def _use(self, operation: Callable[[Backed], Result]) -> Result:
+    def _use(self, operation: Callable[[BackendStore], Result]) -> Result:
         if self._now() < self._skipped_until:
-            raise Away("the folder could not be used a moment ago")
+            raise StoreUnavailable("the folder could not be used a moment ago")
         try:
             backed = self._open()
             if self._pending:
@@ -104,19 +104,19 @@ class FileStore:
             self._failures += 1
             self._listener.lost()
             _log.warning("the cache's folder cannot be used: %s", type(error).__name__)
-            raise Away(str(error)) from None
+            raise StoreUnavailable(str(error)) from None
 
-    def _open(self) -> Backed:
+    def _open(self) -> BackendStore:
         with self._lock:
             if self._backed is None:
                 self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
                 self._marker.touch(mode=0o600)
                 self._seen = self._state()
                 files = _Files(str(self._folder / "entries"), threshold=_MOST_FILES)
-                self._backed = Backed(files, _SPACE)
+                self._backed = BackendStore(files, _SPACE)
             return self._backed
 
-    def _publish(self, backed: Backed) -> None:
+    def _publish(self, backed: BackendStore) -> None:
         """Carry out pending invalidations, before any other operation."""
         with self._lock:
             pending = set(self._pending)

@@ -1,7 +1,7 @@
-"""What a process knows of the generations of tags: bumping one makes all under it unreachable.
+"""Generations of tags: an entry becomes unreachable when one of its tags gets a new generation.
 
-Nothing is scanned or deleted: an entry's address holds the generations of its tags, and nobody
-looks where they no longer lead.
+The address of an entry is made of the generations of its tags. So an invalidation scans and deletes
+nothing: lookups use another address from then on, and the entry expires unused.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,32 +12,30 @@ from typing import Final
 from bff.cache.key import is_structural
 from bff.store.lru_cache import LruCache
 
-_MOST: Final = (
-    50_000  # declared tags known at once: what is under one that is evicted is loaded anew
-)
+_MAX_TAGS: Final = 50_000  # declared tags; entries under an evicted tag are fetched again
 
 
 class Generations:
-    """Generations by the keys of tags; `changes` counts what was heard of other generations.
+    """The generations that this process knows, by the keys of tags.
 
-    Each entry is under the tag of everything and that of its view or service. These are as many as
-    the configuration has, and are never evicted: without its generation nothing under a tag is
-    found. Of all others, those are evicted that were used longest ago.
+    Without the generation of a tag no entry under it can be found. All entries are under the tag of
+    everything and under that of their view or service: these are bounded by the configuration, and
+    are never evicted. Declared tags are evicted, least recently used first.
     """
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._structural: dict[str, str] = {}
-        self._declared: LruCache[str, str] = LruCache(_MOST)
+        self._declared: LruCache[str, str] = LruCache(_MAX_TAGS)
         self._changes = 0
 
     @property
     def changes(self) -> int:
-        """A number that is another one after each change that was heard of."""
+        """A number that changes with each invalidation that this process learns of."""
         return self._changes
 
     def known(self, tags: Iterable[str]) -> tuple[str, ...] | None:
-        """The generations of `tags`; None if one is not known."""
+        """The generations of tags; None if one of them is not known."""
         found = []
         for tag in tags:
             generation = self._get(tag)
@@ -47,7 +45,7 @@ class Generations:
         return tuple(found)
 
     def own(self, tags: Iterable[str]) -> tuple[str, ...]:
-        """The generations of `tags`, made up where there is nobody to ask."""
+        """The generations of tags, made where not known: for a cache without a shared store."""
         with self._lock:
             found = []
             for tag in tags:
@@ -59,13 +57,13 @@ class Generations:
             return tuple(found)
 
     def learn(self, read: Mapping[str, str], since: int) -> bool:
-        """Take in what the store said, unless something has changed since it was asked.
+        """Remember generations that were read from the store, unless they may be outdated.
 
         Args:
-            since: `changes` from before it was asked.
+            since: the value of `changes` before the store was read.
 
         Returns:
-            Whether what was read still counts.
+            Whether they were remembered; False after an invalidation since then.
         """
         with self._lock:
             if self._changes != since:
@@ -75,7 +73,7 @@ class Generations:
             return True
 
     def forget(self, tags: Iterable[str] | None = None) -> None:
-        """Know no more of these tags, or of any: they have changed, or may have."""
+        """Forget the generations of these tags, or of all: they have changed, or may have."""
         with self._lock:
             self._changes += 1
             if tags is None:

@@ -1,39 +1,39 @@
-"""The level in a process's own memory: bounded in bytes, what was used longest ago goes first."""
+"""The cache level in a process's memory: bounded in bytes, least recently used evicted first."""
 
 from collections import OrderedDict
 from collections.abc import Iterator
 from threading import Lock
 from typing import Final
 
-from bff.cache.entry import Entry
+from bff.cache.entry import CacheEntry
 
-_LARGEST: Final = 8  # no entry may take more than the eighth part
+_LARGEST: Final = 8  # an entry may take at most an eighth of the memory
 
 
 class Memory:
     """Entries by address.
 
     Args:
-        bound: bytes that they may take together.
+        bound: bytes that all entries together may take.
     """
 
     def __init__(self, bound: int) -> None:
         self._bound = bound
         self._lock = Lock()
-        self._entries: OrderedDict[str, Entry] = OrderedDict()
+        self._entries: OrderedDict[str, CacheEntry] = OrderedDict()
         self._bytes = 0
         self._evicted = 0
 
-    def get(self, address: str) -> Entry | None:
-        """The entry there; it counts as used."""
+    def get(self, address: str) -> CacheEntry | None:
+        """The entry at an address, which counts as used from now on."""
         with self._lock:
             entry = self._entries.get(address)
             if entry is not None:
                 self._entries.move_to_end(address)
             return entry
 
-    def put(self, address: str, entry: Entry) -> None:
-        """Keep an entry, if it is not too large to be worth the others' places."""
+    def put(self, address: str, entry: CacheEntry) -> None:
+        """Store an entry, unless it is so large that it would evict too many others."""
         size = entry.size
         with self._lock:
             self._remove(address)
@@ -46,13 +46,13 @@ class Memory:
                 self._evicted += 1
 
     def clear(self) -> None:
-        """Drop everything."""
+        """Remove all entries."""
         with self._lock:
             self._entries.clear()
             self._bytes = 0
 
     def stats(self) -> dict[str, int]:
-        """How full it is."""
+        """Figures for operators."""
         with self._lock:
             return {
                 "entries": len(self._entries),
@@ -61,8 +61,8 @@ class Memory:
                 "evicted": self._evicted,
             }
 
-    def entries(self) -> Iterator[Entry]:
-        """What is in it, the last used last; a snapshot."""
+    def entries(self) -> Iterator[CacheEntry]:
+        """A snapshot of the entries, most recently used last."""
         with self._lock:
             found = list(self._entries.values())
         return iter(found)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bff.cache.cache import Cache
-from bff.cache.store import Listener, Store
+from bff.cache.store import SharedStore, StoreListener
 from bff.model.cache import CacheStore
 
 
@@ -18,7 +18,7 @@ def open_cache(declared: CacheStore, folder: str) -> Cache:
     return Cache(declared.memory, _store(url))
 
 
-def _store(url: str) -> Callable[[Listener], Store] | None:
+def _store(url: str) -> Callable[[StoreListener], SharedStore] | None:
     if url == "memory":
         return None
     if url.startswith("file:"):

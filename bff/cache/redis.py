@@ -19,9 +19,9 @@ from typing import Any, Final, TypeVar
 
 import redis
 
-from bff.cache.entry import Entry
+from bff.cache.entry import CacheEntry
 from bff.cache.redis_connection import RedisConnection
-from bff.cache.store import Away, Backed, Listener
+from bff.cache.store import BackendStore, StoreListener, StoreUnavailable
 from bff.store.redis_address import parse_redis_address
 
 _CHANNEL: Final = "bff:changes"
@@ -50,13 +50,13 @@ class RedisStore:
     The thread starts with the first use, so a store may be made before a fork.
     """
 
-    def __init__(self, url: str, listener: Listener) -> None:
+    def __init__(self, url: str, listener: StoreListener) -> None:
         self._address, self._listener = parse_redis_address(url), listener
         self._lock = Lock()
         self._thread: Thread | None = None
         self._stop = Event()
         self._tried = Event()
-        self._up: tuple[RedisConnection, Backed] | None = None
+        self._up: tuple[RedisConnection, BackendStore] | None = None
         self._pending: set[str] = set()  # invalidated while Redis was away: published on reconnect
         self._losses = 0
 
@@ -75,25 +75,25 @@ class RedisStore:
         return self._up is not None
 
     def generations(self, tags: Iterable[str]) -> dict[str, str]:
-        """See `Store`."""
+        """See `SharedStore`."""
         return self._use(lambda _, backed: backed.generations(tags))
 
-    def get(self, address: str) -> Entry | None:
-        """See `Store`."""
+    def get(self, address: str) -> CacheEntry | None:
+        """See `SharedStore`."""
         return self._use(lambda _, backed: backed.get(address))
 
-    def put(self, address: str, entry: Entry) -> None:
-        """See `Store`."""
+    def put(self, address: str, entry: CacheEntry) -> None:
+        """See `SharedStore`."""
         self._use(lambda _, backed: backed.put(address, entry))
 
     def bump(self, tags: Iterable[str]) -> None:
-        """See `Store`; while Redis is away, tags are queued, and published on reconnection."""
+        """See `SharedStore`; while Redis is away, tags are queued until it is back."""
         tags = list(tags)
         self.await_ready()
         with self._lock:
             self._pending.update(tags)
 
-        def bump_and_publish(connection: RedisConnection, backed: Backed) -> None:
+        def bump_and_publish(connection: RedisConnection, backed: BackendStore) -> None:
             try:
                 backed.bump(tags)
             except Exception:  # noqa: BLE001 (see _run)
@@ -104,7 +104,7 @@ class RedisStore:
         with self._lock:
             self._pending.difference_update(tags)
 
-    def _drop(self, connection: RedisConnection, backed: Backed, tags: list[str]) -> None:
+    def _drop(self, connection: RedisConnection, backed: BackendStore, tags: list[str]) -> None:
         """Invalidate in a Redis that refuses writes.
 
         1. It is full (maxmemory): keys can still be deleted, so the generations are.
@@ -132,18 +132,18 @@ class RedisStore:
         if thread is not None:
             thread.join(5)
 
-    def _use(self, operation: Callable[[RedisConnection, Backed], Result]) -> Result:
+    def _use(self, operation: Callable[[RedisConnection, BackendStore], Result]) -> Result:
         """The result of an operation; any error in it disconnects, for all requests."""
         up = self._up
         if up is None:
-            raise Away("there is no connection to Redis")
+            raise StoreUnavailable("there is no connection to Redis")
         try:
             return operation(*up)
         except Exception as error:  # noqa: BLE001  (see _run: the client may be closed meanwhile)
             self._lose(up, error)
-            raise Away(type(error).__name__) from None
+            raise StoreUnavailable(type(error).__name__) from None
 
-    def _lose(self, up: tuple[RedisConnection, Backed] | None, error: BaseException) -> None:
+    def _lose(self, up: tuple[RedisConnection, BackendStore] | None, error: BaseException) -> None:
         """Stop using this connection and drop the memory; the first caller does it for all."""
         with self._lock:
             if up is None or self._up is not up:
@@ -164,7 +164,7 @@ class RedisStore:
     def _run(self) -> None:
         failures = 0
         while not self._stop.is_set():
-            up: tuple[RedisConnection, Backed] | None = None
+            up: tuple[RedisConnection, BackendStore] | None = None
             connection: RedisConnection | None = None
             try:
                 connection = RedisConnection(self._address)
@@ -185,7 +185,7 @@ class RedisStore:
             failures += 1
             self._stop.wait(wait)
 
-    def _subscribe(self, connection: RedisConnection) -> tuple[RedisConnection, Backed]:
+    def _subscribe(self, connection: RedisConnection) -> tuple[RedisConnection, BackendStore]:
         """Make a new connection the one in use.
 
         The order matters, or an invalidation could be missed:
@@ -196,13 +196,13 @@ class RedisStore:
         4. use it.
         """
         connection.subscribe(_CHANNEL)
-        backed = Backed(connection.backend, f"bff:{connection.incarnation()}:")
+        backed = BackendStore(connection.backend, f"bff:{connection.incarnation()}:")
         self._listener.lost()
         with self._lock:
             pending = list(self._pending)
             if len(pending) > _MAX_PENDING:
                 connection.start_epoch()
-                backed = Backed(connection.backend, f"bff:{connection.incarnation()}:")
+                backed = BackendStore(connection.backend, f"bff:{connection.incarnation()}:")
                 pending = []
         backed.probe()
         if pending:
@@ -214,7 +214,9 @@ class RedisStore:
         self._tried.set()
         return up
 
-    def _listen(self, connection: RedisConnection, up: tuple[RedisConnection, Backed]) -> None:
+    def _listen(
+        self, connection: RedisConnection, up: tuple[RedisConnection, BackendStore]
+    ) -> None:
         """Pass invalidations to the listener until the channel is lost."""
         received = pinged = monotonic()
         while not self._stop.is_set() and self._up is up:

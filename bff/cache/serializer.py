@@ -1,6 +1,6 @@
-"""How values stand in flask-caching's backends: as the bytes they are, and never as pickles.
+"""The serializer of flask-caching's backends: plain bytes and numbers, never pickles.
 
-A pickle is a program: whoever can write to the store could have it run here.
+Loading a pickle runs code: with pickles, write access to the store would be code execution here.
 """
 
 from typing import IO, Any, Final
@@ -10,22 +10,22 @@ _NUMBER: Final = b"n"
 
 
 class PlainSerializer:
-    """Bytes, and the numbers that the file backend counts with; what is neither is nothing."""
+    """Serializes bytes, and the integers that the file backend counts with."""
 
     def dumps(self, value: bytes | int) -> bytes:
-        """A value as it is stored.
+        """Serialize a value.
 
         Raises:
-            TypeError: it is neither bytes nor a number.
+            TypeError: it is neither bytes nor an integer.
         """
         if isinstance(value, bytes):
             return _BYTES + value
         if type(value) is int:
             return _NUMBER + str(value).encode()
-        raise TypeError(f"a {type(value).__name__} is not stored")
+        raise TypeError(f"a {type(value).__name__} cannot be stored")
 
     def loads(self, stored: bytes | None) -> Any:
-        """What was stored; None for anything that was not stored by this."""
+        """Deserialize a value; None for anything that `dumps` has not made."""
         if not isinstance(stored, bytes):
             return None
         kind, value = stored[:1], stored[1:]
@@ -34,9 +34,9 @@ class PlainSerializer:
         return int(value) if kind == _NUMBER and value.isdigit() else None
 
     def dump(self, value: bytes | int, file: IO[bytes]) -> None:
-        """The same, into a file."""
+        """Serialize a value into a file."""
         file.write(self.dumps(value))
 
     def load(self, file: IO[bytes]) -> Any:
-        """The same, out of a file."""
+        """Deserialize a value from a file."""
         return self.loads(file.read())

@@ -1,4 +1,4 @@
-"""Single flight: work that several want at once is done once, and is owned by none of them."""
+"""Single flight: concurrent requests for the same work share one execution of it."""
 
 from collections.abc import Callable, Hashable
 from math import inf
@@ -9,14 +9,14 @@ Waiter = TypeVar("Waiter")
 
 
 class SingleFlight(Generic[Waiter]):
-    """Who waits for what.
+    """Work under way, by key, and its waiters.
 
-    The end of a flight takes its key and its waiters away under one lock: a later caller finds no
-    flight, and starts the next one. So no caller waits for work that has ended.
+    `complete` removes the key and its waiters under one lock: a later caller finds no flight, and
+    starts the next one. So no caller waits for work that has ended.
 
     Args:
-        deliver: hands a waiter what the work came to, on the thread that ends it; the third
-            argument is true for the one for whom it was started. It must not raise.
+        deliver: gives a waiter the result, on the thread that completes the flight; the third
+            argument is true for the waiter that started it. It must not raise.
     """
 
     def __init__(self, deliver: Callable[[Waiter, Any, bool], None]) -> None:
@@ -25,16 +25,16 @@ class SingleFlight(Generic[Waiter]):
         self._flights: dict[Hashable, tuple[float, list[Waiter]]] = {}
 
     def __len__(self) -> int:
-        """How many are under way."""
+        """The number of flights under way."""
         return len(self._flights)
 
     def join(self, key: Hashable, waiter: Waiter, now: float = 0.0, until: float = inf) -> bool:
-        """Wait for `key`; whether this waiter is the first, who then does the work and lands it.
+        """Wait for `key`; True for the first waiter, who then does the work and completes it.
 
         Args:
             now: seconds, on the clock of `until`.
-            until: when the flight that would be started must have ended; one that has not ended
-                by then counts as lost, and is joined no more.
+            until: when a flight that is started here must have ended. One that is still under way
+                then counts as lost: the next waiter starts anew, also for those who wait for it.
         """
         with self._lock:
             flight = self._flights.get(key)
@@ -54,13 +54,13 @@ class SingleFlight(Generic[Waiter]):
         now: float = 0.0,
         until: float = inf,
     ) -> bool:
-        """Wait for `key`; the first waiter hands `work` on, to end with `land`.
+        """Wait for `key`; the first waiter starts `work`, which ends with `complete`.
 
-        Where that raises, as it does where no thread can be started, the flight lands at once: no
-        waiter hangs.
+        Where `work` raises, as it does where no thread can be started, the flight is completed at
+        once, so that no waiter hangs.
 
         Args:
-            failed: what waiters get then.
+            failed: the result for the waiters in that case.
 
         Returns:
             Whether this waiter is the first.
@@ -73,14 +73,14 @@ class SingleFlight(Generic[Waiter]):
     def launch(
         self, key: Hashable, work: Callable[[], object], failed: Callable[[Exception], Any]
     ) -> None:
-        """Hand on the work of a flight that has been joined; see `start`."""
+        """Start the work of a flight that has been joined; see `start`."""
         try:
             work()
         except Exception as error:  # noqa: BLE001 - whatever it is, others may wait by now
-            self.land(key, failed(error))
+            self.complete(key, failed(error))
 
     def leave(self, key: Hashable, waiter: Waiter) -> bool:
-        """Wait no more; whether nobody is left to wait. The flight goes on."""
+        """Stop waiting; the flight goes on. True if it has no waiters left."""
         with self._lock:
             flight = self._flights.get(key)
             if flight is None or waiter not in flight[1]:
@@ -89,12 +89,12 @@ class SingleFlight(Generic[Waiter]):
             return not flight[1]
 
     def end(self, key: Hashable) -> list[Waiter]:
-        """End a flight without delivering; who waited. Empty if it had ended already."""
+        """End a flight without a result, and return its waiters; none if it had ended already."""
         with self._lock:
             flight = self._flights.pop(key, None)
         return flight[1] if flight else []
 
-    def land(self, key: Hashable, result: Any) -> None:
-        """End a flight, and hand its result to all who wait."""
+    def complete(self, key: Hashable, result: Any) -> None:
+        """End a flight, and give its result to all waiters."""
         for index, waiter in enumerate(self.end(key)):
             self._deliver(waiter, result, index == 0)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from secrets import token_hex
 from typing import Any, Final, Protocol
 
-from bff.cache.entry import Entry, decode, encode
+from bff.cache.entry import CacheEntry, decode, encode
 from bff.cache.key import is_structural
 
 # Longer than any entry of the generation. If a generation is lost all the same (evicted, or by a
@@ -15,7 +15,7 @@ _STRUCTURAL_LASTS: Final = 365 * 24 * 3600
 _LONGEST: Final = 7 * 24 * 3600.0
 
 
-class Listener(Protocol):
+class StoreListener(Protocol):
     """Receives what other processes invalidate."""
 
     def changed(self, tags: Iterable[str] | None) -> None:
@@ -25,11 +25,11 @@ class Listener(Protocol):
         """The connection was lost: invalidations may be missed from now on."""
 
 
-class Away(Exception):
+class StoreUnavailable(Exception):
     """The store cannot be used now; callers continue without it."""
 
 
-class Store(Protocol):
+class SharedStore(Protocol):
     """The shared level behind the memory. All methods but `ready` may block for a bounded time."""
 
     def ready(self) -> bool:
@@ -39,16 +39,16 @@ class Store(Protocol):
         """The same, after a short wait for the first connection."""
 
     def generations(self, tags: Iterable[str]) -> dict[str, str]:
-        """The generations of tags; raises Away."""
+        """The generations of tags; raises StoreUnavailable."""
 
-    def get(self, address: str) -> Entry | None:
-        """An entry; raises Away."""
+    def get(self, address: str) -> CacheEntry | None:
+        """An entry; raises StoreUnavailable."""
 
-    def put(self, address: str, entry: Entry) -> None:
-        """Store an entry; raises Away."""
+    def put(self, address: str, entry: CacheEntry) -> None:
+        """Store an entry; raises StoreUnavailable."""
 
     def bump(self, tags: Iterable[str]) -> None:
-        """Invalidate tags: give them new generations, and notify all processes; raises Away."""
+        """Give tags new generations, and notify all processes; raises StoreUnavailable."""
 
     def stats(self) -> dict[str, Any]:
         """The state, for operators."""
@@ -57,7 +57,7 @@ class Store(Protocol):
         """End its threads and connections."""
 
 
-class Backed:
+class BackendStore:
     """Entries and generations in one of flask-caching's backends.
 
     Args:
@@ -72,11 +72,11 @@ class Backed:
         """The generations of tags; missing ones are created."""
         return {tag: self._generation(tag) for tag in tags}
 
-    def get(self, address: str) -> Entry | None:
+    def get(self, address: str) -> CacheEntry | None:
         """An entry; None if there is none, or it cannot be decoded."""
         return decode(self._backend.get(f"{self._space}e:{address}"))
 
-    def put(self, address: str, entry: Entry) -> None:
+    def put(self, address: str, entry: CacheEntry) -> None:
         """Store an entry until it can no longer be used, for 7 days at most."""
         seconds = max(1, int(min(entry.lasts, _LONGEST)) + 1)
         if not self._backend.set(f"{self._space}e:{address}", encode(entry), timeout=seconds):

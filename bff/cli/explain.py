@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from bff.declare.check import Checked
     from bff.declare.scope import Scope
     from bff.model.pages import Pages
-    from bff.plan.cache_rule import Kept
+    from bff.plan.cache_rule import CachePolicy
     from bff.plan.order import Node
     from bff.plan.plan import Plan
 
@@ -79,7 +79,7 @@ def _told(plan: "Plan", found: "Checked") -> dict[str, Any]:
         "timeout": view.timeout,
         "max_calls": view.max_calls,
         "scope": _scope(scope_of(plan)),
-        "kept": _kept(plan.keeping.view),
+        "kept": _kept(plan.caching.view),
         "invalidates": [each.source.shown for each in plan.invalidates],
         "calls": {name: _call(node, plan) for name, node in plan.nodes.items()},
         "left_out": list(plan.pruned),
@@ -103,7 +103,7 @@ def _call(node: "Node", plan: "Plan") -> dict[str, Any]:
         "timeout": min(compiled.timeout, plan.view.timeout),
         "limit": compiled.service.limit or "half the pool",
         "scope": _scope(scope_of_call(plan, node.name)),
-        "kept": _kept(plan.keeping.calls.get(node.name)),
+        "kept": _kept(plan.caching.calls.get(node.name)),
         "guard": call.guard,
     }
 
@@ -119,7 +119,7 @@ def _scope(scope: "Scope") -> dict[str, Any]:
     return {"shared_by": scope.shared_by, "because_of": list(scope.inputs)}
 
 
-def _kept(kept: "Kept | None") -> dict[str, Any] | None:
+def _kept(kept: "CachePolicy | None") -> dict[str, Any] | None:
     """What is kept, for how long, and for whom."""
     if kept is None:
         return None

@@ -126,14 +126,14 @@ def command(config: Path, *, as_json: bool, edge: bool, locations: bool) -> None
 
 def _print_edge(found: "Checked") -> None:
     """A map of nginx's, from the path of a request to the zone that keeps its answer."""
-    from bff.web.views.cache_headers import is_public, may_last
+    from bff.web.views.cache_headers import clients_may_store, is_public
 
     click.echo("# What may be kept in front of the app: written by `bff routes --edge`.")
     click.echo("map $path_only $bff_edge {\n    default off;")
     for plans in found.plans.values():
         for frontend, plan in sorted(plans.items()):
             access = plan.view.access_at(found.config.frontends[frontend])
-            if plan.view.method == "GET" and is_public(plan, access) and may_last(plan):
+            if plan.view.method == "GET" and is_public(plan, access) and clients_may_store(plan):
                 segments = f"/{frontend}{plan.view.route}".split("/")
                 parts = ["[^/]+" if part.startswith("{") else re.escape(part) for part in segments]
                 click.echo(f'    "~^{"/".join(parts)}$" edge;')

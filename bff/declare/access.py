@@ -19,7 +19,6 @@ from bff.declare.read import (
 from bff.declare.readers import ADDRESS, ORIGIN
 from bff.declare.services import TLS
 from bff.model.access import (
-    ALGORITHMS,
     ClientAuth,
     Issuer,
     Limits,
@@ -29,11 +28,7 @@ from bff.model.access import (
 from bff.model.source import Place
 from bff.store.open import check_address, is_local
 
-_TIMEOUT: Final = 5.0
-_LEEWAY: Final = 30.0
 _SECRET_LENGTH: Final = 32  # characters: what a random 192-bit text has in base64
-_IDLE: Final = 30 * 60.0
-_LIFETIME: Final = 8 * 3600.0
 _RATE: Final = text(r"[1-9]\d{0,6}/(second|minute|hour)", "a rate", 'such as "20/minute"')
 _PEM: Final = text(r"-----BEGIN [A-Z ]+-----[\s\S]+", "a key in PEM", "`${file:/run/secrets/key}`")
 
@@ -75,25 +70,24 @@ def _optional(reader: Reader) -> Reader:
 ISSUER_URL: Final = Reader(_issuer, {"type": "string", "format": "uri"})
 _COMMON: Final = {
     "issuer": Key(ISSUER_URL, "Its identifier, exactly as in its tokens.", required=True),
-    "claims": Key(list_of(text()), "Claims that `session.claims` has.", ()),
+    "claims": Key(list_of(text()), "Claims that `session.claims` has."),
     "algorithms": Key(
         list_of(one_of("RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA")),
         "What its tokens may be signed with.",
-        ALGORITHMS,
     ),
-    "timeout": Key(DURATION, "How long one request to it may take; 5s if not said.", _TIMEOUT),
-    "leeway": Key(DURATION, "How far its clock may be off ours; 30s if not said.", _LEEWAY),
+    "timeout": Key(DURATION, "How long one request to it may take; 5s if not said."),
+    "leeway": Key(DURATION, "How far its clock may be off ours; 30s if not said."),
     "tls": Key(TLS, "A private authority, and a certificate of our own."),
 }
 PROVIDER_KEYS: Final = {
     **_COMMON,
     "client_id": Key(text(r"\S+", "an id"), "Who we are to it.", required=True),
-    "client_secret": Key(_optional(SECRET), "Our secret there, by reference.", ""),
-    "private_key": Key(_optional(_PEM), "Our key (PEM), by reference, for private_key_jwt.", ""),
-    "key_id": Key(text(), "The `kid` of that key.", ""),
+    "client_secret": Key(_optional(SECRET), "Our secret there, by reference."),
+    "private_key": Key(_optional(_PEM), "Our key (PEM), by reference, for private_key_jwt."),
+    "key_id": Key(text(), "The `kid` of that key."),
     "auth": Key(one_of(*get_args(ClientAuth)), "How we prove who we are."),
-    "scopes": Key(list_of(text(r"\S+", "a scope")), "What is asked for at sign-in.", ("openid",)),
-    "params": Key(map_of(text()), "Further parameters of the authorization request.", {}),
+    "scopes": Key(list_of(text(r"\S+", "a scope")), "What is asked for at sign-in."),
+    "params": Key(map_of(text()), "Further parameters of the authorization request."),
 }
 _FIXED: Final = frozenset(
     {"client_id", "redirect_uri", "response_type", "response_mode", "scope", "state", "nonce"}
@@ -126,7 +120,7 @@ def _provider(place: Place, values: dict[str, Any]) -> Provider:
     return Provider(name="", place=place, **values)
 
 
-PROVIDER: Final = table(_provider, PROVIDER_KEYS, "a provider")
+PROVIDER: Final = table(_provider, PROVIDER_KEYS, "a provider", Provider, absent=("auth",))
 ISSUER: Final = table(
     lambda place, values: Issuer(name="", place=place, **values),
     {
@@ -139,10 +133,10 @@ ISSUER: Final = table(
         "jwks": Key(
             Reader(_jwks, {"type": "string", "format": "uri"}),
             "Where its keys are; found by its metadata if not said.",
-            "",
         ),
     },
     "an issuer",
+    Issuer,
 )
 
 
@@ -170,32 +164,30 @@ SESSION: Final = table(
     _session,
     {
         "secrets": Key(
-            list_of(_optional(SECRET)), "What encrypts sessions: the first; all decrypt.", ()
+            list_of(_optional(SECRET)), "What encrypts sessions: the first; all decrypt."
         ),
         "store": Key(
             Reader(_optional(Reader(_store)).read, {"type": "string"}),
             "The address of the session store; by default SQLite in `BFF_STATE`.",
-            "",
         ),
-        "idle": Key(DURATION, "How long one may be idle; 30m if not said.", _IDLE),
-        "lifetime": Key(DURATION, "How long one lives at most; 8h if not said.", _LIFETIME),
+        "idle": Key(DURATION, "How long one may be idle; 30m if not said."),
+        "lifetime": Key(DURATION, "How long one lives at most; 8h if not said."),
         "same_site": Key(one_of("strict", "lax"), "SameSite of its cookie.", "strict"),
-        "prefix": Key(
-            one_of("__Host-Http-", "__Host-"), "The prefix of its cookie's name.", "__Host-Http-"
-        ),
-        "return_to": Key(list_of(ORIGIN), "Further origins that a sign-in may come back to.", ()),
+        "prefix": Key(one_of("__Host-Http-", "__Host-"), "The prefix of its cookie's name."),
+        "return_to": Key(list_of(ORIGIN), "Further origins that a sign-in may come back to."),
     },
     "the session",
+    SessionRules,
+    absent=("same_site",),
 )
 LIMITS: Final = table(
     lambda _, values: Limits(**values),
     {
         "sign_in": Key(
-            _RATE,
-            "Steps of signing in from one address: two a sign-in. 20/minute if not said.",
-            "20/minute",
+            _RATE, "Steps of signing in from one address: two a sign-in. 20/minute if not said."
         ),
-        "person": Key(_RATE, "Requests for views of one person, or address; no limit.", ""),
+        "person": Key(_RATE, "Requests for views of one person, or address; no limit."),
     },
     "the limits",
+    Limits,
 )

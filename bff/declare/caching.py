@@ -18,7 +18,7 @@ from bff.declare.read import (
     text,
     wrong,
 )
-from bff.model.cache import MEMORY, CacheRule, CacheStore
+from bff.model.cache import CacheRule, CacheStore
 from bff.model.source import Place
 from bff.store.redis_address import parse_redis_address
 
@@ -45,12 +45,12 @@ _INPUT: Final = text(
 _STATUS: Final = integer(300, 599)
 CACHE_KEYS: Final = {
     "ttl": Key(TTL, "How long it is fresh; `upstream` leaves it to the reply.", required=True),
-    "stale": Key(DURATION, "How long after that it is answered while it is refreshed.", 0.0),
-    "stale_if_error": Key(DURATION, "How long after that it stands in for a failure.", 0.0),
+    "stale": Key(DURATION, "How long after that it is answered while it is refreshed."),
+    "stale_if_error": Key(DURATION, "How long after that it stands in for a failure."),
     "scope": Key(one_of("public", "person"), "Who shares it; as many as is proven if not said."),
-    "vary": Key(list_of(_INPUT), "Inputs by which it is kept apart, instead of by person.", ()),
-    "tags": Key(list_of(source("a tag")), "Templates of names to invalidate it by.", ()),
-    "statuses": Key(map_of(DURATION, _STATUS), "How long replies of other statuses are kept.", {}),
+    "vary": Key(list_of(_INPUT), "Inputs by which it is kept apart, instead of by person."),
+    "tags": Key(list_of(source("a tag")), "Templates of names to invalidate it by."),
+    "statuses": Key(map_of(DURATION, _STATUS), "How long replies of other statuses are kept."),
 }
 
 
@@ -63,7 +63,7 @@ def _rule(place: Place, values: dict[str, Any]) -> CacheRule:
     return CacheRule(place, ttl, **values)
 
 
-_TABLE: Final = table(_rule, CACHE_KEYS, "cache")
+_TABLE: Final = table(_rule, CACHE_KEYS, "cache", CacheRule)
 
 
 def _cache(node: Node) -> CacheRule:
@@ -110,7 +110,7 @@ def _url(node: Node) -> str:
 
 STORE_KEYS: Final = {
     "store": Key(Reader(_url, {"type": "string"}), "Where processes share what is kept.", ""),
-    "memory": Key(SIZE, "What each process keeps in memory; 64MB if not said.", MEMORY),
+    "memory": Key(SIZE, "What each process keeps in memory; 64MB if not said."),
 }
 
 
@@ -120,4 +120,4 @@ def _store(place: Place, values: dict[str, Any]) -> CacheStore:
     return CacheStore(values["store"], values["memory"])
 
 
-STORE: Final = table(_store, STORE_KEYS, "cache")
+STORE: Final = table(_store, STORE_KEYS, "cache", CacheStore)

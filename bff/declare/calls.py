@@ -21,6 +21,7 @@ from bff.declare.read import (
     one_of,
     source,
     table,
+    with_defaults,
     wrong,
 )
 from bff.declare.readers import FIELD, FORWARDED_HEADER, HEADERS, NAME, REPLY_HEADER
@@ -69,18 +70,18 @@ _REQUEST_KEYS: Final = {
         method: Key(TARGET, f"Sends {method.upper()} to `service:/path`, a template.")
         for method in METHODS
     },
-    "query": Key(QUERY, "Templates of query values, or names of parameters passed on.", ()),
-    "headers": Key(HEADERS, "Templates of headers of the request.", ()),
+    "query": Key(QUERY, "Templates of query values, or names of parameters passed on."),
+    "headers": Key(HEADERS, "Templates of headers of the request."),
     "json": Key(JSON_BODY, "The request body as JSON: a tree of templates."),
     "form": Key(TREE, "The request body as a form (application/x-www-form-urlencoded)."),
     "multipart": Key(TREE, "The request body as multipart/form-data: texts and files."),
     "json_with": Key(source("a function"), "`package.module:function` that makes the body."),
 }
 BATCH_KEYS: Final = {
-    **_REQUEST_KEYS,
+    **with_defaults(_REQUEST_KEYS, Call),
     "key": Key(source(), "Where in an element of the reply its id is.", required=True),
-    "many": Key(FLAG, "Whether several elements belong to one id.", default=False),
-    "size": Key(integer(1, 10_000), "Ids in one request; 100 if not said.", 100),
+    "many": Key(FLAG, "Whether several elements belong to one id."),
+    "size": Key(integer(1, 10_000), "Ids in one request; 100 if not said."),
     "join": Key(source("a separator"), "What stands between ids; without it the value repeats."),
     "items": Key(source(), "Where in the reply the list of elements is."),
 }
@@ -90,32 +91,32 @@ CALL_KEYS: Final = {
         source(), "`service: expression`, a link of an earlier reply, instead of a path."
     ),
     "reply": Key(one_of("value", "full"), "`full` gives {status, headers, body}.", "value"),
-    "decode": Key(one_of("json", "text", "xml", "bytes", "none"), "What a body is.", "json"),
-    "forward": Key(list_of(FORWARDED_HEADER), "Headers of the client that are passed on.", ()),
-    "respond": Key(list_of(REPLY_HEADER), "Reply headers that are passed to the client.", ()),
+    "decode": Key(one_of("json", "text", "xml", "bytes", "none"), "What a body is."),
+    "forward": Key(list_of(FORWARDED_HEADER), "Headers of the client that are passed on."),
+    "respond": Key(list_of(REPLY_HEADER), "Reply headers that are passed to the client."),
     "when": Key(source(), "The call is skipped where this is not true."),
-    "after": Key(list_of(source("a call's name"), or_one=True), "Calls that end before it.", ()),
+    "after": Key(list_of(source("a call's name"), or_one=True), "Calls that end before it."),
     "each": Key(EACH, "A list, or names bound to lists: the call runs once per item."),
-    "max": Key(integer(1, 10_000), "Items that `each` may select; 100 if not said.", 100),
+    "max": Key(integer(1, 10_000), "Items that `each` may select; 100 if not said.", Each(()).max),
     "over": Key(
         one_of("error", "truncate"),
         "What is more than `max`, or than `gather` of pages.",
         "error",
     ),
     "batch": Key(
-        table(lambda place, values: (place, values), BATCH_KEYS, "a batch"),
+        table(lambda place, values: (place, values), BATCH_KEYS, "a batch", Batch),
         "Folds the items of `each` into few requests.",
     ),
     "pages": Key(PAGES, "How the pages of its list follow each other, and what is read of them."),
     "into": Key(FIELD, "The field of each item that its result is attached as."),
-    "replace": Key(FLAG, "Whether `into` may replace a field of the item.", default=False),
+    "replace": Key(FLAG, "Whether `into` may replace a field of the item."),
     "path": Key(source(), "The part of the reply that counts."),
     "status": Key(map_of(CONSTANT, _STATUS), "Values that stand for replies of a status.", {}),
     "required": Key(FLAG, "A failure fails the view; so it is if nothing else is said."),
     "optional": Key(FLAG, "A failure is null."),
     "fallback": Key(Reader(lambda node: (node.plain,)), "The value that stands for a failure."),
     "pass": Key(list_of(integer(400, 599)), "Statuses of a failure that the client gets.", ()),
-    "guard": Key(FLAG, "Whether the call is made even where no shape uses it.", default=False),
+    "guard": Key(FLAG, "Whether the call is made even where no shape uses it."),
     "safe": Key(FLAG, "Whether it changes nothing; GET and HEAD are safe."),
     "timeout": Key(DURATION, "How long one request may take; the service's if not said."),
     "cache": Key(CACHE, "How its replies are kept; `upstream` leaves it to them."),
@@ -252,7 +253,7 @@ def _call(place: Place, values: dict[str, Any]) -> Call:
     return call
 
 
-_CALL: Final = table(_call, CALL_KEYS, "a call")
+_CALL: Final = table(_call, CALL_KEYS, "a call", Call, absent=("safe",))
 
 
 def call_reader(shared: Mapping[str, Loaded]) -> Reader:

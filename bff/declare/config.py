@@ -22,14 +22,13 @@ from bff.declare.folder import (
 )
 from bff.declare.load import Loaded, Node
 from bff.declare.python import PythonView
-from bff.declare.read import PERCENT, Key, integer, list_of, map_of, table, text, wrong
+from bff.declare.read import PERCENT, Key, integer, list_of, map_of, one_of, table, text, wrong
 from bff.declare.readers import FRONTEND_NAME, NAME
 from bff.declare.relays import relay_problems, relay_reader
 from bff.declare.services import FRONTEND, SERVICE
 from bff.declare.views import view_reader
 from bff.errors import ConfigError
-from bff.model.access import Issuer, Limits, Provider, SessionRules
-from bff.model.cache import CacheStore
+from bff.model.access import Issuer, Provider
 from bff.model.config import Config
 from bff.model.problem import Problem, did_you_mean
 from bff.model.service import Service
@@ -49,17 +48,20 @@ ROOT_KEYS: Final = {
     "hosts": Key(list_of(_HOST), "Host names it answers to; loopback if not said.", _LOOPBACK),
     "frontends": Key(map_of(FRONTEND, FRONTEND_NAME), "Who asks.", required=True),
     "services": Key(map_of(SERVICE, NAME), "Who is asked.", required=True),
-    "providers": Key(map_of(PROVIDER, NAME), "Who people sign in with, the usual one first.", {}),
-    "issuers": Key(map_of(ISSUER, NAME), "Whose bearer tokens count.", {}),
-    "session": Key(SESSION, "How long sessions live, and where.", SessionRules()),
-    "limits": Key(LIMITS, "How often one person or address may ask.", Limits()),
+    "providers": Key(map_of(PROVIDER, NAME), "Who people sign in with, the usual one first."),
+    "issuers": Key(map_of(ISSUER, NAME), "Whose bearer tokens count."),
+    "session": Key(SESSION, "How long sessions live, and where."),
+    "limits": Key(LIMITS, "How often one person or address may ask."),
     "python": Key(
         list_of(text(r"[A-Za-z_][\w.]*", "a module's name")),
         "Modules that register functions of their own.",
         (),
     ),
-    "cache": Key(STORE, "Where what is kept is kept.", CacheStore()),
-    "streams": Key(PERCENT, "The share of threads that streams may hold; 50%.", 0.5),
+    "cache": Key(STORE, "Where what is kept is kept."),
+    "exchange": Key(
+        one_of("sockets", "pool"), "What sends requests to services; sockets where installed."
+    ),
+    "streams": Key(PERCENT, "The share of threads that streams may hold; 50%."),
 }
 
 
@@ -102,6 +104,7 @@ def _root(place: Place, values: dict[str, Any]) -> Config:
         session=values["session"],
         limits=values["limits"],
         cache=values["cache"],
+        exchange=values["exchange"],
         streams=values["streams"],
         place=place,
     )
@@ -132,7 +135,7 @@ def _vouch_once(declared: Mapping[str, Provider] | Mapping[str, Issuer]) -> None
         seen[each.issuer] = name
 
 
-ROOT: Final = table(_root, ROOT_KEYS, "bff.yaml")
+ROOT: Final = table(_root, ROOT_KEYS, "bff.yaml", Config)
 
 
 def read_config(

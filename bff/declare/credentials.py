@@ -47,9 +47,9 @@ _API_KEY: Final = table(
 _GRANT: Final = table(
     lambda _, values: Grant(**values),
     {
-        "audience": Key(text(r"\S+", "an audience"), "Whom the token is for.", ""),
-        "scope": Key(text(r"\S+( \S+)*", "scopes with spaces between"), "What it allows.", ""),
-        "provider": Key(NAME, "Who is asked; the first that is declared, if not said.", ""),
+        "audience": Key(text(r"\S+", "an audience"), "Whom the token is for."),
+        "scope": Key(text(r"\S+( \S+)*", "scopes with spaces between"), "What it allows."),
+        "provider": Key(NAME, "Who is asked; the first that is declared, if not said."),
     },
     "a grant",
 )

@@ -1,5 +1,6 @@
-"""How services are called when all is not well, as `bff.yaml` and calls declare it."""
+"""The policies by which services are called, as `bff.yaml` and calls declare them."""
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from bff.declare.load import Node
@@ -32,7 +33,9 @@ def _either(word: Reader, other: Reader, kind: type) -> Reader:
     return Reader(read, {"anyOf": [word.schema, other.schema]})
 
 
-_ON: Final = _either(_ERRORS, Reader(lambda node: str(_STATUS.read(node)), _STATUS.schema), int)
+def _as(make: Callable[[Any], Any], reader: Reader) -> Reader:
+    """What `make` makes of what a reader reads."""
+    return Reader(lambda node: make(reader.read(node)), reader.schema)
 
 
 def _retry(place: Place, values: dict[str, Any]) -> Retry:
@@ -45,20 +48,17 @@ def _retry(place: Place, values: dict[str, Any]) -> Retry:
     return Retry(**values | {"on": frozenset(values["on"])})
 
 
+_ON: Final = _either(_ERRORS, _as(str, _STATUS), int)
 RETRY_KEYS: Final = {
-    "retries": Key(integer(1, 10), "How often at most; 1 if not said.", 1),
-    "on": Key(
-        list_of(_ON),
-        "Statuses, `connect` (nothing was sent), `reset` (nothing came).",
-        tuple(sorted(Retry().on)),
-    ),
-    "first": Key(DURATION, "The bound of the first wait, then doubled.", Retry().first),
-    "most": Key(DURATION, "What that bound does not exceed.", Retry().most),
+    "retries": Key(integer(1, 10), "How often at most; 1 if not said."),
+    "on": Key(list_of(_ON), "Statuses, `connect` (nothing was sent), `reset` (nothing came)."),
+    "first": Key(DURATION, "The bound of the first wait, then doubled."),
+    "most": Key(DURATION, "What that bound does not exceed."),
     "each": Key(DURATION, "How long one attempt may take; a late one is sent again."),
 }
 RETRY: Final = _either(
     Reader(lambda node: _never(node, Retry(retries=0)), {"const": _NEVER}),
-    table(_retry, RETRY_KEYS, "`retry`"),
+    table(_retry, RETRY_KEYS, "`retry`", Retry),
     dict,
 )
 
@@ -79,31 +79,35 @@ def _breaker(place: Place, values: dict[str, Any]) -> Break:
 
 
 BREAKER_KEYS: Final = {
-    "failures": Key(PERCENT, "The share of failures that opens it; 50% if not said.", 0.5),
-    "of": Key(_COUNT, "Of how many calls; fewer open nothing.", Break().of),
-    "within": Key(DURATION, "What is longer ago does not count.", Break().within),
+    "failures": Key(PERCENT, "The share of failures that opens it; 50% if not said."),
+    "of": Key(_COUNT, "Of how many calls; fewer open nothing."),
+    "within": Key(DURATION, "What is longer ago does not count."),
     "slow": Key(DURATION, "A reply that takes longer is a failure."),
-    "open": Key(DURATION, "How long it is open at first, then doubled.", Break().open),
-    "most": Key(DURATION, "What that does not exceed.", Break().most),
-    "probes": Key(_COUNT, "Calls that are let through then, and must be well.", Break().probes),
+    "open": Key(DURATION, "How long it is open at first, then doubled."),
+    "most": Key(DURATION, "What that does not exceed."),
+    "probes": Key(_COUNT, "Calls that are let through then, and must be well."),
 }
-BREAKER: Final = table(_breaker, BREAKER_KEYS, "`breaker`")
+BREAKER: Final = table(_breaker, BREAKER_KEYS, "`breaker`", Break)
 
 EJECT_KEYS: Final = {
-    "after": Key(_COUNT, "Consecutive failures of one address.", Eject().after),
-    "time": Key(DURATION, "How long it is left out at first; twice that, next.", Eject().time),
-    "most": Key(DURATION, "What that does not exceed.", Eject().most),
-    "share": Key(PERCENT, "Of all addresses, those that may be out at once.", Eject().share),
+    "after": Key(_COUNT, "Consecutive failures of one address."),
+    "time": Key(DURATION, "How long it is left out at first; twice that, next."),
+    "most": Key(DURATION, "What that does not exceed."),
+    "share": Key(PERCENT, "Of all addresses, those that may be out at once."),
 }
-EJECT: Final = table(lambda _, values: Eject(**values), EJECT_KEYS, "`eject`")
+EJECT: Final = table(lambda _, values: Eject(**values), EJECT_KEYS, "`eject`", Eject)
 
 LIMIT_KEYS: Final = {
     "calls": Key(integer(1, 10_000), "Requests in flight per process.", required=True),
     "wait": Key(DURATION, "How long one waits for a place; all that it has if not said."),
 }
-LIMIT: Final = _either(
-    integer(1, 10_000),
-    table(lambda _, values: (values["calls"], values.get("wait")), LIMIT_KEYS, "`limit`"),
+LIMIT: Final = _either(  # read as the fields of `Policies`
+    _as(lambda calls: {"limit": calls}, integer(1, 10_000)),
+    table(
+        lambda _, values: {"limit": values["calls"], "wait": values.get("wait")},
+        LIMIT_KEYS,
+        "`limit`",
+    ),
     dict,
 )
 
@@ -116,3 +120,16 @@ def _hedge(node: Node) -> Hedge:
 
 HEDGE: Final = Reader(_hedge, {"anyOf": [{"enum": ["p95", _NEVER]}, DURATION.schema]})
 BALANCE: Final = one_of("least_outstanding", "round_robin")
+HOPELESS: Final = _as(lambda word: word == "send", one_of("send", "refuse"))
+
+# A policy is a field of `Policies`, a key here, and a decision in `bff/upstream`.
+POLICY_KEYS: Final = {
+    "limit": Key(LIMIT, "Requests in flight per process; half the pool if not said."),
+    "retry": Key(RETRY, "When a request is sent again; never if not said."),
+    "breaker": Key(BREAKER, "When it is asked no more for a while; never if not said."),
+    "hedge": Key(HEDGE, "When a second request is sent beside the first; never if not said."),
+    "budget": Key(PERCENT, "Retries and hedges at once, of its requests; 20% if not said."),
+    "balance": Key(BALANCE, "Which of several addresses is asked."),
+    "eject": Key(EJECT, "When one of several addresses is left out."),
+    "hopeless": Key(HOPELESS, "What becomes of a call that cannot be in time."),
+}

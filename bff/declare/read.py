@@ -5,8 +5,8 @@ reports everything. A key of the language is one line of a `Table`.
 """
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import MISSING, dataclass, field, fields, replace
 from functools import partial
 from typing import Any, Final
 
@@ -210,17 +210,45 @@ def map_of(value: Reader, key: Reader | None = None) -> Reader:
     return Reader(read, {"type": "object", "additionalProperties": value.schema})
 
 
+def with_defaults(
+    keys: Mapping[str, Key], model: type, absent: Collection[str] = ()
+) -> Mapping[str, Key]:
+    """The keys of a table with the defaults that the model has for fields of their names.
+
+    Args:
+        absent: keys that stay without a value where they are not declared.
+
+    Raises:
+        TypeError: a key has a default though the model has one: each is declared once, there.
+    """
+    found = dict(keys)
+    for each in fields(model):
+        has_none = each.default is MISSING and each.default_factory is MISSING
+        if has_none or each.name not in keys or each.name in absent:
+            continue
+        if keys[each.name].default is not None:
+            raise TypeError(f"the default of `{each.name}` is declared twice")
+        made = each.default if each.default_factory is MISSING else each.default_factory()
+        found[each.name] = replace(keys[each.name], default=made)
+    return found
+
+
 def table(
     make: Callable[[Place, dict[str, Any]], Any],
     keys: Mapping[str, Key],
     what: str,
+    model: type | None = None,
+    absent: Collection[str] = (),
 ) -> Reader:
     """A mapping with known keys.
 
     Args:
         make: makes the value from the place and the keys' values; may raise ConfigError.
         what: what the mapping declares, for messages.
+        model: the dataclass whose defaults the keys have; see `with_defaults`.
+        absent: keys that stay without a value where they are not declared.
     """
+    keys = with_defaults(keys, model, absent) if model else keys
     properties = {
         name: {**key.reader.schema, "description": key.about} for name, key in keys.items()
     }

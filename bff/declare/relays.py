@@ -33,9 +33,7 @@ from bff.model.view import View
 _METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _LINE: Final = re.compile(r"(/\S*)\s+->\s+([a-z][a-z0-9_]*):(/\S*)")
 _SEGMENT: Final = re.compile(r"\{[A-Za-z_][A-Za-z0-9_]*(?:\.\.\.)?\}|[A-Za-z0-9._~-]+")
-_MAX_BODY: Final = 1024 * 1024
 _TIMEOUT, _KEEP_ALIVE, _MAX_AGE = 15.0, 15.0, 900.0
-_PLAIN: Final = "text/plain; charset=utf-8"
 _OF_STREAMS: Final = frozenset({"keep_alive", "max_age"})
 
 
@@ -85,10 +83,12 @@ STAND_IN: Final = table(
     {
         "status": Key(integer(200, 599), "The status of the answer.", required=True),
         "text": Key(text(), "What it says.", required=True),
-        "type": Key(text(), "Its Content-Type; plain text if not said.", _PLAIN),
+        "type": Key(text(), "Its Content-Type; plain text if not said."),
     },
     "a fallback",
+    StandIn,
 )
+_ABSENT: Final = ("stream", "keep_alive", "max_age")
 RELAY_KEYS: Final = {
     "relay": Key(
         Reader(_line, {"type": "string"}),
@@ -96,16 +96,16 @@ RELAY_KEYS: Final = {
         required=True,
     ),
     "frontends": Key(list_of(FRONTEND_NAME), "Who has it; every frontend if not said."),
-    "methods": Key(list_of(one_of(*_METHODS)), "What is passed on; GET if not said.", ("GET",)),
+    "methods": Key(list_of(one_of(*_METHODS)), "What is passed on; GET if not said."),
     **ACCESS_KEYS,
     "credentials": Key(CREDENTIALS, "Whose credentials it brings; the service's if not said."),
-    "forward": Key(list_of(FORWARDED_HEADER), "Headers of the client, besides the usual.", ()),
-    "respond": Key(list_of(REPLY_HEADER), "Headers of the reply, besides the usual.", ()),
+    "forward": Key(list_of(FORWARDED_HEADER), "Headers of the client, besides the usual."),
+    "respond": Key(list_of(REPLY_HEADER), "Headers of the reply, besides the usual."),
     "cookies": Key(
-        list_of(Reader(_cookie, {"type": "string"})), "Cookies of the client that go up.", ()
+        list_of(Reader(_cookie, {"type": "string"})), "Cookies of the client that go up."
     ),
-    "timeout": Key(DURATION, "For how long nothing may move; 15s if not said.", _TIMEOUT),
-    "max_body": Key(SIZE, "How large a request body may be; 1MB if not said.", _MAX_BODY),
+    "timeout": Key(DURATION, "For how long nothing may move; 15s if not said."),
+    "max_body": Key(SIZE, "How large a request body may be; 1MB if not said."),
     "fallback": Key(STAND_IN, "What a read is answered where the service is not well."),
     "stream": Key(
         one_of("events", "websocket"), "Server-sent events, or WebSockets, which nginx relays."
@@ -122,7 +122,7 @@ def relay_reader(frontends: Mapping[str, Any]) -> Callable[[str, Node], Relay]:
         def make(place: Place, values: dict[str, Any]) -> Relay:
             return _relay(name, place, values, tuple(frontends))
 
-        relay: Relay = table(make, RELAY_KEYS, "a relay").read(node)
+        relay: Relay = table(make, RELAY_KEYS, "a relay", Relay, absent=_ABSENT).read(node)
         return relay
 
     return read

@@ -15,7 +15,7 @@ from bff.errors import ConfigError
 from bff.model.cache import CacheRule
 from bff.model.problem import Problem
 from bff.model.service import OF_THE_CALLER
-from bff.plan.cache_rule import Keeping, Kept
+from bff.plan.cache_rule import CachePolicy, PlanCaching
 from bff.plan.dependencies import Path, reads
 from bff.plan.expression import Expression, walk
 from bff.plan.plan import Plan
@@ -100,11 +100,11 @@ def proven(plan: Plan) -> Plan:
     *found, view = collect_problems([*tasks, partial(_kept_view, plan)])
     calls_kept = dict(zip(kept, found, strict=True))
     whole = scope_of(plan)
-    keeping = Keeping(view, calls_kept, not whole.own, frozenset(whole.inputs))
-    return replace(plan, keeping=keeping)
+    caching = PlanCaching(view, calls_kept, not whole.own, frozenset(whole.inputs))
+    return replace(plan, caching=caching)
 
 
-def _kept_call(plan: Plan, name: str) -> Kept:
+def _kept_call(plan: Plan, name: str) -> CachePolicy:
     compiled = plan.nodes[name].compiled
     rule = compiled.call.cache
     assert rule is not None  # noqa: S101 - it was asked for
@@ -116,7 +116,7 @@ def _kept_call(plan: Plan, name: str) -> Kept:
     return _kept(rule, scope_of_call(plan, name), f"the call `{name}`", compiled.tags)
 
 
-def _kept_view(plan: Plan) -> Kept | None:
+def _kept_view(plan: Plan) -> CachePolicy | None:
     rule = plan.view.cache
     if rule is None:
         return None
@@ -126,7 +126,7 @@ def _kept_view(plan: Plan) -> Kept | None:
     return _kept(rule, scope_of(plan), f"`{plan.view.name}`", plan.tags)
 
 
-def _kept(rule: CacheRule, scope: Scope, what: str, tags: tuple[Template, ...]) -> Kept:
+def _kept(rule: CacheRule, scope: Scope, what: str, tags: tuple[Template, ...]) -> CachePolicy:
     shared: Shared = "person" if scope.own else "everyone"
     if rule.scope == "public" and scope.own:
         message = f"{what} cannot be kept for everybody: `{_shown(scope.own[0])}` reaches it"
@@ -137,8 +137,8 @@ def _kept(rule: CacheRule, scope: Scope, what: str, tags: tuple[Template, ...]) 
     if rule.scope == "person":
         shared = "person"
     if shared == "everyone":
-        return Kept(rule, shared, (), tags)
-    return Kept(rule, shared, scope.paths, tags)
+        return CachePolicy(rule, shared, (), tags)
+    return CachePolicy(rule, shared, scope.paths, tags)
 
 
 def _check_vary(rule: CacheRule, scope: Scope, what: str) -> None:

@@ -4,11 +4,10 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from bff.declare.credentials import CREDENTIALS
-from bff.declare.policy import BALANCE, BREAKER, EJECT, HEDGE, LIMIT, RETRY
+from bff.declare.policy import POLICY_KEYS
 from bff.declare.read import (
     DURATION,
     FLAG,
-    PERCENT,
     SIZE,
     Key,
     integer,
@@ -27,14 +26,8 @@ from bff.declare.readers import (
     REQUEST_HEADER,
 )
 from bff.model.frontend import Frontend
-from bff.model.policy import Eject
 from bff.model.service import Links, Service, Tls
 from bff.model.source import Place
-
-_TIMEOUT: Final = 2.0
-_BUDGET: Final = 0.2
-_RENEW: Final = 60.0
-_MAX_REPLY: Final = 8 * 1024 * 1024
 
 
 def _tls(place: Place, values: dict[str, Any]) -> Tls:
@@ -59,43 +52,31 @@ TLS: Final = table(
 LINKS: Final = table(
     lambda _, values: Links(**values),
     {
-        "origins": Key(list_of(ORIGIN), "Origins that stand for the service in its links.", ()),
-        "under": Key(text(r"/[A-Za-z0-9._~/-]*", "a path"), "What links are at or below.", "/"),
+        "origins": Key(list_of(ORIGIN), "Origins that stand for the service in its links."),
+        "under": Key(text(r"/[A-Za-z0-9._~/-]*", "a path"), "What links are at or below."),
     },
     "links",
+    Links,
 )
 
 SERVICE_KEYS: Final = {
     "url": Key(
         list_of(ADDRESS, or_one=True), "The address all its paths stand under.", required=True
     ),
-    "timeout": Key(DURATION, "How long one request may take; 2s if not said.", _TIMEOUT),
-    "limit": Key(LIMIT, "Requests in flight per process; half the pool if not said."),
-    "retry": Key(RETRY, "When a request is sent again; never if not said."),
-    "breaker": Key(BREAKER, "When it is asked no more for a while; never if not said."),
-    "hedge": Key(HEDGE, "When a second request is sent beside the first; never if not said."),
-    "budget": Key(
-        PERCENT, "Retries and hedges at once, of its requests; 20% if not said.", _BUDGET
-    ),
-    "balance": Key(BALANCE, "Which of several addresses is asked.", "least_outstanding"),
-    "eject": Key(EJECT, "When one of several addresses is left out.", Eject()),
-    "renew": Key(DURATION, "After what time a connection is used no more; 1m if not said.", _RENEW),
+    "timeout": Key(DURATION, "How long one request may take; 2s if not said."),
+    **POLICY_KEYS,
+    "renew": Key(DURATION, "After what time a connection is used no more; 1m if not said."),
     "deadline": Key(REQUEST_HEADER, "The header that says how many milliseconds are left."),
-    "hopeless": Key(
-        one_of("send", "refuse"), "What becomes of a call that cannot be in time.", "send"
-    ),
-    "max_reply": Key(
-        SIZE, "How large one reply may be, decompressed; 8MB if not said.", _MAX_REPLY
-    ),
+    "max_reply": Key(SIZE, "How large one reply may be, decompressed; 8MB if not said."),
     "credentials": Key(CREDENTIALS, "Whose credentials its requests carry; none if not said."),
     "tls": Key(TLS, "A private authority, and a certificate of our own."),
     "links": Key(LINKS, "Where links of its replies may lead."),
     "redirects": Key(
         one_of("refuse", "follow"), "What a redirect is; refused if not said.", "refuse"
     ),
-    "headers": Key(HEADERS, "Templates of headers sent with every request.", ()),
-    "forward": Key(list_of(FORWARDED_HEADER), "Headers of the client that are passed on.", ()),
-    "respond": Key(list_of(REPLY_HEADER), "Reply headers that are passed to the client.", ()),
+    "headers": Key(HEADERS, "Templates of headers sent with every request."),
+    "forward": Key(list_of(FORWARDED_HEADER), "Headers of the client that are passed on."),
+    "respond": Key(list_of(REPLY_HEADER), "Reply headers that are passed to the client."),
 }
 
 
@@ -120,9 +101,7 @@ def _service(place: Place, values: dict[str, Any]) -> Service:
     urls = values.pop("url")
     values["others"] = _others(place, urls)
     values["url"] = urls[0]
-    if isinstance(values.get("limit"), tuple):
-        values["limit"], values["wait"] = values["limit"]
-    values["hopeless"] = values["hopeless"] == "send"
+    values |= values.pop("limit", {})
     if "tls" in values and not values["url"].startswith("https:"):
         raise wrong(
             "key-conflict",
@@ -142,7 +121,9 @@ def _service(place: Place, values: dict[str, Any]) -> Service:
     return Service(name="", place=place, **values)
 
 
-SERVICE: Final = table(_service, SERVICE_KEYS, "a service")
+SERVICE: Final = table(
+    _service, SERVICE_KEYS, "a service", Service, absent=("credentials", "redirects")
+)
 
 _WAYS: Final = one_of("session", "bearer", "none")
 _LANGUAGE: Final = text(
@@ -155,11 +136,11 @@ FRONTEND_KEYS: Final = {
         "The ways to sign in that it accepts, or `none`.",
         required=True,
     ),
-    "origins": Key(list_of(ORIGIN), "Exact origins of its pages.", ()),
-    "languages": Key(list_of(_LANGUAGE), "Languages it speaks, the default first.", ()),
-    "batch": Key(integer(2, 50), "How many views one batch may ask for; none if not said.", 0),
+    "origins": Key(list_of(ORIGIN), "Exact origins of its pages."),
+    "languages": Key(list_of(_LANGUAGE), "Languages it speaks, the default first."),
+    "batch": Key(integer(2, 50), "How many views one batch may ask for; none if not said."),
     "trust_traceparent": Key(
-        FLAG, "Whether the trace that a request says it belongs to is continued.", default=False
+        FLAG, "Whether the trace that a request says it belongs to is continued."
     ),
 }
 
@@ -172,4 +153,4 @@ def _frontend(place: Place, values: dict[str, Any]) -> Frontend:
     return Frontend(name="", place=place, **values)
 
 
-FRONTEND: Final = table(_frontend, FRONTEND_KEYS, "a frontend")
+FRONTEND: Final = table(_frontend, FRONTEND_KEYS, "a frontend", Frontend)

@@ -35,18 +35,14 @@ from bff.declare.requirement import ACCESS_KEYS
 from bff.declare.route import ROUTE, path_variables
 from bff.declare.stream import OF_STREAMS, check_stream
 from bff.model.source import Place, Source
-from bff.model.view import Call, Param, Refusal, View
+from bff.model.view import RESERVE, Call, Param, Refusal, View
 from bff.plan.names import RESERVED
 
 VIEW_METHODS: Final = ("get", "post", "put", "patch", "delete")
-_MAX_BODY: Final = 1024 * 1024
+_ABSENT: Final = ("params", "reserve", *OF_STREAMS)
 _LONE: Final = "call"
 _TAKEN: Final = RESERVED | {"shape", "item", "null", "true", "false"}
-_RESERVE: Final = 0.05  # enough to shape and encode a large answer
 _SHARE: Final = 0.1
-_TIMEOUT: Final = 5.0
-_MAX_CALLS: Final = 200
-_MAX_BYTES: Final = 32 * 1024 * 1024
 
 
 def _day(node: Node) -> int:
@@ -86,38 +82,36 @@ def view_keys(shared: Mapping[str, Loaded]) -> dict[str, Key]:
             method: Key(ROUTE, f"Answers {method.upper()} at this route below each prefix.")
             for method in VIEW_METHODS
         },
-        "version": Key(integer(1, 99), "Above 1 it is a segment of the route: /v2.", 1),
+        "version": Key(integer(1, 99), "Above 1 it is a segment of the route: /v2."),
         "deprecated": Key(DAY, "Since when clients should use another (RFC 9745)."),
         "sunset": Key(DAY, "When it will be gone (RFC 8594)."),
         "body": Key(SCHEMA, "The JSON Schema (2020-12) of the request body."),
-        "max_body": Key(SIZE, "How large a request body may be; 1MB if not said.", _MAX_BODY),
-        "answer": Key(ANSWER, "The status of the answer, or the call whose status it is.", 200),
-        "refuse": Key(list_of(REFUSAL), "Errors of the view's own.", ()),
-        "require_any": Key(list_of(source()), "Calls of which at least one must come.", ()),
-        "omit_null": Key(FLAG, "Whether nulls in objects are left out.", default=False),
+        "max_body": Key(SIZE, "How large a request body may be; 1MB if not said."),
+        "answer": Key(ANSWER, "The status of the answer, or the call whose status it is."),
+        "refuse": Key(list_of(REFUSAL), "Errors of the view's own."),
+        "require_any": Key(list_of(source()), "Calls of which at least one must come."),
+        "omit_null": Key(FLAG, "Whether nulls in objects are left out."),
         "shape_with": Key(source(), "`package.module:function` that makes the answer."),
         "frontends": Key(list_of(FRONTEND_NAME), "Who has it; every frontend if not said."),
         **ACCESS_KEYS,
-        "timeout": Key(DURATION, "How long the answer may take; 5s if not said.", _TIMEOUT),
+        "timeout": Key(DURATION, "How long the answer may take; 5s if not said."),
         "reserve": Key(DURATION, "What of that is kept for the answer itself."),
         "params": Key(map_of(PARAM, FIELD), "Parameters of path and query.", {}),
-        "strict": Key(FLAG, "Whether undeclared query parameters are refused.", default=False),
+        "strict": Key(FLAG, "Whether undeclared query parameters are refused."),
         "calls": Key(map_of(call, NAME), "What it asks of services, by name."),
         "call": Key(call, "The only call, where there is one."),
         "shape": Key(TREE, "The answer: a tree of expressions."),
-        "shapes": Key(map_of(TREE, FRONTEND_NAME), "What replaces `shape`, by frontend.", {}),
-        "max_calls": Key(integer(1, 10_000), "Requests that one answer may cost; 200.", _MAX_CALLS),
-        "max_bytes": Key(SIZE, "How large all replies together may be; 32MB.", _MAX_BYTES),
+        "shapes": Key(map_of(TREE, FRONTEND_NAME), "What replaces `shape`, by frontend."),
+        "max_calls": Key(integer(1, 10_000), "Requests that one answer may cost; 200."),
+        "max_bytes": Key(SIZE, "How large all replies together may be; 32MB."),
         "cache": Key(VIEW_CACHE, "How its answers are kept."),
         "invalidates": Key(
-            list_of(source("a tag")), "Tags of what is no longer true once it has written.", ()
+            list_of(source("a tag")), "Tags of what is no longer true once it has written."
         ),
         **OF_STREAMS,
-        "sparse": Key(FLAG, "Whether `?fields=` may ask for less of it.", default=False),
-        "refresh": Key(list_of(NAME), "Views that come along with the answer, read anew.", ()),
-        "idempotency": Key(
-            one_of("honoured", "required"), "Whether an Idempotency-Key must come.", "honoured"
-        ),
+        "sparse": Key(FLAG, "Whether `?fields=` may ask for less of it."),
+        "refresh": Key(list_of(NAME), "Views that come along with the answer, read anew."),
+        "idempotency": Key(one_of("honoured", "required"), "Whether an Idempotency-Key must come."),
     }
 
 
@@ -128,7 +122,7 @@ def view_reader(shared: Mapping[str, Loaded], frontends: Mapping[str, Any]) -> C
         def make(place: Place, values: dict[str, Any]) -> View:
             return _view(name, place, values, frontends)
 
-        view: View = table(make, view_keys(shared), "a view").read(node)
+        view: View = table(make, view_keys(shared), "a view", View, absent=_ABSENT).read(node)
         return view
 
     return read
@@ -215,7 +209,7 @@ def _view(name: str, place: Place, values: dict[str, Any], frontends: Mapping[st
 
 def _reserve(place: Place, values: dict[str, Any]) -> float:
     timeout: float = values["timeout"]
-    reserve: float = values.get("reserve", min(_RESERVE, timeout * _SHARE))
+    reserve: float = values.get("reserve", min(RESERVE, timeout * _SHARE))
     if reserve >= timeout:
         raise wrong(
             "wrong-value",

@@ -1,4 +1,4 @@
-"""What goes into the conductor, and what comes out of it."""
+"""The request of a view and its answer: what goes into the conductor, and what comes out."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -8,8 +8,7 @@ from typing import Any, Final
 from bff.errors import (
     BadStatus,
     BffError,
-    CircuitOpen,
-    LimitReached,
+    GrantEnded,
     TimedOut,
     Unfillable,
     UpstreamError,
@@ -18,7 +17,7 @@ from bff.model.exchange import Headers, Origin, Outcome
 from bff.model.principal import Principal
 from bff.model.service import OF_THE_CALLER
 from bff.model.trace import Trace
-from bff.plan.cache_rule import filled
+from bff.plan.cache_rule import tag_keys
 from bff.plan.compile import CompiledCall
 from bff.plan.expression import Scope
 from bff.plan.page_links import Position
@@ -45,8 +44,8 @@ class Cursors:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What a client's request brings to a plan.
+class ViewRequest:
+    """A client's request to a view.
 
     Args:
         scope: the values of the reserved root names.
@@ -100,11 +99,11 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
-class Replied:
+class ReplyHead:
     """What of a call's first reply may go on: its status, and the headers it lets through.
 
     Args:
-        said: the headers of each of its replies: some speak of who may keep them.
+        said: the headers of each of its replies, some of which limit caching.
     """
 
     status: int
@@ -128,23 +127,27 @@ class Answer:
     status: int = 200
     respond: Headers = ()
     failure: Failure | None = None
-    replies: Mapping[str, Replied] = field(default_factory=dict)
+    replies: Mapping[str, ReplyHead] = field(default_factory=dict)
     invalidates: frozenset[str] = frozenset()
     lease: object = field(default=None, compare=False, repr=False)
 
 
-def failure_of(call: CompiledCall, error: BffError, reason: str) -> Failure:
-    """The failure that a required call's error is for the view."""
+def failure_of(error: BffError, reason: str, call: CompiledCall | None = None) -> Failure:
+    """What the error of a call, or of a relay without one, means for the client.
+
+    A status that the call passes on is the client's status, and so is the 401 to the client's own
+    credentials. A grant that has ended is no failure of the call: the client signs in again.
+    """
+    if isinstance(error, GrantEnded):
+        return Failure(error.status, reason=reason, detail="sign in first")
     status = error.status
-    after: float | str | None = None
-    if isinstance(error, BadStatus):
+    after: float | str | None = error.retry_after
+    if call and isinstance(error, BadStatus):
         passed = error.upstream_status in call.call.passes
         personal = call.service.credentials in OF_THE_CALLER
         if passed or (error.upstream_status == _UNAUTHORIZED and personal):
-            status, after = error.upstream_status, error.retry_after or None
-    elif isinstance(error, CircuitOpen | LimitReached):
-        after = error.retry_after
-    return Failure(status, call=call.name, reason=reason, retry_after=after)
+            status, after = error.upstream_status, error.upstream_retry_after or None
+    return Failure(status, call=call.name if call else "", reason=reason, retry_after=after)
 
 
 def bad_request(errors: Sequence[Mapping[str, str]]) -> Failure:
@@ -155,7 +158,7 @@ def bad_request(errors: Sequence[Mapping[str, str]]) -> Failure:
 
 
 def answer_of(
-    plan: Plan, scope: Scope, outcomes: Mapping[str, Outcome], replies: Mapping[str, Replied]
+    plan: Plan, scope: Scope, outcomes: Mapping[str, Outcome], replies: Mapping[str, ReplyHead]
 ) -> Answer:
     """Shape what came; headers of replies go on in the order declared."""
     told = dict(outcomes)
@@ -180,11 +183,11 @@ def invalidated(plan: Plan, scope: Scope, outcomes: Mapping[str, Outcome]) -> fr
     found: set[str] = set()
     for template in plan.invalidates:
         with suppress(Unfillable):
-            found |= filled((template,), scope)
+            found |= tag_keys((template,), scope)
     return frozenset(found)
 
 
-def headers_of(names: Iterable[str], replies: Mapping[str, Replied]) -> Headers:
+def headers_of(names: Iterable[str], replies: Mapping[str, ReplyHead]) -> Headers:
     """The headers that go on to the client; of two calls that have one, the first's."""
     respond: dict[str, str] = {}
     for name in names:

@@ -1,4 +1,4 @@
-"""What is under way for one answer, and when each of it must have ended."""
+"""The attempts of one answer: requests, effects and timers under way, and their deadlines."""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from bff.upstream.exchange import (
 from bff.upstream.guard import Guard
 from bff.upstream.permit import Permit
 
-# What is done with how an attempt ended: its result, or the error in its place.
+# Called with the result of an attempt, or the error in its place.
 Then = Callable[[Any], None]
 
 
@@ -39,7 +39,7 @@ class Owner(Protocol):
 
 
 class _View:
-    """The owner of what a view itself waits for: credentials, whether the client is there."""
+    """The owner of what a view waits for: credentials, a check for a disconnected client."""
 
     def failed(self, error: Exception) -> None:
         """End the view."""
@@ -53,9 +53,9 @@ VIEW: Final = _View()
 
 
 def follow(owner: Owner, step: Callable[..., None], *args: Any) -> None:
-    """Do what follows: the one guard around all that is made of what services send.
+    """Run a step after an attempt, and hand an unexpected exception to the attempt's owner.
 
-    Policies, decoding, redirects, links and pages run inside it. What they raise unforeseen ends
+    Policies, decoding, redirects, links and pages run inside it. What they raise unexpectedly ends
     the request that they are about, and no other.
     """
     try:
@@ -64,13 +64,13 @@ def follow(owner: Owner, step: Callable[..., None], *args: Any) -> None:
         owner.failed(error)
 
 
-# Sends a request for all who want what it brings, but if it can not to these addresses; the
-# number gives it up.
+# Sends a request shared by all that want its reply, avoiding these addresses; the number of the
+# attempt cancels it.
 Join = Callable[[Request, Tried, Collection[str], Owner, Then], int]
 
 
-class Carrier(Protocol):
-    """What takes something up and gives it up: effects, loads."""
+class Starter(Protocol):
+    """Starts and cancels work: effects, shared fetches."""
 
     def start(self, what: Any, deadline: Deadline, attempt: int, mailbox: Mailbox, /) -> Any:
         """Begin; exactly one completion will be put, unless it is cancelled before."""
@@ -154,7 +154,7 @@ class Attempts:
         """Wait for a permit, at most until a moment."""
         number = self._number(until)
         ticket = guard.start(avoid, number, self._mailbox)
-        late = LimitReached("no place in time")
+        late = LimitReached("concurrency limit reached: timed out waiting for a slot")
         drop = partial(_leave, guard, ticket)
         self._under_way[number] = _Attempt(owner, then, drop, late)
         return number
@@ -165,16 +165,16 @@ class Attempts:
 
     def begin(
         self,
-        carrier: Carrier,
+        starter: Starter,
         what: Any,
         deadline: Deadline,
         owner: Owner,
         then: Then,
     ) -> int:
-        """Have something taken up by whoever carries it."""
+        """Have work started."""
         number = self._number(deadline.at)
-        ticket = carrier.start(what, deadline, number, self._mailbox)
-        drop = partial(_abandon, carrier, ticket)
+        ticket = starter.start(what, deadline, number, self._mailbox)
+        drop = partial(_abandon, starter, ticket)
         self._under_way[number] = _Attempt(owner, then, drop, TimedOut("no reply in time"))
         return number
 
@@ -185,7 +185,7 @@ class Attempts:
         return number
 
     def receive(self, completion: Completion) -> None:
-        """Follow up how an attempt ended; one that nobody waits for any more is ignored."""
+        """Follow up how an attempt ended; one that was given up is ignored."""
         attempt = self._under_way.pop(completion.attempt, None)
         if attempt:
             follow(attempt.owner, attempt.then, completion.result)
@@ -204,7 +204,7 @@ class Attempts:
         """Give up one, if it is still under way; nothing follows it."""
         attempt = self._under_way.pop(number, None)
         if attempt:
-            attempt.drop(Cancelled("another answer came first"))
+            attempt.drop(Cancelled("another attempt has answered"))
 
     def give_up(self) -> None:
         """Give up everything, and nothing follows it; but wait for writes that have been sent."""
@@ -214,7 +214,7 @@ class Attempts:
             if attempt.withdraw and not attempt.withdraw():
                 self._under_way[number] = attempt
                 continue
-            attempt.drop(Cancelled("nobody waits for it any more"))
+            attempt.drop(Cancelled("the answer is over"))
             attempt.owner.lost()
 
     def attend(self, deadline: Deadline, until: Callable[[], bool]) -> None:
@@ -252,8 +252,8 @@ def _leave(guard: Guard, ticket: Any, _why: BffError) -> None:
     guard.cancel(ticket)
 
 
-def _abandon(carrier: Carrier, ticket: Any, _why: BffError) -> None:
-    carrier.cancel(ticket)
+def _abandon(starter: Starter, ticket: Any, _why: BffError) -> None:
+    starter.cancel(ticket)
 
 
 def _nothing(_why: BffError) -> None:

@@ -1,4 +1,4 @@
-"""A small pool for what is refreshed behind an answer: the same code, nobody waiting for it."""
+"""A small thread pool for refreshes behind an answer, which no request waits for."""
 
 from collections.abc import Callable, Hashable
 from functools import partial
@@ -9,13 +9,13 @@ from bff.observe.boundary import ErrorBoundary
 from bff.upstream.workers import Workers
 
 _THREADS: Final = 4
-_MOST_WAITING: Final = 200
+_MAX_JOBS: Final = 200  # running and waiting; further ones are dropped
 
 
 class Background:
-    """Runs jobs, of one key only one at a time; more than it can bear are left out.
+    """Runs jobs, of one key only one at a time, and drops those beyond its capacity.
 
-    Threads start with the first job, so one may be made before a fork.
+    Threads start with the first job, so an instance may be made before a fork.
     """
 
     def __init__(self, boundary: ErrorBoundary | None = None, size: int = _THREADS) -> None:
@@ -24,10 +24,10 @@ class Background:
         self._flights: SingleFlight[None] = SingleFlight(lambda *_: None)
 
     def run(self, key: Hashable, job: Callable[[], object]) -> bool:
-        """Have `job` run soon; whether it will."""
-        if len(self._flights) >= _MOST_WAITING:
+        """Start `job` soon; False if it is dropped, or one of its key is under way."""
+        if len(self._flights) >= _MAX_JOBS:
             return False
-        refused: list[Exception] = []  # no thread: what is stale stays so until the next one
+        refused: list[Exception] = []  # no thread could be started: the next request tries again
         submit = partial(self._workers.submit, partial(self._work, key, job))
         return self._flights.start(key, None, submit, refused.append) and not refused
 
@@ -38,7 +38,7 @@ class Background:
     def _work(self, key: Hashable, job: Callable[[], object]) -> None:
         try:
             job()
-        except Exception as error:  # noqa: BLE001  (nobody waits, and the thread goes on)
+        except Exception as error:  # noqa: BLE001 - no request gets it, and the thread goes on
             self._boundary.reported(error, "refresh")
         finally:
-            self._flights.land(key, None)
+            self._flights.complete(key, None)

@@ -16,7 +16,7 @@ _NOT_COMPUTABLE: Final = "is not what can be computed with"
 Bound = dict[str, Paths]
 
 
-class Blame:
+class InputFaults:
     """Collects the faults of one request.
 
     Args:

@@ -1,10 +1,10 @@
-"""What one answer may cost: requests, and bytes of replies."""
+"""The budget of one answer: requests, and bytes of replies."""
 
 from bff.errors import TooMany
 
 
 class Budget:
-    """Counts what a request has cost, and refuses more than its view allows."""
+    """Counts requests and bytes, and refuses more than the view allows."""
 
     def __init__(self, requests: int, size: int) -> None:
         self._requests, self._size = requests, size

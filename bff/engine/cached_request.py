@@ -1,298 +1,276 @@
-"""One request of a call whose replies are kept: looked up, loaded by one for all, or stood in for.
+"""One request of a call whose replies are cached.
 
-A `KeptRequest` stands around the `Pursuit` of a request. It begins one only where nothing good
-enough is kept, has what it sends shared by all who want the same, and puts what is kept in the
-place of a failure.
+A `CachedRequest` performs the steps of `cached_fetch` for one request. It sends a request of its
+own (`CallRequest`) only for the step `Fetch`, and shares what that sends with all requests that
+want the same reply (`SharedFetches`).
 """
 
-from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
+from collections.abc import Collection
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
-from bff.cache.cache import Cache, Look, Near
-from bff.cache.entry import Entry
-from bff.cache.key import Wanted, wanted
-from bff.cache.policy import judge, stands_in
+from bff.cache.cache import Lookup
+from bff.cache.cached_fetch import (
+    UNUSABLE,
+    Decode,
+    Fetch,
+    Fetched,
+    Hit,
+    Refresh,
+    Steps,
+    cached_fetch,
+    flight_key,
+    freshness_of,
+    lookup_to_refresh,
+    refresh,
+)
+from bff.cache.entry import CacheEntry
+from bff.cache.key import CacheKey, cache_key
 from bff.engine.attempts import Owner, Then, follow
-from bff.engine.background import Background
-from bff.engine.background_refresh import pursue_unattended
-from bff.engine.call_request import Pursuit
-from bff.engine.outcomes import Running
-from bff.engine.run_context import Means, Whole, read
-from bff.engine.shared_fetch import Landed, Load, Loads
+from bff.engine.background_refresh import refresh_request
+from bff.engine.call_request import CallRequest
+from bff.engine.outcomes import RunningCall
+from bff.engine.run_context import CallListener, RunContext, read
+from bff.engine.runtime import Caching
+from bff.engine.shared_fetch import NO_SLOT, FetchResult, SharedFetch
 from bff.engine.transient import may_be_stood_in_for
 from bff.errors import BadStatus, BffError, LimitReached, TimedOut, Unfillable
-from bff.model.exchange import Deadline, Freshness, Headers, Reply, Request, Tried
-from bff.observe.boundary import ErrorBoundary
-from bff.plan.cache_rule import Kept
+from bff.model.exchange import Deadline, Headers, Reply, Request, Tried
+from bff.plan.cache_rule import CachePolicy
 from bff.plan.expression import Scope
-from bff.upstream.exchange import Clock, Effects, Exchange
-from bff.upstream.guard import Guards
 
-_LOOK: Final = 0.3  # seconds that the shared level may take before the service is asked instead
-Heard = Callable[[Request, Entry], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Keeper:
-    """What keeping needs, besides what every request is made with.
-
-    Args:
-        cache: where entries are.
-        loads: what is under way for several.
-        background: where stale entries are refreshed.
-        heard: told of a request that was answered from what is kept.
-    """
-
-    cache: Cache
-    loads: Loads
-    background: Background
-    exchange: Exchange
-    effects: Effects
-    clock: Clock
-    heard: Heard | None = None
-
-
-def keeper_of(
-    cache: Cache,
-    exchange: Exchange,
-    effects: Effects,
-    clock: Clock,
-    guards: Guards,
-    heard: Heard | None = None,
-    boundary: ErrorBoundary | None = None,
-) -> Keeper:
-    """A keeper; its threads start with their first work."""
-    loads = Loads(effects, cache, clock, guards, boundary)
-    return Keeper(cache, loads, Background(boundary), exchange, effects, clock, heard)
+_LOOKUP: Final = 0.3  # seconds for the shared store, before the service is called instead
 
 
 def begin_request(
-    keeper: Keeper | None,
-    kept: Kept | None,
-    means: Means,
-    whole: Whole,
-    call: Running,
+    policy: CachePolicy | None,
+    context: RunContext,
+    listener: CallListener,
+    call: RunningCall,
     index: int,
     scope: Scope,
 ) -> None:
-    """Pursue one request of a call, or have what is kept of it looked up first."""
-    request = None
-    if keeper and kept:
+    """Begin one request of a call, from the cache if its replies are cached."""
+    cached, caching = None, context.runtime.caching
+    if caching and policy:
         try:
-            request = kept_request(keeper, means, whole, call, index, kept, scope)
+            cached = cached_request(caching, context, listener, call, index, policy, scope)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is reported
-            whole.ended(call, index, means.caught(error, call))
+            listener.ended(call, index, context.caught(error, call))
             return
-    pursued = request or Pursuit(means, whole, call, index)
-    follow(pursued, pursued.begin)
+    request = cached or CallRequest(context, listener, call, index)
+    follow(request, request.begin)
 
 
-def kept_request(
-    keeper: Keeper, means: Means, whole: Whole, call: Running, index: int, kept: Kept, scope: Scope
-) -> "KeptRequest | None":
-    """A request of which something may be kept; None where a tag of it has no value.
+def cached_request(
+    caching: Caching,
+    context: RunContext,
+    listener: CallListener,
+    call: RunningCall,
+    index: int,
+    policy: CachePolicy,
+    scope: Scope,
+) -> "CachedRequest | None":
+    """A request whose reply is cached; None where one of its tags has no value.
 
-    What could not be invalidated by its tags is not kept.
+    Such a reply is not stored, as it could not be invalidated by its tags.
     """
     request, service = call.fan.units[index].request, call.node.compiled.service
     scopes = [call.fan.scopes[at] for at in call.fan.units[index].items] or [scope]
     try:
-        tags = kept.tags_of(means.principal, scopes, "service", service.name)
+        tags = policy.tags_of(context.principal, scopes, "service", service.name)
     except Unfillable:
         return None
-    owner = kept.owner(means.principal, scope)
-    secret = means.credentials.get(service.name, ())
+    users = policy.key_scope(context.principal, scope)
+    secret = context.credentials.get(service.name, ())
     headers = _without(request.headers, () if isinstance(secret, BffError) else secret)
     asked = (request.method, request.target, headers, request.body)
-    want = wanted(["reply", service.name, service.url, asked, owner], tags)
-    return KeptRequest(keeper, means, whole, call, index, kept, want)
+    key = cache_key(["reply", service.name, service.url, asked, users], tags)
+    steps = cached_fetch(caching.cache, key)
+    return CachedRequest(caching, context, listener, call, index, policy, key, steps)
 
 
-class KeptRequest:
-    """One request of a call, and what is kept of it."""
+class CachedRequest:
+    """One request of a call, and the steps by which it is answered.
+
+    The steps refer to the cache and not to the request: a cycle of references would hold the values
+    of each request until the garbage collector runs.
+    """
 
     def __init__(
         self,
-        keeper: Keeper,
-        means: Means,
-        whole: Whole,
-        call: Running,
+        caching: Caching,
+        context: RunContext,
+        listener: CallListener,
+        call: RunningCall,
         index: int,
-        kept: Kept,
-        want: Wanted,
+        policy: CachePolicy,
+        key: CacheKey,
+        steps: Steps,
     ) -> None:
-        self._keeper, self._means, self._whole = keeper, means, whole
+        self._caching, self._context, self._listener = caching, context, listener
         self._call, self._index = call, index
-        self._kept, self._wanted = kept, want
+        self._policy, self._key, self._steps = policy, key, steps
         self._compiled = call.node.compiled
         self._request = call.fan.units[index].request
-        self._near = Near()
         self._over = False
 
     def begin(self) -> None:
-        """Answer from what is kept, or have it loaded."""
-        near = self._keeper.cache.near(self._wanted)
-        if near.ask and self._verdict(near.entry) not in {"fresh", "stale"}:
-            ends = min(self._call.ends.at, self._means.clock.now() + _LOOK)
-            self._means.attempts.obtain(Look(self._wanted), Deadline(ends), self, self._looked)
-        else:
-            self._found(near)
+        """Perform the first steps."""
+        self._resume(None)
 
-    def load(self, near: Near) -> None:
-        """Have it loaded, by a pursuit of its own or by one that is under way."""
-        self._near = near
-        pursuit = Pursuit(self._means, self, self._call, self._index, self._join)
-        follow(pursuit, pursuit.begin)
+    def _resume(self, result: Any) -> None:
+        """Perform steps up to the end, or to one that has to be waited for.
+
+        Args:
+            result: of the last step; None before the first.
+        """
+        while True:
+            try:
+                step = self._steps.send(result)
+            except StopIteration as end:
+                outcome: Hit | Fetched = end.value
+                break
+            result = None
+            if isinstance(step, Decode):
+                result = self._decode(step.entry)
+            elif isinstance(step, Refresh):
+                self._caching.background.run(self._key.digest, self._refresh)
+            elif isinstance(step, Fetch):
+                self._fetch(step.lookup)
+                return
+            else:
+                ends = min(self._call.ends.at, self._context.runtime.clock.now() + _LOOKUP)
+                self._context.attempts.obtain(step, Deadline(ends), self, self._on_lookup)
+                return
+        self._finish(outcome)
+
+    def _on_lookup(self, result: Lookup | BffError) -> None:
+        # the shared store has not replied in time: the reply is not stored
+        self._resume(Lookup() if isinstance(result, BffError) else result)
+
+    def _fetch(self, lookup: Lookup) -> None:
+        """Fetch the reply, by a request of its own that shares what it sends."""
+        join = partial(self._join, lookup)
+        request = CallRequest(self._context, self, self._call, self._index, join)
+        follow(request, request.begin)
 
     def _join(
-        self, request: Request, why: Tried, avoid: Collection[str], owner: Owner, then: Then
+        self,
+        lookup: Lookup,
+        request: Request,
+        why: Tried,
+        avoid: Collection[str],
+        owner: Owner,
+        then: Then,
     ) -> int:
-        """Send a request for all who want what it brings."""
-        compiled, loads, attempts = self._compiled, self._keeper.loads, self._means.attempts
+        """Send a request for all that want its reply; see `attempts.Join`."""
+        compiled, fetches, attempts = self._compiled, self._caching.fetches, self._context.attempts
         service, retry = compiled.service, compiled.retry
-        address = self._near.address
-        load = Load(
+        fetch = SharedFetch(
             request=request,
-            # without an address an invalidation must still part those before it from those after
-            key=address or (self._wanted.digest, self._keeper.cache.changes),
-            address=address,
-            kept=self._kept,
-            entry=self._near.entry,
-            lasts=min(compiled.timeout, (retry.each if retry else None) or compiled.timeout),
+            key=flight_key(self._caching.cache, self._key, lookup),
+            address=lookup.address,
+            policy=self._policy,
+            entry=lookup.entry,
+            timeout=min(compiled.timeout, (retry.each if retry else None) or compiled.timeout),
             wait=service.wait,
             avoid=tuple(avoid),
-            exchange=self._means.attempts.exchange,
+            exchange=attempts.exchange,
             readable=self._readable,
             label=f"reply of {service.name}",
             why=why,
             deadline=service.deadline,
-            latencies=self._means.guards[service.name].latencies(compiled.endpoint),
+            latencies=self._context.runtime.guards[service.name].latencies(compiled.endpoint),
         )
-        then = partial(self._landed, load, then)
-        number = attempts.begin(loads, load, self._call.ends, owner, then)
-        if service.wait is not None:  # a load has no timers of its own; it stands in line by now
-            due = self._means.clock.now() + service.wait
-            attempts.wake(due, owner, lambda _: loads.hurry(load))
+        then = partial(self._on_fetched, fetch, then)
+        number = attempts.begin(fetches, fetch, self._call.ends, owner, then)
+        if service.wait is not None:  # a fetch has no timers of its own; it is queued by now
+            due = self._context.runtime.clock.now() + service.wait
+            attempts.wake(due, owner, lambda _: fetches.fail_if_overdue(fetch))
         return number
 
-    def _looked(self, result: Near | BffError) -> None:
-        # where the shared level did not answer in time, what is loaded is not kept
-        self._found(Near() if isinstance(result, BffError) else result)
-
-    def _found(self, near: Near) -> None:
-        verdict, entry, cache = self._verdict(near.entry), near.entry, self._keeper.cache
-        if entry is None or verdict not in {"fresh", "stale"}:
-            cache.count("miss")
-            self.load(near)
-            return
-        value = self._value(entry)
-        if isinstance(value, BffError) and not isinstance(value, BadStatus):
-            self.load(near)  # it is not, or no longer, what the call takes for a good reply
-            return
-        cache.count(verdict)
-        self._tell(entry, hit=True)
-        if self._keeper.heard:
-            self._keeper.heard(self._request, entry)
-        if verdict == "stale":
-            self._keeper.background.run(self._wanted.digest, self._refresh)
-        self._end(value)
-
-    def _landed(self, load: Load, then: Then, landed: Any) -> None:
-        if isinstance(landed, TimedOut) and self._keeper.loads.is_in_line(load):
-            landed = LimitReached("no place in time")
-        if isinstance(landed, Landed) and landed.entry is not None:
-            self._tell(landed.entry, hit=False, collapsed=not landed.led)
-        then(landed)
+    def _on_fetched(self, fetch: SharedFetch, then: Then, result: Any) -> None:
+        if isinstance(result, TimedOut) and self._caching.fetches.is_queued(fetch):
+            result = LimitReached(NO_SLOT)
+        if isinstance(result, FetchResult) and result.entry is not None:
+            now, collapsed = self._caching.cache.now(), not result.led
+            freshness = freshness_of(result.entry, now, hit=False, collapsed=collapsed)
+            self._call.kept[self._index] = freshness
+        then(result)
 
     def unauthorized(self, error: BffError) -> None:
-        """Whoever asks has to sign in again."""
-        self._whole.unauthorized(error)
+        """The user has to sign in again."""
+        self._listener.unauthorized(error)
 
-    def ended(self, call: Running, index: int, result: Any) -> None:
-        """The pursuit is over; what is kept may stand in for its failure."""
-        del index
+    def ended(self, call: RunningCall, index: int, result: Any) -> None:
+        """The request that was sent has a value or an error: go on with the steps."""
+        del call, index
+        replaceable = isinstance(result, BffError) and may_be_stood_in_for(result)
         try:
-            result = self._stood_in_for(result)
+            self._resume(Fetched(result, result.reason if replaceable else None))
         except Exception as error:  # noqa: BLE001 - whatever it is, it is reported
-            result = self._means.caught(error, call)
-        self._end(result)
+            self.failed(error)
 
     def failed(self, error: Exception) -> None:
-        """What followed a look-up raised what no code expects."""
+        """End the request with an unforeseen exception of one of its steps."""
         if self._over:
             raise error  # it is of what follows the end
-        self._end(self._means.caught(error, self._call))
+        self._end(self._context.caught(error, self._call))
 
     def lost(self) -> None:
-        """Nobody waits for it any more: it holds nothing."""
+        """Do nothing: a lookup that is given up holds nothing."""
+
+    def _finish(self, outcome: Hit | Fetched) -> None:
+        if isinstance(outcome, Hit):
+            self._call.kept[self._index] = outcome.freshness
+            if self._caching.on_hit and outcome.instead_of is None:
+                self._caching.on_hit(self._request, outcome.entry)
+        self._end(outcome.value)
 
     def _end(self, result: Any) -> None:
         self._over = True
-        self._whole.ended(self._call, self._index, result)
-
-    def _stood_in_for(self, result: Any) -> Any:
-        """What is kept, in the place of a failure."""
-        entry = self._near.entry
-        if (
-            entry is None
-            or not isinstance(result, BffError)
-            or not may_be_stood_in_for(result)
-            or not stands_in(entry, self._keeper.cache.now())
-        ):
-            return result
-        value = self._value(entry)
-        if isinstance(value, BffError):
-            return result
-        self._keeper.cache.count("error")
-        self._tell(entry, hit=True, reason=result.reason)
-        return value
+        self._listener.ended(self._call, self._index, result)
 
     def _refresh(self) -> None:
-        """In the background: look, and load anew what no other process has; for this person."""
-        keeper = self._keeper
-        near = keeper.cache.near(self._wanted)
-        if near.ask:
-            near = keeper.cache.look(Look(self._wanted))
-        if self._verdict(near.entry) == "fresh":
+        """On a background thread, with the same credentials: fetch the reply anew."""
+        caching = self._caching
+        lookup = lookup_to_refresh(caching.cache, self._key)
+        if lookup is None:
             return
 
-        def begin(means: Means, whole: Whole, call: Running) -> None:
-            KeptRequest(keeper, means, whole, call, 0, self._kept, self._wanted).load(near)
+        def begin(context: RunContext, listener: CallListener, call: RunningCall) -> None:
+            about = (self._policy, self._key, refresh(lookup))
+            CachedRequest(caching, context, listener, call, 0, *about).begin()
 
-        parts = (keeper.exchange, keeper.effects, keeper.clock)
-        pursue_unattended(parts, self._means, self._call.node, self._request, begin)
+        refresh_request(self._context, self._call.node, self._request, begin)
 
-    def _verdict(self, entry: Entry | None) -> str:
-        return judge(entry, self._keeper.cache.now()) if entry else "expired"
+    def _decode(self, entry: CacheEntry) -> Any:
+        """The value of an entry, decoded for this request alone; or the failure that it is.
 
-    def _value(self, entry: Entry) -> Any:
-        """A copy of its own of what is kept, or why it has none."""
+        Returns:
+            `UNUSABLE` where the call cannot read it, as after a change of the call's declaration.
+        """
         try:
-            self._means.budget.receive(len(entry.body))
-            return read(self._means, self._compiled, _reply(entry))
-        except BffError as error:
+            self._context.budget.receive(len(entry.body))
+            reply = Reply(entry.status, entry.headers, entry.body)
+            return read(self._context, self._compiled, reply)
+        except BadStatus as error:
             return error
+        except BffError:
+            return UNUSABLE
 
     def _readable(self, reply: Reply) -> bool:
-        apart = replace(self._means, replies={}, lease=self._means.lease.another())
+        """Whether the call can read a reply; the failure that a status is counts as readable."""
+        apart = replace(self._context, replies={}, lease=self._context.lease.another())
         try:
             read(apart, self._compiled, reply)
         except BadStatus:
-            return True  # it is kept as the failure that it is
+            return True
         except BffError:
             return False
         return True
-
-    def _tell(self, entry: Entry, *, hit: bool, collapsed: bool = False, reason: str = "") -> None:
-        age = max(0.0, self._keeper.cache.now() - entry.stored)
-        told = Freshness(hit, entry.fresh - age, age, collapsed, reason)
-        self._call.kept[self._index] = told
-
-
-def _reply(entry: Entry) -> Reply:
-    return Reply(entry.status, entry.headers, entry.body)
 
 
 def _without(headers: Headers, secret: Headers) -> Headers:

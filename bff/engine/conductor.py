@@ -1,6 +1,6 @@
 """The conductor: runs one plan for one request on one thread, which blocks only on its mailbox.
 
-`Run` holds the decisions, and waits only in `attend`.
+`Run` decides what to do with each completion, and blocks only in `attend`.
 """
 
 from collections import Counter
@@ -10,43 +10,48 @@ from functools import partial
 from typing import Any, Final
 
 from bff.engine import answer as answers
-from bff.engine.answer import Answer, Asked, Failure, bad_request, failure_of
+from bff.engine.answer import Answer, Failure, ViewRequest, bad_request, failure_of
 from bff.engine.attempts import VIEW, Attempts
-from bff.engine.blame import Blame
+from bff.engine.blame import InputFaults
 from bff.engine.budget import Budget
+from bff.engine.disconnect import DisconnectCheck
 from bff.engine.fanout import fan_out
 from bff.engine.idempotence import keyed
 from bff.engine.outcomes import (
-    Running,
-    Settled,
+    CallResult,
+    RunningCall,
     Timing,
-    aged,
     blame_inputs,
-    give_up,
-    give_up_items,
-    settle,
+    fail_call,
+    fail_unsent_call,
+    outcome_of,
+    with_freshness,
 )
 from bff.engine.pagination import begin_call
 from bff.engine.prefill import Prepared, headers_of, prepare
-from bff.engine.run_context import Means, credentials_for, keep_credentials
-from bff.engine.runtime import Machinery
+from bff.engine.run_context import RunContext, credentials_for, keep_credentials
+from bff.engine.runtime import Runtime
 from bff.engine.view_failure import Judge
-from bff.errors import BffError, Cancelled, GrantEnded, InternalError, TimedOut
+from bff.errors import BffError, Cancelled, InternalError, TimedOut
 from bff.model.exchange import Deadline, Headers, Outcome, OutcomeKind
 from bff.observe.boundary import without_frames
 from bff.plan.expression import truthy
 from bff.plan.order import Node
 from bff.plan.plan import Plan
-from bff.upstream.exchange import Completion, Mailbox
+from bff.upstream.exchange import Completion, Exchange, Mailbox
 
-_LOOK: Final = 0.25  # seconds between two looks for whether the client is still there
 _INTERNAL: Final = 500
-_CLOSED: Final = 499  # nobody gets it; the log has it, as nginx's would
 
 
-def conduct(plan: Plan, asked: Asked, deadline: Deadline, machinery: Machinery) -> Answer:
-    """Run `plan` and shape what it brings; returns by the deadline, whatever services do."""
-    run = Run(plan, asked, deadline, machinery, machinery.clock.mailbox())
+def conduct(
+    plan: Plan,
+    request: ViewRequest,
+    deadline: Deadline,
+    runtime: Runtime,
+    exchange: Exchange | None = None,
+) -> Answer:
+    """Run `plan` for a request, by the deadline; a batch has an `exchange` of its own."""
+    run = Run(plan, request, deadline, runtime, runtime.clock.mailbox(), exchange)
     try:
         run.begin()
         run.attend(lambda: run.done)
@@ -56,29 +61,32 @@ def conduct(plan: Plan, asked: Asked, deadline: Deadline, machinery: Machinery) 
 
 
 class Run:
-    """The state of one request: what is out, what is in, and what has become ready."""
+    """The state of one request: the calls under way, their values, and those that are ready."""
 
     def __init__(
-        self, plan: Plan, asked: Asked, deadline: Deadline, machinery: Machinery, mailbox: Mailbox
+        self,
+        plan: Plan,
+        request: ViewRequest,
+        deadline: Deadline,
+        runtime: Runtime,
+        mailbox: Mailbox,
+        exchange: Exchange | None = None,
     ) -> None:
-        clock = machinery.clock
+        clock = runtime.clock
         self.plan = plan
-        self._keeper = machinery.keeper
-        self.asked = asked
+        self.request = request
         self.deadline = deadline
         self.nodes: dict[str, Node] = dict(plan.nodes)
-        self.values = dict(asked.scope)
+        self.values = dict(request.scope)
         self.outcomes: dict[str, Outcome] = {}
         self.failure: Failure | None = None
-        self._attempts = Attempts(machinery.exchange, machinery.effects, clock, mailbox)
-        self.means = Means(
+        self._attempts = Attempts(exchange or runtime.exchange, runtime.effects, clock, mailbox)
+        self.context = RunContext(
+            runtime=runtime,
             attempts=self._attempts,
-            clock=clock,
-            guards=machinery.guards,
-            principal=asked.principal,
+            principal=request.principal,
             budget=Budget(plan.view.max_calls, plan.view.max_bytes),
-            lease=machinery.memory.lease(),
-            boundary=machinery.boundary,
+            lease=runtime.memory.lease(),
         )
         self._clock = clock
         self._begun = clock.now()
@@ -86,7 +94,7 @@ class Run:
         self.waiting: Mapping[str, Sequence[str]] = plan.dependents
         self._judging = Judge(plan)
         self._sent: Counter[tuple[str, str]] = Counter()
-        self._running: dict[str, Running] = {}
+        self._running: dict[str, RunningCall] = {}
         self._prepared: dict[str, Prepared] = {}
 
     @property
@@ -101,21 +109,22 @@ class Run:
         return self.deadline.at if due is None else due
 
     def begin(self) -> None:
-        """Start what waits for nothing."""
+        """Start the calls that wait for nothing."""
         self._judge()
         self.prepare(self.nodes)
         if self.failure:
             return
         for name, service in self.plan.credentials.items():
-            effect = credentials_for(service, self.asked.principal)
+            effect = credentials_for(service, self.request.principal)
             self._attempts.obtain(effect, self.deadline, VIEW, partial(self._obtained, name))
-        if self.asked.gone and self.plan.changes_nothing:
-            self._look_again()
+        if self.request.gone and self.plan.changes_nothing:
+            gone, clock = self.request.gone, self._clock
+            DisconnectCheck(self._attempts, clock, gone, self.fail).begin()
         for name in [name for name, awaited in self._awaited.items() if awaited == 0]:
             self._start(self.nodes[name])
 
     def attend(self, until: Callable[[], bool]) -> None:
-        """Wait for what is out, and act on it, until something holds: the only place to wait in."""
+        """Handle completions and timers until a condition holds: the only place that blocks."""
         self._attempts.attend(self.deadline, until)
 
     def prepare(self, names: Iterable[str]) -> None:
@@ -123,17 +132,17 @@ class Run:
         early = {each: self.plan.early[each] for each in names if each in self.plan.early}
         if self.failure or not early:
             return
-        blame = Blame(self.plan.view)
-        self._prepared |= prepare(early, self.values, self.asked.headers, blame)
+        blame = InputFaults(self.plan.view)
+        self._prepared |= prepare(early, self.values, self.request.headers, blame)
         if blame.errors:
             self.fail(bad_request(blame.errors))
 
     def receive(self, completion: Completion) -> None:
-        """Take in how an attempt ended; one that nobody waits for any more is ignored."""
+        """Handle the completion of an attempt; one that was given up is ignored."""
         self._attempts.receive(completion)
 
     def tick(self) -> None:
-        """Act on the timers that are due: whatever is still out then has timed out."""
+        """Handle the timers that are due: attempts that are still under way have timed out."""
         self._attempts.tick()
 
     def fail(self, failure: Failure) -> None:
@@ -170,11 +179,11 @@ class Run:
         if self.failure:
             return Answer(None, outcomes, failure=self.failure, invalidates=tags)
         try:
-            answer = answers.answer_of(self.plan, self.values, outcomes, self.means.replies)
+            answer = answers.answer_of(self.plan, self.values, outcomes, self.context.replies)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is reported
-            self.means.boundary.caught(error, "answer", id_=self.asked.id)
+            self.context.runtime.boundary.caught(error, "answer", id_=self.request.id)
             answer = Answer(None, outcomes, failure=Failure(_INTERNAL))
-        return replace(answer, invalidates=tags, lease=self.means.lease)
+        return replace(answer, invalidates=tags, lease=self.context.lease)
 
     def scope(self, _node: Node) -> Mapping[str, Any]:
         """The values that a call is filled with."""
@@ -186,31 +195,31 @@ class Run:
         try:
             if self._skips(node):
                 return
-            origin = self.asked.origin(self.plan, node.compiled)
+            origin = self.request.origin(self.plan, node.compiled)
             prepared = self._prepared.get(node.compiled.name)
-            credentials = self.means.credentials.get(node.compiled.service.name, ())
-            headers = headers_of(node.compiled, prepared, self.asked.headers, credentials)
+            credentials = self.context.credentials.get(node.compiled.service.name, ())
+            headers = headers_of(node.compiled, prepared, self.request.headers, credentials)
             fan = fan_out(node.compiled, self.scope(node), headers, origin, prepared)
-            fan = keyed(fan, node.compiled, self._sent, self.asked.key)
-            self.means.budget.send(len(fan.units))
+            fan = keyed(fan, node.compiled, self._sent, self.request.key)
+            self.context.budget.send(len(fan.units))
         except BffError as error:
             blame_inputs([error], node.needs, self.outcomes)
-            self._end(node, give_up_items(node.compiled, self.scope(node), error))
+            self._end(node, fail_unsent_call(node.compiled, self.scope(node), error))
             return
         except Exception as error:  # noqa: BLE001 - whatever it is, it is reported
-            self._end(node, give_up(node.compiled, self._caught(error, node), Timing()))
+            self._end(node, fail_call(node.compiled, self._caught(error, node), Timing()))
             return
         if fan.failed:
             blame_inputs(fan.failed.values(), node.needs, self.outcomes)
         now = self._clock.now()
         ends = Deadline(min(now + node.compiled.timeout, self.deadline.at))
-        call = Running(node, fan, [None] * len(fan.units), len(fan.units), now, ends)
+        call = RunningCall(node, fan, [None] * len(fan.units), len(fan.units), now, ends)
         self._running[node.name] = call
         if not fan.units:
             self._finish(call)
-        kept = self.plan.keeping.calls.get(node.compiled.name)
-        scope, cursors = self.scope(node), self.asked.cursors
-        begin_call(self._keeper, kept, self.means, self, call, scope, cursors)
+        policy = self.plan.caching.calls.get(node.compiled.name)
+        scope, cursors = self.scope(node), self.request.cursors
+        begin_call(policy, self.context, self, call, scope, cursors)
 
     def _skips(self, node: Node) -> bool:
         """Whether the call is not made; what stands in its way may also be an error.
@@ -219,65 +228,55 @@ class Run:
             BffError: the deadline has come, there are no credentials, `when` is not computable.
         """
         if any(self.outcomes[name].kind == "skipped" for name in node.needs):
-            self._end(node, Settled(None, Outcome("skipped", "dependency")))
+            self._end(node, CallResult(None, Outcome("skipped", "dependency")))
             return True
         if self.deadline.left(self._clock.now()) <= 0:
             raise TimedOut("the view's deadline came before it could start")
         when = node.compiled.when
         if when and not truthy(when.value(self.scope(node))):
-            self._end(node, Settled(None, Outcome("skipped", "when")))
+            self._end(node, CallResult(None, Outcome("skipped", "when")))
             return True
         return False
 
     def _obtained(self, name: str, result: Headers | BffError) -> None:
-        """The credentials of a hidden node are there, or are not to be had."""
-        if not keep_credentials(self.means, self, name.removeprefix("@"), result):
+        """The credentials of a hidden node were obtained, or not."""
+        if not keep_credentials(self.context, self, name.removeprefix("@"), result):
             self._release(name)
 
-    def _look_again(self) -> None:
-        self._attempts.wake(self._clock.now() + _LOOK, VIEW, self._look)
-
-    def _look(self, _due: None) -> None:
-        """Do no more for a client that has gone away."""
-        if self.asked.gone and self.asked.gone():
-            self.fail(Failure(_CLOSED, "Client Closed Request"))
-        else:
-            self._look_again()
-
     def unauthorized(self, error: BffError) -> None:
-        """Whoever asks has to sign in again: no call of theirs is worth an answer."""
-        self.fail(Failure(GrantEnded.status, reason=error.reason, detail="sign in first"))
+        """Fail the view: the client has to sign in again."""
+        self.fail(failure_of(error, error.reason))
 
-    def ended(self, call: Running, index: int, result: Any) -> None:
+    def ended(self, call: RunningCall, index: int, result: Any) -> None:
         """A request of a call has come to a value or an error."""
         call.results[index] = without_frames(result)
         call.left -= 1
         if call.left == 0:
             self._finish(call)
 
-    def _finish(self, call: Running) -> None:
+    def _finish(self, call: RunningCall) -> None:
         compiled, timing = call.node.compiled, self._timing(call.started)
         if self._attempts.over and all(isinstance(each, Cancelled) for each in call.results):
             return  # none of it was sent: `give_up` says so
         try:
-            settled = aged(settle(compiled, call.fan, call.results, timing), call)
+            settled = with_freshness(outcome_of(compiled, call.fan, call.results, timing), call)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is reported
-            settled = give_up(compiled, self._caught(error, call.node), timing)
+            settled = fail_call(compiled, self._caught(error, call.node), timing)
         if settled.outcome.kind not in {"ok", "stale"}:
-            self.means.replies.pop(compiled.name, None)
+            self.context.replies.pop(compiled.name, None)
         self._end(call.node, settled)
 
     def _caught(self, error: Exception, node: Node) -> InternalError:
-        about = self.asked.origin(self.plan, node.compiled)
-        return self.means.boundary.caught(error, "call", about)
+        about = self.request.origin(self.plan, node.compiled)
+        return self.context.runtime.boundary.caught(error, "call", about)
 
-    def _end(self, node: Node, settled: Settled) -> None:
+    def _end(self, node: Node, settled: CallResult) -> None:
         self.values[node.name] = settled.value
         self.outcomes[node.name] = settled.outcome
         if self._attempts.over:
             return
         if settled.error:
-            self.fail(failure_of(node.compiled, settled.error, settled.outcome.reason))
+            self.fail(failure_of(settled.error, settled.outcome.reason, node.compiled))
         else:
             self._judge()
         self._release(node.name)

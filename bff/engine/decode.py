@@ -35,14 +35,14 @@ _XML: Final = frozenset({"application/xml", "text/xml"})
 
 
 @dataclass(frozen=True, slots=True)
-class Stood:
+class StatusValue:
     """A value that stands for a status: in a fan-out, what each item of the request gets."""
 
     value: Any
 
 
 def read_reply(call: CompiledCall, reply: Reply, lease: Lease | None = None) -> Any:
-    """The value of a reply, decoded afresh; `Stood` where it stands for a status, perhaps a `Page`.
+    """The value of a reply, decoded anew: perhaps a `Page`, or a `StatusValue` for its status.
 
     Args:
         lease: takes what the value takes of the process's memory.
@@ -54,7 +54,7 @@ def read_reply(call: CompiledCall, reply: Reply, lease: Lease | None = None) -> 
         Unfillable: the part that counts cannot be computed.
     """
     if reply.status in call.statuses:
-        return Stood(orjson.loads(call.statuses[reply.status]))
+        return StatusValue(orjson.loads(call.statuses[reply.status]))
     if reply.status in call.call.keeps:
         return _full(reply, _lenient(call, reply, lease))
     if not _OK <= reply.status < _FIRST_FAILURE:

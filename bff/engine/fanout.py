@@ -5,7 +5,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
-from bff.engine.decode import Stood
+from bff.engine.decode import StatusValue
 from bff.engine.items import id_of, items_of
 from bff.engine.prefill import Prepared
 from bff.engine.request import Known, request_of
@@ -143,7 +143,7 @@ def join(
         BadReply: the replies cannot be joined, or an item cannot take what is attached.
     """
     if not call.each:
-        return results[0].value if isinstance(results[0], Stood) else results[0]
+        return results[0].value if isinstance(results[0], StatusValue) else results[0]
     nothing = _nothing(call)
     per_item = [missing() if at in fan.failed else nothing() for at in range(len(fan.items))]
     for unit, result in zip(fan.units, results, strict=True):
@@ -166,7 +166,7 @@ def _deal(
         for position in unit.items:
             per_item[position] = missing()
         return
-    if isinstance(result, Stood):
+    if isinstance(result, StatusValue):
         for position in unit.items:
             per_item[position] = deepcopy(result.value)
         return

@@ -1,4 +1,4 @@
-"""What the results of a call come to: a value and an outcome, by the call's own failure rule."""
+"""From the results of a call to its value and its outcome, by the call's own failure rule."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -23,7 +23,7 @@ class Timing:
 
 
 @dataclass(slots=True)
-class Running:
+class RunningCall:
     """A call whose requests are out.
 
     Args:
@@ -31,7 +31,7 @@ class Running:
         left: how many have not come.
         started: when, on the conductor's clock.
         ends: when they must have ended.
-        kept: of each request by its index, what was kept of it.
+        kept: by the index of a request, how fresh its cached reply is.
     """
 
     node: Node
@@ -44,8 +44,8 @@ class Running:
 
 
 @dataclass(frozen=True, slots=True)
-class Incomplete:
-    """What came of a list before one of its pages failed, where that counts.
+class IncompleteList:
+    """The pages of a list before one that failed, where the call accepts them.
 
     Args:
         of: pages that were asked for.
@@ -57,7 +57,7 @@ class Incomplete:
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class CallResult:
     """How a call ended.
 
     Args:
@@ -69,35 +69,37 @@ class Settled:
     error: BffError | None = None
 
 
-def settle(call: CompiledCall, fan: FanOut, results: Sequence[Any], timing: Timing) -> Settled:
+def outcome_of(
+    call: CompiledCall, fan: FanOut, results: Sequence[Any], timing: Timing
+) -> CallResult:
     """All requests of a call have ended: join them, or take the call's rung.
 
     Args:
         results: for each unit of `fan` the value of its reply, or the error in its place.
     """
-    if results and isinstance(results[0], Incomplete):
+    if results and isinstance(results[0], IncompleteList):
         part = results[0]
         outcome = _outcome(call, part.error, timing, 1, part.of)
-        return Settled(part.value, replace(outcome, kind="failed"))
+        return CallResult(part.value, replace(outcome, kind="failed"))
     errors = [each for each in results if isinstance(each, BffError)]
     errors += dict.fromkeys(fan.failed.values())
     of = len(fan.units) + len(fan.failed) if call.each else 0
     failed = sum(isinstance(each, BffError) for each in results) + len(fan.failed) if of else 0
     if errors and (not call.each or call.call.rung == "required"):
-        return give_up(call, errors[0], timing, failed, of)
+        return fail_call(call, errors[0], timing, failed, of)
     try:
         value = join(call, fan, results, lambda: orjson.loads(call.fallback))
     except BffError as error:
-        return give_up(call, error, timing)
+        return fail_call(call, error, timing)
     except RecursionError:
-        return give_up(call, BadReply("the replies are nested too deeply"), timing)
+        return fail_call(call, BadReply("the replies are nested too deeply"), timing)
     if errors:  # some items have it, the others got null or the fallback
-        return Settled(value, _outcome(call, errors[0], timing, failed, of))
-    return Settled(value, Outcome("ok", started=timing.started, took=timing.took))
+        return CallResult(value, _outcome(call, errors[0], timing, failed, of))
+    return CallResult(value, Outcome("ok", started=timing.started, took=timing.took))
 
 
-def aged(settled: Settled, running: Running) -> Settled:
-    """What a call came to, with what was kept of it: stale, if some of it was."""
+def with_freshness(settled: CallResult, running: RunningCall) -> CallResult:
+    """The result with how old it is; the outcome is `stale` if any part of it is."""
     if not running.kept:
         return settled
     parts = list(running.kept.values())
@@ -115,11 +117,11 @@ def aged(settled: Settled, running: Running) -> Settled:
     return replace(settled, outcome=outcome)
 
 
-def give_up_items(call: CompiledCall, scope: Scope, error: BffError) -> Settled:
+def fail_unsent_call(call: CompiledCall, scope: Scope, error: BffError) -> CallResult:
     """A call that was never sent has failed; of a repeated one, each item gets its fallback."""
     if not call.each or call.call.rung != "fallback":
-        return give_up(call, error, Timing())
-    settled = settle(call, not_fanned_out(call, scope, error), (), Timing())
+        return fail_call(call, error, Timing())
+    settled = outcome_of(call, not_fanned_out(call, scope, error), (), Timing())
     outcome = _outcome(call, error, Timing(), 0, 0)
     return replace(settled, outcome=outcome)
 
@@ -139,16 +141,16 @@ def blame_inputs(
                 error.reason = "dependency"
 
 
-def give_up(
+def fail_call(
     call: CompiledCall, error: BffError, timing: Timing, failed: int = 0, of: int = 0
-) -> Settled:
+) -> CallResult:
     """The whole call has failed: the view does too, or a fallback or null takes its place."""
     outcome = _outcome(call, error, timing, failed, of)
     if call.call.rung == "required":
-        return Settled(None, outcome, error)
+        return CallResult(None, outcome, error)
     if call.call.rung == "fallback" and not call.each:
-        return Settled(orjson.loads(call.fallback), outcome)
-    return Settled([] if call.call.rung == "fallback" else None, outcome)
+        return CallResult(orjson.loads(call.fallback), outcome)
+    return CallResult([] if call.call.rung == "fallback" else None, outcome)
 
 
 def _outcome(call: CompiledCall, error: BffError, timing: Timing, failed: int, of: int) -> Outcome:

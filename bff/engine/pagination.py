@@ -1,62 +1,61 @@
-"""The pages of one call, asked for one after the other: one of them, or up to a bound.
+"""The pages of one list: fetches one page, or page after page up to a limit.
 
-A `Gathering` stands between the run and the pursuits of its requests. Each page is pursued like any
-request: retried, kept, shared; all of them have the time that the call has.
+Each page is a request of the call like any other: retried, cached, shared with others. All pages
+together have the call's time-out.
 """
 
 from collections.abc import Callable
 from typing import Any, Final
 
 from bff.engine.answer import Cursors
-from bff.engine.cached_request import Keeper, begin_request
-from bff.engine.decode import Stood
+from bff.engine.cached_request import begin_request
+from bff.engine.decode import StatusValue
 from bff.engine.fanout import Unit
-from bff.engine.outcomes import Incomplete, Running
-from bff.engine.run_context import Means, Whole
+from bff.engine.outcomes import IncompleteList, RunningCall
+from bff.engine.run_context import CallListener, RunContext
 from bff.errors import BadReply, BffError, TooMany, Unfillable
-from bff.plan.cache_rule import Kept
+from bff.plan.cache_rule import CachePolicy
 from bff.plan.expression import Scope
 from bff.plan.page_links import Page, Paging, Position, following, turned_to
 
-Begin = Callable[[Whole, int], None]
+Begin = Callable[[CallListener, int], None]
 _MORE: Final = object()  # there is a page to be asked for
 
 
 def begin_call(
-    keeper: Keeper | None,
-    kept: Kept | None,
-    means: Means,
-    whole: Whole,
-    call: Running,
+    policy: CachePolicy | None,
+    context: RunContext,
+    listener: CallListener,
+    call: RunningCall,
     scope: Scope,
     cursors: Cursors | None,
 ) -> None:
     """Pursue the requests of a call, all at once, or page after page."""
 
-    def begin(hears: Whole, index: int) -> None:
-        begin_request(keeper, kept, means, hears, call, index, scope)
+    def begin(to: CallListener, index: int) -> None:
+        begin_request(policy, context, to, call, index, scope)
 
     paging = call.node.compiled.paging
     if paging:
-        Gathering(begin, means, whole, call, paging, cursors).begin()
+        PageFetcher(begin, context, listener, call, paging, cursors).begin()
         return
     for index in range(len(call.fan.units)):
-        begin(whole, index)
+        begin(listener, index)
 
 
-class Gathering:
+class PageFetcher:
     """The pages of one call, and those that are still to be asked for."""
 
     def __init__(
         self,
         begin: Begin,
-        means: Means,
-        whole: Whole,
-        call: Running,
+        context: RunContext,
+        listener: CallListener,
+        call: RunningCall,
         paging: Paging,
         cursors: Cursors | None,
     ) -> None:
-        self._begin, self._means, self._whole = begin, means, whole
+        self._begin, self._context, self._listener = begin, context, listener
         self._call, self._paging, self._cursors = call, paging, cursors
         self._service = call.node.compiled.service
         self._position: Position | None = None
@@ -76,29 +75,29 @@ class Gathering:
         except BffError as error:
             self._end(error)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is reported
-            self._end(self._means.caught(error, self._call))
+            self._end(self._context.caught(error, self._call))
         else:
             self._ask(0)
 
-    def ended(self, _call: Running, index: int, result: Any) -> None:
+    def ended(self, _call: RunningCall, index: int, result: Any) -> None:
         """A page has come, or will not."""
         try:
             done = self._turned(index, result)
         except BffError as error:
             done = self._what_came(error)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is reported
-            done = self._what_came(self._means.caught(error, self._call))
+            done = self._what_came(self._context.caught(error, self._call))
         if done is _MORE:
             self._ask(index + 1)
         else:
             self._end(done)
 
     def unauthorized(self, error: BffError) -> None:
-        """Whoever asks has to sign in again."""
-        self._whole.unauthorized(error)
+        """The client has to sign in again."""
+        self._listener.unauthorized(error)
 
     def _ask(self, index: int) -> None:
-        """Ask for a page; kept ones come at once, and must not pile up on the stack."""
+        """Request a page; cached ones end at once, and must not recurse."""
         self._due = index
         if self._asking:
             return
@@ -119,7 +118,7 @@ class Gathering:
         after = self._took(index, result)
         if after is None or self._paging.pages.param:
             return self._value(after)
-        self._means.budget.send(1)
+        self._context.budget.send(1)
         last = self._call.fan.units[index].request
         request = turned_to(self._paging, self._service, last, after)
         self._position = after
@@ -134,10 +133,10 @@ class Gathering:
             BadReply: the pages go round in a circle, or there is no telling.
             TooMany: there are more than may be gathered.
         """
-        page = Page(result.value) if isinstance(result, Stood) else result
+        page = Page(result.value) if isinstance(result, StatusValue) else result
         self._items += page.items
         self._came += 1
-        if isinstance(result, Stood):
+        if isinstance(result, StatusValue):
             return None  # what stands for a status says nothing of a page after it
         request = self._call.fan.units[index].request
         after = following(self._paging, self._service, request, self._position, page)
@@ -160,7 +159,7 @@ class Gathering:
         if after is None:
             return {"items": self._items, "next": None}
         if self._cursors is None:
-            raise Unfillable("nothing seals cursors here")
+            raise Unfillable("cursors cannot be sealed here")
         return {"items": self._items, "next": self._cursors.seal(param, after)}
 
     def _what_came(self, error: BffError) -> Any:
@@ -168,8 +167,8 @@ class Gathering:
         pages = self._paging.pages
         if not pages.partial or not 0 < self._came < pages.gather:
             return error  # after the last page that may be read, it is no page that failed
-        return Incomplete(self._items, error, of=self._came + 1)
+        return IncompleteList(self._items, error, of=self._came + 1)
 
     def _end(self, result: Any) -> None:
         self._due = None
-        self._whole.ended(self._call, 0, result)
+        self._listener.ended(self._call, 0, result)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from bff.engine.blame import Blame
+from bff.engine.blame import InputFaults
 from bff.engine.items import id_of, items_of
 from bff.engine.request import Known
 from bff.errors import BadReply, BffError, TooMany, Unfillable
@@ -54,7 +54,7 @@ class Prepared:
 
 
 def prepare(
-    early: Mapping[str, Early], scope: Scope, headers: Mapping[str, str], blame: Blame
+    early: Mapping[str, Early], scope: Scope, headers: Mapping[str, str], blame: InputFaults
 ) -> dict[str, Prepared]:
     """Fill what can be filled, by the names of calls.
 
@@ -67,7 +67,7 @@ def prepare(
 
 
 def _prepared(
-    early: Early, scope: Scope, headers: Mapping[str, str], blame: Blame
+    early: Early, scope: Scope, headers: Mapping[str, str], blame: InputFaults
 ) -> Prepared | None:
     call = early.call
     for when in early.whens:
@@ -85,7 +85,7 @@ def _prepared(
     return prepared
 
 
-def _prepare_items(early: Early, scope: Scope, prepared: Prepared, blame: Blame) -> None:
+def _prepare_items(early: Early, scope: Scope, prepared: Prepared, blame: InputFaults) -> None:
     call = early.call
     try:
         scopes, prepared.nest = items_of(call, scope)
@@ -107,7 +107,9 @@ def _prepare_items(early: Early, scope: Scope, prepared: Prepared, blame: Blame)
             prepared.own.append({**prepared.known, **of_item})
 
 
-def _filled(early: Early, parts: Iterable[Part], scope: Scope, blame: Blame) -> dict[Part, Any]:
+def _filled(
+    early: Early, parts: Iterable[Part], scope: Scope, blame: InputFaults
+) -> dict[Part, Any]:
     """What parts are filled with; those that cannot be are left to the call."""
     known = {}
     for part in parts:
@@ -149,7 +151,9 @@ def headers_of(
     return forwarded + call.service.secret + credentials
 
 
-def _forwarded(call: CompiledCall, headers: Mapping[str, str], blame: Blame) -> Headers | None:
+def _forwarded(
+    call: CompiledCall, headers: Mapping[str, str], blame: InputFaults
+) -> Headers | None:
     try:
         return forwarded_by(call, headers) if call.forward else ()
     except Unfillable:

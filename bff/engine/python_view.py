@@ -8,14 +8,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from bff.engine.answer import Answer, Asked, Failure, headers_of, invalidated
+from bff.engine.answer import Answer, Failure, ViewRequest, headers_of, invalidated
 from bff.engine.conductor import Run
-from bff.engine.runtime import Machinery
+from bff.engine.runtime import Runtime
 from bff.errors import ViewFailed
 from bff.model.exchange import Deadline, Outcome
 from bff.plan.order import Node, may_fail, waited_for
 from bff.plan.plan import Plan
 from bff.plan.python_function import given_only
+from bff.upstream.exchange import DetachedMailbox, Exchange
 
 _REFUSALS: Final = range(400, 500)
 _WORST: Final = ("failed", "fallback", "stale", "skipped", "ok")
@@ -44,7 +45,7 @@ class Pending:
 
 
 class OnDemand(Run):
-    """A run in which only what somebody asks for is started."""
+    """A run that starts a call only when the function demands it."""
 
     def begin(self) -> None:
         """Have credentials on their way; no call starts by itself."""
@@ -79,11 +80,11 @@ class OnDemand(Run):
         for each in [each for each in self.plan.nodes if each in needed]:  # as they are written
             self.demand(each, {})
         self.nodes[node.name] = node
-        # of what it only follows, it waits for every start that somebody has asked for
+        # of the calls that it only follows, it waits for every start that was demanded
         awaited = self.plan.awaits[name] - node.follows.keys()
         awaited |= {each for each in self.nodes if each.partition("#")[0] in node.follows}
         awaited |= self._may_forbid(node)
-        awaited -= self.outcomes.keys() | {f"@{service}" for service in self.means.credentials}
+        awaited -= self.outcomes.keys() | {f"@{service}" for service in self.context.credentials}
         self._awaited[node.name] = len(awaited)
         for each in awaited:
             self._waiting.setdefault(each, []).append(node.name)
@@ -180,12 +181,19 @@ class Ask:
         return self._run.outcomes.get(name)
 
 
-def converse(plan: Plan, asked: Asked, deadline: Deadline, machinery: Machinery) -> Answer:
+def run_python_view(
+    plan: Plan,
+    request: ViewRequest,
+    deadline: Deadline,
+    runtime: Runtime,
+    exchange: Exchange | None = None,
+) -> Answer:
     """Run a view's function; calls that it did not wait for are given up when it returns.
 
     Writes that have been sent are not: their end is waited for.
     """
-    run = OnDemand(plan, asked, deadline, machinery, machinery.clock.mailbox())
+    mailbox = DetachedMailbox(runtime.clock.mailbox())
+    run = OnDemand(plan, request, deadline, runtime, mailbox, exchange)
     try:
         run.begin()
         value = None if run.failure else _called(run)
@@ -196,9 +204,9 @@ def converse(plan: Plan, asked: Asked, deadline: Deadline, machinery: Machinery)
     if run.failure:
         return Answer(None, outcomes, failure=run.failure, invalidates=tags)
     status = plan.view.answer if isinstance(plan.view.answer, int) else 200
-    replies = run.means.replies
+    replies = run.context.replies
     respond = headers_of(outcomes, replies)
-    lease = run.means.lease
+    lease = run.context.lease
     return Answer(value, outcomes, status, respond, None, replies, tags, lease)
 
 
@@ -207,7 +215,7 @@ def _called(run: OnDemand) -> Any:
     function, reads = run.plan.view.function, run.plan.view.reads
     if function is None:
         return None
-    scope = run.asked.scope
+    scope = run.request.scope
     try:
         return function(Ask(run, dict(scope) if reads is None else given_only(reads, scope)))
     except ViewFailed:

@@ -1,11 +1,11 @@
-"""What one request has of its service's budget for retries and hedges."""
+"""The share of one request in its service's budget for retries and hedges."""
 
 from bff.engine.budget import Budget
 from bff.upstream.guard import Guard
 
 
-class Extra:
-    """Requests besides the first one, as far as the service and the view can bear them.
+class RetryAllowance:
+    """Admits retries and hedges, within the budgets of the service and the view.
 
     Args:
         budget: the view's.

@@ -1,29 +1,71 @@
-"""What all requests of a process are conducted with."""
+"""The runtime: what all requests of a process share."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from bff.engine.cached_request import Keeper
+from bff.cache.cache import Cache
+from bff.cache.entry import CacheEntry
+from bff.engine.background import Background
+from bff.engine.shared_fetch import SharedFetches
+from bff.model.exchange import Request
+from bff.model.service import Service
 from bff.observe.boundary import ErrorBoundary
 from bff.upstream.exchange import Clock, Effects, Exchange
 from bff.upstream.guard import Guards
 from bff.upstream.memory import Memory
 
+OnHit = Callable[[Request, CacheEntry], None]
+
 
 @dataclass(frozen=True, slots=True)
-class Machinery:
-    """What carries, waits, guards and keeps, whatever is asked.
+class Caching:
+    """What caches replies and answers.
 
     Args:
-        guards: what is known of the services.
-        keeper: keeps what is declared to be kept; None where nothing is.
-        boundary: hears of what is raised unforeseen; without one it ends the request.
-        memory: what all requests together may hold.
+        cache: holds the entries.
+        fetches: those under way, each shared by all requests that want its reply.
+        background: refreshes stale entries.
+        on_hit: called for each request to a service that was answered from the cache.
+    """
+
+    cache: Cache
+    fetches: SharedFetches
+    background: Background
+    on_hit: OnHit | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """What all requests of a process share; the app makes one.
+
+    Args:
+        exchange: carries requests to services.
+        effects: obtains credentials and reads the shared cache, off the request's thread.
+        guards: the admission policies of the services, and the state that they act on.
+        caching: None where nothing is cached.
+        boundary: reports unexpected exceptions; by default they end the request.
+        memory: the bytes that replies and values may take in this process.
+        services: the services by name.
     """
 
     exchange: Exchange
     effects: Effects
     clock: Clock
     guards: Guards
-    keeper: Keeper | None = None
+    caching: Caching | None = None
     boundary: ErrorBoundary = field(default_factory=lambda: ErrorBoundary(raises=True))
     memory: Memory = field(default_factory=Memory)
+    services: Mapping[str, Service] = field(default_factory=dict)
+
+
+def caching_of(
+    cache: Cache,
+    effects: Effects,
+    clock: Clock,
+    guards: Guards,
+    boundary: ErrorBoundary | None = None,
+    on_hit: OnHit | None = None,
+) -> Caching:
+    """What caches replies and answers in `cache`; its threads start with their first work."""
+    fetches = SharedFetches(effects, cache, clock, guards, boundary)
+    return Caching(cache, fetches, Background(boundary), on_hit)

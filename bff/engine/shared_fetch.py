@@ -1,8 +1,9 @@
-"""Loads: requests whose replies are kept, each under way once, owned by nobody.
+"""Shared fetches: requests whose replies are cached, each sent once for all who wait for it.
 
-A load has its call's own full time-out, whoever waits for it and for how long. When it ends, its
-reply is kept first; only then its key and those who waited are taken away, so that whoever comes
-later finds it kept. A waiter that runs out of time leaves, and disturbs nobody.
+A fetch has the full time-out of its call, and belongs to none of the requests that wait for it: a
+waiter that runs out of time leaves, and the fetch goes on. When it ends, its reply is
+stored first; only then its key is removed and its waiters get the result. So a request that comes
+later finds either the fetch or the stored reply.
 """
 
 from collections.abc import Callable, Collection, Hashable
@@ -10,56 +11,51 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
 
-from bff.cache.cache import Cache, Write
-from bff.cache.entry import Entry
-from bff.cache.policy import age_of, conditional, confirmed, confirms, judge, lifetime
+from bff.cache.cache import Cache, RemoteWrite
+from bff.cache.entry import CacheEntry
+from bff.cache.policy import conditional_headers, confirmed, confirms
+from bff.cache.reply_entry import entry_of
 from bff.cache.single_flight import SingleFlight
-from bff.errors import Cancelled, CircuitOpen, LimitReached
+from bff.errors import Cancelled, LimitReached, UpstreamError
 from bff.model.exchange import Deadline, Reply, Request, Tried
 from bff.observe.boundary import ErrorBoundary
-from bff.plan.cache_rule import Kept
+from bff.plan.cache_rule import CachePolicy
 from bff.upstream.exchange import DROPPED, Clock, Completion, Effects, Exchange, Mailbox
 from bff.upstream.guard import Guard, Guards, Waiting
 from bff.upstream.hedge import Latencies
 from bff.upstream.permit import Permit
 
-_SLACK: Final = 0.5  # seconds that an exchange may be late with what has timed out
+_SLACK: Final = 0.5  # seconds by which an exchange may be late with a time-out
+_WRITE: Final = 1.0  # seconds that a write to the shared store may take
 _NOT_MODIFIED: Final = 304
-# of one connection (RFC 9110, section 7.6.1), or of one person: not kept with the rest
-_NOT_KEPT: Final = frozenset(
-    {
-        *("connection", "keep-alive", "proxy-authenticate", "proxy-connection", "te", "trailer"),
-        *("transfer-encoding", "upgrade", "set-cookie", "set-cookie2", "content-encoding"),
-        *("content-length", "age"),
-    }
-)
+NO_SLOT: Final = "concurrency limit reached: timed out waiting for a slot"
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
-    """A request whose reply is to be kept.
+class SharedFetch:
+    """A request whose reply is to be cached.
 
     Args:
-        key: who has the same wants the same.
-        address: where; None where it cannot be kept just now.
-        entry: what is there, to be asked about.
-        lasts: seconds that it may take.
-        wait: seconds of them that it may stand in line for a place; None for all of them.
-        avoid: addresses that are asked only if there is no other.
-        deadline: the header that says so to the service.
-        latencies: where how long it takes is remembered.
-        exchange: what carries it: that of the request for which it is begun.
-        readable: whether a reply is what the call takes for a good one.
-        label: what it is of, for operators.
-        why: it is sent, and how often it was sent before.
+        key: fetches with the same key are one fetch; see `flight_key`.
+        address: where the reply is stored; None where it cannot be at the moment.
+        entry: the stored entry to revalidate.
+        timeout: seconds that the fetch may take.
+        exchange: carries it: the exchange of the request that starts it.
+        readable: whether the call can read a reply.
+        label: a description for operators, without any user's data.
+        why: the reason for which it is sent, and how often it was sent before.
+        wait: seconds of the time-out that it may wait for a permit; None for all of them.
+        avoid: addresses that are used only if there is no other.
+        deadline: the name of the header that tells the service how much time is left.
+        latencies: records how long it takes.
     """
 
     request: Request
     key: Hashable
     address: str | None
-    kept: Kept
-    entry: Entry | None
-    lasts: float
+    policy: CachePolicy
+    entry: CacheEntry | None
+    timeout: float
     exchange: Exchange
     readable: Callable[[Reply], bool]
     label: str
@@ -71,18 +67,18 @@ class Load:
 
 
 @dataclass(frozen=True, slots=True)
-class Landed:
-    """How a load ended for one of those who waited.
+class FetchResult:
+    """The result of a fetch for one of its waiters.
 
     Args:
-        led: whether this is the one for whom it was started.
-        entry: what was kept of it.
-        url: the address that was asked.
+        led: whether this waiter has started the fetch.
+        entry: the stored reply; None where it was not stored.
+        url: the address that the request was sent to.
     """
 
     result: Any
     led: bool
-    entry: Entry | None = None
+    entry: CacheEntry | None = None
     url: str = ""
 
 
@@ -92,8 +88,8 @@ class _Waiter:
     mailbox: Mailbox
 
 
-class Loads:
-    """Starts loads, and lets others wait for those that are under way."""
+class SharedFetches:
+    """Starts fetches, and lets other requests wait for those that are under way."""
 
     def __init__(
         self,
@@ -107,194 +103,196 @@ class Loads:
         self._cache, self._clock = cache, clock
         self._boundary = boundary or ErrorBoundary()
         self._flights: SingleFlight[_Waiter] = SingleFlight(_deliver)
-        self._lines: dict[Hashable, _Line] = {}
+        self._queued: dict[Hashable, _QueuedFetch] = {}
 
     def start(
-        self, load: Load, deadline: Deadline, attempt: int, mailbox: Mailbox
+        self, fetch: SharedFetch, deadline: Deadline, attempt: int, mailbox: Mailbox
     ) -> tuple[Hashable, _Waiter]:
-        """Wait for a load; the first who does starts it.
+        """Wait for a fetch; the first waiter starts it.
 
         Args:
-            deadline: the waiter's own, which the load does not have.
+            deadline: of the waiter, which does not bound the fetch.
+
+        Returns:
+            The ticket for `cancel`.
         """
         del deadline
-        key, now = load.key, self._clock.now()
-        ends = now + load.lasts
+        key, now = fetch.key, self._clock.now()
+        ends = now + fetch.timeout
         waiter = _Waiter(attempt, mailbox)
-        begin = partial(self._begin, load, Deadline(ends), now)
-        failed = partial(self.failed, load)
+        begin = partial(self._begin, fetch, Deadline(ends), now)
+        failed = partial(self.failed, fetch)
         self._flights.start(key, waiter, begin, failed, now, ends + _SLACK)
         return key, waiter
 
-    def failed(self, load: Load, error: Exception) -> "Landed":
-        """How a load ends of which something raised what no code expects."""
-        return Landed(self._boundary.reported(error, "load", load.request.origin), led=False)
+    def failed(self, fetch: SharedFetch, error: Exception) -> "FetchResult":
+        """The result of a fetch in which an unforeseen exception was raised."""
+        return FetchResult(self._boundary.reported(error, "load", fetch.request.origin), led=False)
 
-    def _begin(self, load: Load, ends: Deadline, now: float) -> None:
-        entry = self._kept_meanwhile(load)
+    def _begin(self, fetch: SharedFetch, ends: Deadline, now: float) -> None:
+        entry = self._cache.get_fresh(fetch.address)  # a fetch that has just ended may have left it
         if entry:
-            self.land(load.key, Reply(entry.status, entry.headers, entry.body), entry)
+            self.complete(fetch.key, Reply(entry.status, entry.headers, entry.body), entry)
         else:
-            self._admit(_Landing(self, load, ends), now)
+            self._admit(_FetchMailbox(self, fetch, ends), now)
 
     def cancel(self, ticket: tuple[Hashable, _Waiter]) -> None:
-        """Wait no longer; the load goes on."""
+        """Stop waiting; the fetch goes on."""
         self._flights.leave(*ticket)
 
-    def keep(self, load: Load, result: Any) -> tuple[Any, Entry | None]:
-        """Keep a reply, if it may be; the reply, or the kept one that it confirms."""
+    def store(self, address: str, entry: CacheEntry) -> None:
+        """Store an entry in memory and, without waiting for it, in the shared store."""
+        self._cache.put_local(address, entry)
+        if self._cache.shared:
+            deadline = Deadline(self._clock.now() + _WRITE)
+            self._effects.start(RemoteWrite(address, entry), deadline, 0, DROPPED)
+
+    def store_reply(self, fetch: SharedFetch, result: Any) -> tuple[Any, CacheEntry | None]:
+        """Store the reply of a fetch if that is allowed.
+
+        Returns:
+            The reply, or the stored one that a 304 has confirmed; and the entry if it was stored.
+        """
         if not isinstance(result, Reply):
             return result, None
-        if load.entry and _is_conditional(load, result):
-            result = confirmed(load.entry, result)
-        cache, kept = self._cache, load.kept
-        now = cache.now()
-        life = lifetime(kept.rule, load.request, result, kept.shared, now, cache.chance)
-        if life is None or load.address is None or not load.readable(result):
+        if fetch.entry and _is_not_modified(fetch, result):
+            result = confirmed(fetch.entry, result)
+        rule, shared = fetch.policy.rule, fetch.policy.shared
+        now, chance = self._cache.now(), self._cache.chance
+        entry = entry_of(rule, fetch.request, result, shared, now, chance, fetch.label)
+        if entry is None or fetch.address is None or not fetch.readable(result):
             return result, None
-        headers = tuple(each for each in result.headers if each[0] not in _NOT_KEPT)
-        made = now - age_of(result) if kept.rule.by_upstream else now
-        times = (life.fresh, life.stale, life.error, life.keep)
-        entry = Entry(result.status, headers, result.body, made, *times, load.label)
-        cache.keep(load.address, entry)
-        if cache.shared:
-            write = Write(load.address, entry)
-            self._effects.start(write, Deadline(self._clock.now() + 1), 0, DROPPED)
+        self.store(fetch.address, entry)
         return result, entry
 
-    def ask_anew(self, load: Load, ends: Deadline) -> None:
-        """Send a load's request without a condition: the 304 was about another version."""
-        self._admit(_Landing(self, replace(load, entry=None), ends), self._clock.now())
+    def fetch_again(self, fetch: SharedFetch, ends: Deadline) -> None:
+        """Send a request without its condition, as the 304 was about another version."""
+        self._admit(_FetchMailbox(self, replace(fetch, entry=None), ends), self._clock.now())
 
-    def land(self, key: Hashable, result: Any, entry: Entry | None, url: str = "") -> None:
-        """Tell all who wait."""
-        self._flights.land(key, Landed(result, led=False, entry=entry, url=url))
+    def complete(self, key: Hashable, result: Any, entry: CacheEntry | None, url: str = "") -> None:
+        """Give the result to all waiters."""
+        self._flights.complete(key, FetchResult(result, led=False, entry=entry, url=url))
 
-    def send(self, landing: "_Landing", permit: Permit) -> None:
-        """Send what a place was had for, unless it is too late for that."""
-        load = landing.load
-        if not landing.ends.left(self._clock.now()):
-            permit.settle(Cancelled("it came too late"))
-            landing.put(Completion(0, LimitReached("no place in time")))
+    def send(self, mailbox: "_FetchMailbox", permit: Permit) -> None:
+        """Send a request that has a permit, unless its time is over."""
+        fetch = mailbox.fetch
+        if not mailbox.ends.left(self._clock.now()):
+            permit.settle(Cancelled("the permit came after the deadline"))
+            mailbox.put(Completion(0, LimitReached(NO_SLOT)))
             return
-        landing.url = permit.url
-        permit.latencies = load.latencies
-        request = replace(_asking(load), url=permit.url)
-        if load.deadline:
-            left = str(int(landing.ends.left(self._clock.now()) * 1000))
-            request = replace(request, headers=(*request.headers, (load.deadline, left)))
-        request = permit.sends(request, *load.why)
-        permit.start(load.exchange, request, landing.ends, 0, landing)
+        mailbox.url = permit.url
+        permit.latencies = fetch.latencies
+        request = replace(_conditional(fetch), url=permit.url)
+        if fetch.deadline:
+            left = str(int(mailbox.ends.left(self._clock.now()) * 1000))
+            request = replace(request, headers=(*request.headers, (fetch.deadline, left)))
+        request = permit.sends(request, *fetch.why)
+        permit.start(fetch.exchange, request, mailbox.ends, 0, mailbox)
 
-    def is_in_line(self, load: Load) -> bool:
-        """Whether it still waits for a place."""
-        return load.key in self._lines
+    def is_queued(self, fetch: SharedFetch) -> bool:
+        """Whether a fetch still waits for a permit."""
+        return fetch.key in self._queued
 
-    def hurry(self, load: Load) -> None:
-        """Have a load that has stood in line for as long as it may fail, for all who wait."""
-        line = self._lines.get(load.key)
-        if line and line.is_over(self._clock.now()):
-            line.leave()
+    def fail_if_overdue(self, fetch: SharedFetch) -> None:
+        """Fail a fetch, for all waiters, that has waited for a permit as long as it may."""
+        queued = self._queued.get(fetch.key)
+        if queued and queued.is_overdue(self._clock.now()):
+            queued.fail()
 
-    def _admit(self, landing: "_Landing", now: float) -> None:
-        """Have a place of the service, at once or in line: one for all who wait."""
-        load = landing.load
-        guard = self._guards[load.request.service]
+    def _admit(self, mailbox: "_FetchMailbox", now: float) -> None:
+        """Get a permit of the service, at once or in its queue: one for all waiters."""
+        fetch = mailbox.fetch
+        guard = self._guards[fetch.request.service]
         try:
-            permit = guard.admit(load.avoid)
-        except CircuitOpen as error:
-            landing.put(Completion(0, error))
+            permit = guard.admit(fetch.avoid)
+        except UpstreamError as error:
+            mailbox.put(Completion(0, error))
             return
         if permit:
-            self.send(landing, permit)
+            self.send(mailbox, permit)
         else:
-            _Line(self._lines, self, guard, landing, now)
-
-    def _kept_meanwhile(self, load: Load) -> Entry | None:
-        """What a load that ended just before this one began has left."""
-        entry = self._cache.recall(load.address) if load.address else None
-        if entry is not None and judge(entry, self._cache.now()) == "fresh":
-            return entry
-        return None
+            _QueuedFetch(self._queued, self, guard, mailbox, now)
 
 
-class _Landing:
-    """Where a load ends: what comes in is kept, and passed on to all who wait."""
+class _FetchMailbox:
+    """Receives the completion of a fetch: stores its reply, and gives the result to all waiters."""
 
-    def __init__(self, loads: Loads, load: Load, ends: Deadline) -> None:
-        self._loads = loads
-        self.load, self.ends, self.url = load, ends, ""
+    def __init__(self, fetches: SharedFetches, fetch: SharedFetch, ends: Deadline) -> None:
+        self._fetches = fetches
+        self.fetch, self.ends, self.url = fetch, ends, ""
 
     def put(self, completion: Completion) -> None:
-        """Land, unless the reply says only that another version than the kept one holds."""
-        result, entry, load = completion.result, None, self.load
-        if load.entry and _is_conditional(load, result) and not confirms(load.entry, result):
-            self._loads.ask_anew(load, self.ends)
+        """Complete the fetch, unless a 304 is about another version than the stored one."""
+        result, entry, fetch = completion.result, None, self.fetch
+        if fetch.entry and _is_not_modified(fetch, result) and not confirms(fetch.entry, result):
+            self._fetches.fetch_again(fetch, self.ends)
             return
         try:
-            result, entry = self._loads.keep(self.load, result)
-        except Exception as error:  # noqa: BLE001 - whatever keeping it may raise, others wait
-            result = self._loads.failed(self.load, error).result
-        self._loads.land(self.load.key, result, entry, self.url)
+            result, entry = self._fetches.store_reply(fetch, result)
+        except Exception as error:  # noqa: BLE001 - whatever storing it may raise, others wait
+            result = self._fetches.failed(fetch, error).result
+        self._fetches.complete(fetch.key, result, entry, self.url)
 
 
-class _Line:
-    """Where a load stands in line for a place."""
+class _QueuedFetch:
+    """A fetch that waits for a permit."""
 
     def __init__(
         self,
-        lines: dict[Hashable, "_Line"],
-        loads: Loads,
+        queued: dict[Hashable, "_QueuedFetch"],
+        fetches: SharedFetches,
         guard: Guard,
-        landing: _Landing,
+        mailbox: _FetchMailbox,
         since: float,
     ) -> None:
-        self._lines, self._loads, self._guard, self._landing = lines, loads, guard, landing
+        self._queued, self._fetches, self._guard, self._mailbox = queued, fetches, guard, mailbox
         self._since = since
         self._waiting: Waiting | None = None
-        lines[landing.load.key] = self
+        queued[mailbox.fetch.key] = self
         try:
-            self._waiting = guard.start(landing.load.avoid, 0, self)  # may put at once
+            self._waiting = guard.start(mailbox.fetch.avoid, 0, self)  # may call `put` at once
         except BaseException:
-            lines.pop(landing.load.key, None)
+            queued.pop(mailbox.fetch.key, None)
             raise
 
     def put(self, completion: Completion) -> None:
-        """Its turn has come, or it never will."""
-        key = self._landing.load.key
-        if self._lines.get(key) is self:
-            del self._lines[key]
+        """Receive the permit, or the error in its place."""
+        key = self._mailbox.fetch.key
+        if self._queued.get(key) is self:
+            del self._queued[key]
         if not isinstance(completion.result, Permit):
-            self._landing.put(completion)
+            self._mailbox.put(completion)
             return
         try:
-            self._loads.send(self._landing, completion.result)
-        except Exception as error:  # noqa: BLE001 - this thread is of whoever gave the place back
-            failed = self._loads.failed(self._landing.load, error)
-            self._landing.put(Completion(0, failed.result))
+            self._fetches.send(self._mailbox, completion.result)
+        except Exception as error:  # noqa: BLE001 - this thread has just given its own permit back
+            failed = self._fetches.failed(self._mailbox.fetch, error)
+            self._mailbox.put(Completion(0, failed.result))
 
-    def is_over(self, now: float) -> bool:
-        """Whether it has lasted as long as it may."""
-        wait = self._landing.load.wait
+    def is_overdue(self, now: float) -> bool:
+        """Whether it has waited as long as it may."""
+        wait = self._mailbox.fetch.wait
         return wait is not None and now >= self._since + wait
 
-    def leave(self) -> None:
-        """Wait no more, unless a place has come just now."""
+    def fail(self) -> None:
+        """Stop waiting, unless a permit has come just now."""
         if self._waiting and self._guard.withdraw(self._waiting):
-            self.put(Completion(0, LimitReached("no place in time")))
+            self.put(Completion(0, LimitReached(NO_SLOT)))
 
 
-def _deliver(waiter: _Waiter, landed: Landed, first: bool) -> None:  # noqa: FBT001 - a callback
-    waiter.mailbox.put(Completion(waiter.attempt, replace(landed, led=first)))
+def _deliver(waiter: _Waiter, result: FetchResult, first: bool) -> None:  # noqa: FBT001 - a callback
+    waiter.mailbox.put(Completion(waiter.attempt, replace(result, led=first)))
 
 
-def _asking(load: Load) -> Request:
-    """The request, or the question whether what is kept still holds."""
-    asked = conditional(load.entry) if load.entry else ()
-    return replace(load.request, headers=load.request.headers + asked) if asked else load.request
+def _conditional(fetch: SharedFetch) -> Request:
+    """The request of a fetch, with the condition by which it revalidates an entry."""
+    condition = conditional_headers(fetch.entry) if fetch.entry else ()
+    if not condition:
+        return fetch.request
+    return replace(fetch.request, headers=fetch.request.headers + condition)
 
 
-def _is_conditional(load: Load, result: Any) -> bool:
+def _is_not_modified(fetch: SharedFetch, result: Any) -> bool:
     """Whether a reply is the 304 to a condition that was sent."""
     is_304 = isinstance(result, Reply) and result.status == _NOT_MODIFIED
-    return is_304 and load.entry is not None and bool(conditional(load.entry))
+    return is_304 and fetch.entry is not None and bool(conditional_headers(fetch.entry))

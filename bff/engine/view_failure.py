@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from bff.engine.answer import Failure, bad_request, none_came
-from bff.engine.blame import Blame
+from bff.engine.blame import InputFaults
 from bff.errors import Unfillable
 from bff.model.exchange import Outcome
 from bff.plan.expression import Scope, truthy
@@ -55,7 +55,7 @@ class Judge:
 
     def _not_computable(self, refusal: Judgement, fault: Unfillable) -> Failure:
         """The failure of the view: the client's error, where only its values are read."""
-        blame = Blame(self._plan.view)
+        blame = InputFaults(self._plan.view)
         blame.expression(refusal.when)
         if blame.errors:
             return bad_request(blame.errors)

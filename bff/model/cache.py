@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Literal
 
 from bff.model.source import Place, Source
 
 Audience = Literal["public", "person"]
-MEMORY: Final = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,4 +49,4 @@ class CacheStore:
     """
 
     url: str = field(default="", repr=False)
-    memory: int = MEMORY
+    memory: int = 64 * 1024 * 1024

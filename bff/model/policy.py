@@ -1,6 +1,6 @@
 """Resilience policies of a service as values; `bff/upstream` implements them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 Balance = Literal["least_outstanding", "round_robin"]
@@ -76,3 +76,27 @@ class Hedge:
 
     after: float | None = None
     never: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policies:
+    """All policies of a service.
+
+    Args:
+        limit: requests in flight at once per process; None is half the pool.
+        wait: seconds that a request waits for a slot of these; None is all it has.
+        hopeless: whether a call is sent that is not expected to be answered in time.
+        retry: None for no retries; and so with `breaker` and `hedge`.
+        budget: retries and hedges at once, as a share of the requests to it at the same time.
+        balance: which of several addresses a request is sent to.
+    """
+
+    limit: int | None = None
+    wait: float | None = None
+    hopeless: bool = True
+    retry: Retry | None = None
+    breaker: Break | None = None
+    hedge: Hedge | None = None
+    budget: float = 0.2
+    balance: Balance = "least_outstanding"
+    eject: Eject = field(default_factory=Eject)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from bff.model.policy import Balance, Break, Eject, Hedge, Retry
+from bff.model.policy import Policies
 from bff.model.source import Place, Source
 
 Credentials = Literal["none", "static", "session", "relay", "exchange", "client"]
@@ -64,15 +64,13 @@ class Bearing:
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
-    """One internal HTTP service.
+class Service(Policies):
+    """One internal HTTP service, with the policies by which it is called.
 
     Args:
         url: its base URL, without a trailing slash.
         others: further addresses, which differ in host and port only.
         timeout: seconds that one request to it may take, unless the call declares less.
-        limit: concurrent requests per process; None is half the pool.
-        wait: seconds that a request waits for a slot of these; None is until its deadline.
         max_reply: bytes of one decoded reply body.
         credentials: what its requests carry: `none`, the caller's token (`session`, also a bearer's
             with `relay`), one exchanged for it (`exchange`), or its own (`client`, `static`).
@@ -83,17 +81,14 @@ class Service:
         forward: names of the client's headers that are passed on, in lower case.
         respond: names of reply headers that are passed to the client, in lower case.
         deadline: the header with the milliseconds that a request has left, in lower case.
-        budget: the retry budget: concurrent retries and hedges, as a share of its requests.
-        hopeless: whether a call is sent that is not expected to be answered in time.
         renew: the maximum age of a connection in seconds, so that DNS changes are seen.
     """
 
     name: str
     place: Place
     url: str
-    timeout: float
-    max_reply: int
-    limit: int | None = None
+    timeout: float = 2.0
+    max_reply: int = 8 * 1024 * 1024
     credentials: Credentials = "none"
     grant: Grant = Grant()
     secret: tuple[tuple[str, str], ...] = field(default=(), repr=False)
@@ -104,15 +99,7 @@ class Service:
     forward: frozenset[str] = field(default_factory=frozenset)
     respond: frozenset[str] = field(default_factory=frozenset)
     others: tuple[str, ...] = ()
-    wait: float | None = None
     deadline: str | None = None
-    hopeless: bool = True
-    retry: Retry | None = None
-    breaker: Break | None = None
-    hedge: Hedge | None = None
-    budget: float = 0.2
-    balance: Balance = "least_outstanding"
-    eject: Eject = field(default_factory=Eject)
     renew: float = 60.0
 
     @property

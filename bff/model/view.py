@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from bff.model.access import (
     Access,
@@ -21,6 +21,7 @@ Rung = Literal["required", "optional", "fallback"]
 BodyKind = Literal["none", "json", "form", "multipart", "json_with"]
 Idempotency = Literal["honoured", "required"]
 Decode = Literal["json", "text", "xml", "bytes", "none"]
+RESERVE: Final = 0.05  # seconds: enough to shape and encode a large answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +186,7 @@ class View:
     shape: Tree = None
     shapes: Mapping[str, Tree] = field(default_factory=dict)
     timeout: float = 5.0
-    reserve: float = 0.05
+    reserve: float = RESERVE
     max_calls: int = 200
     max_bytes: int = 32 * 1024 * 1024
     strict: bool = False

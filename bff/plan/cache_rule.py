@@ -1,4 +1,4 @@
-"""For whom a reply or an answer is kept, and what its key is made of besides the request."""
+"""Cache policies of views and calls: who shares an entry, and what its key and tags are made of."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,13 +18,14 @@ from bff.plan.template import Template, as_text
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """A rule of keeping, with what was proven of it.
+class CachePolicy:
+    """A declared rule, with what has been proven of the response that it is for.
 
     Args:
-        shared: who gets the same, as proven, or as few as was declared.
-        inputs: what of the session reaches it: its values are part of the key.
-        tags: the rule's, compiled.
+        shared: the users that share an entry: as proven, or fewer if declared so.
+        inputs: the inputs of the session that the response depends on; their values are part of
+            the key.
+        tags: of the rule, compiled.
     """
 
     rule: CacheRule
@@ -32,8 +33,8 @@ class Kept:
     inputs: tuple[Path, ...] = ()
     tags: tuple[Template, ...] = ()
 
-    def owner(self, principal: Principal, scope: Scope) -> tuple[Any, ...]:
-        """For whom an entry is, as part of its key."""
+    def key_scope(self, principal: Principal, scope: Scope) -> tuple[Any, ...]:
+        """The part of the key that separates users that do not share entries."""
         values = [look_up(scope, path) for path in self.inputs]
         return self.shared, principal.identity if self.shared == "person" else "", values
 
@@ -43,25 +44,26 @@ class Kept:
         """The keys of all tags of an entry.
 
         Args:
-            scopes: what its tags are filled with: one, or one for each item it is of.
-            kind: `view` or `service`, and its name: all of it can be invalidated together.
+            scopes: the values for its tags: one scope, or one for each item that it is about.
+            kind: `view` or `service`; all entries of one can be invalidated together.
+            name: of the view or the service.
 
         Raises:
-            Unfillable: a tag has no value, so that it could not be invalidated by it.
+            Unfillable: a tag has no value, so the entry could not be invalidated by it.
         """
         found = {kind_of(kind, name)}
         if self.shared == "person":
             found.add(person_of(principal))
         for scope in scopes:
-            found |= filled(self.tags, scope)
+            found |= tag_keys(self.tags, scope)
         return found
 
 
-def filled(templates: tuple[Template, ...], scope: Scope) -> set[str]:
-    """The keys of tags.
+def tag_keys(templates: tuple[Template, ...], scope: Scope) -> set[str]:
+    """The keys of tags, with the values of a scope.
 
     Raises:
-        Unfillable: one has no value.
+        Unfillable: a tag has no value.
     """
     found = set()
     for template in templates:
@@ -81,18 +83,18 @@ def look_up(scope: Scope, path: Path) -> Any:
 
 
 @dataclass(frozen=True, slots=True)
-class Keeping:
-    """What is kept of one plan.
+class PlanCaching:
+    """The cache policies of one plan.
 
     Args:
-        view: of its answers, None for nothing.
+        view: of its answers; None if they are not cached.
         calls: of the replies of its calls, by name.
-        everyone: whether everybody would get the same answer, kept or not.
-        inputs: what the whole answer depends on, by name.
+        everyone: whether the answer is the same for all users, cached or not.
+        inputs: the names of all inputs that the answer depends on.
     """
 
-    view: Kept | None = None
-    calls: Mapping[str, Kept] = field(default_factory=dict)
+    view: CachePolicy | None = None
+    calls: Mapping[str, CachePolicy] = field(default_factory=dict)
     everyone: bool = False
     inputs: frozenset[str] = frozenset()
 
@@ -100,7 +102,7 @@ class Keeping:
 def compiled_tags(
     sources: Sequence[Source], names: Names, *, before_calls: bool
 ) -> tuple[tuple[Template, ...], list[Problem]]:
-    """Tags of a view, compiled, and what is wrong with them; see `Names.problems_of_tag`."""
+    """The compiled tags of a view, and the problems in them; see `Names.problems_of_tag`."""
     tags: list[Template] = []
     problems: list[Problem] = []
     for source in sources:

@@ -9,7 +9,7 @@ from bff.model.problem import Problem, did_you_mean
 from bff.model.service import Service
 from bff.model.source import Source
 from bff.model.view import Call, View
-from bff.plan.cache_rule import Keeping, compiled_tags
+from bff.plan.cache_rule import PlanCaching, compiled_tags
 from bff.plan.compile import CompiledCall, compile_call
 from bff.plan.dependencies import Reads, reads
 from bff.plan.early import Early, early_of
@@ -40,7 +40,7 @@ class Plan:
         pruned: names of the calls that only other frontends need.
         tags: templates of the cache tags of the view's answers.
         invalidates: templates of the cache tags that a successful write invalidates.
-        keeping: what is cached, and for whom, once that has been proven.
+        caching: its cache policies, once they have been proven.
         early: parts of its calls that are filled when the request begins.
     """
 
@@ -57,7 +57,7 @@ class Plan:
     pruned: tuple[str, ...] = ()
     tags: tuple[Template, ...] = ()
     invalidates: tuple[Template, ...] = ()
-    keeping: Keeping = field(default_factory=Keeping)
+    caching: PlanCaching = field(default_factory=PlanCaching)
     early: Mapping[str, Early] = field(default_factory=dict)
 
     @property

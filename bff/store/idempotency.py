@@ -20,7 +20,7 @@ from typing import Any, Final
 
 import orjson
 
-from bff.errors import Refused, StoreAway
+from bff.errors import RequestRefused, StoreAway
 from bff.model.exchange import Headers
 from bff.store.protocol import Entry, Store
 from bff.store.seal import BadSeal, Seal
@@ -73,8 +73,8 @@ class IdempotencyKeys:
             lease: seconds after which the holder is taken to have crashed.
 
         Raises:
-            Refused: with 422 if the key was used for another request, with 409 while one with this
-                key is in progress.
+            RequestRefused: with 422 if the key was used for another request, with 409 while one
+                with this key is in progress.
             StoreAway: the store cannot be asked.
         """
         name = f"once:{sha256(orjson.dumps(list(scope))).hexdigest()}"
@@ -84,18 +84,18 @@ class IdempotencyKeys:
             record = self._opened(name, entry)
             if record is not None:
                 if record["print"] != fingerprint:
-                    raise Refused(422, "the key was used for another request")
+                    raise RequestRefused(422, "the key was used for another request")
                 if record["answer"]:
                     status, headers, body = record["answer"]
                     given = tuple((key, value) for key, value in headers)
                     return StoredResponse(status, given, b64decode(body))
                 if record["until"] > self._now():
-                    raise Refused(409, "a request with this key is in progress")
+                    raise RequestRefused(409, "a request with this key is in progress")
             content = {"print": fingerprint, "until": self._now() + lease, "answer": None}
             version = self._put(name, content, replacing)
             if version:
                 return Lease(name, fingerprint, version)
-        raise Refused(409, "requests with this key are in progress")
+        raise RequestRefused(409, "requests with this key are in progress")
 
     def end(self, lease: Lease, response: StoredResponse | None) -> None:
         """Store the response; None, or one that is too large, releases the key for another try.

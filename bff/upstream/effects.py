@@ -83,7 +83,7 @@ class PoolEffects:
             job = partial(self._perform, result.work, key)
             self._flights.launch(key, partial(self._longer.submit, job), _no_thread)
         else:
-            self._flights.land(key, result)
+            self._flights.complete(key, result)
 
 
 def _deliver(waiter: _Waiter, result: Any, _first: bool) -> None:  # noqa: FBT001 - a callback

@@ -36,6 +36,21 @@ class Sink(Protocol):
         """Leave a completion; never blocks."""
 
 
+def reader_of(sink: Sink) -> Any:
+    """The `Poller` of the thread that waits in `sink`; None where none reads for it.
+
+    A sink says so with an attribute `poller`; one that passes completions on, with its mailbox's.
+    """
+    return getattr(sink, "poller", None)
+
+
+class DetachedMailbox:
+    """A mailbox whose thread also computes between waits, so that another reads for it."""
+
+    def __init__(self, mailbox: "Mailbox") -> None:
+        self.put, self.get = mailbox.put, mailbox.get
+
+
 class Mailbox(Sink, Protocol):
     """Where completions arrive: one conductor gets them."""
 
@@ -87,6 +102,14 @@ def withdrawn(exchange: object, ticket: Any) -> bool:
     return isinstance(exchange, Withdrawing) and exchange.withdraw(ticket)
 
 
+@runtime_checkable
+class ReadByAsker(Protocol):
+    """An exchange whose requests are read by the thread that asks, while it waits."""
+
+    def clock(self) -> Clock:
+        """The clock whose mailboxes read while their thread waits."""
+
+
 @dataclass(frozen=True, slots=True)
 class Usage:
     """How full an exchange is: requests that it can carry at once, carries, and has waiting."""
@@ -124,7 +147,7 @@ class Streamed(Protocol):
 
 
 @runtime_checkable
-class Carrier(Protocol):
+class StreamingExchange(Protocol):
     """Carries what is too large or too long to be held: on the thread that asks for it."""
 
     def stream(self, request: Request, body: Iterable[bytes] | None, idle: float) -> Streamed:
@@ -139,7 +162,7 @@ class Carrier(Protocol):
         """
 
 
-class NoCarrier:
+class NoStreaming:
     """Carries nothing: what is recorded or simulated has no streams."""
 
     def stream(self, request: Request, body: Iterable[bytes] | None, idle: float) -> Streamed:
@@ -221,3 +244,8 @@ class SystemClock:
     def mailbox(self) -> Mailbox:
         """A mailbox that blocks its thread."""
         return _QueueMailbox()
+
+
+def clock_for(exchange: Exchange) -> Clock:
+    """Real time, with mailboxes that suit an exchange."""
+    return exchange.clock() if isinstance(exchange, ReadByAsker) else SystemClock()

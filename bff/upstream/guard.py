@@ -15,6 +15,7 @@ from bff.errors import BffError, Cancelled, CircuitOpen, MemoryReached
 from bff.model.exchange import Reply
 from bff.model.service import Service
 from bff.observe.events import AddressChanged, Observer
+from bff.upstream.admission import OpenCircuits, admission_of
 from bff.upstream.balance import Outliers, choose
 from bff.upstream.breaker import Breaker
 from bff.upstream.budget import ExtraBudget
@@ -77,6 +78,8 @@ class Guard:
             _Address(url, Breaker(service.breaker) if service.breaker else None)
             for url in service.urls
         ]
+        self._circuits = OpenCircuits([each.breaker for each in self._addresses])
+        self._admission = admission_of(service, self._circuits)
         self._outliers = Outliers(service.eject, len(self._addresses))
         self._extra = ExtraBudget(service.budget)
         self._turn = 0
@@ -90,11 +93,12 @@ class Guard:
             avoid: addresses that are asked only if there is no other.
 
         Raises:
-            CircuitOpen: no address may be asked just now.
+            UpstreamError: a policy refuses it, such as an open circuit breaker.
         """
         now = self._clock.now()
         with self._lock:
-            self._refuse_if_open(now)
+            for policy in self._admission:
+                policy.admit(now)
             permit = self._permit(avoid, now) if self._places.enter() else None
         self._tell()
         return permit
@@ -171,12 +175,6 @@ class Guard:
             out, refused = extra.out, extra.refused
             return Seen(places.limit, places.taken, places.waiting, out, refused, addresses)
 
-    def _refuse_if_open(self, now: float) -> None:
-        breakers = [each.breaker for each in self._addresses]
-        shut = [each.opens_in(now) for each in breakers if each and not each.admits(now)]
-        if len(shut) == len(breakers):
-            raise CircuitOpen("too many of its calls failed", min(shut))
-
     def _permit(self, avoid: Collection[str], now: float) -> Permit:
         """Choose an address for a place that has been taken; one of them may be asked."""
         at = self._choose(avoid, now) if len(self._addresses) > 1 else 0
@@ -205,7 +203,7 @@ class Guard:
         """Give a place that is taken to who waits for it, or to whoever is next."""
         while waiting:
             try:
-                self._refuse_if_open(now)
+                self._circuits.admit(now)
             except CircuitOpen as error:
                 self._news.append(partial(waiting.mailbox.put, Completion(waiting.attempt, error)))
                 waiting = self._places.leave()

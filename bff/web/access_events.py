@@ -1,4 +1,4 @@
-"""Telling observers of every request once it is answered, and where each stands in a trace."""
+"""An event for each request that was answered, and the place of the request in a trace."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
@@ -23,13 +23,14 @@ _Names = tuple[str, str, str]
 
 
 @dataclass(slots=True)
-class Told:
-    """What is known of a request while it is answered; views and relays add what they know.
+class RequestRecord:
+    """The record of a request while it is handled; views and relays add to it.
 
     Args:
-        begun: when, on the conductor's clock.
-        late: whether the view's deadline had come before it was answered.
-        at_the_end: whether all of it is known only when its body has ended.
+        begun: when it began, on the conductor's clock.
+        kept: what the cache did, as in the access log.
+        late: whether it was answered after the view's deadline.
+        at_the_end: whether the event is emitted when the response body has ended.
     """
 
     begun: float
@@ -40,21 +41,21 @@ class Told:
     at_the_end: bool = False
 
 
-def tell_answers(
+def emit_access_events(
     app: Flask,
     clock: Clock,
     observer: Observer,
     frontends: Mapping[str, Frontend],
     sampler: Sampler | None = None,
 ) -> Callable[[], int]:
-    """Have `g.told` for each request; it is told of when all else is done.
+    """Set `g.record` for each request, and emit an event once it is answered.
 
     Args:
-        frontends: some say that the traces of their clients are continued.
-        sampler: whether a trace is recorded; None where none is.
+        frontends: those with `trust_traceparent` continue the traces of their clients.
+        sampler: whether a trace is recorded; None to record none.
 
     Returns:
-        What says how many requests are being answered.
+        A function that counts the requests that are being answered.
     """
     trusted = {name for name, each in frontends.items() if each.trust_traceparent}
     busy: set[int] = set()  # threads; one that could not say that it has ended says it next time
@@ -65,7 +66,7 @@ def tell_answers(
         part_of = asked.environ.get(BEGUN)
         if part_of is None:
             busy.add(get_ident())
-        g.told = Told(part_of or clock.now(), _trace(asked, trusted, sampler))
+        g.record = RequestRecord(part_of or clock.now(), _trace(asked, trusted, sampler))
 
     def end(response: Response) -> Response:
         asked, kept = request_ctx.request, app_ctx.g
@@ -76,22 +77,24 @@ def tell_answers(
         known = names.get(asked.endpoint)
         if known is None:
             known = names[asked.endpoint] = _names(asked)
-        told: Told = kept.told
+        record: RequestRecord = kept.record
         event = Answered(
             kept.request_id,
             known[0],
             known[1],
             response.status_code,
-            clock.now() - told.begun,
-            told.outcomes,
-            told.kept,
+            clock.now() - record.begun,
+            record.outcomes,
+            record.kept,
             asked.method,
             known[2],
-            told.late,
-            told.trace,
+            record.late,
+            record.trace,
         )
-        if told.at_the_end:
-            response.call_on_close(lambda: observer(replace(event, took=clock.now() - told.begun)))
+        if record.at_the_end:
+            response.call_on_close(
+                lambda: observer(replace(event, took=clock.now() - record.begun))
+            )
         else:
             observer(event)
         return response

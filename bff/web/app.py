@@ -1,4 +1,4 @@
-"""Flask, without what it does for every request and none of ours needs."""
+"""Flask, without the work for each request that this app does not need."""
 
 from collections.abc import Callable
 from typing import IO, Any

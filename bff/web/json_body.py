@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator, Mapping
 from itertools import islice
-from types import MappingProxyType
 from typing import Any, Final
 
 from flask import Request
@@ -11,45 +10,28 @@ from jsonschema import Draft202012Validator, ValidationError, validators
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import RequestEntityTooLarge
 
+from bff.errors import RequestRefused
 from bff.model.json_text import decode_json
 from bff.plan.functions import identity
 from bff.plan.parameters import ends_at_end
 from bff.web.app import UnreadableBody
 
 _DEPTH: Final = 64
-NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
-_MOST: Final = 20  # errors that are told at once
+_MOST: Final = 20  # errors in one answer
 _LENGTH: Final = 200  # characters of one
-
-
-class BadBody(Exception):
-    """A body that is not as declared.
-
-    Args:
-        errors: a JSON Pointer (RFC 6901) for each fault.
-        headers: what the answer says besides.
-    """
-
-    def __init__(
-        self,
-        status: int,
-        detail: str,
-        errors: list[dict[str, str]],
-        headers: Mapping[str, str] = NO_HEADERS,
-    ) -> None:
-        super().__init__(detail)
-        self.status, self.detail, self.errors, self.headers = status, detail, errors, headers
 
 
 def check_coding(headers: Headers) -> None:
     """Let no coded body pass: it would have to be decoded before it could be bounded.
 
     Raises:
-        BadBody: 415, with the codings that are taken (RFC 9110, section 12.5.3).
+        RequestRefused: 415, with the codings that are taken (RFC 9110, section 12.5.3).
     """
     codings = headers.get("Content-Encoding", "").lower().split(",")
     if any(each.strip() not in {"", "identity"} for each in codings):
-        raise BadBody(415, "the body must not be compressed", [], {"Accept-Encoding": "identity"})
+        raise RequestRefused(
+            415, "the body must not be compressed", [], {"Accept-Encoding": "identity"}
+        )
 
 
 def _unique_items(_validator: Any, wanted: bool, value: Any, _schema: Any) -> Iterator[Any]:  # noqa: FBT001 - the library calls it
@@ -85,30 +67,30 @@ class BodyReader:
         """The body's value.
 
         Raises:
-            BadBody: 415 it is no JSON by its type, or compressed, 413 it is too large, 400 it is
-                not JSON or not as the schema says.
+            RequestRefused: 415 its type is not JSON, or it is compressed; 413 it is too large;
+                400 it is not JSON, or not as the schema says.
         """
         check_coding(request.headers)
         if not request.is_json:
-            raise BadBody(415, "the body must be application/json", [])
+            raise RequestRefused(415, "the body must be application/json", [])
         raw = self._raw(request)
         try:
             value = decode_json(raw, halves=False)
         except ValueError as error:
-            raise BadBody(400, f"the body is not JSON: {error}", []) from None
+            raise RequestRefused(400, f"the body is not JSON: {error}", []) from None
         if _is_deeper(raw, value):
-            raise BadBody(400, f"the body is nested more than {_DEPTH} levels deep", [])
+            raise RequestRefused(400, f"the body is nested more than {_DEPTH} levels deep", [])
         try:
             errors = [
                 {"pointer": _pointer(each.absolute_path), "detail": each.message[:_LENGTH]}
                 for each in islice(self._validator.iter_errors(value), _MOST)
             ]
         except RecursionError:
-            raise BadBody(400, "the body is nested too deeply", []) from None
+            raise RequestRefused(400, "the body is nested too deeply", []) from None
         except (ArithmeticError, ValueError):  # a format's own parser gave up: `a{99999999999}`
-            raise BadBody(400, "the body has a value that cannot be checked", []) from None
+            raise RequestRefused(400, "the body has a value that cannot be checked", []) from None
         if errors:
-            raise BadBody(400, "the body is not as declared", errors)
+            raise RequestRefused(400, "the body is not as declared", errors)
         return value
 
     def _raw(self, request: Request) -> bytes:
@@ -119,14 +101,14 @@ class BodyReader:
         except RequestEntityTooLarge:
             raw = bytes(self._limit + 1)
         except UnreadableBody as error:
-            raise BadBody(400, str(error.description), []) from None
+            raise RequestRefused(400, str(error.description), []) from None
         if len(raw) > self._limit:
-            raise BadBody(413, f"the body has more than {self._limit} bytes", [])
+            raise RequestRefused(413, f"the body has more than {self._limit} bytes", [])
         return raw
 
 
 def _is_deeper(raw: bytes, value: Any) -> bool:
-    """Whether lists and objects stand within each other more deeply than anybody needs."""
+    """Whether lists and objects stand within each other more than 64 deep."""
     if raw.count(b"[") + raw.count(b"{") <= _DEPTH:
         return False
     level = [value]

@@ -1,4 +1,4 @@
-"""What every request passes first and every answer last: an id, sizes, a Host of ours, headers."""
+"""The checks of every request, and the headers of every answer: id, sizes, host, security."""
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping

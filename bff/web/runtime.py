@@ -1,49 +1,46 @@
-"""What views and relays run on: made once for a process, by the app."""
+"""What views, streams and relays need besides the engine's runtime; the app makes one."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from bff.engine.cached_request import Keeper
-from bff.model.service import Service
-from bff.observe.boundary import ErrorBoundary
+from bff.engine.runtime import Runtime
 from bff.observe.events import Observer
 from bff.store.idempotency import IdempotencyKeys
 from bff.store.seal import Seal
-from bff.upstream.exchange import Clock, Effects, Exchange
-from bff.upstream.guard import Guards
-from bff.upstream.memory import Memory
-from bff.web.access.admission import Authenticate
+from bff.upstream.exchange import NoStreaming, StreamingExchange
+from bff.web.access.admission import Admission, Authenticate
+from bff.web.access.authenticate import AccessRule
 from bff.web.access.limits import RateLimits
+from bff.web.event_streams import EventStreams
 
 
 @dataclass(frozen=True, slots=True)
-class Engine:
-    """What views and relays run on.
+class WebRuntime:
+    """What views, streams and relays need besides the engine's runtime.
 
     Args:
-        guards: what is known of the services, shared by all requests.
-        authenticate: says who asks, from the request.
-        limits: how often one person may ask; None for as often as they like.
-        services: what expressions may know of services.
-        timing: whether answers carry Server-Timing; for development, it tells of the inside.
-        keeper: keeps what is declared to be kept; None where nothing is.
-        once: keeps what was answered to keys; None where no keys are honoured.
-        seal: seals the cursors that go out.
-        memory: what all requests together may hold.
-        boundary: hears of what is raised unforeseen.
+        authenticate: identifies the client of a request.
+        streams: the event streams that are open in this process.
+        limits: how often one client may ask; None for no limit.
+        once: the answers stored by idempotency key; None where keys are not supported.
+        seal: seals the cursors that clients get.
+        timing: whether answers carry Server-Timing and the Cache-Status of calls; for development.
     """
 
-    exchange: Exchange
-    effects: Effects
-    clock: Clock
-    guards: Guards
+    runtime: Runtime
     authenticate: Authenticate
-    services: Mapping[str, Service]
     observer: Observer
+    streams: EventStreams
     limits: RateLimits | None = None
-    timing: bool = False
-    keeper: Keeper | None = None
     once: IdempotencyKeys | None = None
     seal: Seal | None = None
-    memory: Memory = field(default_factory=Memory)
-    boundary: ErrorBoundary = field(default_factory=ErrorBoundary)
+    timing: bool = False
+
+    @property
+    def streaming(self) -> StreamingExchange:
+        """The exchange, if it can stream; else one that fails each stream."""
+        exchange = self.runtime.exchange
+        return exchange if isinstance(exchange, StreamingExchange) else NoStreaming()
+
+    def admission(self, rule: AccessRule) -> Admission:
+        """What admits clients by the rule of one view or relay."""
+        return Admission(rule, self.authenticate, self.limits, self.observer)

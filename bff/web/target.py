@@ -1,8 +1,8 @@
 """The raw target of a relay: taken apart, decoded once and written anew, so that it stays inside.
 
-A server decodes a path before anybody sees it, and may take `%2e%2e` or `..;` for a step up only
-after we have looked. So the target is read as it came, and what any server could take for a step or
-a separator is refused (RFC 3986, sections 3.3 and 6.2.2).
+Servers decode paths differently, and may read `%2e%2e` or `..;` as a step up after this check. So
+the raw target is read, and what any server could read as a step or a separator is refused
+(RFC 3986, sections 3.3 and 6.2.2).
 """
 
 import re
@@ -11,16 +11,14 @@ from typing import Any, Final
 from unicodedata import normalize
 from urllib.parse import quote, unquote_to_bytes
 
+from bff.errors import RequestRefused
+
 _TIMES: Final = 3  # that something may be encoded within itself before it is nothing but suspicious
 _PERCENT: Final = re.compile("%[0-9A-Fa-f]{2}")
 _LEGAL: Final = re.compile(r"[\x21\x24-\x7e]*")  # neither blanks, controls, `"` nor `#`
 _IN_SEGMENT: Final = "!$&'()*+,=:@~"  # RFC 3986, section 3.3, but for `;`: Tomcat cuts there
 _IN_QUERY: Final = "!$&'()*+,;=:@/?~%"
 _STEPS: Final = frozenset({"", ".", ".."})
-
-
-class BadTarget(Exception):
-    """A target that some server could take for another; the message is for the client."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +45,11 @@ def rewritten(raw: str, route: Route) -> str:
     """The path and query that the service is asked for.
 
     Raises:
-        BadTarget: it is not one path, read the same way by everybody, below the relay's own.
+        RequestRefused: it is not one path that all servers read alike, below the relay's own.
     """
     path, mark, query = raw.partition("?")
     if not path.startswith("/") or not _LEGAL.fullmatch(raw):
-        raise BadTarget("the target is no path")
+        raise RequestRefused(400, "the target is no path")
     given = path[1:].split("/")
     values = _matched(given, route.pattern)
     found: list[str] = []
@@ -70,38 +68,40 @@ def _matched(given: list[str], pattern: tuple[str, ...]) -> dict[str, list[str]]
             values[wanted] = [_anew(each) for each in rest[: len(rest) - len(last)]] + last
             return values
         if at >= len(given):
-            raise BadTarget("the path is too short")
+            raise RequestRefused(400, "the path is too short")
         if wanted.startswith("{"):
             values[wanted] = [_anew(given[at])]
         elif given[at] != wanted:
-            raise BadTarget("the path is not written as it is declared")
+            raise RequestRefused(400, "the path is not written as it is declared")
     if len(given) > len(pattern):
-        raise BadTarget("the path is too long")
+        raise RequestRefused(400, "the path is too long")
     return values
 
 
 def _anew(segment: str) -> str:
     """One segment, decoded, found harmless, and encoded in the one way that is ours."""
     if len(_PERCENT.findall(segment)) != segment.count("%"):
-        raise BadTarget("the path has a `%` that encodes nothing")
+        raise RequestRefused(400, "the path has a `%` that encodes nothing")
     try:
         text = unquote_to_bytes(segment).decode()
     except UnicodeDecodeError:
-        raise BadTarget("the path is not UTF-8") from None
+        raise RequestRefused(400, "the path is not UTF-8") from None
     _check(text)
     return quote(text, safe=_IN_SEGMENT)
 
 
 def _check(text: str) -> None:
-    """Refuse what is a step or holds a separator, also to whoever decodes it again."""
+    """Refuse what is a step or holds a separator, even when it is decoded again."""
     for _ in range(_TIMES):
         for read in (text, normalize("NFKC", text)):
             if read.partition(";")[0].strip() in _STEPS:
-                raise BadTarget("the path has an empty segment, or one of dots")
+                raise RequestRefused(400, "the path has an empty segment, or one of dots")
             if "/" in read or "\\" in read or not read.isprintable():
-                raise BadTarget("the path has a segment with a separator or a control in it")
+                raise RequestRefused(
+                    400, "the path has a segment with a separator or a control in it"
+                )
         again = unquote_to_bytes(text).decode(errors="replace")
         if again == text:
             return
         text = again
-    raise BadTarget("the path is encoded again and again")
+    raise RequestRefused(400, "the path is encoded again and again")

@@ -6,11 +6,11 @@ from itertools import count
 import pytest
 
 from bff.cache.cache import Cache
-from bff.cache.entry import Entry
+from bff.cache.entry import CacheEntry
 from bff.cache.files import FileStore
-from bff.cache.generations import _MOST, Generations
-from bff.cache.key import EVERYTHING, is_structural, key_of, kind_of, session_of, tag_of, wanted
-from bff.cache.store import _GENERATION_LASTS, Backed
+from bff.cache.generations import _MAX_TAGS, Generations
+from bff.cache.key import EVERYTHING, cache_key, is_structural, key_of, kind_of, session_of, tag_of
+from bff.cache.store import _GENERATION_LASTS, BackendStore
 from bff.store.lru_cache import LruCache
 
 VIEW = kind_of("view", "home")
@@ -18,24 +18,24 @@ NUMBERS = count()
 
 
 def entry():
-    return Entry(200, (), b"x", time.time(), 600.0)
+    return CacheEntry(200, (), b"x", time.time(), 600.0)
 
 
 def test_nothing_under_structural_tags_is_forgotten_for_other_tags():
     cache = Cache(1 << 20)
-    home, about = wanted(["home"], [VIEW]), wanted(["about"], [kind_of("view", "about")])
+    home, about = cache_key(["home"], [VIEW]), cache_key(["about"], [kind_of("view", "about")])
     for want in (home, about):
-        cache.keep(cache.near(want).address, entry())
-    for number in range(_MOST + 1):
-        cache.near(wanted(["other"], [tag_of(str(number))]))
-    assert cache.near(home).entry is not None
-    assert cache.near(about).entry is not None
+        cache.put_local(cache.get_local(want).address, entry())
+    for number in range(_MAX_TAGS + 1):
+        cache.get_local(cache_key(["other"], [tag_of(str(number))]))
+    assert cache.get_local(home).entry is not None
+    assert cache.get_local(about).entry is not None
 
 
 def test_the_tags_that_are_used_stay_and_those_not_used_for_longest_go():
     generations = Generations()
     (used,), (idle,) = generations.own(["used"]), generations.own(["idle"])
-    for number in range(_MOST):
+    for number in range(_MAX_TAGS):
         generations.own([str(number)])
         assert generations.known(["used"]) == (used,)
     assert generations.known(["idle"]) is None
@@ -76,12 +76,12 @@ class _Timeouts(dict):
 @pytest.mark.parametrize("write", ["generations", "bump"])
 def test_a_store_that_evicts_what_expires_soonest_evicts_structural_tags_last(write):
     backend = _Timeouts()
-    getattr(Backed(backend, ""), write)([VIEW, tag_of("any")])
+    getattr(BackendStore(backend, ""), write)([VIEW, tag_of("any")])
     assert backend[f"g:{VIEW}"] > backend[f"g:{tag_of('any')}"] == _GENERATION_LASTS
 
 
 def test_a_full_folder_forgets_no_structural_tag(tmp_path, monkeypatch):
-    monkeypatch.setattr("bff.cache.files._MOST_FILES", 20)
+    monkeypatch.setattr("bff.cache.files._MAX_FILES", 20)
     cache = Cache(1 << 20)
     store = FileStore(tmp_path, cache)
     (first,) = store.generations([VIEW]).values()

@@ -3,12 +3,12 @@
 from random import Random
 from threading import Thread
 
-from bff.cache.entry import Entry
+from bff.cache.entry import CacheEntry
 from bff.cache.memory import Memory
 
 
 def entry(size):
-    return Entry(200, (), b"x" * size, 0.0, 60.0)
+    return CacheEntry(200, (), b"x" * size, 0.0, 60.0)
 
 
 def test_the_bound_holds_and_what_was_used_longest_ago_goes_first():

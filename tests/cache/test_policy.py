@@ -2,18 +2,18 @@
 
 import pytest
 
-from bff.cache.directives import directives_of, freshness_of
-from bff.cache.entry import Entry, decode, encode
+from bff.cache.directives import directives_of, freshness_lifetime
+from bff.cache.entry import CacheEntry, decode, encode
 from bff.cache.policy import (
     Lifetime,
     age_of,
-    conditional,
+    conditional_headers,
     confirmed,
     confirms,
     jittered,
-    judge,
     lifetime,
-    stands_in,
+    state_at,
+    usable_on_error,
 )
 from bff.model.cache import CacheRule
 from bff.model.exchange import Reply, Request
@@ -23,7 +23,7 @@ PLACE = Place("test")
 NOW = 1_000_000.0
 DATE = "Mon, 12 Jan 1970 13:46:40 GMT"  # NOW
 LATER = "Mon, 12 Jan 1970 13:48:20 GMT"  # 100 s on
-ENTRY = Entry(200, (), b"{}", NOW, 10.0, stale=20.0, error=100.0)
+ENTRY = CacheEntry(200, (), b"{}", NOW, 10.0, stale=20.0, error=100.0)
 
 
 @pytest.mark.parametrize(
@@ -40,8 +40,8 @@ ENTRY = Entry(200, (), b"{}", NOW, 10.0, stale=20.0, error=100.0)
     ],
 )
 def test_an_entry_is_as_good_as_its_age_allows(age, verdict, instead_of_a_failure):
-    assert judge(ENTRY, NOW + age) == verdict
-    assert stands_in(ENTRY, NOW + age) is instead_of_a_failure
+    assert state_at(ENTRY, NOW + age) == verdict
+    assert usable_on_error(ENTRY, NOW + age) is instead_of_a_failure
 
 
 def test_lifetimes_are_shortened_by_up_to_a_tenth_so_that_they_end_apart():
@@ -143,7 +143,7 @@ def test_what_the_upstream_does_not_say_of_stale_is_as_declared():
 
 
 def test_a_304_brings_new_headers_and_keeps_the_body():
-    old = Entry(200, (("etag", '"a"'), ("x", "1"), ("content-length", "4")), b"body", 0, 1)
+    old = CacheEntry(200, (("etag", '"a"'), ("x", "1"), ("content-length", "4")), b"body", 0, 1)
     new = confirmed(old, reply(304, b"", X="2", Cache_Control="max-age=5", Content_Length="0"))
     assert (new.status, new.body) == (200, b"body")
     assert dict(new.headers) == {
@@ -152,15 +152,15 @@ def test_a_304_brings_new_headers_and_keeps_the_body():
         "x": "2",
         "cache-control": "max-age=5",
     }
-    assert conditional(old) == (("if-none-match", '"a"'),)
-    assert conditional(Entry(200, (("last-modified", DATE),), b"", 0, 1)) == (
+    assert conditional_headers(old) == (("if-none-match", '"a"'),)
+    assert conditional_headers(CacheEntry(200, (("last-modified", DATE),), b"", 0, 1)) == (
         ("if-modified-since", DATE),
     )
 
 
 def test_a_304_says_nothing_of_the_bytes_that_are_kept():
     own = (("content-type", "application/json"), ("content-range", "bytes 0-3/9"))
-    old = Entry(200, (("etag", '"a"'), *own), b"body", 0, 1)
+    old = CacheEntry(200, (("etag", '"a"'), *own), b"body", 0, 1)
     said = {"Content_Type": "text/html", "Content_Encoding": "gzip", "Content_Range": "bytes 1-2/3"}
     new = confirmed(old, reply(304, b"", Transfer_Encoding="chunked", **said))
     assert dict(new.headers) == {"etag": '"a"', **dict(own)}
@@ -183,7 +183,7 @@ def test_a_304_says_nothing_of_the_bytes_that_are_kept():
 )
 def test_a_304_for_another_version_confirms_nothing(kept_etag, said, does):
     named = {"ETag": said} if said else {}
-    old = Entry(200, (("etag", kept_etag),) if kept_etag else (), b"body", 0, 1)
+    old = CacheEntry(200, (("etag", kept_etag),) if kept_etag else (), b"body", 0, 1)
     assert confirms(old, reply(304, b"", **named)) is does
 
 
@@ -196,13 +196,13 @@ def test_ages_and_directives_that_cannot_be_read_keep_nothing_longer():
     said = directives_of((("cache-control", 'a="b, c", max-age=1, max-age=9'),))
     assert said == {"a": "b, c", "max-age": "1"}
     twice = (("expires", LATER), ("expires", LATER))
-    assert freshness_of(directives_of(twice), twice, NOW, shared=True) == 0
+    assert freshness_lifetime(directives_of(twice), twice, NOW, shared=True) == 0
 
 
 @pytest.mark.parametrize("body", [b"", b"null", b"false", b"0", b"[]", b"\x00\xff" * 1000])
 def test_an_entry_is_the_same_after_it_was_stored(body):
     headers = (("x", "caf\u00e9"), ("x", "\udce9"), ("y", ""))
-    entry = Entry(200, headers, body, NOW, 1.5, 2.0, 3.0, 4.0, "reply of users")
+    entry = CacheEntry(200, headers, body, NOW, 1.5, 2.0, 3.0, 4.0, "reply of users")
     assert decode(encode(entry)) == entry
     for broken in (encode(entry)[:20], b"", None, 7, b"bff1\xff\xff\xff\xff", b"bff1\0\0\0\2[]"):
         assert decode(broken) is None

@@ -9,11 +9,11 @@ from threading import Event, Thread
 import pytest
 
 from bff.app import create_app
-from bff.cache.cache import Cache, Look, Write
-from bff.cache.entry import Entry
-from bff.cache.key import tag_of, wanted
+from bff.cache.cache import Cache, RemoteLookup, RemoteWrite
+from bff.cache.entry import CacheEntry
+from bff.cache.key import cache_key, tag_of
 from bff.cache.redis import RedisStore
-from bff.cache.store import Away
+from bff.cache.store import StoreUnavailable
 from bff.declare.check import check_config
 from bff.declare.config import assemble
 from bff.declare.load import parse
@@ -24,7 +24,7 @@ from bff.upstream.pool import PoolExchange
 from tests.redis_server import RedisServer, until
 
 MB = 1024 * 1024
-WANT = wanted(["x"], [tag_of("x")])
+WANT = cache_key(["x"], [tag_of("x")])
 TAGS = [tag_of("x")]
 
 
@@ -50,28 +50,28 @@ def caches(server):
 
 
 def load(cache, body):
-    found = cache.look(Look(WANT))
+    found = cache.get_shared(RemoteLookup(WANT))
     if found.address is None:
         return False
-    entry = Entry(200, (), body, time.time(), 60.0)
-    cache.keep(found.address, entry)
-    cache.write(Write(found.address, entry))
+    entry = CacheEntry(200, (), body, time.time(), 60.0)
+    cache.put_local(found.address, entry)
+    cache.put_shared(RemoteWrite(found.address, entry))
     return True
 
 
 def found(cache):
-    entry = cache.near(WANT).entry or cache.look(Look(WANT)).entry
+    entry = cache.get_local(WANT).entry or cache.get_shared(RemoteLookup(WANT)).entry
     return entry.body if entry else None
 
 
 def test_a_process_that_loses_the_channel_drops_its_memory_at_once(server, caches):
     cache = caches()
     assert load(cache, b"1")
-    assert cache.near(WANT).entry
+    assert cache.get_local(WANT).entry
     server.stop()
-    until(lambda: cache.near(WANT).entry is None, within=2)
+    until(lambda: cache.get_local(WANT).entry is None, within=2)
     assert cache.stats()["memory"]["entries"] == 0
-    assert cache.away()
+    assert cache.unavailable()
 
 
 def test_a_redis_that_nobody_hears_of_is_noticed_as_well(server, caches):
@@ -80,28 +80,28 @@ def test_a_redis_that_nobody_hears_of_is_noticed_as_well(server, caches):
     assert load(cache, b"1")
     server.freeze()
     try:
-        took = until(lambda: cache.near(WANT).entry is None, within=5)
+        took = until(lambda: cache.get_local(WANT).entry is None, within=5)
         assert took < 3
         begun = time.monotonic()
         for _ in range(50):
-            assert cache.look(Look(WANT)).address is None
+            assert cache.get_shared(RemoteLookup(WANT)).address is None
         assert time.monotonic() - begun < 0.2, "it is skipped, and not waited for"
     finally:
         server.thaw()
-    until(lambda: cache.look(Look(WANT)).address, within=10, every=0.05)
-    assert not cache.away()
+    until(lambda: cache.get_shared(RemoteLookup(WANT)).address, within=10, every=0.05)
+    assert not cache.unavailable()
 
 
 def test_one_that_was_never_there_costs_one_short_wait(tmp_path, caches):
     cache = caches(f"redis://127.0.0.1:{RedisServer(tmp_path / 'none').port}/0")
     begun = time.monotonic()
-    assert cache.look(Look(WANT)).address is None
+    assert cache.get_shared(RemoteLookup(WANT)).address is None
     assert time.monotonic() - begun < 0.5
     begun = time.monotonic()
     for _ in range(50):
-        assert cache.look(Look(WANT)).address is None
-        assert cache.near(WANT).address is None
-        assert not cache.near(WANT).ask
+        assert cache.get_shared(RemoteLookup(WANT)).address is None
+        assert cache.get_local(WANT).address is None
+        assert not cache.get_local(WANT).ask_shared
     assert time.monotonic() - begun < 0.2
 
 
@@ -116,7 +116,7 @@ def test_a_restart_brings_nothing_back_that_was_invalidated(tmp_path, save):
         one.invalidate(TAGS)
         server.start()
         other = Cache(MB, lambda heard: RedisStore(server.url, heard))
-        until(lambda: one.look(Look(WANT)).address, within=10, every=0.05)
+        until(lambda: one.get_shared(RemoteLookup(WANT)).address, within=10, every=0.05)
         assert found(one) is None
         assert found(other) is None
         other.close()
@@ -132,10 +132,10 @@ def test_what_could_not_be_told_is_told_before_the_store_is_used_again(caches):
     assert found(other) == b"old"
     up, one._store._up = one._store._up, None  # cut off, as far as this one can tell
     assert one.invalidate(TAGS) is False
-    assert one.near(WANT).address is None
+    assert one.get_local(WANT).address is None
     one._store._up = up
     one._store._lose(up, ConnectionError())  # and its channel comes back
-    until(lambda: one.look(Look(WANT)).address, within=10, every=0.05)
+    until(lambda: one.get_shared(RemoteLookup(WANT)).address, within=10, every=0.05)
     assert found(one) is None
     until(lambda: found(other) is None, within=1)
     assert one.stats()["shared"]["untold"] == 0
@@ -150,10 +150,10 @@ def test_a_connection_that_is_closed_under_who_reads_is_a_store_that_is_away(cac
     def stumbles(_client, _backed):
         raise AttributeError("'NoneType' object has no attribute 'readline'")
 
-    with pytest.raises(Away):
+    with pytest.raises(StoreUnavailable):
         store._use(stumbles)
-    assert cache.near(WANT).entry is None, "as whenever it is away"
-    until(lambda: cache.look(Look(WANT)).address, within=10, every=0.05)
+    assert cache.get_local(WANT).entry is None, "as whenever it is away"
+    until(lambda: cache.get_shared(RemoteLookup(WANT)).address, within=10, every=0.05)
 
 
 VIEWS = {
@@ -305,9 +305,9 @@ def test_under_load_no_request_is_lost_and_every_answer_is_true(server, trouble)
             seen.more()
             for _ in range(2):
                 with TROUBLES[trouble](server):
-                    until(lambda: all(cache.away() for cache in caches))
+                    until(lambda: all(cache.unavailable() for cache in caches))
                     seen.more()
-                until(lambda: not any(cache.away() for cache in caches))
+                until(lambda: not any(cache.unavailable() for cache in caches))
                 seen.more()
         finally:
             seen.done.set()
@@ -339,7 +339,7 @@ def test_cold_processes_ask_once_each_at_most_and_one_in_turn(server):
         apps, caches = zip(*made, strict=True)
         for cache in caches:
             until(
-                lambda cache=cache: cache.look(Look(WANT)).address
+                lambda cache=cache: cache.get_shared(RemoteLookup(WANT)).address
             )  # connected, and everything is cold
         threads = []
         try:

@@ -6,9 +6,9 @@ from contextlib import ExitStack
 
 import pytest
 
-from bff.cache.cache import Cache, Look, Write
-from bff.cache.entry import Entry
-from bff.cache.key import tag_of, wanted
+from bff.cache.cache import Cache, RemoteLookup, RemoteWrite
+from bff.cache.entry import CacheEntry
+from bff.cache.key import cache_key, tag_of
 from bff.cache.redis import RedisStore
 from tests.ports import free_port
 from tests.redis_server import RedisServer, until
@@ -18,19 +18,19 @@ MB = 1024 * 1024
 
 
 def want(name):
-    return wanted([name], [tag_of(name)])
+    return cache_key([name], [tag_of(name)])
 
 
 def load(cache, name):
     found = until_usable(cache, name)
-    entry = Entry(200, (), name.encode(), time.time(), 60.0)
-    cache.keep(found.address, entry)
-    cache.write(Write(found.address, entry))
+    entry = CacheEntry(200, (), name.encode(), time.time(), 60.0)
+    cache.put_local(found.address, entry)
+    cache.put_shared(RemoteWrite(found.address, entry))
 
 
 def until_usable(cache, name):
-    until(lambda: cache.look(Look(want(name))).address, within=20, every=0.05)
-    return cache.look(Look(want(name)))
+    until(lambda: cache.get_shared(RemoteLookup(want(name))).address, within=20, every=0.05)
+    return cache.get_shared(RemoteLookup(want(name)))
 
 
 def cli(port, *words):
@@ -76,11 +76,11 @@ def test_a_cluster_of_three_nodes_keeps_and_invalidates(stack, tmp_path):
     for name in names:
         assert until_usable(other, name).entry.body == name.encode()
         assert one.invalidate([tag_of(name)])
-        until(lambda name=name: other.near(want(name)).entry is None, within=1)
-        assert other.look(Look(want(name))).entry is None
+        until(lambda name=name: other.get_local(want(name)).entry is None, within=1)
+        assert other.get_shared(RemoteLookup(want(name))).entry is None
     nodes[1].stop()
-    until(one.away, within=10)
-    assert one.near(want("entry 0")).address is None
+    until(one.unavailable, within=10)
+    assert one.get_local(want("entry 0")).address is None
 
 
 def test_a_failover_of_sentinel_loses_nothing_but_what_was_kept(stack, tmp_path):
@@ -109,11 +109,13 @@ def test_a_failover_of_sentinel_loses_nothing_but_what_was_kept(stack, tmp_path)
     load(one, "x")
     assert until_usable(other, "x").entry.body == b"x"
     main.stop()
-    until(lambda: one.near(want("x")).entry is None, within=5)
+    until(lambda: one.get_local(want("x")).entry is None, within=5)
     assert one.invalidate([tag_of("x")]) is False
     until_usable(one, "y")
-    assert one.look(Look(want("x"))).entry is None, "what the replica had is of another Redis"
+    assert one.get_shared(RemoteLookup(want("x"))).entry is None, (
+        "what the replica had is of another Redis"
+    )
     load(one, "x")
     assert until_usable(other, "x").entry.body == b"x"
     assert other.invalidate([tag_of("x")])
-    until(lambda: one.near(want("x")).entry is None, within=1)
+    until(lambda: one.get_local(want("x")).entry is None, within=1)

@@ -23,9 +23,9 @@ def test_the_first_starts_it_and_the_others_wait(flights, got):
     assert not flights.join("key", "bob", 1.0, 6.0)
     assert flights.join("other", "eve", 1.0, 6.0)
     assert len(flights) == 2
-    flights.land("key", "done")
+    flights.complete("key", "done")
     assert got == [("ada", "done", True), ("bob", "done", False)]
-    flights.land("key", "again")
+    flights.complete("key", "again")
     assert len(got) == 2
     assert len(flights) == 1
 
@@ -40,14 +40,14 @@ def test_who_leaves_is_not_told_and_the_flight_goes_on(flights, got):
     assert not flights.leave("key", "bob")
     assert flights.leave("key", "eve")
     assert not flights.join("key", "zoe", 0.0, 5.0)
-    flights.land("key", 1)
+    flights.complete("key", 1)
     assert got == [("zoe", 1, True)]
 
 
 def test_nobody_joins_one_that_was_lost_and_those_who_wait_are_told_by_the_next(flights, got):
     flights.join("key", "ada", 0.0, 5.0)
     assert flights.join("key", "bob", 5.0, 9.0)
-    flights.land("key", 1)
+    flights.complete("key", 1)
     assert [each[0] for each in got] == ["ada", "bob"]
 
 
@@ -72,7 +72,7 @@ def test_everybody_is_told_exactly_once(got):
         barrier.wait()
         for turn in range(500):
             if flights.join("key", (name, turn), 0.0, 9.0):
-                flights.land("key", None)
+                flights.complete("key", None)
 
     threads = [Thread(target=work, args=(name,)) for name in range(8)]
     for thread in threads:

@@ -9,10 +9,10 @@ from threading import Barrier, Thread
 
 import pytest
 
-from bff.cache.cache import Cache, Look, Write
-from bff.cache.entry import Entry
+from bff.cache.cache import Cache, RemoteLookup, RemoteWrite
+from bff.cache.entry import CacheEntry
 from bff.cache.files import FileStore
-from bff.cache.key import EVERYTHING, key_of, tag_of, wanted
+from bff.cache.key import EVERYTHING, cache_key, key_of, tag_of
 from bff.cache.redis import RedisStore
 from bff.cache.serializer import PlainSerializer
 from tests.redis_server import until
@@ -21,7 +21,7 @@ MB = 1024 * 1024
 
 
 def entry(body=b"x", fresh=60.0, **more):
-    return Entry(200, (("content-type", "text/plain"),), body, time.time(), fresh, **more)
+    return CacheEntry(200, (("content-type", "text/plain"),), body, time.time(), fresh, **more)
 
 
 @pytest.fixture(params=["file", "redis"])
@@ -51,41 +51,41 @@ NUMBERS = itertools.count()
 def want():
     """Something nobody has looked for before, under a tag of its own."""
     number = next(NUMBERS)
-    return wanted(["test", os.getpid(), number], [tag_of(f"tag {os.getpid()} {number}")])
+    return cache_key(["test", os.getpid(), number], [tag_of(f"tag {os.getpid()} {number}")])
 
 
 def load(cache, want, kept):
     """As a miss goes: look, load, keep at both levels."""
-    found = cache.look(Look(want))
-    cache.keep(found.address, kept)
-    cache.write(Write(found.address, kept))
+    found = cache.get_shared(RemoteLookup(want))
+    cache.put_local(found.address, kept)
+    cache.put_shared(RemoteWrite(found.address, kept))
     return found
 
 
 def test_what_one_process_keeps_another_finds(caches, want):
     one, other = caches(), caches()
     assert load(one, want, entry(b"\x00\xff body")).entry is None
-    found = other.look(Look(want))
+    found = other.get_shared(RemoteLookup(want))
     assert found.entry.body == b"\x00\xff body"
-    assert other.near(want).entry == found.entry, "and has it in memory from then on"
-    assert not other.near(want).ask
+    assert other.get_local(want).entry == found.entry, "and has it in memory from then on"
+    assert not other.get_local(want).ask_shared
 
 
 def test_nothing_is_found_without_asking_before_generations_are_known(caches, want):
     cache = caches()
-    near = cache.near(want)
+    near = cache.get_local(want)
     assert near.address is None
-    assert near.ask
+    assert near.ask_shared
 
 
 def test_an_invalidation_makes_it_unreachable_at_once(caches, want):
     cache = caches()
     load(cache, want, entry())
     assert cache.invalidate([tag_of("another tag")])
-    assert cache.look(Look(want)).entry is not None
+    assert cache.get_shared(RemoteLookup(want)).entry is not None
     assert cache.invalidate([tag for tag in want.tags if tag != key_of(EVERYTHING)])
-    assert cache.near(want).entry is None
-    assert cache.look(Look(want)).entry is None
+    assert cache.get_local(want).entry is None
+    assert cache.get_shared(RemoteLookup(want)).entry is None
 
 
 def test_an_invalidation_reaches_every_process_within_100_ms(caches, want):
@@ -94,48 +94,48 @@ def test_an_invalidation_reaches_every_process_within_100_ms(caches, want):
     slowest = 0.0
     for _ in range(20):
         until(lambda: learnt(other, want))
-        assert other.near(want).entry is not None
+        assert other.get_local(want).entry is not None
         one.invalidate(want.tags)
-        slowest = max(slowest, until(lambda: other.near(want).entry is None))
+        slowest = max(slowest, until(lambda: other.get_local(want).entry is None))
     assert slowest < 0.1
 
 
 def test_everything_can_be_invalidated(caches, want):
     one, other = caches(), caches()
     load(one, want, entry())
-    other.look(Look(want))
+    other.get_shared(RemoteLookup(want))
     other.invalidate_all()
-    assert one.look(Look(want)).entry is None
+    assert one.get_shared(RemoteLookup(want)).entry is None
 
 
 def test_what_was_loaded_before_an_invalidation_is_not_found_after_it(caches, want):
     """The race of a write with a read that began before it: the address is of before."""
     cache, other = caches(), caches()
-    began = cache.look(Look(want))
+    began = cache.get_shared(RemoteLookup(want))
     other.invalidate(want.tags)
-    cache.keep(began.address, entry(b"of before"))
-    cache.write(Write(began.address, entry(b"of before")))
-    until(lambda: cache.near(want).ask)
-    assert cache.look(Look(want)).entry is None
-    assert other.look(Look(want)).entry is None
+    cache.put_local(began.address, entry(b"of before"))
+    cache.put_shared(RemoteWrite(began.address, entry(b"of before")))
+    until(lambda: cache.get_local(want).ask_shared)
+    assert cache.get_shared(RemoteLookup(want)).entry is None
+    assert other.get_shared(RemoteLookup(want)).entry is None
 
 
 def test_two_processes_agree_on_a_generation_that_neither_knew(caches, want):
     both = [caches() for _ in range(4)]
     for cache in both:
-        cache.look(Look(wanted(["first"], [])))  # connected
+        cache.get_shared(RemoteLookup(cache_key(["first"], [])))  # connected
     found, barrier = [], Barrier(len(both))
 
     def look(cache):
         barrier.wait(10)
-        found.append(cache.look(Look(want)).address)
+        found.append(cache.get_shared(RemoteLookup(want)).address)
 
     threads = [Thread(target=look, args=(cache,)) for cache in both]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(10)
-    last = {cache.look(Look(want)).address for cache in both}
+    last = {cache.get_shared(RemoteLookup(want)).address for cache in both}
     assert len(found) == 4
     assert len(last) == 1
 
@@ -154,14 +154,14 @@ def test_bytes_that_are_no_entry_are_none(caches, want, tmp_path, request):
         (key,) = client.keys(f"*e:{found.address}")
         client.set(key, b"!\x80\x04.")  # a pickle is not even looked at
         client.close()
-    assert caches().look(Look(want)).entry is None
+    assert caches().get_shared(RemoteLookup(want)).entry is None
 
 
 def test_an_entry_leaves_the_store_when_it_is_of_no_use(caches, want):
     cache = caches()
     load(cache, want, entry(fresh=0.2))
-    assert caches().look(Look(want)).entry is not None
-    until(lambda: caches().look(Look(want)).entry is None, within=5, every=0.1)
+    assert caches().get_shared(RemoteLookup(want)).entry is not None
+    until(lambda: caches().get_shared(RemoteLookup(want)).entry is None, within=5, every=0.1)
 
 
 def test_values_are_bytes_and_never_pickles():
@@ -177,9 +177,9 @@ def test_values_are_bytes_and_never_pickles():
 
 def learnt(cache, want):
     """Have it in memory, whatever changes meanwhile."""
-    if cache.look(Look(want)).entry is None:
+    if cache.get_shared(RemoteLookup(want)).entry is None:
         load(cache, want, entry())
-    return cache.near(want).entry is not None
+    return cache.get_local(want).entry is not None
 
 
 # -- a store that is away ------------------------------------------------------------------------
@@ -189,13 +189,13 @@ def test_a_folder_that_cannot_be_written_is_skipped(tmp_path, want):
     (tmp_path / "kept").write_text("a file where the folder should be")
     now = [0.0]
     cache = Cache(MB, lambda heard: FileStore(tmp_path / "kept", heard, lambda: now[0]))
-    assert cache.near(want).ask
-    assert cache.look(Look(want)).address is None
-    assert not cache.near(want).ask, "it is not tried again at once"
+    assert cache.get_local(want).ask_shared
+    assert cache.get_shared(RemoteLookup(want)).address is None
+    assert not cache.get_local(want).ask_shared, "it is not tried again at once"
     assert cache.invalidate(want.tags) is False
     (tmp_path / "kept").unlink()
     now[0] = 2.0
-    assert cache.look(Look(want)).address is not None
+    assert cache.get_shared(RemoteLookup(want)).address is not None
     cache.close()
 
 
@@ -210,7 +210,7 @@ def test_what_could_not_be_told_is_told_before_anything_is_found(tmp_path, want)
     assert cache.invalidate(want.tags) is False
     folder.unlink()
     Path(tmp_path / "gone").rename(folder)
-    assert other.look(Look(want)).entry is not None, "it could not be told"
+    assert other.get_shared(RemoteLookup(want)).entry is not None, "it could not be told"
     now[0] = 2.0
-    assert cache.look(Look(want)).entry is None
-    assert other.look(Look(want)).entry is None
+    assert cache.get_shared(RemoteLookup(want)).entry is None
+    assert other.get_shared(RemoteLookup(want)).entry is None

@@ -7,31 +7,31 @@ from pathlib import Path
 
 import pytest
 
-from bff.cache.cache import Cache, Look, Write
-from bff.cache.entry import Entry
+from bff.cache.cache import Cache, RemoteLookup, RemoteWrite
+from bff.cache.entry import CacheEntry
 from bff.cache.files import FileStore
-from bff.cache.key import tag_of, wanted
+from bff.cache.key import cache_key, tag_of
 from bff.cache.redis import RedisStore
-from bff.cache.store import Backed
+from bff.cache.store import BackendStore
 from tests.redis_server import until
 from tests.small_disk import SmallDisk, fill
 from tests.store.redis_server import RedisServer
 
 MB = 1024 * 1024
-WANT = wanted(["x"], [tag_of("x")])
-OTHER = wanted(["y"], [tag_of("y")])
+WANT = cache_key(["x"], [tag_of("x")])
+OTHER = cache_key(["y"], [tag_of("y")])
 
 
 def load(cache: Cache, want=WANT) -> None:
-    found = cache.look(Look(want))
-    entry = Entry(200, (), b"old", time.time(), 60.0)
+    found = cache.get_shared(RemoteLookup(want))
+    entry = CacheEntry(200, (), b"old", time.time(), 60.0)
     assert found.address
-    cache.keep(found.address, entry)
-    cache.write(Write(found.address, entry))
+    cache.put_local(found.address, entry)
+    cache.put_shared(RemoteWrite(found.address, entry))
 
 
-def found(cache: Cache, want=WANT) -> Entry | None:
-    return cache.near(want).entry or cache.look(Look(want)).entry
+def found(cache: Cache, want=WANT) -> CacheEntry | None:
+    return cache.get_local(want).entry or cache.get_shared(RemoteLookup(want)).entry
 
 
 def no_room(*_: object) -> None:
@@ -47,7 +47,7 @@ def test_a_bump_that_cannot_be_written_is_told(tmp_path, monkeypatch):
     for want in (WANT, OTHER):
         load(one, want)
         assert found(two, want)
-    monkeypatch.setattr(Backed, "bump", no_room)
+    monkeypatch.setattr(BackendStore, "bump", no_room)
     for _ in range(3):
         assert one.invalidate([tag_of("x")])
         assert found(one) is None
@@ -62,10 +62,10 @@ def test_a_bump_is_told_while_the_store_is_skipped(tmp_path, monkeypatch):
     load(one)
     assert found(two)
     with monkeypatch.context() as full:
-        full.setattr(Backed, "put", no_room)
-        full.setattr(Backed, "bump", no_room)
+        full.setattr(BackendStore, "put", no_room)
+        full.setattr(BackendStore, "bump", no_room)
         load(one, OTHER)
-        assert one.away()
+        assert one.unavailable()
         one.invalidate([tag_of("x")])
         assert found(two) is None
 
@@ -83,7 +83,7 @@ def test_on_a_full_disk_nothing_old_is_served(small_disk: SmallDisk):
         assert found(two) is None, cycle
         assert found(of_folder(folder)) is None, "nor by one that starts now"
         (folder / "filler").unlink()
-        until(lambda: not one.away())
+        until(lambda: not one.unavailable())
 
 
 def memory(server: RedisServer) -> None:
@@ -119,7 +119,7 @@ def test_of_a_redis_that_takes_no_writes_nothing_old_is_served(tmp_path, refuse)
         server.tell("CONFIG", "SET", "maxmemory", "0")
         server.tell("CONFIG", "SET", "min-replicas-to-write", "0")
         server.tell("REPLICAOF", "NO", "ONE")
-        until(lambda: not (one.away() or two.away()))
+        until(lambda: not (one.unavailable() or two.unavailable()))
         assert found(one) is None
         assert found(two) is None
     finally:

@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from bff.dev.recordings.virtual import VirtualClock
 from bff.engine.answer import Answer
 from bff.engine.conductor import Run, conduct
-from bff.engine.runtime import Machinery
+from bff.engine.runtime import Runtime
 from bff.errors import BadReply, MemoryReached, TimedOut, Unreachable
 from bff.model.exchange import Deadline, Reply, Request
 from bff.observe.boundary import without_frames
@@ -62,7 +62,7 @@ class Conductor(RuleBasedStateMachine):
             self.plan,
             asked(),
             Deadline(DEADLINE),
-            Machinery(self.exchange, self.effects, self.clock, self.guards),
+            Runtime(self.exchange, self.effects, self.clock, self.guards),
             self.mailbox,
         )
         self.run.begin()
@@ -133,7 +133,8 @@ class Conductor(RuleBasedStateMachine):
         if waiting:
             ticket = data.draw(st.sampled_from(waiting), label="whose")
             self.completed.add(ticket.attempt)
-            self.refused.add(ticket.what.service)
+            if not ticket.what.rejected:  # else the service was asked with the first ones
+                self.refused.add(ticket.what.service)
             self.deliver(ticket, error)
 
     @precondition(lambda self: not self.run.done)
@@ -252,7 +253,7 @@ def test_a_redirect_that_comes_too_late_is_not_followed():
         plan,
         asked(),
         Deadline(DEADLINE),
-        Machinery(exchange, effects, clock, guards(clock)),
+        Runtime(exchange, effects, clock, guards(clock)),
         mailbox,
     )
     run.begin()
@@ -281,8 +282,8 @@ def answered(
 
     exchange = SimulatedExchange(clock, script)
     effects = SimulatedEffects(clock, latencies[-1])
-    machinery = Machinery(exchange, effects, clock, guards(clock), memory=memory)
-    answer = conduct(plan, asked(), Deadline(DEADLINE), machinery)
+    runtime = Runtime(exchange, effects, clock, guards(clock), memory=memory)
+    answer = conduct(plan, asked(), Deadline(DEADLINE), runtime)
     assert clock.now() <= DEADLINE
     return answer
 

@@ -11,10 +11,9 @@ from bff.declare.config import assemble
 from bff.declare.load import parse
 from bff.declare.python import PythonView
 from bff.dev.recordings.virtual import VirtualClock
-from bff.engine.cached_request import keeper_of
 from bff.engine.conductor import conduct
-from bff.engine.python_view import converse
-from bff.engine.runtime import Machinery
+from bff.engine.python_view import run_python_view
+from bff.engine.runtime import Runtime, caching_of
 from bff.model.exchange import Deadline, Reply
 from bff.model.python import VIEW
 from bff.upstream.guard import Guards
@@ -63,9 +62,9 @@ def test_credentials_that_were_sent_for_before_the_code_could_begin():
     clock = VirtualClock()
     effects = BreaksAtTheSecond(clock, 0.1)
     guards = Guards(made.config.services, 32, clock)
-    machinery = Machinery(SimulatedExchange(clock), effects, clock, guards)
+    runtime = Runtime(SimulatedExchange(clock), effects, clock, guards)
     with pytest.raises(Broken):
-        converse(made.plans["all"]["web"], asked(), Deadline(1.0), machinery)
+        run_python_view(made.plans["all"]["web"], asked(), Deadline(1.0), runtime)
     assert [each.cancelled for each in effects.started] == [0.0]
 
 
@@ -82,15 +81,15 @@ class Refreshes:
 class Left:
     """Loads, and those who have left them."""
 
-    def __init__(self, loads):
-        self._loads, self.left = loads, 0
+    def __init__(self, fetches):
+        self._fetches, self.left = fetches, 0
 
     def __getattr__(self, name):
-        return getattr(self._loads, name)
+        return getattr(self._fetches, name)
 
     def cancel(self, ticket):
         self.left += 1
-        self._loads.cancel(ticket)
+        self._fetches.cancel(ticket)
 
 
 class BreaksDown(VirtualClock):
@@ -119,15 +118,15 @@ def test_a_refresh_that_breaks_waits_for_nothing_any_more():
     exchange = SimulatedExchange(clock, lambda _: Played(0.01, WELL))
     effects = SimulatedEffects(clock, None)
     guards = Guards(made.config.services, 32, clock)
-    keeper = keeper_of(memory_only(wall), exchange, effects, clock, guards)
-    refreshes, loads = Refreshes(), Left(keeper.loads)
-    keeper = replace(keeper, background=refreshes, loads=loads)
-    machinery = Machinery(exchange, effects, clock, guards, keeper)
+    caching = caching_of(memory_only(wall), effects, clock, guards)
+    refreshes, fetches = Refreshes(), Left(caching.fetches)
+    caching = replace(caching, background=refreshes, fetches=fetches)
+    runtime = Runtime(exchange, effects, clock, guards, caching)
     for _ in range(2):
-        conduct(made.plans["all"]["web"], asked(), Deadline(clock.now() + 1), machinery)
+        conduct(made.plans["all"]["web"], asked(), Deadline(clock.now() + 1), runtime)
         wall.pass_by(2)
     (refresh,) = refreshes.jobs
     clock.broken = True
     with pytest.raises(Broken):
         refresh()
-    assert loads.left == 1
+    assert fetches.left == 1

@@ -5,7 +5,7 @@ import pytest
 from bff.declare.check import check_config
 from bff.declare.config import assemble
 from bff.declare.load import parse
-from bff.engine.blame import Blame
+from bff.engine.blame import InputFaults
 from bff.engine.fanout import fan_out
 from bff.engine.prefill import prepare
 
@@ -32,7 +32,7 @@ def planned(calls, more=""):
 def begun(calls, scope, headers=None, more=""):
     """What is prepared for `scope`, and what is said of it."""
     plan = planned(calls, more)
-    blame = Blame(plan.view)
+    blame = InputFaults(plan.view)
     nobody = {"sub": None, "claims": {}, "signed_in": False, "visitor": None}
     values = {"params": {"id": "1"}, "body": {}, "headers": {}, "session": nobody, "locale": None}
     values |= {"frontend": "web", **scope}

@@ -9,9 +9,9 @@ from bff.declare.config import assemble
 from bff.declare.load import parse
 from bff.declare.python import PythonView
 from bff.dev.recordings.virtual import VirtualClock
-from bff.engine.answer import Asked, Failure
-from bff.engine.python_view import converse
-from bff.engine.runtime import Machinery
+from bff.engine.answer import Failure, ViewRequest
+from bff.engine.python_view import run_python_view
+from bff.engine.runtime import Runtime
 from bff.errors import Unreachable, ViewFailed
 from bff.model.exchange import Deadline, Reply
 from bff.model.principal import NOBODY
@@ -54,13 +54,13 @@ class Ran:
         self.effects = SimulatedEffects(self.clock, 0.1)
 
     def answer(self, key=""):
-        asked = Asked(SCOPE, {}, NOBODY, key=key)
+        asked = ViewRequest(SCOPE, {}, NOBODY, key=key)
         guards = Guards(self.services, 32, self.clock)
-        return converse(
+        return run_python_view(
             self.plan,
             asked,
             Deadline(1.0),
-            Machinery(self.exchange, self.effects, self.clock, guards),
+            Runtime(self.exchange, self.effects, self.clock, guards),
         )
 
     @property

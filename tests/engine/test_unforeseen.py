@@ -9,9 +9,8 @@ from bff.declare.check import check_config
 from bff.declare.config import assemble
 from bff.declare.load import parse
 from bff.dev.recordings.virtual import VirtualClock
-from bff.engine.cached_request import keeper_of
 from bff.engine.conductor import conduct
-from bff.engine.runtime import Machinery
+from bff.engine.runtime import Runtime, caching_of
 from bff.model.exchange import Deadline, Reply
 from bff.observe.boundary import ErrorBoundary
 from bff.upstream.guard import Guards
@@ -60,17 +59,17 @@ class Bench:
         boundary = ErrorBoundary(self.reported.append, raises=raises)
         cache = Cache(10**6, now=lambda: 1e9 + self.clock.now(), chance=lambda: 0.5)
         parts = (self.exchange, effects, self.clock, self.guards)
-        self.keeper = keeper_of(cache, *parts, boundary=boundary)
-        self.machinery = Machinery(*parts, self.keeper, boundary)
+        self.caching = caching_of(cache, *parts[1:], boundary)
+        self.runtime = Runtime(*parts, self.caching, boundary)
 
     def ask(self):
         try:
-            return conduct(self.plan, asked(), Deadline(self.clock.now() + 5), self.machinery)
+            return conduct(self.plan, asked(), Deadline(self.clock.now() + 5), self.runtime)
         finally:
             for seen in self.guards.seen().values():
                 assert (seen.in_flight, seen.waiting, seen.extra) == (0, 0, 0)
-            assert not len(self.keeper.loads._flights)
-            assert not self.keeper.loads._lines
+            assert not len(self.caching.fetches._flights)
+            assert not self.caching.fetches._queued
 
 
 def by_target(**replies):

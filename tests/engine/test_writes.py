@@ -10,7 +10,7 @@ from bff.dev.recordings.virtual import VirtualClock
 from bff.engine.answer import Failure
 from bff.engine.attempts import VIEW
 from bff.engine.conductor import Run
-from bff.engine.runtime import Machinery
+from bff.engine.runtime import Runtime
 from bff.errors import GrantEnded, Unreachable
 from bff.model.exchange import Deadline, Reply
 from bff.upstream.guard import Guards
@@ -52,9 +52,9 @@ class Ran:
         self.guards = Guards(checked.config.services, 32, self.clock, dice=lambda: 1.0)
         effects = effects or SimulatedEffects(self.clock, 0.15, _ended)
         effects._clock = self.clock
-        machinery = Machinery(self.exchange, effects, self.clock, self.guards)
+        runtime = Runtime(self.exchange, effects, self.clock, self.guards)
         mailbox = self.clock.mailbox()
-        self.run = Run(checked.plans["all"]["web"], asked(), Deadline(1.0), machinery, mailbox)
+        self.run = Run(checked.plans["all"]["web"], asked(), Deadline(1.0), runtime, mailbox)
         if fails_at:
             refused = Failure(409, "Not now")
             self.run._attempts.wake(fails_at, VIEW, lambda _: self.run.fail(refused))

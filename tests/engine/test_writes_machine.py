@@ -9,7 +9,7 @@ from hypothesis.stateful import initialize, invariant, precondition, rule
 from bff.dev.recordings.virtual import VirtualClock
 from bff.engine.answer import Failure
 from bff.engine.conductor import Run
-from bff.engine.runtime import Machinery
+from bff.engine.runtime import Runtime
 from bff.errors import GrantEnded
 from bff.model.exchange import Deadline, Reply, Request
 from bff.plan.plan import Plan
@@ -80,8 +80,8 @@ class Writes(Conductor):
         self.seen: dict[str, Any] = {}
         self.guards = guards(self.clock, CAREFUL)
         self.mailbox = self.clock.mailbox()
-        machinery = Machinery(self.exchange, self.effects, self.clock, self.guards)
-        self.run = Run(self.plan, asked(), Deadline(DEADLINE), machinery, self.mailbox)
+        runtime = Runtime(self.exchange, self.effects, self.clock, self.guards)
+        self.run = Run(self.plan, asked(), Deadline(DEADLINE), runtime, self.mailbox)
         self.connections.run = self.run
         self.run.begin()
 

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from bff.errors import Refused
+from bff.errors import RequestRefused
 from bff.store.idempotency import LASTS, IdempotencyKeys, Lease, StoredResponse
 from bff.store.seal import Seal
 
@@ -31,7 +31,7 @@ def test_the_same_key_gives_what_was_answered(once):
 def test_another_request_with_the_key_is_422_answered_or_not(once):
     turn = once.begin(WHOSE, "print", 10)
     for _ in range(2):
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(RequestRefused) as refused:
             once.begin(WHOSE, "other", 10)
         assert refused.value.status == 422
         once.end(turn, ANSWER)
@@ -39,7 +39,7 @@ def test_another_request_with_the_key_is_422_answered_or_not(once):
 
 def test_while_it_is_under_way_it_is_409(once):
     once.begin(WHOSE, "print", 10)
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RequestRefused) as refused:
         once.begin(WHOSE, "print", 10)
     assert refused.value.status == 409
 
@@ -80,7 +80,7 @@ def test_of_many_at_once_one_has_the_turn(once):
     def begin(_):
         try:
             return once.begin(WHOSE, "print", 10)
-        except Refused as refused:
+        except RequestRefused as refused:
             return refused.status
 
     with ThreadPoolExecutor(8) as pool:

@@ -7,10 +7,10 @@ from flask import Flask, g, request, url_for
 from gunicorn.http.errors import ChunkMissingTerminator, InvalidChunkSize, LimitRequestHeaders
 from werkzeug.routing import Rule
 
-from bff.errors import Refused
+from bff.errors import RequestRefused
 from bff.observe.boundary import ErrorBoundary
 from bff.web.app import App
-from bff.web.json_body import BadBody, BodyReader
+from bff.web.json_body import BodyReader
 from bff.web.problem import handle_errors, problem
 from bff.web.relay.upload import pieces
 
@@ -42,8 +42,8 @@ def app() -> Flask:
     def json():
         try:
             return reader.read(request)
-        except BadBody as bad:
-            return problem(bad.status, bad.detail)
+        except RequestRefused as bad:
+            return problem(bad.status, str(bad))
 
     @made.post("/form")
     def form():
@@ -53,7 +53,7 @@ def app() -> Flask:
     def piece():
         try:
             return b"".join(pieces(request, 1000))
-        except Refused as refused:
+        except RequestRefused as refused:
             return problem(refused.status, str(refused))
 
     return made

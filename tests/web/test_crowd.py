@@ -63,7 +63,8 @@ def crowd(place, target, count):
 def waiting(place):
     """How many wait for what is under way, by the one flight of calls or of the first view."""
     handler = place.app.view_functions["web.v0"]
-    flights = handler._kept._flights if handler._kept else handler._engine.keeper.loads._flights
+    fetches = handler._runtime.caching.fetches
+    flights = handler._cached._flights if handler._cached else fetches._flights
     return sum(len(waiters) for _, waiters in flights._flights.values())
 
 

@@ -13,7 +13,8 @@ from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Request
 
 from bff.dev.stubs.stub import StubReply
-from bff.web.json_body import BadBody, BodyReader
+from bff.errors import RequestRefused
+from bff.web.json_body import BodyReader
 from tests import test_golden as golden
 
 
@@ -23,7 +24,7 @@ def posted(body, **options):
 
 
 def refused(reader, request):
-    with pytest.raises(BadBody) as caught:
+    with pytest.raises(RequestRefused) as caught:
         reader.read(request)
     return caught.value
 
@@ -69,7 +70,7 @@ def test_a_byte_order_mark_is_left_out_and_long_integers_are_kept():
 @pytest.mark.parametrize("schema", [{"uniqueItems": True}, {"items": {"multipleOf": 0.1}}])
 def test_a_schema_can_be_held_against_long_integers(schema):
     body = b"[123456789012345678901, 1" + b"0" * 400 + b"]"
-    with suppress(BadBody):
+    with suppress(RequestRefused):
         assert len(BodyReader(schema, 1000).read(posted(body))) == 2
 
 
@@ -182,7 +183,7 @@ def test_what_the_schema_allows_is_what_comes_out(value):
 
 @given(st.binary(max_size=40))
 def test_any_bytes_are_a_value_or_refused(body):
-    with suppress(BadBody):
+    with suppress(RequestRefused):
         assert isinstance(BodyReader({"type": "object"}, 30).read(posted(body)), dict)
 
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from bff.web.target import BadTarget, Route, rewritten
+from bff.errors import RequestRefused
+from bff.web.target import Route, rewritten
 
 FILES = Route(("web", "files", "{path...}"), ("v1", "{path...}"))
 INVOICE = Route(("web", "orders", "{id}", "invoice"), ("invoices", "{id}"))
@@ -93,7 +94,7 @@ def test_a_path_below_the_tree_leads_to_the_same_below_the_service(raw, target):
 
 @pytest.mark.parametrize("raw", LEADS_NOWHERE)
 def test_what_any_server_could_read_as_elsewhere_leads_nowhere(raw):
-    with pytest.raises(BadTarget):
+    with pytest.raises(RequestRefused):
         rewritten(raw, FILES)
 
 
@@ -105,5 +106,5 @@ def test_a_name_stands_for_one_segment():
     "raw", ["/web/orders/7", "/web/orders/7/invoice/x", "/web/orders//invoice"]
 )
 def test_a_path_that_is_longer_or_shorter_than_declared_leads_nowhere(raw):
-    with pytest.raises(BadTarget):
+    with pytest.raises(RequestRefused):
         rewritten(raw, INVOICE)

@@ -208,6 +208,6 @@ def test_neither_ever_sees_the_others_bytes(view, moves):
                     assert own in {person.subject, person.claims["plan"], "none"}
                     if "public" in answer.headers["Cache-Control"]:
                         assert found_of(answer.json, person) == []
-        keeper = app.view_functions["web.page"]._engine.keeper
+        keeper = app.view_functions["web.page"]._runtime.caching
         while keeper.background._flights:
             pass

@@ -128,7 +128,7 @@ class CachedDocument(Generic[T]):
                     self._last_error = type(result.error), str(result.error)
             else:
                 self._cached = (result, self._now())
-            self._flights.land(_DOCUMENT, result)
+            self._flights.complete(_DOCUMENT, result)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,14 +12,14 @@ from threading import Lock
 from time import monotonic
 from typing import Any
 
-from bff.cache.entry import Entry
+from bff.cache.entry import CacheEntry
 from bff.dev.exchanged import Exchanged
 from bff.dev.recordings.archive import Mode
 from bff.dev.recordings.replay import ReplayExchange
 from bff.errors import Unreachable
 from bff.model.exchange import Deadline, Reply, Request
 from bff.model.service import Service
-from bff.upstream.exchange import Carrier, Completion, Exchange, Sink, Streamed, withdrawn
+from bff.upstream.exchange import Completion, Exchange, Sink, Streamed, StreamingExchange, withdrawn
 from bff.upstream.steps import Steps
 
 
@@ -50,7 +50,7 @@ class Recorder:
         base = request.url or self._services[request.service].url
         self._add(Exchanged(request, reply, base, begun, steps.timings(started, ended)))
 
-    def hit(self, request: Request, entry: Entry) -> None:
+    def hit(self, request: Request, entry: CacheEntry) -> None:
         """A request was answered from the cache."""
         reply = Reply(entry.status, entry.headers, entry.body)
         base = self._services[request.service].url
@@ -107,7 +107,7 @@ class RecordingExchange:
 
     def stream(self, request: Request, body: Iterable[bytes] | None, idle: float) -> Streamed:
         """Carry what is passed on piece by piece, for a relay: it is not recorded."""
-        if self._mode == "none" or not isinstance(self._live, Carrier):
+        if self._mode == "none" or not isinstance(self._live, StreamingExchange):
             raise Unreachable("nothing is recorded of relays")
         return self._live.stream(request, body, idle)
 

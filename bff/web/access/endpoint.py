@@ -10,14 +10,14 @@ from flask import Flask, Response, g, request
 from bff.auth.oidc.login_state import LoginStates
 from bff.auth.oidc.provider import OpenIdProvider
 from bff.auth.session.sessions import Session, Sessions, StoredTokens
-from bff.errors import BffError
+from bff.errors import BffError, RequestRefused
 from bff.model.json_text import encode_json
 from bff.observe.events import Audited, Observer
 from bff.store.seal import Seal
 from bff.web.access.cookies import Cookies
 from bff.web.access.limits import RateLimits
 from bff.web.access.refusal import refusal
-from bff.web.json_body import BadBody, check_coding
+from bff.web.json_body import check_coding
 from bff.web.problem import problem
 
 _SEE_OTHER: Final = 303
@@ -135,9 +135,9 @@ def _endpoint(view: Endpoint, auth: AuthContext) -> Callable[..., Response]:
         try:
             check_coding(request.headers)
             return view(auth, **variables)
-        except BadBody as bad:
-            response = problem(bad.status, bad.detail)
-            response.headers.update(bad.headers)
+        except RequestRefused as error:
+            response = problem(error.status, str(error))
+            response.headers.update(error.headers)
             return response
         except BffError as error:
             reason = type(error).__name__

@@ -81,4 +81,4 @@ def gauge_values(
         yield CACHE_BOUND, (), stats["memory"]["bound"]
         yield EVICTED, (), stats["memory"]["evicted"]
         yield INVALIDATED, (), stats["looked_up"]["invalidated"]
-        yield CACHE_AWAY, (), bool(cache.away())
+        yield CACHE_AWAY, (), bool(cache.unavailable())

@@ -6,30 +6,26 @@ from typing import Any, Final
 
 from flask import Flask, Response, g, request
 
-from bff.engine.answer import CANNOT_BE_SENT, failure_of
-from bff.engine.blame import Blame
+from bff.engine.answer import CANNOT_BE_SENT
+from bff.engine.blame import InputFaults
 from bff.engine.decode import bad_status, connection_names
 from bff.engine.fanout import fan_out
 from bff.engine.prefill import prepare
-from bff.errors import BadReply, BffError, Unfillable, UpstreamError
+from bff.errors import BadReply, BffError, UpstreamError
 from bff.model.exchange import Headers, Origin, Reply, Request
 from bff.model.frontend import Frontend
-from bff.model.principal import NOBODY
+from bff.model.principal import NOBODY, Principal
 from bff.plan.plan import Plan
 from bff.plan.template import header_value
-from bff.upstream.exchange import Carrier
-from bff.web.access.admission import Admission
 from bff.web.access.authenticate import AccessRule, vary_headers
-from bff.web.access.refusal import RETRY_AFTER
+from bff.web.errors import error_response
+from bff.web.event_streams import AT_ONCE, is_coded, is_events
 from bff.web.headers import forwardable, is_sendable, lifecycle_headers
 from bff.web.held import HeldResponse
-from bff.web.problem import problem
-from bff.web.relay.event_streams import AT_ONCE, EventStreams, TooManyStreams, is_coded, is_events
 from bff.web.relay.headers import LAST_EVENT_ID
-from bff.web.relay.upstream_call import Courier, Errand
-from bff.web.runtime import Engine
-from bff.web.views.failed import failed
-from bff.web.views.parameters import BadRequest, bad_parameters
+from bff.web.relay.upstream_call import OutgoingRequest, StreamingCall
+from bff.web.runtime import WebRuntime
+from bff.web.views.parameters import bad_parameters
 from bff.web.views.scope import Scopes
 
 _EVENTS: Final = "text/event-stream"
@@ -42,93 +38,89 @@ def stream_routes(
     app: Flask,
     plans: Mapping[str, Mapping[str, Plan]],
     frontends: Mapping[str, Frontend],
-    engine: Engine,
-    carrier: Carrier,
-    streams: EventStreams,
+    web: WebRuntime,
 ) -> None:
     """One route for each view of each frontend that is a stream."""
     for name, by_frontend in plans.items():
         for frontend, plan in by_frontend.items():
             if plan.view.stream:
                 route = plan.view.route.replace("{", "<").replace("}", ">")
-                handler = _Handler(plan, frontends[frontend], engine, carrier, streams)
+                handler = StreamHandler(plan, frontends[frontend], web)
                 app.add_url_rule(
                     f"/{frontend}{route}", f"{frontend}.{name}", handler, methods=["GET"]
                 )
 
 
-class _Handler:
+class StreamHandler:
     """Opens the streams of one view of one frontend."""
 
     def __init__(
         self,
         plan: Plan,
         frontend: Frontend,
-        engine: Engine,
-        carrier: Carrier,
-        streams: EventStreams,
+        web: WebRuntime,
     ) -> None:
-        self._plan, self._frontend, self._engine = plan, frontend, engine
+        self._plan, self._frontend, self._web = plan, frontend, web
         view = plan.view
         (node,) = plan.nodes.values()
         self._call, service = node.compiled, node.compiled.service
         timeout = min(self._call.timeout, view.timeout)
-        self._courier = Courier(service.name, service, engine, carrier, timeout)
-        self._streams = streams
+        self._streaming_call = StreamingCall(service.name, service, web, timeout)
+        self._streams = web.streams
         self._rule = AccessRule(
             frontend,
             view.access_at(frontend),
             view.csrf,
             view.require,
-            visitor="session.visitor" in plan.keeping.inputs,
+            visitor="session.visitor" in plan.caching.inputs,
         )
-        self._door = Admission(self._rule, engine.authenticate, engine.limits, engine.observer)
-        self._scopes = Scopes(plan, frontend, engine.services)
+        self._admission = web.admission(self._rule)
+        self._scopes = Scopes(plan, frontend, web.runtime.services)
         self._lifecycle = lifecycle_headers(view)
 
     def __call__(self, **variables: str) -> Response:
+        """The answer to the request that is being handled."""
         principal = NOBODY
-        g.told.at_the_end = True
+        g.record.at_the_end = True
         try:
-            principal = self._door.principal()
-            self._door.admit(principal)
+            principal = self._admission.principal()
+            self._admission.admit(principal)
             scope = self._scopes.of(variables, principal)
-            errand = Errand(principal, self._maker(scope))
+            outgoing = OutgoingRequest(principal, self._maker(scope))
             if request.method == "GET":
-                return self._opened(errand)
+                return self._opened(outgoing)
             response = self._head()
-        except BadRequest as bad:
-            response = bad_parameters(bad)
-        except TooManyStreams:
-            response = problem(503, "too many streams are open")
-            response.headers["Retry-After"] = RETRY_AFTER
-        except (UpstreamError, Unfillable) as error:
-            response = failed(failure_of(self._call, error, error.reason), self._rule)
         except BffError as error:
-            return self._door.refused(error, principal)
+            return self._failed(error, principal)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is reported
-            found = self._engine.boundary.caught(error, "stream", self._origin())
-            response = failed(failure_of(self._call, found, found.reason), self._rule)
+            found = self._web.runtime.boundary.caught(error, "stream", self._origin())
+            return self._failed(found, principal)
         return self._finished(response)
+
+    def _failed(self, error: BffError, principal: Principal) -> Response:
+        return error_response(error, self._admission, principal, self._more(), call=self._call)
 
     def _finished(self, response: Response) -> Response:
         response.vary.update(vary_headers(self._rule))
-        response.headers.extend(self._lifecycle)
-        for cookie in g.get("cookies", ()):
-            response.headers.add("Set-Cookie", cookie)
+        response.headers.extend(self._more())
         return response
+
+    def _more(self) -> list[tuple[str, str]]:
+        """The headers of every answer to a client that is admitted."""
+        cookies = [("Set-Cookie", cookie) for cookie in g.get("cookies", ())]
+        return [*self._lifecycle.items(), *cookies]
 
     def _maker(self, scope: Mapping[str, Any]) -> Callable[[Headers], Request]:
         """What makes the request.
 
         Raises:
-            BadRequest: the client's values allow none.
+            RequestRefused: the client's values allow none.
             Unfillable: it cannot be made.
         """
-        blame = Blame(self._plan.view)
+        blame = InputFaults(self._plan.view)
         prepared = prepare(self._plan.early, scope, scope["headers"], blame)
         if blame.errors:
-            raise BadRequest(blame.errors, CANNOT_BE_SENT)
+            raise bad_parameters(blame.errors, CANNOT_BE_SENT)
         last = forwardable(request.headers, [LAST_EVENT_ID])
         passed = {**scope["headers"], **last}
         forwarded = tuple((name, header_value(value, name)) for name, value in passed.items())
@@ -145,18 +137,18 @@ class _Handler:
 
     def _origin(self) -> Origin:
         names = (self._frontend.name, self._plan.view.name, self._call.name)
-        return Origin(g.request_id, "", *names, self._call.call.place, g.told.trace)
+        return Origin(g.request_id, "", *names, self._call.call.place, g.record.trace)
 
-    def _opened(self, errand: Errand) -> Response:
+    def _opened(self, outgoing: OutgoingRequest) -> Response:
         """The stream, once its head is there.
 
         Raises:
-            TooManyStreams: no more may be open.
+            RequestRefused: as many streams are open as may be.
             BffError: there is none.
         """
         with ExitStack() as held:
             held.callback(self._streams.take())
-            permit, incoming = self._courier.fetch(errand, held)
+            permit, incoming = self._streaming_call.fetch(outgoing, held)
             head = Reply(incoming.status, incoming.headers, b"")
             permit.settle(head)  # it holds a thread for long, and no place of the service
             wrong = _wrong(head)
@@ -166,7 +158,7 @@ class _Handler:
                 return self._finished(self._response(head, Response(status=_NO_CONTENT)))
             view, environ = self._plan.view, request.environ
             times = (view.keep_alive, view.max_age)
-            body = self._streams.body(incoming, *times, errand.principal, environ, held)
+            body = self._streams.body(incoming, *times, outgoing.principal, environ, held)
             response = HeldResponse(body, content_type=_EVENTS)
             self._finished(self._response(head, response))
             return response.owns(held)
@@ -180,7 +172,7 @@ class _Handler:
         return response
 
     def _head(self) -> Response:
-        """What a stream would begin with; nobody is asked for one."""
+        """The headers of a stream, without a request to its service."""
         response = Response(content_type=_EVENTS)
         response.headers.update(AT_ONCE)
         return response

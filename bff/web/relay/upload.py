@@ -5,7 +5,7 @@ from typing import IO, Any, Final
 
 from flask import Request
 
-from bff.errors import Refused
+from bff.errors import RequestRefused
 from bff.model.untrusted import whole_number
 from bff.web.app import UnreadableBody
 
@@ -17,22 +17,22 @@ def body_length(environ: dict[str, Any]) -> int | None:
     """How many bytes the body has: 0 for no body, None where chunks tell.
 
     Raises:
-        Refused: a length and a coding at once, or either of them not as it should be: servers
-            read such a request differently (RFC 9112, section 6.3).
+        RequestRefused: it has a length and a coding, or one of them is malformed: servers read such
+            a request differently (RFC 9112, section 6.3).
     """
     length = environ.get("CONTENT_LENGTH") or ""
     coding = environ.get("HTTP_TRANSFER_ENCODING", "")
     if coding:
         if length:
-            raise Refused(400, "Content-Length and Transfer-Encoding at once")
+            raise RequestRefused(400, "Content-Length and Transfer-Encoding at once")
         if coding.strip().lower() != "chunked":
-            raise Refused(400, "the only Transfer-Encoding is chunked")
+            raise RequestRefused(400, "the only Transfer-Encoding is chunked")
         return None
     if not length:
         return 0
     found = whole_number(length, _MOST)
     if found is None:
-        raise Refused(400, "Content-Length is not one number")
+        raise RequestRefused(400, "Content-Length is not one number")
     return found
 
 
@@ -43,13 +43,13 @@ def pieces(request: Request, most: int) -> Iterator[bytes]:
         most: bytes that it may have.
 
     Raises:
-        Refused: it is too large, malformed, or cut off.
+        RequestRefused: it is too large, malformed, or cut off.
     """
     got = 0
     while piece := _read(request.stream):
         got += len(piece)
         if got > most:
-            raise Refused(413, f"the body has more than {most} bytes")
+            raise RequestRefused(413, f"the body has more than {most} bytes")
         yield piece
 
 
@@ -57,4 +57,4 @@ def _read(stream: IO[bytes]) -> bytes:
     try:
         return stream.read(_PIECE)
     except UnreadableBody as error:
-        raise Refused(400, str(error.description)) from error
+        raise RequestRefused(400, str(error.description)) from error

@@ -1,29 +1,29 @@
-"""What brings a request to its service on this thread: a place there, credentials, the sending."""
+"""A request to a service whose reply is streamed, sent on the thread of the client's request."""
 
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Final
 
-from bff.engine.run_context import credentials_for
+from bff.engine.run_context import credentials_error, credentials_for
 from bff.errors import BffError, LimitReached, TimedOut
 from bff.model.exchange import Deadline, Headers, Request, Tried
 from bff.model.principal import Principal
 from bff.model.service import OF_THE_CALLER, Service
-from bff.upstream.exchange import Carrier, Streamed
+from bff.upstream.exchange import Streamed
 from bff.upstream.permit import Permit
-from bff.web.runtime import Engine
+from bff.web.runtime import WebRuntime
 
 _UNAUTHORIZED: Final = 401
 
 
 @dataclass(frozen=True, slots=True)
-class Errand:
-    """One request on its way to a service.
+class OutgoingRequest:
+    """A request to a service that is still to be made.
 
     Args:
-        make: the request, given the headers of its credentials.
-        body: makes its pieces, where it has a body; that can be sent only once.
+        make: makes the request, given the headers of its credentials.
+        body: makes the pieces of its body; None without one. A body is sent only once.
     """
 
     principal: Principal
@@ -31,88 +31,90 @@ class Errand:
     body: Callable[[], Iterable[bytes]] | None = None
 
 
-class Courier:
-    """Brings requests to one service.
+class StreamingCall:
+    """Sends requests to one service: a slot, credentials, the request, a renewal.
 
     Args:
-        place: the name of the service whose places are taken.
-        service: the same, with the credentials that are to be brought.
-        timeout: seconds for which nothing may move.
+        place: the name of the service whose concurrency limit holds.
+        service: the same service, perhaps with credentials of the relay's own.
+        timeout: seconds without progress after which it fails.
     """
 
-    def __init__(
-        self, place: str, service: Service, engine: Engine, carrier: Carrier, timeout: float
-    ) -> None:
-        self._guard = engine.guards[place]
-        self._service, self._engine, self._carrier = service, engine, carrier
+    def __init__(self, place: str, service: Service, web: WebRuntime, timeout: float) -> None:
+        self._runtime, self._exchange = web.runtime, web.streaming
+        self._guard, self._service = web.runtime.guards[place], service
         self._timeout = timeout
 
-    def fetch(self, errand: Errand, held: ExitStack) -> tuple[Permit, Streamed]:
-        """The reply, as soon as its head is there, and the place that it has.
+    def fetch(self, outgoing: OutgoingRequest, held: ExitStack) -> tuple[Permit, Streamed]:
+        """The reply, as soon as its head has arrived, and the permit of its slot.
 
         Args:
-            held: gives both back.
+            held: releases both.
 
         Raises:
-            BffError: there is none.
+            BffError: there is no reply.
         """
         permit = held.enter_context(self._permitted())
-        incoming = self._opened(errand, permit)
+        incoming = self._opened(outgoing, permit)
         held.callback(incoming.close)
         return permit, incoming
 
-    def _opened(self, errand: Errand, permit: Permit) -> Streamed:
-        """Send it; a read that is answered 401 once more, with fresh credentials."""
-        credentials = self._credentials(errand.principal, ())
-        incoming = self._sent(errand, permit, credentials)
-        again = credentials and self._service.credentials in OF_THE_CALLER and errand.body is None
+    def _opened(self, outgoing: OutgoingRequest, permit: Permit) -> Streamed:
+        """Send it; a read that is answered 401 is sent once more, with fresh credentials."""
+        credentials = self._credentials(outgoing.principal, ())
+        incoming = self._sent(outgoing, permit, credentials)
+        again = credentials and self._service.credentials in OF_THE_CALLER and outgoing.body is None
         if incoming.status != _UNAUTHORIZED or not again:
             return incoming
         incoming.close()
-        fresh = self._credentials(errand.principal, credentials)
-        return self._sent(errand, permit, fresh, ("renewal", 1))
+        fresh = self._credentials(outgoing.principal, credentials)
+        return self._sent(outgoing, permit, fresh, ("renewal", 1))
 
     def _sent(
         self,
-        errand: Errand,
+        outgoing: OutgoingRequest,
         permit: Permit,
         credentials: Headers,
         why: Tried = ("first", 0),
     ) -> Streamed:
-        outgoing = replace(errand.make(self._service.secret + credentials), url=permit.url)
-        body = errand.body() if errand.body else None
-        return self._carrier.stream(permit.sends(outgoing, *why), body, self._timeout)
+        request = replace(outgoing.make(self._service.secret + credentials), url=permit.url)
+        body = outgoing.body() if outgoing.body else None
+        return self._exchange.stream(permit.sends(request, *why), body, self._timeout)
 
     def _credentials(self, principal: Principal, rejected: Headers) -> Headers:
-        """The headers with which the service is called for who asks.
+        """The credentials with which the service is called for the client, as headers.
 
         Raises:
-            BffError: there are none, or they do not come in time.
+            BffError: they were not obtained in time, or not at all.
         """
         if not self._service.asks_for_tokens:
             return ()
-        clock = self._engine.clock
+        clock = self._runtime.clock
         mailbox = clock.mailbox()
         effect = credentials_for(self._service, principal, rejected)
         deadline = Deadline(clock.now() + self._timeout)
-        self._engine.effects.start(effect, deadline, 0, mailbox)
+        self._runtime.effects.start(effect, deadline, 0, mailbox)
         completion = mailbox.get(self._timeout)
-        found = completion.result if completion else TimedOut("the credentials did not come")
+        found = (
+            completion.result
+            if completion
+            else TimedOut("the credentials were not obtained in time")
+        )
         if isinstance(found, BffError):
-            raise found
+            raise credentials_error(found)
         headers: Headers = found
         return headers
 
     def _permitted(self) -> Permit:
-        """A place of the service.
+        """The permit for one request.
 
         Raises:
-            UpstreamError: there is none, or it is not asked just now.
+            UpstreamError: a policy of the service refuses it, or no slot becomes free in time.
         """
         permit = self._guard.admit()
         if permit:
             return permit
-        mailbox = self._engine.clock.mailbox()
+        mailbox = self._runtime.clock.mailbox()
         waiting = self._guard.start((), 0, mailbox)
         wait = self._service.wait
         completion = None
@@ -122,7 +124,7 @@ class Courier:
             if completion is None:
                 self._guard.cancel(waiting)
         if completion is None:
-            raise LimitReached("all places were taken for too long")
+            raise LimitReached("concurrency limit reached: timed out waiting for a slot")
         if isinstance(completion.result, BffError):
             raise completion.result
         found: Permit = completion.result

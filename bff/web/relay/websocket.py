@@ -14,9 +14,8 @@ from bff.errors import BffError, CrossSite, InvalidToken, LoginRequired
 from bff.model.frontend import Frontend
 from bff.model.principal import NOBODY
 from bff.model.relay import Relay
-from bff.web.access.admission import Admission
 from bff.web.access.authenticate import AccessRule, own_origin
-from bff.web.runtime import Engine
+from bff.web.runtime import WebRuntime
 
 PREFIX: Final = "/auth/websocket"
 _NO_CONTENT: Final = 204
@@ -25,7 +24,7 @@ _FIRST_SERVER_ERROR: Final = 500
 
 
 def websocket_routes(
-    app: Flask, relays: Iterable[Relay], frontends: Mapping[str, Frontend], engine: Engine
+    app: Flask, relays: Iterable[Relay], frontends: Mapping[str, Frontend], web: WebRuntime
 ) -> None:
     """`/auth/websocket/{frontend}/{relay}`: 204, 401 or 403, as nginx understands it."""
     for relay in relays:
@@ -33,28 +32,29 @@ def websocket_routes(
             app.add_url_rule(
                 f"{PREFIX}/{name}/{relay.name}",
                 endpoint=f"{name}.websocket.{relay.name}",
-                view_func=_Check(relay, frontends[name], engine),
+                view_func=WebSocketCheck(relay, frontends[name], web),
                 methods=["GET"],
             )
 
 
-class _Check:
-    """Says whether who asks may open the WebSocket of one relay."""
+class WebSocketCheck:
+    """Decides whether a client may open the WebSocket of one relay."""
 
-    def __init__(self, relay: Relay, frontend: Frontend, engine: Engine) -> None:
+    def __init__(self, relay: Relay, frontend: Frontend, web: WebRuntime) -> None:
         self._frontend = frontend
         rule = AccessRule(frontend, relay.access_at(frontend), "origin", relay.require)
-        self._door = Admission(rule, engine.authenticate, engine.limits, engine.observer)
+        self._admission = web.admission(rule)
 
     def __call__(self) -> Response:
+        """204, 401 or 403."""
         principal = NOBODY
         try:
-            principal = self._door.principal()
-            self._door.admit(principal)
+            principal = self._admission.principal()
+            self._admission.admit(principal)
             if not principal.token:
                 self._check_origin()
         except BffError as error:
-            response = self._door.refused(error, principal)
+            response = self._admission.refused(error, principal)
             unknown = isinstance(error, LoginRequired | InvalidToken)
             if error.status < _FIRST_SERVER_ERROR:
                 response.status_code = _UNAUTHORIZED if unknown else _FORBIDDEN
@@ -66,6 +66,6 @@ class _Check:
         return response
 
     def _check_origin(self) -> None:
-        """Only a page of ours: apps that bring a token have no origin, and need none."""
+        """Only pages of declared origins may; apps that bring a token have no origin."""
         if request.headers.get("Origin") not in {own_origin(request), *self._frontend.origins}:
             raise CrossSite("pages of this origin may not open this")

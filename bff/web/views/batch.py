@@ -15,15 +15,15 @@ import orjson
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
+from bff.engine.runtime import Runtime
+from bff.errors import RequestRefused
 from bff.model.frontend import Frontend
-from bff.model.service import Service
-from bff.observe.boundary import ErrorBoundary
 from bff.plan.plan import Plan
-from bff.upstream.exchange import Clock, Exchange
 from bff.upstream.sharing import BEGUN, Sharing
 from bff.upstream.workers import Workers
 from bff.web.access_events import TRACE
-from bff.web.json_body import BadBody, BodyReader
+from bff.web.errors import refused
+from bff.web.json_body import BodyReader
 from bff.web.problem import problem
 from bff.web.request_checks import REQUEST_ID
 from bff.web.text import path_info
@@ -54,17 +54,14 @@ _TOLD: Final = ("bff-calls", "cache-status", "content-language", "etag", "retry-
 
 def batch_routes(
     app: Flask,
-    frontends: Mapping[str, Frontend],
     plans: Mapping[str, Mapping[str, Plan]],
-    exchange: Exchange,
-    clock: Clock,
-    services: Mapping[str, Service],
+    frontends: Mapping[str, Frontend],
+    runtime: Runtime,
     threads: int,
-    boundary: ErrorBoundary,
 ) -> None:
     """A batch for each frontend that says so."""
     workers = Workers(threads, "bff-batch")
-    moving = {name: each.deadline for name, each in services.items() if each.deadline}
+    moving = {name: each.deadline for name, each in runtime.services.items() if each.deadline}
     for name, frontend in frontends.items():
         own = {
             f"{name}.{view}": each[name].view.timeout
@@ -72,11 +69,11 @@ def batch_routes(
             if name in each and each[name].view.method == "GET" and not each[name].view.stream
         }
         if frontend.batch:
-            handler = _Batch(app, frontend, own, exchange, clock, workers, moving, boundary)
+            handler = BatchHandler(app, frontend, own, runtime, workers, moving)
             app.add_url_rule(f"/{name}{PATH}", f"{name}._batch", handler, methods=["POST"])
 
 
-class _Batch:
+class BatchHandler:
     """Answers the batches of one frontend.
 
     Args:
@@ -89,27 +86,24 @@ class _Batch:
         app: Flask,
         frontend: Frontend,
         views: Mapping[str, float],
-        exchange: Exchange,
-        clock: Clock,
+        runtime: Runtime,
         workers: Workers,
         moving: Mapping[str, str],
-        boundary: ErrorBoundary,
     ) -> None:
         self._app, self._frontend, self._views = app, frontend.name, views
-        self._exchange, self._clock, self._workers = exchange, clock, workers
-        self._moving, self._boundary = moving, boundary
+        self._runtime, self._clock = runtime, runtime.clock
+        self._workers, self._moving = workers, moving
         self._body = BodyReader(_schema(frontend.batch), _MAX_BODY)
 
     def __call__(self) -> Response:
+        """The answers of all parts, by their names."""
         begun = self._clock.now()
         try:
             wanted: Mapping[str, str] = self._body.read(request)["requests"]
-        except BadBody as bad:
-            response = problem(bad.status, bad.detail, errors=bad.errors)
-            response.headers.update(bad.headers)
-            return response
-        sharing = Sharing(self._exchange, self._moving, self._boundary)
-        shared = {BEGUN: begun, TRACE: g.told.trace, EXCHANGE: sharing}
+        except RequestRefused as error:
+            return refused(error)
+        sharing = Sharing(self._runtime.exchange, self._moving, self._runtime.boundary)
+        shared = {BEGUN: begun, TRACE: g.record.trace, EXCHANGE: sharing}
         environs = {name: self._environ(path) | shared for name, path in wanted.items()}
         times = {name: self._time(environ) for name, environ in environs.items()}
         answers: SimpleQueue[tuple[str, Response]] = SimpleQueue()

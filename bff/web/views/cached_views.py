@@ -1,28 +1,41 @@
-"""From what was asked to a page: conducted, or kept; of several who want the same, once for all."""
+"""Cached views: an answer from the cache, or made once for all requests that want it."""
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
-from bff.cache.cache import Look, Near, Write
-from bff.cache.entry import Entry
-from bff.cache.key import Wanted, wanted
-from bff.cache.policy import jittered, judge, stands_in
+from bff.cache.cache import Lookup, RemoteLookup
+from bff.cache.cached_fetch import (
+    UNUSABLE,
+    Decode,
+    Fetched,
+    Refresh,
+    Step,
+    cached_fetch,
+    flight_key,
+    freshness_of,
+    lookup_to_refresh,
+    perform,
+)
+from bff.cache.entry import CacheEntry
+from bff.cache.key import CacheKey, cache_key
+from bff.cache.policy import jittered
 from bff.cache.single_flight import SingleFlight
-from bff.engine.answer import Answer, Asked, Failure
-from bff.engine.cached_request import Keeper
+from bff.engine.answer import Answer, Failure, ViewRequest
+from bff.engine.runtime import Caching, Runtime
 from bff.errors import Unfillable
 from bff.model.exchange import Deadline, Freshness
 from bff.model.json_text import Unwritable
 from bff.observe.boundary import ErrorBoundary
-from bff.plan.cache_rule import Kept
+from bff.plan.cache_rule import CachePolicy
 from bff.plan.plan import Plan
 from bff.upstream.exchange import DROPPED, Completion, Mailbox
-from bff.web.views.response_body import Pages
+from bff.web.views.representation import Representation, from_entry, to_entry
+from bff.web.views.response_body import CacheSlot, ViewResponses, may_be_stored
 
-_LOOK: Final = 0.1  # seconds that the shared level may take before the view is conducted instead
-_SLACK: Final = 1.0
+_LOOKUP: Final = 0.1  # seconds for the shared store, before the answer is made instead
+_SLACK: Final = 1.0  # seconds by which an answer may be later than its view's time-out
 _FIRST_SERVER_ERROR: Final = 500
 _TOO_MANY_REQUESTS: Final = 429
 UNWRITABLE: Final = Failure(
@@ -36,37 +49,42 @@ class Served:
     """What a request is answered with.
 
     Args:
-        page: the answer; None where there is only a failure.
-        answer: what was conducted for it; None where all of it was kept.
-        address: where the page is kept.
-        told: what the cache had to do with it; None where it was passed by.
+        representation: of the answer; None where there is only a failure.
+        answer: that was made for the request; None where a stored one is answered.
+        slot: where the representation is stored; None if it is not.
+        freshness: how the cache was used; None if it was not.
     """
 
-    page: Entry | None
+    representation: Representation | None
     answer: Answer | None = None
     failure: Failure | None = None
-    address: str | None = None
-    told: Freshness | None = None
+    slot: CacheSlot | None = None
+    freshness: Freshness | None = None
 
 
-# Conducts a view, given what is asked and when the request began, on the conductor's clock.
-Conduct = Callable[[Asked, float], Answer]
+# Makes the answer of a view, given the request and when it began, on the conductor's clock.
+Conduct = Callable[[ViewRequest, float], Answer]
 
 
 def conducted(
-    pages: Pages,
+    responses: ViewResponses,
     conduct: Conduct,
-    asked: Asked,
+    asked: ViewRequest,
     begun: float,
     now: float,
     boundary: ErrorBoundary,
 ) -> Served:
-    """Conduct, and make the page; calls that were made are known even where that raises."""
+    """Make an answer and its representation; the log has its calls even where that raises.
+
+    Args:
+        begun: when the request began, on the conductor's clock.
+        now: seconds since 1970.
+    """
     answer = conduct(asked, begun)
     if answer.failure:
         return Served(None, answer, answer.failure)
     try:
-        return Served(pages.page(answer, asked.scope["locale"], now), answer)
+        return Served(responses.represent(answer, asked.scope["locale"], now), answer)
     except Unwritable:
         return Served(None, answer, UNWRITABLE)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is reported
@@ -74,172 +92,173 @@ def conducted(
         return Served(None, answer, INTERNAL)
 
 
-class KeptPages:
-    """The kept pages of one view of one frontend.
+class CachedView:
+    """The cached answers of one view at one frontend.
 
     Args:
-        print_: tells this declaration of the view from any other.
-        boundary: hears of what is raised unforeseen.
+        fingerprint: the fingerprint of the view's declaration; answers of another one are not used.
     """
 
     def __init__(
         self,
         plan: Plan,
-        kept: Kept,
-        keeper: Keeper,
-        pages: Pages,
+        policy: CachePolicy,
+        runtime: Runtime,
+        caching: Caching,
+        responses: ViewResponses,
         conduct: Conduct,
-        print_: str,
-        boundary: ErrorBoundary,
+        fingerprint: str,
     ) -> None:
-        self._plan, self._kept, self._keeper = plan, kept, keeper
-        self._pages, self._conduct, self._print = pages, conduct, print_
-        self._boundary = boundary
+        self._plan, self._policy = plan, policy
+        self._runtime, self._caching = runtime, caching
+        self._cache, self._clock = caching.cache, runtime.clock
+        self._responses, self._conduct, self._fingerprint = responses, conduct, fingerprint
         self._flights: SingleFlight[Mailbox] = SingleFlight(_deliver)
         self._timeout = plan.view.timeout
 
-    def serve(self, asked: Asked, begun: float) -> Served:
-        """Answer from what is kept, or have it made, by this request or by one under way.
+    def serve(self, asked: ViewRequest, begun: float) -> Served:
+        """Answer from the cache, or have the answer made: by this request, or by one under way.
 
         Args:
-            asked: without `gone`: others may wait for it, and it is kept in any case.
+            asked: without `gone`: others may wait for the answer, and it is stored in any case.
+            begun: when the request began, on the conductor's clock.
         """
-        cache = self._keeper.cache
         try:
-            want = self._wanted(asked)
-        except Unfillable:  # what could not be invalidated by its tags is not kept
-            return self._conducted(asked, begun)
-        near = cache.near(want)
-        verdict = self._verdict(near.entry)
-        if near.ask and verdict not in {"fresh", "stale"}:
-            near = self._look(want)
-            verdict = self._verdict(near.entry)
-        if near.entry is None or verdict not in {"fresh", "stale"}:
-            cache.count("miss")
-            return self._stood_in_for(self._load(want, near, asked, begun), near)
-        cache.count(verdict)
-        if verdict == "stale":
-            self._keeper.background.run(want.digest, partial(self._refresh, want, asked))
-        return Served(near.entry, address=near.address, told=self._told(near.entry, hit=True))
+            key = self._key(asked)
+        except Unfillable:  # it could not be invalidated by its tags, so it is not stored
+            return self._conducted(asked, begun, self._cache.now())
 
-    def _conducted(self, asked: Asked, begun: float) -> Served:
-        now = self._keeper.cache.now()
-        return conducted(self._pages, self._conduct, asked, begun, now, self._boundary)
+        def do(step: Step) -> Any:
+            if isinstance(step, Decode):
+                return from_entry(step.entry) or UNUSABLE
+            if isinstance(step, Refresh):
+                return self._caching.background.run(key.digest, partial(self._refresh, key, asked))
+            if isinstance(step, RemoteLookup):
+                return self._look_up(step)
+            served = self._fetch(key, step.lookup, asked, begun)
+            return Fetched(served, _reason(served))
 
-    def _wanted(self, asked: Asked) -> Wanted:
-        kept, scope = self._kept, asked.scope
-        view = self._plan.view.name
-        tags = kept.tags_of(asked.principal, [scope], "view", view)
-        owner = kept.owner(asked.principal, scope)
+        outcome = perform(cached_fetch(self._cache, key), do)
+        if isinstance(outcome, Fetched):
+            fetched: Served = outcome.value
+            return fetched
+        failed: Served | None = outcome.instead_of.value if outcome.instead_of else None
+        slot = CacheSlot(outcome.address, outcome.entry) if outcome.address else None
+        answer = failed.answer if failed else None
+        return Served(outcome.value, answer, slot=slot, freshness=outcome.freshness)
+
+    def _conducted(self, asked: ViewRequest, begun: float, now: float) -> Served:
+        return conducted(self._responses, self._conduct, asked, begun, now, self._runtime.boundary)
+
+    def _key(self, asked: ViewRequest) -> CacheKey:
+        policy, scope = self._policy, asked.scope
+        tags = policy.tags_of(asked.principal, [scope], "view", self._plan.view.name)
+        users = policy.key_scope(asked.principal, scope)
         headers = sorted(asked.headers.items())
         starts = sorted(asked.cursors.starts.items()) if asked.cursors else ()
         own = (self._plan.frontend, scope["locale"], scope["params"], headers, starts)
-        return wanted(["page", self._print, own, owner], tags)
+        return cache_key(["page", self._fingerprint, own, users], tags)
 
-    def _look(self, want: Wanted) -> Near:
-        """Ask the shared level, no longer than a moment."""
-        clock = self._keeper.clock
-        mailbox = clock.mailbox()
-        self._keeper.effects.start(Look(want), Deadline(clock.now() + _LOOK), 0, mailbox)
-        completion = mailbox.get(_LOOK)
+    def _look_up(self, step: RemoteLookup) -> Lookup:
+        """Look in the shared store, for a moment at most."""
+        mailbox = self._clock.mailbox()
+        deadline = Deadline(self._clock.now() + _LOOKUP)
+        self._runtime.effects.start(step, deadline, 0, mailbox)
+        completion = mailbox.get(_LOOKUP)
         found = completion.result if completion else None
-        return found if isinstance(found, Near) else Near()
+        return found if isinstance(found, Lookup) else Lookup()
 
-    def _load(self, want: Wanted, near: Near, asked: Asked, begun: float) -> Served:
-        """Have the page made once for all who want it now.
+    def _fetch(self, key: CacheKey, lookup: Lookup, asked: ViewRequest, begun: float) -> Served:
+        """Have the answer made once for all requests that want it now.
 
-        Who only joined one that failed joins, or makes, one more: a crowd does not fail with the
-        one that happened to be first.
+        A request whose flight fails joins or makes one more, once: not all of a crowd fail with the
+        request that happened to be first.
         """
-        clock, cache = self._keeper.clock, self._keeper.cache
-        key = near.address or (want.digest, cache.changes)
+        clock, flight = self._clock, flight_key(self._cache, key, lookup)
         for again in (False, True):
             now, mailbox = clock.now(), clock.mailbox()
-            if self._flights.join(key, mailbox, now, now + self._timeout + _SLACK):
-                return self._lead(key, near.address, asked, begun)
+            if self._flights.join(flight, mailbox, now, now + self._timeout + _SLACK):
+                return self._lead(flight, lookup.address, asked, begun)
             completion = mailbox.get(max(0.0, begun + self._timeout - clock.now()))
             if completion is None:
-                self._flights.leave(key, mailbox)
+                self._flights.leave(flight, mailbox)
                 break
             served: Served | None = completion.result
-            if served is not None and (again or not _failed(served)):
-                told = replace(served.told, collapsed=True) if served.told else None
-                return replace(served, told=told)
-        return self._conducted(asked, begun)
+            if served is not None and (again or _reason(served) is None):
+                freshness = served.freshness
+                collapsed = replace(freshness, collapsed=True) if freshness else None
+                return replace(served, freshness=collapsed)
+        return self._conducted(asked, begun, self._cache.now())
 
-    def _lead(self, key: Hashable, address: str | None, asked: Asked, begun: float) -> Served:
-        """Make the page, keep it, then let those who wait have it."""
+    def _lead(
+        self, flight: Hashable, address: str | None, asked: ViewRequest, begun: float
+    ) -> Served:
+        """Make and store the answer, then give it to all waiters."""
         served: Served | None = None
         try:
-            served = self._kept_meanwhile(address) or self._made(address, asked, begun)
-        finally:  # whatever making it may raise, others wait
-            self._flights.land(key, served)
+            served = self._stored_meanwhile(address) or self._made(address, asked, begun)
+        finally:  # also where making it raises, as others wait
+            self._flights.complete(flight, served)
         return served
 
-    def _made(self, address: str | None, asked: Asked, begun: float) -> Served:
-        cache, kept, rule = self._keeper.cache, self._kept, self._kept.rule
-        served = self._conducted(asked, begun)
-        page, answer = served.page, served.answer
-        shared = kept.shared != "person"
-        if page is None or answer is None:
-            return replace(served, told=Freshness(hit=False))
-        if address is None or not self._pages.may_be_kept(page, answer, shared=shared):
-            return replace(served, told=Freshness(hit=False))
-        fresh = jittered(rule.ttl or 0.0, cache.chance)
-        page = replace(page, fresh=fresh, stale=rule.stale, error=rule.stale_if_error)
-        cache.keep(address, page)
-        if cache.shared:
-            deadline = Deadline(self._keeper.clock.now() + _SLACK)
-            self._keeper.effects.start(Write(address, page), deadline, 0, DROPPED)
-        return Served(page, answer, address=address, told=self._told(page, hit=False))
-
-    def _kept_meanwhile(self, address: str | None) -> Served | None:
-        """What one that ended just before this one began has left."""
-        page = self._keeper.cache.recall(address) if address else None
-        if page is None or self._verdict(page) != "fresh":
+    def _stored_meanwhile(self, address: str | None) -> Served | None:
+        """The answer of a flight that ended just before this one began."""
+        entry = self._cache.get_fresh(address)
+        made = from_entry(entry) if entry else None
+        if entry is None or made is None or address is None:
             return None
-        return Served(page, address=address, told=self._told(page, hit=True))
+        freshness = freshness_of(entry, self._cache.now())
+        return Served(made, slot=CacheSlot(address, entry), freshness=freshness)
 
-    def _stood_in_for(self, served: Served, near: Near) -> Served:
-        """What is kept, in the place of a failure (RFC 5861, section 4)."""
-        page, cache = near.entry, self._keeper.cache
-        if page is None or not _failed(served) or not stands_in(page, cache.now()):
-            return served
-        cache.count("error")
-        told = self._told(page, hit=True)
-        reason = (served.failure.reason if served.failure else "") or "error"
-        told = replace(told, reason=reason)
-        return Served(page, served.answer, address=near.address, told=told)
+    def _made(self, address: str | None, asked: ViewRequest, begun: float) -> Served:
+        now = self._cache.now()
+        served = self._conducted(asked, begun, now)
+        made, answer = served.representation, served.answer
+        shared = self._policy.shared != "person"
+        if (
+            address is None
+            or made is None
+            or answer is None
+            or not may_be_stored(made, answer, shared=shared)
+        ):
+            return replace(served, freshness=Freshness(hit=False))
+        made, entry = self._entry(made, now)
+        self._caching.fetches.store(address, entry)
+        freshness = freshness_of(entry, self._cache.now(), hit=False)
+        return Served(made, answer, slot=CacheSlot(address, entry), freshness=freshness)
 
-    def _refresh(self, want: Wanted, asked: Asked) -> None:
-        """In the background, for the same person: make it anew, unless another process has."""
-        cache, clock = self._keeper.cache, self._keeper.clock
-        near = cache.near(want)
-        if near.ask:
-            near = cache.look(Look(want))
-        if near.address is None or self._verdict(near.entry) == "fresh":
+    def _entry(self, made: Representation, now: float) -> tuple[Representation, CacheEntry]:
+        """The entry of a representation, and the representation with the entry's lifetime."""
+        rule = self._policy.rule
+        fresh = jittered(rule.ttl or 0.0, self._cache.chance)
+        made = made.until_at_most(now + fresh) if fresh else made
+        times = (now, fresh, rule.stale, rule.stale_if_error)
+        return made, to_entry(made, *times, self._responses.label)
+
+    def _refresh(self, key: CacheKey, asked: ViewRequest) -> None:
+        """On a background thread, for the same user: make the answer anew."""
+        lookup = lookup_to_refresh(self._cache, key)
+        if lookup is None:
             return
-        now = clock.now()
-        if self._flights.join(near.address, DROPPED, now, now + self._timeout + _SLACK):
-            self._lead(near.address, near.address, asked, now)
-
-    def _verdict(self, page: Entry | None) -> str:
-        return judge(page, self._keeper.cache.now()) if page else "expired"
-
-    def _told(self, page: Entry, *, hit: bool) -> Freshness:
-        age = max(0.0, self._keeper.cache.now() - page.stored)
-        return Freshness(hit, page.fresh - age, age)
+        now, flight = self._clock.now(), flight_key(self._cache, key, lookup)
+        if self._flights.join(flight, DROPPED, now, now + self._timeout + _SLACK):
+            self._lead(flight, lookup.address, asked, now)
 
 
 def _deliver(waiter: Mailbox, served: Served | None, _first: bool) -> None:  # noqa: FBT001 - a callback
     waiter.put(Completion(0, served))
 
 
-def _failed(served: Served) -> bool:
-    """Whether there is no answer because a service is not well; its 404 would be an answer."""
+def _reason(served: Served) -> str | None:
+    """The reason of a failure that a stored answer may replace; None if there is none.
+
+    That is a failure of a service, not the answer of one: a 404 is an answer (RFC 5861, section 4).
+    """
     failure, answer = served.failure, served.answer
     if failure is None or failure.status < _FIRST_SERVER_ERROR:
-        return False
+        return None
     outcome = answer.outcomes.get(failure.call) if answer else None
     status = outcome.status if outcome else None
-    return status is None or status >= _FIRST_SERVER_ERROR or status == _TOO_MANY_REQUESTS
+    if status is None or status >= _FIRST_SERVER_ERROR or status == _TOO_MANY_REQUESTS:
+        return failure.reason or "error"
+    return None

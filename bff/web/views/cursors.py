@@ -1,7 +1,7 @@
-"""Cursors as clients have them: sealed, so that they say nothing, and lead nowhere else.
+"""Cursors of clients: sealed, so that they reveal nothing and cannot be changed.
 
-A cursor is good for the list, the frontend, the person and the parameters that it was made for. Any
-other is a 400, and no service hears of it.
+A cursor is valid for the list, the frontend, the user and the parameters that it was made for. Any
+other is answered 400, without a request to a service.
 """
 
 import re
@@ -21,7 +21,7 @@ from bff.model.principal import Principal
 from bff.plan.page_links import Position
 from bff.plan.plan import Plan
 from bff.store.seal import BadSeal, Seal
-from bff.web.views.parameters import BadRequest
+from bff.web.views.parameters import bad_parameters
 
 _SEALED: Final = re.compile(r"[A-Za-z0-9_-]{16,4000}", re.ASCII)
 
@@ -38,7 +38,7 @@ class CursorReader:
     ) -> None:
         self._lists, self._seal = lists, seal
         self._of = (frontend.name, plan.view.name, plan.view.version)
-        self._by_visitor = "session.visitor" in plan.keeping.inputs
+        self._by_visitor = "session.visitor" in plan.caching.inputs
 
     def given(
         self, request: Request, params: Mapping[str, Any], principal: Principal
@@ -49,7 +49,7 @@ class CursorReader:
             params: its other parameters, as declared.
 
         Raises:
-            BadRequest: one was not made for this list, this person and these parameters.
+            RequestRefused: one was not made for this list, this person and these parameters.
         """
         visitor = principal.visitor if self._by_visitor else ""
         whose = digest_of(*self._of, principal.identity, visitor, sorted(params.items()))
@@ -61,10 +61,10 @@ class CursorReader:
                 if given:
                     starts[name] = self._opened(given, pages, f"cursor:{name}:{whose}")
             except ValueError:
-                detail = "is no cursor of this list, for who asks and with these parameters"
+                detail = "is no cursor of this list, for this user and these parameters"
                 errors.append({"parameter": name, "in": "query", "detail": detail})
         if errors:
-            raise BadRequest(errors)
+            raise bad_parameters(errors)
         return Cursors(starts, partial(self._sealed, whose))
 
     def _sealed(self, whose: str, name: str, position: Position) -> str:

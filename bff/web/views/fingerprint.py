@@ -1,4 +1,4 @@
-"""What tells one declaration of a view from another: pages of another one are never answered."""
+"""The fingerprint of a view's declaration: cached answers of another one are never used."""
 
 import sys
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from bff.plan.plan import Plan
 
 
 def fingerprint(plan: Plan) -> str:
-    """A digest of all that is declared of a view, its services, and the code of its functions."""
+    """A digest of a view's declaration, of its services, and of the code of its functions."""
     view = plan.view
     services = [repr(node.compiled.service) for node in plan.nodes.values()]
     code = [path.read_bytes() for path in _files(view) if path.is_file()]

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from flask import Request, Response
 
-from bff.errors import Refused
+from bff.errors import RequestRefused
 from bff.model.json_text import encode_json
 from bff.model.principal import Principal
 from bff.model.view import View
@@ -22,7 +22,7 @@ _NOT_OF_THE_ANSWER: Final = frozenset({"set-cookie", "server-timing", "content-l
 _REPLAYED: Final = "Idempotency-Replayed"
 
 
-class Keys:
+class ViewIdempotency:
     """The keys of one view of one frontend."""
 
     def __init__(self, view: View, frontend: str, once: IdempotencyKeys) -> None:
@@ -34,21 +34,25 @@ class Keys:
         """What a request's key entitles to; None without a key.
 
         Raises:
-            Refused: with 400 it is none, there is none where there must be, or it would be
-                everybody's; with 409 and 422 as `IdempotencyKeys.begin` says.
-            StoreAway: nobody can say.
+            RequestRefused: with 400 it is none, it is missing and required, or the client is
+                not known; with 409 and 422 as `IdempotencyKeys.begin` says.
+            StoreAway: the store of the keys is away.
         """
         given = request.headers.get("Idempotency-Key")
         if given is None:
             if self._view.idempotency == "required":
-                raise Refused(400, "the header Idempotency-Key is missing")
+                raise RequestRefused(400, "the header Idempotency-Key is missing")
             return None
         found = _KEY.fullmatch(given.strip())
         if not found:
-            raise Refused(400, "the Idempotency-Key is not one string of 1 to 200 characters")
+            raise RequestRefused(
+                400, "the Idempotency-Key is not one string of 1 to 200 characters"
+            )
         person = principal.identity if principal.signed_in else principal.visitor
         if not person:
-            raise Refused(400, "an Idempotency-Key belongs to somebody, and nobody is known here")
+            raise RequestRefused(
+                400, "an Idempotency-Key needs a client that is known: sign in first"
+            )
         whose = [person, self._frontend, self._view.name, found[1] or found[2]]
         wanted = [scope["params"], scope.get("body")]
         print_ = sha256(encode_json(wanted, sort=True)).hexdigest()

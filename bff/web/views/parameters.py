@@ -1,30 +1,26 @@
 """Parameters of a request: texts of its path and query become what the view declares."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from flask import Response, request
+from flask import request
 
+from bff.errors import RequestRefused
 from bff.model.view import View
 from bff.plan.parameters import BadValue, decode
-from bff.web.problem import problem
 from bff.web.text import broken_parameters
 
 
-class BadRequest(Exception):
-    """Parameters that are not as declared, or cannot be sent on: an entry for each."""
+def bad_parameters(
+    errors: Sequence[Mapping[str, str]], what: str = "parameters are not as declared"
+) -> RequestRefused:
+    """The error of a request whose parameters are not as declared, or cannot be sent on.
 
-    def __init__(
-        self, errors: list[dict[str, str]], what: str = "parameters are not as declared"
-    ) -> None:
-        super().__init__(what)
-        self.errors = errors
-
-
-def bad_parameters(bad: BadRequest) -> Response:
-    """The answer to a request whose parameters are not as they must be."""
-    names = ", ".join(error["parameter"] for error in bad.errors)
-    return problem(400, f"{bad}: {names}", errors=bad.errors)
+    Args:
+        errors: an entry for each parameter.
+    """
+    names = ", ".join(error["parameter"] for error in errors)
+    return RequestRefused(400, f"{what}: {names}", errors)
 
 
 def parameters(view: View, variables: Mapping[str, str]) -> dict[str, Any]:
@@ -34,11 +30,11 @@ def parameters(view: View, variables: Mapping[str, str]) -> dict[str, Any]:
         variables: those of the path.
 
     Raises:
-        BadRequest: some are not as declared.
+        RequestRefused: some are not as declared.
     """
     broken = broken_parameters(request.query_string)
     if broken:
-        raise BadRequest(
+        raise bad_parameters(
             [{"parameter": n, "in": "query", "detail": "is not UTF-8"} for n in broken]
         )
     values: dict[str, Any] = {}
@@ -60,5 +56,5 @@ def parameters(view: View, variables: Mapping[str, str]) -> dict[str, Any]:
             if name not in known
         ]
     if errors:
-        raise BadRequest(errors)
+        raise bad_parameters(errors)
     return values

@@ -6,7 +6,7 @@ from typing import Final
 
 from flask import request
 
-from bff.engine.answer import Answer, Asked
+from bff.engine.answer import Answer, ViewRequest
 from bff.errors import BffError
 from bff.model.exchange import Deadline, Outcome
 from bff.model.frontend import Frontend
@@ -18,7 +18,7 @@ from bff.web.headers import forwardable
 _WELL: Final = frozenset({"ok", "skipped"})
 _NONE: Final = Answer(None, {})
 
-Run = Callable[[Plan, Asked, Deadline], Answer]
+Run = Callable[[Plan, ViewRequest, Deadline], Answer]
 
 
 class Fragments:
@@ -39,7 +39,7 @@ class Fragments:
     ) -> None:
         self._plans, self._frontend, self._run, self._now = plans, frontend, run, now
 
-    def added(self, answer: Answer, asked: Asked, begun: float, deadline: Deadline) -> Answer:
+    def added(self, answer: Answer, asked: ViewRequest, begun: float, deadline: Deadline) -> Answer:
         """The answer with each fragment under its view's name; null where that did not come.
 
         Args:
@@ -63,7 +63,9 @@ class Fragments:
             }
         return replace(answer, value=value, outcomes=outcomes, lease=leases)
 
-    def _fragment(self, plan: Plan, asked: Asked, deadline: Deadline) -> tuple[Answer, Outcome]:
+    def _fragment(
+        self, plan: Plan, asked: ViewRequest, deadline: Deadline
+    ) -> tuple[Answer, Outcome]:
         """Its answer, without a value where it failed, and what became of it."""
         view = plan.view
         rule = AccessRule(self._frontend, view.access_at(self._frontend), view.csrf, view.require)

@@ -1,16 +1,15 @@
-"""Pages: an answer's final body with its headers, as bytes: made once, kept or not, and sent."""
+"""Responses of views: an answer becomes a representation, and that a response to one request."""
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from flask import Request, Response
 from werkzeug.datastructures import Headers as ResponseHeaders
 
-from bff.cache.entry import Entry
+from bff.cache.entry import CacheEntry
 from bff.engine.answer import Answer
-from bff.engine.cached_request import Keeper
+from bff.engine.runtime import Caching
 from bff.model.access import Access
 from bff.model.exchange import Headers
 from bff.model.frontend import Frontend
@@ -19,55 +18,55 @@ from bff.plan.plan import Plan
 from bff.web.headers import calls_header, lifecycle_headers, respondable
 from bff.web.views.cache_headers import (
     cache_control,
+    cacheability_of,
+    clients_may_store,
     is_partial,
     is_public,
     is_stale,
-    may_last,
-    parts_of,
     vary_of,
 )
-from bff.web.views.coding import coding_for, compress, etag_in, etag_of, is_known, is_worth_it
+from bff.web.views.coding import (
+    coded_etag,
+    coding_for,
+    compress,
+    etag_matches,
+    etag_of,
+    is_worth_compressing,
+)
+from bff.web.views.representation import Representation
 
 _NO_CONTENT: Final = frozenset({204, 205})
 _WITHOUT_LENGTH: Final = frozenset({204, 304})  # RFC 9110, section 8.6
 _OK: Final = 200
 _NOT_MODIFIED: Final = 304
-# what a page knows of itself, and tells nobody
-_UNTIL, _SHARED, _PARTIAL = "bff-until", "bff-shared", "bff-partial"
-_INSIDE: Final = frozenset({_UNTIL, _SHARED, _PARTIAL})
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
-    """What a page is sent with besides itself.
+class CacheSlot:
+    """Where a representation is stored, with its compressed variants beside it."""
 
-    Args:
-        address: where it is kept, and its compressed variants beside it; None if it is not kept.
-        now: seconds since 1970.
-    """
-
-    address: str | None
-    now: float
+    address: str
+    entry: CacheEntry
 
 
-class _Bare(Response):
-    """A response whose headers are those of its page, and no others."""
+class _PlainResponse(Response):
+    """A response with exactly the given headers."""
 
     default_mimetype = None
 
     def get_wsgi_headers(self, environ: Any) -> ResponseHeaders:
-        """Its headers as they are; werkzeug would make, check and copy each of them again."""
+        """Return the headers as they are; werkzeug would make and check each of them again."""
         del environ
         if self.status_code in _WITHOUT_LENGTH:
             self.headers.remove("Content-Length")
         return self.headers
 
 
-class Pages:
-    """Makes and sends the pages of one view of one frontend.
+class ViewResponses:
+    """Makes the representations and responses of one view at one frontend.
 
     Args:
-        vary: the request headers by which who asks is known.
+        vary: the request headers that identify the user.
     """
 
     def __init__(
@@ -76,22 +75,30 @@ class Pages:
         frontend: Frontend,
         access: Access,
         vary: Sequence[str],
-        keeper: Keeper | None,
+        caching: Caching | None,
     ) -> None:
-        self._plan, self._who = plan, tuple(vary)
-        self._cache = keeper.cache if keeper else None
+        self._plan = plan
+        self._cache = caching.cache if caching else None
         rule = plan.view.cache
         self._public = is_public(plan, access)
         self._is_get = plan.view.method == "GET"
         self._stale = rule.stale if rule else 0.0
-        calls = [kept.rule for kept in plan.keeping.calls.values()]
+        calls = [policy.rule for policy in plan.caching.calls.values()]
         self._revocable = any(each.tags for each in ([rule] if rule else []) + calls)
         self._lifecycle: Headers = tuple(lifecycle_headers(plan.view).items())
-        self._label = f"{plan.view.name} at {frontend.name}"
-        self._lasts = may_last(plan)
+        self.label = f"{plan.view.name} at {frontend.name}"
+        self._lasts = clients_may_store(plan)
+        self._vary = {
+            (localized, coded): vary_of(plan, vary, locale=localized, coded=coded)
+            for localized in (False, True)
+            for coded in (False, True)
+        }
 
-    def page(self, answer: Answer, locale: str | None, now: float) -> Entry:
-        """The page of an answer; how long it is kept is for the caller to say.
+    def represent(self, answer: Answer, locale: str | None, now: float) -> Representation:
+        """Make the representation of an answer.
+
+        Args:
+            now: seconds since 1970 when the answer was begun.
 
         Raises:
             Unwritable: the answer cannot be written as JSON.
@@ -104,71 +111,88 @@ class Pages:
         headers += self._lifecycle
         headers += [("Content-Language", locale)] if locale else []
         partial = is_partial(answer.outcomes)
-        if partial:
-            headers.append((_PARTIAL, "1"))
-        elif self._is_get and answer.status == _OK:
-            headers.append(("ETag", etag_of(body)))
-        parts = parts_of(self._plan, answer, now)
-        until = now + (parts.lifetime if self._lasts else 0.0)
-        headers.append((_UNTIL, str(until if parts.storable else -math.inf)))
-        headers.append((_SHARED, "1" if parts.shareable else ""))
-        return Entry(answer.status, tuple(headers), body, now, 0.0, label=self._label)
+        whole = self._is_get and answer.status == _OK and not partial
+        allowed = cacheability_of(self._plan, answer, now)
+        return Representation(
+            answer.status,
+            tuple(headers),
+            body,
+            etag=etag_of(body) if whole else None,
+            until=now + (allowed.lifetime if self._lasts else 0.0),
+            storable=allowed.storable,
+            shareable=allowed.shareable,
+            partial=partial,
+        )
 
-    def may_be_kept(self, page: Entry, answer: Answer, *, shared: bool) -> bool:
-        """Whether a page is whole, good and fresh, and its parts allow it."""
-        whole = page.header("ETag") is not None and not is_stale(answer.outcomes)
-        storable = page.header(_UNTIL) != str(-math.inf)
-        return whole and storable and (not shared or page.header(_SHARED) == "1")
+    def respond(
+        self,
+        made: Representation,
+        request: Request,
+        locale: str | None,
+        slot: CacheSlot | None,
+        now: float,
+    ) -> Response:
+        """Make the response to one request: perhaps a 304, perhaps compressed.
 
-    def response(self, page: Entry, request: Request, sent: Sent) -> Response:
-        """A page as it is sent: perhaps only that the client has it, perhaps compressed."""
-        etag = page.header("ETag")
-        coded = sent.address is not None and is_worth_it(page.body)
+        Args:
+            locale: the language of the answer; None where it has none.
+            slot: where the representation is stored; None if it is not: then it is not compressed.
+            now: seconds since 1970.
+        """
+        coded = slot is not None and is_worth_compressing(made.body)
         coding = coding_for(request.headers.get("Accept-Encoding", "")) if coded else ""
-        headers = [each for each in page.headers if each[0] not in _INSIDE and each[0] != "ETag"]
-        headers.append(("Cache-Control", self._control(page, sent)))
-        locale = page.header("Content-Language") is not None
-        vary = vary_of(self._plan, self._who, locale=locale, coded=coded)
-        headers += [("Vary", vary)] if vary else []
-        if etag:
-            headers.append(("ETag", etag_in(etag, coding)))
+        headers = [*made.headers, ("Cache-Control", self._control(made, now))]
+        vary = self._vary[bool(locale), coded]
+        if vary:
+            headers.append(("Vary", vary))
+        if made.etag:
+            headers.append(("ETag", coded_etag(made.etag, coding)))
             known = request.headers.get("If-None-Match")
-            if known is not None and is_known(etag, known):
-                kept = [each for each in headers if each[0] != "Content-Type"]
-                return _Bare(status=_NOT_MODIFIED, headers=kept)
-        body = page.body
-        if coding and sent.address is not None:
-            body = self._variant(page, sent.address, coding)
+            if known is not None and etag_matches(made.etag, known):
+                without_body = [each for each in headers if each[0] != "Content-Type"]
+                return _PlainResponse(status=_NOT_MODIFIED, headers=without_body)
+        body = made.body
+        if coding and slot is not None:
+            body = self._variant(made, slot, coding)
             headers.append(("Content-Encoding", coding))
-        return _Bare(body, page.status, headers)
+        return _PlainResponse(body, made.status, headers)
 
-    def _variant(self, page: Entry, address: str, coding: str) -> bytes:
-        """A page in a coding, kept beside it; of an address that no longer counts nobody asks."""
-        beside = f"{address}/{coding}"
-        kept = self._cache.recall(beside) if self._cache else None
-        if kept is not None and kept.stored == page.stored:
-            return kept.body
-        body = compress(page.body, coding)
+    def _variant(self, made: Representation, slot: CacheSlot, coding: str) -> bytes:
+        """The compressed body, which is stored in memory under an address beside the entry's.
+
+        Its attributes are the validator of the body that it was compressed from.
+        """
+        beside = f"{slot.address}/{coding}"
+        found = self._cache.get_at(beside) if self._cache else None
+        if found is not None and found.attributes == made.etag:
+            return found.body
+        body = compress(made.body, coding)
         if self._cache:
-            label = f"{page.label}, {coding}"
-            entry = Entry(page.status, (), body, page.stored, page.fresh, page.stale, label=label)
-            self._cache.keep(beside, entry)
+            label = f"{slot.entry.label}, {coding}"
+            etag = made.etag or ""
+            entry = replace(slot.entry, headers=(), body=body, label=label, attributes=etag)
+            self._cache.put_local(beside, entry)
         return body
 
-    def _control(self, page: Entry, sent: Sent) -> str:
-        if page.header(_PARTIAL):
+    def _control(self, made: Representation, now: float) -> str:
+        """Its Cache-Control (RFC 9111, section 5.2.2)."""
+        if made.partial or not made.storable:
             return "no-store"
-        until = float(page.header(_UNTIL) or 0.0)
-        if until == -math.inf:
-            return "no-store"
-        if page.fresh:
-            until = min(until, page.stored + page.fresh)
-        lifetime = max(0.0, until - sent.now)
         if not self._lasts:
             return "private, no-cache"
         return cache_control(
-            public=self._public and page.header(_SHARED) == "1",
-            lifetime=lifetime,
+            public=self._public and made.shareable,
+            lifetime=max(0.0, made.until - now),
             stale=self._stale,
             revocable=self._revocable,
         )
+
+
+def may_be_stored(made: Representation, answer: Answer, *, shared: bool) -> bool:
+    """Whether a representation is complete and fresh, and its parts may be stored.
+
+    Args:
+        shared: whether it would be answered to other users.
+    """
+    whole = made.etag is not None and not is_stale(answer.outcomes)
+    return whole and made.storable and (not shared or made.shareable)

@@ -1,53 +1,43 @@
 """Views as routes: a request becomes values for a plan, the conductor's answer a response."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from time import time
-from typing import Any, Final
 
 from flask import Flask, Response, g, has_request_context, request
 from flask.globals import app_ctx, request_ctx
 
-from bff.engine.answer import Answer, Asked
+from bff.engine.answer import Answer, ViewRequest
 from bff.engine.conductor import conduct
-from bff.engine.python_view import converse
-from bff.engine.runtime import Machinery
-from bff.errors import BffError, Refused
+from bff.engine.python_view import run_python_view
+from bff.errors import BffError
 from bff.model.exchange import Deadline
 from bff.model.frontend import Frontend
 from bff.model.principal import NOBODY
 from bff.plan.plan import Plan
 from bff.store.idempotency import StoredResponse
-from bff.web.access.admission import Admission
 from bff.web.access.authenticate import AccessRule, vary_headers
-from bff.web.access.refusal import RETRY_AFTER
-from bff.web.access_events import Told
+from bff.web.access_events import RequestRecord
 from bff.web.client_gone import gone_of
+from bff.web.errors import error_response, failed
 from bff.web.headers import calls_header, lifecycle_headers, timing_header
-from bff.web.json_body import BadBody
-from bff.web.problem import problem
-from bff.web.runtime import Engine
+from bff.web.runtime import WebRuntime
 from bff.web.views.batch import EXCHANGE
 from bff.web.views.cache_headers import cache_status, calls_status
-from bff.web.views.cached_views import UNWRITABLE, KeptPages, Served, conducted
+from bff.web.views.cached_views import UNWRITABLE, CachedView, Served, conducted
 from bff.web.views.cursors import cursors_of
-from bff.web.views.failed import failed
 from bff.web.views.fingerprint import fingerprint
-from bff.web.views.idempotency import Keys, replayed
-from bff.web.views.parameters import BadRequest, bad_parameters
+from bff.web.views.idempotency import ViewIdempotency, replayed
 from bff.web.views.refresh import Fragments
-from bff.web.views.response_body import Pages, Sent
+from bff.web.views.response_body import ViewResponses
 from bff.web.views.scope import Scopes
 from bff.web.views.sparse import Sparse
-
-_CONFLICT: Final = 409
 
 
 def view_routes(
     app: Flask,
     plans: Mapping[str, Mapping[str, Plan]],
     frontends: Mapping[str, Frontend],
-    engine: Engine,
+    web: WebRuntime,
 ) -> None:
     """One route for each view of each frontend; streams have others."""
     for name, by_frontend in plans.items():
@@ -58,13 +48,13 @@ def view_routes(
                 drawn: Plan,
                 frontend: Frontend = frontends[frontend],
                 fragments: Mapping[str, Plan] = fragments,
-            ) -> _Handler:
-                return _Handler(drawn, frontend, engine, fragments)
+            ) -> ViewHandler:
+                return ViewHandler(drawn, frontend, web, fragments)
 
             if plan.view.stream:
                 continue
             sparse = plan.view.sparse
-            handler = Sparse(plan, engine.services, make) if sparse else make(plan)
+            handler = Sparse(plan, web.runtime.services, make) if sparse else make(plan)
             route = plan.view.route.replace("{", "<").replace("}", ">")
             app.add_url_rule(
                 f"/{frontend}{route}",
@@ -74,80 +64,70 @@ def view_routes(
             )
 
 
-class _Handler:
+class ViewHandler:
     """Answers one view of one frontend."""
 
     def __init__(
         self,
         plan: Plan,
         frontend: Frontend,
-        engine: Engine,
+        web: WebRuntime,
         fragments: Mapping[str, Plan],
     ) -> None:
-        self._plan, self._frontend, self._engine = plan, frontend, engine
-        self._machinery = Machinery(
-            *(engine.exchange, engine.effects, engine.clock, engine.guards, engine.keeper),
-            *(engine.boundary, engine.memory),
-        )
+        self._plan, self._frontend = plan, frontend
+        self._web, self._runtime = web, web.runtime
         view, together = plan.view, (plan, *fragments.values())
         self._rule = AccessRule(
             frontend=frontend,
             access=view.access_at(frontend),
             csrf=view.csrf,
             require=view.require,
-            visitor=any("session.visitor" in each.keeping.inputs for each in together),
+            visitor=any("session.visitor" in each.caching.inputs for each in together),
         )
-        self._door = Admission(self._rule, engine.authenticate, engine.limits, engine.observer)
+        self._admission = web.admission(self._rule)
         self._vary = vary_headers(self._rule)
         self._time = view.timeout - view.reserve  # seconds until its deadline
-        self._scopes = Scopes(plan, frontend, engine.services, fragments.values())
-        self._cursors = cursors_of(plan, frontend, engine.seal)
-        self._fragments = Fragments(fragments, frontend, self._run, engine.clock.now)
-        keys = engine.once if view.method != "GET" else None
-        self._keys = Keys(view, frontend.name, keys) if keys else None
+        self._scopes = Scopes(plan, frontend, self._runtime.services, fragments.values())
+        self._cursors = cursors_of(plan, frontend, web.seal)
+        self._fragments = Fragments(fragments, frontend, self._run, self._runtime.clock.now)
+        keys = web.once if view.method != "GET" else None
+        self._keys = ViewIdempotency(view, frontend.name, keys) if keys else None
         self._lifecycle = lifecycle_headers(view)
-        keeper, kept = engine.keeper, plan.keeping.view
-        self._now = keeper.cache.now if keeper else time
-        self._pages = Pages(plan, frontend, self._rule.access, self._vary, keeper)
-        self._kept = (
-            KeptPages(
-                *(plan, kept, keeper, self._pages, self._conduct, fingerprint(plan)),
-                engine.boundary,
+        caching, policy = self._runtime.caching, plan.caching.view
+        self._now = caching.cache.now if caching else time
+        self._responses = ViewResponses(plan, frontend, self._rule.access, self._vary, caching)
+        self._cached = (
+            CachedView(
+                *(plan, policy, self._runtime, caching, self._responses, self._conduct),
+                fingerprint(plan),
             )
-            if keeper and kept
+            if caching and policy
             else None
         )
 
     def __call__(self, **variables: str) -> Response:
-        request, known = request_ctx.request, app_ctx.g  # once: a proxy is not for nothing
-        told: Told = known.told
-        begun = told.begun
+        """The answer to the request that is being handled."""
+        request, known = request_ctx.request, app_ctx.g  # once: each access goes through a proxy
+        record: RequestRecord = known.record
+        begun = record.begun
         principal = NOBODY
         try:
-            principal = self._door.principal()
-            self._door.admit(principal)
+            principal = self._admission.principal()
+            self._admission.admit(principal)
             scope = self._scopes.of(variables, principal)
             cursors = self._cursors.given(request, scope["params"], principal)
             turn = self._keys.begin(request, principal, scope) if self._keys else None
-        except Refused as error:
-            return self._bad(error.status, str(error))
         except BffError as error:
-            return self._door.refused(error, principal)
-        except BadRequest as bad:
-            return self._varied(bad_parameters(bad))
-        except BadBody as bad_body:
-            response = self._bad(bad_body.status, bad_body.detail, errors=bad_body.errors)
-            response.headers.update(bad_body.headers)
-            return response
+            return error_response(error, self._admission, principal, self._lifecycle.items())
         if isinstance(turn, StoredResponse):
             return replayed(turn)
         answered = None
         try:
-            gone = None if self._kept else gone_of(request.environ)
+            gone = None if self._cached else gone_of(request.environ)
             key = turn.name if turn else ""
             id_, target = known.request_id, request.full_path.rstrip("?")
-            about = (scope["headers"], principal, gone, key, id_, target, told.trace)
-            asked = Asked(scope, *about, cursors)
+            about = (scope["headers"], principal, gone, key, id_, target, record.trace)
+            asked = ViewRequest(scope, *about, cursors)
             served = self._served(asked, begun)
             response = self._answered(served, asked, begun)
             # a request that was refused as it is may be corrected under the same key
@@ -157,45 +137,45 @@ class _Handler:
                 self._keys.end(turn, answered)
         return response
 
-    def _served(self, asked: Asked, begun: float) -> Served:
-        """What there is for whoever may ask, for what is as declared."""
-        if self._kept:
-            return self._kept.serve(asked, begun)
-        now, boundary = self._now(), self._engine.boundary
-        return conducted(self._pages, self._conduct, asked, begun, now, boundary)
+    def _served(self, asked: ViewRequest, begun: float) -> Served:
+        """The answer to an admitted request: cached, or conducted."""
+        if self._cached:
+            return self._cached.serve(asked, begun)
+        now, boundary = self._now(), self._runtime.boundary
+        return conducted(self._responses, self._conduct, asked, begun, now, boundary)
 
-    def _answered(self, served: Served, asked: Asked, begun: float) -> Response:
+    def _answered(self, served: Served, asked: ViewRequest, begun: float) -> Response:
         """The response, and what the log has of it."""
-        clock, scope = self._engine.clock, asked.scope
+        clock, scope = self._runtime.clock, asked.scope
         response = self._response(served, scope["locale"])
         took = clock.now() - begun
-        told: Told = app_ctx.g.told
-        told.kept = served.told.word if served.told else ""
+        record: RequestRecord = app_ctx.g.record
+        record.kept = served.freshness.word if served.freshness else ""
         if served.answer:
-            told.outcomes, told.late = served.answer.outcomes, took >= self._time
-        if self._engine.timing:
-            response.headers["Server-Timing"] = timing_header(told.outcomes, took)
+            record.outcomes, record.late = served.answer.outcomes, took >= self._time
+        if self._web.timing:
+            response.headers["Server-Timing"] = timing_header(record.outcomes, took)
         return response
 
-    def _conduct(self, asked: Asked, begun: float) -> Answer:
-        """Conduct the view; what it makes untrue is invalidated before anybody hears of it."""
-        keeper, deadline = self._engine.keeper, Deadline(begun + self._time)
+    def _conduct(self, asked: ViewRequest, begun: float) -> Answer:
+        """Conduct the view; its tags are invalidated before the answer is sent or cached."""
+        caching, deadline = self._runtime.caching, Deadline(begun + self._time)
         answer = self._run(self._plan, asked, deadline)
-        if answer.invalidates and keeper:
-            keeper.cache.invalidate(answer.invalidates)
+        if answer.invalidates and caching:
+            caching.cache.invalidate(answer.invalidates)
         return self._fragments.added(answer, asked, begun, deadline)
 
-    def _run(self, plan: Plan, asked: Asked, deadline: Deadline) -> Answer:
-        # what is refreshed behind an answer belongs to no request, and so to no batch
+    def _run(self, plan: Plan, asked: ViewRequest, deadline: Deadline) -> Answer:
+        # a refresh in the background belongs to no client request, and so to no batch
         batch = request.environ.get(EXCHANGE) if has_request_context() else None
-        machinery = replace(self._machinery, exchange=batch) if batch else self._machinery
-        run = converse if plan.view.function else conduct
-        return run(plan, asked, deadline, machinery)
+        run = run_python_view if plan.view.function else conduct
+        return run(plan, asked, deadline, self._runtime, batch)
 
     def _response(self, served: Served, locale: str | None) -> Response:
-        if served.page is not None:
-            response = self._pages.response(
-                served.page, request_ctx.request, Sent(served.address, self._now())
+        if served.representation is not None:
+            request, slot = request_ctx.request, served.slot
+            response = self._responses.respond(
+                served.representation, request, locale, slot, self._now()
             )
         else:
             failure = served.failure or UNWRITABLE
@@ -208,23 +188,13 @@ class _Handler:
                 response.headers["Content-Language"] = locale
                 response.vary.add("Accept-Language")
         status = []
-        if self._kept:
-            status.append(cache_status(served.told, stored=served.address is not None))
-        if self._engine.timing and served.answer:
+        if self._cached:
+            status.append(cache_status(served.freshness, stored=served.slot is not None))
+        if self._web.timing and served.answer:
             status += calls_status(self._plan, served.answer.outcomes)
         if status:
             response.headers["Cache-Status"] = ", ".join(status)
         for cookie in g.get("cookies", ()):
             response.headers.add("Set-Cookie", cookie)
             response.headers["Cache-Control"] = "no-store"
-        return response
-
-    def _bad(self, status: int, detail: str, **members: Any) -> Response:
-        response = problem(status, detail, **members)
-        if status == _CONFLICT:
-            response.headers["Retry-After"] = RETRY_AFTER
-        return self._varied(response)
-
-    def _varied(self, response: Response) -> Response:
-        response.vary.update(self._vary)
         return response

@@ -31,9 +31,9 @@ class Scopes:
         fragments: Iterable[Plan] = (),
     ) -> None:
         self._plan, self._frontend = plan, frontend
-        used = any("services" in each.keeping.inputs for each in (plan, *fragments))
+        used = any("services" in each.caching.inputs for each in (plan, *fragments))
         addresses = {name: {"url": each.url} for name, each in services.items()}
-        self._services = addresses if used else {}  # who knows them gets a copy for each request
+        self._services = addresses if used else {}  # copied for each request
         view = plan.view
         self._body = BodyReader(view.body, view.max_body) if view.body is not None else None
 
@@ -44,8 +44,8 @@ class Scopes:
             variables: those of the path.
 
         Raises:
-            BadRequest, BadBody: it is not as declared.
-            InvalidToken: the claims of who asks cannot be copied.
+            RequestRefused: it is not as declared.
+            InvalidToken: the claims of the client's token cannot be copied.
         """
         languages = self._frontend.languages
         request = request_ctx.request  # once: going through the proxy each time is not for nothing
@@ -68,7 +68,7 @@ class Scopes:
 
 
 def _own_copy(claims: Mapping[str, Any]) -> dict[str, Any]:
-    """Claims that a request may change; it would change everybody's otherwise."""
+    """A copy of the claims: expressions may change it, and the principal is shared."""
     try:
         copy: dict[str, Any] = decode_json(encode_json(claims), halves=False)
     except (TypeError, ValueError):

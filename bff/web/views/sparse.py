@@ -1,7 +1,7 @@
 """`?fields=user.name,orders.id`: less of a view, and no calls that none of it needs.
 
-A view of fewer fields is a plan of its own, made when it is first asked for: so what is proven of a
-plan, kept of it and told of it holds for each of them, and they are never mixed up.
+A view of fewer fields is a plan of its own, made when it is first requested. So each has its own
+proofs of who may share it, its own cache entries and its own outcomes.
 """
 
 import re
@@ -13,11 +13,11 @@ from typing import Any, Final
 from flask import Response, request
 
 from bff.declare.scope import proven
-from bff.errors import Refused
+from bff.errors import RequestRefused
 from bff.model.service import Service
 from bff.model.source import Source, Tree
 from bff.plan.plan import Plan, plan
-from bff.web.problem import problem
+from bff.web.errors import refused
 
 _FIELD: Final = re.compile(r"[A-Za-z_][\w-]*(\.[A-Za-z_][\w-]*){0,9}", re.ASCII)
 _MOST_FIELDS: Final = 50
@@ -49,8 +49,8 @@ class Sparse:
             return self._whole(**variables)
         try:
             handler = self._of(fields_of(asked))
-        except Refused as error:
-            return problem(error.status, str(error))
+        except RequestRefused as error:
+            return refused(error)
         return handler(**variables)
 
     def _handler(self, fields: tuple[str, ...]) -> Handler:
@@ -64,11 +64,11 @@ def fields_of(given: list[str]) -> tuple[str, ...]:
     """The fields that a query names, in the one form that all ways to say so have.
 
     Raises:
-        Refused: they are none.
+        RequestRefused: they are none.
     """
     names = sorted({name for text in given for name in text.split(",")})
     if len(names) > _MOST_FIELDS or not all(map(_FIELD.fullmatch, names)):
-        raise Refused(
+        raise RequestRefused(
             400, f"`fields` is a list of at most {_MOST_FIELDS} names: `user.name,orders.id`"
         )
     return tuple(names)
@@ -85,14 +85,14 @@ def pruned(tree: Tree, wanted: Wanted, path: str) -> Tree:
     """The part of a shape that is wanted.
 
     Raises:
-        Refused: something is that it does not have.
+        RequestRefused: something is that it does not have.
     """
     if not wanted:
         return tree
     if isinstance(tree, dict):
         unknown = sorted(wanted.keys() - tree.keys())
         if unknown:
-            raise Refused(400, f"there is no field `{path}{unknown[0]}`")
+            raise RequestRefused(400, f"there is no field `{path}{unknown[0]}`")
         return {
             name: pruned(each, wanted[name], f"{path}{name}.")
             for name, each in tree.items()

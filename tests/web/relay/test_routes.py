@@ -388,7 +388,7 @@ NO_ADDRESSES = ["http://[", "//[", "http://a:b/", "http://[\xe9", "http://[ x", 
 def held(shop):
     """What the relay holds of its service, and of the streams."""
     handler = shop.app.view_functions["web.relay.r0"]
-    return handler._engine.guards["files"].seen().in_flight + handler._streams._open
+    return handler._web.runtime.guards["files"].seen().in_flight + handler._streams._open
 
 
 @pytest.mark.parametrize("more", ["", "respond: [Location, Content-Location]\n"])
@@ -442,15 +442,15 @@ def test_what_nobody_foresaw_in_a_relay_is_a_502_that_is_reported(relayed):
 
     shop = relayed(service=", limit: 1")
     handler = shop.app.view_functions["web.relay.r0"]
-    carrier = handler._courier._carrier
+    exchange = handler._streaming_call._exchange
 
     class Wrapping:
         def stream(self, *asked):
-            incoming = carrier.stream(*asked)
+            incoming = exchange.stream(*asked)
             incoming.headers = (("etag", Rude("x")),)
             return incoming
 
-    handler._courier._carrier = Wrapping()
+    handler._streaming_call._exchange = Wrapping()
     for _ in range(3):
         reply = ask(shop)
         assert (reply.status_code, reply.json["reason"]) == (502, "internal")

@@ -8,7 +8,7 @@ from flask import g
 from bff.dev.stubs.stub import StubReply
 from bff.errors import LoginRequired, StoreAway
 from bff.model.principal import Principal
-from bff.web.relay.event_streams import _Mark
+from bff.web.event_streams import _Mark
 
 ADA = Principal("https://id.example", "ada", token="hers")
 VIEW = """
@@ -205,21 +205,21 @@ def test_a_thread_that_cannot_be_started_makes_room(site, monkeypatch):
 def test_what_nobody_foresaw_in_a_stream_is_a_502_and_makes_room(site):
     shop = site(VIEW, orders=replying(), root="streams: 1%\n", principal=lambda *_: ADA)
     handler = shop.app.view_functions["web.v0"]
-    carrier = handler._courier._carrier
+    exchange = handler._streaming_call._exchange
 
     class Wrapping:
         def stream(self, *asked):
-            incoming = carrier.stream(*asked)
+            incoming = exchange.stream(*asked)
             incoming.headers = None  # no code has ever seen that
             return incoming
 
-    handler._courier._carrier = Wrapping()
+    handler._streaming_call._exchange = Wrapping()
     for _ in range(3):
         reply = shop.get("/web/orders/7/events")
         assert (reply.status_code, reply.json["reason"]) == (502, "internal")
-    handler._courier._carrier = carrier
+    handler._streaming_call._exchange = exchange
     assert shop.get("/web/orders/7/events").status_code == 200
-    assert handler._engine.guards["orders"].seen().in_flight == 0
+    assert handler._web.runtime.guards["orders"].seen().in_flight == 0
 
 
 @pytest.mark.parametrize("location", ["http://[", "http://[\xe9"])

@@ -53,7 +53,7 @@ def shop(site, wall, users):
 
     yield make
     for place in made:  # what is refreshed behind an answer may still be under way
-        background = place.app.view_functions["web.v0"]._engine.keeper.background
+        background = place.app.view_functions["web.v0"]._runtime.caching.background
         until(lambda flights=background._flights: not flights)
 
 
@@ -109,6 +109,21 @@ def test_what_is_kept_stands_in_for_a_failure(shop, users, wall, view):
     users.say = lambda _: StubReply.problem(503, "away")
     wall.pass_by(60)
     assert place.get(path(view)).status_code == 502
+
+
+@BOTH
+def test_a_refresh_that_fails_is_not_counted_as_an_answer_instead_of_a_failure(
+    shop, users, wall, view
+):
+    place = shop(view % ", stale: 60s, stale_if_error: 60s")
+    place.get(path(view))
+    wall.pass_by(11)
+    users.say = lambda _: StubReply.problem(503, "away")
+    assert place.get(path(view)).json == {"n": 1}
+    caching = place.app.view_functions["web.v0"]._runtime.caching
+    until(lambda: len(place.stubs.requests()) == 2 and not caching.background._flights)
+    counts = caching.cache.stats()["looked_up"]
+    assert (counts["stale"], counts["error"]) == (1, 0)
 
 
 def test_a_reply_that_stands_in_is_an_outcome(shop, users, wall):
@@ -495,7 +510,7 @@ def test_a_kept_answer_is_sent_compressed_and_the_variant_is_kept(shop, users, a
         assert own == plain.headers["ETag"][:-1] + f'-{coding}"'
         again = [("Accept-Encoding", accepted), ("If-None-Match", own)]
         assert place.get("/web/v/7", headers=again).status_code == 304
-        cache = place.app.view_functions["web.v0"]._engine.keeper.cache
+        cache = place.app.view_functions["web.v0"]._runtime.caching.cache
         assert [each["of"] for each in cache.entries()].count(f"v0 at web, {coding}") == 1
 
 

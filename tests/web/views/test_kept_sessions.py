@@ -54,7 +54,7 @@ def place(tmp_path):
 
 
 def sessions_of(app):
-    return app.view_functions["web.x"]._engine.authenticate._sessions
+    return app.view_functions["web.x"]._web.authenticate._sessions
 
 
 def sign_in(app):
@@ -92,7 +92,7 @@ def test_a_refresh_that_is_under_way_when_they_sign_out_is_kept_for_nobody(place
     ended.join(5)
     held["gate"].set()
     held["gate"] = None
-    keeper = app.view_functions["web.x"]._engine.keeper
+    keeper = app.view_functions["web.x"]._runtime.caching
     while keeper.background._flights:
         pass
     before = held["asked"]

@@ -1,8 +1,8 @@
 """Streams of events (HTML, section 9.2): passed on as they come, so many at once, and not for ever.
 
-A thread reads from the service while the request's own writes to the client: so a service that is
-silent keeps nobody from saying that it is there, from noticing that the client has gone, or that
-the session is over.
+A thread of its own reads from the service while the request's thread writes to the client. So while
+a service is silent, comments keep the connection alive, and a client that has disconnected or whose
+session has ended is noticed.
 """
 
 from codecs import BOM_UTF8
@@ -13,28 +13,25 @@ from threading import Event, Lock, Thread
 from time import monotonic
 from typing import Any, Final, Self
 
-from bff.errors import BffError, StoreAway
+from bff.errors import BffError, RequestRefused, StoreAway
 from bff.model.exchange import Reply
 from bff.model.principal import Principal
 from bff.upstream.exchange import Streamed
 from bff.web.client_gone import gone_of
 from bff.web.management import drain
 
+_UNAVAILABLE: Final = 503
 _TICK: Final = 0.5  # seconds between two looks for whether the client is still there
 _CHECK: Final = 2.0  # and for whether its session is
 _HELD: Final = 16  # pieces that wait for a slow client; more, and the service has to wait
 _COMMENT: Final = b":\n"  # no blank line: it would end an event that is half there
 
-AT_ONCE: Final = {  # what a stream says to whoever passes it on
+AT_ONCE: Final = {  # for the proxies in front
     "Cache-Control": "no-store, no-transform",
     "X-Accel-Buffering": "no",  # what nginx calls it
 }
 
 Alive = Callable[[str], bool]  # whether the session of this key goes on; may raise StoreAway
-
-
-class TooManyStreams(Exception):
-    """As many are open as may be."""
 
 
 def is_events(head: Reply) -> bool:
@@ -52,23 +49,23 @@ class EventStreams:
     """The open streams of a process.
 
     Args:
-        most: so many at once; the other threads are for everybody else.
-        alive: says whether a session goes on.
+        most: streams at once, one at least; the other threads are for other requests.
+        alive: whether a session goes on.
     """
 
-    def __init__(self, most: int, alive: Alive) -> None:
-        self._most, self._alive = most, alive
+    def __init__(self, most: float, alive: Alive) -> None:
+        self._most, self._alive = max(1, int(most)), alive
         self._lock, self._open = Lock(), 0
 
     def take(self) -> Callable[[], None]:
         """Take a place; what is returned gives it back, once.
 
         Raises:
-            TooManyStreams: there is none.
+            RequestRefused: there is none.
         """
         with self._lock:
             if self._open >= self._most:
-                raise TooManyStreams
+                raise RequestRefused(_UNAVAILABLE, "too many streams are open")
             self._open += 1
         given = Event()
 
@@ -97,7 +94,7 @@ class EventStreams:
             held: ends the thread that reads.
 
         Raises:
-            TooManyStreams: no thread can be started.
+            RequestRefused: no thread can be started.
         """
         incoming.wait(max_age)
         pump = held.enter_context(_Pump(incoming))
@@ -144,7 +141,7 @@ class EventStreams:
             return False
         try:
             return not self._alive(principal.session)
-        except StoreAway:  # nobody can say; until `max_age` it goes on
+        except StoreAway:  # not known: the stream goes on until `max_age`
             return False
 
 
@@ -180,7 +177,7 @@ class _Pump:
         try:
             self._thread.start()
         except RuntimeError:  # the system has no more
-            raise TooManyStreams from None
+            raise RequestRefused(_UNAVAILABLE, "too many streams are open") from None
 
     def __enter__(self) -> Self:
         return self
