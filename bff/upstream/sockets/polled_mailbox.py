@@ -8,7 +8,7 @@ from collections import deque
 from time import monotonic
 
 from bff.upstream.exchange import Completion, Mailbox, SystemClock
-from bff.upstream.poller import poller_of_this_thread
+from bff.upstream.sockets.poller import poller_of_this_thread
 
 
 class PolledMailbox:
