@@ -21,7 +21,7 @@ class Answered:
         view: the name of the view or relay; empty if it was neither.
         took: seconds.
         outcomes: of its calls, by name; also of those of a request that it was collapsed with.
-        kept: the result of the cache: `hit`, `stale`, `error`, `miss`, `collapsed`; empty if it was
+        cache: the result of the cache: `hit`, `stale`, `error`, `miss`, `collapsed`; empty if it was
             not used.
         method: the HTTP method.
         route: as declared, with variables in braces; empty if there is none.
@@ -35,7 +35,7 @@ class Answered:
     status: int
     took: float
     outcomes: Mapping[str, Outcome]
-    kept: str = ""
+    cache: str = ""
     method: str = "GET"
     route: str = ""
     late: bool = False
