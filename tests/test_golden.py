@@ -29,7 +29,7 @@ from bff.upstream.body import read_body
 from bff.upstream.effects import PoolEffects
 from bff.upstream.exchange import Credentials
 from bff.upstream.pool import PoolExchange
-from bff.upstream.socket_exchange import SocketExchange
+from bff.upstream.sockets.exchange import SocketExchange
 from tests.golden_case import Asked, Case, SentRequest, Upstream, like, measure, read_case
 from tests.simulation import Played, SimulatedEffects, SimulatedExchange
 

@@ -16,7 +16,7 @@ from bff.declare.settings import Settings
 from bff.dev.stubs.stub import StubReply, StubServices
 from bff.model.principal import Principal
 from bff.observe.log import JsonFormatter
-from bff.upstream.socket_exchange import SocketExchange
+from bff.upstream.sockets.exchange import SocketExchange
 
 SETTINGS = Settings(Path("unused"), management_bind=None)
 

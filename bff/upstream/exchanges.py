@@ -50,6 +50,6 @@ def open_exchange(
         raise ConfigError([Problem("exchange", place, _NOT_INSTALLED, _HINT)])
     if chosen(declared) == "pool":
         return PoolExchange(services, size, memory=memory)
-    from bff.upstream.socket_exchange import SocketExchange
+    from bff.upstream.sockets.exchange import SocketExchange
 
     return SocketExchange(services, size, memory=memory)

@@ -16,9 +16,9 @@ from bff.model.exchange import Deadline, Request
 from bff.model.service import Service
 from bff.model.source import Place
 from bff.upstream.exchange import SystemClock
-from bff.upstream.polled_mailbox import PollingClock
 from bff.upstream.pool import PoolExchange
-from bff.upstream.socket_exchange import SocketExchange
+from bff.upstream.sockets.exchange import SocketExchange
+from bff.upstream.sockets.polled_mailbox import PollingClock
 
 PATIENCE = 20.0
 EXCHANGES = ("pool", "sockets", "loop")

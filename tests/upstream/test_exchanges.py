@@ -14,7 +14,7 @@ from bff.testing.upstream import ScriptedExchange, Upstream
 from bff.upstream import exchanges
 from bff.upstream.exchange import SystemClock, clock_for
 from bff.upstream.memory import Memory
-from bff.upstream.polled_mailbox import PollingClock
+from bff.upstream.sockets.polled_mailbox import PollingClock
 from bff.web.management.listener import MANAGED
 
 ROOT = "version: 1\n{}frontends: {{web: {{access: none}}}}\nservices: {{s: {{url: 'http://s.test'}}}}\n"

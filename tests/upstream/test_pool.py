@@ -10,8 +10,8 @@ import respx
 
 from bff.errors import BffError, Unreachable
 from bff.model.exchange import Reply
-from bff.upstream.connection import Connection
-from bff.upstream.polled_mailbox import PolledMailbox
+from bff.upstream.sockets.connection import Connection
+from bff.upstream.sockets.polled_mailbox import PolledMailbox
 
 
 def is_open(idle):

@@ -17,10 +17,10 @@ from bff.model.exchange import Deadline, Reply, Request
 from bff.model.service import Service
 from bff.model.source import Place
 from bff.upstream.exchange import DetachedMailbox
-from bff.upstream.polled_mailbox import PollingClock
-from bff.upstream.poller import poller_of_this_thread
 from bff.upstream.sharing import Sharing
-from bff.upstream.socket_exchange import SocketExchange
+from bff.upstream.sockets.exchange import SocketExchange
+from bff.upstream.sockets.polled_mailbox import PollingClock
+from bff.upstream.sockets.poller import poller_of_this_thread
 
 THREADS = 64
 PATIENCE = 30.0

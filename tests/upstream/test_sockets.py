@@ -13,12 +13,12 @@ from bff.errors import TimedOut, Unreachable
 from bff.model.exchange import Deadline, Reply, Request
 from bff.model.service import Service
 from bff.model.source import Place
-from bff.upstream import event_loop, idle
 from bff.upstream.exchange import DetachedMailbox, SystemClock
 from bff.upstream.memory import Memory
-from bff.upstream.polled_mailbox import PollingClock
 from bff.upstream.pool import PoolExchange
-from bff.upstream.socket_exchange import SocketExchange
+from bff.upstream.sockets import event_loop, idle
+from bff.upstream.sockets.exchange import SocketExchange
+from bff.upstream.sockets.polled_mailbox import PollingClock
 
 PATIENCE = 20.0
 SLOW = [HealthCheck.too_slow]  # a busy machine
@@ -477,7 +477,7 @@ def test_without_a_descriptor_to_wake_it_a_thread_waits_in_another_way(serving, 
         thread.join(PATIENCE)
 
     with monkeypatch.context() as patched:
-        patched.setattr("bff.upstream.poller.open_wakeup", none_left)
+        patched.setattr("bff.upstream.sockets.poller.open_wakeup", none_left)
         run()
     run()
     exchange.close()

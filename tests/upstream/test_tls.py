@@ -19,7 +19,7 @@ from bff.model.service import Service, Tls
 from bff.model.source import Place
 from bff.upstream.exchange import clock_for
 from bff.upstream.pool import PoolExchange
-from bff.upstream.socket_exchange import SocketExchange
+from bff.upstream.sockets.exchange import SocketExchange
 
 EXCHANGES = {"pool": PoolExchange, "sockets": SocketExchange}
 Exchange = None  # the one that a test runs with

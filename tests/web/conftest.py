@@ -14,7 +14,7 @@ from bff.declare.load import parse
 from bff.declare.settings import Settings
 from bff.dev.stubs.stub import StubServices
 from bff.observe.events import Answered
-from bff.upstream.socket_exchange import SocketExchange
+from bff.upstream.sockets.exchange import SocketExchange
 
 HOST = "shop.example"
 

@@ -11,7 +11,7 @@ import httpx
 from bff.errors import BadReply
 from bff.model.exchange import Request
 from bff.model.service import Service
-from bff.upstream.idle import IdleConnections
+from bff.upstream.sockets.idle import IdleConnections
 from bff.upstream.wire import sent_headers
 
 # What httpx leaves as it is in a target; anything else it is asked about, dot segments too.

@@ -4,11 +4,11 @@ from typing import Final
 
 from bff.errors import Unreachable
 from bff.upstream.body import codings_in
-from bff.upstream.connection import Connection
-from bff.upstream.poller import READ, Poller, Watched
-from bff.upstream.reply_parser import ReplyParser
+from bff.upstream.sockets.connection import Connection
+from bff.upstream.sockets.poller import READ, Poller, Watched
+from bff.upstream.sockets.reply_parser import ReplyParser
+from bff.upstream.sockets.unpack import coding_of
 from bff.upstream.steps import Steps
-from bff.upstream.unpack import coding_of
 from bff.upstream.wire import ends_uncertainly
 
 _READS: Final = 4  # of 64 KB each, before others have their turn

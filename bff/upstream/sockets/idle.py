@@ -4,7 +4,7 @@ from collections import deque
 from time import monotonic
 from typing import Final
 
-from bff.upstream.connection import Connection
+from bff.upstream.sockets.connection import Connection
 
 KEEPALIVE: Final = 30.0  # seconds that a connection may be idle
 

@@ -7,8 +7,8 @@ from time import monotonic, sleep
 from typing import Final
 
 from bff.observe.log import logger
-from bff.upstream.idle import IdleConnections
-from bff.upstream.poller import Poller, poller_of_this_thread
+from bff.upstream.sockets.idle import IdleConnections
+from bff.upstream.sockets.poller import Poller, poller_of_this_thread
 from bff.upstream.workers import Workers
 
 _SWEEP: Final = 5.0  # seconds between two looks for connections that have been idle for too long

@@ -9,10 +9,10 @@ from time import monotonic
 from typing import Final, Protocol
 
 from bff.errors import BffError, TimedOut, Unreachable
-from bff.upstream.address import Address
-from bff.upstream.connection import Connection
-from bff.upstream.poller import READ, WRITE, Poller, Watched
 from bff.upstream.resolve import Addresses, Found, Resolver, addresses_in
+from bff.upstream.sockets.address import Address
+from bff.upstream.sockets.connection import Connection
+from bff.upstream.sockets.poller import READ, WRITE, Poller, Watched
 from bff.upstream.steps import Steps
 
 _UNDER_WAY: Final = frozenset({errno.EINPROGRESS, errno.EWOULDBLOCK})

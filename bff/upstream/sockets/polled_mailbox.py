@@ -8,7 +8,7 @@ from collections import deque
 from time import monotonic
 
 from bff.upstream.exchange import Completion, Mailbox, SystemClock
-from bff.upstream.poller import poller_of_this_thread
+from bff.upstream.sockets.poller import poller_of_this_thread
 
 
 class PolledMailbox:
@@ -53,7 +53,7 @@ class PolledMailbox:
 
 
 class PollingClock:
-    """Real time; whoever waits in its mailboxes reads connections meanwhile."""
+    """Real time, with mailboxes whose waiting thread reads connections."""
 
     def now(self) -> float:
         """Seconds of the system's monotonic clock."""

@@ -7,9 +7,9 @@ from time import monotonic
 import pytest
 
 from bff.upstream.exchange import Completion
-from bff.upstream.polled_mailbox import PolledMailbox, PollingClock
-from bff.upstream.poller import READ, Poller
-from bff.upstream.wakeup import EventWakeup, PairWakeup
+from bff.upstream.sockets.polled_mailbox import PolledMailbox, PollingClock
+from bff.upstream.sockets.poller import READ, Poller
+from bff.upstream.sockets.wakeup import EventWakeup, PairWakeup
 
 
 class Watched:
@@ -46,7 +46,7 @@ class Interrupted:
 @pytest.fixture(params=[EventWakeup, PairWakeup])
 def wakeup(request, monkeypatch):
     """Either way to wake a thread."""
-    monkeypatch.setattr("bff.upstream.poller.open_wakeup", request.param)
+    monkeypatch.setattr("bff.upstream.sockets.poller.open_wakeup", request.param)
     return request.param
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from bff.errors import BadReply, BffError, MemoryReached, TooMany
 from bff.upstream.memory import Memory
-from bff.upstream.reply_parser import MOST_HEAD, ReplyParser
+from bff.upstream.sockets.reply_parser import MOST_HEAD, ReplyParser
 
 SLOW = [HealthCheck.too_slow]  # a busy machine
 LIMIT = 1024 * 1024

@@ -5,7 +5,7 @@ import ssl
 from contextlib import suppress
 from typing import Final
 
-from bff.upstream.poller import READ, WRITE
+from bff.upstream.sockets.poller import READ, WRITE
 
 CHUNK: Final = 64 * 1024
 

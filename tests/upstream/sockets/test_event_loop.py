@@ -10,7 +10,7 @@ from bff.model.exchange import Deadline, Reply, Request
 from bff.model.service import Service
 from bff.model.source import Place
 from bff.upstream.exchange import SystemClock
-from bff.upstream.socket_exchange import SocketExchange
+from bff.upstream.sockets.exchange import SocketExchange
 
 LARGE = gzip.compress(b'{"a": "' + b"0123456789" * 800_000 + b'"}', 1)
 

@@ -13,17 +13,17 @@ from weakref import finalize
 from bff.errors import Unreachable
 from bff.model.exchange import Deadline, Request
 from bff.model.service import Service
-from bff.upstream.address import Address, address_of
-from bff.upstream.attempt import Attempt
-from bff.upstream.connection import Connection
-from bff.upstream.event_loop import EventLoop
 from bff.upstream.exchange import Completion, Sink, Usage, reader_of
 from bff.upstream.memory import Memory
-from bff.upstream.polled_mailbox import PollingClock
-from bff.upstream.poller import Poller
 from bff.upstream.pool import PoolExchange
 from bff.upstream.resolve import Resolver
-from bff.upstream.slots import Slots
+from bff.upstream.sockets.address import Address, address_of
+from bff.upstream.sockets.attempt import Attempt
+from bff.upstream.sockets.connection import Connection
+from bff.upstream.sockets.event_loop import EventLoop
+from bff.upstream.sockets.polled_mailbox import PollingClock
+from bff.upstream.sockets.poller import Poller
+from bff.upstream.sockets.slots import Slots
 from bff.upstream.steps import Steps
 from bff.upstream.stream import Incoming
 from bff.upstream.tls import TlsContexts

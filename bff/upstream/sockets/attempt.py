@@ -14,19 +14,19 @@ from bff.errors import BffError, Cancelled, TimedOut, Unreachable
 from bff.model.exchange import Deadline, Request
 from bff.observe.boundary import without_frames
 from bff.observe.log import logger
-from bff.upstream.address import Address
-from bff.upstream.connection import Connection
-from bff.upstream.dial import Dial
 from bff.upstream.exchange import Completion, Sink
 from bff.upstream.memory import Memory
-from bff.upstream.poller import Poller
-from bff.upstream.reply_parser import ReplyParser
 from bff.upstream.resolve import Resolver
 from bff.upstream.retry import IDEMPOTENT
-from bff.upstream.slots import Slots
+from bff.upstream.sockets.address import Address
+from bff.upstream.sockets.connection import Connection
+from bff.upstream.sockets.dial import Dial
+from bff.upstream.sockets.poller import Poller
+from bff.upstream.sockets.reply_parser import ReplyParser
+from bff.upstream.sockets.slots import Slots
+from bff.upstream.sockets.transfer import ConnectionBroken, Transfer
+from bff.upstream.sockets.unpack import coding_of, unpacked
 from bff.upstream.steps import Steps
-from bff.upstream.transfer import ConnectionBroken, Transfer
-from bff.upstream.unpack import coding_of, unpacked
 
 
 class Means(Protocol):
@@ -193,7 +193,7 @@ class Attempt:
         )
         with self._lock:
             if self._cancelled:
-                raise Cancelled("nobody waits for it any more")
+                raise Cancelled("the attempt was cancelled")
             self._sent = True
         self._advance()
 
@@ -210,7 +210,7 @@ class Attempt:
                 self._complete(transfer)
 
     def _broken(self, transfer: Transfer, error: ConnectionBroken) -> None:
-        """The connection is broken: a kept one may have been closed just as it was used."""
+        """Handle a broken connection; a reused one may have been closed by the service meanwhile."""
         self._drop_transfer()
         has_begun = transfer.parser.has_begun
         may_be_met = transfer.is_kept and not has_begun and self.request.method in IDEMPOTENT

@@ -3,7 +3,7 @@
 from bff.errors import BffError, Unreachable
 from bff.model.exchange import Reply
 from bff.upstream.body import codings_in, decoded
-from bff.upstream.reply_parser import ReplyParser
+from bff.upstream.sockets.reply_parser import ReplyParser
 
 
 def coding_of(parser: ReplyParser) -> str:

@@ -14,7 +14,7 @@ from time import monotonic
 from typing import Final, Protocol
 
 from bff.observe.log import logger
-from bff.upstream.wakeup import Wakeup, open_wakeup
+from bff.upstream.sockets.wakeup import Wakeup, open_wakeup
 
 READ: Final = select.POLLIN
 WRITE: Final = select.POLLOUT
