@@ -210,7 +210,7 @@ class Attempt:
                 self._complete(transfer)
 
     def _broken(self, transfer: Transfer, error: ConnectionBroken) -> None:
-        """Handle a broken connection; a reused one may have been closed by the service meanwhile."""
+        """Handle a broken connection; the service may have closed a reused one meanwhile."""
         self._drop_transfer()
         has_begun = transfer.parser.has_begun
         may_be_met = transfer.is_kept and not has_begun and self.request.method in IDEMPOTENT

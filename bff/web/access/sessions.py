@@ -126,9 +126,8 @@ def _backchannel_logout(auth: AuthContext) -> Response:
                 "ended", token.issuer, token.subject, key, reason="backchannel", id=g.request_id
             )
         )
-    auth.sessions.store.put(
-        used, b"", token.expires
-    )  # last, so that a failed request can be repeated
+    # last, so that the provider can repeat a request that failed
+    auth.sessions.store.put(used, b"", token.expires)
     return Response(status=200, mimetype="text/plain")
 
 
