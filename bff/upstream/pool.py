@@ -169,7 +169,7 @@ def _carried(
     except BffError as error:
         result: BffError = without_frames(error)
         return result
-    except BaseException as error:  # noqa: BLE001  (whatever a transport raises is an outcome)
+    except BaseException as error:  # noqa: BLE001  (any exception of a transport is an outcome)
         return mapped(error, ticket)
 
 

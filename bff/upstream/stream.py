@@ -75,7 +75,7 @@ class Incoming:
                     piece = next(pieces, None)
             except BffError:
                 raise
-            except Exception as error:  # noqa: BLE001  (whatever a transport raises is an outcome)
+            except Exception as error:  # noqa: BLE001  (any exception of a transport is an outcome)
                 raise mapped(error, self._ticket) from None
             if piece is None:
                 if self._ticket.ragged:
@@ -121,9 +121,8 @@ def open_stream(
     try:
         return _opened(transport, url, ticket, body, {})
     except Unreachable:
-        met = (
-            ticket.kept and not ticket.heard
-        )  # a reused connection, closed by the service at that moment
+        # the service closed a reused connection just as it was used
+        met = ticket.kept and not ticket.heard
         if not met or body is not None or request.method not in IDEMPOTENT:
             raise
     ticket = _StreamTicket(request, idle)

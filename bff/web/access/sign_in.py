@@ -44,15 +44,15 @@ def _login(auth: AuthContext, provider: str = "") -> Response:
     """Redirect to the provider, with a cookie that binds the sign-in to this browser."""
     _check_is_visit()
     try:
-        wanted = _login_request(auth, provider)
-        g.sign_in_again = wanted.path()
+        login_request = _login_request(auth, provider)
+        g.sign_in_again = login_request.path()
     finally:  # invalid requests count, too
         auth.limits.count_sign_in(client_address(request))
     auth.sessions.prepare()  # fails before the user is sent to the provider
-    redirect_uri = own_origin(request) + _callback_path(auth, wanted.provider)
-    login, key = auth.logins.begin(wanted, redirect_uri)
-    chosen = auth.providers[wanted.provider]
-    response = see_other(chosen.authorization_url(login, wanted.prompt))
+    redirect_uri = own_origin(request) + _callback_path(auth, login_request.provider)
+    login, key = auth.logins.begin(login_request, redirect_uri)
+    url = auth.providers[login_request.provider].authorization_url(login, login_request.prompt)
+    response = see_other(url)
     for cookie in auth.cookies.set_login(request, login.state, key):
         response.headers.add("Set-Cookie", cookie)
     return response
@@ -69,19 +69,19 @@ def _login_request(auth: AuthContext, provider: str) -> LoginRequest:
     Raises:
         SignInFailed: one is invalid.
     """
-    name, asked = provider or next(iter(auth.providers), ""), request.args
+    name, query = provider or next(iter(auth.providers), ""), request.args
     if name not in auth.providers:
         raise SignInFailed("unknown provider")
-    prompt = asked.get("prompt", "")
+    prompt = query.get("prompt", "")
     if prompt and prompt not in _PROMPTS:
         raise SignInFailed("`prompt` must be one of " + ", ".join(sorted(_PROMPTS)))
     return LoginRequest(
         provider=name,
         return_to=local_or_allowed(
-            asked.get("return_to", "/"), own_origin(request), auth.return_to
+            query.get("return_to", "/"), own_origin(request), auth.return_to
         ),
-        max_age=_max_age(asked.get("max_age")),
-        acr_values=_acr_values(asked.get("acr_values", "")),
+        max_age=_max_age(query.get("max_age")),
+        acr_values=_acr_values(query.get("acr_values", "")),
         prompt=prompt,
         previous=_previous(auth),
     )
@@ -113,14 +113,14 @@ def _callback(auth: AuthContext, **_provider: str) -> Response:
     key = auth.cookies.login_key(request, state)
     if pending is None or not pending.is_of(key):
         raise SignInFailed("this sign-in was not started in this browser, or has expired")
-    chosen = auth.providers.get(pending.request.provider)
-    if chosen is None or request.path != _callback_path(auth, pending.request.provider):
+    provider = auth.providers.get(pending.request.provider)
+    if provider is None or request.path != _callback_path(auth, pending.request.provider):
         raise SignInFailed("this sign-in was started with another provider")
-    return _complete(auth, chosen, pending, key)
+    return _complete(auth, provider, pending, key)
 
 
 def _complete(
-    auth: AuthContext, chosen: OpenIdProvider, pending: PendingLogin, key: str
+    auth: AuthContext, provider: OpenIdProvider, pending: PendingLogin, key: str
 ) -> Response:
     """Redeem the code and create a session; the state is used up, also if this fails.
 
@@ -132,20 +132,20 @@ def _complete(
     if auth.logins.is_late(pending):
         raise SignInFailed("this sign-in has expired")
     if not given.get("error"):
-        chosen.prepare()  # fails before the state is used, so that the page can be reloaded
+        provider.prepare()  # fails before the state is used, so that the page can be reloaded
     mark = auth.logins.use(state)
     if not mark:
         raise SignInFailed("this sign-in has been used already")
-    chosen.check_issuer(given.get("iss"))
+    provider.check_issuer(given.get("iss"))
     if given.get("error"):
-        raise callback_refusal(given["error"], chosen.provider.issuer)
+        raise callback_refusal(given["error"], provider.provider.issuer)
     login = pending.login(state, key, own_origin(request) + request.path)
-    person = chosen.redeem(given.get("code", ""), given.get("iss"), login)
+    person = provider.redeem(given.get("code", ""), given.get("iss"), login)
     about = {
         "agent": request.headers.get("User-Agent", ""),
         "visitor": auth.cookies.visitor(request),
     }
-    made = auth.sessions.create(person, login.provider, chosen.provider.client_id, about)
+    made = auth.sessions.create(person, login.provider, provider.provider.client_id, about)
     auth.end_replaced({pending.request.previous, _previous(auth)} - {""}, key_of(made))
     session = auth.sessions.load(made)
     if session:
