@@ -33,8 +33,8 @@ from bff.web.cors import cors
 from bff.web.event_streams import EventStreams
 from bff.web.management import drain
 from bff.web.management.cache_admin import CacheAdmin
-from bff.web.management.gauges import levels_of
-from bff.web.management.health import Management, health_routes
+from bff.web.management.gauges import gauge_values
+from bff.web.management.health import ManagementApp, health_routes
 from bff.web.management.store_watch import StoreWatch
 from bff.web.problem import handle_errors
 from bff.web.relay.routes import relay_routes
@@ -138,7 +138,7 @@ def create_app(
         finalize(app, cache.close).atexit = False  # of an app that another takes the place of
     app.url_map.merge_slashes = False
     answering = emit_access_events(app, clock, observe, config.frontends, sampler)
-    metrics.watch(lambda: levels_of(guards, exchange, cache, settings, answering, memory, watch))
+    metrics.watch(lambda: gauge_values(guards, exchange, cache, settings, answering, memory, watch))
     guard(app, config.hosts)
     cors(app, config.frontends, checked.plans, config.relays)
     handle_errors(app, boundary)
@@ -151,6 +151,6 @@ def create_app(
     relay_routes(app, config.relays, config.frontends, web)
     websocket_routes(app, config.relays, config.frontends, web)
     reports = {"/upstreams": guards.seen}
-    managed = Management(app.wsgi_app, checks, notes, reports, CacheAdmin(cache), metrics.text)
+    managed = ManagementApp(app.wsgi_app, checks, notes, reports, CacheAdmin(cache), metrics.text)
     app.wsgi_app = managed  # type: ignore[method-assign]  # as Flask documents it
     return app

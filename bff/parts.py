@@ -34,7 +34,7 @@ from bff.store.seal import Seal
 from bff.upstream.effects import Performer, PoolEffects
 from bff.upstream.exchange import Credentials, Effects
 from bff.web.access.cookies import Cookies
-from bff.web.access.endpoint import SignIn
+from bff.web.access.endpoint import AuthContext
 from bff.web.access.limits import RateLimits
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def open_sign_in(
     later: RunInBackground,
     *,
     development: bool,
-) -> SignIn:
+) -> AuthContext:
     """Everything about sessions: where they are, what seals them, who vouches for people.
 
     Args:
@@ -76,7 +76,7 @@ def open_sign_in(
     sessions = Sessions(store, seal, rules, now)
     if cache:  # what was kept for a session is dropped with it
         sessions.on_end = lambda key: cache.invalidate([session_of(key)])
-    return SignIn(
+    return AuthContext(
         providers={
             name: OpenIdProvider(each, Http(each.tls), now, later, development=development)
             for name, each in config.providers.items()
@@ -166,7 +166,7 @@ def open_spans(settings: Settings) -> "Spans | None":
 
 def open_effects(
     config: Config,
-    parts: SignIn,
+    parts: AuthContext,
     cache: Cache | None,
     threads: int,
     later: RunInBackground,

@@ -29,7 +29,7 @@ from bff.server.settings import descriptors_needed
 from bff.server.worker import MOST_UNREAD
 from bff.upstream.exchanges import chosen
 from bff.web.management import drain
-from bff.web.management.listener import Operators
+from bff.web.management.listener import ManagementServer
 
 _CACHE: Final = "BFF_CACHE_FOLDER"
 _METRICS: Final = "PROMETHEUS_MULTIPROC_DIR"
@@ -190,7 +190,7 @@ class Hooks:
     def post_worker_init(self, worker: Worker) -> None:
         """Answer operators on threads of their own, however busy the others are."""
         for each in worker.management:
-            Operators(each.sock, worker.wsgi).start()
+            ManagementServer(each.sock, worker.wsgi).start()
 
     def _is_managed(self, listener: object) -> bool:
         name = listener.getsockname()  # type: ignore[attr-defined] # gunicorn has no types

@@ -42,7 +42,6 @@ _NOT_YET: Final = frozenset(
         "bff/fixtures.py",
         "bff/parts.py",
         "bff/testing",
-        "bff/upstream",
         "bff/web",
         "docs/problems.md",  # of bff/declare
     }

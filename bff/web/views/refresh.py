@@ -12,7 +12,7 @@ from bff.model.exchange import Deadline, Outcome
 from bff.model.frontend import Frontend
 from bff.plan.parameters import decode
 from bff.plan.plan import Plan
-from bff.web.access.authenticate import Rule, admit
+from bff.web.access.authenticate import AccessRule, authorize
 from bff.web.headers import forwardable
 
 _WELL: Final = frozenset({"ok", "skipped"})
@@ -68,10 +68,10 @@ class Fragments:
     ) -> tuple[Answer, Outcome]:
         """Its answer, without a value where it failed, and what became of it."""
         view = plan.view
-        rule = Rule(self._frontend, view.access_at(self._frontend), view.csrf, view.require)
+        rule = AccessRule(self._frontend, view.access_at(self._frontend), view.csrf, view.require)
         try:
             if rule.access != "public":
-                admit(asked.principal, rule)
+                authorize(asked.principal, rule)
         except BffError:
             return _NONE, Outcome("failed", "forbidden")
         headers = forwardable(request.headers, plan.forward)
