@@ -21,7 +21,7 @@ from bff.upstream.guard import Guard
 from bff.upstream.permit import Permit
 
 # Called with the result of an attempt, or the error in its place.
-Then = Callable[[Any], None]
+OnResult = Callable[[Any], None]
 
 
 class Owner(Protocol):
@@ -52,7 +52,7 @@ class _View:
 VIEW: Final = _View()
 
 
-def follow(owner: Owner, step: Callable[..., None], *args: Any) -> None:
+def run_step(owner: Owner, step: Callable[..., None], *args: Any) -> None:
     """Run a step after an attempt, and hand an unexpected exception to the attempt's owner.
 
     Policies, decoding, redirects, links and pages run inside it. What they raise unexpectedly ends
@@ -66,7 +66,7 @@ def follow(owner: Owner, step: Callable[..., None], *args: Any) -> None:
 
 # Sends a request shared by all that want its reply, avoiding these addresses; the number of the
 # attempt cancels it.
-Join = Callable[[Request, Tried, Collection[str], Owner, Then], int]
+Join = Callable[[Request, Tried, Collection[str], Owner, OnResult], int]
 
 
 class Starter(Protocol):
@@ -84,7 +84,7 @@ class _Attempt:
     """One thing under way.
 
     Args:
-        then: what follows it.
+        on_result: what follows it.
         drop: how it is given up, and for what reason.
         late: what it has come to when its time is over.
         withdraw: gives it up only if nothing of it has been sent, and returns whether that was
@@ -92,7 +92,7 @@ class _Attempt:
     """
 
     owner: Owner
-    then: Then
+    on_result: OnResult
     drop: Callable[[BffError], None]
     late: BffError | None
     withdraw: Callable[[], bool] | None = None
@@ -126,7 +126,7 @@ class Attempts:
         deadline: Deadline,
         permit: Permit,
         owner: Owner,
-        then: Then,
+        on_result: OnResult,
         *,
         safe: bool = True,
     ) -> int:
@@ -140,7 +140,7 @@ class Attempts:
         drop = partial(self._cancel, ticket, permit)
         withdraw = None if safe else partial(withdrawn, self.exchange, ticket)
         late = TimedOut("no reply in time")
-        self._under_way[number] = _Attempt(owner, then, drop, late, withdraw)
+        self._under_way[number] = _Attempt(owner, on_result, drop, late, withdraw)
         return number
 
     def queue(
@@ -149,19 +149,19 @@ class Attempts:
         avoid: Collection[str],
         until: float,
         owner: Owner,
-        then: Then,
+        on_result: OnResult,
     ) -> int:
         """Wait for a permit, at most until a moment."""
         number = self._number(until)
         ticket = guard.start(avoid, number, self._mailbox)
         late = LimitReached("concurrency limit reached: timed out waiting for a slot")
         drop = partial(_leave, guard, ticket)
-        self._under_way[number] = _Attempt(owner, then, drop, late)
+        self._under_way[number] = _Attempt(owner, on_result, drop, late)
         return number
 
-    def obtain(self, effect: Effect, deadline: Deadline, owner: Owner, then: Then) -> int:
+    def obtain(self, effect: Effect, deadline: Deadline, owner: Owner, on_result: OnResult) -> int:
         """Have an effect take place."""
-        return self.begin(self._effects, effect, deadline, owner, then)
+        return self.begin(self._effects, effect, deadline, owner, on_result)
 
     def begin(
         self,
@@ -169,26 +169,26 @@ class Attempts:
         what: Any,
         deadline: Deadline,
         owner: Owner,
-        then: Then,
+        on_result: OnResult,
     ) -> int:
         """Have work started."""
         number = self._number(deadline.at)
         ticket = starter.start(what, deadline, number, self._mailbox)
         drop = partial(_abandon, starter, ticket)
-        self._under_way[number] = _Attempt(owner, then, drop, TimedOut("no reply in time"))
+        self._under_way[number] = _Attempt(owner, on_result, drop, TimedOut("no reply in time"))
         return number
 
-    def wake(self, at: float, owner: Owner, then: Then) -> int:
+    def wake(self, at: float, owner: Owner, on_result: OnResult) -> int:
         """Do something at a moment."""
         number = self._number(at)
-        self._under_way[number] = _Attempt(owner, then, _nothing, None)
+        self._under_way[number] = _Attempt(owner, on_result, _nothing, None)
         return number
 
     def receive(self, completion: Completion) -> None:
         """Follow up how an attempt ended; one that was given up is ignored."""
         attempt = self._under_way.pop(completion.attempt, None)
         if attempt:
-            follow(attempt.owner, attempt.then, completion.result)
+            run_step(attempt.owner, attempt.on_result, completion.result)
 
     def tick(self) -> None:
         """Act on what is due, and give up all whose time is over."""
@@ -198,7 +198,7 @@ class Attempts:
             if attempt:
                 if attempt.late:
                     attempt.drop(attempt.late)
-                follow(attempt.owner, attempt.then, attempt.late)
+                run_step(attempt.owner, attempt.on_result, attempt.late)
 
     def cancel(self, number: int) -> None:
         """Give up one, if it is still under way; nothing follows it."""

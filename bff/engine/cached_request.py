@@ -27,7 +27,7 @@ from bff.cache.cached_fetch import (
 )
 from bff.cache.entry import CacheEntry
 from bff.cache.key import CacheKey, cache_key
-from bff.engine.attempts import Owner, Then, follow
+from bff.engine.attempts import Owner, OnResult, run_step
 from bff.engine.background_refresh import refresh_request
 from bff.engine.call_request import CallRequest
 from bff.engine.outcomes import RunningCall
@@ -60,7 +60,7 @@ def begin_request(
             listener.ended(call, index, context.caught(error, call))
             return
     request = cached or CallRequest(context, listener, call, index)
-    follow(request, request.begin)
+    run_step(request, request.begin)
 
 
 def cached_request(
@@ -154,7 +154,7 @@ class CachedRequest:
         """Fetch the reply, by a request of its own that shares what it sends."""
         join = partial(self._join, lookup)
         request = CallRequest(self._context, self, self._call, self._index, join)
-        follow(request, request.begin)
+        run_step(request, request.begin)
 
     def _join(
         self,
@@ -163,7 +163,7 @@ class CachedRequest:
         why: Tried,
         avoid: Collection[str],
         owner: Owner,
-        then: Then,
+        on_result: OnResult,
     ) -> int:
         """Send a request for all that want its reply; see `attempts.Join`."""
         compiled, fetches, attempts = self._compiled, self._caching.fetches, self._context.attempts
@@ -184,21 +184,21 @@ class CachedRequest:
             deadline=service.deadline,
             latencies=self._context.runtime.guards[service.name].latencies(compiled.endpoint),
         )
-        then = partial(self._on_fetched, fetch, then)
-        number = attempts.begin(fetches, fetch, self._call.ends, owner, then)
+        on_result = partial(self._on_fetched, fetch, on_result)
+        number = attempts.begin(fetches, fetch, self._call.ends, owner, on_result)
         if service.wait is not None:  # a fetch has no timers of its own; it is queued by now
             due = self._context.runtime.clock.now() + service.wait
             attempts.wake(due, owner, lambda _: fetches.fail_if_overdue(fetch))
         return number
 
-    def _on_fetched(self, fetch: SharedFetch, then: Then, result: Any) -> None:
+    def _on_fetched(self, fetch: SharedFetch, on_result: OnResult, result: Any) -> None:
         if isinstance(result, TimedOut) and self._caching.fetches.is_queued(fetch):
             result = LimitReached(NO_SLOT)
         if isinstance(result, FetchResult) and result.entry is not None:
             now, collapsed = self._caching.cache.now(), not result.led
             freshness = freshness_of(result.entry, now, hit=False, collapsed=collapsed)
-            self._call.kept[self._index] = freshness
-        then(result)
+            self._call.freshness[self._index] = freshness
+        on_result(result)
 
     def unauthorized(self, error: BffError) -> None:
         """The user has to sign in again."""
@@ -224,7 +224,7 @@ class CachedRequest:
 
     def _finish(self, outcome: Hit | Fetched) -> None:
         if isinstance(outcome, Hit):
-            self._call.kept[self._index] = outcome.freshness
+            self._call.freshness[self._index] = outcome.freshness
             if self._caching.on_hit and outcome.instead_of is None:
                 self._caching.on_hit(self._request, outcome.entry)
         self._end(outcome.value)

@@ -149,8 +149,8 @@ class CallRequest:
             permit.latencies = self._latencies
         request = permit.sends(request, *why)
         send, safe = self._attempts.send, self._compiled.call.safe
-        then = partial(self._receive, permit)
-        self._out[permit] = send(request, ends, permit, self, then, safe=safe)
+        on_result = partial(self._receive, permit)
+        self._out[permit] = send(request, ends, permit, self, on_result, safe=safe)
 
     def _hedge(self, _due: None) -> None:
         """Send the request a second time, beside the first, where there is room for it."""

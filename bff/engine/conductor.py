@@ -12,7 +12,7 @@ from typing import Any, Final
 from bff.engine import answer as answers
 from bff.engine.answer import Answer, Failure, ViewRequest, bad_request, failure_of
 from bff.engine.attempts import VIEW, Attempts
-from bff.engine.blame import InputFaults
+from bff.engine.input_faults import InputFaults
 from bff.engine.budget import Budget
 from bff.engine.disconnect import DisconnectCheck
 from bff.engine.fanout import fan_out
@@ -21,7 +21,7 @@ from bff.engine.outcomes import (
     CallResult,
     RunningCall,
     Timing,
-    blame_inputs,
+    attribute_to_dependencies,
     fail_call,
     fail_unsent_call,
     outcome_of,
@@ -31,7 +31,7 @@ from bff.engine.pagination import begin_call
 from bff.engine.prefill import Prepared, headers_of, prepare
 from bff.engine.run_context import RunContext, credentials_for, keep_credentials
 from bff.engine.runtime import Runtime
-from bff.engine.view_failure import Judge
+from bff.engine.view_failure import FailureRules
 from bff.errors import BffError, Cancelled, InternalError, TimedOut
 from bff.model.exchange import Deadline, Headers, Outcome, OutcomeKind
 from bff.observe.boundary import without_frames
@@ -92,7 +92,7 @@ class Run:
         self._begun = clock.now()
         self._awaited = {name: len(awaited) for name, awaited in plan.awaits.items()}
         self.waiting: Mapping[str, Sequence[str]] = plan.dependents
-        self._judging = Judge(plan)
+        self._failure_rules = FailureRules(plan)
         self._sent: Counter[tuple[str, str]] = Counter()
         self._running: dict[str, RunningCall] = {}
         self._prepared: dict[str, Prepared] = {}
@@ -110,7 +110,7 @@ class Run:
 
     def begin(self) -> None:
         """Start the calls that wait for nothing."""
-        self._judge()
+        self._check_failure_rules()
         self.prepare(self.nodes)
         if self.failure:
             return
@@ -132,10 +132,10 @@ class Run:
         early = {each: self.plan.early[each] for each in names if each in self.plan.early}
         if self.failure or not early:
             return
-        blame = InputFaults(self.plan.view)
-        self._prepared |= prepare(early, self.values, self.request.headers, blame)
-        if blame.errors:
-            self.fail(bad_request(blame.errors))
+        faults = InputFaults(self.plan.view)
+        self._prepared |= prepare(early, self.values, self.request.headers, faults)
+        if faults.errors:
+            self.fail(bad_request(faults.errors))
 
     def receive(self, completion: Completion) -> None:
         """Handle the completion of an attempt; one that was given up is ignored."""
@@ -174,7 +174,7 @@ class Run:
     def answer(self) -> Answer:
         """The shaped answer, or the failure."""
         outcomes = {name: self.outcomes[name] for name in self.nodes}
-        outcomes |= self._judging.outcomes
+        outcomes |= self._failure_rules.outcomes
         tags = answers.invalidated(self.plan, self.values, outcomes)
         if self.failure:
             return Answer(None, outcomes, failure=self.failure, invalidates=tags)
@@ -203,14 +203,14 @@ class Run:
             fan = keyed(fan, node.compiled, self._sent, self.request.key)
             self.context.budget.send(len(fan.units))
         except BffError as error:
-            blame_inputs([error], node.needs, self.outcomes)
+            attribute_to_dependencies([error], node.needs, self.outcomes)
             self._end(node, fail_unsent_call(node.compiled, self.scope(node), error))
             return
         except Exception as error:  # noqa: BLE001 - whatever it is, it is reported
             self._end(node, fail_call(node.compiled, self._caught(error, node), Timing()))
             return
         if fan.failed:
-            blame_inputs(fan.failed.values(), node.needs, self.outcomes)
+            attribute_to_dependencies(fan.failed.values(), node.needs, self.outcomes)
         now = self._clock.now()
         ends = Deadline(min(now + node.compiled.timeout, self.deadline.at))
         call = RunningCall(node, fan, [None] * len(fan.units), len(fan.units), now, ends)
@@ -278,12 +278,12 @@ class Run:
         if settled.error:
             self.fail(failure_of(settled.error, settled.outcome.reason, node.compiled))
         else:
-            self._judge()
+            self._check_failure_rules()
         self._release(node.name)
 
-    def _judge(self) -> None:
+    def _check_failure_rules(self) -> None:
         """Fail the view as soon as what its refusals and `require_any` depend on is there."""
-        failure = self._judging.verdict(self.values, self.outcomes)
+        failure = self._failure_rules.evaluate(self.values, self.outcomes)
         if failure:
             self.fail(failure)
 

@@ -7,7 +7,7 @@ The method does not matter: a request that was answered 401 was not processed (R
 from dataclasses import replace
 from typing import Final
 
-from bff.engine.attempts import Owner, Then
+from bff.engine.attempts import Owner, OnResult
 from bff.engine.run_context import CallListener, RunContext, credentials_for, keep_credentials
 from bff.errors import BffError
 from bff.model.exchange import Deadline, Headers, Reply, Request
@@ -31,15 +31,15 @@ class CredentialRenewal:
         """Whether a reply rejects the credentials for the first time."""
         return reply.status == _UNAUTHORIZED and bool(self._sent_with) and not self._begun
 
-    def begin(self, deadline: Deadline, owner: Owner, then: Then) -> None:
+    def begin(self, deadline: Deadline, owner: Owner, on_result: OnResult) -> None:
         """Obtain new credentials, unless another request of the answer has done so."""
         self._begun = True
         known = self._context.credentials.get(self._service.name, ())
         if known != self._sent_with:
-            then(known)
+            on_result(known)
             return
         effect = credentials_for(self._service, self._context.principal, self._sent_with)
-        self._context.attempts.obtain(effect, deadline, owner, then)
+        self._context.attempts.obtain(effect, deadline, owner, on_result)
 
     def ends_answer(self, result: Headers | BffError, listener: CallListener) -> bool:
         """Store what was obtained; true if the client has to sign in again."""

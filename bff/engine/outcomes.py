@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from bff.engine.fanout import FanOut, join, not_fanned_out
+from bff.engine.fanout import FanOut, join, failed_fan_out
 from bff.errors import BadReply, BffError, Unfillable
 from bff.model.exchange import Deadline, Freshness, Outcome, OutcomeKind
 from bff.plan.compile import CompiledCall
@@ -100,9 +100,9 @@ def outcome_of(
 
 def with_freshness(settled: CallResult, running: RunningCall) -> CallResult:
     """The result with how old it is; the outcome is `stale` if any part of it is."""
-    if not running.kept:
+    if not running.freshness:
         return settled
-    parts = list(running.kept.values())
+    parts = list(running.freshness.values())
     oldest = max(parts, key=lambda part: part.age)
     told = Freshness(
         hit=all(part.hit for part in parts),
@@ -121,12 +121,12 @@ def fail_unsent_call(call: CompiledCall, scope: Scope, error: BffError) -> CallR
     """A call that was never sent has failed; of a repeated one, each item gets its fallback."""
     if not call.each or call.call.rung != "fallback":
         return fail_call(call, error, Timing())
-    settled = outcome_of(call, not_fanned_out(call, scope, error), (), Timing())
+    settled = outcome_of(call, failed_fan_out(call, scope, error), (), Timing())
     outcome = _outcome(call, error, Timing(), 0, 0)
     return replace(settled, outcome=outcome)
 
 
-def blame_inputs(
+def attribute_to_dependencies(
     errors: Iterable[BffError], needs: Iterable[str], outcomes: Mapping[str, Outcome]
 ) -> None:
     """Requests that cannot be made, of a call whose inputs failed, are so for that reason.

@@ -18,8 +18,8 @@ from bff.plan.plan import Plan
 from bff.plan.python_function import given_only
 from bff.upstream.exchange import Exchange
 
-_REFUSALS: Final = range(400, 500)
-_WORST: Final = ("failed", "fallback", "stale", "skipped", "ok")
+_REFUSAL_STATUSES: Final = range(400, 500)
+_BY_SEVERITY: Final = ("failed", "fallback", "stale", "skipped", "ok")
 
 
 class Pending:
@@ -44,7 +44,7 @@ class Pending:
         return self._ask.outcome_of(self._name)
 
 
-class OnDemand(Run):
+class PythonViewRun(Run):
     """A run that starts a call only when the function demands it."""
 
     def begin(self) -> None:
@@ -52,8 +52,8 @@ class OnDemand(Run):
         self._waiting: dict[str, list[str]] = {name: [] for name in self.plan.dependents}
         self.waiting = self._waiting
         self._awaited = {}
-        self._given: dict[str, Mapping[str, Any]] = {}
-        self._judged = frozenset().union(*(each.needs for each in self.plan.refusals))
+        self._given_values: dict[str, Mapping[str, Any]] = {}
+        self._refusal_needs = frozenset().union(*(each.needs for each in self.plan.refusals))
         self.nodes.clear()
         super().begin()
 
@@ -71,19 +71,19 @@ class OnDemand(Run):
             raise LookupError(f"the view does not say that it gives `{unknown[0]}`")
         if given:
             node = replace(node, alias=f"{name}#{len(self.nodes)}")
-            self._given[node.name] = given
+            self._given_values[node.name] = given
         if node.name in self.nodes:
             return name
         if not self.outcomes and not self._running:
             self.prepare([name])
-        needed = node.needs.keys() | self._judged_before(node)
+        needed = node.needs.keys() | self._evaluated_before(node)
         for each in [each for each in self.plan.nodes if each in needed]:  # as they are written
             self.demand(each, {})
         self.nodes[node.name] = node
         # of the calls that it only follows, it waits for every start that was demanded
         awaited = self.plan.awaits[name] - node.follows.keys()
         awaited |= {each for each in self.nodes if each.partition("#")[0] in node.follows}
-        awaited |= self._may_forbid(node)
+        awaited |= self._may_fail_view(node)
         awaited -= self.outcomes.keys() | {f"@{service}" for service in self.context.credentials}
         self._awaited[node.name] = len(awaited)
         for each in awaited:
@@ -92,14 +92,14 @@ class OnDemand(Run):
             self._start(node)
         return node.name
 
-    def _judged_before(self, node: Node) -> set[str]:
+    def _evaluated_before(self, node: Node) -> set[str]:
         """What the view's refusals depend on, before anything is written."""
         if node.compiled.call.safe:
             return set()
         name, nodes = node.compiled.name, self.plan.nodes
-        return {each for each in self._judged - {name} if name not in waited_for(nodes, each)}
+        return {each for each in self._refusal_needs - {name} if name not in waited_for(nodes, each)}
 
-    def _may_forbid(self, node: Node) -> set[str]:
+    def _may_fail_view(self, node: Node) -> set[str]:
         """What was started before a write and may still fail the view; other starts of it do not.
 
         None of it waits for the write: what waits for a call is started after it.
@@ -107,21 +107,21 @@ class OnDemand(Run):
         if node.compiled.call.safe:
             return set()
         others = [each for each in self.nodes.values() if each.compiled is not node.compiled]
-        return {each.name for each in others if may_fail(each, self._judged)}
+        return {each.name for each in others if may_fail(each, self._refusal_needs)}
 
     def answered(self) -> dict[str, Outcome]:
         """The outcomes by the names declared, and that of refusals that could not be judged."""
-        return _together(self.plan, self.outcomes) | self._judging.outcomes
+        return _outcomes_by_call(self.plan, self.outcomes) | self._failure_rules.outcomes
 
     def scope(self, node: Node) -> Mapping[str, Any]:
         """The values that a call is filled with, and those that only this start of it has."""
-        return {**self.values, **self._given.get(node.name, {})}
+        return {**self.values, **self._given_values.get(node.name, {})}
 
 
 class Ask:
     """What a view in Python is given: the request's values, and its calls."""
 
-    def __init__(self, run: OnDemand, values: Mapping[str, Any]) -> None:
+    def __init__(self, run: PythonViewRun, values: Mapping[str, Any]) -> None:
         self._run, self._values = run, values
 
     def __getitem__(self, name: str) -> Any:
@@ -167,7 +167,7 @@ class Ask:
         Raises:
             ViewFailed: always; let it pass.
         """
-        if status not in _REFUSALS:
+        if status not in _REFUSAL_STATUSES:
             raise ValueError(f"a refusal has a status of 400 to 499, not {status}")
         self._run.fail(Failure(status, title))
         raise ViewFailed(title)
@@ -192,7 +192,7 @@ def run_python_view(
 
     Writes that have been sent are not: their end is waited for.
     """
-    run = OnDemand(plan, request, deadline, runtime, runtime.clock.mailbox(), exchange)
+    run = PythonViewRun(plan, request, deadline, runtime, runtime.clock.mailbox(), exchange)
     try:
         run.begin()
         value = None if run.failure else _called(run)
@@ -209,7 +209,7 @@ def run_python_view(
     return Answer(value, outcomes, status, respond, None, replies, tags, lease)
 
 
-def _called(run: OnDemand) -> Any:
+def _called(run: PythonViewRun) -> Any:
     """What the view's function returns; None where the view has failed."""
     function, reads = run.plan.view.function, run.plan.view.reads
     if function is None:
@@ -225,18 +225,18 @@ def _called(run: OnDemand) -> Any:
     return None
 
 
-def _together(plan: Plan, outcomes: Mapping[str, Outcome]) -> dict[str, Outcome]:
+def _outcomes_by_call(plan: Plan, outcomes: Mapping[str, Outcome]) -> dict[str, Outcome]:
     """The outcomes by the names declared: several starts of one call count as one fan-out."""
     groups: dict[str, list[Outcome]] = {name: [] for name in plan.nodes}
     for name, outcome in outcomes.items():
         groups[name.partition("#")[0]].append(outcome)
-    return {name: _one(group) for name, group in groups.items() if group}
+    return {name: _combined_outcome(group) for name, group in groups.items() if group}
 
 
-def _one(group: list[Outcome]) -> Outcome:
+def _combined_outcome(group: list[Outcome]) -> Outcome:
     if len(group) == 1:
         return group[0]
-    worst = min(group, key=lambda each: _WORST.index(each.kind))
+    worst = min(group, key=lambda each: _BY_SEVERITY.index(each.kind))
     failed = sum(each.kind in {"failed", "fallback"} for each in group)
     starts = [each.started for each in group if each.started is not None]
     begun = min(starts, default=None)

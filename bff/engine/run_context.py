@@ -125,7 +125,7 @@ def read(context: RunContext, call: CompiledCall, reply: Reply) -> Any:
         UpstreamError: it has no value, or the process has no memory for it.
     """
     head = context.replies.setdefault(call.name, ReplyHead(reply.status))
-    head.said.append(reply.headers)
+    head.headers.append(reply.headers)
     value = read_reply(call, reply, context.lease)
     if call.fold and not isinstance(value, StatusValue):
         value = by_key(call.fold, value)

@@ -3,18 +3,18 @@
 from collections.abc import Mapping
 from typing import Final
 
-from bff.engine.answer import Failure, bad_request, none_came
-from bff.engine.blame import InputFaults
+from bff.engine.answer import Failure, bad_request, require_any_failure
+from bff.engine.input_faults import InputFaults
 from bff.errors import Unfillable
 from bff.model.exchange import Outcome
 from bff.plan.expression import Scope, truthy
 from bff.plan.plan import Plan
-from bff.plan.refusals import Judgement
+from bff.plan.refusals import CompiledRefusal
 
 REFUSE: Final = "refuse"  # what refusals are called where calls are named
 
 
-class Judge:
+class FailureRules:
     """The refusals of one request that are still to be judged.
 
     Attributes:
@@ -26,7 +26,7 @@ class Judge:
         self._refusals = list(plan.refusals)
         self.outcomes: dict[str, Outcome] = {}
 
-    def verdict(self, values: Scope, ended: Mapping[str, Outcome]) -> Failure | None:
+    def evaluate(self, values: Scope, ended: Mapping[str, Outcome]) -> Failure | None:
         """Why the view fails, as far as that can be known by now.
 
         Args:
@@ -42,10 +42,10 @@ class Judge:
         # In time for a write that waits for these calls. In a view that only reads all calls end
         # first, so that BFF-Calls says how each of them did.
         if plan.require_any and (len(ended) == len(plan.nodes) or not plan.changes_nothing):
-            return none_came(plan, ended)
+            return require_any_failure(plan, ended)
         return None
 
-    def _refused(self, refusal: Judgement, values: Scope) -> Failure | None:
+    def _refused(self, refusal: CompiledRefusal, values: Scope) -> Failure | None:
         try:
             if not truthy(refusal.when.value(values)):
                 return None
@@ -53,12 +53,12 @@ class Judge:
             return self._not_computable(refusal, fault)
         return Failure(refusal.status, refusal.title)
 
-    def _not_computable(self, refusal: Judgement, fault: Unfillable) -> Failure:
+    def _not_computable(self, refusal: CompiledRefusal, fault: Unfillable) -> Failure:
         """The failure of the view: the client's error, where only its values are read."""
-        blame = InputFaults(self._plan.view)
-        blame.expression(refusal.when)
-        if blame.errors:
-            return bad_request(blame.errors)
+        faults = InputFaults(self._plan.view)
+        faults.expression(refusal.when)
+        if faults.errors:
+            return bad_request(faults.errors)
         why = f"`{refusal.when.source.shown}`: {fault}"
         self.outcomes[REFUSE] = Outcome("failed", fault.reason, detail=why)
         detail = "a refusal of the view cannot be computed"

@@ -7,7 +7,7 @@ from typing import Final
 from bff.model.frontend import Frontend
 from bff.model.relay import Relay
 from bff.plan.plan import Plan
-from bff.web.relay.headers import LAST_EVENT_ID, RELAYED_DOWN, RELAYED_UP
+from bff.web.relay.headers import LAST_EVENT_ID, RELAYED_RESPONSE_HEADERS, RELAYED_REQUEST_HEADERS
 
 _SENT: Final = frozenset(
     {"authorization", "content-type", "idempotency-key", "if-none-match", "x-csrf"}
@@ -72,11 +72,11 @@ def sharing(
             _SENT.union(
                 *(plan.forward for plan in own),
                 *({LAST_EVENT_ID} for plan in own if plan.view.stream),
-                *(RELAYED_UP | each.forward for each in passing),
+                *(RELAYED_REQUEST_HEADERS | each.forward for each in passing),
             ),
             _READ.union(
                 *(each.respond for each in nodes),
-                *(RELAYED_DOWN | each.respond for each in passing),
+                *(RELAYED_RESPONSE_HEADERS | each.respond for each in passing),
             ),
             credentials="session" in frontend.access,
         )

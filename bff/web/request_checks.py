@@ -11,7 +11,7 @@ from flask.globals import request_ctx
 from bff.observe.log import logger
 from bff.web.authority import authority
 from bff.web.problem import problem
-from bff.web.text import is_utf8, tell_slashes_apart, with_slashes
+from bff.web.text import is_utf8, mark_encoded_slashes, restore_encoded_slashes
 
 _Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 REQUEST_ID: Final = "bff.request_id"
@@ -72,7 +72,7 @@ def guard(app: Flask, hosts: Collection[str]) -> None:
             wrong = "the query is not UTF-8"
         if not wrong and not _is_text(environ["PATH_INFO"]):
             wrong = "the path is not UTF-8"
-        if not wrong and not with_slashes(asked):
+        if not wrong and not restore_encoded_slashes(asked):
             wrong = "the path has U+FDD0, which is no character"
         if wrong:
             return problem(400, wrong)
@@ -97,7 +97,7 @@ def _labelled(app: _Wsgi) -> _Wsgi:
     def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         given = environ.get("HTTP_X_REQUEST_ID", "")
         own = environ[REQUEST_ID] = given if _ID.fullmatch(given) else f"{getrandbits(128):032x}"
-        tell_slashes_apart(environ)
+        mark_encoded_slashes(environ)
         safe = _SECURE if environ["wsgi.url_scheme"] == "https" else _PLAIN
 
         stand_in: list[bytes] = []

@@ -46,7 +46,7 @@ def path_info(path: str) -> str:
     return _SLASH_BYTES.join(map(unquote_to_bytes, pieces)).decode("latin-1")
 
 
-def tell_slashes_apart(environ: dict[str, Any]) -> None:
+def mark_encoded_slashes(environ: dict[str, Any]) -> None:
     """Have the routes take an encoded slash for a part of its segment.
 
     Where the server does not hand on the target, or has changed the path, nothing is done.
@@ -60,7 +60,7 @@ def tell_slashes_apart(environ: dict[str, Any]) -> None:
         environ["PATH_INFO"] = path_info(path)
 
 
-def with_slashes(asked: Request) -> bool:
+def restore_encoded_slashes(asked: Request) -> bool:
     """Give a request its slashes back, once its route is found.
 
     Returns:

@@ -5,7 +5,7 @@ import pytest
 from bff.declare.check import check_config
 from bff.declare.config import assemble
 from bff.declare.load import parse
-from bff.engine.blame import InputFaults
+from bff.engine.input_faults import InputFaults
 from bff.engine.fanout import fan_out
 from bff.engine.prefill import prepare
 
@@ -32,11 +32,11 @@ def planned(calls, more=""):
 def begun(calls, scope, headers=None, more=""):
     """What is prepared for `scope`, and what is said of it."""
     plan = planned(calls, more)
-    blame = InputFaults(plan.view)
+    faults = InputFaults(plan.view)
     nobody = {"sub": None, "claims": {}, "signed_in": False, "visitor": None}
     values = {"params": {"id": "1"}, "body": {}, "headers": {}, "session": nobody, "locale": None}
     values |= {"frontend": "web", **scope}
-    return plan, prepare(plan.early, values, headers or {}, blame), blame.errors
+    return plan, prepare(plan.early, values, headers or {}, faults), faults.errors
 
 
 def bad(name, detail="cannot be sent on as it is", where="path"):

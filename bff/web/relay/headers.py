@@ -30,7 +30,7 @@ _UP: Final = (
     LAST_EVENT_ID,
     "range",
 )
-RELAYED_UP: Final = frozenset(_UP)
+RELAYED_REQUEST_HEADERS: Final = frozenset(_UP)
 _DOWN: Final = frozenset(
     {
         "accept-ranges",
@@ -48,7 +48,7 @@ _DOWN: Final = frozenset(
         "vary",
     }
 )
-RELAYED_DOWN: Final = frozenset({"accept-ranges", "content-disposition", "content-range"})
+RELAYED_RESPONSE_HEADERS: Final = frozenset({"accept-ranges", "content-disposition", "content-range"})
 _SHARED: Final = ("public", "s-maxage", "proxy-revalidate")
 
 

@@ -18,7 +18,7 @@ from bff.upstream.permit import Permit
 from bff.web.access.authenticate import Rule, varies
 from bff.web.errors import error_response
 from bff.web.event_streams import AT_ONCE, is_coded, is_events
-from bff.web.held import HeldResponse
+from bff.web.streaming_response import StreamingResponse
 from bff.web.relay.headers import sent_down, sent_up
 from bff.web.relay.upload import body_length, pieces
 from bff.web.relay.upstream_call import OutgoingRequest, StreamingCall
@@ -152,7 +152,7 @@ class RelayHandler:
 
     def _begun(
         self, principal: Principal, permit: Permit, incoming: Streamed, held: ExitStack
-    ) -> HeldResponse:
+    ) -> StreamingResponse:
         """The response to a reply whose body is still to come."""
         relay, head = self._relay, Reply(incoming.status, incoming.headers, b"")
         is_stream = relay.stream == "events" and is_events(head) and not is_coded(head)
@@ -162,7 +162,7 @@ class RelayHandler:
             body = self._streams.body(incoming, *times, principal, request.environ, held)
         else:
             body = _started(_settling(incoming, permit, head))
-        response = HeldResponse(body, head.status)
+        response = StreamingResponse(body, head.status)
         del response.headers["Content-Type"]
         shared = self._rule.access == "public"
         response.headers.extend(sent_down(head, relay, self._here, self._there, shared=shared))

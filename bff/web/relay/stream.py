@@ -7,7 +7,7 @@ from typing import Any, Final
 from flask import Flask, Response, g, request
 
 from bff.engine.answer import CANNOT_BE_SENT
-from bff.engine.blame import InputFaults
+from bff.engine.input_faults import InputFaults
 from bff.engine.decode import bad_status, connection_names
 from bff.engine.fanout import fan_out
 from bff.engine.prefill import prepare
@@ -21,7 +21,7 @@ from bff.web.access.authenticate import Rule, varies
 from bff.web.errors import error_response
 from bff.web.event_streams import AT_ONCE, is_coded, is_events
 from bff.web.headers import forwardable, is_sendable, lifecycle_headers
-from bff.web.held import HeldResponse
+from bff.web.streaming_response import StreamingResponse
 from bff.web.relay.headers import LAST_EVENT_ID
 from bff.web.relay.upstream_call import OutgoingRequest, StreamingCall
 from bff.web.runtime import WebRuntime
@@ -117,10 +117,10 @@ class StreamHandler:
             RequestRefused: the client's values allow none.
             Unfillable: it cannot be made.
         """
-        blame = InputFaults(self._plan.view)
-        prepared = prepare(self._plan.early, scope, scope["headers"], blame)
-        if blame.errors:
-            raise bad_parameters(blame.errors, CANNOT_BE_SENT)
+        faults = InputFaults(self._plan.view)
+        prepared = prepare(self._plan.early, scope, scope["headers"], faults)
+        if faults.errors:
+            raise bad_parameters(faults.errors, CANNOT_BE_SENT)
         last = forwardable(request.headers, [LAST_EVENT_ID])
         passed = {**scope["headers"], **last}
         forwarded = tuple((name, header_value(value, name)) for name, value in passed.items())
@@ -159,7 +159,7 @@ class StreamHandler:
             view, environ = self._plan.view, request.environ
             times = (view.keep_alive, view.max_age)
             body = self._streams.body(incoming, *times, outgoing.principal, environ, held)
-            response = HeldResponse(body, content_type=_EVENTS)
+            response = StreamingResponse(body, content_type=_EVENTS)
             self._finished(self._response(head, response))
             return response.owns(held)
 

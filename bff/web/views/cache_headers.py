@@ -45,7 +45,7 @@ def cacheability_of(plan: Plan, answer: Answer, now: float) -> Cacheability:
     for name, replied in answer.replies.items():
         call = plan.nodes[name].compiled
         sent = {field.name for field in call.headers} | set(call.forward)
-        for headers in replied.said:
+        for headers in replied.headers:
             directives = directives_of(headers)
             storable = storable and "no-store" not in directives
             shareable = shareable and may_be_shared(directives, sent, headers)

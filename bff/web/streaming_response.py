@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 
-class HeldResponse(Response):
+class StreamingResponse(Response):
     """A response that releases what its body is read with, however it ends."""
 
-    def owns(self, held: ExitStack) -> "HeldResponse":
+    def owns(self, held: ExitStack) -> "StreamingResponse":
         """Release what is held when it is closed, and no earlier."""
         self.call_on_close(held.pop_all().close)
         return self
