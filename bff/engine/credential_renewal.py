@@ -7,8 +7,8 @@ The method does not matter: a request that was answered 401 was not processed (R
 from dataclasses import replace
 from typing import Final
 
-from bff.engine.attempts import Owner, OnResult
-from bff.engine.run_context import CallListener, RunContext, credentials_for, keep_credentials
+from bff.engine.attempts import OnResult, Owner
+from bff.engine.run_context import CallListener, RunContext, credentials_for, store_credentials
 from bff.errors import BffError
 from bff.model.exchange import Deadline, Headers, Reply, Request
 from bff.model.service import Service
@@ -42,11 +42,11 @@ class CredentialRenewal:
         self._context.attempts.obtain(effect, deadline, owner, on_result)
 
     def ends_answer(self, result: Headers | BffError, listener: CallListener) -> bool:
-        """Store what was obtained; true if the client has to sign in again."""
-        return keep_credentials(self._context, listener, self._service.name, result)
+        """Store the result of a renewal; returns whether the client has to sign in again."""
+        return store_credentials(self._context, listener, self._service.name, result)
 
     def apply(self, request: Request) -> Request | None:
-        """The request with the new credentials; None if they are those that were rejected.
+        """The request with the new credentials; None if they equal the rejected ones.
 
         Raises:
             BffError: there are none.

@@ -169,7 +169,7 @@ def _xml(reply: Reply) -> Any:
 
 
 class _Expat:
-    """A parser factory for xmltodict: its parsers refuse a DTD, as its entities may be unbounded."""
+    """A parser factory for xmltodict: its parsers refuse a DTD, which may declare entities."""
 
     ExpatError = expat.ExpatError
 

@@ -43,7 +43,7 @@ class InputFaults:
     def expression(
         self, expression: Expression, bound: Bound | None = None, why: str = _NOT_COMPUTABLE
     ) -> None:
-        """Add the values that an invalid expression reads, if it reads only the client's request."""
+        """Add the values that an invalid expression reads, if all are of the client's request."""
         found = reads(expression, bound)
         if found.roots <= OF_THE_REQUEST:
             plain = names_of(expression.ast) or ()
@@ -60,7 +60,7 @@ class InputFaults:
     def _piece(
         self, expressions: Iterable[Expression], scope: Scope, bound: Bound, *, empty: bool
     ) -> None:
-        """Add the values of the invalid expressions; of all, if only their combination is invalid."""
+        """Add the values of the invalid expressions; if all are valid alone, of all of them."""
         reasons = {expression: _why(expression, scope, empty=empty) for expression in expressions}
         if any(reasons.values()):
             for expression, why in reasons.items():

@@ -142,7 +142,9 @@ def _shapes(view: View) -> tuple[dict[str, Shape], list[Problem]]:
     return shapes, problems
 
 
-def _with_attached(refusal: CompiledRefusal, compiled: Mapping[str, CompiledCall]) -> CompiledRefusal:
+def _with_attached(
+    refusal: CompiledRefusal, compiled: Mapping[str, CompiledCall]
+) -> CompiledRefusal:
     """A refusal that also waits for the calls that attach (`into`) what it reads."""
     found = attached(reads(refusal.when), compiled)
     by_name = {name for name, is_named in found.items() if is_named}

@@ -7,7 +7,7 @@ from typing import Final
 from bff.model.frontend import Frontend
 from bff.model.relay import Relay
 from bff.plan.plan import Plan
-from bff.web.relay.headers import LAST_EVENT_ID, RELAYED_RESPONSE_HEADERS, RELAYED_REQUEST_HEADERS
+from bff.web.relay.headers import LAST_EVENT_ID, RELAYED_REQUEST_HEADERS, RELAYED_RESPONSE_HEADERS
 
 _SENT: Final = frozenset(
     {"authorization", "content-type", "idempotency-key", "if-none-match", "x-csrf"}

@@ -5,8 +5,8 @@ import pytest
 from bff.declare.check import check_config
 from bff.declare.config import assemble
 from bff.declare.load import parse
-from bff.engine.input_faults import InputFaults
 from bff.engine.fanout import fan_out
+from bff.engine.input_faults import InputFaults
 from bff.engine.prefill import prepare
 
 ROOT = """

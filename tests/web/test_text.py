@@ -6,7 +6,7 @@ from urllib.parse import unquote_to_bytes
 import pytest
 
 from bff.dev.stubs.stub import StubReply
-from bff.web.text import broken_parameters, path_info, mark_encoded_slashes
+from bff.web.text import broken_parameters, mark_encoded_slashes, path_info
 
 ITEM = """
 get: /item/{id}

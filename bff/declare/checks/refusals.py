@@ -29,7 +29,11 @@ def refusals_on_rungs(plan: Plan) -> Iterator[Problem]:
 
 
 def _with_nulls(
-    view: View, refusal: CompiledRefusal, before: list[CompiledRefusal], calls: list[Call], scope: Scope
+    view: View,
+    refusal: CompiledRefusal,
+    before: list[CompiledRefusal],
+    calls: list[Call],
+    scope: Scope,
 ) -> Iterator[Problem]:
     found = reads(refusal.when)
     used = {path[:2] for path in found.all}
@@ -60,7 +64,9 @@ def _with_values(
             yield Problem("refusal-fails", refusal.when.source.place, message, warning=not certain)
 
 
-def _fault(refusal: CompiledRefusal, before: list[CompiledRefusal], scope: Scope) -> Unfillable | None:
+def _fault(
+    refusal: CompiledRefusal, before: list[CompiledRefusal], scope: Scope
+) -> Unfillable | None:
     """Why a refusal cannot be computed; None where it can, or another one is judged true first."""
     for each in before:
         try:

@@ -48,7 +48,9 @@ _DOWN: Final = frozenset(
         "vary",
     }
 )
-RELAYED_RESPONSE_HEADERS: Final = frozenset({"accept-ranges", "content-disposition", "content-range"})
+RELAYED_RESPONSE_HEADERS: Final = frozenset(
+    {"accept-ranges", "content-disposition", "content-range"}
+)
 _SHARED: Final = ("public", "s-maxage", "proxy-revalidate")
 
 

@@ -18,11 +18,11 @@ from bff.upstream.permit import Permit
 from bff.web.access.authenticate import Rule, varies
 from bff.web.errors import error_response
 from bff.web.event_streams import AT_ONCE, is_coded, is_events
-from bff.web.streaming_response import StreamingResponse
 from bff.web.relay.headers import sent_down, sent_up
 from bff.web.relay.upload import body_length, pieces
 from bff.web.relay.upstream_call import OutgoingRequest, StreamingCall
 from bff.web.runtime import WebRuntime
+from bff.web.streaming_response import StreamingResponse
 from bff.web.target import Route, raw_target, rewritten
 
 _TREE: Final = "...}"

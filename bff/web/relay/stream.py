@@ -7,9 +7,9 @@ from typing import Any, Final
 from flask import Flask, Response, g, request
 
 from bff.engine.answer import CANNOT_BE_SENT
-from bff.engine.input_faults import InputFaults
 from bff.engine.decode import bad_status, connection_names
 from bff.engine.fanout import fan_out
+from bff.engine.input_faults import InputFaults
 from bff.engine.prefill import prepare
 from bff.errors import BadReply, BffError, UpstreamError
 from bff.model.exchange import Headers, Origin, Reply, Request
@@ -21,10 +21,10 @@ from bff.web.access.authenticate import Rule, varies
 from bff.web.errors import error_response
 from bff.web.event_streams import AT_ONCE, is_coded, is_events
 from bff.web.headers import forwardable, is_sendable, lifecycle_headers
-from bff.web.streaming_response import StreamingResponse
 from bff.web.relay.headers import LAST_EVENT_ID
 from bff.web.relay.upstream_call import OutgoingRequest, StreamingCall
 from bff.web.runtime import WebRuntime
+from bff.web.streaming_response import StreamingResponse
 from bff.web.views.parameters import bad_parameters
 from bff.web.views.scope import Scopes
 
