@@ -87,8 +87,7 @@ ACCESS_KEYS: Final = {
     "require": Key(REQUIREMENT, "What who asks must have: scopes, claims."),
     "csrf": Key(
         one_of("header", "origin"),
-        "How a browser shows that a page of ours asks; by X-CSRF if not said.",
-        "header",
+        "The CSRF check: `header` requires X-CSRF, the default; `origin` checks Origin.",
     ),
 }
 
