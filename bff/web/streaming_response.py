@@ -1,7 +1,7 @@
-"""Responses whose bodies are still to come, and what is held until they end.
+"""Responses with a streamed body, which own the resources that it is read with.
 
-A server closes a response once it is sent, or was cut short. One that never gets as far, because
-building or sending its head raises, is closed here: else a place of a service would be lost.
+A server closes a response when its body ends or breaks off. If building or sending its head raises,
+it is closed here; otherwise a connection and a slot of the service would never be released.
 """
 
 from collections.abc import Iterable
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 
 class StreamingResponse(Response):
-    """A response that releases what its body is read with, however it ends."""
+    """A response that releases its resources, however it ends."""
 
-    def owns(self, held: ExitStack) -> "StreamingResponse":
-        """Release what is held when it is closed, and no earlier."""
-        self.call_on_close(held.pop_all().close)
+    def release_on_close(self, resources: ExitStack) -> "StreamingResponse":
+        """Take over resources, and release them when the response is closed."""
+        self.call_on_close(resources.pop_all().close)
         return self
 
     def __call__(

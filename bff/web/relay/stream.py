@@ -29,7 +29,7 @@ from bff.web.views.parameters import bad_parameters
 from bff.web.views.scope import Scopes
 
 _EVENTS: Final = "text/event-stream"
-_ASKED: Final = (("accept", _EVENTS), ("accept-encoding", "identity"))
+_ACCEPT: Final = (("accept", _EVENTS), ("accept-encoding", "identity"))
 _NO_CONTENT: Final = 204
 _SUCCESS: Final = range(200, 300)
 
@@ -86,31 +86,33 @@ class StreamHandler:
             principal = self._admission.principal()
             self._admission.admit(principal)
             scope = self._scopes.of(variables, principal)
-            outgoing = OutgoingRequest(principal, self._maker(scope))
+            outgoing = OutgoingRequest(principal, self._request_factory(scope))
             if request.method == "GET":
-                return self._opened(outgoing)
+                return self._open(outgoing)
             response = self._head()
         except BffError as error:
             return self._failed(error, principal)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is reported
             found = self._web.runtime.boundary.caught(error, "stream", self._origin())
             return self._failed(found, principal)
-        return self._finished(response)
+        return self._with_headers(response)
 
     def _failed(self, error: BffError, principal: Principal) -> Response:
-        return error_response(error, self._admission, principal, self._more(), call=self._call)
+        return error_response(
+            error, self._admission, principal, self._added_headers(), call=self._call
+        )
 
-    def _finished(self, response: Response) -> Response:
+    def _with_headers(self, response: Response) -> Response:
         response.vary.update(varies(self._rule))
-        response.headers.extend(self._more())
+        response.headers.extend(self._added_headers())
         return response
 
-    def _more(self) -> list[tuple[str, str]]:
+    def _added_headers(self) -> list[tuple[str, str]]:
         """The headers of every answer to a client that is admitted."""
         cookies = [("Set-Cookie", cookie) for cookie in g.get("cookies", ())]
         return [*self._lifecycle.items(), *cookies]
 
-    def _maker(self, scope: Mapping[str, Any]) -> Callable[[Headers], Request]:
+    def _request_factory(self, scope: Mapping[str, Any]) -> Callable[[Headers], Request]:
         """What makes the request.
 
         Raises:
@@ -126,7 +128,7 @@ class StreamHandler:
         forwarded = tuple((name, header_value(value, name)) for name, value in passed.items())
         origin = self._origin()
         known = prepared.get(self._call.name)
-        (unit,) = fan_out(self._call, scope, (*_ASKED, *forwarded), prepared=known).units
+        (unit,) = fan_out(self._call, scope, (*_ACCEPT, *forwarded), prepared=known).units
 
         def make(credentials: Headers) -> Request:
             asked = unit.request
@@ -139,29 +141,29 @@ class StreamHandler:
         names = (self._frontend.name, self._plan.view.name, self._call.name)
         return Origin(g.request_id, "", *names, self._call.call.place, g.record.trace)
 
-    def _opened(self, outgoing: OutgoingRequest) -> Response:
+    def _open(self, outgoing: OutgoingRequest) -> Response:
         """The stream, once its head is there.
 
         Raises:
             RequestRefused: as many streams are open as may be.
             BffError: there is none.
         """
-        with ExitStack() as held:
-            held.callback(self._streams.take())
-            permit, incoming = self._streaming_call.fetch(outgoing, held)
+        with ExitStack() as resources:
+            resources.callback(self._streams.take())
+            permit, incoming = self._streaming_call.fetch(outgoing, resources)
             head = Reply(incoming.status, incoming.headers, b"")
             permit.settle(head)  # it holds a thread for long, and no place of the service
-            wrong = _wrong(head)
+            wrong = _stream_error(head)
             if wrong:
                 raise wrong
             if head.status == _NO_CONTENT:
-                return self._finished(self._response(head, Response(status=_NO_CONTENT)))
+                return self._with_headers(self._response(head, Response(status=_NO_CONTENT)))
             view, environ = self._plan.view, request.environ
             times = (view.keep_alive, view.max_age)
-            body = self._streams.body(incoming, *times, outgoing.principal, environ, held)
+            body = self._streams.body(incoming, *times, outgoing.principal, environ, resources)
             response = StreamingResponse(body, content_type=_EVENTS)
-            self._finished(self._response(head, response))
-            return response.owns(held)
+            self._with_headers(self._response(head, response))
+            return response.release_on_close(resources)
 
     def _response(self, head: Reply, response: Response) -> Response:
         allowed = self._call.respond - connection_names(head)
@@ -178,7 +180,7 @@ class StreamHandler:
         return response
 
 
-def _wrong(head: Reply) -> UpstreamError | None:
+def _stream_error(head: Reply) -> UpstreamError | None:
     """Why a reply is no stream; a 204 is a good one: the client is to come no more."""
     if head.status not in _SUCCESS:
         return bad_status(head)

@@ -45,32 +45,32 @@ class StreamingCall:
         self._guard, self._service = web.runtime.guards[place], service
         self._timeout = timeout
 
-    def fetch(self, outgoing: OutgoingRequest, held: ExitStack) -> tuple[Permit, Streamed]:
+    def fetch(self, outgoing: OutgoingRequest, resources: ExitStack) -> tuple[Permit, Streamed]:
         """The reply, as soon as its head has arrived, and the permit of its slot.
 
         Args:
-            held: releases both.
+            resources: releases both.
 
         Raises:
             BffError: there is no reply.
         """
-        permit = held.enter_context(self._permitted())
-        incoming = self._opened(outgoing, permit)
-        held.callback(incoming.close)
+        permit = resources.enter_context(self._permit())
+        incoming = self._open(outgoing, permit)
+        resources.callback(incoming.close)
         return permit, incoming
 
-    def _opened(self, outgoing: OutgoingRequest, permit: Permit) -> Streamed:
+    def _open(self, outgoing: OutgoingRequest, permit: Permit) -> Streamed:
         """Send it; a read that is answered 401 is sent once more, with fresh credentials."""
         credentials = self._credentials(outgoing.principal, ())
-        incoming = self._sent(outgoing, permit, credentials)
+        incoming = self._send(outgoing, permit, credentials)
         again = credentials and self._service.credentials in OF_THE_CALLER and outgoing.body is None
         if incoming.status != _UNAUTHORIZED or not again:
             return incoming
         incoming.close()
         fresh = self._credentials(outgoing.principal, credentials)
-        return self._sent(outgoing, permit, fresh, ("renewal", 1))
+        return self._send(outgoing, permit, fresh, ("renewal", 1))
 
-    def _sent(
+    def _send(
         self,
         outgoing: OutgoingRequest,
         permit: Permit,
@@ -105,7 +105,7 @@ class StreamingCall:
         headers: Headers = found
         return headers
 
-    def _permitted(self) -> Permit:
+    def _permit(self) -> Permit:
         """The permit for one request.
 
         Raises:

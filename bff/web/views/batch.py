@@ -33,7 +33,7 @@ PATH: Final = "/_batch"
 _MAX_BODY: Final = 64 * 1024
 _SLACK: Final = 0.5  # seconds besides what the slowest view may take
 # What belongs to the request that carries the batch, and to none of its parts.
-_NOT_OF_A_PART: Final = frozenset(
+_NOT_INHERITED: Final = frozenset(
     {
         "CONTENT_LENGTH",
         "CONTENT_TYPE",
@@ -49,7 +49,7 @@ _NOT_OF_A_PART: Final = frozenset(
         "wsgi.input",
     }
 )
-_TOLD: Final = ("bff-calls", "cache-status", "content-language", "etag", "retry-after")
+_PART_HEADERS: Final = ("bff-calls", "cache-status", "content-language", "etag", "retry-after")
 
 
 def batch_routes(
@@ -61,7 +61,9 @@ def batch_routes(
 ) -> None:
     """A batch for each frontend that says so."""
     workers = Workers(threads, "bff-batch")
-    moving = {name: each.deadline for name, each in runtime.services.items() if each.deadline}
+    deadline_headers = {
+        name: each.deadline for name, each in runtime.services.items() if each.deadline
+    }
     for name, frontend in frontends.items():
         own = {
             f"{name}.{view}": each[name].view.timeout
@@ -69,7 +71,7 @@ def batch_routes(
             if name in each and each[name].view.method == "GET" and not each[name].view.stream
         }
         if frontend.batch:
-            handler = BatchHandler(app, frontend, own, runtime, workers, moving)
+            handler = BatchHandler(app, frontend, own, runtime, workers, deadline_headers)
             app.add_url_rule(f"/{name}{PATH}", f"{name}._batch", handler, methods=["POST"])
 
 
@@ -78,7 +80,7 @@ class BatchHandler:
 
     Args:
         views: the endpoints that may be parts of one, and the seconds that each may take.
-        moving: by service, the header that says how long a request has.
+        deadline_headers: by service, the header that says how long a request has.
     """
 
     def __init__(
@@ -88,11 +90,11 @@ class BatchHandler:
         views: Mapping[str, float],
         runtime: Runtime,
         workers: Workers,
-        moving: Mapping[str, str],
+        deadline_headers: Mapping[str, str],
     ) -> None:
         self._app, self._frontend, self._views = app, frontend.name, views
         self._runtime, self._clock = runtime, runtime.clock
-        self._workers, self._moving = workers, moving
+        self._workers, self._deadline_headers = workers, deadline_headers
         self._body = BodyReader(_schema(frontend.batch), _MAX_BODY)
 
     def __call__(self) -> Response:
@@ -102,10 +104,10 @@ class BatchHandler:
             wanted: Mapping[str, str] = self._body.read(request)["requests"]
         except RequestRefused as error:
             return refused(error)
-        sharing = Sharing(self._runtime.exchange, self._moving, self._runtime.boundary)
+        sharing = Sharing(self._runtime.exchange, self._deadline_headers, self._runtime.boundary)
         shared = {BEGUN: begun, TRACE: g.record.trace, EXCHANGE: sharing}
         environs = {name: self._environ(path) | shared for name, path in wanted.items()}
-        times = {name: self._time(environ) for name, environ in environs.items()}
+        times = {name: self._timeout(environ) for name, environ in environs.items()}
         answers: SimpleQueue[tuple[str, Response]] = SimpleQueue()
         known = [name for name, seconds in times.items() if seconds]
         for name in known:
@@ -119,12 +121,12 @@ class BatchHandler:
                 break
             found[name] = response
         late = {name: problem(504, "it did not come in time") for name in wanted.keys() - found}
-        return _together(wanted, {**found, **late})
+        return _combined(wanted, {**found, **late})
 
     def _environ(self, path: str) -> dict[str, Any]:
         """The environ of one part: the caller's, for another path."""
         place, _, query = path.partition("?")
-        kept = {name: each for name, each in request.environ.items() if _is_kept(name)}
+        kept = {name: each for name, each in request.environ.items() if _is_inherited(name)}
         return kept | {
             "REQUEST_METHOD": "GET",
             "PATH_INFO": path_info(f"/{self._frontend}{place}"),
@@ -135,7 +137,7 @@ class BatchHandler:
             "wsgi.input": BytesIO(),
         }
 
-    def _time(self, environ: dict[str, Any]) -> float:
+    def _timeout(self, environ: dict[str, Any]) -> float:
         """Seconds that a part may take; 0 where there is no such view."""
         try:
             endpoint, _ = self._app.url_map.bind_to_environ(environ).match()
@@ -154,11 +156,11 @@ class BatchHandler:
             answers.put((name, response))
 
 
-def _is_kept(name: str) -> bool:
-    return name not in _NOT_OF_A_PART and not name.startswith(("bff.", "flask.", "werkzeug."))
+def _is_inherited(name: str) -> bool:
+    return name not in _NOT_INHERITED and not name.startswith(("bff.", "flask.", "werkzeug."))
 
 
-def _together(wanted: Iterable[str], found: Mapping[str, Response]) -> Response:
+def _combined(wanted: Iterable[str], found: Mapping[str, Response]) -> Response:
     parts = {name: _part(found[name]) for name in wanted}
     response = Response(orjson.dumps({"responses": parts}), mimetype="application/json")
     response.headers["Cache-Control"] = "no-store"
@@ -173,7 +175,7 @@ def _together(wanted: Iterable[str], found: Mapping[str, Response]) -> Response:
 
 
 def _part(response: Response) -> dict[str, Any]:
-    headers = {name: response.headers[name] for name in _TOLD if name in response.headers}
+    headers = {name: response.headers[name] for name in _PART_HEADERS if name in response.headers}
     body = response.get_data()
     content = {"body": orjson.Fragment(body)} if body else {}
     return {"status": response.status_code, "headers": headers, **content}

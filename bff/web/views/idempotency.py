@@ -17,8 +17,8 @@ from bff.store.idempotency import IdempotencyKeys, Lease, StoredResponse
 _KEY: Final = re.compile(r'"([\x20\x21\x23-\x5b\x5d-\x7e]{1,200})"|([\w.:+/=~-]{1,200})', re.ASCII)
 _SLACK: Final = 5.0  # seconds besides what the view may take
 _FIRST_SERVER_ERROR: Final = 500
-_NEVER_KEPT: Final = frozenset({401, 408, 425, 429, 499})  # what asking again may change
-_NOT_OF_THE_ANSWER: Final = frozenset({"set-cookie", "server-timing", "content-length"})
+_NEVER_STORED: Final = frozenset({401, 408, 425, 429, 499})  # what asking again may change
+_NOT_STORED: Final = frozenset({"set-cookie", "server-timing", "content-length"})
 _REPLAYED: Final = "Idempotency-Replayed"
 
 
@@ -55,20 +55,18 @@ class ViewIdempotency:
             )
         whose = [person, self._frontend, self._view.name, found[1] or found[2]]
         wanted = [scope["params"], scope.get("body")]
-        print_ = sha256(encode_json(wanted, sort=True)).hexdigest()
-        return self._once.begin(whose, print_, self._view.timeout + _SLACK)
+        fingerprint_ = sha256(encode_json(wanted, sort=True)).hexdigest()
+        return self._once.begin(whose, fingerprint_, self._view.timeout + _SLACK)
 
-    def end(self, turn: Lease, response: Response | None) -> None:
+    def end(self, lease: Lease, response: Response | None) -> None:
         """Keep an answer, unless it says that something is not well and may be well later."""
-        if response is None or not _is_kept(response.status_code):
-            self._once.end(turn, None)
+        if response is None or not _is_stored(response.status_code):
+            self._once.end(lease, None)
             return
         headers = tuple(
-            (name, value)
-            for name, value in response.headers
-            if name.lower() not in _NOT_OF_THE_ANSWER
+            (name, value) for name, value in response.headers if name.lower() not in _NOT_STORED
         )
-        self._once.end(turn, StoredResponse(response.status_code, headers, response.get_data()))
+        self._once.end(lease, StoredResponse(response.status_code, headers, response.get_data()))
 
 
 def replayed(kept: StoredResponse) -> Response:
@@ -80,5 +78,5 @@ def replayed(kept: StoredResponse) -> Response:
     return response
 
 
-def _is_kept(status: int) -> bool:
-    return status < _FIRST_SERVER_ERROR and status not in _NEVER_KEPT
+def _is_stored(status: int) -> bool:
+    return status < _FIRST_SERVER_ERROR and status not in _NEVER_STORED

@@ -39,7 +39,9 @@ class Fragments:
     ) -> None:
         self._plans, self._frontend, self._run, self._now = plans, frontend, run, now
 
-    def added(self, answer: Answer, asked: ViewRequest, begun: float, deadline: Deadline) -> Answer:
+    def added(
+        self, answer: Answer, view_request: ViewRequest, begun: float, deadline: Deadline
+    ) -> Answer:
         """The answer with each fragment under its view's name; null where that did not come.
 
         Args:
@@ -51,7 +53,7 @@ class Fragments:
         value, outcomes, leases = dict(value), dict(answer.outcomes), [answer.lease]
         for name, plan in self._plans.items():
             started = self._now() - begun
-            part, own = self._fragment(plan, asked, deadline)
+            part, own = self._fragment(plan, view_request, deadline)
             value[name], inner = part.value, part.outcomes
             leases.append(part.lease)
             took = self._now() - begun - started
@@ -64,23 +66,25 @@ class Fragments:
         return replace(answer, value=value, outcomes=outcomes, lease=leases)
 
     def _fragment(
-        self, plan: Plan, asked: ViewRequest, deadline: Deadline
+        self, plan: Plan, view_request: ViewRequest, deadline: Deadline
     ) -> tuple[Answer, Outcome]:
         """Its answer, without a value where it failed, and what became of it."""
         view = plan.view
         rule = Rule(self._frontend, view.access_at(self._frontend), view.csrf, view.require)
         try:
             if rule.access != "public":
-                admit(asked.principal, rule)
+                admit(view_request.principal, rule)
         except BffError:
             return _NONE, Outcome("failed", "forbidden")
         headers = forwardable(request.headers, plan.forward)
-        given = asked.scope["params"]
+        given = view_request.scope["params"]
         params = {each.name: given.get(each.name) for each in view.params}
         params |= {each.name: decode(each, []) for each in view.params if params[each.name] is None}
-        scope = {**asked.scope, "params": params, "headers": headers}
+        scope = {**view_request.scope, "params": params, "headers": headers}
         scope.pop("body", None)
-        answer = self._run(plan, replace(asked, scope=scope, headers=headers, key=""), deadline)
+        answer = self._run(
+            plan, replace(view_request, scope=scope, headers=headers, key=""), deadline
+        )
         if answer.failure:
             return _NONE, Outcome("failed", answer.failure.reason or "refused")
         return answer, Outcome("ok")

@@ -116,60 +116,60 @@ class ViewHandler:
             self._admission.admit(principal)
             scope = self._scopes.of(variables, principal)
             cursors = self._cursors.given(request, scope["params"], principal)
-            turn = self._keys.begin(request, principal, scope) if self._keys else None
+            lease = self._keys.begin(request, principal, scope) if self._keys else None
         except BffError as error:
             return error_response(error, self._admission, principal, self._lifecycle.items())
-        if isinstance(turn, StoredResponse):
-            return replayed(turn)
+        if isinstance(lease, StoredResponse):
+            return replayed(lease)
         answered = None
         try:
             gone = None if self._cached else gone_of(request.environ)
-            key = turn.name if turn else ""
+            key = lease.name if lease else ""
             id_, target = known.request_id, request.full_path.rstrip("?")
             about = (scope["headers"], principal, gone, key, id_, target, record.trace)
-            asked = ViewRequest(scope, *about, cursors)
-            served = self._served(asked, begun)
-            response = self._answered(served, asked, begun)
+            view_request = ViewRequest(scope, *about, cursors)
+            served = self._served(view_request, begun)
+            response = self._answered(served, view_request, begun)
             # a request that was refused as it is may be corrected under the same key
             answered = None if served.failure and served.failure.errors else response
         finally:
-            if self._keys and turn:
-                self._keys.end(turn, answered)
+            if self._keys and lease:
+                self._keys.end(lease, answered)
         return response
 
-    def _served(self, asked: ViewRequest, begun: float) -> Served:
+    def _served(self, view_request: ViewRequest, begun: float) -> Served:
         """The answer to an admitted request: cached, or conducted."""
         if self._cached:
-            return self._cached.serve(asked, begun)
+            return self._cached.serve(view_request, begun)
         now, boundary = self._now(), self._runtime.boundary
-        return conducted(self._responses, self._conduct, asked, begun, now, boundary)
+        return conducted(self._responses, self._conduct, view_request, begun, now, boundary)
 
-    def _answered(self, served: Served, asked: ViewRequest, begun: float) -> Response:
+    def _answered(self, served: Served, view_request: ViewRequest, begun: float) -> Response:
         """The response, and what the log has of it."""
-        clock, scope = self._runtime.clock, asked.scope
+        clock, scope = self._runtime.clock, view_request.scope
         response = self._response(served, scope["locale"])
         took = clock.now() - begun
         record: RequestRecord = app_ctx.g.record
-        record.kept = served.freshness.word if served.freshness else ""
+        record.cache = served.freshness.word if served.freshness else ""
         if served.answer:
             record.outcomes, record.late = served.answer.outcomes, took >= self._time
         if self._web.timing:
             response.headers["Server-Timing"] = timing_header(record.outcomes, took)
         return response
 
-    def _conduct(self, asked: ViewRequest, begun: float) -> Answer:
+    def _conduct(self, view_request: ViewRequest, begun: float) -> Answer:
         """Conduct the view; its tags are invalidated before the answer is sent or cached."""
         caching, deadline = self._runtime.caching, Deadline(begun + self._time)
-        answer = self._run(self._plan, asked, deadline)
+        answer = self._run(self._plan, view_request, deadline)
         if answer.invalidates and caching:
             caching.cache.invalidate(answer.invalidates)
-        return self._fragments.added(answer, asked, begun, deadline)
+        return self._fragments.added(answer, view_request, begun, deadline)
 
-    def _run(self, plan: Plan, asked: ViewRequest, deadline: Deadline) -> Answer:
+    def _run(self, plan: Plan, view_request: ViewRequest, deadline: Deadline) -> Answer:
         # a refresh in the background belongs to no client request, and so to no batch
         batch = request.environ.get(EXCHANGE) if has_request_context() else None
         run = run_python_view if plan.view.function else conduct
-        return run(plan, asked, deadline, self._runtime, batch)
+        return run(plan, view_request, deadline, self._runtime, batch)
 
     def _response(self, served: Served, locale: str | None) -> Response:
         if served.representation is not None:

@@ -25,7 +25,7 @@ _MOST_PLANS: Final = 64  # of one view: clients ask for few different selections
 PARAMETER: Final = "fields"
 
 Handler = Callable[..., Response]
-Wanted = dict[str, Any]  # names, and of each what is wanted of it: nothing more for all of it
+Selection = dict[str, Any]  # names, and of each what is wanted of it: nothing more for all of it
 
 
 class Sparse:
@@ -40,7 +40,7 @@ class Sparse:
     ) -> None:
         self._plan, self._services, self._make = whole, services, make
         self._whole = make(whole)
-        self._of = lru_cache(_MOST_PLANS)(self._handler)
+        self._handlers = lru_cache(_MOST_PLANS)(self._handler)
 
     def __call__(self, **variables: str) -> Response:
         """The whole view, or the fields of it that the query names."""
@@ -48,7 +48,7 @@ class Sparse:
         if not asked:
             return self._whole(**variables)
         try:
-            handler = self._of(fields_of(asked))
+            handler = self._handlers(fields_of(asked))
         except RequestRefused as error:
             return refused(error)
         return handler(**variables)
@@ -81,7 +81,7 @@ def shape_of(whole: Plan) -> Tree:
     return Source(view.calls[0].name, view.place) if tree is None else tree
 
 
-def pruned(tree: Tree, wanted: Wanted, path: str) -> Tree:
+def pruned(tree: Tree, wanted: Selection, path: str) -> Tree:
     """The part of a shape that is wanted.
 
     Raises:
@@ -104,8 +104,8 @@ def pruned(tree: Tree, wanted: Wanted, path: str) -> Tree:
     return tree
 
 
-def _nested(fields: tuple[str, ...]) -> Wanted:
-    wanted: Wanted = {}
+def _nested(fields: tuple[str, ...]) -> Selection:
+    wanted: Selection = {}
     for field in fields:
         whole = {at for at in fields if field.startswith(f"{at}.")}
         inner = wanted
@@ -114,7 +114,7 @@ def _nested(fields: tuple[str, ...]) -> Wanted:
     return wanted
 
 
-def _paths(wanted: Wanted) -> list[str]:
+def _paths(wanted: Selection) -> list[str]:
     return [
         f"{name}.{path}" if path else name
         for name, inner in sorted(wanted.items())
