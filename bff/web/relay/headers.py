@@ -1,4 +1,4 @@
-"""Which headers cross a relay, up and down, and in which form."""
+"""The headers that a relay passes on: of requests to the service, and of replies to the client."""
 
 from collections.abc import Collection, Sequence
 from typing import Final
@@ -13,7 +13,7 @@ from bff.model.untrusted import split_url
 from bff.web.headers import forwardable, is_sendable
 
 LAST_EVENT_ID: Final = "last-event-id"  # HTML, section 9.2.4
-# RFC 9110: content, conditions and ranges are between the client and the service alone.
+# RFC 9110: content, content negotiation, conditional requests and ranges.
 _REQUEST_HEADERS: Final = (
     "accept",
     "accept-encoding",
@@ -60,15 +60,15 @@ def upstream_headers(
     """The headers of the request to the service.
 
     Args:
-        length: bytes of the body; None where that is not known, or there is none.
+        length: bytes of the body; None for an unknown length, or no body.
 
     Raises:
-        Ambiguous: two cookies have one name.
+        Ambiguous: two cookies have the same name.
     """
     found = forwardable(request.headers, [*_REQUEST_HEADERS, *sorted(relay.forward)])
     if relay.stream == "events":
-        found["accept-encoding"] = "identity"  # comments are put into the stream
-    found.setdefault("accept-encoding", "identity")  # or ours would be sent in its place
+        found["accept-encoding"] = "identity"  # comments are inserted into the stream
+    found.setdefault("accept-encoding", "identity")  # else the HTTP client adds its own
     cookies = read_cookies(request.headers.get("Cookie", ""), "") if relay.cookies else {}
     wanted = [f"{name}={cookies[name]}" for name in relay.cookies if name in cookies]
     if wanted:
@@ -84,13 +84,13 @@ def client_headers(
     """The headers of the answer.
 
     Args:
-        reply: status and headers of the service's.
-        here: the path of the relay's tree as clients know it, and `there` as the service does.
-        shared: whether everybody gets the same.
+        reply: the status and headers of the service's reply.
+        here: the path prefix of the relay at the frontend, and `there` at the service.
+        shared: whether all clients may get the same answer, as access is public.
     """
     allowed = (_RESPONSE_HEADERS | relay.respond) - connection_names(reply)
     if reply.header("transfer-encoding"):
-        allowed -= {"content-length"}  # it says nothing of the body (RFC 9112, section 6.3)
+        allowed -= {"content-length"}  # Transfer-Encoding overrides it (RFC 9112, section 6.3)
     found = [
         (name, value)
         for name, value in reply.headers
@@ -115,19 +115,18 @@ def _all(reply: Reply, name: str) -> list[str]:
     return [value for key, value in reply.headers if key == name and value.isprintable()]
 
 
-def _cache_control(said: Sequence[str], *, shared: bool) -> str:
-    """Cache-Control: what the service says, but for one person only where one is asked for."""
-    given = [each.strip() for value in said for each in value.split(",") if each.strip()]
+def _cache_control(values: Sequence[str], *, shared: bool) -> str:
+    """Cache-Control (RFC 9111, section 5.2.2): that of the service, but `private` for a user."""
+    directives = [part.strip() for value in values for part in value.split(",") if part.strip()]
     if shared:
-        return ", ".join(given) or "no-cache"
-    own = [
-        each for each in given if each.lower().partition("=")[0] not in (*_SHARED_ONLY, "private")
-    ]
+        return ", ".join(directives) or "no-cache"
+    dropped = (*_SHARED_ONLY, "private")
+    own = [each for each in directives if each.lower().partition("=")[0] not in dropped]
     return ", ".join(["private", *(own or ["no-cache"])])
 
 
 def _relayed_location(location: str, here: str, there: str) -> str:
-    """Where a redirect leads, as clients know it; empty where that is no place of the relay's."""
+    """A Location within the relay, with the client's prefix; empty for any other Location."""
     parts = split_url(location)
     if parts is None:
         return ""
@@ -140,6 +139,6 @@ def _relayed_location(location: str, here: str, there: str) -> str:
 
 
 def _has_dot_segment(tail: str) -> bool:
-    """Whether a path has a step in it: it may lead out of the tree again."""
-    lower: Collection[str] = tail.lower().replace("%2e", ".").split("/")
-    return any(each in {".", ".."} for each in lower) or "//" in f"/{tail}"
+    """Whether a path has a dot segment or an empty one, and may lead out of the relay."""
+    segments: Collection[str] = tail.lower().replace("%2e", ".").split("/")
+    return any(segment in {".", ".."} for segment in segments) or "//" in f"/{tail}"

@@ -1,4 +1,4 @@
-"""Relays as routes: one path tree passed through to one service, bodies and all."""
+"""The routes of relays: requests below a path are passed to a service, and bodies streamed."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
@@ -36,7 +36,7 @@ def relay_routes(
     frontends: Mapping[str, Frontend],
     web: WebRuntime,
 ) -> None:
-    """A route for each relay of each frontend; what nginx relays itself has none."""
+    """Add a route for each relay of each frontend, except WebSockets, which nginx relays."""
     for relay in relays:
         for name in relay.frontends:
             if relay.stream == "websocket":
@@ -56,7 +56,7 @@ def relay_routes(
 
 
 def route_of(relay: Relay, frontend: str) -> Route:
-    """Where a relay takes its requests from at a frontend, and to."""
+    """The paths of a relay, at a frontend and at its service."""
     pattern = (frontend, *relay.path[1:].split("/"))
     return Route(pattern, tuple(relay.target[1:].split("/")))
 
@@ -91,9 +91,9 @@ class RelayHandler:
             return self._relay_request(self._outgoing(principal))
         except BffError as error:
             return self._failed(error, principal)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is reported
-            boundary, place = self._web.runtime.boundary, self._origin()
-            return self._failed(boundary.caught(error, "relay", place), principal)
+        except Exception as error:  # noqa: BLE001 - reported, and answered as a failure
+            found = self._web.runtime.boundary.caught(error, "relay", self._origin())
+            return self._failed(found, principal)
 
     def _with_vary(self, response: Response) -> Response:
         response.vary.update(varies(self._rule))
@@ -103,17 +103,17 @@ class RelayHandler:
         """The request to the service.
 
         Raises:
-            RequestRefused: the request is not passed on.
+            RequestRefused: 400 or 413, as the target or the body is invalid.
         """
         raw = raw_target(request.environ)
         if raw is None:
-            raise RequestRefused(
-                400, "this server does not say what was asked for: nothing is relayed"
-            )
+            raise RequestRefused(400, "relays need a server that provides the raw target (RAW_URI)")
         relay, method, target = self._relay, request.method, rewrite_target(raw, self._route)
         length = body_length(request.environ)
         if length != 0 and method in _READS:
-            raise RequestRefused(400, f"a {method} has no body here")  # some servers look, some not
+            raise RequestRefused(
+                400, f"a {method} has no body here"
+            )  # servers treat it differently
         if length is not None and length > relay.max_body:
             raise RequestRefused(413, f"the body has more than {relay.max_body} bytes")
         sent_length = length if length or method not in _READS else None
@@ -132,10 +132,10 @@ class RelayHandler:
         return Origin(g.request_id, "", *names, self._relay.place, g.record.trace)
 
     def _relay_request(self, outgoing: OutgoingRequest) -> Response:
-        """The answer, as soon as its head is there; its body follows.
+        """The answer, as soon as the head of the reply has arrived; the body is streamed.
 
         Raises:
-            BffError: there is none.
+            BffError: there is no reply.
         """
         with ExitStack() as resources:
             if self._relay.stream == "events":
@@ -153,11 +153,11 @@ class RelayHandler:
     def _start_response(
         self, principal: Principal, permit: Permit, incoming: Streamed, resources: ExitStack
     ) -> StreamingResponse:
-        """The response to a reply whose body is still to come."""
+        """The response to a reply whose body has not been read."""
         relay, head = self._relay, Reply(incoming.status, incoming.headers, b"")
         is_stream = relay.stream == "events" and is_events(head) and not is_coded(head)
         if is_stream:
-            permit.settle(head)  # it holds a thread for long, and no place of the service
+            permit.settle(head)  # a stream does not count against the concurrency limit
             times = (relay.keep_alive, relay.max_age)
             body = self._streams.body(incoming, *times, principal, request.environ, resources)
         else:
@@ -169,12 +169,14 @@ class RelayHandler:
             client_headers(head, relay, self._client_prefix, self._service_prefix, shared=shared)
         )
         if is_stream:
-            response.headers.pop("Content-Length", None)  # comments are added, a mark is left out
+            response.headers.pop(
+                "Content-Length", None
+            )  # comments are inserted, a byte order mark is removed
             response.headers.update(AT_ONCE)
         return response
 
     def _failed(self, error: BffError, principal: Principal) -> Response:
-        """The fallback, where the service failed and there is one; else the problem."""
+        """The declared fallback, if the service failed a read and there is one; else a problem."""
         fallback = self._relay.fallback
         if fallback and request.method in _READS and isinstance(error, UpstreamError):
             response = Response(fallback.text, fallback.status, content_type=fallback.type)
@@ -184,7 +186,7 @@ class RelayHandler:
 
 
 def _settle_at_end(incoming: Streamed, permit: Permit, head: Reply) -> Iterator[bytes]:
-    """A body; if it breaks off, the permit is settled with that error."""
+    """The body of a reply, at whose end the permit is settled, with the error if it breaks off."""
     try:
         yield from incoming
     except BffError as error:
@@ -194,18 +196,18 @@ def _settle_at_end(incoming: Streamed, permit: Permit, head: Reply) -> Iterator[
 
 
 def _with_first_piece(body: Iterator[bytes]) -> Iterator[bytes]:
-    """A body whose first piece has come.
+    """A body whose first piece has been read.
 
-    Servers send the head of an answer with its first piece (PEP 3333), so this delays nothing; and
-    where there is no first piece, the answer can still say so.
+    As servers send the head of a response with its first piece (PEP 3333), this delays nothing; and
+    if the body breaks off before, the response can still be an error.
 
     Raises:
-        UpstreamError: it broke off before.
+        UpstreamError: the body broke off before its first piece.
     """
     first = next(body, b"")
     return chain((first,), body) if first else body
 
 
 def _literal_prefix(path: str) -> str:
-    """The literal part of a path before its tree, with the slash."""
+    """The part of a path before its first variable, with the slash."""
     return path.partition("{")[0] if "{" in path else path

@@ -1,4 +1,4 @@
-"""Views that are streams of events: one call, whose events are passed on as they come."""
+"""The routes of views that are event streams: the events of one call are passed on."""
 
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -40,7 +40,7 @@ def stream_routes(
     frontends: Mapping[str, Frontend],
     web: WebRuntime,
 ) -> None:
-    """One route for each view of each frontend that is a stream."""
+    """Add a route for each view of each frontend that is a stream."""
     for name, by_frontend in plans.items():
         for frontend, plan in by_frontend.items():
             if plan.view.stream:
@@ -92,7 +92,7 @@ class StreamHandler:
             response = self._head()
         except BffError as error:
             return self._failed(error, principal)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is reported
+        except Exception as error:  # noqa: BLE001 - reported, and answered as a failure
             found = self._web.runtime.boundary.caught(error, "stream", self._origin())
             return self._failed(found, principal)
         return self._with_headers(response)
@@ -108,16 +108,16 @@ class StreamHandler:
         return response
 
     def _added_headers(self) -> list[tuple[str, str]]:
-        """The headers of every answer to a client that is admitted."""
+        """The headers of each answer to an admitted client."""
         cookies = [("Set-Cookie", cookie) for cookie in g.get("cookies", ())]
         return [*self._lifecycle.items(), *cookies]
 
     def _request_factory(self, scope: Mapping[str, Any]) -> Callable[[Headers], Request]:
-        """What makes the request.
+        """A function that makes the request to the service, given its credentials.
 
         Raises:
-            RequestRefused: the client's values allow none.
-            Unfillable: it cannot be made.
+            RequestRefused: 400, as the request cannot be made with the client's values.
+            Unfillable: it cannot be made for another reason.
         """
         faults = InputFaults(self._plan.view)
         prepared = prepare(self._plan.early, scope, scope["headers"], faults)
@@ -131,9 +131,9 @@ class StreamHandler:
         (unit,) = fan_out(self._call, scope, (*_ACCEPT, *forwarded), prepared=known).units
 
         def make(credentials: Headers) -> Request:
-            asked = unit.request
-            headers = (*asked.headers, *credentials)
-            return Request(asked.service, "GET", asked.target, headers, origin=origin)
+            filled = unit.request
+            headers = (*filled.headers, *credentials)
+            return Request(filled.service, "GET", filled.target, headers, origin=origin)
 
         return make
 
@@ -142,20 +142,20 @@ class StreamHandler:
         return Origin(g.request_id, "", *names, self._call.call.place, g.record.trace)
 
     def _open(self, outgoing: OutgoingRequest) -> Response:
-        """The stream, once its head is there.
+        """The stream, as soon as the head of the reply has arrived.
 
         Raises:
-            RequestRefused: as many streams are open as may be.
-            BffError: there is none.
+            RequestRefused: 503, as the maximum of open streams is reached.
+            BffError: there is no reply, or it is not a stream.
         """
         with ExitStack() as resources:
             resources.callback(self._streams.take())
             permit, incoming = self._streaming_call.fetch(outgoing, resources)
             head = Reply(incoming.status, incoming.headers, b"")
-            permit.settle(head)  # it holds a thread for long, and no place of the service
-            wrong = _stream_error(head)
-            if wrong:
-                raise wrong
+            permit.settle(head)  # a stream does not count against the concurrency limit
+            error = _stream_error(head)
+            if error:
+                raise error
             if head.status == _NO_CONTENT:
                 return self._with_headers(self._response(head, Response(status=_NO_CONTENT)))
             view, environ = self._plan.view, request.environ
@@ -166,6 +166,7 @@ class StreamHandler:
             return response.release_on_close(resources)
 
     def _response(self, head: Reply, response: Response) -> Response:
+        """The response, with the reply headers that the call passes on (`respond`)."""
         allowed = self._call.respond - connection_names(head)
         for name, value in head.headers:
             if name in allowed and is_sendable(name, value):
@@ -174,16 +175,19 @@ class StreamHandler:
         return response
 
     def _head(self) -> Response:
-        """The headers of a stream, without a request to its service."""
+        """The answer to HEAD: the headers of a stream, without a request to its service."""
         response = Response(content_type=_EVENTS)
         response.headers.update(AT_ONCE)
         return response
 
 
 def _stream_error(head: Reply) -> UpstreamError | None:
-    """Why a reply is no stream; a 204 is a good one: the client is to come no more."""
+    """The error of a reply that is not a stream; None for a stream, or a 204.
+
+    A 204 stops the client from reconnecting (HTML, section 9.2.3).
+    """
     if head.status not in _SUCCESS:
         return bad_status(head)
     if head.status != _NO_CONTENT and (is_coded(head) or not is_events(head)):
-        return BadReply("the reply is no stream of events")
+        return BadReply("the reply is not an event stream")
     return None

@@ -1,4 +1,4 @@
-"""A request to a service whose reply is streamed, sent on the thread of the client's request."""
+"""Requests to services with a streamed reply, sent on the thread of the client's request."""
 
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
@@ -22,8 +22,9 @@ class OutgoingRequest:
     """A request to a service that is still to be made.
 
     Args:
-        make: makes the request, given the headers of its credentials.
-        body: makes the pieces of its body; None without one. A body is sent only once.
+        make: makes the request, given the headers with its credentials.
+        body: returns the pieces of its body; None without one. A request with a body is never
+            sent again.
     """
 
     principal: Principal
@@ -32,24 +33,24 @@ class OutgoingRequest:
 
 
 class StreamingCall:
-    """Sends requests to one service: a slot, credentials, the request, a renewal.
+    """Sends requests to one service: waits for a slot, obtains credentials, renews them once.
 
     Args:
-        place: the name of the service whose concurrency limit holds.
-        service: the same service, perhaps with credentials of the relay's own.
+        guard: the name of the service whose policies apply, such as its concurrency limit.
+        service: the same service, which may have other credentials for a relay.
         timeout: seconds without progress after which it fails.
     """
 
-    def __init__(self, place: str, service: Service, web: WebRuntime, timeout: float) -> None:
+    def __init__(self, guard: str, service: Service, web: WebRuntime, timeout: float) -> None:
         self._runtime, self._exchange = web.runtime, web.streaming
-        self._guard, self._service = web.runtime.guards[place], service
+        self._guard, self._service = web.runtime.guards[guard], service
         self._timeout = timeout
 
     def fetch(self, outgoing: OutgoingRequest, resources: ExitStack) -> tuple[Permit, Streamed]:
         """The reply, as soon as its head has arrived, and the permit of its slot.
 
         Args:
-            resources: releases both.
+            resources: gets both, and releases them.
 
         Raises:
             BffError: there is no reply.
@@ -60,7 +61,7 @@ class StreamingCall:
         return permit, incoming
 
     def _open(self, outgoing: OutgoingRequest, permit: Permit) -> Streamed:
-        """Send it; a read that is answered 401 is sent once more, with fresh credentials."""
+        """Send a request; after a 401, one without a body is sent once more with new credentials."""
         credentials = self._credentials(outgoing.principal, ())
         incoming = self._send(outgoing, permit, credentials)
         again = credentials and self._service.credentials in OF_THE_CALLER and outgoing.body is None
@@ -82,10 +83,10 @@ class StreamingCall:
         return self._exchange.stream(permit.sends(request, *why), body, self._timeout)
 
     def _credentials(self, principal: Principal, rejected: Headers) -> Headers:
-        """The credentials with which the service is called for the client, as headers.
+        """The headers with the credentials for the service.
 
         Raises:
-            BffError: they were not obtained in time, or not at all.
+            BffError: they could not be obtained, or not in time.
         """
         if not self._service.asks_for_tokens:
             return ()
@@ -109,7 +110,7 @@ class StreamingCall:
         """The permit for one request.
 
         Raises:
-            UpstreamError: a policy of the service refuses it, or no slot becomes free in time.
+            UpstreamError: a policy of the service rejects it, or no slot becomes free in time.
         """
         permit = self._guard.admit()
         if permit:

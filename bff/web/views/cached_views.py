@@ -1,4 +1,4 @@
-"""Cached views: an answer from the cache, or made once for all requests that want it."""
+"""Cached views: an answer from the cache, or one that concurrent requests share."""
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
@@ -39,18 +39,19 @@ _SLACK: Final = 1.0  # seconds by which an answer may be later than its view's t
 _FIRST_SERVER_ERROR: Final = 500
 _TOO_MANY_REQUESTS: Final = 429
 UNWRITABLE: Final = Failure(
-    502, detail="the answer is no JSON: it is nested too deeply, or not finite"
+    502,
+    detail="the answer cannot be written as JSON: it is nested too deeply, or not finite",
 )
 INTERNAL: Final = Failure(500)
 
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """What a request is answered with.
+    """The result for a request: a representation or a failure.
 
     Args:
-        representation: of the answer; None where there is only a failure.
-        answer: that was made for the request; None where a stored one is answered.
+        representation: of the answer; None for a failure.
+        answer: the conducted answer; None if it is from the cache.
         slot: where the representation is stored; None if it is not.
         freshness: how the cache was used; None if it was not.
     """
@@ -74,7 +75,9 @@ def conducted(
     now: float,
     boundary: ErrorBoundary,
 ) -> Served:
-    """Make an answer and its representation; the log has its calls even where that raises.
+    """Make an answer and its representation.
+
+    If making the representation fails, the result still has the answer, for the log.
 
     Args:
         begun: when the request began, on the conductor's clock.
@@ -87,7 +90,7 @@ def conducted(
         return Served(responses.represent(answer, request.scope["locale"], now), answer)
     except Unwritable:
         return Served(None, answer, UNWRITABLE)
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is reported
+    except Exception as error:  # noqa: BLE001 - reported, and answered 500
         boundary.caught(error, "answer", id_=request.id)
         return Served(None, answer, INTERNAL)
 
@@ -117,10 +120,10 @@ class CachedView:
         self._timeout = plan.view.timeout
 
     def serve(self, request: ViewRequest, begun: float) -> Served:
-        """Answer from the cache, or have the answer made: by this request, or by one under way.
+        """Answer from the cache; else make the answer, or wait for a request that is making it.
 
         Args:
-            request: without `gone`: others may wait for the answer, and it is stored in any case.
+            request: without `gone`, as others may wait for the answer, which is also stored.
             begun: when the request began, on the conductor's clock.
         """
         try:
@@ -164,7 +167,7 @@ class CachedView:
         return cache_key(["page", self._fingerprint, own, users], tags)
 
     def _look_up(self, step: RemoteLookup) -> Lookup:
-        """Look in the shared store, for a moment at most."""
+        """Look up an entry in the shared store; a lookup without result if that takes too long."""
         mailbox = self._clock.mailbox()
         deadline = Deadline(self._clock.now() + _LOOKUP)
         self._runtime.effects.start(step, deadline, 0, mailbox)
@@ -173,10 +176,13 @@ class CachedView:
         return found if isinstance(found, Lookup) else Lookup()
 
     def _fetch(self, key: CacheKey, lookup: Lookup, request: ViewRequest, begun: float) -> Served:
-        """Have the answer made once for all requests that want it now.
+        """Make the answer once for all concurrent requests for it.
 
-        A request whose flight fails joins or makes one more, once: not all of a crowd fail with the
-        request that happened to be first.
+        1. The first request makes the answer, and the others wait for it.
+        2. If that fails, a waiter joins or starts one more flight, once, so that one failure does
+           not fail all waiters.
+        3. A waiter that times out, or whose second flight failed with an exception, makes the
+           answer for itself.
         """
         clock, flight = self._clock, flight_key(self._cache, key, lookup)
         for again in (False, True):
@@ -201,7 +207,7 @@ class CachedView:
         served: Served | None = None
         try:
             served = self._stored_meanwhile(address) or self._made(address, request, begun)
-        finally:  # also where making it raises, as others wait
+        finally:  # also if making it raises, as others wait
             self._flights.complete(flight, served)
         return served
 
@@ -240,7 +246,7 @@ class CachedView:
         return made, to_entry(made, *times, self._responses.label)
 
     def _refresh(self, key: CacheKey, request: ViewRequest) -> None:
-        """On a background thread, for the same user: make the answer anew."""
+        """Make and store the answer again, for the same user, on a background thread."""
         lookup = lookup_to_refresh(self._cache, key)
         if lookup is None:
             return
@@ -254,9 +260,9 @@ def _deliver(waiter: Mailbox, served: Served | None, _first: bool) -> None:  # n
 
 
 def _reason(served: Served) -> str | None:
-    """The reason of a failure that a stored answer may replace; None if there is none.
+    """The reason of a failure that a stale answer may replace (RFC 5861, section 4); else None.
 
-    That is a failure of a service, not the answer of one: a 404 is an answer (RFC 5861, section 4).
+    That is a failure of a service. A 404 is not: it is the answer of the service.
     """
     failure, answer = served.failure, served.answer
     if failure is None or failure.status < _FIRST_SERVER_ERROR:

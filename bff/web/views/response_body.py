@@ -1,4 +1,4 @@
-"""Responses of views: an answer becomes a representation, and that a response to one request."""
+"""The responses of views: makes representations of answers, and responses of those."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -55,7 +55,7 @@ class _PlainResponse(Response):
     default_mimetype = None
 
     def get_wsgi_headers(self, environ: Any) -> ResponseHeaders:
-        """Return the headers as they are; werkzeug would make and check each of them again."""
+        """Return the headers unchanged; Werkzeug would copy and check each of them."""
         del environ
         if self.status_code in _WITHOUT_LENGTH:
             self.headers.remove("Content-Length")

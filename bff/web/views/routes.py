@@ -1,4 +1,4 @@
-"""Views as routes: a request becomes values for a plan, the conductor's answer a response."""
+"""The routes of views: admits a request, conducts its plan, and makes the response."""
 
 from collections.abc import Mapping
 from time import time
@@ -39,17 +39,17 @@ def view_routes(
     frontends: Mapping[str, Frontend],
     web: WebRuntime,
 ) -> None:
-    """One route for each view of each frontend; streams have others."""
+    """Add a route for each view of each frontend; for streams see `relay.stream`."""
     for name, by_frontend in plans.items():
         for frontend, plan in by_frontend.items():
-            fragments = {each: plans[each][frontend] for each in plan.view.refresh}
+            fragments = {other: plans[other][frontend] for other in plan.view.refresh}
 
             def make(
-                drawn: Plan,
+                selected: Plan,
                 frontend: Frontend = frontends[frontend],
                 fragments: Mapping[str, Plan] = fragments,
             ) -> ViewHandler:
-                return ViewHandler(drawn, frontend, web, fragments)
+                return ViewHandler(selected, frontend, web, fragments)
 
             if plan.view.stream:
                 continue
@@ -60,7 +60,7 @@ def view_routes(
                 f"/{frontend}{route}",
                 endpoint=f"{frontend}.{name}",
                 view_func=handler,
-                methods=[plan.view.method],  # HEAD comes with GET, OPTIONS by itself
+                methods=[plan.view.method],  # Flask adds HEAD and OPTIONS
             )
 
 
@@ -107,7 +107,10 @@ class ViewHandler:
 
     def __call__(self, **variables: str) -> Response:
         """The answer to the request that is being handled."""
-        request, known = request_ctx.request, app_ctx.g  # once: each access goes through a proxy
+        request, known = (
+            request_ctx.request,
+            app_ctx.g,
+        )  # once, as each access through the proxy costs time
         record: RequestRecord = known.record
         begun = record.begun
         principal = NOBODY
@@ -130,7 +133,7 @@ class ViewHandler:
             view_request = ViewRequest(scope, *about, cursors)
             served = self._served(view_request, begun)
             response = self._answered(served, view_request, begun)
-            # a request that was refused as it is may be corrected under the same key
+            # the client may correct an invalid request, and send it with the same key
             answered = None if served.failure and served.failure.errors else response
         finally:
             if self._keys and lease:
@@ -138,14 +141,14 @@ class ViewHandler:
         return response
 
     def _served(self, view_request: ViewRequest, begun: float) -> Served:
-        """The answer to an admitted request: cached, or conducted."""
+        """The result of an admitted request, cached or conducted."""
         if self._cached:
             return self._cached.serve(view_request, begun)
         now, boundary = self._now(), self._runtime.boundary
         return conducted(self._responses, self._conduct, view_request, begun, now, boundary)
 
     def _answered(self, served: Served, view_request: ViewRequest, begun: float) -> Response:
-        """The response, and what the log has of it."""
+        """The response; its outcomes and cache result are added to the record of the request."""
         clock, scope = self._runtime.clock, view_request.scope
         response = self._response(served, scope["locale"])
         took = clock.now() - begun
@@ -163,15 +166,16 @@ class ViewHandler:
         answer = self._run(self._plan, view_request, deadline)
         if answer.invalidates and caching:
             caching.cache.invalidate(answer.invalidates)
-        return self._fragments.added(answer, view_request, begun, deadline)
+        return self._fragments.add_to(answer, view_request, begun, deadline)
 
     def _run(self, plan: Plan, view_request: ViewRequest, deadline: Deadline) -> Answer:
-        # a refresh in the background belongs to no client request, and so to no batch
+        # a background refresh has no client request, and so no batch
         batch = request.environ.get(EXCHANGE) if has_request_context() else None
         run = run_python_view if plan.view.function else conduct
         return run(plan, view_request, deadline, self._runtime, batch)
 
     def _response(self, served: Served, locale: str | None) -> Response:
+        """The response of a representation or a failure, with Cache-Status and new cookies."""
         if served.representation is not None:
             request, slot = request_ctx.request, served.slot
             response = self._responses.respond(
