@@ -107,7 +107,9 @@ class RelayHandler:
         """
         raw = raw_target(request.environ)
         if raw is None:
-            raise RequestRefused(400, "relays need a server that provides the raw target (RAW_URI)")
+            raise RequestRefused(
+                400, "this server does not provide the raw target, which relays need"
+            )
         relay, method, target = self._relay, request.method, rewrite_target(raw, self._route)
         length = body_length(request.environ)
         if length != 0 and method in _READS:

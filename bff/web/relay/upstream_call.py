@@ -61,7 +61,7 @@ class StreamingCall:
         return permit, incoming
 
     def _open(self, outgoing: OutgoingRequest, permit: Permit) -> Streamed:
-        """Send a request; after a 401, one without a body is sent once more with new credentials."""
+        """Send a request; after a 401, one without a body is sent again with new credentials."""
         credentials = self._credentials(outgoing.principal, ())
         incoming = self._send(outgoing, permit, credentials)
         again = credentials and self._service.credentials in OF_THE_CALLER and outgoing.body is None
