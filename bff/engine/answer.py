@@ -23,7 +23,7 @@ from bff.plan.expression import Scope
 from bff.plan.page_links import Position
 from bff.plan.plan import Plan
 
-CANNOT_BE_SENT: Final = "no service can be asked with"
+CANNOT_BE_SENT: Final = "these values cannot be sent to a service"
 _OK: Final = 200
 _BAD_REQUEST: Final = 400
 _UNAUTHORIZED: Final = 401

@@ -11,8 +11,8 @@ from bff.plan.fields import OF_THE_REQUEST
 from bff.plan.request_parts import Part, Target
 
 _FROM_CLIENT: Final = frozenset({"params", "body", "headers"})  # root names of the client's values
-_UNFIT: Final = "cannot be sent on as it is"
-_NOT_COMPUTABLE: Final = "is not what can be computed with"
+_NOT_SENDABLE: Final = "cannot be sent to a service"
+_NOT_COMPUTABLE: Final = "cannot be processed by the view"
 Bound = dict[str, Paths]
 
 
@@ -55,7 +55,7 @@ class InputFaults:
 
     def header(self, name: str) -> None:
         """Add a header of the client that cannot be passed on."""
-        self._add(("headers", name), _UNFIT)
+        self._add(("headers", name), _NOT_SENDABLE)
 
     def _piece(
         self, expressions: Iterable[Expression], scope: Scope, bound: Bound, *, empty: bool
@@ -68,7 +68,7 @@ class InputFaults:
                     self.expression(expression, bound, why)
         elif all(reads(expression, bound).roots <= OF_THE_REQUEST for expression in reasons):
             for expression in reasons:
-                self.expression(expression, bound, _UNFIT)
+                self.expression(expression, bound, _NOT_SENDABLE)
 
     def _add(self, path: tuple[str, ...], why: str) -> None:
         """Add the entry of one value, unless there is one already."""

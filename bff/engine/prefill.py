@@ -21,7 +21,7 @@ from bff.plan.request_parts import Part
 from bff.plan.template import header_value
 
 _SELECTED: Final = {BadReply.reason: "is not a list", TooMany.reason: "has too many items"}
-_UNFIT: Final = "does not fit the request"
+_NOT_COMPUTABLE: Final = "cannot be processed by the view"
 
 
 @dataclass(slots=True)
@@ -94,7 +94,7 @@ def _prepare_items(early: Early, scope: Scope, prepared: Prepared, faults: Input
     except (Unfillable, BadReply, TooMany) as error:
         if call.selects.roots <= OF_THE_REQUEST:
             for _, select in call.each:
-                faults.expression(select, call.bound, _SELECTED.get(error.reason, _UNFIT))
+                faults.expression(select, call.bound, _SELECTED.get(error.reason, _NOT_COMPUTABLE))
         return
     prepared.items = [{name: own[name] for name in call.bound} for own in scopes]
     for own in scopes:
@@ -103,7 +103,7 @@ def _prepare_items(early: Early, scope: Scope, prepared: Prepared, faults: Input
                 id_of(call.fold, own)
             except Unfillable:
                 for expression in call.fold.ids.expressions:
-                    faults.expression(expression, call.bound, "is no id")
+                    faults.expression(expression, call.bound, "is not a valid id")
         elif early.parts_of_items:
             of_item = _filled(early, early.parts_of_items, own, faults)
             prepared.own.append({**prepared.known, **of_item})

@@ -61,7 +61,7 @@ class CursorReader:
                 if given:
                     starts[name] = self._opened(given, pages, f"cursor:{name}:{context}")
             except ValueError:
-                detail = "is no cursor of this list, for this user and these parameters"
+                detail = "is not a cursor of this list, for this user and these parameters"
                 errors.append({"parameter": name, "in": "query", "detail": detail})
         if errors:
             raise bad_parameters(errors)

@@ -113,7 +113,7 @@ def test_a_value_that_fits_no_request_is_400_and_reaches_no_service(stream):
     shop = stream(view=VIEW.replace("id: {type: integer}", "id: {type: string}"))
     reply = shop.get("/web/orders/%2e%2e/events")
     assert (reply.status_code, reply.mimetype) == (400, "application/problem+json")
-    wrong = {"parameter": "id", "in": "path", "detail": "cannot be sent on as it is"}
+    wrong = {"parameter": "id", "in": "path", "detail": "cannot be sent to a service"}
     assert reply.json["errors"] == [wrong]
     assert not shop.stubs.requests()
 
