@@ -130,9 +130,7 @@ def create_app(
 
     app = App(__name__, static_folder=None)
     if cache:
-        finalize(
-            app, cache.close
-        ).atexit = False  # only when another app replaces this one
+        finalize(app, cache.close).atexit = False  # only when another app replaces this one
     app.url_map.merge_slashes = False
     answering = emit_access_events(app, clock, observe, config.frontends, sampler)
     metrics.watch(lambda: levels_of(guards, exchange, cache, settings, answering, memory, watch))

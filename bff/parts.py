@@ -73,7 +73,9 @@ def open_sign_in(
         development: whether users may sign in at the local provider.
     """
     rules = config.session
-    with_session = [each for each in config.frontends.values() if "session" in each.access]
+    with_session = [
+        frontend for frontend in config.frontends.values() if "session" in frontend.access
+    ]
     shared = _needs_shared_secret(config)
     seal = Seal(rules.secrets or (load_or_create_secret(state) if shared else token_urlsafe(),))
     store = open_store(rules.store, state / _SESSIONS, now)
@@ -101,8 +103,8 @@ def _needs_shared_secret(config: Config) -> bool:
 
     That is the case for sessions, responses stored by idempotency key, and pagination cursors.
     """
-    takes_sessions = any("session" in each.access for each in config.frontends.values())
-    authenticates = any(each.access for each in config.frontends.values())
+    takes_sessions = any("session" in frontend.access for frontend in config.frontends.values())
+    authenticates = any(frontend.access for frontend in config.frontends.values())
     writes = authenticates and any(view.method != "GET" for view in config.views)
     pages = any(call.pages and call.pages.param for view in config.views for call in view.calls)
     return takes_sessions or writes or pages

@@ -158,7 +158,7 @@ class CallRequest:
         del self._out[_HEDGE]
         if not self._left() or not self._extra.take():
             return
-        elsewhere = [each.url for each in self._out if isinstance(each, Permit)]
+        elsewhere = [permit.url for permit in self._out if isinstance(permit, Permit)]
         with suppress(UpstreamError):
             permit = self._guard.admit([*self._failed_urls, *elsewhere])
             if permit:
@@ -198,7 +198,7 @@ class CallRequest:
             if isinstance(result, Reply):
                 self._context.budget.receive(len(result.body))
             if is_bad(result):
-                if any(isinstance(each, Permit) for each in self._out):
+                if any(isinstance(attempt, Permit) for attempt in self._out):
                     return  # the other attempt may still succeed
                 if self._retried(url, result, spends=spends):
                     return

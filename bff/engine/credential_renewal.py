@@ -56,6 +56,6 @@ class CredentialRenewal:
             raise known
         if known == self._sent_with:
             return None
-        others = [each for each in request.headers if each not in self._sent_with]
+        others = [header for header in request.headers if header not in self._sent_with]
         self._sent_with = known
         return replace(request, headers=(*others, *known))

@@ -254,7 +254,11 @@ def _combined_outcome(group: list[Outcome]) -> Outcome:
         return group[0]
     worst = min(group, key=lambda outcome: _BY_SEVERITY.index(outcome.kind))
     failed = sum(outcome.kind in {"failed", "fallback"} for outcome in group)
-    sent = [(each.started, each.started + each.took) for each in group if each.started is not None]
+    sent = [
+        (outcome.started, outcome.started + outcome.took)
+        for outcome in group
+        if outcome.started is not None
+    ]
     begun = min((start for start, _ in sent), default=None)
     ends = max((end for _, end in sent), default=0)
     took = ends - begun if begun is not None else 0.0

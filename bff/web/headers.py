@@ -105,8 +105,8 @@ def timing_header(outcomes: Mapping[str, Outcome], total: float) -> str:
         total: seconds that the whole answer took.
     """
     entries = [
-        f'{name};dur={each.took * 1000:.1f};desc="{each.kind} {each.started * 1000:.1f}"'
-        for name, each in outcomes.items()
-        if each.started is not None
+        f'{name};dur={outcome.took * 1000:.1f};desc="{outcome.kind} {outcome.started * 1000:.1f}"'
+        for name, outcome in outcomes.items()
+        if outcome.started is not None
     ]
     return _SEPARATOR.join([*entries, f"{_TOTAL};dur={total * 1000:.1f}"])

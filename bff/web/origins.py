@@ -82,7 +82,7 @@ def cors_policies(
             ),
             credentials="session" in frontend.access,
         )
-    with_session = [each for each in frontends.values() if "session" in each.access]
+    with_session = [frontend for frontend in frontends.values() if "session" in frontend.access]
     origins = frozenset(origin for frontend in with_session for origin in frontend.origins)
     found[_AUTH] = CorsPolicy(origins, _ALLOWED_HEADERS, _EXPOSED_HEADERS, credentials=True)
     return {name: policy for name, policy in found.items() if policy.origins}

@@ -66,7 +66,9 @@ def _match(segments: list[str], pattern: tuple[str, ...]) -> dict[str, list[str]
             rest = segments[at:]
             # a trailing slash, which is an empty last segment, is passed on
             last = rest[-1:] if rest[-1:] == [""] and len(rest) > 1 else []
-            values[wanted] = [_normalized(each) for each in rest[: len(rest) - len(last)]] + last
+            values[wanted] = [
+                _normalized(segment) for segment in rest[: len(rest) - len(last)]
+            ] + last
             return values
         if at >= len(segments):
             raise RequestRefused(400, "the path is too short")

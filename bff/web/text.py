@@ -29,8 +29,8 @@ def broken_parameters(query: bytes) -> list[str]:
     """The names of the parameters of a query that are not UTF-8, or whose values are not."""
     if b"%" not in query or is_utf8(unquote_to_bytes(query)):
         return []
-    broken = [each for each in query.split(b"&") if not is_utf8(unquote_to_bytes(each))]
-    names = [unquote_to_bytes(each.partition(b"=")[0]).decode(errors="replace") for each in broken]
+    broken = [pair for pair in query.split(b"&") if not is_utf8(unquote_to_bytes(pair))]
+    names = [unquote_to_bytes(pair.partition(b"=")[0]).decode(errors="replace") for pair in broken]
     return list(dict.fromkeys(names))
 
 

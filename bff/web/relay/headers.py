@@ -121,7 +121,9 @@ def _cache_control(values: Sequence[str], *, shared: bool) -> str:
     if shared:
         return ", ".join(directives) or "no-cache"
     dropped = (*_SHARED_ONLY, "private")
-    own = [each for each in directives if each.lower().partition("=")[0] not in dropped]
+    own = [
+        directive for directive in directives if directive.lower().partition("=")[0] not in dropped
+    ]
     return ", ".join(["private", *(own or ["no-cache"])])
 
 

@@ -62,7 +62,7 @@ def batch_routes(
     """Add the route of each frontend that declares `batch`."""
     workers = Workers(threads, "bff-batch")
     deadline_headers = {
-        name: each.deadline for name, each in runtime.services.items() if each.deadline
+        name: service.deadline for name, service in runtime.services.items() if service.deadline
     }
     for name, frontend in frontends.items():
         own = {
@@ -129,7 +129,7 @@ class BatchHandler:
     def _environ(self, path: str) -> dict[str, Any]:
         """The environ of one part: that of the batch, for another path."""
         place, _, query = path.partition("?")
-        inherited = {name: each for name, each in request.environ.items() if _is_inherited(name)}
+        inherited = {name: value for name, value in request.environ.items() if _is_inherited(name)}
         return inherited | {
             "REQUEST_METHOD": "GET",
             "PATH_INFO": path_info(f"/{self._frontend}{place}"),

@@ -71,12 +71,12 @@ def clients_may_store(plan: Plan) -> bool:
 
 def is_partial(outcomes: Mapping[str, Outcome]) -> bool:
     """Whether a part of an answer has failed."""
-    return any(each.kind in {"failed", "fallback"} for each in outcomes.values())
+    return any(outcome.kind in {"failed", "fallback"} for outcome in outcomes.values())
 
 
 def is_stale(outcomes: Mapping[str, Outcome]) -> bool:
     """Whether a part of an answer is stale."""
-    return any(each.kind == "stale" for each in outcomes.values())
+    return any(outcome.kind == "stale" for outcome in outcomes.values())
 
 
 def cache_control(*, public: bool, lifetime: float, stale: float, revocable: bool) -> str:

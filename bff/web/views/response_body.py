@@ -84,7 +84,7 @@ class ViewResponses:
         self._is_get = plan.view.method == "GET"
         self._stale = rule.stale if rule else 0.0
         calls = [policy.rule for policy in plan.caching.calls.values()]
-        self._revocable = any(each.tags for each in ([rule] if rule else []) + calls)
+        self._revocable = any(policy.tags for policy in ([rule] if rule else []) + calls)
         self._lifecycle: Headers = tuple(lifecycle_headers(plan.view).items())
         self.label = f"{plan.view.name} at {frontend.name}"
         self._lasts = clients_may_store(plan)
@@ -149,7 +149,7 @@ class ViewResponses:
             headers.append(("ETag", coded_etag(made.etag, coding)))
             known = request.headers.get("If-None-Match")
             if known is not None and etag_matches(made.etag, known):
-                without_body = [each for each in headers if each[0] != "Content-Type"]
+                without_body = [header for header in headers if header[0] != "Content-Type"]
                 return _PlainResponse(status=_NOT_MODIFIED, headers=without_body)
         body = made.body
         if coding and slot is not None:

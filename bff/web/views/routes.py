@@ -82,7 +82,7 @@ class ViewHandler:
             access=view.access_at(frontend),
             csrf=view.csrf,
             require=view.require,
-            visitor=any("session.visitor" in each.caching.inputs for each in together),
+            visitor=any("session.visitor" in used.caching.inputs for used in together),
         )
         self._admission = web.admission(self._rule)
         self._vary = varies(self._rule)

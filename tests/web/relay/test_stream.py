@@ -8,7 +8,7 @@ from flask import g
 from bff.dev.stubs.stub import StubReply
 from bff.errors import LoginRequired, StoreAway
 from bff.model.principal import Principal
-from bff.web.event_streams import _Mark
+from bff.web.event_streams import _ByteOrderMark
 
 ADA = Principal("https://id.example", "ada", token="hers")
 VIEW = """
@@ -61,9 +61,9 @@ def test_a_byte_order_mark_before_the_first_event_is_left_out(stream, body):
 
 def test_a_byte_order_mark_may_come_in_pieces():
     for pieces in ([b"\xef", b"\xbb", b"\xbfdata", MARK], [b"\xef\xbb", b"\xbf", b"data", MARK]):
-        mark = _Mark()
+        mark = _ByteOrderMark()
         assert b"".join(map(mark.removed, pieces)) == b"data" + MARK
-    other = _Mark()
+    other = _ByteOrderMark()
     assert [other.removed(piece) for piece in (b"\xef", b"x", MARK)] == [b"", b"\xefx", MARK]
 
 
