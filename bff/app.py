@@ -75,7 +75,7 @@ def create_app(
         observers: called with each event, besides the metrics and the exporter of spans.
         timing: whether answers carry Server-Timing, for development.
         development: whether users may sign in at the local provider, which asks for no password.
-        strict: whether an unexpected exception is raised, not replaced by an error; as in development.
+        strict: whether an unexpected exception is raised, and not replaced; as in development.
         hits: called for each request to a service that was answered from the cache.
 
     Raises:

@@ -40,18 +40,9 @@ class CallRequest:
     """
 
     __slots__ = (
-        *(
-            "_attempts",
-            "_call",
-            "_clock",
-            "_compiled",
-            "_context",
-            "_extra",
-            "_failed_urls",
-            "_guard",
-        ),
-        *("_hops", "_index", "_join", "_joined_again", "_last", "_listener", "_out", "_over"),
-        *("_renewal", "_request", "_retries", "_why"),
+        *("_attempts", "_call", "_clock", "_compiled", "_context", "_extra", "_failed_urls"),
+        *("_guard", "_hops", "_index", "_join", "_joined_again", "_last", "_listener", "_out"),
+        *("_over", "_renewal", "_request", "_retries", "_why"),
     )
 
     def __init__(
@@ -171,9 +162,7 @@ class CallRequest:
     def _on_shared_result(self, ended: Any) -> None:
         """A shared fetch has ended, or this request has timed out.
 
-        1. Timed out while waiting: handled as a failed attempt without costs for the service.
-        2. A fetch failed that another request had started: join or start one more, once.
-        3. Otherwise: handled as the result of this request's own attempt.
+        If it failed, and another request had started it, this one joins or starts one more, once.
         """
         del self._out[_JOINED]
         if not isinstance(ended, FetchResult):
@@ -185,11 +174,7 @@ class CallRequest:
             self._on_result(ended.url, ended.result, spends=ended.led)
 
     def _on_result(self, url: str, result: Any, *, spends: bool) -> None:
-        """Handle the result of an attempt: wait for another attempt, retry, or end.
-
-        Args:
-            spends: whether a retry counts against the retry budget of the service.
-        """
+        """Wait for another attempt, retry, or end; `spends`: a retry counts against the budget."""
         self._last = result
         if self._attempts.over:
             self.lost()
@@ -262,12 +247,7 @@ class CallRequest:
         self._send_again("renewal")
 
     def _redirects(self, reply: Reply) -> bool:
-        """Follow a redirect, if the service declares so; returns whether it does.
-
-        Raises:
-            TimedOut: there is no time left.
-            TooMany: there are more redirects than allowed.
-        """
+        """Follow a redirect, if the service declares so; returns whether it does."""
         if not self._left():
             raise TimedOut("redirected after the deadline")
         request = redirected(self._request, reply, self._compiled.service)

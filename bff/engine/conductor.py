@@ -1,12 +1,8 @@
 """The conductor: runs the plan of a view for one request, on the thread of that request.
 
-It starts a call as soon as the calls that it waits for have ended:
-
-1. `begin` evaluates refusals that need no call, fills what depends on the request alone, and starts
-   the calls that wait for nothing.
+1. `begin` starts the calls that wait for nothing.
 2. `attend` handles completions and timers: the only place that blocks.
-3. `_end` stores the value and outcome of a call, evaluates the view's failure rules, and starts the
-   calls that waited for it.
+3. `_end` stores the result of a call, and starts the calls that have waited for it.
 4. `fail` and `end` cancel what is under way, except writes that have been sent.
 """
 
@@ -57,11 +53,7 @@ def conduct(
     runtime: Runtime,
     exchange: Exchange | None = None,
 ) -> Answer:
-    """Run a plan for a request, up to the deadline.
-
-    Args:
-        exchange: of a batch, which shares equal requests of its parts; None for the runtime's own.
-    """
+    """Run a plan for a request, up to the deadline; a batch has an `exchange` of its own."""
     run = Run(plan, request, deadline, runtime, runtime.clock.mailbox(), exchange)
     try:
         run.begin()
@@ -234,12 +226,7 @@ class Run:
         begin_call(policy, self.context, self, call, scope, cursors)
 
     def _skips(self, node: Node) -> bool:
-        """True if the call is skipped: a call that it needs was, or its `when` is not true.
-
-        Raises:
-            TimedOut: the view's deadline has passed.
-            Unfillable: `when` cannot be computed.
-        """
+        """End a call that has to be skipped; returns whether it was. Raises BffError."""
         if any(self.outcomes[name].kind == "skipped" for name in node.needs):
             self._end(node, CallResult(None, Outcome("skipped", "dependency")))
             return True
