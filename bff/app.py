@@ -18,10 +18,10 @@ from bff.observe.boundary import ErrorBoundary
 from bff.observe.events import Observer, notify_all
 from bff.observe.log import log_events
 from bff.store.idempotency import IdempotencyKeys
-from bff.upstream.exchange import Clock, Effects, Exchange, SystemClock
+from bff.upstream import exchanges
+from bff.upstream.exchange import Clock, Effects, Exchange, ReadByAsker, clock_for
 from bff.upstream.guard import Guards
 from bff.upstream.memory import Memory
-from bff.upstream.pool import PoolExchange
 from bff.web.access.admission import Authenticate
 from bff.web.access.authenticate import Authenticator
 from bff.web.access.sessions import session_routes
@@ -85,8 +85,9 @@ def create_app(
     checked = checked or snapshot.current(settings.config)
     config = checked.config
     memory = Memory(settings.memory)
-    exchange = exchange or PoolExchange(config.services, settings.pool, memory=memory)
-    clock = clock or SystemClock()
+    carries = (config.services, settings.pool, memory, config.place)
+    exchange = exchange or exchanges.open_exchange(config.exchange, *carries)
+    clock = clock or clock_for(exchange)
     cache = cache or parts.open_cache_of(checked, settings)
     limit = max(1, settings.pool // 2)  # of one service, so that a slow one leaves threads
     metrics, spans = parts.open_metrics(checked), parts.open_spans(settings)
@@ -124,7 +125,11 @@ def create_app(
     watch = StoreWatch(sign_in.sessions.store.unready if config.providers else str)
     if config.providers:
         checks["sessions"] = watch.reason
-    notes = {"configuration": snapshot.refused, "metrics": metrics.without_disk_space}
+    notes = {
+        "configuration": snapshot.refused,
+        "metrics": metrics.without_disk_space,
+        "exchange": lambda: "sockets" if isinstance(exchange, ReadByAsker) else "pool",
+    }
     if cache:
         notes["cache"] = cache.unavailable
 

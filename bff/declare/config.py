@@ -22,7 +22,7 @@ from bff.declare.folder import (
 )
 from bff.declare.load import Loaded, Node
 from bff.declare.python import PythonView
-from bff.declare.read import PERCENT, Key, integer, list_of, map_of, table, text, wrong
+from bff.declare.read import PERCENT, Key, integer, list_of, map_of, one_of, table, text, wrong
 from bff.declare.readers import FRONTEND_NAME, NAME
 from bff.declare.relays import relay_problems, relay_reader
 from bff.declare.services import FRONTEND, SERVICE
@@ -58,6 +58,9 @@ ROOT_KEYS: Final = {
         (),
     ),
     "cache": Key(STORE, "Where what is kept is kept."),
+    "exchange": Key(
+        one_of("sockets", "pool"), "What sends requests to services; sockets where installed."
+    ),
     "streams": Key(PERCENT, "The share of threads that streams may hold; 50%."),
 }
 
@@ -101,6 +104,7 @@ def _root(place: Place, values: dict[str, Any]) -> Config:
         session=values["session"],
         limits=values["limits"],
         cache=values["cache"],
+        exchange=values["exchange"],
         streams=values["streams"],
         place=place,
     )

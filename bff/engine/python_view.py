@@ -17,7 +17,7 @@ from bff.model.exchange import Deadline, Outcome
 from bff.plan.order import Node, may_fail, waited_for
 from bff.plan.plan import Plan
 from bff.plan.python_function import given_only
-from bff.upstream.exchange import Exchange
+from bff.upstream.exchange import DetachedMailbox, Exchange
 
 _REFUSAL_STATUSES: Final = range(400, 500)
 _BY_SEVERITY: Final = ("failed", "fallback", "stale", "skipped", "ok")
@@ -207,7 +207,8 @@ def run_python_view(
     When it returns, calls that it did not wait for are cancelled, except writes that have been
     sent: the answer waits until they end.
     """
-    run = PythonViewRun(plan, request, deadline, runtime, runtime.clock.mailbox(), exchange)
+    mailbox = DetachedMailbox(runtime.clock.mailbox())
+    run = PythonViewRun(plan, request, deadline, runtime, mailbox, exchange)
     try:
         run.begin()
         value = None if run.failure else _called(run)

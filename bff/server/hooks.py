@@ -27,6 +27,7 @@ from bff.server.rehearsal import rehearse
 from bff.server.run_folders import is_of_this_run, run_folder, sweep_folders
 from bff.server.settings import descriptors_needed
 from bff.server.worker import MOST_UNREAD
+from bff.upstream.exchanges import chosen
 from bff.web.management import drain
 from bff.web.management.listener import Operators
 
@@ -67,7 +68,7 @@ class Hooks:
         except ConfigError as error:
             sys.stderr.write(f"{error}\n")
             sys.exit(2)
-        self._raise_descriptor_limit()
+        self._raise_descriptor_limit(server)
         self._make_folders()
         import bff.observe.metrics  # noqa: F401  # prometheus_client asks for its folder now
 
@@ -75,6 +76,7 @@ class Hooks:
         server.log.error_log.addFilter(WorkerExitFilter(notify_all([log_events, count_ended])))
         server.handle_term = partial(self._drain, server, server.handle_term)
         server.handle_hup = partial(self._reload, server, server.handle_hup)
+        self._log_exchange(server)
 
     def on_reload(self, server: Arbiter) -> None:
         """Take the new configuration if it is good, keep the old one if it is not."""
@@ -88,6 +90,7 @@ class Hooks:
             snapshot.take(self._settings.config)
             self._allow_for_deadlines(server)
             self._remember_state()
+            self._log_exchange(server)
         except Exception:  # an exception here would end gunicorn, and the service with it
             server.log.exception("the new configuration changed while it was read and is not taken")
         else:
@@ -140,12 +143,26 @@ class Hooks:
         server.cfg.set("timeout", max(self._timeout, slowest) if self._timeout else 0)
         server.timeout = server.cfg.timeout  # which gunicorn has read before this hook
 
-    def _raise_descriptor_limit(self) -> None:
+    def _raise_descriptor_limit(self, server: Arbiter) -> None:
+        """Allow the descriptors that a worker needs, or else take fewer connections of clients."""
         needed = descriptors_needed(self._config, self._settings.pool)
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        if soft < needed:
-            enough = needed if hard == resource.RLIM_INFINITY else min(hard, needed)
-            resource.setrlimit(resource.RLIMIT_NOFILE, (enough, hard))
+        if soft >= needed:
+            return
+        allowed = needed if hard == resource.RLIM_INFINITY else min(hard, needed)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+        if allowed < needed:
+            fewer = max(server.cfg.threads, server.cfg.worker_connections - (needed - allowed))
+            server.cfg.set("worker_connections", fewer)
+            server.log.warning(
+                "%s descriptors are wanted, and %s allowed (ulimit -Hn): taking %s connections",
+                *(needed, allowed, fewer),
+            )
+
+    def _log_exchange(self, server: Arbiter) -> None:
+        """Log which exchange sends requests to services."""
+        declared = snapshot.current(self._settings.config).config.exchange
+        server.log.info("requests to services are carried by: %s", chosen(declared))
 
     def _make_folders(self) -> None:
         """Make the folders in which workers share cached replies and what they count."""

@@ -78,10 +78,11 @@ def gunicorn_settings(settings: Settings, environ: Mapping[str, str]) -> dict[st
 
 
 def descriptors_needed(config: Config, pool: int) -> int:
-    """Open files of a worker: its connections, those to services, and the files.
+    """Descriptors of a worker: connections of clients and to services, wake-ups of threads, files.
 
     Args:
         pool: upstream requests in flight at once.
     """
     connections: int = config.worker_connections
-    return connections + 2 * pool + _OTHER_FILES
+    threads: int = config.threads
+    return connections + threads + 2 * pool + _OTHER_FILES

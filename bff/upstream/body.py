@@ -4,7 +4,7 @@ Content codings: RFC 9110, section 8.4.1. A few kilobytes of gzip can hold gigab
 """
 
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from io import BytesIO
 from typing import Final
 
@@ -43,10 +43,29 @@ def read_body(
         BadReply: it is cut off, or coded in a way that was not accepted.
     """
     lease = lease or Memory(4 * limit).lease()
+    codings = codings_in(coding)
+    return decoded(_gather(chunks, limit, lease), codings, limit, lease)
+
+
+def codings_in(coding: str) -> list[str]:
+    """The codings that a Content-Encoding names, without those that change nothing.
+
+    Raises:
+        BadReply: one of them was not accepted.
+    """
     codings = [each for name in coding.split(",") if (each := name.strip().lower()) not in _NONE]
     if len(codings) > _MOST_CODINGS or not _UNREADABLE.isdisjoint(codings):
         raise BadReply("the reply is coded in a way that was not accepted")
-    body = _gather(chunks, limit, lease)
+    return codings
+
+
+def decoded(body: bytes, codings: Sequence[str], limit: int, lease: Lease) -> bytes:
+    """A whole body without its codings; the lease, which holds its bytes, holds the result's.
+
+    Raises:
+        TooMany: it has more than `limit` bytes, or the process has no room for it.
+        BadReply: it is cut off, or not coded like that.
+    """
     for each in reversed(codings):
         body = _decoded(body, each, limit, lease)
         lease.shrink(len(body))

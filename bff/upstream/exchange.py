@@ -36,6 +36,21 @@ class Sink(Protocol):
         """Leave a completion; never blocks."""
 
 
+def reader_of(sink: Sink) -> Any:
+    """The `Poller` of the thread that waits in `sink`; None where none reads for it.
+
+    A sink says so with an attribute `poller`; one that passes completions on, with its mailbox's.
+    """
+    return getattr(sink, "poller", None)
+
+
+class DetachedMailbox:
+    """A mailbox whose thread also computes between waits, so that another reads for it."""
+
+    def __init__(self, mailbox: "Mailbox") -> None:
+        self.put, self.get = mailbox.put, mailbox.get
+
+
 class Mailbox(Sink, Protocol):
     """Where completions arrive: one conductor gets them."""
 
@@ -85,6 +100,14 @@ def withdrawn(exchange: object, ticket: Any) -> bool:
         Whether it was given up; false where something has been sent, or may have been.
     """
     return isinstance(exchange, Withdrawing) and exchange.withdraw(ticket)
+
+
+@runtime_checkable
+class ReadByAsker(Protocol):
+    """An exchange whose requests are read by the thread that asks, while it waits."""
+
+    def clock(self) -> Clock:
+        """The clock whose mailboxes read while their thread waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,3 +244,8 @@ class SystemClock:
     def mailbox(self) -> Mailbox:
         """A mailbox that blocks its thread."""
         return _QueueMailbox()
+
+
+def clock_for(exchange: Exchange) -> Clock:
+    """Real time, with mailboxes that suit an exchange."""
+    return exchange.clock() if isinstance(exchange, ReadByAsker) else SystemClock()

@@ -8,7 +8,7 @@ from bff.errors import BffError, Cancelled, UpstreamError
 from bff.model.exchange import Deadline, Reply, Request, Why
 from bff.model.trace import new_span
 from bff.observe.events import Attempted
-from bff.upstream.exchange import Completion, Exchange, Sink
+from bff.upstream.exchange import Completion, Exchange, Sink, reader_of
 from bff.upstream.hedge import Latencies
 
 
@@ -49,6 +49,11 @@ class Permit:
         self._request: Request | None = None
         self._why: Why = "first"
         self._resends, self._span = 0, ""
+
+    @property
+    def poller(self) -> Any:
+        """What reads for the mailbox behind it; see `reader_of`."""
+        return None if self._mailbox is None else reader_of(self._mailbox)
 
     def sends(self, request: Request, why: Why = "first", resends: int = 0) -> Request:
         """Note what is sent with this permit; the request, with what a trace says to the service.

@@ -55,7 +55,12 @@ def must_say_its_length(response: httpx.Response) -> None:
     """
     headers = response.headers
     if "content-length" not in headers and "transfer-encoding" not in headers:
-        raise BadReply("the connection ended without close_notify, and nothing says the length")
+        raise ends_uncertainly()
+
+
+def ends_uncertainly() -> BadReply:
+    """The error of a reply that may have been cut off by anybody (RFC 9112, section 9.8)."""
+    return BadReply("the connection ended without close_notify, and nothing says the length")
 
 
 def mapped(error: BaseException, ticket: Ticket) -> BffError:

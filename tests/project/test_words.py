@@ -39,13 +39,10 @@ _NOT_YET: Final = frozenset(
         "bff/declare",
         "bff/dev",
         "bff/fixtures.py",
-        "bff/observe",
         "bff/testing",
-        "bff/server",
         "bff/upstream",
         "bff/web",
         "docs/problems.md",  # of bff/declare
-        "docs/production.md",  # its section on gunicorn is being rewritten
     }
 )
 

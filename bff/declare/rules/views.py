@@ -129,6 +129,12 @@ VIEWS: Final = (
         "A PEM file that exists, and its key.",
     ),
     Rule(
+        "exchange",
+        "An exchange that is not installed",
+        "It needs a package that is not there.",
+        "`pip install 'bff-proxy[fast]'`, or `exchange: pool`.",
+    ),
+    Rule(
         "python-view",
         "A view in Python that cannot be served",
         "It cannot be imported, or declares what a function does by itself.",
