@@ -146,10 +146,10 @@ def _print_sharing(found: "Checked") -> None:
 
     As regular expressions, since nginx compares plain texts without regard to case.
     """
-    from bff.web.origins import sharing
+    from bff.web.origins import cors_policies
 
     config = found.config
-    shared = sorted(sharing(config.frontends, found.plans, config.relays).items())
+    shared = sorted(cors_policies(config.frontends, found.plans, config.relays).items())
     click.echo("# Which pages may read what nginx itself answers there: the declared origins.")
     click.echo('map $request_uri $bff_frontend {\n    default "";')
     for name, _ in shared:

@@ -38,9 +38,7 @@ _NOT_YET: Final = frozenset(
         "bff/cli",
         "bff/declare",
         "bff/dev",
-        "bff/engine",
         "bff/fixtures.py",
-        "bff/parts.py",
         "bff/testing",
         "bff/web",
         "docs/problems.md",  # of bff/declare
