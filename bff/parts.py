@@ -20,7 +20,7 @@ from bff.auth.session.sessions import Sessions
 from bff.cache.cache import Cache, RemoteLookup, RemoteWrite
 from bff.cache.key import session_of
 from bff.cache.open import open_cache
-from bff.declare.check import Checked
+from bff.declare.check import CheckedConfig
 from bff.declare.settings import Settings
 from bff.errors import ConfigError, StoreAway
 from bff.model.config import Config
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 _SESSIONS: Final = "sessions.db"
 
 
-def open_cache_of(checked: Checked, settings: Settings) -> Cache | None:
+def open_cache_of(checked: CheckedConfig, settings: Settings) -> Cache | None:
     """The cache, where anything is kept; it is opened by its first use."""
     keeping = [plan.caching for each in checked.plans.values() for plan in each.values()]
     if not any(each.view or each.calls for each in keeping):
@@ -129,7 +129,7 @@ def open_bearer(
     return Bearer(issuers, Http, now, later, development=development) if issuers else None
 
 
-def open_metrics(checked: Checked) -> "Metrics":
+def open_metrics(checked: CheckedConfig) -> "Metrics":
     """The metrics, and in which processes they are.
 
     prometheus_client looks when it is imported whether processes share their figures, and
