@@ -10,7 +10,7 @@ from flask import Flask
 from bff import parts
 from bff.cache.cache import Cache
 from bff.declare import snapshot
-from bff.declare.check import Checked
+from bff.declare.check import CheckedConfig
 from bff.declare.settings import Settings
 from bff.engine.background import Background
 from bff.engine.runtime import OnHit, Runtime, caching_of
@@ -47,7 +47,7 @@ from bff.web.views.routes import view_routes
 
 
 def create_app(
-    checked: Checked | None = None,
+    checked: CheckedConfig | None = None,
     settings: Settings | None = None,
     *,
     exchange: Exchange | None = None,
@@ -126,7 +126,7 @@ def create_app(
     if config.providers:
         checks["sessions"] = watch.reason
     notes = {
-        "configuration": snapshot.refused,
+        "configuration": snapshot.rejection,
         "metrics": metrics.without_disk_space,
         "exchange": lambda: "sockets" if isinstance(exchange, ReadByAsker) else "pool",
     }

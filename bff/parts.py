@@ -20,7 +20,7 @@ from bff.auth.session.sessions import Sessions
 from bff.cache.cache import Cache, RemoteLookup, RemoteWrite
 from bff.cache.key import session_of
 from bff.cache.open import open_cache
-from bff.declare.check import Checked
+from bff.declare.check import CheckedConfig
 from bff.declare.settings import Settings
 from bff.errors import ConfigError, StoreAway
 from bff.model.config import Config
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 _SESSIONS: Final = "sessions.db"
 
 
-def open_cache_of(checked: Checked, settings: Settings) -> Cache | None:
+def open_cache_of(checked: CheckedConfig, settings: Settings) -> Cache | None:
     """The cache, opened on first use; None if no view or call is cached."""
     found = [plan.caching for plans in checked.plans.values() for plan in plans.values()]
     if not any(caching.view or caching.calls for caching in found):
@@ -135,7 +135,7 @@ def open_bearer(
     return Bearer(issuers, Http, now, later, development=development) if issuers else None
 
 
-def open_metrics(checked: Checked) -> "Metrics":
+def open_metrics(checked: CheckedConfig) -> "Metrics":
     """The metrics; the service of each call is a label.
 
     It is imported here, as prometheus_client decides on import whether it aggregates the metrics of

@@ -98,7 +98,7 @@ def test_what_nobody_keeps_cannot_be_required(folder, required, name):
     (problem,) = folder.problems(bff=root, home=None, x=view([required]))
     assert not problem.warning
     assert str(problem.place).startswith("views/x.yaml:6:")
-    assert "is required, and no provider or issuer of `web` keeps it" in problem.message
+    assert "is required, and no provider or issuer of `web` stores it" in problem.message
     assert problem.hint.startswith(f"`claims: [{name}]`")
 
 
@@ -108,7 +108,7 @@ def test_a_path_among_the_claims_that_are_kept_is_doubtful(folder, name):
     root = BEFORE + PROVIDERS % (name, "name") + ISSUERS % name
     checked = folder.check({}, bff=root, home=None, x=view([f"{name}: admin"]))
     assert [each.message for each in checked.warnings] == [
-        f"`{name}` is the whole name of a claim here, not a path into one"
+        f"`{name}` is read as the name of a claim here, not as a path into one"
     ] * 2
     assert {each.hint.split()[0] for each in checked.warnings} == {f"`{name.partition('.')[0]}`"}
     assert [str(each.place).startswith("bff.yaml:") for each in checked.warnings] == [True, True]
@@ -140,7 +140,7 @@ def test_where_it_is_kept_at_one_frontend_only_that_is_doubtful(folder):
     root = BEFORE + PROVIDERS % ("roles", "roles") + ISSUERS % "name"
     checked = folder.check({}, bff=root, home=None, x=view(["roles: admin"], "[web, app, both]"))
     (problem,) = checked.warnings
-    assert "no provider or issuer of `app` keeps it" in problem.message
+    assert "no provider or issuer of `app` stores it" in problem.message
 
 
 def test_of_whom_nobody_vouches_nothing_is_known(folder):

@@ -55,7 +55,7 @@ def gauge_values(
     yield READING, ("body",), len(BODIES)
     for reason in EXPECTED:  # so that Prometheus sees an increase to 1
         yield WORKERS_ENDED, (reason,), 0
-    yield REFUSED, (), bool(snapshot.refused())
+    yield REFUSED, (), bool(snapshot.rejection())
     yield SESSIONS_AWAY, (), bool(sessions.reason())
     yield MEMORY, (), memory.most
     yield MEMORY_TAKEN, (), memory.taken
