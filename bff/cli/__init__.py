@@ -40,6 +40,6 @@ class _Commands(click.Group):
 
 
 @click.group(cls=_Commands)
-@click.version_option(package_name="bff-proxy")
+@click.version_option(package_name="bff-proxy", prog_name="bff")
 def main() -> None:
     """A backend-for-frontend aggregation proxy: declared views, answered as one small document."""

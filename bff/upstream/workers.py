@@ -88,7 +88,7 @@ def _work(shared: _Shared) -> None:
         try:
             job()
         except Exception as error:  # noqa: BLE001 - a thread less would never be replaced
-            logger.error("unforeseen %s", type(error).__name__, exc_info=error)
+            logger.error("unexpected %s", type(error).__name__, exc_info=error)
         job = None  # it may be what refers to the pool last
         with shared.lock:
             shared.idle += 1
