@@ -42,11 +42,11 @@ class Page:
     """One page of a list.
 
     Args:
-        said: its cursor or link of the next page; None where it has none.
+        next: its cursor or link of the next page; None where it has none.
     """
 
     items: list[Any]
-    said: Any = None
+    next: Any = None
 
 
 def page_of(paging: Paging, value: Any, items: Any, reply: Reply) -> Page:
@@ -107,14 +107,14 @@ def following(
         count = len(page.items)
         last = count == 0 or (bool(pages.size) and count < _size(pages.size, request))
         return None if last else (position if isinstance(position, int) else 0) + count
-    if page.said is None:
+    if page.next is None:
         return None
     if pages.turn != "cursor":
-        return target_of(page.said, service, request.target)
-    if isinstance(page.said, bool):
+        return target_of(page.next, service, request.target)
+    if isinstance(page.next, bool):
         raise BadReply("the cursor of a page is no text")
     try:
-        cursor = as_text(page.said, "cursor")
+        cursor = as_text(page.next, "cursor")
         cursor.encode()
     except Unfillable as fault:
         raise BadReply(str(fault)) from None

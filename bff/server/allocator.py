@@ -16,10 +16,10 @@ _ARENAS: Final = 2
 
 
 def return_freed_memory() -> bool:
-    """Keep these bounds as they are from now on, also in what is forked; False if there are none.
+    """Fix the thresholds and arenas of malloc, also in child processes; False where it has none.
 
-    What the environment says (`MALLOC_ARENA_MAX`, ...) is overridden: the memory that a worker is
-    said to take is measured with these.
+    The environment (`MALLOC_ARENA_MAX`, ...) is overridden: the documented memory of a worker is
+    measured with these values.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is None:
