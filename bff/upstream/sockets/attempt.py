@@ -268,7 +268,7 @@ class Attempt:
         try:
             self._sink.put(Completion(self.attempt, result, self._steps))
         except Exception as error:  # noqa: BLE001 - the thread goes on for others
-            logger.error("unforeseen %s", type(error).__name__, exc_info=error)
+            logger.error("unexpected %s", type(error).__name__, exc_info=error)
 
     def _drop_transfer(self) -> None:
         transfer, self._transfer = self._transfer, None
