@@ -1,4 +1,4 @@
-"""Runs each golden file twice: in simulated time, and over real sockets."""
+"""Runs each golden file in simulated time, and over real sockets with either exchange."""
 
 import json
 import re
@@ -17,7 +17,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from bff.app import create_app
 from bff.declare.check import check
-from bff.declare.rules.doubts import DOUBTS
+from bff.declare.rules.warnings import WARNINGS
 from bff.declare.settings import Settings
 from bff.dev.recordings.virtual import VirtualClock
 from bff.dev.stubs.stub import StubReply, StubRequest, StubServices
@@ -29,10 +29,12 @@ from bff.upstream.body import read_body
 from bff.upstream.effects import PoolEffects
 from bff.upstream.exchange import Credentials
 from bff.upstream.pool import PoolExchange
+from bff.upstream.sockets.exchange import SocketExchange
 from tests.golden_case import Asked, Case, SentRequest, Upstream, like, measure, read_case
 from tests.simulation import Played, SimulatedEffects, SimulatedExchange
 
 FILES = sorted((Path(__file__).parent / "golden").glob("*.yaml"))
+EXCHANGES = {"pool": PoolExchange, "sockets": SocketExchange}
 NOISE = 1.5  # seconds by which a busy machine may be late
 BROKEN = {"reset": "reset", "empty": "reset", "truncated": ""}  # and before what
 SILENT = {"hang", "dribble_headers", "dribble_body"}
@@ -92,13 +94,16 @@ def test_load_error(path: Path, tmp_path: Path):
         pytest.fail("\n".join([case.about, "found:", *found, "wanted:", *wanted]), pytrace=False)
 
 
-@pytest.mark.parametrize("way", ["simulated", "http"])
+@pytest.mark.parametrize("way", ["simulated", *EXCHANGES])
 @pytest.mark.parametrize("path", _named([path for path in FILES if not _refused(path)]))
 def test_golden(path: Path, way: str, tmp_path: Path):
     case = read_case(path)
     case.write(tmp_path)
     services = Services(case)
-    ran = (_simulated if way == "simulated" else _over_http)(case, services, tmp_path)
+    if way == "simulated":
+        ran = _simulated(case, services, tmp_path)
+    else:
+        ran = _over_http(case, services, tmp_path, EXCHANGES[way])
     _check_answer(case, ran, services.strange)
     _check_sent(case, services, cut_short="cancelled" in ran.headers.get("bff-calls", ""))
     if way == "simulated":
@@ -193,16 +198,18 @@ def _serving(app: Flask) -> Iterator[int]:
         server.server_close()
 
 
-def _over_http(case: Case, services: Services, folder: Path) -> Ran:
+def _over_http(
+    case: Case, services: Services, folder: Path, kind: type[PoolExchange | SocketExchange]
+) -> Ran:
     def answer(request: StubRequest) -> StubReply:
         headers = {name.lower(): value for name, value in request.headers}
         asked = SentRequest(request.service, request.method, request.target, headers, request.body)
         return services.answer(asked)
 
-    exchanges: list[PoolExchange] = []
+    exchanges: list[PoolExchange | SocketExchange] = []
 
-    def exchange(declared: Any) -> PoolExchange:
-        exchanges.append(PoolExchange(declared, 16))
+    def exchange(declared: Any) -> PoolExchange | SocketExchange:
+        exchanges.append(kind(declared, 16))
         return exchanges[0]
 
     answered: list[Answered] = []
@@ -253,7 +260,7 @@ def _asked_of(case: Case) -> Asked:
 
 def _certain(problems: Iterable[Problem]) -> list[Problem]:
     """All but doubts: a case shows one behaviour, and is no whole project."""
-    doubts = {rule.id for rule in DOUBTS}
+    doubts = {rule.id for rule in WARNINGS}
     return [each for each in problems if each.id not in doubts]
 
 

@@ -16,7 +16,7 @@ from bff.declare.settings import Settings
 from bff.dev.stubs.stub import StubReply, StubServices
 from bff.model.principal import Principal
 from bff.observe.log import JsonFormatter
-from bff.upstream.pool import PoolExchange
+from bff.upstream.sockets.exchange import SocketExchange
 
 SETTINGS = Settings(Path("unused"), management_bind=None)
 
@@ -33,7 +33,7 @@ def serve():
             root = "version: 1\nfrontends: {web: {access: session}}\nservices:\n" + "\n".join(lines)
             parsed = {"view": parse(view, "view.yaml", {})}
             config = assemble(parse(root, "bff.yaml", {}), parsed, {})
-            exchange = PoolExchange(config.services, 16)
+            exchange = SocketExchange(config.services, 16)
             stack.callback(exchange.close)
             app = create_app(check_config(config), SETTINGS, exchange=exchange, authenticate=who)
             return app, stubs

@@ -15,7 +15,7 @@ from bff.cache.entry import CacheEntry
 from bff.cache.serializer import PlainSerializer
 from bff.cache.store import BackendStore, StoreListener, StoreUnavailable
 
-_MOST_FILES: Final = 20_000
+_MAX_FILES: Final = 20_000
 _SKIPPED: Final = 1.0  # seconds that a store is skipped after an error
 _SPACE: Final = "bff1:"
 _GONE: Final = (-1, -1)
@@ -112,7 +112,7 @@ class FileStore:
                 self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
                 self._marker.touch(mode=0o600)
                 self._seen = self._state()
-                files = _Files(str(self._folder / "entries"), threshold=_MOST_FILES)
+                files = _Files(str(self._folder / "entries"), threshold=_MAX_FILES)
                 self._backed = BackendStore(files, _SPACE)
             return self._backed
 

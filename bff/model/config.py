@@ -22,6 +22,8 @@ class Config:
     """Everything that is declared: all that a worker needs to answer requests, immutable.
 
     Args:
+        exchange: what sends requests to services, `sockets` or `pool`; empty for the best that is
+            installed.
         streams: the share of a process's request threads that streams of events may occupy.
         place: where bff.yaml begins.
         referred: the values of its `${…}` references, so that recordings are free of their secrets.
@@ -37,6 +39,7 @@ class Config:
     session: SessionRules = field(default_factory=SessionRules)
     limits: Limits = field(default_factory=Limits)
     relays: tuple[Relay, ...] = ()
+    exchange: str = ""
     streams: float = 0.5
     place: Place = field(default_factory=lambda: Place("bff.yaml"))
     referred: tuple[Reference, ...] = field(default=(), repr=False)

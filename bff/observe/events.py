@@ -21,8 +21,8 @@ class Answered:
         view: the name of the view or relay; empty if it was neither.
         took: seconds.
         outcomes: of its calls, by name; also of those of a request that it was collapsed with.
-        kept: the result of the cache: `hit`, `stale`, `error`, `miss`, `collapsed`; empty if it was
-            not used.
+        cache: the result of the lookup: `hit`, `stale`, `error`, `miss`, `collapsed`; empty
+            without one.
         method: the HTTP method.
         route: as declared, with variables in braces; empty if there is none.
         late: whether the view's deadline was exceeded.
@@ -35,7 +35,7 @@ class Answered:
     status: int
     took: float
     outcomes: Mapping[str, Outcome]
-    kept: str = ""
+    cache: str = ""
     method: str = "GET"
     route: str = ""
     late: bool = False

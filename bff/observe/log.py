@@ -64,8 +64,8 @@ def _answered(answered: Answered) -> None:
     content["ms"] = round(answered.took * 1000, 1)
     if answered.outcomes:
         content["calls"] = {name: _outcome(each) for name, each in answered.outcomes.items()}
-    if answered.kept:
-        content["cache"] = answered.kept
+    if answered.cache:
+        content["cache"] = answered.cache
     if answered.late:
         content["late"] = True
     if logger.isEnabledFor(logging.INFO):  # logger.info() would look up its caller: a third slower

@@ -121,9 +121,9 @@ class Metrics:
         self._child(SERVED, labels).observe(event.took)
         if event.late:
             self._child(LATE, (frontend, view)).inc()
-        if event.kept:
-            self._child(LOOKED_UP, (frontend, view, "", event.kept)).inc()
-        if event.kept == "collapsed":
+        if event.cache:
+            self._child(LOOKED_UP, (frontend, view, "", event.cache)).inc()
+        if event.cache == "collapsed":
             return  # its calls are counted by the request that it was collapsed with
         for call, outcome in event.outcomes.items():
             service = self._services.get((frontend, view, call), "")

@@ -91,7 +91,7 @@ class Spans:
             "bff.frontend": event.frontend,
             "bff.view": event.view,
             "bff.request_id": event.id,
-            "bff.cache": event.kept,
+            "bff.cache": event.cache,
             "bff.late": event.late,
         }
         failed = event.status >= _FIRST_SERVER_ERROR
@@ -100,7 +100,7 @@ class Spans:
         parent = _context(trace, trace.parent, remote=True) if trace.parent else None
         span = (trace, trace.span, parent, SpanKind.SERVER)
         self._end(name, span, about, (began, end), failed=failed)
-        if event.kept == "collapsed":
+        if event.cache == "collapsed":
             return  # its calls are spans of the request that it was collapsed with
         for call, outcome in event.outcomes.items():
             if _was_not_sent(outcome):

@@ -325,7 +325,7 @@ def test_cold_processes_ask_once_each_at_most_and_one_in_turn(server):
 
     def have_come(number):
         """Whether so many wait for a page that is under way."""
-        flights = [app.view_functions["web.page"]._kept._flights._flights for app in apps]
+        flights = [app.view_functions["web.page"]._cached._flights._flights for app in apps]
         return number == sum(len(waiters) for each in flights for _, waiters in [*each.values()])
 
     def inner(_request):

@@ -162,6 +162,7 @@ def deployed(
     views: Mapping[str, str],
     relays: Mapping[str, str] | None = None,
     entry: Sequence[str] = ("bff.cli", "serve"),
+    exchange: str = "",
     **environ: str,
 ) -> Iterator[Deployed]:
     """Serve a configuration of a test's own.
@@ -172,6 +173,7 @@ def deployed(
     for name in ("views", "relays"):
         (folder / name).mkdir(parents=True)
     head = "version: 1\nfrontends: {web: {access: none}}\nservices:\n"
+    head = f"exchange: {exchange}\n{head}" if exchange else head
     (folder / "bff.yaml").write_text(head + services)
     for name, text in views.items():
         (folder / f"views/{name}.yaml").write_text(text)

@@ -63,13 +63,15 @@ def good() -> Iterator[FaultProxy]:
 
 @pytest.fixture(scope="module")
 def app(
-    bad: FaultProxy, good: FaultProxy, tmp_path_factory: pytest.TempPathFactory
+    bad: FaultProxy, good: FaultProxy, tmp_path_factory: pytest.TempPathFactory, exchange: str
 ) -> Iterator[Deployed]:
     services = (
         f"  bad: {{url: '{bad.url}', timeout: {int(TIMEOUT * 1000)}ms, max_reply: 1MB}}\n"
         f"  good: {{url: '{good.url}', timeout: 2s}}\n"
     )
-    with deployed(tmp_path_factory.mktemp("faults") / "config", services, VIEWS) as service:
+    with deployed(
+        tmp_path_factory.mktemp("faults") / "config", services, VIEWS, exchange=exchange
+    ) as service:
         bad.delay = good.delay = 0.2
         service.many("/web/partial", 16)  # every thread has started
         bad.delay = good.delay = 0.0
@@ -125,3 +127,8 @@ def test_the_log_has_no_error(app: Deployed) -> None:
     log = Path(app.log).read_text()
     assert "Traceback" not in log
     assert "unexpected" not in log
+
+
+def test_operators_know_what_carries_requests(app: Deployed, exchange: str) -> None:
+    assert app.operators("/readyz")["notes"]["exchange"] == exchange
+    assert f"requests to services are carried by: {exchange}" in Path(app.log).read_text()

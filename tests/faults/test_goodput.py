@@ -29,11 +29,13 @@ class Chain:
 
 
 @pytest.fixture
-def chain(tmp_path: Path) -> Iterator[Chain]:
+def chain(tmp_path: Path, exchange: str) -> Iterator[Chain]:
     proxy = FaultProxy("s", delay=LATENCY)
     front = free_port()
     services = f"  s: {{url: '{proxy.url}', timeout: 4s, limit: 32}}\n"
-    with deployed(tmp_path / "config", services, VIEWS, BFF_THREADS=str(THREADS)) as app:
+    with deployed(
+        tmp_path / "config", services, VIEWS, exchange=exchange, BFF_THREADS=str(THREADS)
+    ) as app:
         folder = render(
             ROOT,
             tmp_path / "nginx",

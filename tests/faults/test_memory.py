@@ -70,9 +70,11 @@ def services() -> Iterator[dict[str, Service]]:
 
 
 @pytest.fixture
-def app(tmp_path: Path, services: dict[str, Service]) -> Iterator[Deployed]:
+def app(tmp_path: Path, services: dict[str, Service], exchange: str) -> Iterator[Deployed]:
     declared = "".join(f"  {name}: {{url: '{each.url}'}}\n" for name, each in services.items())
-    with deployed(tmp_path / "config", declared, VIEWS, BFF_THREADS="32", BFF_POOL="64") as found:
+    with deployed(
+        tmp_path / "config", declared, VIEWS, exchange=exchange, BFF_THREADS="32", BFF_POOL="64"
+    ) as found:
         yield found
 
 

@@ -42,7 +42,10 @@ def names(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def app(
-    proxies: dict[str, FaultProxy], names: Path, tmp_path_factory: pytest.TempPathFactory
+    proxies: dict[str, FaultProxy],
+    names: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    exchange: str,
 ) -> Iterator[Deployed]:
     at = {name: each.url for name, each in proxies.items()}
     services = f"""
@@ -61,7 +64,9 @@ def app(
     names.write_text(json.dumps({"moving.test": ["127.0.0.1", proxies["old"].port]}))
     folder = tmp_path_factory.mktemp("policies") / "config"
     entry = ["tests.faults.names_from_file"]
-    with deployed(folder, services, VIEWS, entry=entry, NAMES=str(names)) as service:
+    with deployed(
+        folder, services, VIEWS, entry=entry, exchange=exchange, NAMES=str(names)
+    ) as service:
         yield service
 
 

@@ -119,3 +119,14 @@ def test_a_worker_may_take_as_long_as_the_slowest_view_also_after_a_reload(tmp_p
             path.write_text(VIEWS["page"].replace("45s", timeout))
             app.reload()
     assert told.read_text().split("\n")[:3] == ["50 25.0 50", "95 47.5 95", "30 15.0 10"]
+
+
+def test_where_few_descriptors_are_allowed_fewer_connections_are_taken(tmp_path: Path) -> None:
+    entry = ["tests.faults.few_descriptors"]
+    services = "  s: {url: 'http://127.0.0.1:9'}\n"
+    with deployed(tmp_path / "config", services, VIEWS, entry=entry) as app:
+        assert app.ask("/readyz").status == 200
+        (line,) = [each for each in app.log.read_text().splitlines() if "descriptors" in each]
+    # 1000 connections, 8 threads, 2 for each of a pool of 32, and 256 for files
+    assert "1328 descriptors are wanted, and 600 allowed" in line
+    assert "taking 272 connections" in line

@@ -55,11 +55,13 @@ def proxies() -> Iterator[dict[str, FaultProxy]]:
 
 
 @pytest.fixture
-def app(proxies: dict[str, FaultProxy], tmp_path: Path) -> Iterator[Deployed]:
+def app(proxies: dict[str, FaultProxy], tmp_path: Path, exchange: str) -> Iterator[Deployed]:
     urls = {name: f"'{proxies[name].url}'" for name in NAMES}
     urls["two"] = f"['{proxies['two'].url}', '{proxies['two-b'].url}']"
     services = "".join(f"  {name}: {{url: {urls[name]}, {POLICY}}}\n" for name in NAMES)
-    with deployed(tmp_path / "config", services, VIEWS, BFF_POOL=str(POOL)) as service:
+    with deployed(
+        tmp_path / "config", services, VIEWS, exchange=exchange, BFF_POOL=str(POOL)
+    ) as service:
         yield service
 
 

@@ -51,7 +51,7 @@ ANSWERED = Answered(
     status=200,
     took=0.01234,
     outcomes={"a": Outcome("ok", took=0.001), "b": Outcome("failed", "timeout", detail="late")},
-    kept="miss",
+    cache="miss",
     late=True,
     trace=Trace("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7", sampled=True),
 )

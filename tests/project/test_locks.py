@@ -44,5 +44,7 @@ def test_what_pyproject_names_is_locked(root: Path) -> None:
         return {re.split(r"[^A-Za-z0-9._-]", word)[0].lower() for word in requirements}
 
     assert named(project["project"]["dependencies"]) <= pins(root, "run").keys()
+    fast = project["project"]["optional-dependencies"]["fast"]
+    assert named(fast) <= pins(root, "run").keys(), "what is deployed is fast"
     assert named(project["dependency-groups"]["dev"]) <= pins(root, "dev").keys()
     assert named(project["build-system"]["requires"]) <= pins(root, "build").keys()

@@ -1,7 +1,12 @@
-"""Real TCP servers that are as rude as a test wants, and real exchanges that meet them."""
+"""Real TCP servers that are as rude as a test wants, and real exchanges that meet them.
+
+A test of `asking` runs three times: over the pool of threads, over sockets that the asking thread
+reads while it waits, and over sockets that the event loop reads.
+"""
 
 import socket
 import threading
+from collections import deque
 from contextlib import ExitStack, suppress
 from time import monotonic
 
@@ -12,8 +17,11 @@ from bff.model.service import Service
 from bff.model.source import Place
 from bff.upstream.exchange import SystemClock
 from bff.upstream.pool import PoolExchange
+from bff.upstream.sockets.exchange import SocketExchange
+from bff.upstream.sockets.polled_mailbox import PollingClock
 
 PATIENCE = 20.0
+EXCHANGES = ("pool", "sockets", "loop")
 
 
 class Wire:
@@ -85,10 +93,10 @@ class Server:
 class Asking:
     """An exchange, and a mailbox for what it brings."""
 
-    def __init__(self, exchange):
-        self.exchange = exchange
-        self.mailbox = SystemClock().mailbox()
+    def __init__(self, exchange, mailbox):
+        self.exchange, self.mailbox = exchange, mailbox
         self._attempts = 0
+        self._come = deque()
 
     def start(self, target="/", *, seconds=PATIENCE, service="s", **request):
         self._attempts += 1
@@ -98,14 +106,42 @@ class Asking:
 
     def next(self, within=PATIENCE):
         """The next completion; fails the test where there is none."""
-        completion = self.mailbox.get(within)
+        completion = self.poll(within)
         assert completion is not None, "no completion in time"
         return completion
+
+    def poll(self, within):
+        """The next completion; None where there is none in time."""
+        return self._come.popleft() if self._come else self.mailbox.get(within)
+
+    def turn(self):
+        """Let the thread read for a moment, as a conductor's would."""
+        completion = self.mailbox.get(0.002)
+        if completion is not None:
+            self._come.append(completion)
 
     def ask(self, target="/", **options):
         """What one request comes to: a reply or an error."""
         self.start(target, **options)
         return self.next().result
+
+    @property
+    def working(self):
+        """Requests that are in flight or wait to be."""
+        usage = self.exchange.usage()
+        return max(0, usage.busy) + usage.waiting
+
+    def is_blocked(self, ticket):
+        """Whether an attempt waits for its name, its connection, or what it carries."""
+        if isinstance(self.exchange, PoolExchange):
+            return ticket._wake is not None
+        return ticket._dial is not None or ticket._transfer is not None
+
+    def idle(self, url, service="s"):
+        """The idle connections to an address."""
+        if isinstance(self.exchange, PoolExchange):
+            return self.exchange._transports[service, url]._pool.connections
+        return self.exchange._addresses[service, url].idle._connections
 
 
 @pytest.fixture(scope="module")
@@ -127,30 +163,57 @@ def serving(_opened):
 
 
 @pytest.fixture(scope="module")
-def asking(_opened):
+def _made():
+    return []
+
+
+def _services(urls, renew):
+    return {
+        name: Service(name, Place("t"), url, 2.0, 8 * 1024 * 1024, renew=renew)
+        for name, url in urls.items()
+    }
+
+
+@pytest.fixture(scope="module", params=EXCHANGES)
+def asking(_opened, _made, request):
     """Make an exchange with services of these addresses: `asking(s=server.url)`."""
 
-    def make(*, size=4, transport=None, renew=60.0, **urls):
-        services = {
-            name: Service(name, Place("t"), url, 2.0, 8 * 1024 * 1024, renew=renew)
-            for name, url in urls.items()
-        }
-        exchange = PoolExchange(services, size, transport)
+    def make(*, size=4, renew=60.0, **urls):
+        memory, traced = urls.pop("memory", None), urls.pop("traced", False)
+        kind = PoolExchange if request.param == "pool" else SocketExchange
+        exchange = kind(_services(urls, renew), size, memory=memory, traced=traced)
         _opened.callback(exchange.close)
-        return Asking(exchange)
+        clock = PollingClock() if request.param == "sockets" else SystemClock()
+        _made.append(Asking(exchange, clock.mailbox()))
+        return _made[-1]
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def asking_over(_opened):
+    """Make an exchange over a transport: always the pool's."""
+
+    def make(transport, *, size=4, **urls):
+        exchange = PoolExchange(_services(urls, 60.0), size, transport)
+        _opened.callback(exchange.close)
+        return Asking(exchange, SystemClock().mailbox())
 
     return make
 
 
 @pytest.fixture
-def until():
-    """Poll until something is true, within bounds."""
+def until(_made):
+    """Poll until something is true, within bounds; what has been made may read meanwhile."""
 
     def wait(true, what="it"):
         end = monotonic() + PATIENCE
         tick = threading.Event()
         while not true():
             assert monotonic() < end, f"in vain: {what}"
-            tick.wait(0.002)
+            if _made:
+                _made[-1].turn()
+            else:
+                tick.wait(0.002)
 
     return wait

@@ -8,13 +8,6 @@ from time import monotonic
 import pytest
 
 from bff.model.exchange import Reply
-from bff.upstream.pool import PoolExchange
-
-
-def working(exchange: PoolExchange) -> int:
-    """Threads that are at it."""
-    workers = exchange._workers
-    return max(0, workers.busy) + workers.waiting
 
 
 @pytest.fixture
@@ -54,10 +47,10 @@ def test_a_blocked_attempt_is_woken_at_once_and_the_pool_goes_on(
     started = threading.Event()
     made = asking(s=serving(lambda wire: serve(wire, started, ends)).url, size=1)
     ticket = made.start("/hang")
-    assert started.wait(5)
+    until(started.is_set)
     began = monotonic()
     made.exchange.cancel(ticket)
-    until(lambda: working(made.exchange) == 0, "the worker to be free")
+    until(lambda: made.working == 0, "the worker to be free")
     assert monotonic() - began < 0.5
     _drop_late_word_of(made, ticket)
     assert made.ask("/next").body == b'"fine"'
@@ -65,17 +58,17 @@ def test_a_blocked_attempt_is_woken_at_once_and_the_pool_goes_on(
 
 def _drop_late_word_of(made, ticket):
     """A completion may still come for what was cancelled; more than one never."""
-    completion = made.mailbox.get(0.05)
+    completion = made.poll(0.05)
     assert completion is None or completion.attempt == ticket.attempt
 
 
 def test_an_attempt_that_is_sending_is_woken(serving, asking, until, ends):
     made = asking(s=serving(lambda _: ends.wait()).url)
     ticket = made.start("/", method="POST", body=b"x" * 32_000_000)
-    until(lambda: ticket._wake is not None, "it to block")
+    until(lambda: made.is_blocked(ticket), "it to block")
     made.exchange.cancel(ticket)
     began = monotonic()
-    until(lambda: working(made.exchange) == 0, "the worker to be free")
+    until(lambda: made.working == 0, "the worker to be free")
     assert monotonic() - began < 0.5
 
 
@@ -91,10 +84,10 @@ def test_an_attempt_that_is_connecting_is_woken(asking, until):
                 sock.connect_ex(("127.0.0.1", port))
             made = asking(s=f"http://127.0.0.1:{port}")
             ticket = made.start("/")
-            until(lambda: ticket._wake is not None, "it to block")
+            until(lambda: made.is_blocked(ticket), "it to block")
             made.exchange.cancel(ticket)
             began = monotonic()
-            until(lambda: working(made.exchange) == 0, "the worker to be free")
+            until(lambda: made.working == 0, "the worker to be free")
             assert monotonic() - began < 0.5
         finally:
             for sock in pending:
@@ -112,14 +105,14 @@ def test_an_attempt_that_looks_a_name_up_is_woken(asking, until, ends, monkeypat
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
     made = asking(s="http://users.slow:80")
     ticket = made.start("/", seconds=5)
-    assert asked.wait(5)
+    until(asked.is_set)
     made.exchange.cancel(ticket)
     began = monotonic()
-    until(lambda: working(made.exchange) == 0, "the worker to be free")
+    until(lambda: made.working == 0, "the worker to be free")
     assert monotonic() - began < 0.5
 
 
-def test_what_waits_in_line_is_forgotten_and_never_sent(serving, asking, ends):
+def test_what_waits_in_line_is_forgotten_and_never_sent(serving, asking, until, ends):
     seen, started = [], threading.Event()
 
     def serve(wire):
@@ -131,7 +124,7 @@ def test_what_waits_in_line_is_forgotten_and_never_sent(serving, asking, ends):
 
     made = asking(s=serving(serve).url, size=1)
     made.start("/first")
-    assert started.wait(5)
+    until(started.is_set)
     waiting = [made.start(f"/waiting{number}") for number in range(3)]
     made.start("/last")
     for ticket in waiting:
@@ -202,10 +195,10 @@ def test_every_attempt_has_at_most_one_completion_while_many_are_cancelled(servi
             cancelled.add(ticket.attempt)
         else:
             kept.add(ticket.attempt)
-    until(lambda: working(made.exchange) == 0, "the end of all")
+    until(lambda: made.working == 0, "the end of all")
     found = []
     with suppress(AttributeError):
-        while completion := made.mailbox.get(0.1):
+        while completion := made.poll(0.1):
             found.append(completion.attempt)
     assert len(found) == len(set(found)), "one completion each"
     assert kept <= set(found) <= kept | cancelled

@@ -104,9 +104,9 @@ OTHERS = [
 ]
 
 
-def comes_to(asking, transport):
+def comes_to(asking_over, transport):
     """The one completion of a request over `transport`; the next request must succeed."""
-    made = asking(s="http://h", transport=lambda _: transport, size=1)
+    made = asking_over(lambda _: transport, s="http://h", size=1)
     made.start("/")
     completion = made.next(2)
     assert completion.attempt == 1
@@ -127,28 +127,28 @@ def expected(kind):
 
 @pytest.mark.parametrize("make", [Raising, RaisingBody])
 @pytest.mark.parametrize("kind", exceptions_of(httpx), ids=lambda kind: kind.__name__)
-def test_every_exception_of_httpx_is_one_of_ours(asking, make, kind):
-    result = comes_to(asking, make(raised(kind)))
+def test_every_exception_of_httpx_is_one_of_ours(asking_over, make, kind):
+    result = comes_to(asking_over, make(raised(kind)))
     assert isinstance(result, expected(kind)), result
 
 
 @pytest.mark.parametrize("kind", exceptions_of(httpcore), ids=lambda kind: kind.__name__)
-def test_every_exception_of_httpcore_is_one_of_ours(asking, kind):
-    result = comes_to(asking, over_httpcore(kind("SECRET")))
+def test_every_exception_of_httpcore_is_one_of_ours(asking_over, kind):
+    result = comes_to(asking_over, over_httpcore(kind("SECRET")))
     assert isinstance(result, expected(kind)), result
 
 
 @pytest.mark.parametrize("make", [Raising, RaisingBody])
 @pytest.mark.parametrize("error", OTHERS, ids=repr)
-def test_whatever_is_raised_becomes_a_completion(asking, make, error):
-    assert isinstance(comes_to(asking, make(error)), UpstreamError)
+def test_whatever_is_raised_becomes_a_completion(asking_over, make, error):
+    assert isinstance(comes_to(asking_over, make(error)), UpstreamError)
 
 
 @pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt, GeneratorExit, BaseException])
-def test_even_what_is_no_exception_becomes_a_completion(asking, kind):
+def test_even_what_is_no_exception_becomes_a_completion(asking_over, kind):
     # extensions raise such things (a panic in Rust is a BaseException), and a lost completion
     # costs the service a place for as long as the process lives
-    assert isinstance(comes_to(asking, Raising(kind())), BffError)
+    assert isinstance(comes_to(asking_over, Raising(kind())), BffError)
 
 
 def test_nobody_listening_is_unreachable(asking):

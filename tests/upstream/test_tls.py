@@ -17,11 +17,19 @@ from bff.errors import BadReply, ConfigError, TimedOut, Unreachable
 from bff.model.exchange import Deadline, Request
 from bff.model.service import Service, Tls
 from bff.model.source import Place
-from bff.upstream.exchange import SystemClock
+from bff.upstream.exchange import clock_for
 from bff.upstream.pool import PoolExchange
+from bff.upstream.sockets.exchange import SocketExchange
 
+EXCHANGES = {"pool": PoolExchange, "sockets": SocketExchange}
+Exchange = None  # the one that a test runs with
 CURVE = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
 SUBJECT = "Acme S3CRET Authority"
+
+
+@pytest.fixture(autouse=True, params=EXCHANGES)
+def _exchange(request, monkeypatch):
+    monkeypatch.setattr(request.module, "Exchange", EXCHANGES[request.param])
 
 
 def openssl(*words):
@@ -108,8 +116,8 @@ def pem(*paths):
 def ask(url, tls, *, times=1, seconds=10.0):
     """What requests of a service come to, one after the other on one exchange."""
     service = Service("s", Place("bff.yaml", 3, 4), url, 2.0, 1024 * 1024, tls=tls)
-    exchange = PoolExchange({"s": service}, 2)
-    mailbox = SystemClock().mailbox()
+    exchange = Exchange({"s": service}, 2)
+    mailbox = clock_for(exchange).mailbox()
     try:
         for attempt in range(times):
             exchange.start(
@@ -214,7 +222,7 @@ def test_without_close_notify_a_reply_has_to_say_its_length(
 
 def streamed_from(url, tls):
     service = Service("s", Place("bff.yaml", 3, 4), url, 2.0, 1024 * 1024, tls=tls)
-    exchange = PoolExchange({"s": service}, 2)
+    exchange = Exchange({"s": service}, 2)
     incoming = exchange.stream(Request("s", "GET", "/"), None, 5.0)
     try:
         return b"".join(incoming)
@@ -237,6 +245,50 @@ def test_a_server_that_speaks_no_tls_is_unreachable(serving, authority):
     assert isinstance(ask(url, pem(authority.cert)), Unreachable)
 
 
+@pytest.mark.parametrize("size", [0, 1, 16_384, 16_385, 3_000_000])
+def test_bodies_of_many_records_come_whole(serving, authority, size):
+    """TLS holds decrypted bytes that the socket knows nothing of."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*authority.sign(f"large-{size}"))
+
+    def serve(wire):
+        with context.wrap_socket(wire.sock, server_side=True) as wire.sock:
+            while head := wire.head():
+                length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
+                while len(wire.buffer) < length:
+                    wire.buffer += wire.sock.recv(65536)
+                body, wire.buffer = wire.buffer, b""
+                wire.reply(body)
+
+    service = Service(
+        *("s", Place("bff.yaml", 3, 4), f"https://127.0.0.1:{serving(serve).port}"),
+        *(20.0, 8 * 1024 * 1024),
+        tls=pem(authority.cert),
+    )
+    exchange = Exchange({"s": service}, 2)
+    mailbox, body = clock_for(exchange).mailbox(), b"0123456789abcdef" * (size // 16 + 1)
+    for attempt in range(3):
+        request = Request("s", "POST", "/", body=body[:size])
+        exchange.start(request, Deadline(monotonic() + 20), attempt, mailbox)
+        assert mailbox.get(20).result.body == body[:size]
+    exchange.close()
+
+
+def test_the_handshake_has_its_own_step(authority, server):
+    service = Service(
+        "s", Place("bff.yaml", 3, 4), server, 2.0, 1024 * 1024, tls=pem(authority.cert)
+    )
+    exchange = Exchange({"s": service}, 2, traced=True)
+    mailbox = clock_for(exchange).mailbox()
+    timings = []
+    for attempt in range(2):
+        exchange.start(Request("s", "GET", "/"), Deadline(monotonic() + 10), attempt, mailbox)
+        timings.append(mailbox.get(20).steps.timings(0, monotonic()))
+    exchange.close()
+    assert 0 < timings[0].tls < timings[0].connect
+    assert timings[1].tls is timings[1].connect is None
+
+
 # -- the whole product -------------------------------------------------------------------------
 
 
@@ -252,7 +304,7 @@ def declared(folder, url, tls=None, **more):
 
 def answered(folder):
     checked = check(folder, {})
-    exchange = PoolExchange(checked.config.services, 2)
+    exchange = Exchange(checked.config.services, 2)
     try:
         app = create_app(checked, Settings(management_bind=None), exchange=exchange)
         return app.test_client().get("/web/page")

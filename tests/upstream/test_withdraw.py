@@ -3,6 +3,7 @@
 import socket
 import threading
 from contextlib import ExitStack, suppress
+from time import monotonic
 
 import httpx
 import pytest
@@ -36,11 +37,6 @@ def silent():
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
-def working(made):
-    workers = made.exchange._workers
-    return max(0, workers.busy) + workers.waiting
-
-
 def test_what_waits_for_a_thread_is_never_sent(serving, asking, until, heads, ends):
     def serve(wire):
         while head := wire.head():
@@ -55,7 +51,7 @@ def test_what_waits_for_a_thread_is_never_sent(serving, asking, until, heads, en
     assert withdrawn(made.exchange, waiting)
     ends.set()
     assert made.next().attempt == 1
-    until(lambda: working(made) == 0, "the thread to be free")
+    until(lambda: made.working == 0, "the thread to be free")
     made.start("/third")
     until(lambda: made.next().attempt == 3, "what was sent after it")  # it may say `Cancelled`
     assert [head.split()[1] for head in heads] == [b"/first", b"/third"]
@@ -64,9 +60,9 @@ def test_what_waits_for_a_thread_is_never_sent(serving, asking, until, heads, en
 def test_what_waits_for_a_connection_is_never_sent(asking, until, silent):
     made = asking(s=silent)
     ticket = made.start("/", method="POST")
-    until(lambda: ticket._wake is not None, "it to block")
+    until(lambda: made.is_blocked(ticket), "it to block")
     assert withdrawn(made.exchange, ticket)
-    until(lambda: working(made) == 0, "the thread to be free")
+    until(lambda: made.working == 0, "the thread to be free")
 
 
 def test_what_has_been_sent_goes_on(serving, asking, until, heads, ends):
@@ -81,6 +77,29 @@ def test_what_has_been_sent_goes_on(serving, asking, until, heads, ends):
     assert not withdrawn(made.exchange, ticket)
     ends.set()
     assert made.next().result.body == b'"done"'
+
+
+def test_what_was_withdrawn_just_as_it_was_sent_was_not(serving, asking, until):
+    """Races withdrawing against sending: what was given up is never served, and all else is."""
+    seen = set()
+
+    def serve(wire):
+        while head := wire.head():
+            seen.add(head.split(b" ")[1])
+            wire.reply()
+
+    made = asking(s=serving(serve).url, size=8)
+    withdrawn_ones, sent = set(), set()
+    for number in range(400):
+        ticket = made.start(f"/{number}", method="POST")
+        spin = monotonic() + (number % 40) * 0.00001
+        while monotonic() < spin:
+            pass
+        is_withdrawn = withdrawn(made.exchange, ticket)
+        (withdrawn_ones if is_withdrawn else sent).add(b"/%d" % number)
+    until(lambda: made.working == 0, "the end of all")
+    until(lambda: sent <= seen, "what was sent to be served")
+    assert not withdrawn_ones & seen
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE"])
@@ -104,11 +123,11 @@ def test_what_met_a_closing_connection_is_sent_no_second_time(
     assert len(heads) == 2
 
 
-def test_a_transport_that_is_handed_in_may_have_sent_it(asking):
+def test_a_transport_that_is_handed_in_may_have_sent_it(asking_over):
     class Transport(httpx.BaseTransport):
         def handle_request(self, request):
             return httpx.Response(200, content=b"1", request=request)
 
-    made = asking(s="http://s.test", transport=lambda _: Transport())
+    made = asking_over(lambda _: Transport(), s="http://s.test")
     assert not withdrawn(made.exchange, made.start("/", method="POST"))
     assert isinstance(made.next().result, Reply)

@@ -14,7 +14,7 @@ from bff.declare.load import parse
 from bff.declare.settings import Settings
 from bff.dev.stubs.stub import StubServices
 from bff.observe.events import Answered
-from bff.upstream.pool import PoolExchange
+from bff.upstream.sockets.exchange import SocketExchange
 
 HOST = "shop.example"
 
@@ -68,7 +68,7 @@ def site(tmp_path):
                 None,
                 {f"r{at}": parse(each, f"r{at}.yaml", {}) for at, each in enumerate(relays)},
             )
-            exchange = PoolExchange(config.services, 16)
+            exchange = SocketExchange(config.services, 16)
             stack.callback(exchange.close)
             heard = []
             app = create_app(
