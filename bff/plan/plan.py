@@ -21,7 +21,7 @@ from bff.plan.refusals import CompiledRefusal, compile_refusals
 from bff.plan.shape import MadeShape, Shape
 from bff.plan.template import Template
 from bff.plan.unread import with_unread
-from bff.plan.values import compiled_values, used_values, with_values
+from bff.plan.values import compiled_values, used_names, used_values, with_values
 
 _NO_CONTENT: Final = 204
 
@@ -176,10 +176,15 @@ def _shapes(view: View) -> tuple[dict[str, Shape], list[Problem]]:
 def _with_attached(
     refusal: CompiledRefusal, compiled: Mapping[str, CompiledCall]
 ) -> CompiledRefusal:
-    """A refusal that also waits for the calls that attach (`into`) what it reads."""
+    """A refusal that also waits for the calls that attach (`into`) what it reads.
+
+    One that uses a named value waits for all that attach to it: the value is computed once, for
+    all that use it.
+    """
     found = attached(reads(refusal.when), compiled)
-    by_name = {name for name, is_named in found.items() if is_named}
-    return replace(refusal, needs=refusal.needs | by_name)
+    every = bool(used_names(refusal.when))
+    names = {name for name, is_named in found.items() if is_named or every}
+    return replace(refusal, needs=refusal.needs | names)
 
 
 def _plan_for(

@@ -5,7 +5,7 @@ tree stands in place of its name, so that dependencies, pruning and cache scopes
 the one that is evaluated a node computes the value at its first use in a request.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass, replace
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
@@ -80,9 +80,10 @@ def with_values(declared: Any, values: Values) -> Any:
 
 def used_values(expressions: Iterable[Expression], values: Values) -> dict[str, Expression]:
     """The values that expressions use, directly or through others, in the order of need."""
-    used = {name for each in expressions for name in _used(each)}
+    used = {name for each in expressions for name in used_names(each)}
     return {name: value for name, value in values.items() if name in used}
 
 
-def _used(expression: Expression) -> Iterator[str]:
-    return (name for node in walk(expression.ast) for name in node.get(NAMED, ()))
+def used_names(expression: Expression) -> set[str]:
+    """The names of the values that an expression uses, directly or through others."""
+    return {name for node in walk(expression.ast) for name in node.get(NAMED, ())}
