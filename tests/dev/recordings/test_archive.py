@@ -9,14 +9,14 @@ from bff.dev.har_files import RecordingError
 from bff.dev.recordings.archive import Archive
 from bff.dev.recordings.recording import read_recording
 from bff.dev.recordings.waterfall import together
-from bff.dev.rules import Redaction
+from bff.dev.rules import RedactionRules
 from tests.dev.sample_exchanges import exchanged, record_everything
 
 
 @pytest.fixture
 def save(tmp_path):
     def run(*made, mode="all"):
-        return Archive(tmp_path, b"a key", mode).save(made, Redaction())
+        return Archive(tmp_path, b"a key", mode).save(made, RedactionRules())
 
     return run
 
