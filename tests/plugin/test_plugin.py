@@ -63,7 +63,7 @@ def test_it(client_for, upstream):
     upstream.orders.get("/orders").mock(side_effect=ValueError("oops"))
     client_for("ada", tenant="acme").get("/web/home")
 """,
-        "the test's own mock of orders: for a call that fails",
+        "raised by the mock of orders: for a call that fails",
     ),
     "an assertion in a mock": (
         """

@@ -122,7 +122,7 @@ def test_pages_of_other_tools_that_have_the_same_name_stay_apart(tmp_path):
 
 
 def test_where_there_is_nothing_to_put_together_that_is_said(tmp_path):
-    with pytest.raises(RecordingError, match=r"there is no \.har file here"):
+    with pytest.raises(RecordingError, match=r"no \.har file in this folder"):
         together(tmp_path)
 
 

@@ -4,8 +4,6 @@ import json
 from dataclasses import replace
 
 import pytest
-from tests.dev.test_redact_corpus import JSON, leaks, reply, saved, with_headers
-from tests.dev.test_replay_secrets import answers, cursor
 
 from bff.dev.har_files import RecordingError
 from bff.dev.recordings.match import RequestKey
@@ -13,6 +11,8 @@ from bff.dev.recordings.normalize import ignoring
 from bff.dev.recordings.pages import read_pages
 from bff.dev.recordings.recording import read_recording
 from bff.dev.rules import MatchRules
+from tests.dev.redaction.test_redact_corpus import JSON, leaks, reply, saved, with_headers
+from tests.dev.redaction.test_replay_secrets import answers, cursor
 from tests.dev.sample_exchanges import BEGUN
 
 SECRET = "Zebra-Kiwi9917xQ"

@@ -1,9 +1,9 @@
 """Tables: the first line says which column is secret."""
 
 import pytest
-from tests.dev.test_redact_corpus import leaks, reply, saved
 
 from bff.dev.rules import RedactionRules
+from tests.dev.redaction.test_redact_corpus import leaks, reply, saved
 
 SECRET = "Zebra-Kiwi9917xQ"
 
