@@ -33,13 +33,7 @@ _PATTERN: Final = re.compile(
 _FENCE: Final = re.compile(r"^ *```.*?^ *```$", re.MULTILINE | re.DOTALL)
 _SPAN: Final = re.compile(r"(`+)(?:(?!\1|\n\n).)+\1|(?<=\])\([^)\s]*\)", re.DOTALL)
 # Rooms that are still to be cleaned. Take out what is clean: nothing is ever added.
-_NOT_YET: Final = frozenset(
-    {
-        "bff/dev",
-        "bff/fixtures.py",
-        "bff/testing",
-    }
-)
+_NOT_YET: Final = frozenset({})
 
 
 @dataclass(frozen=True)
