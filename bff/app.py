@@ -10,7 +10,7 @@ from flask import Flask
 from bff import parts
 from bff.cache.cache import Cache
 from bff.declare import snapshot
-from bff.declare.check import Checked
+from bff.declare.check import CheckedConfig
 from bff.declare.settings import Settings
 from bff.engine.background import Background
 from bff.engine.runtime import OnHit, Runtime, caching_of
@@ -33,8 +33,8 @@ from bff.web.cors import cors
 from bff.web.event_streams import EventStreams
 from bff.web.management import drain
 from bff.web.management.cache_admin import CacheAdmin
-from bff.web.management.gauges import levels_of
-from bff.web.management.health import Management, health_routes
+from bff.web.management.gauges import gauge_values
+from bff.web.management.health import ManagementApp, health_routes
 from bff.web.management.store_watch import StoreWatch
 from bff.web.problem import handle_errors
 from bff.web.relay.routes import relay_routes
@@ -47,7 +47,7 @@ from bff.web.views.routes import view_routes
 
 
 def create_app(
-    checked: Checked | None = None,
+    checked: CheckedConfig | None = None,
     settings: Settings | None = None,
     *,
     exchange: Exchange | None = None,
@@ -126,7 +126,7 @@ def create_app(
     if config.providers:
         checks["sessions"] = watch.reason
     notes = {
-        "configuration": snapshot.refused,
+        "configuration": snapshot.rejection,
         "metrics": metrics.without_disk_space,
         "exchange": lambda: "sockets" if isinstance(exchange, ReadByAsker) else "pool",
     }
@@ -138,7 +138,7 @@ def create_app(
         finalize(app, cache.close).atexit = False  # only when another app replaces this one
     app.url_map.merge_slashes = False
     answering = emit_access_events(app, clock, observe, config.frontends, sampler)
-    metrics.watch(lambda: levels_of(guards, exchange, cache, settings, answering, memory, watch))
+    metrics.watch(lambda: gauge_values(guards, exchange, cache, settings, answering, memory, watch))
     guard(app, config.hosts)
     cors(app, config.frontends, checked.plans, config.relays)
     handle_errors(app, boundary)
@@ -151,6 +151,6 @@ def create_app(
     relay_routes(app, config.relays, config.frontends, web)
     websocket_routes(app, config.relays, config.frontends, web)
     reports = {"/upstreams": guards.seen}
-    managed = Management(app.wsgi_app, checks, notes, reports, CacheAdmin(cache), metrics.text)
+    managed = ManagementApp(app.wsgi_app, checks, notes, reports, CacheAdmin(cache), metrics.text)
     app.wsgi_app = managed  # type: ignore[method-assign]  # as Flask documents it
     return app

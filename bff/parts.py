@@ -20,7 +20,7 @@ from bff.auth.session.sessions import Sessions
 from bff.cache.cache import Cache, RemoteLookup, RemoteWrite
 from bff.cache.key import session_of
 from bff.cache.open import open_cache
-from bff.declare.check import Checked
+from bff.declare.check import CheckedConfig
 from bff.declare.settings import Settings
 from bff.errors import ConfigError, StoreAway
 from bff.model.config import Config
@@ -34,7 +34,7 @@ from bff.store.seal import Seal
 from bff.upstream.effects import Performer, PoolEffects
 from bff.upstream.exchange import Credentials, Effects
 from bff.web.access.cookies import Cookies
-from bff.web.access.endpoint import SignIn
+from bff.web.access.endpoint import AuthContext
 from bff.web.access.limits import RateLimits
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 _SESSIONS: Final = "sessions.db"
 
 
-def open_cache_of(checked: Checked, settings: Settings) -> Cache | None:
+def open_cache_of(checked: CheckedConfig, settings: Settings) -> Cache | None:
     """The cache, opened on first use; None if no view or call is cached."""
     found = [plan.caching for plans in checked.plans.values() for plan in plans.values()]
     if not any(caching.view or caching.calls for caching in found):
@@ -62,7 +62,7 @@ def open_sign_in(
     later: RunInBackground,
     *,
     development: bool,
-) -> SignIn:
+) -> AuthContext:
     """What sign-in needs: the session store, its encryption, cookies, and the identity providers.
 
     Args:
@@ -82,7 +82,7 @@ def open_sign_in(
     sessions = Sessions(store, seal, rules, now)
     if cache:
         sessions.on_end = lambda key: cache.invalidate([session_of(key)])
-    return SignIn(
+    return AuthContext(
         providers={
             name: OpenIdProvider(provider, Http(provider.tls), now, later, development=development)
             for name, provider in config.providers.items()
@@ -135,7 +135,7 @@ def open_bearer(
     return Bearer(issuers, Http, now, later, development=development) if issuers else None
 
 
-def open_metrics(checked: Checked) -> "Metrics":
+def open_metrics(checked: CheckedConfig) -> "Metrics":
     """The metrics; the service of each call is a label.
 
     It is imported here, as prometheus_client decides on import whether it aggregates the metrics of
@@ -172,7 +172,7 @@ def open_spans(settings: Settings) -> "Spans | None":
 
 def open_effects(
     config: Config,
-    sign_in: SignIn,
+    sign_in: AuthContext,
     cache: Cache | None,
     threads: int,
     later: RunInBackground,

@@ -28,7 +28,7 @@ from bff.errors import (
 from bff.model.principal import Principal
 from bff.plan.compile import CompiledCall
 from bff.web.access.admission import Admission
-from bff.web.access.authenticate import Rule, varies
+from bff.web.access.authenticate import AccessRule, vary_headers
 from bff.web.access.refusal import RETRY_AFTER, how_to_sign_in
 from bff.web.problem import problem
 
@@ -58,7 +58,7 @@ def error_response(
         response = failed(failure_of(error, error.reason, call), admission.rule, relay)
     else:
         return admission.refused(error, principal)
-    response.vary.update(varies(admission.rule))
+    response.vary.update(vary_headers(admission.rule))
     response.headers.extend(list(headers))
     return response
 
@@ -73,7 +73,7 @@ def refused(error: RequestRefused) -> Response:
     return response
 
 
-def failed(failure: Failure, rule: Rule, relay: str = "") -> Response:
+def failed(failure: Failure, rule: AccessRule, relay: str = "") -> Response:
     """The answer for a failure; it has nothing of a reply, except a Retry-After passed on."""
     if failure.errors:
         response = problem(failure.status, failure.detail, errors=failure.errors)

@@ -15,7 +15,7 @@ from bff.model.principal import NOBODY, Principal
 from bff.model.relay import Relay, called_by
 from bff.upstream.exchange import Streamed
 from bff.upstream.permit import Permit
-from bff.web.access.authenticate import Rule, varies
+from bff.web.access.authenticate import AccessRule, vary_headers
 from bff.web.errors import error_response
 from bff.web.event_streams import AT_ONCE, is_coded, is_events
 from bff.web.relay.headers import client_headers, upstream_headers
@@ -75,7 +75,7 @@ class RelayHandler:
         self._streaming_call = StreamingCall(
             relay.service, called_by(relay, web.runtime.services), web, relay.timeout
         )
-        self._rule = Rule(frontend, relay.access_at(frontend), relay.csrf, relay.require)
+        self._rule = AccessRule(frontend, relay.access_at(frontend), relay.csrf, relay.require)
         self._admission = web.admission(self._rule)
         self._route = route_of(relay, frontend.name)
         self._client_prefix = _literal_prefix(f"/{frontend.name}{relay.path}")
@@ -96,7 +96,7 @@ class RelayHandler:
             return self._failed(found, principal)
 
     def _with_vary(self, response: Response) -> Response:
-        response.vary.update(varies(self._rule))
+        response.vary.update(vary_headers(self._rule))
         return response
 
     def _outgoing(self, principal: Principal) -> OutgoingRequest:

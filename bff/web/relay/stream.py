@@ -17,7 +17,7 @@ from bff.model.frontend import Frontend
 from bff.model.principal import NOBODY, Principal
 from bff.plan.plan import Plan
 from bff.plan.template import header_value
-from bff.web.access.authenticate import Rule, varies
+from bff.web.access.authenticate import AccessRule, vary_headers
 from bff.web.errors import error_response
 from bff.web.event_streams import AT_ONCE, is_coded, is_events
 from bff.web.headers import forwardable, is_sendable, lifecycle_headers
@@ -67,7 +67,7 @@ class StreamHandler:
         timeout = min(self._call.timeout, view.timeout)
         self._streaming_call = StreamingCall(service.name, service, web, timeout)
         self._streams = web.streams
-        self._rule = Rule(
+        self._rule = AccessRule(
             frontend,
             view.access_at(frontend),
             view.csrf,
@@ -103,7 +103,7 @@ class StreamHandler:
         )
 
     def _with_headers(self, response: Response) -> Response:
-        response.vary.update(varies(self._rule))
+        response.vary.update(vary_headers(self._rule))
         response.headers.extend(self._added_headers())
         return response
 

@@ -15,7 +15,7 @@ from bff.errors import BffError, CrossSite, InvalidToken, LoginRequired
 from bff.model.frontend import Frontend
 from bff.model.principal import NOBODY
 from bff.model.relay import Relay
-from bff.web.access.authenticate import Rule, own_origin
+from bff.web.access.authenticate import AccessRule, own_origin
 from bff.web.runtime import WebRuntime
 
 PREFIX: Final = "/auth/websocket"
@@ -43,7 +43,7 @@ class WebSocketCheck:
 
     def __init__(self, relay: Relay, frontend: Frontend, web: WebRuntime) -> None:
         self._frontend = frontend
-        rule = Rule(frontend, relay.access_at(frontend), "origin", relay.require)
+        rule = AccessRule(frontend, relay.access_at(frontend), "origin", relay.require)
         self._admission = web.admission(rule)
 
     def __call__(self) -> Response:

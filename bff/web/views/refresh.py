@@ -12,7 +12,7 @@ from bff.model.exchange import Deadline, Outcome
 from bff.model.frontend import Frontend
 from bff.plan.parameters import decode
 from bff.plan.plan import Plan
-from bff.web.access.authenticate import Rule, admit
+from bff.web.access.authenticate import AccessRule, authorize
 from bff.web.headers import forwardable
 
 _SUCCESS: Final = frozenset({"ok", "skipped"})
@@ -72,10 +72,10 @@ class Fragments:
     ) -> tuple[Answer, Outcome]:
         """The answer of one view, without a value if it failed, and its outcome."""
         view = plan.view
-        rule = Rule(self._frontend, view.access_at(self._frontend), view.csrf, view.require)
+        rule = AccessRule(self._frontend, view.access_at(self._frontend), view.csrf, view.require)
         try:
             if rule.access != "public":
-                admit(view_request.principal, rule)
+                authorize(view_request.principal, rule)
         except BffError:
             return _NO_ANSWER, Outcome("failed", "forbidden")
         headers = forwardable(request.headers, plan.forward)

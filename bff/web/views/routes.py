@@ -15,7 +15,7 @@ from bff.model.frontend import Frontend
 from bff.model.principal import NOBODY
 from bff.plan.plan import Plan
 from bff.store.idempotency import StoredResponse
-from bff.web.access.authenticate import Rule, varies
+from bff.web.access.authenticate import AccessRule, vary_headers
 from bff.web.access_events import RequestRecord
 from bff.web.client_gone import gone_of
 from bff.web.errors import error_response, failed
@@ -77,7 +77,7 @@ class ViewHandler:
         self._plan, self._frontend = plan, frontend
         self._web, self._runtime = web, web.runtime
         view, together = plan.view, (plan, *fragments.values())
-        self._rule = Rule(
+        self._rule = AccessRule(
             frontend=frontend,
             access=view.access_at(frontend),
             csrf=view.csrf,
@@ -85,7 +85,7 @@ class ViewHandler:
             visitor=any("session.visitor" in used.caching.inputs for used in together),
         )
         self._admission = web.admission(self._rule)
-        self._vary = varies(self._rule)
+        self._vary = vary_headers(self._rule)
         self._time = view.timeout - view.reserve  # seconds until its deadline
         self._scopes = Scopes(plan, frontend, self._runtime.services, fragments.values())
         self._cursors = cursors_of(plan, frontend, web.seal)

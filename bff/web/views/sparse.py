@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from flask import Response, request
 
-from bff.declare.scope import proven
+from bff.declare.scope import with_cache_policies
 from bff.errors import RequestRefused
 from bff.model.service import Service
 from bff.model.source import Source, Tree
@@ -57,7 +57,7 @@ class Sparse:
         whole = self._plan
         tree = pruned(shape_of(whole), _nested(fields), "")
         view = replace(whole.view, shape=tree, shapes={}, frontends=(whole.frontend,))
-        return self._make(proven(plan(view, self._services)[whole.frontend]))
+        return self._make(with_cache_policies(plan(view, self._services)[whole.frontend]))
 
 
 def fields_of(given: list[str]) -> tuple[str, ...]:
