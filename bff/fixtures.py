@@ -17,7 +17,7 @@ import pytest
 if TYPE_CHECKING:
     from flask import Flask
 
-    from bff.declare.check import Checked
+    from bff.declare.check import CheckedConfig
     from bff.dev.recordings.replay import ReplayExchange
     from bff.dev.recordings.tape import Tape
     from bff.testing.client import Client
@@ -59,7 +59,7 @@ def bff_environ() -> Mapping[str, str]:
 
 
 @pytest.fixture(scope="session")
-def bff_checked(bff_config: Path, bff_environ: Mapping[str, str]) -> Checked:
+def bff_checked(bff_config: Path, bff_environ: Mapping[str, str]) -> CheckedConfig:
     """The configuration, read and checked once."""
     from bff.declare.check import check
 
@@ -75,7 +75,7 @@ def bff_clock() -> Time:
 
 
 @pytest.fixture
-def upstream(bff_checked: Checked) -> Iterator[Upstream]:
+def upstream(bff_checked: CheckedConfig) -> Iterator[Upstream]:
     """A respx router for each service: `upstream.orders.get("/orders").respond(503)`.
 
     A test fails where a mock raises what no transport does, and where nothing asks a mock.
@@ -93,7 +93,7 @@ def upstream(bff_checked: Checked) -> Iterator[Upstream]:
 
 @pytest.fixture
 def recordings(
-    request: pytest.FixtureRequest, bff_config: Path, bff_checked: Checked
+    request: pytest.FixtureRequest, bff_config: Path, bff_checked: CheckedConfig
 ) -> Iterator[ReplayExchange]:
     """What answers where the test scripts nothing: the folder of the marker, or recordings/."""
     from bff.dev.har_files import har_files
@@ -124,7 +124,7 @@ def recordings(
 
 @pytest.fixture
 def bff_app(
-    bff_checked: Checked,
+    bff_checked: CheckedConfig,
     upstream: Upstream,
     recordings: ReplayExchange,
     bff_clock: Time,
@@ -145,7 +145,7 @@ def bff_app(
 
 
 @pytest.fixture
-def client_for(bff_app: Flask, bff_checked: Checked) -> Callable[..., Client]:
+def client_for(bff_app: Flask, bff_checked: CheckedConfig) -> Callable[..., Client]:
     """A client of the app: `client_for("ada", plan="pro")`; `client_for()` is nobody."""
     from bff.testing.client import somebody
     from bff.testing.site import client_of
@@ -157,7 +157,7 @@ def client_for(bff_app: Flask, bff_checked: Checked) -> Callable[..., Client]:
 
 
 @pytest.fixture
-def browser_for(bff_app: Flask, bff_checked: Checked) -> Callable[..., Client]:
+def browser_for(bff_app: Flask, bff_checked: CheckedConfig) -> Callable[..., Client]:
     """A client with a real session: its cookie, its end, the checks of who may have sent it.
 
     `browser_for("ada", plan="pro").get("/web/home", headers={"X-CSRF": "1"})`
@@ -172,7 +172,7 @@ def browser_for(bff_app: Flask, bff_checked: Checked) -> Callable[..., Client]:
 
 @pytest.fixture
 def failure_matrix(
-    request: pytest.FixtureRequest, bff_checked: Checked, recordings: ReplayExchange
+    request: pytest.FixtureRequest, bff_checked: CheckedConfig, recordings: ReplayExchange
 ) -> Callable[..., Sequence[Cell]]:
     """Break each service of a view in turn: `failure_matrix("home", "ada", plan="pro")`.
 

@@ -7,7 +7,7 @@ from zlib import crc32
 import orjson
 from hypothesis import strategies as st
 
-from bff.declare.check import Checked, check_config
+from bff.declare.check import CheckedConfig, check_config
 from bff.declare.config import assemble
 from bff.declare.load import parse
 from bff.dev.recordings.virtual import VirtualClock
@@ -114,7 +114,7 @@ def _rung() -> st.SearchStrategy[dict[str, Any]]:
     )
 
 
-def _config(view: dict[str, Any], root: dict[str, Any]) -> Checked:
+def _config(view: dict[str, Any], root: dict[str, Any]) -> CheckedConfig:
     nodes = [parse(orjson.dumps(each).decode(), "made.yaml", {}) for each in (root, view)]
     return check_config(assemble(nodes[0], {"all": nodes[1]}, {}))
 

@@ -17,7 +17,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from bff.app import create_app
 from bff.declare.check import check
-from bff.declare.rules.doubts import DOUBTS
+from bff.declare.rules.warnings import WARNINGS
 from bff.declare.settings import Settings
 from bff.dev.recordings.virtual import VirtualClock
 from bff.dev.stubs.stub import StubReply, StubRequest, StubServices
@@ -260,7 +260,7 @@ def _asked_of(case: Case) -> Asked:
 
 def _certain(problems: Iterable[Problem]) -> list[Problem]:
     """All but doubts: a case shows one behaviour, and is no whole project."""
-    doubts = {rule.id for rule in DOUBTS}
+    doubts = {rule.id for rule in WARNINGS}
     return [each for each in problems if each.id not in doubts]
 
 

@@ -1,4 +1,4 @@
-"""The command `bff`: each subcommand is a file of this folder, imported when it is called."""
+"""The command `bff`: each subcommand is a module of this package, imported when it is called."""
 
 from importlib import import_module
 from typing import Final
@@ -22,16 +22,16 @@ COMMANDS: Final = (
 )
 
 
-class _Commands(click.Group):
-    """Subcommands by the names of their files."""
+class _LazyCommands(click.Group):
+    """A group whose subcommands are imported on demand, from the modules of their names."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """All names."""
+        """The names of all subcommands."""
         del ctx
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of that name, from its file."""
+        """The subcommand of that name; None if there is none."""
         del ctx
         if cmd_name not in COMMANDS:
             return None
@@ -39,7 +39,7 @@ class _Commands(click.Group):
         return command
 
 
-@click.group(cls=_Commands)
+@click.group(cls=_LazyCommands)
 @click.version_option(package_name="bff-proxy", prog_name="bff")
 def main() -> None:
-    """A backend-for-frontend aggregation proxy: declared views, answered as one small document."""
+    """A backend-for-frontend aggregation proxy: each declared view is one small JSON document."""

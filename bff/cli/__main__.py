@@ -1,4 +1,4 @@
-"""`python -m bff.cli` is `bff`."""
+"""`python -m bff.cli` runs the command `bff`."""
 
 from bff.cli import main
 

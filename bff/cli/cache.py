@@ -1,4 +1,4 @@
-"""`bff cache`: what the running processes keep: how much, what, and no longer."""
+"""`bff cache`: statistics, entries and invalidation of the cache of running processes."""
 
 import os
 import sys
@@ -14,16 +14,17 @@ _ADDRESS: Final = click.option(
     metavar="HOST:PORT",
     default=lambda: os.environ.get("BFF_MANAGEMENT_BIND") or "127.0.0.1:9090",
     show_default="BFF_MANAGEMENT_BIND, or 127.0.0.1:9090",
-    help="Where operators are answered.",
+    help="The management listener.",
 )
-_JSON: Final = click.option("--json", "as_json", is_flag=True, help="Print JSON, for a program.")
+_JSON: Final = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 
 
 @click.group(name="cache")
 def command() -> None:
-    """See and invalidate what running processes keep, through their management listener.
+    """Inspect and invalidate the cache of running processes, by their management listener.
 
-    One process answers: what it shows is its own; what it invalidates, all that share its store.
+    One process answers, and shows its own memory; an invalidation reaches all processes that share
+    its store.
 
     \b
     Examples:
@@ -34,10 +35,10 @@ def command() -> None:
 
 
 @command.command(name="purge")
-@click.option("--tag", "tags", multiple=True, help="All under this tag, as filled in.")
-@click.option("--view", "views", multiple=True, help="All answers of this view.")
-@click.option("--service", "services", multiple=True, help="All replies of this service.")
-@click.option("--all", "everything", is_flag=True, help="Everything.")
+@click.option("--tag", "tags", multiple=True, help="All entries with this tag, such as orders:42.")
+@click.option("--view", "views", multiple=True, help="All cached answers of this view.")
+@click.option("--service", "services", multiple=True, help="All cached replies of this service.")
+@click.option("--all", "everything", is_flag=True, help="All entries.")
 @_ADDRESS
 def purge(
     tags: tuple[str, ...],
@@ -47,9 +48,9 @@ def purge(
     *,
     everything: bool,
 ) -> None:
-    """Invalidate: what is named is loaded anew when it is next asked for.
+    """Invalidate entries: they are fetched again on the next request.
 
-    Ends with 1 where no process could be reached, or the shared store could not be told yet.
+    Ends with 1 if no process could be reached, or the shared store was unavailable.
 
     \b
     Examples:
@@ -58,12 +59,15 @@ def purge(
       bff cache purge --all
     """  # noqa: D301 - \b is click's: keep these lines as they are
     if not (tags or views or services or everything):
-        click.echo("bff cache purge: say what: --tag, --view, --service or --all", err=True)
+        click.echo("bff cache purge: --tag, --view, --service or --all is required", err=True)
         sys.exit(2)
     body: dict[str, Any] = {"tags": [*tags], "views": [*views], "services": [*services]}
-    told = _ask(management, "POST", "/cache/purge", {**body, "all": everything})
-    if not told["everywhere"]:
-        click.echo("invalidated in one process; the store is away and will be told", err=True)
+    result = _request(management, "POST", "/cache/purge", {**body, "all": everything})
+    if not result["everywhere"]:
+        click.echo(
+            "invalidated in one process; the store is unavailable and follows once it is back",
+            err=True,
+        )
         sys.exit(1)
     click.echo("invalidated")
 
@@ -72,23 +76,23 @@ def purge(
 @_ADDRESS
 @_JSON
 def show(management: str, *, as_json: bool) -> None:
-    """List what one process has in memory, the last used first; nobody's data is shown.
+    """List the entries in the memory of one process, without their content; last used first.
 
     \b
     Examples:
       bff cache show
       bff cache show --json
     """  # noqa: D301 - \b is click's: keep these lines as they are
-    entries = _ask(management, "GET", "/cache/entries")["entries"]
+    entries = _request(management, "GET", "/cache/entries")["entries"]
     if as_json:
         _print_json(entries)
         return
     from rich.table import Table
 
     table = Table("of", "is", "status", "age s", "fresh for s", "bytes", box=None)
-    for each in entries:
+    for entry in entries:
         names = ("of", "is", "status", "age", "fresh_for", "bytes")
-        table.add_row(*(str(each[name]) for name in names))
+        table.add_row(*(str(entry[name]) for name in names))
     console().print(table)
 
 
@@ -96,48 +100,48 @@ def show(management: str, *, as_json: bool) -> None:
 @_ADDRESS
 @_JSON
 def stats(management: str, *, as_json: bool) -> None:
-    """Say how full the cache of one process is, what it found, and how its store does.
+    """Show statistics of the cache of one process: size, hits, and the state of its store.
 
     \b
     Examples:
       bff cache stats
       bff cache stats --json
     """  # noqa: D301 - \b is click's: keep these lines as they are
-    told = _ask(management, "GET", "/cache")
+    statistics = _request(management, "GET", "/cache")
     if as_json:
-        _print_json(told)
+        _print_json(statistics)
         return
-    for part, values in told.items():
+    for part, values in statistics.items():
         click.echo(f"{part}: " + ", ".join(f"{name} {value}" for name, value in values.items()))
 
 
-def _print_json(told: Any) -> None:
+def _print_json(content: Any) -> None:
     import orjson
 
-    click.echo(orjson.dumps(told, option=orjson.OPT_INDENT_2).decode())
+    click.echo(orjson.dumps(content, option=orjson.OPT_INDENT_2).decode())
 
 
-def _ask(management: str, method: str, path: str, body: Any = None) -> Any:
-    """What a process answers; ends the command with 1 where none does, or it refuses."""
+def _request(management: str, method: str, path: str, body: Any = None) -> Any:
+    """The JSON answer of a process; ends the command with 1 if it is unreachable or refuses."""
     import json
     from http.client import HTTPConnection, HTTPException
 
     host, _, port = management.rpartition(":")
     if not port.isdigit():
-        click.echo(f"bff cache: {management!r} is no address such as 127.0.0.1:9090", err=True)
+        click.echo(f"bff cache: {management!r} is not an address such as 127.0.0.1:9090", err=True)
         sys.exit(2)
     connection = HTTPConnection(host.strip("[]") or "127.0.0.1", int(port), timeout=_TIMEOUT)
     try:
         sent = None if body is None else json.dumps(body)
         connection.request(method, path, sent, {"Content-Type": "application/json"})
         reply = connection.getresponse()
-        told = json.loads(reply.read())
+        answer = json.loads(reply.read())
     except (OSError, HTTPException, ValueError) as error:
-        click.echo(f"bff cache: nobody answers at {management}: {type(error).__name__}", err=True)
+        click.echo(f"bff cache: no answer from {management}: {type(error).__name__}", err=True)
         sys.exit(1)
     finally:
         connection.close()
-    if "error" in told:
-        click.echo(f"bff cache: {told['error']}", err=True)
+    if "error" in answer:
+        click.echo(f"bff cache: {answer['error']}", err=True)
         sys.exit(1)
-    return told
+    return answer

@@ -1,4 +1,4 @@
-"""`bff check`: report everything that is wrong with a configuration."""
+"""`bff check`: report all problems of a configuration."""
 
 import sys
 from collections.abc import Iterable, Sequence
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 @click.command(name="check")
 @config_option
 @click.option("--strict", is_flag=True, help="Count warnings as errors.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, for a program.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 @click.option("--sarif", "as_sarif", is_flag=True, help="Print SARIF 2.1.0, for code review.")
-@click.option("--explain", metavar="ID", help="Explain one kind of problem, and check nothing.")
+@click.option("--explain", metavar="ID", help="Explain one kind of problem; check nothing.")
 def command(
     config: Path, *, strict: bool, as_json: bool, as_sarif: bool, explain: str | None
 ) -> None:
-    """Check a configuration, and say everything that is wrong with it at once.
+    """Check a configuration, and report all of its problems at once.
 
     Ends with 0 if it can be served, with 2 if not. Each problem ends with its id in brackets.
-    A comment in the file silences a warning: `# bff: ignore ID because REASON`.
+    A comment in the file suppresses a warning: `# bff: ignore ID because REASON`.
 
     \b
     Examples:
@@ -51,7 +51,7 @@ def command(
 
 
 def _found(folder: Path) -> tuple[Sequence[Problem], str]:
-    """Every problem that no comment ignores, in the order of places, and a word on what is good."""
+    """The problems that are not suppressed, in the order of places, and a summary if valid."""
     from bff.declare.check import check_config
     from bff.declare.checks.ignores import (
         ignores_in,
@@ -74,7 +74,7 @@ def _found(folder: Path) -> tuple[Sequence[Problem], str]:
     ignores = ignores_in(files_of(folder))
     unused = unused_ignores(problems, ignores) if summary else ()
     problems = (*without_ignored(problems, ignores), *wrong_ignores(ignores), *unused)
-    return sorted(problems, key=lambda each: each.place.order), summary
+    return sorted(problems, key=lambda problem: problem.place.order), summary
 
 
 def _count(views: int) -> str:
@@ -85,8 +85,8 @@ def _print(problems: Iterable[Problem], errors: int, summary: str) -> None:
     problems = list(problems)
     for problem in problems:
         click.echo(str(problem), err=True)
-    others = len(problems) - errors
-    counts = [f"{errors} error(s)"] * bool(errors) + [f"{others} warning(s)"] * bool(others)
+    warnings = len(problems) - errors
+    counts = [f"{errors} error(s)"] * bool(errors) + [f"{warnings} warning(s)"] * bool(warnings)
     click.echo(", ".join([*([summary] if not errors else []), *counts]))
 
 
@@ -95,7 +95,7 @@ def _explain(name: str) -> None:
 
     rule: Rule | None = RULES.get(name)
     if rule is None:
-        hint = did_you_mean(name, RULES) or "docs/problems.md lists all"
+        hint = did_you_mean(name, RULES) or "docs/problems.md lists all problems"
         click.echo(f"bff check: there is no problem `{name}`\n    hint: {hint}", err=True)
         sys.exit(2)
     ignore = (
@@ -111,15 +111,15 @@ def _json(problems: Iterable[Problem], *, good: bool) -> str:
 
     reported = [
         {
-            "id": each.id,
-            "file": each.place.file,
-            "line": each.place.line,
-            "column": each.place.column,
-            "severity": "warning" if each.warning else "error",
-            "message": each.message,
-            "hint": each.hint or None,
+            "id": problem.id,
+            "file": problem.place.file,
+            "line": problem.place.line,
+            "column": problem.place.column,
+            "severity": "warning" if problem.warning else "error",
+            "message": problem.message,
+            "hint": problem.hint or None,
         }
-        for each in problems
+        for problem in problems
     ]
     return orjson.dumps({"good": good, "problems": reported}, option=orjson.OPT_INDENT_2).decode()
 

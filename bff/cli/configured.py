@@ -1,4 +1,4 @@
-"""The options that name a configuration and recordings, and what is done with a wrong one."""
+"""The options `--config` and `--recordings`, and loading the configuration."""
 
 import sys
 from collections.abc import Callable
@@ -10,11 +10,11 @@ import click
 from bff.errors import ConfigError
 
 if TYPE_CHECKING:
-    from bff.declare.check import Checked
+    from bff.declare.check import CheckedConfig
 
 
 def config_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command `--config`."""
+    """Add `--config` to a command."""
     return click.option(
         "--config",
         type=click.Path(path_type=Path),
@@ -26,16 +26,16 @@ def config_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def recordings_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command `--recordings`."""
+    """Add `--recordings` to a command."""
     return click.option(
         "--recordings",
         type=click.Path(path_type=Path),
-        help="Where the {service}.har files are; else `recordings` of the configuration.",
+        help="The folder of the {service}.har files; default `recordings` of the configuration.",
     )(command)
 
 
-def checked(config: Path) -> "Checked":
-    """The configuration of a folder; ends the command with 2 and every problem if it is wrong."""
+def checked(config: Path) -> "CheckedConfig":
+    """The configuration of a folder; prints the problems and ends the command with 2 if invalid."""
     from bff.declare.check import check
 
     try:

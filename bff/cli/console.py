@@ -1,15 +1,15 @@
-"""Where commands print tables: as wide as the terminal, and not cut at all where there is none."""
+"""The console for tables: as wide as the terminal, of unlimited width without one."""
 
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-_WIDE: Final = 10_000  # columns of a file or a pipe
+_WIDE: Final = 10_000  # columns; for files and pipes
 
 
 def console() -> "Console":
-    """The console of standard output."""
+    """The console on standard output."""
     from rich.console import Console
 
     found = Console()

@@ -1,10 +1,10 @@
-"""`bff demo`: the shop on this machine, with stub services, in a few seconds."""
+"""`bff demo`: the demo shop on this machine, with stub services."""
 
 from pathlib import Path
 
 import click
 
-from bff.cli.local import Wanted, local_options, run
+from bff.cli.local import LocalOptions, local_options, run
 
 _TOKEN_SECONDS = 300.0
 
@@ -20,8 +20,8 @@ _TOKEN_SECONDS = 300.0
 def command(config: Path | None, port: int, account: str | None, latency: str) -> None:
     """Serve the demo shop on loopback, on recorded services and a local provider.
 
-    People sign in for real, as `ada` or `grace`, at a provider that asks for no password. Ends on
-    Ctrl-C and SIGTERM, and leaves no process and no session behind.
+    Users sign in as `ada` or `grace`, at a local OpenID provider without passwords. Ends on Ctrl-C
+    and SIGTERM, and removes its processes and sessions.
 
     \b
     Examples:
@@ -32,4 +32,4 @@ def command(config: Path | None, port: int, account: str | None, latency: str) -
     from bff.dev.shop.recordings import CONFIG
 
     shop = config is None
-    run(Wanted("demo", config or CONFIG, port, account, latency, _TOKEN_SECONDS, shop=shop))
+    run(LocalOptions("demo", config or CONFIG, port, account, latency, _TOKEN_SECONDS, shop=shop))

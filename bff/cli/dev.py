@@ -1,4 +1,4 @@
-"""`bff dev`: one's own configuration on this machine, with a provider to sign in at."""
+"""`bff dev`: a configuration on this machine, with a local provider to sign in at."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -7,20 +7,20 @@ import click
 
 from bff.cli.configured import config_option
 from bff.cli.faults import fault_option
-from bff.cli.local import Wanted, configured_recordings, local_options, recordings_in, run
+from bff.cli.local import LocalOptions, configured_recordings, local_options, recordings_in, run
 
 
 @click.command(name="dev")
 @config_option
 @local_options
-@click.option("--stubs", is_flag=True, help="Services from recordings/, on ports of their own.")
-@click.option("--replay", is_flag=True, help="Services from recordings/, inside the app.")
+@click.option("--stubs", is_flag=True, help="Stub services from recordings/, on their own ports.")
+@click.option("--replay", is_flag=True, help="Replies from recordings/, without network.")
 @click.option(
     "--latency",
     default="recorded",
     show_default=True,
     metavar="recorded|50ms|20ms-80ms",
-    help="How long replies from recordings take.",
+    help="Latency of replies from recordings.",
 )
 @fault_option
 @click.option(
@@ -29,7 +29,7 @@ from bff.cli.local import Wanted, configured_recordings, local_options, recordin
     default=300,
     show_default=True,
     metavar="SECONDS",
-    help="How long access tokens last: few, to see them refreshed.",
+    help="Lifetime of access tokens; a small number to see them refreshed.",
 )
 def command(
     config: Path,
@@ -45,12 +45,12 @@ def command(
     """Serve a configuration on loopback, with a local provider to sign in at.
 
     An edit of its YAML, or of Python beside it, is served at once; a mistake is shown with its
-    place, here and in the browser. The provider stands in for each that is declared, with the
-    accounts `ada` and `grace` and no passwords. Services are asked where they are declared to be,
-    with tokens that only this provider vouches for. With --replay nobody is asked: what is not
-    recorded fails its view, and the terminal says by which line it was asked for and what comes
-    nearest. What is recorded and was not asked for is at /demo/unused, and listed at the end.
-    Ends on Ctrl-C and SIGTERM.
+    place, here and in the browser. The local provider replaces each that is declared; its accounts
+    are `ada` and `grace`, without passwords. Services are called at their declared addresses, with
+    tokens of this provider. With --replay no service is called: a request that is not recorded
+    fails its view, and the terminal shows the line that made it and the nearest recorded request.
+    Recorded requests that were not made are listed at /demo/unused, and at the end. Ends on Ctrl-C
+    and SIGTERM.
 
     \b
     Examples:
@@ -61,14 +61,14 @@ def command(
       bff dev --token-life 10
     """  # noqa: D301 - \b is click's: keep these lines as they are
     if stubs and replay:
-        raise click.UsageError("--stubs and --replay: one of them")
+        raise click.UsageError("--stubs and --replay exclude each other")
     if faults and not (stubs or replay):
-        raise click.UsageError("--fault: only of services from recordings: --stubs or --replay")
-    wanted = Wanted("dev", config, port, account, None, float(token_life), shop=False)
+        raise click.UsageError("--fault needs services from recordings: --stubs or --replay")
+    options = LocalOptions("dev", config, port, account, None, float(token_life), shop=False)
     if stubs:
-        wanted = replace(wanted, latency=latency, faults=faults)
+        options = replace(options, latency=latency, faults=faults)
     if replay:
         folder = configured_recordings(config)
         recordings_in(folder, config, latency, faults)
-        wanted = replace(wanted, replay=str(folder), replay_latency=latency, faults=faults)
-    run(wanted)
+        options = replace(options, replay=str(folder), replay_latency=latency, faults=faults)
+    run(options)

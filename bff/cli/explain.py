@@ -1,4 +1,4 @@
-"""`bff explain`: the plan of a view as a tree: what waits for what, and why."""
+"""`bff explain`: the plan of a view as a tree of calls with their dependencies."""
 
 import sys
 from collections.abc import Iterator, Mapping
@@ -12,7 +12,7 @@ from bff.cli.console import console
 from bff.model.problem import did_you_mean
 
 if TYPE_CHECKING:
-    from bff.declare.check import Checked
+    from bff.declare.check import CheckedConfig
     from bff.declare.scope import Scope
     from bff.model.pages import Pages
     from bff.plan.cache_rule import CachePolicy
@@ -21,21 +21,21 @@ if TYPE_CHECKING:
 
 _SHARED: Final = {
     "everyone": "everyone",
-    "claims": "people with equal claims",
-    "person": "one person",
+    "claims": "users with equal claims",
+    "person": "one user",
 }
 
 
 @click.command(name="explain")
 @click.argument("view")
-@click.option("--frontend", help="Only for this frontend; else for each that has the view.")
+@click.option("--frontend", help="Only for this frontend; default all that serve the view.")
 @config_option
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, for a program.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 def command(view: str, frontend: str | None, config: Path, *, as_json: bool) -> None:
-    """Print what a view does: each call, what it waits for and why, and what its failure means.
+    """Print the plan of a view: each call, what it waits for and why, and the effect of a failure.
 
-    A call stands below the one that it waits for; below several, it stands at the last of them
-    and names the others. Calls on the same level run at the same time.
+    A call is shown below the one that it waits for; if it waits for several, below the last of
+    them, with the names of the others. Calls on the same level run concurrently.
 
     \b
     Examples:
@@ -47,15 +47,15 @@ def command(view: str, frontend: str | None, config: Path, *, as_json: bool) -> 
         _refuse(f"there is no view `{view}`", did_you_mean(view, found.plans))
     plans = found.plans[view]
     if frontend and frontend not in plans:
-        _refuse(f"`{view}` is not a view of `{frontend}`", did_you_mean(frontend, plans))
+        _refuse(f"`{frontend}` does not serve the view `{view}`", did_you_mean(frontend, plans))
     chosen = [plan for name, plan in plans.items() if frontend in {None, name}]
-    told = [_told(plan, found) for plan in chosen]
+    described = [_described(plan, found) for plan in chosen]
     if as_json:
         import orjson
 
-        click.echo(orjson.dumps(told, option=orjson.OPT_INDENT_2).decode())
+        click.echo(orjson.dumps(described, option=orjson.OPT_INDENT_2).decode())
         return
-    for plan, about in zip(chosen, told, strict=True):
+    for plan, about in zip(chosen, described, strict=True):
         _print(plan, about)
 
 
@@ -64,8 +64,8 @@ def _refuse(message: str, hint: str) -> None:
     sys.exit(2)
 
 
-def _told(plan: "Plan", found: "Checked") -> dict[str, Any]:
-    """A plan in words and numbers."""
+def _described(plan: "Plan", found: "CheckedConfig") -> dict[str, Any]:
+    """A plan as JSON."""
     from bff.declare.scope import scope_of
 
     view = plan.view
@@ -79,8 +79,8 @@ def _told(plan: "Plan", found: "Checked") -> dict[str, Any]:
         "timeout": view.timeout,
         "max_calls": view.max_calls,
         "scope": _scope(scope_of(plan)),
-        "kept": _kept(plan.caching.view),
-        "invalidates": [each.source.shown for each in plan.invalidates],
+        "kept": _cache_policy(plan.caching.view),
+        "invalidates": [tag.source.shown for tag in plan.invalidates],
         "calls": {name: _call(node, plan) for name, node in plan.nodes.items()},
         "left_out": list(plan.pruned),
     }
@@ -98,18 +98,20 @@ def _call(node: "Node", plan: "Plan") -> dict[str, Any]:
         "repeats": _repeats(node),
         "pages": _pages(call.pages) if call.pages else None,
         "when": call.when.shown if call.when else None,
-        "may_leave_out": [{"what": what, "by": each.source.shown} for what, each in compiled.marks],
+        "may_leave_out": [
+            {"what": what, "by": template.source.shown} for what, template in compiled.marks
+        ],
         "on_failure": _on_failure(node),
         "timeout": min(compiled.timeout, plan.view.timeout),
         "limit": compiled.service.limit or "half the pool",
         "scope": _scope(scope_of_call(plan, node.name)),
-        "kept": _kept(plan.caching.calls.get(node.name)),
+        "kept": _cache_policy(plan.caching.calls.get(node.name)),
         "guard": call.guard,
     }
 
 
 def _pages(pages: "Pages") -> str:
-    """How the pages of a list are turned, in words."""
+    """The pagination of a call, as text."""
     by = f"{pages.turn} as {pages.name}" if pages.turn == "cursor" else pages.turn
     many = f"at most {pages.gather}, one after the other" if pages.gather else ""
     return f"by {by}: {many or f'one, by ?{pages.param}='}"
@@ -119,30 +121,30 @@ def _scope(scope: "Scope") -> dict[str, Any]:
     return {"shared_by": scope.shared_by, "because_of": list(scope.inputs)}
 
 
-def _kept(kept: "CachePolicy | None") -> dict[str, Any] | None:
-    """What is kept, for how long, and for whom."""
-    if kept is None:
+def _cache_policy(policy: "CachePolicy | None") -> dict[str, Any] | None:
+    """A cache policy as JSON."""
+    if policy is None:
         return None
-    rule = kept.rule
+    rule = policy.rule
     return {
-        "for": kept.shared,
+        "for": policy.shared,
         "apart_by": list(rule.vary),
         "ttl": rule.ttl if rule.ttl is not None else "upstream",
         "stale": rule.stale,
         "stale_if_error": rule.stale_if_error,
         "statuses": {str(status): seconds for status, seconds in rule.statuses.items()},
-        "tags": [each.source.shown for each in kept.tags],
+        "tags": [tag.source.shown for tag in policy.tags],
     }
 
 
-def _kept_in_words(kept: Mapping[str, Any]) -> str:
-    ttl = "as long as the reply says" if kept["ttl"] == "upstream" else f"{kept['ttl']:g}s"
-    by = f", apart by {', '.join(kept['apart_by'])}" if kept["apart_by"] else ""
-    text = f"kept: {ttl}, for {_SHARED[kept['for']]}{by}"
+def _cache_text(policy: Mapping[str, Any]) -> str:
+    ttl = "by its headers" if policy["ttl"] == "upstream" else f"{policy['ttl']:g}s"
+    by = f", varies by {', '.join(policy['apart_by'])}" if policy["apart_by"] else ""
+    text = f"cached: {ttl}, for {_SHARED[policy['for']]}{by}"
     for name in ("stale", "stale_if_error"):
-        text += f", {name} {kept[name]:g}s" if kept[name] else ""
-    text += "".join(f", {status} {seconds:g}s" for status, seconds in kept["statuses"].items())
-    return text + (f", tags {', '.join(kept['tags'])}" if kept["tags"] else "")
+        text += f", {name} {policy[name]:g}s" if policy[name] else ""
+    text += "".join(f", {status} {seconds:g}s" for status, seconds in policy["statuses"].items())
+    return text + (f", tags {', '.join(policy['tags'])}" if policy["tags"] else "")
 
 
 def _shared(scope: Mapping[str, Any]) -> str:
@@ -156,7 +158,7 @@ def _repeats(node: "Node") -> str | None:
         return None
     over = ", ".join(f"{name} of {source.shown}" for name, source in call.each.over)
     how = f"in batches of {call.batch.size}" if call.batch else "one request each"
-    more = "the rest left out" if call.each.truncate else "more fail"
+    more = "further items omitted" if call.each.truncate else "more items fail"
     return f"{over}: {how}, at most {call.each.max}, {more}"
 
 
@@ -167,7 +169,7 @@ def _on_failure(node: "Node") -> str:
     if call.passes and call.rung == "required":
         text += f", with the status itself for {', '.join(map(str, sorted(call.passes)))}"
     if call.statuses:
-        text += f"; {', '.join(map(str, sorted(call.statuses)))} is a value"
+        text += f"; a declared value for {', '.join(map(str, sorted(call.statuses)))}"
     return text
 
 
@@ -179,13 +181,13 @@ def _print(plan: "Plan", about: Mapping[str, Any]) -> None:
     tree = Tree(f"[bold]{about['route']}[/]  {about['access']}, {about['timeout']:g}s{stream}")
     tree.add(f"[dim]{_shared(about['scope'])}[/]")
     if about["kept"]:
-        tree.add(f"[dim]{escape(_kept_in_words(about['kept']))}[/]")
+        tree.add(f"[dim]{escape(_cache_text(about['kept']))}[/]")
     if about["invalidates"]:
         tree.add(f"[dim]{escape('invalidates: ' + ', '.join(about['invalidates']))}[/]")
     branches: dict[str, Tree] = {}
     for name in _in_order(plan):
         node = plan.nodes[name]
-        waits = [each for each in branches if each in node.waits_for]
+        waits = [done for done in branches if done in node.waits_for]
         parent = branches[waits[-1]] if waits else tree
         branches[name] = parent.add(_line(name, about["calls"][name], waits))
         for line in _details(about["calls"][name]):
@@ -196,7 +198,7 @@ def _print(plan: "Plan", about: Mapping[str, Any]) -> None:
 
 
 def _in_order(plan: "Plan") -> Iterator[str]:
-    """The calls so that each comes after all that it waits for."""
+    """The names of the calls in topological order: dependencies first."""
     from graphlib import TopologicalSorter
 
     return (
@@ -215,8 +217,8 @@ def _line(name: str, call: Mapping[str, Any], waits: list[str]) -> str:
 def _details(call: Mapping[str, Any]) -> Iterator[str]:
     from rich.markup import escape
 
-    for each, reason in call["waits_for"].items():
-        yield escape(f"waits for `{each}`: {reason}")
+    for needed, reason in call["waits_for"].items():
+        yield escape(f"waits for `{needed}`: {reason}")
     if call["repeats"]:
         yield escape(f"for each {call['repeats']}")
     if call["pages"]:
@@ -224,9 +226,9 @@ def _details(call: Mapping[str, Any]) -> Iterator[str]:
     if call["when"]:
         yield escape(f"when {call['when']}")
     if call["may_leave_out"]:
-        marks = (f"{each['what']} by {each['by']}" for each in call["may_leave_out"])
-        yield escape(f"may be left out: {', '.join(marks)}")
+        marks = (f"{mark['what']} by {mark['by']}" for mark in call["may_leave_out"])
+        yield escape(f"optional parts: {', '.join(marks)}")
     yield escape(f"{call['timeout']:g}s; if it fails: {call['on_failure']}")
     yield escape(_shared(call["scope"]))
     if call["kept"]:
-        yield escape(_kept_in_words(call["kept"]))
+        yield escape(_cache_text(call["kept"]))

@@ -1,4 +1,4 @@
-"""The option by which services from recordings break, and its words."""
+"""The option `--fault`: fault injection in services from recordings."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 if TYPE_CHECKING:
     from bff.dev.recordings.message import Fault
 
-WORDS: Final[dict[str, Fault]] = {
+FAULTS: Final[dict[str, Fault]] = {
     "reset": "reset",
     "empty": "empty",
     "truncated": "truncated",
@@ -20,24 +20,31 @@ WORDS: Final[dict[str, Fault]] = {
 
 
 def fault_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command `--fault`."""
+    """Add `--fault` to a command."""
     return click.option(
         "--fault",
         "faults",
         multiple=True,
         metavar="SERVICE=KIND",
-        help="What a service does instead of replying from its recording: reset, empty (it closes"
-        " without a reply), truncated, slow (a byte now and then), hang.",
+        help="A fault in place of the recorded replies of a service: reset, empty (closes without a"
+        " reply), truncated, slow (a byte at a time), hang.",
     )(command)
 
 
 def read_faults(texts: tuple[str, ...], known: Container[str]) -> dict[str, Fault]:
-    """The fault of each service that has one. Raises ValueError."""
+    """Parse `SERVICE=KIND` texts to faults by service.
+
+    Args:
+        known: the names of the services.
+
+    Raises:
+        ValueError: a text has an unknown service or kind.
+    """
     found = {}
     for text in texts:
         service, _, kind = text.partition("=")
-        if service not in known or kind not in WORDS:
-            words = ", ".join(WORDS)
-            raise ValueError(f"--fault {text}: should name a service, and one of {words}")
-        found[service] = WORDS[kind]
+        if service not in known or kind not in FAULTS:
+            kinds = ", ".join(FAULTS)
+            raise ValueError(f"--fault {text}: not a recorded service with one of {kinds}")
+        found[service] = FAULTS[kind]
     return found

@@ -1,4 +1,4 @@
-"""`bff har`: the recordings of all services as one file, for whatever shows HAR."""
+"""`bff har`: the recordings of all services as one HAR file, for HAR viewers."""
 
 import sys
 from pathlib import Path
@@ -13,14 +13,14 @@ from bff.cli.configured import recordings_option
 @click.option(
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="The file to write; else it is printed.",
+    help="The file to write; standard output by default.",
 )
 def command(recordings: Path | None, output: Path | None) -> None:
-    """Put the recordings of all services into one HAR 1.2 file.
+    """Merge the recordings of all services into one HAR 1.2 file.
 
-    Recordings are kept by service. In this file each request of a view is a page with all of its
-    calls, so that a viewer (the network panel of a browser's developer tools, say) draws when each
-    began and how long it took. It has large bodies in it, and no custom fields.
+    Recordings are stored by service. In this file each request of a view is a page with all of its
+    calls, so that a viewer, such as the network panel of browser developer tools, shows them as a
+    waterfall. It contains large bodies, and no custom fields.
 
     \b
     Examples:

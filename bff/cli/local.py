@@ -1,4 +1,4 @@
-"""What `bff demo` and `bff dev` have in common: an app on loopback, and all that it needs."""
+"""Runs an app on loopback with stub services and a local provider, for `bff demo` and `bff dev`."""
 
 import os
 import sys
@@ -12,33 +12,34 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from bff.cli.configured import checked
-from bff.cli.faults import WORDS, read_faults
-from bff.cli.local_app import Local
+from bff.cli.faults import FAULTS, read_faults
+from bff.cli.local_app import LocalSetup
 from bff.errors import ConfigError
 
 if TYPE_CHECKING:
-    from bff.declare.check import Checked
+    from bff.declare.check import CheckedConfig
     from bff.dev.supervise import Supervisor
 
 ACCOUNTS: Final = ("ada", "grace")
-_READY_WITHIN: Final = 20.0
+_READY_TIMEOUT: Final = 20.0  # seconds
 _METADATA: Final = "/.well-known/openid-configuration"
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What somebody has asked for on the command line.
+class LocalOptions:
+    """The options of a command that runs an app on loopback.
 
     Args:
-        account: whom everybody is signed in as without a form; None for nobody.
-        latency: of the stubs; None where services are as declared.
-        token_seconds: how long an access token is good for.
-        shop: whether the page may show the shop's home.
-        faults: what services from recordings do instead of replying, as `orders=slow`.
-        replay: the folder of recordings that answer inside the app; empty for none.
-        replay_latency: how long they take to.
-        declared: whether people sign in at the providers that are declared, not at a local one.
-        record: what is to be recorded; empty for nothing.
+        name: that of the command.
+        account: the account that every sign-in gets, without a form; None to show the form.
+        latency: of stub services, as `--latency` takes it; None for no stubs.
+        token_seconds: lifetime of access tokens.
+        shop: whether the demo page may show the home of the shop.
+        faults: faults of services from recordings, as `orders=slow`.
+        replay: the folder of recordings that are replayed without network; empty for none.
+        replay_latency: latency of replayed replies.
+        declared: use the declared providers in place of local ones.
+        record: arguments of the recording; empty for none.
     """
 
     name: str
@@ -56,37 +57,42 @@ class Wanted:
 
 
 def local_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options that all of them have."""
+    """Add the common options to a command."""
     port = click.option(
         "--port",
         type=click.IntRange(1, 65535),
         default=8080,
         envvar="PORT",
         show_default=True,
-        help="Where the app is served, on loopback.",
+        help="The port of the app, on loopback.",
     )
     account = click.option(
-        "--as", "account", type=click.Choice(ACCOUNTS), help="Sign in as this one, without a form."
+        "--as",
+        "account",
+        type=click.Choice(ACCOUNTS),
+        help="The account that signs in, without a form.",
     )
     return port(account(command))
 
 
-def run(wanted: Wanted) -> None:
-    """Start everything, say where it is, and end the command when told to."""
+def run(options: LocalOptions) -> None:
+    """Start all processes, print their addresses, and run until a signal ends the command."""
     from bff.dev.supervise import Supervisor, is_free
 
     _refuse_server_settings()
     with TemporaryDirectory(prefix="bff-") as state, Supervisor() as processes:
-        if not is_free(wanted.port):
-            text = f"port {wanted.port} is taken; `--port {wanted.port + 1}` or PORT takes another"
-            click.echo(f"bff {wanted.name}: {text}", err=True)
+        if not is_free(options.port):
+            text = (
+                f"port {options.port} is in use; `--port {options.port + 1}` or PORT sets another"
+            )
+            click.echo(f"bff {options.name}: {text}", err=True)
             sys.exit(1)
-        status = _run(processes, wanted, Path(state))
+        status = _run(processes, options, Path(state))
     sys.exit(status)
 
 
 def _refuse_server_settings() -> None:
-    """End the command with 2 where the process that serves the app would refuse to start."""
+    """End the command with 2 if the settings of gunicorn would prevent the start of the app."""
     from bff.declare.folder import gunicorn_files
 
     problems = list(gunicorn_files(Path.cwd()))
@@ -117,7 +123,14 @@ def configured_recordings(config: Path) -> Path:
 def recordings_in(
     folder: Path, config: Path, latency: str = "recorded", faults: tuple[str, ...] = ()
 ) -> None:
-    """End the command with 2 where the recordings of a folder cannot be replayed as wanted."""
+    """End the command with 2 if the recordings of a folder cannot be replayed.
+
+    Args:
+        folder: the folder of the recordings.
+        config: the folder of the configuration.
+        latency: as `--latency` takes it.
+        faults: as `--fault` takes them.
+    """
     from bff.cli.progress import bar
     from bff.dev.har_files import RecordingError
     from bff.dev.recordings.answerer import read_latency
@@ -134,36 +147,40 @@ def recordings_in(
         sys.exit(2)
 
 
-def _run(processes: "Supervisor", wanted: Wanted, state: Path) -> int:
+def _run(processes: "Supervisor", options: LocalOptions, state: Path) -> int:
     stub = None
-    if wanted.latency is not None:
-        stub = _start_stub(processes, wanted.config, wanted.latency, wanted.faults)
+    if options.latency is not None:
+        stub = _start_stub(processes, options.config, options.latency, options.faults)
         if stub is None:
             return 0 if processes.told_to_stop else processes.status()
-    served = checked(wanted.config)
+    served = checked(options.config)
     if stub:
-        _refuse_strangers(wanted.name, served, stub["services"])
-    local = _local(wanted, served, stub)
-    _start(processes, wanted.config, local, state)
+        _require_stubs(options.name, served, stub["services"])
+    local = _local(options, served, stub)
+    _start(processes, options.config, local, state)
     ready = [(local.port, "/readyz"), *((port, _METADATA) for port in local.providers.values())]
     for port, path in ready:
-        if not processes.wait_until_ready(port, path, _READY_WITHIN):
+        if not processes.wait_until_ready(port, path, _READY_TIMEOUT):
             if not processes.told_to_stop:
-                click.echo(f"bff {wanted.name}: the app did not become ready", err=True)
+                click.echo(f"bff {options.name}: the app did not become ready", err=True)
             return 0 if processes.told_to_stop else 1
-    _greet(wanted, local)
+    _print_addresses(options, local)
     return processes.wait()
 
 
 def _start_stub(
     processes: "Supervisor", config: Path, latency: str, faults: tuple[str, ...]
 ) -> Any:
-    """What the stubs say of themselves; their addresses are in our environment from then on."""
+    """Start stub services, and set `NAME_URL` for each of them in the environment.
+
+    Returns:
+        The JSON line of `bff stub --json`; None if they did not start.
+    """
     import orjson
 
     arguments = ["stub", "--json", "--control-port", "0", "--latency", latency]
     arguments += ["--recordings", str(configured_recordings(config))]
-    arguments += [word for each in faults for word in ("--fault", each)]
+    arguments += [word for fault in faults for word in ("--fault", fault)]
     child = processes.start(["-m", "bff.cli", *arguments], os.environ)
     line = child.stdout.readline() if child.stdout else b""
     stub = orjson.loads(line) if line else None
@@ -172,48 +189,48 @@ def _start_stub(
     return stub
 
 
-def _refuse_strangers(command: str, served: "Checked", stubs: Mapping[str, Any]) -> None:
-    """End the command where a service is not a stub: nobody else is asked."""
+def _require_stubs(command: str, served: "CheckedConfig", stubs: Mapping[str, Any]) -> None:
+    """End the command with 2 if a service is not a stub, so that no other service is called."""
     for name, service in served.config.services.items():
         if name not in stubs or service.urls != (stubs[name]["url"],):
-            click.echo(f"bff {command}: the service `{name}` would not be a stub", err=True)
-            hint = f'record it, and read its address as "${{{name.upper()}_URL}}"'
+            click.echo(f"bff {command}: the service `{name}` is not a stub", err=True)
+            hint = f'record it, and declare its address as "${{{name.upper()}_URL}}"'
             click.echo(f"    hint: {hint} in {service.place}", err=True)
             sys.exit(2)
 
 
-def _local(wanted: Wanted, served: "Checked", stub: Any) -> Local:
+def _local(options: LocalOptions, served: "CheckedConfig", stub: Any) -> LocalSetup:
     from bff.dev.supervise import free_port
 
-    declared = {} if wanted.declared else served.config.providers
-    if wanted.account and not declared:
-        click.echo(f"bff {wanted.name}: nobody can sign in: `providers` declares none", err=True)
+    declared = {} if options.declared else served.config.providers
+    if options.account and not declared:
+        click.echo(f"bff {options.name}: --as needs a provider: `providers` is empty", err=True)
         sys.exit(2)
-    return Local(
-        port=wanted.port,
+    return LocalSetup(
+        port=options.port,
         providers={name: free_port() for name in declared},
-        clients={name: each.client_id for name, each in declared.items()},
+        clients={name: provider.client_id for name, provider in declared.items()},
         secret=token_urlsafe(32),
-        always=wanted.account or "",
-        token_seconds=wanted.token_seconds,
+        always=options.account or "",
+        token_seconds=options.token_seconds,
         stub=stub["control"] if stub else "",
-        shop=wanted.shop,
-        replay=wanted.replay,
-        latency=wanted.replay_latency,
-        faults=dict(map(_fault, wanted.faults)) if wanted.replay else {},
-        record=wanted.record,
-        reload=wanted.name == "dev",
-        declared=wanted.declared,
+        shop=options.shop,
+        replay=options.replay,
+        latency=options.replay_latency,
+        faults=dict(map(_fault, options.faults)) if options.replay else {},
+        record=options.record,
+        reload=options.name == "dev",
+        declared=options.declared,
     )
 
 
 def _fault(text: str) -> tuple[str, str]:
-    """The service and the fault of what `recordings_in` has read already."""
+    """The service and the fault of a text that `recordings_in` has validated."""
     service, _, kind = text.partition("=")
-    return service, WORDS[kind]
+    return service, FAULTS[kind]
 
 
-def _start(processes: "Supervisor", config: Path, local: Local, state: Path) -> None:
+def _start(processes: "Supervisor", config: Path, local: LocalSetup, state: Path) -> None:
     from bff.dev.supervise import free_port
 
     environ = {
@@ -229,19 +246,19 @@ def _start(processes: "Supervisor", config: Path, local: Local, state: Path) -> 
     processes.start(["-m", "bff.cli.local_app", "app"], environ)
 
 
-def _greet(wanted: Wanted, local: Local) -> None:
-    what = "The shop" if wanted.shop else f"{wanted.config}"
+def _print_addresses(options: LocalOptions, local: LocalSetup) -> None:
+    what = "The shop" if options.shop else f"{options.config}"
     click.echo(f"{what} is at http://127.0.0.1:{local.port}")
-    if wanted.shop:
-        click.echo(f"  its views    {wanted.config}/views")
-    if wanted.account:
-        click.echo(f"  signing in   one click, as {wanted.account}: no form, no password")
+    if options.shop:
+        click.echo(f"  views        {options.config}/views")
+    if options.account:
+        click.echo(f"  sign-in      as {options.account}, without form and password")
     elif local.providers:
-        click.echo(f"  signing in   as {' or '.join(ACCOUNTS)}, without a password")
+        click.echo(f"  sign-in      as {' or '.join(ACCOUNTS)}, without a password")
     for name, port in local.providers.items():
-        click.echo(f"  {name:<12} http://127.0.0.1:{port}, a provider on this machine")
+        click.echo(f"  {name:<12} http://127.0.0.1:{port}, a local OpenID provider")
     if local.stub:
-        click.echo(f'  its stubs    {local.stub}/services (PUT {{"state": "down"}} on one)')
+        click.echo(f'  stubs        {local.stub}/services (PUT {{"state": "down"}} on one)')
     if local.replay:
-        click.echo(f"  recordings   {local.replay}; what nobody asked for: /demo/unused")
+        click.echo(f"  recordings   {local.replay}; unused entries: /demo/unused")
     click.echo("Ctrl-C ends it.")

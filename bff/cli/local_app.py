@@ -1,6 +1,6 @@
-"""What runs in the processes that `bff demo` and `bff dev` start: the app, and the local provider.
+"""The processes that `bff demo` and `bff dev` start: the app, and the local provider.
 
-`python -m bff.cli.local_app app` and `... provider`; both are told how by BFF_LOCAL.
+`python -m bff.cli.local_app app` and `... provider`; BFF_LOCAL has their arguments as JSON.
 """
 
 import atexit
@@ -22,35 +22,35 @@ from bff.model.problem import Problem
 if TYPE_CHECKING:
     from flask import Flask
 
-    from bff.declare.check import Checked
+    from bff.declare.check import CheckedConfig
     from bff.declare.settings import Settings
     from bff.dev.recordings.replay import ReplayExchange
     from bff.dev.recordings.tape import Shelf
 
 VARIABLE: Final = "BFF_LOCAL"
 _LOOPBACK: Final = ("127.0.0.1", "localhost")
-_OFTEN: Final = "1000/minute"  # somebody who tries signing in again and again is a developer
+_SIGN_IN_RATE: Final = "1000/minute"  # developers sign in repeatedly
 
 
 @dataclass(frozen=True, slots=True)
-class Local:
-    """What the processes of an app on this machine know of each other.
+class LocalSetup:
+    """The arguments of the processes of a local app.
 
     Args:
-        port: the app's.
-        providers: the ports of the local providers, by the name of the provider they stand in for.
+        port: the port of the app.
+        providers: the ports of the local providers, by the name of the provider that they replace.
         clients: the declared `client_id`, by that name.
-        secret: the secret of each client.
-        always: the account that everybody is signed in as without a form; empty for none.
-        token_seconds: how long an access token is good for.
-        stub: the address of the stubs' control API; empty where services are as declared.
-        shop: whether it is the shop that is served, and the page may show its home.
-        replay: the folder of recordings that answer for the services; empty for the services.
-        latency: of what is replayed.
-        faults: what services that are replayed do instead, by name.
-        record: what is to be recorded, as `recording_session.Wanted` has it; empty for nothing.
-        reload: whether a change of a file is served at once.
-        declared: whether people sign in at the providers that are declared.
+        secret: the client secret of all clients.
+        always: the account that every sign-in gets, without a form; empty to show the form.
+        token_seconds: lifetime of access tokens.
+        stub: the URL of the control API of stubs; empty for no stubs.
+        shop: whether the demo page may show the home of the shop.
+        replay: the folder of recordings that are replayed without network; empty for none.
+        latency: latency of replayed replies.
+        faults: faults of replayed services, by name.
+        record: arguments of the recording; empty for none.
+        reload: whether changes of files are served at once.
+        declared: use the declared providers in place of local ones.
     """
 
     port: int
@@ -70,16 +70,16 @@ class Local:
 
     @classmethod
     def from_env(cls) -> Self:
-        """As the parent process has put it."""
+        """Read the arguments that the parent process has set."""
         return cls(**orjson.loads(os.environ[VARIABLE]))
 
     def environ(self) -> Mapping[str, str]:
-        """For a child process: the environment, where other people's processes cannot look."""
+        """The environment of a child process; other users cannot read it, unlike a command line."""
         return {**os.environ, VARIABLE: orjson.dumps(asdict(self)).decode()}
 
 
 def app() -> Any:
-    """The app: whoever is declared as provider is local, answers carry Server-Timing."""
+    """Make the app: with local providers, and Server-Timing in answers."""
     from bff.declare import snapshot
     from bff.declare.check import check
     from bff.declare.settings import Settings
@@ -87,35 +87,35 @@ def app() -> Any:
     from bff.dev.terminal_log import log_for_terminal
 
     log_for_terminal()
-    local, settings = Local.from_env(), Settings.from_env()
+    local, settings = LocalSetup.from_env(), Settings.from_env()
     if local.record or not local.reload:
-        return _built(local, settings, snapshot.current(settings.config))
-    sys.dont_write_bytecode = True  # two edits within a second would be one to it
+        return _make_app(local, settings, snapshot.current(settings.config))
+    sys.dont_write_bytecode = True  # its timestamps in seconds miss a second edit
     shelf = _shelf(local) if local.replay else None
     return Reloading(
-        lambda: _built(local, settings, check(settings.config), shelf), settings.config
+        lambda: _make_app(local, settings, check(settings.config), shelf), settings.config
     )
 
 
-def _built(
-    local: Local, settings: "Settings", declared: "Checked", shelf: "Shelf | None" = None
+def _make_app(
+    local: LocalSetup, settings: "Settings", declared: "CheckedConfig", shelf: "Shelf | None" = None
 ) -> "Flask":
     from bff.app import create_app
     from bff.dev.page.routes import page_routes
 
     checked, replay = with_local_providers(declared, local), None
     if local.record:
-        made = _recorded(local, checked, settings)
+        made = _with_recorder(local, checked, settings)
     elif shelf:
-        made, replay = _replayed(local, checked, settings, shelf)
+        made, replay = _with_replay(local, checked, settings, shelf)
     else:
         made = create_app(checked, settings, timing=True, development=True)
     page_routes(made, checked, local.stub or None, shop=local.shop, replay=replay)
     return made
 
 
-def _shelf(local: Local) -> "Shelf":
-    """The recordings; what of them nobody has asked for is listed when the process ends."""
+def _shelf(local: LocalSetup) -> "Shelf":
+    """The recordings; unused entries are listed when the process ends."""
     from bff.dev.recordings.tape import Shelf, told_unused
 
     shelf = Shelf(Path(local.replay))
@@ -123,10 +123,10 @@ def _shelf(local: Local) -> "Shelf":
     return shelf
 
 
-def _replayed(
-    local: Local, checked: "Checked", settings: "Settings", shelf: "Shelf"
+def _with_replay(
+    local: LocalSetup, checked: "CheckedConfig", settings: "Settings", shelf: "Shelf"
 ) -> "tuple[Flask, ReplayExchange]":
-    """The app on recordings, which need no port and no server."""
+    """Make the app with replayed recordings in place of the services."""
     from bff.app import create_app
     from bff.dev.recordings.answerer import read_latency
     from bff.dev.recordings.faulty import FAULTS, FaultyExchange
@@ -142,8 +142,8 @@ def _replayed(
     return made, replay
 
 
-def _recorded(local: Local, checked: "Checked", settings: "Settings") -> "Flask":
-    """The app, with all that it asks of services written down."""
+def _with_recorder(local: LocalSetup, checked: "CheckedConfig", settings: "Settings") -> "Flask":
+    """Make the app with a recorder of the requests to services."""
     from bff.app import create_app
     from bff.cli.progress import bar
     from bff.dev.recordings.recording_session import Take, Wanted
@@ -163,25 +163,28 @@ def _recorded(local: Local, checked: "Checked", settings: "Settings") -> "Flask"
     return made
 
 
-def with_local_providers(checked: "Checked", local: Local) -> "Checked":
-    """The same configuration, with nobody but local providers to say who people are.
+def with_local_providers(checked: "CheckedConfig", local: LocalSetup) -> "CheckedConfig":
+    """The same configuration, with local providers in place of the declared ones.
 
-    Their sessions are in BFF_STATE, sealed by a secret of that folder's own.
+    Sessions are in BFF_STATE, encrypted with a secret of that folder.
+
+    Raises:
+        ConfigError: it declares a provider that has no local one.
     """
     config = checked.config
     if local.declared:
         session = replace(config.session, secrets=(), store="")
         own = replace(config, hosts=(*config.hosts, *_LOOPBACK), session=session)
         return replace(checked, config=own)
-    unknown = [each for name, each in config.providers.items() if name not in local.providers]
+    unknown = [
+        declared for name, declared in config.providers.items() if name not in local.providers
+    ]
     if unknown:
-        message = "a provider that was not there when this was started"
-        raise ConfigError(
-            [Problem("key-conflict", unknown[0].place, message, "start `bff dev` again")]
-        )
+        message = "this provider was added after the start"
+        raise ConfigError([Problem("key-conflict", unknown[0].place, message, "restart `bff dev`")])
     providers = {
         name: replace(
-            each,
+            declared,
             issuer=_issuer(local.providers[name]),
             client_secret=local.secret,
             private_key="",
@@ -189,13 +192,17 @@ def with_local_providers(checked: "Checked", local: Local) -> "Checked":
             algorithms=("RS256",),
             tls=None,
         )
-        for name, each in config.providers.items()
+        for name, declared in config.providers.items()
     }
-    stand_in = {each.issuer: providers[name].issuer for name, each in config.providers.items()}
+    local_issuers = {
+        declared.issuer: providers[name].issuer for name, declared in config.providers.items()
+    }
     issuers = {
-        name: replace(each, issuer=stand_in[each.issuer], jwks="", algorithms=("RS256",), tls=None)
-        for name, each in config.issuers.items()
-        if each.issuer in stand_in  # of no other has anybody a token here
+        name: replace(
+            issuer, issuer=local_issuers[issuer.issuer], jwks="", algorithms=("RS256",), tls=None
+        )
+        for name, issuer in config.issuers.items()
+        if issuer.issuer in local_issuers  # no other issuer has tokens here
     }
     changed = replace(
         config,
@@ -203,17 +210,17 @@ def with_local_providers(checked: "Checked", local: Local) -> "Checked":
         providers=providers,
         issuers=issuers,
         session=replace(config.session, secrets=(), store=""),
-        limits=replace(config.limits, sign_in=_OFTEN),
+        limits=replace(config.limits, sign_in=_SIGN_IN_RATE),
     )
     return replace(checked, config=changed)
 
 
 def provider() -> None:
-    """Stand in for every declared provider, until SIGTERM."""
+    """Run a local provider for every declared one, until SIGTERM."""
     from bff.dev.provider.app import LocalProvider
     from bff.dev.provider.values import Client
 
-    local, stopped = Local.from_env(), threading.Event()
+    local, stopped = LocalSetup.from_env(), threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())
     origins = [f"http://{host}:{local.port}" for host in _LOOPBACK]
     with ExitStack() as stack:

@@ -1,4 +1,4 @@
-"""`bff matrix`: what each frontend gets of a view while one of its services is broken."""
+"""`bff matrix`: the answer of a view to each frontend, for each failure of one of its services."""
 
 import sys
 from pathlib import Path
@@ -13,25 +13,34 @@ from bff.model.problem import did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bff.declare.check import Checked
+    from bff.declare.check import CheckedConfig
     from bff.testing.matrix import Asked, Cell
 
 
 @click.command(name="matrix")
 @click.argument("view")
-@click.option("--as", "subject", metavar="WHO", help="The subject of who asks; else nobody does.")
-@click.option("--claim", "claims", multiple=True, metavar="NAME=VALUE", help="A claim of theirs.")
-@click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter.")
-@click.option("--body", metavar="JSON", help="The body, for a view that takes one.")
+@click.option(
+    "--as",
+    "subject",
+    metavar="SUBJECT",
+    help="The subject of the signed-in user; anonymous by default.",
+)
+@click.option(
+    "--claim", "claims", multiple=True, metavar="NAME=VALUE", help="A claim of that user."
+)
+@click.option(
+    "--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter of the view."
+)
+@click.option("--body", metavar="JSON", help="The request body, if the view takes one.")
 @config_option
 @recordings_option
 @click.option(
     "--snapshot",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="Write what each frontend gets there; if it is there already, say whether it still holds.",
+    help="Write the results to this file; if it exists, print the differences.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, for a program.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 def command(
     view: str,
     subject: str | None,
@@ -44,10 +53,10 @@ def command(
     *,
     as_json: bool,
 ) -> None:
-    """Replay a view with each of its services timing out, failing, cut short and empty.
+    """Replay a view with each of its services timing out, failing, truncated and empty.
 
-    Time is virtual: a time-out takes no time. Ends with 1 where an answer is late or a 500, or is
-    not what the snapshot has.
+    Time is simulated, so that time-outs take no time. Ends with 1 if an answer is late or a 500,
+    or differs from the snapshot.
 
     \b
     Examples:
@@ -72,16 +81,16 @@ def command(
         cells = _cells(found, recordings or folder_of(config), view, asked)
     except (RecordingError, ValueError, Unmatched) as error:
         _refuse(str(error))
-    wrong = [(each, why) for each in cells if (why := verdict(each, found, view))]
+    failed = [(cell, why) for cell in cells if (why := verdict(cell, found, view))]
     _print(cells, as_json=as_json)
-    for cell, why in wrong:
+    for cell, why in failed:
         where = f"{cell.frontend}, {cell.service or 'nothing'} {cell.broken}".strip()
         click.echo(f"bff matrix: {where}: {why}", err=True)
-    holds = _compare(snapshot, cells) if snapshot else True
-    sys.exit(int(bool(wrong) or not holds))
+    unchanged = _compare(snapshot, cells) if snapshot else True
+    sys.exit(int(bool(failed) or not unchanged))
 
 
-def _cells(found: "Checked", folder: Path, view: str, asked: "Asked") -> "list[Cell]":
+def _cells(found: "CheckedConfig", folder: Path, view: str, asked: "Asked") -> "list[Cell]":
     from bff.cli.progress import bar
     from bff.dev.recordings.tape import tapes_of
     from bff.testing.matrix import Matrix
@@ -97,23 +106,23 @@ def _print(cells: "Sequence[Cell]", *, as_json: bool) -> None:
 
         import orjson
 
-        told = [asdict(each) for each in cells]
-        click.echo(orjson.dumps(told, option=orjson.OPT_INDENT_2).decode())
+        rows = [asdict(cell) for cell in cells]
+        click.echo(orjson.dumps(rows, option=orjson.OPT_INDENT_2).decode())
         return
     from rich.table import Table
 
     table = Table("frontend", "broken", "status", "s", "calls", "differs in", box=None)
-    for each in cells:
-        broken = f"{each.service} {each.broken}" if each.service else "nothing"
-        calls = [call for call in each.calls.split(", ") if not call.endswith("=ok")]
-        calls += [f"left out of {what}" for what in each.left_out]
-        row = (str(each.status), f"{each.took:.2f}", "\n".join(calls), "\n".join(each.differs))
-        table.add_row(each.frontend, broken, *row)
+    for cell in cells:
+        broken = f"{cell.service} {cell.broken}" if cell.service else "nothing"
+        calls = [call for call in cell.calls.split(", ") if not call.endswith("=ok")]
+        calls += [f"omitted from {what}" for what in cell.left_out]
+        row = (str(cell.status), f"{cell.took:.2f}", "\n".join(calls), "\n".join(cell.differs))
+        table.add_row(cell.frontend, broken, *row)
     console().print(table)
 
 
 def _compare(file: Path, cells: "Sequence[Cell]") -> bool:
-    """Whether a snapshot holds; it is written where there is none."""
+    """True if the results equal those of a snapshot file; it is written if it does not exist."""
     from difflib import unified_diff
 
     from bff.testing.matrix import snapshot
@@ -132,7 +141,7 @@ def _compare(file: Path, cells: "Sequence[Cell]") -> bool:
 def _pair(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not name or not equals:
-        raise ValueError(f"{text!r} should read as NAME=VALUE")
+        raise ValueError(f"{text!r} is not NAME=VALUE")
     return name, value
 
 

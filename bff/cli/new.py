@@ -1,4 +1,4 @@
-"""`bff new`: a folder in which a first view runs, is tested, and is known to the editor."""
+"""`bff new`: a project with a first view, its recording, a test and editor settings."""
 
 import sys
 from pathlib import Path
@@ -9,9 +9,9 @@ import click
 @click.command(name="new")
 @click.argument("folder", type=click.Path(path_type=Path))
 def command(folder: Path) -> None:
-    """Make a project: one view, its recorded service, one test, settings for the editor.
+    """Make a project: one view, its recorded service, one test, editor settings.
 
-    What is there already is left alone: a folder that has any of these files is refused.
+    Existing files are not overwritten: a folder with any of these files is rejected.
 
     \b
     Examples:
@@ -27,9 +27,9 @@ def command(folder: Path) -> None:
     for kind in FILES:
         schema = orjson.dumps(schema_of(kind), option=orjson.OPT_INDENT_2)
         made[f"config/schema/{kind}.json"] = schema + b"\n"
-    there = [name for name in made if (folder / name).exists()]
-    if there:
-        click.echo(f"bff new: {folder / there[0]} is there already", err=True)
+    existing = [name for name in made if (folder / name).exists()]
+    if existing:
+        click.echo(f"bff new: {folder / existing[0]} exists already", err=True)
         sys.exit(2)
     try:
         for name, content in made.items():

@@ -1,4 +1,4 @@
-"""A bar for long work, on a terminal, and only once it has taken a while."""
+"""A progress bar for long work, on terminals only."""
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -9,31 +9,37 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 T = TypeVar("T")
-_PATIENCE: Final = 0.5  # seconds of work that nobody needs a bar for
+_DELAY: Final = 0.5  # seconds before the bar is shown
 
 
 def bar(
     things: Iterable[T], what: str, total: int, clock: Callable[[], float] = monotonic
 ) -> Iterator[T]:
-    """Give things on one by one; how far it is with `what` is done with them goes to stderr."""
+    """Yield things one by one, and show on standard error how many of them are done.
+
+    Args:
+        what: the label of the bar.
+        total: the number of things.
+        clock: a monotonic clock, in seconds.
+    """
     if not sys.stderr.isatty():
         yield from things
         return
-    begun, shown = clock(), None
+    started, shown = clock(), None
     try:
-        for done, each in enumerate(things):
-            if shown is None and clock() - begun > _PATIENCE:
-                shown = _begun()
+        for done, thing in enumerate(things):
+            if shown is None and clock() - started > _DELAY:
+                shown = _start()
                 shown.add_task(what, total=total)
             if shown:
                 shown.update(shown.task_ids[0], completed=done)
-            yield each
+            yield thing
     finally:
         if shown:
             shown.stop()
 
 
-def _begun() -> "Progress":
+def _start() -> "Progress":
     from rich.console import Console
     from rich.progress import Progress
 

@@ -1,4 +1,4 @@
-"""`bff record`: serve a configuration on its real services, and write down what they answer."""
+"""`bff record`: serve a configuration with its real services, and record their replies."""
 
 import sys
 from dataclasses import replace
@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from bff.cli.configured import config_option, recordings_option
-from bff.cli.local import Wanted, local_options, recordings_in, run
+from bff.cli.local import LocalOptions, local_options, recordings_in, run
 
 
 @click.command(name="record")
@@ -21,12 +21,13 @@ from bff.cli.local import Wanted, local_options, recordings_in, run
     type=click.Choice(["once", "new", "all", "none"]),
     default="once",
     show_default=True,
-    help="Whom to ask: services without a recording, for what is not recorded, everybody, nobody.",
+    help="What is requested of services: all of services without a recording (once), what is not"
+    " recorded (new), everything (all), nothing (none).",
 )
 @click.option(
     "--declared-provider",
     is_flag=True,
-    help="Sign in at the declared provider, which must know this address; its tokens go along.",
+    help="Sign in at the declared provider, where this address must be registered.",
 )
 def command(
     config: Path,
@@ -39,11 +40,11 @@ def command(
 ) -> None:
     """Serve a configuration on loopback, and record what its services answer, as HAR 1.2.
 
-    Use the app as its frontends do; what it asks is written while it runs: one file for each
-    service, one page for each request of a view. Secrets are replaced by pseudonyms before
-    anything is written; a file in which something still looks like one is not saved, and where it
-    is, is said. `rules.toml` beside the recordings declares what else is secret, or is none; while
-    this runs, too. Ends on Ctrl-C and SIGTERM, with 1 where a file was not saved.
+    Use the app as its frontends do; its requests are recorded while it runs: one file for each
+    service, one page for each request of a view. Secrets are replaced by pseudonyms before they are
+    written; a file in which something still looks like a secret is not saved, and its place is
+    printed. `rules.toml` beside the recordings declares further secrets, or exceptions; it is read
+    again when it changes. Ends on Ctrl-C and SIGTERM, with 1 if a file was not saved.
 
     \b
     Examples:
@@ -58,9 +59,9 @@ def command(
 
     folder = recordings or config / "recordings"
     if har_files(folder):
-        recordings_in(folder, config)  # what cannot be read is not written over
-    with TemporaryDirectory(prefix="bff-record-") as told:
-        report = Path(told) / "report.json"
+        recordings_in(folder, config)  # so that no invalid file is overwritten
+    with TemporaryDirectory(prefix="bff-record-") as results:
+        report = Path(results) / "report.json"
         record = {
             "folder": str(folder),
             "mode": mode,
@@ -68,34 +69,38 @@ def command(
             "report": str(report),
         }
         try:
-            wanted = Wanted("record", config, port, account, None, 300.0, shop=False)
-            run(replace(wanted, record=record, declared=declared_provider))
+            options = LocalOptions("record", config, port, account, None, 300.0, shop=False)
+            run(replace(options, record=record, declared=declared_provider))
         except SystemExit as ended:
             status = ended.code
-        refused = _sum_up(folder, report)
+        refused = _print_summary(folder, report)
     sys.exit(status or int(refused))
 
 
-def _sum_up(folder: Path, report: Path) -> bool:
-    """Say what was recorded; whether a file was not saved."""
+def _print_summary(folder: Path, report: Path) -> bool:
+    """Print what was recorded.
+
+    Returns:
+        True if a file was not saved.
+    """
     import orjson
 
     if not report.is_file():
-        return False  # it did not come so far
-    told: dict[str, Any] = orjson.loads(report.read_bytes())
-    if not told["exchanges"]:
-        click.echo("Nothing was recorded: no view asked a service.")
-    for service, entries in told["entries"].items():
+        return False  # it ended before the recording began
+    summary: dict[str, Any] = orjson.loads(report.read_bytes())
+    if not summary["exchanges"]:
+        click.echo("Nothing was recorded: no view called a service.")
+    for service, entries in summary["entries"].items():
         click.echo(f"{folder / service}.har: {entries} entries")
-    for request in told["failed"]:
-        click.echo(f"not recorded, it brought no reply: {request}", err=True)
-    for entries in told["unused"].values():
+    for request in summary["failed"]:
+        click.echo(f"not recorded, since there was no reply: {request}", err=True)
+    for entries in summary["unused"].values():
         for request in entries:
-            click.echo(f"recorded before, and not asked for: {request}", err=True)
-    for found in told["refused"]:
+            click.echo(f"recorded before, and not requested: {request}", err=True)
+    for found in summary["refused"]:
         click.echo(f"not saved: {found}", err=True)
-    if told["refused"]:
+    if summary["refused"]:
         rules = folder / "rules.toml"
-        hint = f"declare it secret in {rules}, by `paths` or `patterns`, or `allow` it there"
+        hint = f"declare it a secret in {rules}, by `paths` or `patterns`, or `allow` it there"
         click.echo(f"    hint: {hint}", err=True)
-    return bool(told["refused"])
+    return bool(summary["refused"])

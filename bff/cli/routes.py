@@ -1,4 +1,4 @@
-"""`bff routes`: every URL that is answered, and by which view."""
+"""`bff routes`: the routes of a configuration, and nginx configuration made of them."""
 
 import re
 from pathlib import Path
@@ -10,18 +10,18 @@ from bff.cli.configured import checked, config_option
 from bff.cli.console import console
 
 if TYPE_CHECKING:
-    from bff.declare.check import Checked
+    from bff.declare.check import CheckedConfig
 
-# A regular expression of nginx's is not asked where this is: what is the app's stays the app's.
+# `^~`: nginx evaluates no regular expression location below this prefix.
 _APP = """\
 location = {path} {{
-    include app.proxy; # or nginx would redirect it to the one below
+    include app.proxy; # without it nginx redirects to the location below
 }}
 location ^~ {path}/ {{
     include app.proxy;
 }}"""
-# Of the client's headers only these go on: neither a cookie or token, nor who it says it is. What
-# is upgraded to is not its word: a service that speaks h2c would be open to it as a whole.
+# Only listed headers of the client are passed on: no cookies, tokens or X-Forwarded headers. The
+# value of Upgrade is fixed: by `h2c` a client could reach any path of a service (h2c smuggling).
 _WEBSOCKET = """\
 location = {path} {{
     limit_req zone=requests burst=${{BFF_NGINX_BURST}} nodelay;
@@ -44,7 +44,7 @@ location = {path} {{
     proxy_set_header BFF-Subject $bff_subject;
     proxy_read_timeout {silence}s;
 }}"""
-_OF_WEBSOCKETS = (  # RFC 6455, section 4.1
+_WEBSOCKET_HEADERS = (  # RFC 6455, section 4.1
     "origin",
     "sec-websocket-extensions",
     "sec-websocket-key",
@@ -53,22 +53,25 @@ _OF_WEBSOCKETS = (  # RFC 6455, section 4.1
     "accept-language",
     "user-agent",
 )
-_NAME = re.compile(r"(?!x-forwarded-|x-request-id$|bff-)[a-z0-9-]+")  # nginx drops other forms
+_NAME = re.compile(
+    r"(?!x-forwarded-|x-request-id$|bff-)[a-z0-9-]+"
+)  # nginx drops headers with other characters
 
 
 @click.command(name="routes")
 @config_option
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, for a program.")
-@click.option("--edge", is_flag=True, help="Print what nginx may cache and share, as maps.")
-@click.option("--locations", is_flag=True, help="Print which paths nginx leaves to the app.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+@click.option(
+    "--edge", is_flag=True, help="Print maps for nginx: cacheable views, and CORS origins."
+)
+@click.option("--locations", is_flag=True, help="Print locations for nginx: the paths of the app.")
 def command(config: Path, *, as_json: bool, edge: bool, locations: bool) -> None:
     """List the routes of a configuration.
 
-    With --edge, what nginx decides by itself: it caches the views that are cached and proven to be
-    the same for all users, and no others; and pages of the declared origins may read its own
-    errors. With --locations, the locations of nginx's that are not the single-page app's: one for
-    each frontend, and one for each relay of WebSockets, which nginx carries and asks this app who
-    may open one.
+    With --edge, maps for nginx: which views it may cache, namely those that are cached and the same
+    for all users, and which origins may read its own error responses (CORS). With --locations, the
+    locations of nginx that are not those of the single-page app: one for each frontend, and one for
+    each relay of WebSockets, which nginx proxies and this app authorizes (`auth_request`).
 
     \b
     Examples:
@@ -124,11 +127,11 @@ def command(config: Path, *, as_json: bool, edge: bool, locations: bool) -> None
     console().print(table)
 
 
-def _print_edge(found: "Checked") -> None:
-    """A map of nginx's, from the path of a request to the zone that keeps its answer."""
+def _print_edge(found: "CheckedConfig") -> None:
+    """Print a map for nginx, from the path of a request to its cache zone."""
     from bff.web.views.cache_headers import clients_may_store, is_public
 
-    click.echo("# What may be kept in front of the app: written by `bff routes --edge`.")
+    click.echo("# The views that nginx may cache: written by `bff routes --edge`.")
     click.echo("map $path_only $bff_edge {\n    default off;")
     for plans in found.plans.values():
         for frontend, plan in sorted(plans.items()):
@@ -141,43 +144,43 @@ def _print_edge(found: "Checked") -> None:
     _print_sharing(found)
 
 
-def _print_sharing(found: "Checked") -> None:
-    """Maps of nginx's: which pages may read an error that nginx itself answers.
+def _print_sharing(found: "CheckedConfig") -> None:
+    """Print maps for nginx: the origins that may read an error response of nginx (CORS).
 
-    As regular expressions, since nginx compares plain texts without regard to case.
+    They use regular expressions, since nginx compares plain texts case-insensitively.
     """
-    from bff.web.origins import sharing
+    from bff.web.origins import cors_policies
 
     config = found.config
-    shared = sorted(sharing(config.frontends, found.plans, config.relays).items())
-    click.echo("# Which pages may read what nginx itself answers there: the declared origins.")
+    shared = sorted(cors_policies(config.frontends, found.plans, config.relays).items())
+    click.echo("# The origins whose pages may read error responses of nginx (CORS).")
     click.echo('map $request_uri $bff_frontend {\n    default "";')
     for name, _ in shared:
         click.echo(f'    "~^/{name}/" {name};')
     click.echo('}\nmap "$bff_frontend $http_origin" $bff_allow_origin {\n    default "";')
-    for name, each in shared:
-        for origin in sorted(each.origins):
+    for name, frontend in shared:
+        for origin in sorted(frontend.origins):
             click.echo(f'    "~^{name} {re.escape(origin)}$" $http_origin;')
     click.echo('}\nmap "$bff_frontend $bff_allow_origin" $bff_allow_credentials {')
     click.echo('    default "";')
-    for name, each in shared:
-        if each.credentials:
+    for name, frontend in shared:
+        if frontend.credentials:
             click.echo(f'    "~^{name} ." true;')
     click.echo("}")
 
 
-def _print_locations(found: "Checked") -> None:
-    """Locations of nginx's: what the app answers, and the WebSockets that it says may be opened."""
+def _print_locations(found: "CheckedConfig") -> None:
+    """Print locations for nginx: those of the app, and those of WebSockets that it authorizes."""
     from bff.web.relay.websocket import PREFIX
 
-    click.echo("# What is not the single-page app's: written by `bff routes --locations`.")
+    click.echo("# The paths of the app, not of the single-page app: `bff routes --locations`.")
     for path in ["/auth", *(f"/{name}" for name in sorted(found.config.frontends))]:
         click.echo(_APP.format(path=path))
     for relay in found.config.relays:
         for frontend in relay.frontends if relay.stream == "websocket" else ():
             url = found.config.services[relay.service].url
-            more = [each for each in sorted(relay.forward) if _NAME.fullmatch(each)]
-            names = dict.fromkeys([*_OF_WEBSOCKETS, *more])
+            more = [header for header in sorted(relay.forward) if _NAME.fullmatch(header)]
+            names = dict.fromkeys([*_WEBSOCKET_HEADERS, *more])
             click.echo(
                 _WEBSOCKET.format(
                     path=f"/{frontend}{relay.path}",
@@ -190,5 +193,5 @@ def _print_locations(found: "Checked") -> None:
 
 
 def _passed(name: str) -> str:
-    """A line of nginx's that passes a header of the client on."""
+    """The directive that passes a header of the client on."""
     return f"    proxy_set_header {name.title()} $http_{name.replace('-', '_')};"

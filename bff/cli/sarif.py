@@ -1,4 +1,4 @@
-"""Problems of a configuration as SARIF 2.1.0 (OASIS), which code review tools show line by line."""
+"""Problems of a configuration as SARIF 2.1.0 (OASIS), which code review tools display."""
 
 from collections.abc import Iterable
 from importlib.metadata import version
@@ -9,13 +9,13 @@ from bff.model.problem import Problem
 
 
 def sarif(problems: Iterable[Problem], *, strict: bool) -> dict[str, Any]:
-    """One run of `bff check`.
+    """One run of `bff check` as SARIF.
 
     Args:
         strict: whether warnings count as errors.
     """
     found = list(problems)
-    ids = sorted({each.id for each in found})
+    ids = sorted({problem.id for problem in found})
     rules = [
         {
             "id": name,
@@ -26,7 +26,7 @@ def sarif(problems: Iterable[Problem], *, strict: bool) -> dict[str, Any]:
         for name in ids
     ]
     driver = {"name": "bff check", "version": version("bff-proxy"), "rules": rules}
-    results = [_result(each, ids.index(each.id), strict=strict) for each in found]
+    results = [_result(problem, ids.index(problem.id), strict=strict) for problem in found]
     return {
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",

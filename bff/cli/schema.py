@@ -1,4 +1,4 @@
-"""`bff schema`: the JSON Schema of the configuration's files, for editors."""
+"""`bff schema`: the JSON Schema of the configuration files, for editors."""
 
 import sys
 from pathlib import Path
@@ -9,12 +9,15 @@ import click
 @click.command(name="schema")
 @click.argument("kind", type=click.Choice(["bff", "view", "relay", "call"]), required=False)
 @click.option(
-    "--write", type=click.Path(path_type=Path), metavar="DIR", help="Write all of them there."
+    "--write",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Write all of them to this folder.",
 )
 def command(kind: str | None, write: Path | None) -> None:
     """Print the JSON Schema (draft-07) of one kind of file, or write all of them to a folder.
 
-    A YAML file names its schema in its first line, and editors complete and check by it:
+    A YAML file refers to its schema in its first line, for completion and checks in editors:
     `# yaml-language-server: $schema=../schema/view.json`
 
     \b
@@ -27,7 +30,7 @@ def command(kind: str | None, write: Path | None) -> None:
     from bff.declare.schema import FILES, schema_of
 
     if not kind and not write:
-        click.echo("bff schema: say which, bff, view, relay or call; or --write DIR", err=True)
+        click.echo("bff schema: bff, view, relay or call is required, or --write DIR", err=True)
         sys.exit(2)
     if kind:
         click.echo(orjson.dumps(schema_of(kind), option=orjson.OPT_INDENT_2).decode())

@@ -1,4 +1,4 @@
-"""`bff serve`: production, always."""
+"""`bff serve`: serve a configuration in production."""
 
 import os
 import sys
@@ -12,23 +12,27 @@ import click
 from bff.cli.configured import config_option
 
 if TYPE_CHECKING:
-    from bff.declare.check import Checked
+    from bff.declare.check import CheckedConfig
 
 
 @click.command(name="serve")
 @config_option
-@click.option("--bind", metavar="HOST:PORT", help="Where clients are answered.")
-@click.option("--management-bind", metavar="HOST:PORT", help="Where operators are; '' for nowhere.")
-@click.option("--workers", type=click.IntRange(1, 256), help="Processes.")
-@click.option("--threads", type=click.IntRange(1, 1024), help="Requests at once in each process.")
+@click.option("--bind", metavar="HOST:PORT", help="The public listener.")
+@click.option(
+    "--management-bind", metavar="HOST:PORT", help="The management listener; '' for none."
+)
+@click.option("--workers", type=click.IntRange(1, 256), help="Number of processes.")
+@click.option(
+    "--threads", type=click.IntRange(1, 1024), help="Concurrent requests of each process."
+)
 def command(config: Path, **given: Any) -> None:
     """Serve a configuration with gunicorn.
 
     Each option overrides its environment variable: BFF_CONFIG, BFF_BIND, BFF_MANAGEMENT_BIND,
-    BFF_WORKERS, BFF_THREADS. GUNICORN_CMD_ARGS sets what these do not, but for what the app needs.
-    SIGHUP reads the files again, and keeps the old ones if the new are wrong. Ends with 2 where the
-    configuration or a setting cannot be served, or is unsafe: secrets that stand in a file or can
-    be guessed, pages or keys that are not https, providers for development, debugging.
+    BFF_WORKERS, BFF_THREADS. GUNICORN_CMD_ARGS has further settings of gunicorn, except for those
+    that the app needs. SIGHUP reloads the files; if they are invalid, the previous ones stay in
+    use. Ends with 2 if the configuration or a setting is invalid, or unsafe: secrets that are in a
+    file or can be guessed, pages or keys without https, providers for development, debugging.
 
     \b
     Examples:
@@ -43,9 +47,10 @@ def command(config: Path, **given: Any) -> None:
 
 
 def run(config: Path, app: Callable[[], Any] | None = None) -> None:
-    """Check a configuration as production demands, and serve it.
+    """Check a configuration by the rules of production, and serve it.
 
     Args:
+        config: the folder that holds bff.yaml.
         app: makes the app in each worker; `bff.app.create_app` if None.
     """
     from bff.app import create_app
@@ -55,8 +60,8 @@ def run(config: Path, app: Callable[[], Any] | None = None) -> None:
     from bff.server.application import serve
 
     try:
-        snapshot.demand(_demand)
-        declared = snapshot.take(config).config
+        snapshot.add_check(_reject_unsafe)
+        declared = snapshot.load(config).config
         refuse_development([*declared.providers.values(), *declared.issuers.values()])
     except ConfigError as error:
         click.echo(str(error), err=True)
@@ -64,14 +69,18 @@ def run(config: Path, app: Callable[[], Any] | None = None) -> None:
     serve(app or create_app)
 
 
-def _demand(checked: "Checked") -> None:
-    """Refuse what must not be served to people, at the start and on every reload."""
+def _reject_unsafe(checked: "CheckedConfig") -> None:
+    """Reject what must not be served in production, at the start and on every reload.
+
+    Raises:
+        ConfigError: with every such problem.
+    """
     from bff.declare.checks.production import unsafe_settings
     from bff.declare.checks.sign_in import sign_in_problems
     from bff.errors import ConfigError
 
     unsafe = (*unsafe_settings(os.environ), *checked.unsafe)
-    found = [replace(each, warning=False) for each in unsafe]
-    found += [each for each in sign_in_problems(checked.config) if not each.warning]
+    found = [replace(problem, warning=False) for problem in unsafe]
+    found += [problem for problem in sign_in_problems(checked.config) if not problem.warning]
     if found:
         raise ConfigError(found)

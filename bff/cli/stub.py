@@ -1,4 +1,4 @@
-"""`bff stub`: stand in for every recorded service until told to stop."""
+"""`bff stub`: stub servers that replay the recordings of services."""
 
 from __future__ import annotations
 
@@ -21,29 +21,33 @@ if TYPE_CHECKING:
 @click.command(name="stub", no_args_is_help=False)
 @recordings_option
 @click.option(
-    "--port", "ports", multiple=True, metavar="SERVICE=N", help="A fixed port; else a free one."
+    "--port",
+    "ports",
+    multiple=True,
+    metavar="SERVICE=N",
+    help="The port of a service; default a free one.",
 )
 @click.option(
     "--host",
     default="127.0.0.1",
     show_default=True,
     metavar="ADDRESS",
-    help="Where they listen; 0.0.0.0 in a container.",
+    help="The address to listen on; 0.0.0.0 in a container.",
 )
 @click.option(
     "--latency",
     default="recorded",
     show_default=True,
     metavar="recorded|50ms|20ms-80ms",
-    help="How long replies take.",
+    help="Latency of replies.",
 )
 @fault_option
 @click.option(
     "--control-port",
     type=click.IntRange(0, 65535),
-    help="Serve the control API here; 0 takes a free port.",
+    help="The port of the control API; 0 for a free one.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON, for a program.")
+@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON, for programs.")
 def command(
     recordings: Path | None,
     ports: tuple[str, ...],
@@ -54,12 +58,12 @@ def command(
     *,
     as_json: bool,
 ) -> None:
-    """Answer for the services from recordings, each on a port of its own.
+    """Serve stubs of all recorded services, each on its own port.
 
-    Of several replies to one request each comes once, in the order of the recording, and the last
-    from then on. What is not recorded is answered 501, with what comes nearest. A file `live.py`
-    beside the recordings may answer for what has a state. When it ends, it lists the entries that
-    nobody has asked for.
+    Several replies to one request are replayed in the order of the recording; the last is repeated
+    from then on. A request that is not recorded gets a 501 with the nearest recorded request. A
+    file `live.py` beside the recordings may answer requests that depend on state. When it ends, it
+    lists the unused entries.
 
     \b
     Examples:
@@ -109,8 +113,8 @@ def _read_ports(texts: tuple[str, ...]) -> dict[str, int]:
     ports = {}
     for text in texts:
         service, _, number = text.partition("=")
-        if not service or not number.isdecimal() or int(number) > 65535:  # noqa: PLR2004 - TCP's own
-            raise ValueError(f"--port {text}: should read as --port users=9001")
+        if not service or not number.isdecimal() or int(number) > 65535:  # noqa: PLR2004 - the highest TCP port
+            raise ValueError(f"--port {text}: not of the form --port users=9001")
         ports[service] = int(number)
     return ports
 

@@ -1,1 +1,1 @@
-"""Files become views: loading, strict decoding, checking."""
+"""The configuration: loading YAML files, decoding them strictly, checking the result."""

@@ -1,4 +1,4 @@
-"""How people sign in and whose tokens count, as `bff.yaml` declares them."""
+"""Readers of sign-in in `bff.yaml`: providers, issuers, the session, rate limits."""
 
 from typing import Any, Final, get_args
 
@@ -28,24 +28,24 @@ from bff.model.access import (
 from bff.model.source import Place
 from bff.store.open import check_address, is_local
 
-_SECRET_LENGTH: Final = 32  # characters: what a random 192-bit text has in base64
+_SECRET_LENGTH: Final = 32  # characters: 192 random bits in base64
 _RATE: Final = text(r"[1-9]\d{0,6}/(second|minute|hour)", "a rate", 'such as "20/minute"')
 _PEM: Final = text(r"-----BEGIN [A-Z ]+-----[\s\S]+", "a key in PEM", "`${file:/run/secrets/key}`")
 
 
 def _issuer(node: Node) -> str:
-    """An issuer's identifier, exactly as its tokens have it: nothing is stripped from it."""
+    """An issuer identifier, unchanged: it must equal `iss` of its tokens (OpenID Core, 3.1.3.7)."""
     ADDRESS.read(node)
     if not may_be_declared(node.raw):
-        message = f"`{node.written}` is not https: its tokens could be forged on the way"
+        message = f"`{node.written}` is not https: its tokens could be forged in transit"
         raise wrong("provider-address", node.place, message)
     return node.raw
 
 
 def _jwks(node: Node) -> str:
-    """The address of an issuer's keys, as it is fetched: it may have a query."""
+    """The URL of an issuer's JWK Set, unchanged; it may have a query."""
     if not may_be_declared(node.raw):
-        message = f"`{node.written}` is not an https address: anybody could give other keys"
+        message = f"`{node.written}` is not an https URL: its keys could be replaced in transit"
         raise wrong(
             "provider-address", node.place, message, "`https://…`; plain http on this machine only"
         )
@@ -55,7 +55,7 @@ def _jwks(node: Node) -> str:
 def _store(node: Node) -> str:
     try:
         check_address(node.raw)
-    except ValueError as error:  # it says nothing of the address, which may hold a password
+    except ValueError as error:  # its text does not contain the address, which may have a password
         hint = "`redis://redis.internal:6379/0`, or `sqlite:/var/lib/bff/sessions.db`"
         message = f"this is not the address of a session store: {error}"
         raise wrong("wrong-value", node.place, message, hint) from None
@@ -63,30 +63,39 @@ def _store(node: Node) -> str:
 
 
 def _optional(reader: Reader) -> Reader:
-    """The same, or nothing: a reference to what is not set."""
+    """The same, or an empty text: a reference to a variable that is not set."""
     return Reader(lambda node: reader.read(node) if node.raw else "", reader.schema)
 
 
 ISSUER_URL: Final = Reader(_issuer, {"type": "string", "format": "uri"})
 _COMMON: Final = {
-    "issuer": Key(ISSUER_URL, "Its identifier, exactly as in its tokens.", required=True),
-    "claims": Key(list_of(text()), "Claims that `session.claims` has."),
+    "issuer": Key(
+        ISSUER_URL, "The issuer identifier, exactly as in the `iss` of its tokens.", required=True
+    ),
+    "claims": Key(list_of(text()), "Claims of its tokens that are available as `session.claims`."),
     "algorithms": Key(
         list_of(one_of("RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA")),
-        "What its tokens may be signed with.",
+        "Signature algorithms that its tokens may use (RFC 7518).",
     ),
-    "timeout": Key(DURATION, "How long one request to it may take; 5s if not said."),
-    "leeway": Key(DURATION, "How far its clock may be off ours; 30s if not said."),
-    "tls": Key(TLS, "A private authority, and a certificate of our own."),
+    "timeout": Key(DURATION, "Timeout of one request to it; default 5s."),
+    "leeway": Key(DURATION, "Allowed clock difference when its tokens are validated; default 30s."),
+    "tls": Key(TLS, "A private certificate authority, and a client certificate."),
 }
 PROVIDER_KEYS: Final = {
     **_COMMON,
-    "client_id": Key(text(r"\S+", "an id"), "Who we are to it.", required=True),
-    "client_secret": Key(_optional(SECRET), "Our secret there, by reference."),
-    "private_key": Key(_optional(_PEM), "Our key (PEM), by reference, for private_key_jwt."),
-    "key_id": Key(text(), "The `kid` of that key."),
-    "auth": Key(one_of(*get_args(ClientAuth)), "How we prove who we are."),
-    "scopes": Key(list_of(text(r"\S+", "a scope")), "What is asked for at sign-in."),
+    "client_id": Key(
+        text(r"\S+", "an id"),
+        "The `client_id` under which this application is registered with it.",
+        required=True,
+    ),
+    "client_secret": Key(_optional(SECRET), "The client secret, by reference."),
+    "private_key": Key(_optional(_PEM), "The private key (PEM) of private_key_jwt, by reference."),
+    "key_id": Key(text(), "The `kid` of the private key."),
+    "auth": Key(
+        one_of(*get_args(ClientAuth)),
+        "Client authentication; default client_secret_basic, or private_key_jwt with a key.",
+    ),
+    "scopes": Key(list_of(text(r"\S+", "a scope")), "Scopes that are requested at sign-in."),
     "params": Key(map_of(text()), "Further parameters of the authorization request."),
 }
 _FIXED: Final = frozenset(
@@ -100,10 +109,12 @@ def _provider(place: Place, values: dict[str, Any]) -> Provider:
         raise wrong(
             "wrong-value",
             place.of("scopes"),
-            "without the scope `openid` nobody vouches for who signs in",
+            "without the scope `openid` the provider issues no ID token",
         )
     if values["client_secret"] and values["private_key"]:
-        raise wrong("key-conflict", place, "a client has a secret or a key, not both")
+        raise wrong(
+            "key-conflict", place, "a client has either a `client_secret` or a `private_key`"
+        )
     for name in values["params"].keys() & _FIXED:
         raise wrong("key-conflict", place.of("params"), f"`{name}` cannot be set: bff sets it")
     if values.get("auth") == "none" and values["client_secret"]:
@@ -115,7 +126,7 @@ def _provider(place: Place, values: dict[str, Any]) -> Provider:
         raise wrong(
             "key-conflict",
             place.of("auth", "private_key"),
-            "`private_key_jwt` needs a `private_key`, and only that needs one",
+            "`private_key` and `auth: private_key_jwt` need each other",
         )
     return Provider(name="", place=place, **values)
 
@@ -127,12 +138,12 @@ ISSUER: Final = table(
         **_COMMON,
         "audience": Key(
             list_of(text(r"\S+", "an audience"), or_one=True),
-            "Whom a token must be meant for: one of these.",
+            "Accepted audiences: `aud` of a token must contain one of them.",
             required=True,
         ),
         "jwks": Key(
             Reader(_jwks, {"type": "string", "format": "uri"}),
-            "Where its keys are; found by its metadata if not said.",
+            "URL of its JWK Set; by default from its metadata (RFC 8414).",
         ),
     },
     "an issuer",
@@ -141,12 +152,11 @@ ISSUER: Final = table(
 
 
 def _session(place: Place, values: dict[str, Any]) -> SessionRules:
-    values["secrets"] = tuple(each for each in values["secrets"] if each)
-    if any(len(each) < _SECRET_LENGTH for each in values["secrets"]):
+    values["secrets"] = tuple(secret for secret in values["secrets"] if secret)
+    if any(len(secret) < _SECRET_LENGTH for secret in values["secrets"]):
         hint = "`openssl rand -base64 32` makes one"
-        raise wrong(
-            "wrong-value", place, f"a secret has at least {_SECRET_LENGTH} characters", hint
-        )
+        message = f"a session secret needs at least {_SECRET_LENGTH} characters"
+        raise wrong("wrong-value", place, message, hint)
     if not is_local(values["store"]) and not values["secrets"]:
         message = "a store that machines share needs `secrets`: each of them decrypts the sessions"
         raise wrong("wrong-value", place, message, '`secrets: ["${file:/run/secrets/session}"]`')
@@ -154,7 +164,7 @@ def _session(place: Place, values: dict[str, Any]) -> SessionRules:
         raise wrong(
             "wrong-value",
             place.of("idle"),
-            "a session cannot be idle (`idle`) for longer than it lives",
+            "`idle` is longer than the `lifetime` of a session",
         )
     values["same_site"] = values["same_site"].title()
     return SessionRules(**values)
@@ -164,17 +174,25 @@ SESSION: Final = table(
     _session,
     {
         "secrets": Key(
-            list_of(_optional(SECRET)), "What encrypts sessions: the first; all decrypt."
+            list_of(_optional(SECRET)),
+            "Encryption secrets: the first encrypts, all of them decrypt.",
         ),
         "store": Key(
             Reader(_optional(Reader(_store)).read, {"type": "string"}),
             "The address of the session store; by default SQLite in `BFF_STATE`.",
         ),
-        "idle": Key(DURATION, "How long one may be idle; 30m if not said."),
-        "lifetime": Key(DURATION, "How long one lives at most; 8h if not said."),
-        "same_site": Key(one_of("strict", "lax"), "SameSite of its cookie.", "strict"),
-        "prefix": Key(one_of("__Host-Http-", "__Host-"), "The prefix of its cookie's name."),
-        "return_to": Key(list_of(ORIGIN), "Further origins that a sign-in may come back to."),
+        "idle": Key(
+            DURATION,
+            "Idle timeout: a session expires after so long without a request; default 30m.",
+        ),
+        "lifetime": Key(DURATION, "Absolute lifetime of a session; default 8h."),
+        "same_site": Key(
+            one_of("strict", "lax"), "The SameSite attribute of the session cookie.", "strict"
+        ),
+        "prefix": Key(
+            one_of("__Host-Http-", "__Host-"), "Prefix of the name of the session cookie."
+        ),
+        "return_to": Key(list_of(ORIGIN), "Further origins that a sign-in may redirect to."),
     },
     "the session",
     SessionRules,
@@ -184,9 +202,11 @@ LIMITS: Final = table(
     lambda _, values: Limits(**values),
     {
         "sign_in": Key(
-            _RATE, "Steps of signing in from one address: two a sign-in. 20/minute if not said."
+            _RATE, "Rate limit of sign-in requests by IP address, two a sign-in; default 20/minute."
         ),
-        "person": Key(_RATE, "Requests for views of one person, or address; no limit."),
+        "person": Key(
+            _RATE, "Rate limit of views, by user, or by IP address if anonymous; default none."
+        ),
     },
     "the limits",
     Limits,

@@ -1,4 +1,4 @@
-"""The JSON Schema of a view's request body, found to be one, and to refer to nothing elsewhere."""
+"""The JSON Schema of a view's request body: valid, and without references to other documents."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -30,12 +30,12 @@ def _schema(node: Node) -> Mapping[str, Any]:
     try:
         Draft202012Validator.check_schema(schema)
     except SchemaError as error:
-        where = "/".join(str(each) for each in error.absolute_path)
+        where = "/".join(str(step) for step in error.absolute_path)
         raise wrong(
-            "wrong-value", node.place, f"this is no JSON Schema, at /{where}: {error.message}"
+            "wrong-value", node.place, f"this is not a JSON Schema, at /{where}: {error.message}"
         ) from None
     if schema and isinstance(schema, dict) and not _WORDS.intersection(schema):
-        message = f"this is no JSON Schema: it has no keyword, only `{'`, `'.join(schema)}`"
+        message = f"this is not a JSON Schema: it has no keyword, only `{'`, `'.join(schema)}`"
         hint = "`{type: object, properties: {name: {type: string}}}`"
         raise wrong("wrong-value", node.place, message, hint)
     _check_required(schema, node)
@@ -45,7 +45,7 @@ def _schema(node: Node) -> Mapping[str, Any]:
         try:
             resolver.lookup(reference)
         except (Unresolvable, ValueError):
-            where = "not in it" if reference.startswith("#") else "elsewhere"
+            where = "not in it" if reference.startswith("#") else "in another document"
             message = f"the schema refers to `{reference}`, which is {where}"
             raise wrong("wrong-value", node.place, message) from None
     found: Mapping[str, Any] = schema
@@ -53,7 +53,7 @@ def _schema(node: Node) -> Mapping[str, Any]:
 
 
 def _check_required(schema: Any, node: Node) -> None:
-    """Refuse an object that must have a field and must not have it."""
+    """Reject an object schema that requires a field and forbids it."""
     if not isinstance(schema, dict):
         return
     fields = schema.get("properties", {})
@@ -62,8 +62,8 @@ def _check_required(schema: Any, node: Node) -> None:
         if missing:
             message = f"the schema requires `{missing[0]}` and does not allow it"
             raise wrong("wrong-value", node.place, message, did_you_mean(missing[0], fields))
-    for each in fields.values():
-        _check_required(each, node)
+    for field in fields.values():
+        _check_required(field, node)
     _check_required(schema.get("items"), node)
 
 
@@ -72,11 +72,11 @@ def _references(schema: Any) -> Iterator[str]:
         for word in ("$ref", "$dynamicRef"):
             if isinstance(schema.get(word), str):
                 yield schema[word]
-        for each in schema.values():
-            yield from _references(each)
+        for part in schema.values():
+            yield from _references(part)
     elif isinstance(schema, list):
-        for each in schema:
-            yield from _references(each)
+        for part in schema:
+            yield from _references(part)
 
 
 SCHEMA: Final = Reader(_schema, {"type": ["object", "boolean"]})

@@ -1,4 +1,4 @@
-"""What may be kept of replies and answers, as calls, views and `bff.yaml` declare it."""
+"""Readers of `cache`: the cache rules of calls and views, and the cache store of `bff.yaml`."""
 
 import re
 from typing import Any, Final
@@ -35,31 +35,45 @@ def _ttl(node: Node) -> float | None:
 
 
 _TTL_SCHEMA: Final = {"anyOf": [{"const": _UPSTREAM}, DURATION.schema]}
-# None is a value here, so it stands in a tuple
+# in a tuple, since None is a value here and `table` drops values that are None
 TTL: Final = Reader(lambda node: (_ttl(node),), _TTL_SCHEMA)
 _INPUT: Final = text(
     r"session\.claims\.\S+|headers\.[a-z0-9-]+",
-    "an input that entries can be kept apart by",
+    "an input that cache keys can vary by",
     "such as session.claims.plan or headers.x-app-version",
 )
 _STATUS: Final = integer(300, 599)
 CACHE_KEYS: Final = {
-    "ttl": Key(TTL, "How long it is fresh; `upstream` leaves it to the reply.", required=True),
-    "stale": Key(DURATION, "How long after that it is answered while it is refreshed."),
-    "stale_if_error": Key(DURATION, "How long after that it stands in for a failure."),
-    "scope": Key(one_of("public", "person"), "Who shares it; as many as is proven if not said."),
-    "vary": Key(list_of(_INPUT), "Inputs by which it is kept apart, instead of by person."),
-    "tags": Key(list_of(source("a tag")), "Templates of names to invalidate it by."),
-    "statuses": Key(map_of(DURATION, _STATUS), "How long replies of other statuses are kept."),
+    "ttl": Key(
+        TTL,
+        "How long an entry is fresh; `upstream` follows the headers of the reply (RFC 9111).",
+        required=True,
+    ),
+    "stale": Key(
+        DURATION,
+        "stale-while-revalidate: how long after that it is served while refreshed (RFC 5861).",
+    ),
+    "stale_if_error": Key(
+        DURATION, "stale-if-error: how long after that it replaces a failure (RFC 5861)."
+    ),
+    "scope": Key(
+        one_of("public", "person"),
+        "Who shares an entry: all users, or one; by default the widest scope that is safe.",
+    ),
+    "vary": Key(list_of(_INPUT), "Inputs that the cache key depends on, instead of the user."),
+    "tags": Key(
+        list_of(source("a tag")), "Templates of cache tags, by which entries are invalidated."
+    ),
+    "statuses": Key(
+        map_of(DURATION, _STATUS), "Negative caching: how long replies of other statuses are fresh."
+    ),
 }
 
 
 def _rule(place: Place, values: dict[str, Any]) -> CacheRule:
     (ttl,) = values.pop("ttl")
     if "public" in values.values() and values["vary"]:
-        raise wrong(
-            "key-conflict", place.of("vary"), "what is kept apart by `vary` is not `scope: public`"
-        )
+        raise wrong("key-conflict", place.of("vary"), "an entry with `vary` is not `scope: public`")
     return CacheRule(place, ttl, **values)
 
 
@@ -80,13 +94,16 @@ def _of_a_view(node: Node) -> CacheRule:
     rule: CacheRule = _TABLE.read(node)
     if rule.by_upstream:
         raise wrong(
-            "key-conflict", node.place, "an answer has no upstream: it has several", "say a `ttl`"
+            "key-conflict",
+            node.place,
+            "`upstream` is for the reply of a call; a view needs a `ttl`",
+            "`ttl: 1m`",
         )
     if rule.statuses:
         raise wrong(
             "key-conflict",
             node.place,
-            "only good answers of a view are kept",
+            "only successful answers of a view are cached",
             "`statuses` is for calls",
         )
     return rule
@@ -101,7 +118,7 @@ def _url(node: Node) -> str:
         return url
     try:
         parse_redis_address(url)
-    except ValueError as error:  # it says nothing of the address, which may hold a password
+    except ValueError as error:  # its text does not contain the address, which may have a password
         hint = "`memory`, `file:/path`, or a Redis as `session.store` takes it: `redis://host/0`"
         message = f"this is not the address of a cache: {error}"
         raise wrong("wrong-value", node.place, message, hint) from None
@@ -109,14 +126,16 @@ def _url(node: Node) -> str:
 
 
 STORE_KEYS: Final = {
-    "store": Key(Reader(_url, {"type": "string"}), "Where processes share what is kept.", ""),
-    "memory": Key(SIZE, "What each process keeps in memory; 64MB if not said."),
+    "store": Key(
+        Reader(_url, {"type": "string"}), "Address of the cache store that processes share.", ""
+    ),
+    "memory": Key(SIZE, "Size of the cache in the memory of each process; default 64MB."),
 }
 
 
 def _store(place: Place, values: dict[str, Any]) -> CacheStore:
     if values["memory"] < _SMALLEST:
-        raise wrong("wrong-value", place, "less memory than 1MB keeps nothing worth it")
+        raise wrong("wrong-value", place, "`memory` must be at least 1MB")
     return CacheStore(values["store"], values["memory"])
 
 

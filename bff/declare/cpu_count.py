@@ -1,4 +1,4 @@
-"""How many processors this process may use, also where a container may use fewer than there are."""
+"""The number of CPUs available to this process, with the CPU quota of its container (cgroups)."""
 
 import math
 import os
@@ -7,38 +7,38 @@ from pathlib import Path
 from typing import Final
 
 _CGROUPS: Final = Path("/sys/fs/cgroup")
-_OURS: Final = Path("/proc/self/cgroup")
+_MEMBERSHIP: Final = Path("/proc/self/cgroup")
 
 
-def cores(cgroups: Path = _CGROUPS, ours: Path = _OURS) -> int:
-    """Processors, by affinity and by the quotas of our control groups; one at least.
+def cpu_count(cgroups: Path = _CGROUPS, membership: Path = _MEMBERSHIP) -> int:
+    """The number of CPUs by affinity and cgroup quotas, rounded up; at least 1.
 
     Args:
-        cgroups: where control groups are mounted, version 2 or 1.
-        ours: the file that names those of this process.
+        cgroups: the mount point of cgroups, version 2 or 1.
+        membership: the file that lists the cgroups of this process; see cgroups(7).
     """
     affinity = len(os.sched_getaffinity(0))
-    return max(1, min([affinity, *(math.ceil(quota) for quota in _quotas(cgroups, ours))]))
+    return max(1, min([affinity, *(math.ceil(quota) for quota in _quotas(cgroups, membership))]))
 
 
-def _quotas(cgroups: Path, ours: Path) -> Iterator[float]:
-    """The quotas of our group and of all above it: each of them binds."""
-    for group in _groups(ours):
+def _quotas(cgroups: Path, membership: Path) -> Iterator[float]:
+    """The quotas, in CPUs, of the cgroups of this process and their ancestors; all apply."""
+    for group in _groups(membership):
         for folder in (group, *group.parents):
             yield from _unified(cgroups / folder / "cpu.max")
             yield from _legacy(cgroups / "cpu" / folder)
 
 
-def _groups(ours: Path) -> list[Path]:
+def _groups(membership: Path) -> list[Path]:
     try:
-        lines = ours.read_text().splitlines()
+        lines = membership.read_text().splitlines()
     except OSError:
         return [Path()]
     return [Path(line.rpartition(":")[2].lstrip("/")) for line in lines] or [Path()]
 
 
 def _unified(path: Path) -> Iterator[float]:
-    """Version 2: `cpu.max` has a quota, or `max`, and the period that it is of."""
+    """The quota of version 2: `cpu.max` is `QUOTA PERIOD` in microseconds, or `max PERIOD`."""
     try:
         quota, period = path.read_text().split()
         yield int(quota) / int(period)
@@ -47,7 +47,7 @@ def _unified(path: Path) -> Iterator[float]:
 
 
 def _legacy(folder: Path) -> Iterator[float]:
-    """Version 1: a quota of -1 is none."""
+    """The quota of version 1, in microseconds; -1 is no limit."""
     try:
         quota = int((folder / "cpu.cfs_quota_us").read_text())
         period = int((folder / "cpu.cfs_period_us").read_text())

@@ -1,4 +1,4 @@
-"""Whose credentials a service is called with: nobody's, the caller's, or our own."""
+"""Reader of `credentials`: none, those of the caller, or those of this application."""
 
 from base64 import b64encode
 from typing import Any, Final
@@ -11,12 +11,11 @@ from bff.model.source import Place
 
 
 def _secret(node: Node) -> str:
-    """A secret, as it was referred to; what is wrong with one is said without it."""
+    """A secret of printable ASCII characters; error messages do not contain it."""
     if not node.raw or not all("!" <= char <= "~" for char in node.raw):
         hint = "refer to it: `${file:/run/secrets/name}`"
-        raise wrong(
-            "wrong-value", node.place, "a secret of visible characters is wanted here", hint
-        )
+        message = "a secret needs printable ASCII characters, without blanks"
+        raise wrong("wrong-value", node.place, message, hint)
     return node.raw
 
 
@@ -31,7 +30,7 @@ def _basic(user: str, password: str) -> tuple[str, str]:
 _BASIC: Final = table(
     lambda _, values: _basic(values["user"], values["password"]),
     {
-        "user": Key(text(r"[^:\x00-\x1f]+", "a user's name"), "The name.", required=True),
+        "user": Key(text(r"[^:\x00-\x1f]+", "a user name"), "The user name.", required=True),
         "password": Key(SECRET, "The password, by reference.", required=True),
     },
     "basic credentials",
@@ -39,7 +38,7 @@ _BASIC: Final = table(
 _API_KEY: Final = table(
     lambda _, values: (values["header"], values["value"]),
     {
-        "header": Key(REQUEST_HEADER, "The header that holds it.", "x-api-key"),
+        "header": Key(REQUEST_HEADER, "The header that carries the key.", "x-api-key"),
         "value": Key(SECRET, "The key, by reference.", required=True),
     },
     "an API key",
@@ -47,16 +46,23 @@ _API_KEY: Final = table(
 _GRANT: Final = table(
     lambda _, values: Grant(**values),
     {
-        "audience": Key(text(r"\S+", "an audience"), "Whom the token is for."),
-        "scope": Key(text(r"\S+( \S+)*", "scopes with spaces between"), "What it allows."),
-        "provider": Key(NAME, "Who is asked; the first that is declared, if not said."),
+        "audience": Key(
+            text(r"\S+", "an audience"), "The audience of the token: the service that it is for."
+        ),
+        "scope": Key(
+            text(r"\S+( \S+)*", "scopes with spaces between"),
+            "The scopes of the token, with spaces between.",
+        ),
+        "provider": Key(
+            NAME, "The provider that issues the token; by default the first that is declared."
+        ),
     },
     "a grant",
 )
 
 
 def _one_kind(place: Place, values: dict[str, Any]) -> dict[str, Any]:
-    """What a service has for its credentials: their kind, and what that needs."""
+    """The fields of a Service for its credentials: their kind, with a secret or a grant."""
     if len(values) != 1:
         raise wrong(
             "key-conflict",
@@ -71,10 +77,15 @@ def _one_kind(place: Place, values: dict[str, Any]) -> dict[str, Any]:
 
 _WORDS: Final = ("none", "session", "relay", "exchange", "client")
 _KINDS: Final = {
-    "basic": Key(_BASIC, "RFC 7617."),
-    "api_key": Key(_API_KEY, "A key in a header."),
-    "exchange": Key(_GRANT, "A token made of the caller's, for this service (RFC 8693)."),
-    "client": Key(_GRANT, "A token of our own (RFC 6749, section 4.4)."),
+    "basic": Key(_BASIC, "A user name and password (HTTP Basic, RFC 7617)."),
+    "api_key": Key(_API_KEY, "An API key in a header."),
+    "exchange": Key(
+        _GRANT,
+        "Token exchange: a token for this service, in exchange for that of the caller (RFC 8693).",
+    ),
+    "client": Key(
+        _GRANT, "Client credentials: a token of this application (RFC 6749, section 4.4)."
+    ),
 }
 _WORD: Final = one_of(*_WORDS)
 _TABLE: Final = table(_one_kind, _KINDS, "credentials")

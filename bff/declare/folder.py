@@ -1,4 +1,4 @@
-"""The files of a configuration: which of a folder are read, and under which names."""
+"""The files of a configuration folder: which are read, and under which names."""
 
 import os
 import re
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from bff.declare.load import Loaded, load
+from bff.declare.load import LoadResult, load
 from bff.declare.python import PythonView, load_python
 from bff.declare.read import wrong
 from bff.errors import ConfigError
@@ -22,7 +22,7 @@ _GUNICORN_MESSAGE: Final = (
 
 
 def files_of(folder: Path) -> Iterator[tuple[Path, str]]:
-    """The files that a configuration is read from, each with its name in messages."""
+    """The files of a configuration, each with its name in messages."""
     paths = [folder / "bff.yaml"]
     for name in ("views", "calls", "relays"):
         paths += files(folder / name)
@@ -32,23 +32,23 @@ def files_of(folder: Path) -> Iterator[tuple[Path, str]]:
 
 
 def unread_files(folder: Path) -> Iterator[Path]:
-    """Files that look like configuration, and stand where nothing is read."""
+    """Files that look like configuration, but are not read because of their place or suffix."""
     for name in ("views", "calls", "relays"):
         yield from files(folder, f"{name}/**/*.yml")
         yield from (path for path in files(folder, f"{name}/*/**/*.yaml") if path.is_file())
 
 
 def gunicorn_files(folder: Path) -> Iterator[Problem]:
-    """A `gunicorn.conf.py`: bff reads none, and one that is there is meant to have an effect."""
+    """The problem of a `gunicorn.conf.py` in a folder: bff does not read it."""
     path = folder / _GUNICORN
     if path.exists() or path.is_symlink():
         yield Problem("gunicorn-file", Place(shown(path)), _GUNICORN_MESSAGE)
 
 
 def files(folder: Path, pattern: str = "*.yaml") -> Iterator[Path]:
-    """The files of a folder, in the order of their names, but for hidden ones.
+    """The files of a folder, sorted by name, without hidden ones.
 
-    Editors and Kubernetes put those beside what they write: `.#hello.yaml`, `..data`.
+    Editors and Kubernetes create hidden files beside others: `.#hello.yaml`, `..data`.
     """
     for path in sorted(folder.glob(pattern)):
         if not is_hidden(path.relative_to(folder)):
@@ -56,21 +56,21 @@ def files(folder: Path, pattern: str = "*.yaml") -> Iterator[Path]:
 
 
 def is_hidden(path: Path) -> bool:
-    """Whether the name of a file, or of a folder that leads to it, begins with a dot."""
+    """True if the name of a file, or of one of its folders, begins with a dot."""
     return any(part.startswith(".") for part in path.parts)
 
 
-def load_file(path: Path, environ: Mapping[str, str]) -> Loaded:
-    """One file; what is wrong with it is a value, for others to go on."""
+def load_file(path: Path, environ: Mapping[str, str]) -> LoadResult:
+    """Load one file; its errors are returned, so that other files are checked as well."""
     try:
         return load(path, shown(path), environ)
     except ConfigError as error:
         return error
 
 
-def load_folder(folder: Path, environ: Mapping[str, str]) -> dict[str, Loaded]:
-    """The YAML files of a folder, by their names without `.yaml`."""
-    loaded: dict[str, Loaded] = {}
+def load_folder(folder: Path, environ: Mapping[str, str]) -> dict[str, LoadResult]:
+    """Load the YAML files of a folder, by their names without `.yaml`."""
+    loaded: dict[str, LoadResult] = {}
     for path in files(folder):
         try:
             _check_stem(path)
@@ -80,10 +80,10 @@ def load_folder(folder: Path, environ: Mapping[str, str]) -> dict[str, Loaded]:
     return loaded
 
 
-def load_python_views(folder: Path) -> tuple[dict[str, PythonView], dict[str, Loaded]]:
-    """The views in Python, and what is wrong with those that could not be loaded."""
+def load_python_views(folder: Path) -> tuple[dict[str, PythonView], dict[str, LoadResult]]:
+    """Load the views in Python: those that succeed, and the errors of the others, by name."""
     found: dict[str, PythonView] = {}
-    broken: dict[str, Loaded] = {}
+    broken: dict[str, LoadResult] = {}
     for path in files(folder, "*.py"):
         try:
             _check_stem(path)
@@ -95,11 +95,11 @@ def load_python_views(folder: Path) -> tuple[dict[str, PythonView], dict[str, Lo
 
 def _check_stem(path: Path) -> None:
     if not _STEM.fullmatch(path.stem):
-        hint = "small letters, digits and `_`"
-        raise wrong("file-name", Place(shown(path)), f"`{path.stem}` is no name", hint)
+        hint = "lower-case letters, digits and `_`, a letter first"
+        raise wrong("file-name", Place(shown(path)), f"`{path.stem}` is not a valid name", hint)
 
 
 def shown(path: Path) -> str:
-    """A path as messages name it: from here, if it is below here."""
+    """A path as messages show it: relative to the working directory if it is below that."""
     relative = os.path.relpath(path)
     return str(path) if relative.startswith("..") else relative

@@ -1,7 +1,7 @@
-"""YAML files become nodes that know their file, line and column.
+"""Loads YAML files as nodes that know their file, line and column.
 
-Scalars are read by YAML 1.2's core schema (section 10.3), so that `NO` and `1:30` are text.
-Aliases and tags are refused: what several views share stands in `calls/`.
+Scalars follow the core schema of YAML 1.2 (section 10.3), so that `NO` and `1:30` are text.
+Aliases and tags are rejected: views share calls by `calls/`.
 """
 
 import math
@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import yaml
 
-from bff.declare.yaml_errors import mistake
+from bff.declare.yaml_errors import explain_syntax_error
 from bff.errors import ConfigError
 from bff.model.problem import Problem
 from bff.model.source import CLOSE, OPEN, Place, Reference, braces_back
@@ -27,12 +27,14 @@ _WORDS: Final[Mapping[str, Any]] = {
     **dict.fromkeys(("true", "True", "TRUE"), True),
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
-_DIGITS: Final = 30  # what is longer is too large for an integer, and costs time to find out
+_DIGITS: Final = 30  # longer numbers exceed 64 bits, and `int` takes quadratic time for them
 _LEAST, _MOST = -(2**63), 2**64 - 1
-_DEEP: Final = 100
-_BRACES_APART: Final = str.maketrans("{}", OPEN + CLOSE)
+_MAX_DEPTH: Final = 100
+_MASKED_BRACES: Final = str.maketrans("{}", OPEN + CLOSE)
 _REFERENCE: Final = re.compile(r"\$\{([^}]*)\}")
-_PATH: Final = re.compile(r"[a-z]\w*(\.\w+)+")  # what other languages write `${user.name}` for
+_PATH: Final = re.compile(
+    r"[a-z]\w*(\.\w+)+"
+)  # an expression, in `${user.name}` of other languages
 _NAME: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?", re.DOTALL)
 
 
@@ -41,11 +43,11 @@ class Node:
     """A value of a file and its place.
 
     Args:
-        keys: a mapping's keys, as nodes of their own.
-        raw: a scalar's text, references resolved, before it was taken for a number.
-        written: the text as it stands in the file: messages show this, and so no secret.
-        template: the text with the braces of what was referred to set apart (`OPEN`, `CLOSE`).
-        referred: of a file's root, what all its references stand for.
+        keys: the keys of a mapping, as nodes of their own.
+        raw: the text of a scalar with references resolved, before conversion to a number.
+        written: the text as in the file; messages show it, so that they contain no secret.
+        template: the text with references resolved, their braces replaced (`OPEN`, `CLOSE`).
+        referred: at the root of a file, the resolved references of the file.
     """
 
     value: Any
@@ -58,7 +60,7 @@ class Node:
 
     @property
     def plain(self) -> Any:
-        """The value without places: what a constant of the configuration is."""
+        """The value without places, as plain Python objects."""
         if isinstance(self.value, dict):
             return {key: node.plain for key, node in self.value.items()}
         if isinstance(self.value, list):
@@ -66,15 +68,15 @@ class Node:
         return self.value
 
 
-Loaded = Node | ConfigError  # a file that could not be read is an error among others
+LoadResult = Node | ConfigError  # a file, or the problems why it could not be loaded
 
 
 def load(path: Path, shown: str, environ: Mapping[str, str]) -> Node:
     """Read one file.
 
     Args:
-        shown: the file's name in messages.
-        environ: what `${NAME}` is looked up in.
+        shown: the name of the file in messages.
+        environ: the variables that `${NAME}` refers to.
 
     Raises:
         ConfigError: it cannot be read, is not YAML, or refers to what does not exist.
@@ -95,9 +97,9 @@ def load(path: Path, shown: str, environ: Mapping[str, str]) -> Node:
 
 
 def parse(text: str, shown: str, environ: Mapping[str, str]) -> Node:
-    """The node of a text; see `load`."""
+    """Parse a text; see `load`."""
     try:
-        _refuse_odd(text, shown)
+        _reject_unsupported(text, shown)
         root = yaml.compose(text, Loader=_PARSER)
     except yaml.MarkedYAMLError as error:
         raise _broken(text, shown, error) from None
@@ -114,15 +116,19 @@ def parse(text: str, shown: str, environ: Mapping[str, str]) -> Node:
     return replace(node, referred=tuple(converter.referred)) if converter.referred else node
 
 
-def _refuse_odd(text: str, shown: str) -> None:
-    """Refuse what composing would not show, or not survive: aliases, tags, and deep nesting.
+def _reject_unsupported(text: str, shown: str) -> None:
+    """Reject aliases, tags and deep nesting.
 
-    Only texts that have the characters for it are gone through, as that takes a while.
+    They are found among the parser's events: `yaml.compose` resolves aliases, drops most tags, and
+    recurses for nesting. Parsing twice is slow, so texts without the characters are skipped.
 
     Raises:
-        ConfigError: at the first of them.
+        ConfigError: for the first of them.
     """
-    nests = text.count("[") + text.count("{") + text.count("- -") > _DEEP or " " * _DEEP in text
+    nests = (
+        text.count("[") + text.count("{") + text.count("- -") > _MAX_DEPTH
+        or " " * _MAX_DEPTH in text
+    )
     if not nests and not re.search(r"[*!&]", text):
         return
     depth = 0
@@ -130,32 +136,30 @@ def _refuse_odd(text: str, shown: str) -> None:
         mark: Any = event.start_mark
         place = Place(shown, mark.line + 1, mark.column + 1)
         if isinstance(event, yaml.AliasEvent):
-            hint = "what several views share stands in `calls/`; a text with `*` needs quotes"
-            raise _wrong(
-                "yaml-feature", place, "an alias (`*name`) is not part of this language", hint
-            )
+            hint = "views share calls by `calls/`; a text with `*` needs quotes"
+            raise _wrong("yaml-feature", place, "an alias (`*name`) is not supported", hint)
         tag = getattr(event, "tag", None)
         if tag not in {None, "!"}:
             hint = "a text with `!` needs quotes"
-            raise _wrong(
-                "yaml-feature", place, f"the tag `{tag}` is not part of this language", hint
-            )
+            raise _wrong("yaml-feature", place, f"the tag `{tag}` is not supported", hint)
         depth += isinstance(event, yaml.CollectionStartEvent)
         depth -= isinstance(event, yaml.CollectionEndEvent)
-        if depth > _DEEP:
-            raise _wrong("yaml-feature", place, f"this is nested more than {_DEEP} deep")
+        if depth > _MAX_DEPTH:
+            raise _wrong(
+                "yaml-feature", place, f"this is nested more than {_MAX_DEPTH} levels deep"
+            )
 
 
 def _broken(text: str, shown: str, error: yaml.MarkedYAMLError) -> ConfigError:
-    found = mistake(text, shown, error)
+    found = explain_syntax_error(text, shown, error)
     return _wrong("yaml-syntax", found.place, found.message, found.hint)
 
 
 def _lacks_colon(mapping: yaml.MappingNode, key: yaml.Node, value: yaml.Node, text: str) -> bool:
-    """Whether a key in braces stands alone, as the text of `{user.name}` does.
+    """True if a key in braces has no colon, as in `{user.name}`.
 
-    YAML reads it as a key with an empty value (section 7.4.2). In `{name: }`, which says that it is
-    null, a colon stands between the two.
+    YAML reads it as a key with an empty value (section 7.4.2). In `{name: }`, an explicit null,
+    there is a colon between the two.
     """
     if not mapping.flow_style or value.value != "" or getattr(value, "style", None):
         return False
@@ -163,7 +167,7 @@ def _lacks_colon(mapping: yaml.MappingNode, key: yaml.Node, value: yaml.Node, te
 
 
 class _Converter:
-    """Turns a composed YAML document into nodes, gathering what is wrong with it."""
+    """Converts a composed YAML document into nodes, and collects its problems."""
 
     def __init__(self, text: str, shown: str, environ: Mapping[str, str]) -> None:
         self.problems: list[Problem] = []
@@ -176,7 +180,7 @@ class _Converter:
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, place)
         if isinstance(node, yaml.SequenceNode):
-            return Node([self.node(each) for each in node.value], place)
+            return Node([self.node(item) for item in node.value], place)
         return self._scalar(node, place)
 
     def _mapping(self, node: yaml.MappingNode, place: Place) -> Node:
@@ -193,7 +197,7 @@ class _Converter:
                 hint = f'a template needs quotes: "{{{name}}}"; an expression has no braces: {name}'
                 self._problem("unquoted-braces", key.place, message, hint)
             elif name in values:
-                self._problem("yaml-feature", key.place, f"the key `{name}` stands twice")
+                self._problem("yaml-feature", key.place, f"duplicate key `{name}`")
             else:
                 self._keys.append(name)
                 keys[name], values[name] = key, self.node(value_node)
@@ -212,30 +216,30 @@ class _Converter:
         return Node(value, place, None, raw, written, template)
 
     def _core(self, text: str, place: Place) -> Any:
-        """What a plain scalar is, where JSON can hold it (RFC 8259, section 6)."""
+        """The value of a plain scalar; numbers beyond those of JSON are rejected (RFC 8259)."""
         value = core_scalar(text)
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         if is_number and not (math.isfinite(value) and _LEAST <= value <= _MOST):
-            self._problem("wrong-value", place, "a number beyond 64 bits", "write it in quotes")
+            self._problem("wrong-value", place, "this number exceeds 64 bits", "write it in quotes")
             return 0
         return value
 
     def _lookup(self, reference: str, place: Place) -> str:
-        """What a reference stands for, its braces set apart: it is no template."""
-        return self._found(reference, place).translate(_BRACES_APART)
+        """The value of a reference, its braces replaced, so that it is not read as a template."""
+        return self._resolved(reference, place).translate(_MASKED_BRACES)
 
-    def _found(self, reference: str, place: Place) -> str:
+    def _resolved(self, reference: str, place: Place) -> str:
         if reference.startswith("file:"):
-            where, optional, instead = reference.removeprefix("file:").partition(":-")
+            where, optional, default = reference.removeprefix("file:").partition(":-")
             if optional and not Path(where).exists():
-                return instead
+                return default
             return self._read(reference, where, place)
         found = _NAME.fullmatch(reference)
         if not found:
             hint = "`${NAME}`, `${NAME:-default}` or `${file:/path}`"
             if _PATH.fullmatch(reference):
                 hint = f'an expression is `{reference}`, a template `"{{{reference}}}"`'
-            self._problem("reference", place, f"`${{{reference}}}` is no reference", hint)
+            self._problem("reference", place, f"`${{{reference}}}` is not a valid reference", hint)
             return ""
         name, default = found.groups()
         if not self._environ.get(name) and (path := self._environ.get(f"{name}_FILE")):
@@ -246,7 +250,7 @@ class _Converter:
         value = value or default
         if value is None:
             hint = f"set it, or give a default: `${{{name}:-…}}`"
-            self._problem("reference", place, f"the environment has no {name}", hint)
+            self._problem("reference", place, f"the environment variable {name} is not set", hint)
             return ""
         return value
 
@@ -268,7 +272,7 @@ class _Converter:
 
 
 def core_scalar(text: str) -> Any:
-    """What a plain scalar is by YAML 1.2's core schema."""
+    """The value of a plain scalar by the core schema of YAML 1.2 (section 10.3)."""
     if text in _WORDS:
         return _WORDS[text]
     if len(text) <= _DIGITS and _INTEGER.fullmatch(text):
@@ -278,12 +282,12 @@ def core_scalar(text: str) -> Any:
 
 
 def without_references(written: str) -> str:
-    """What of a text stands in the file itself."""
+    """A text of a file without its references."""
     return _REFERENCE.sub("", written)
 
 
 def is_reference(written: str) -> bool:
-    """Whether a text is one reference and nothing else: `${NAME}`."""
+    """True if a text is one reference and nothing else: `${NAME}`."""
     return bool(_REFERENCE.fullmatch(written))
 
 

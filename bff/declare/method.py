@@ -1,4 +1,4 @@
-"""Keys of a view that depend on its method: a get changes nothing (RFC 9110, section 9.2.1)."""
+"""Checks of the keys of a view that depend on its method: GET is safe (RFC 9110, section 9.2.1)."""
 
 from typing import Any
 
@@ -7,29 +7,43 @@ from bff.model.source import Place
 
 
 def check_method(place: Place, method: str, values: dict[str, Any]) -> None:
-    """Refuse what a get cannot have, and what only a get can."""
+    """Reject keys that the method of a view excludes.
+
+    Args:
+        method: in lower case, as the key of the route.
+        values: the keys of the view.
+
+    Raises:
+        ConfigError: for the first of them.
+    """
     if "cache" in values and method != "get":
-        raise wrong("key-conflict", values["cache"].place, f"the answer to a {method} is not kept")
+        raise wrong(
+            "key-conflict",
+            values["cache"].place,
+            f"`cache` is for `get`, and this view is a `{method}`",
+        )
     if values["invalidates"] and method == "get":
         place = values["invalidates"][0].place
-        raise wrong("key-conflict", place, "a get changes nothing, so it invalidates nothing")
+        raise wrong("key-conflict", place, "a `get` is read-only: it has no `invalidates`")
     if method == "get" and (values["refresh"] or values["idempotency"] == "required"):
         raise wrong(
             "key-conflict",
             place.of("refresh", "idempotency"),
-            "a get changes nothing: it has neither `refresh` nor `idempotency`",
+            "a `get` is read-only: it has neither `refresh` nor `idempotency`",
         )
     if values["sparse"] and (method != "get" or "shape_with" in values):
-        raise wrong("key-conflict", place.of("sparse"), "only a get with a shape can be `sparse`")
+        raise wrong(
+            "key-conflict", place.of("sparse"), "only a `get` with a `shape` can be `sparse`"
+        )
     if values["sparse"] and "fields" in values["params"]:
         raise wrong(
             "key-conflict",
             place.of("sparse", "fields"),
-            "a `sparse` view has a parameter `fields` already",
+            "the parameter `fields` is reserved in a `sparse` view",
         )
     if values["refresh"] and values["answer"] in {204, 205}:
         raise wrong(
             "key-conflict",
             place.of("refresh"),
-            "an answer without content has no room for what is refreshed",
+            "a 204 or 205 has no body, so `refresh` has no effect",
         )

@@ -1,4 +1,4 @@
-"""`pages` of a call: a list that a service gives page by page."""
+"""Reader of `pages`, the pagination of a list that a service returns, and its checks."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
@@ -11,60 +11,60 @@ from bff.model.source import Place
 from bff.model.view import Call, Param
 
 _MOST: Final = 1000
-_TURNS: Final = ("cursor", "offset", "link", "follow")
+_KINDS: Final = ("cursor", "offset", "link", "follow")
 _LISTS: Final = frozenset({"json", "xml"})
 _QUERY_NAME: Final = text(r"[^\s&=#?]+", "the name of a query parameter")
 
 PAGES_KEYS: Final = {
-    "cursor": Key(source(), "Where in a reply the cursor of the next page is."),
+    "cursor": Key(source(), "Expression for the cursor of the next page, in a reply."),
     "as": Key(_QUERY_NAME, "The query parameter that carries the cursor to the service."),
-    "offset": Key(_QUERY_NAME, "The query parameter that says how many items to leave out."),
-    "size": Key(_QUERY_NAME, "The query parameter that says how many items a page has."),
-    "link": Key(one_of("next"), "The next page is where the reply's `Link` header says."),
-    "follow": Key(source(), "Where in a reply the link to the next page is."),
-    "gather": Key(integer(2, _MOST), "So many pages at most are read, and are one list."),
-    "param": Key(FIELD, "The view's own parameter by which a client turns the pages."),
-    "partial": Key(FLAG, "Whether pages count that came before one that failed.", default=False),
+    "offset": Key(_QUERY_NAME, "The query parameter for the number of items to skip."),
+    "size": Key(_QUERY_NAME, "The query parameter for the number of items of a page."),
+    "link": Key(
+        one_of("next"), "The next page is that of the `Link` header of the reply (RFC 8288)."
+    ),
+    "follow": Key(source(), "Expression for the link to the next page, in a reply."),
+    "gather": Key(
+        integer(2, _MOST), "Maximum number of pages that are fetched and joined to one list."
+    ),
+    "param": Key(FIELD, "The query parameter of the view by which clients page through the list."),
+    "partial": Key(FLAG, "If a page fails, the pages before it are used.", default=False),
 }
 
 
 def _pages(place: Place, values: dict[str, Any]) -> Pages:
-    turns = [each for each in _TURNS if each in values]
-    if len(turns) != 1:
+    kinds = [kind for kind in _KINDS if kind in values]
+    if len(kinds) != 1:
         hint = "one of cursor, offset, link, follow: `pages: {cursor: meta.next, as: after, …}`"
         raise wrong(
             "key-conflict",
             place,
-            f"pages are turned in one way, these in {len(turns) or 'none'}",
+            f"`pages` needs one kind of pagination, this has {len(kinds) or 'none'}",
             hint,
         )
-    turn = turns[0]
-    if ("as" in values) != (turn == "cursor"):
+    kind = kinds[0]
+    if ("as" in values) != (kind == "cursor"):
         raise wrong(
             "key-conflict",
             place,
-            "`as` goes with `cursor`: it carries it",
+            "`cursor` and `as` need each other: `as` is the parameter that carries the cursor",
             "`cursor: meta.next, as: after`",
         )
-    if "size" in values and turn != "offset":
+    if "size" in values and kind != "offset":
         raise wrong(
             "key-conflict",
             place.of("offset", "size"),
-            "only pages by `offset` are counted by their `size`",
+            "`size` is for pagination by `offset`",
         )
     if ("gather" in values) == ("param" in values):
         hint = (
-            "`gather: 5` reads up to 5 pages; `param: cursor` gives one, and a cursor to the next"
+            "`gather: 5` fetches up to 5 pages; `param: cursor` gives one page and its next cursor"
         )
-        raise wrong(
-            "key-conflict", place, "pages are gathered, or turned by the client: one of them", hint
-        )
+        raise wrong("key-conflict", place, "`pages` needs either `gather` or `param`", hint)
     if values["partial"] and "gather" not in values:
-        raise wrong(
-            "key-conflict", place.of("partial"), "`partial` is about pages that are gathered"
-        )
+        raise wrong("key-conflict", place.of("partial"), "`partial` needs `gather`")
     return Pages(
-        turn=turn,
+        turn=kind,
         name=values.get("as") or values.get("offset", ""),
         next=values.get("cursor") or values.get("follow"),
         size=values.get("size", ""),
@@ -78,13 +78,13 @@ PAGES: Final = table(_pages, PAGES_KEYS, "pages")
 
 
 def check_pages(call: Call, values: Mapping[str, Any]) -> None:
-    """Refuse what a call that is read in pages cannot be.
+    """Reject keys that exclude `pages`, and values that are not lists.
 
     Args:
-        values: what is declared of the call.
+        values: the keys of the call.
 
     Raises:
-        ConfigError: it is read otherwise, or its own values are no lists.
+        ConfigError: for the first of them.
     """
     pages, place = call.pages, call.place
     if pages is None:
@@ -92,32 +92,36 @@ def check_pages(call: Call, values: Mapping[str, Any]) -> None:
             raise wrong(
                 "key-conflict",
                 place.of("over", "each", "pages"),
-                "`over` is about `each` or `pages`, and there is neither",
+                "`over` needs `each` or `pages`",
             )
         return
     for name in ("each", "batch"):
         if name in values:
-            hint = "gather the pages first: `each` over this call's value in another one"
+            hint = (
+                "gather the pages here, and use `each` in another call, over the value of this one"
+            )
             raise wrong(
                 "key-conflict",
                 place.of(name),
-                f"a call with `pages` is one list: it has no `{name}`",
+                f"a call with `pages` cannot have `{name}`",
                 hint,
             )
     if call.method != "GET":
-        raise wrong("key-conflict", place, f"pages are read, and this is a {call.method}", "`get:`")
+        raise wrong(
+            "key-conflict", place, f"`pages` is for `get`, and this is a {call.method}", "`get:`"
+        )
     if call.decode not in _LISTS:
         raise wrong(
             "key-conflict",
             place.of("decode"),
-            f"pages are lists, and `decode: {call.decode}` gives none",
+            f"`pages` needs lists, and `decode: {call.decode}` has none",
         )
     if pages.param and values["over"] != "error":
         raise wrong(
             "key-conflict",
             place.of("over"),
-            "`over` is about pages that are gathered",
-            "the client has a cursor",
+            "`over` needs `gather`",
+            "with `param`, a client gets the rest by the cursor",
         )
     _check_query(call, pages)
     _check_values(call, pages)
@@ -126,9 +130,12 @@ def check_pages(call: Call, values: Mapping[str, Any]) -> None:
 def _check_query(call: Call, pages: Pages) -> None:
     names = [name for name, _ in call.query]
     if pages.name in names:
-        hint = "`pages` fills it in; the first page is asked for without it"
+        hint = "`pages` sets it; the first page is requested without it"
         raise wrong(
-            "taken-name", call.place.of("query"), f"the query has `{pages.name}` already", hint
+            "taken-name",
+            call.place.of("query"),
+            f"the query already has `{pages.name}`, which `pages` sets",
+            hint,
         )
     if pages.size and pages.size not in names:
         hint = did_you_mean(pages.size, names) or f"`query: {{{pages.size}: 50}}`"
@@ -141,12 +148,16 @@ def _check_query(call: Call, pages: Pages) -> None:
 
 
 def _check_values(call: Call, pages: Pages) -> None:
-    """Values that stand for a page are lists of items, a fallback is what the whole call gives."""
+    """Reject values by `status` that are not pages, and a fallback of the wrong form.
+
+    Raises:
+        ConfigError: for the first of them.
+    """
     if call.keeps:
         raise wrong(
             "key-conflict",
             call.place.of("status"),
-            "a page is a list of items, and `reply` is none",
+            "the value of a page is a list, and `reply` is not a list",
         )
     for status, value in call.statuses.items():
         if not isinstance(value, list):
@@ -154,7 +165,7 @@ def _check_values(call: Call, pages: Pages) -> None:
             raise wrong(
                 "key-conflict",
                 call.place.of("status"),
-                f"what stands for the status {status} is no page",
+                f"the value for status {status} is not a list, as a page is",
                 hint,
             )
     fallback = call.fallback
@@ -164,7 +175,7 @@ def _check_values(call: Call, pages: Pages) -> None:
         raise wrong(
             "key-conflict",
             call.place.of("fallback"),
-            "the pages are one list, and the fallback is none",
+            "the value of the call is a list, and its fallback is not a list",
             "`fallback: []`",
         )
     if pages.param and not (isinstance(fallback, dict) and {"items", "next"} == fallback.keys()):
@@ -172,7 +183,7 @@ def _check_values(call: Call, pages: Pages) -> None:
         raise wrong(
             "key-conflict",
             call.place.of("fallback"),
-            "the fallback is no page: a page has `items` and `next`",
+            "the fallback is not a page: a page has `items` and `next`",
             hint,
         )
 
@@ -180,10 +191,14 @@ def _check_values(call: Call, pages: Pages) -> None:
 def check_params_of_pages(
     calls: Iterable[Call], params: Iterable[Param], method: str, *, sparse: bool
 ) -> None:
-    """Refuse a cursor's parameter that something else has, or that no client could send.
+    """Reject a cursor parameter whose name is taken, or in a view that is not a `get`.
+
+    Args:
+        method: that of the view, in lower case.
+        sparse: True if the view has the parameter `fields`.
 
     Raises:
-        ConfigError: see above.
+        ConfigError: for the first of them.
     """
     taken = {param.name: "a parameter of the view" for param in params}
     taken |= {"fields": "that of a `sparse` view"} if sparse else {}
@@ -193,9 +208,11 @@ def check_params_of_pages(
             continue
         if method != "get":
             raise wrong(
-                "key-conflict", call.place, f"pages are turned by a get, and the view is a {method}"
+                "key-conflict",
+                call.place,
+                f"`param` of `pages` is for a `get`, and the view is a `{method}`",
             )
         if name in taken:
-            hint = "a cursor needs no declaration, and one of its own for each list"
-            raise wrong("taken-name", call.place, f"`{name}` is {taken[name]} already", hint)
+            hint = "a cursor is not declared in `params`, and each list has its own"
+            raise wrong("taken-name", call.place, f"`{name}` is already {taken[name]}", hint)
         taken[name] = f"the cursor of `{call.name}`"

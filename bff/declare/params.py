@@ -1,4 +1,4 @@
-"""Parameters of views, in JSON Schema's words."""
+"""Readers of `params`: parameters of views, with keywords of JSON Schema."""
 
 import re
 from dataclasses import replace
@@ -32,7 +32,7 @@ def _pattern(node: Node) -> str:
         re.compile(value.text)
     except re.error as error:
         raise wrong(
-            "wrong-value", node.place, f"`{value.shown}` is no regular expression: {error}"
+            "wrong-value", node.place, f"`{value.shown}` is not a regular expression: {error}"
         ) from None
     return ends_at_end(value.text)
 
@@ -41,22 +41,27 @@ def _multiple(node: Node) -> float:
     value: float = NUMBER.read(node)
     if value <= 0:
         raise wrong(
-            "wrong-value", node.place, f"`multipleOf` is greater than 0, and not {node.written}"
+            "wrong-value", node.place, f"`multipleOf` must be greater than 0, not {node.written}"
         )
     return value
 
 
 _MULTIPLE: Final = Reader(_multiple, {"type": "number", "exclusiveMinimum": 0})
 _KEYS: Final = {
-    "type": Key(one_of(*_SCALARS), "What it is; string if not said.", "string"),
-    "enum": Key(list_of(CONSTANT), "The only values it may have.", ()),
-    "minimum": Key(NUMBER, "The least number it may be."),
-    "maximum": Key(NUMBER, "The greatest number it may be."),
-    "multipleOf": Key(_MULTIPLE, "What it is a multiple of."),
-    "minLength": Key(_COUNT, "Characters it has at least."),
-    "maxLength": Key(_COUNT, "Characters it has at most."),
-    "pattern": Key(Reader(_pattern, {"type": "string"}), "An expression that is found in it."),
-    "format": Key(one_of("date", "date-time", "email", "uuid"), "A form it must have."),
+    "type": Key(one_of(*_SCALARS), "The type of its value; default string.", "string"),
+    "enum": Key(list_of(CONSTANT), "The allowed values.", ()),
+    "minimum": Key(NUMBER, "The smallest allowed number."),
+    "maximum": Key(NUMBER, "The largest allowed number."),
+    "multipleOf": Key(_MULTIPLE, "The value must be a multiple of this number."),
+    "minLength": Key(_COUNT, "Minimum number of characters."),
+    "maxLength": Key(_COUNT, "Maximum number of characters."),
+    "pattern": Key(
+        Reader(_pattern, {"type": "string"}),
+        "A regular expression that matches somewhere in the value.",
+    ),
+    "format": Key(
+        one_of("date", "date-time", "email", "uuid"), "A format that the value must have."
+    ),
 }
 _FIELDS: Final = {
     "multipleOf": "multiple_of",
@@ -77,7 +82,11 @@ _FOR_NUMBERS: Final = ("minimum", "maximum", "multipleOf")
 
 
 def _check_bounds(place: Place, param: Param, values: dict[str, Any]) -> None:
-    """Refuse keys that a value of this type does not have, and bounds that none satisfies."""
+    """Reject keys of another type, and bounds that no value satisfies.
+
+    Raises:
+        ConfigError: for the first of them.
+    """
     foreign: tuple[str, ...] = ()
     if param.type in {"integer", "number", "boolean"}:
         foreign = _FOR_TEXT
@@ -109,18 +118,18 @@ def _param(place: Place, values: dict[str, Any]) -> Param:
     return param
 
 
-_OF_ITEMS: Final = frozenset(
+_ITEM_KEYS: Final = frozenset(
     {"minimum", "maximum", "multipleOf", "minLength", "maxLength", "pattern", "format"}
 )
 _ITEMS: Final = table(_param, _KEYS, "the items of a parameter")
 PARAM_KEYS: Final = {
     **_KEYS,
-    "type": Key(one_of(*_SCALARS, "array"), "What it is; string if not said.", "string"),
-    "required": Key(FLAG, "Whether a request must have it; so it is unless it has a default."),
-    "default": Key(CONSTANT, "What it is if a request does not have it."),
-    "items": Key(_ITEMS, "What each value of an array is."),
-    "minItems": Key(_COUNT, "Values an array has at least."),
-    "maxItems": Key(_COUNT, "Values an array has at most."),
+    "type": Key(one_of(*_SCALARS, "array"), "The type of its value; default string.", "string"),
+    "required": Key(FLAG, "A request must have it; true unless it has a default."),
+    "default": Key(CONSTANT, "The value if a request does not have the parameter."),
+    "items": Key(_ITEMS, "The type and bounds of the values of an array."),
+    "minItems": Key(_COUNT, "Minimum number of values of an array."),
+    "maxItems": Key(_COUNT, "Maximum number of values of an array."),
 }
 
 
@@ -128,7 +137,7 @@ def _whole_param(place: Place, values: dict[str, Any]) -> Param:
     default = values.get("default")
     if values.get("required") and default is not None:
         raise wrong(
-            "key-conflict", place.of("required"), "a parameter with a default is never required"
+            "key-conflict", place.of("required"), "a parameter with a `default` is never `required`"
         )
     values.setdefault("required", default is None)
     if values["type"] != "array":
@@ -138,7 +147,7 @@ def _whole_param(place: Place, values: dict[str, Any]) -> Param:
                     "key-conflict", place.of(name), f"`{name}` is for arrays", "add `type: array`"
                 )
     else:
-        for name in values.keys() & _OF_ITEMS:
+        for name in values.keys() & _ITEM_KEYS:
             raise wrong(
                 "key-conflict",
                 place.of(name),
@@ -151,7 +160,9 @@ def _whole_param(place: Place, values: dict[str, Any]) -> Param:
             validate(param, default)
         except BadValue as error:
             raise wrong(
-                "wrong-value", place.of("default"), f"the default is not allowed: {error}"
+                "wrong-value",
+                place.of("default"),
+                f"the `default` is not an allowed value: {error}",
             ) from None
     return param
 

@@ -1,4 +1,4 @@
-"""The policies by which services are called, as `bff.yaml` and calls declare them."""
+"""Readers of resilience policies: retries, circuit breakers, outlier ejection, limits, hedging."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -25,7 +25,7 @@ _STATUS: Final = integer(400, 599)
 
 
 def _either(word: Reader, other: Reader, kind: type) -> Reader:
-    """What is of `kind` is read as `other`, everything else as `word`."""
+    """A reader that uses `other` for values of `kind`, and `word` for all others."""
 
     def read(node: Node) -> Any:
         return (other if isinstance(node.value, kind) else word).read(node)
@@ -34,7 +34,7 @@ def _either(word: Reader, other: Reader, kind: type) -> Reader:
 
 
 def _as(make: Callable[[Any], Any], reader: Reader) -> Reader:
-    """What `make` makes of what a reader reads."""
+    """A reader that applies `make` to the values of another one."""
     return Reader(lambda node: make(reader.read(node)), reader.schema)
 
 
@@ -43,18 +43,18 @@ def _retry(place: Place, values: dict[str, Any]) -> Retry:
         raise wrong(
             "wrong-value",
             place.of("first", "most"),
-            "the `first` wait is longer than the `most` that any may be",
+            "`first` is longer than `most`",
         )
     return Retry(**values | {"on": frozenset(values["on"])})
 
 
 _ON: Final = _either(_ERRORS, _as(str, _STATUS), int)
 RETRY_KEYS: Final = {
-    "retries": Key(integer(1, 10), "How often at most; 1 if not said."),
-    "on": Key(list_of(_ON), "Statuses, `connect` (nothing was sent), `reset` (nothing came)."),
-    "first": Key(DURATION, "The bound of the first wait, then doubled."),
-    "most": Key(DURATION, "What that bound does not exceed."),
-    "each": Key(DURATION, "How long one attempt may take; a late one is sent again."),
+    "retries": Key(integer(1, 10), "Maximum number of retries; default 1."),
+    "on": Key(list_of(_ON), "What is retried: statuses, `connect` (not sent), `reset` (no reply)."),
+    "first": Key(DURATION, "Backoff: upper bound of the first wait, doubled for each further one."),
+    "most": Key(DURATION, "Maximum of that bound."),
+    "each": Key(DURATION, "Timeout of one attempt, after which it is retried."),
 }
 RETRY: Final = _either(
     Reader(lambda node: _never(node, Retry(retries=0)), {"const": _NEVER}),
@@ -73,33 +73,37 @@ def _breaker(place: Place, values: dict[str, Any]) -> Break:
         raise wrong(
             "wrong-value",
             place.of("open", "most"),
-            "it is `open` longer at first than the `most` that it may be",
+            "`open` is longer than `most`",
         )
     return Break(**values)
 
 
 BREAKER_KEYS: Final = {
-    "failures": Key(PERCENT, "The share of failures that opens it; 50% if not said."),
-    "of": Key(_COUNT, "Of how many calls; fewer open nothing."),
-    "within": Key(DURATION, "What is longer ago does not count."),
-    "slow": Key(DURATION, "A reply that takes longer is a failure."),
-    "open": Key(DURATION, "How long it is open at first, then doubled."),
-    "most": Key(DURATION, "What that does not exceed."),
-    "probes": Key(_COUNT, "Calls that are let through then, and must be well."),
+    "failures": Key(PERCENT, "Failure rate that opens the circuit; default 50%."),
+    "of": Key(_COUNT, "Minimum number of calls for the failure rate to count."),
+    "within": Key(DURATION, "Length of the sliding window in which calls count."),
+    "slow": Key(DURATION, "A reply that takes longer counts as a failure."),
+    "open": Key(
+        DURATION, "How long the circuit is open at first; doubled each time the trial calls fail."
+    ),
+    "most": Key(DURATION, "Maximum time that the circuit is open."),
+    "probes": Key(_COUNT, "Half-open: trial calls that must succeed to close the circuit."),
 }
 BREAKER: Final = table(_breaker, BREAKER_KEYS, "`breaker`", Break)
 
 EJECT_KEYS: Final = {
-    "after": Key(_COUNT, "Consecutive failures of one address."),
-    "time": Key(DURATION, "How long it is left out at first; twice that, next."),
-    "most": Key(DURATION, "What that does not exceed."),
-    "share": Key(PERCENT, "Of all addresses, those that may be out at once."),
+    "after": Key(_COUNT, "Consecutive failures after which an address is ejected."),
+    "time": Key(DURATION, "How long the first ejection takes; the n-th takes n times as long."),
+    "most": Key(DURATION, "Maximum time that an address is ejected."),
+    "share": Key(PERCENT, "Maximum share of the addresses that are ejected at once."),
 }
 EJECT: Final = table(lambda _, values: Eject(**values), EJECT_KEYS, "`eject`", Eject)
 
 LIMIT_KEYS: Final = {
-    "calls": Key(integer(1, 10_000), "Requests in flight per process.", required=True),
-    "wait": Key(DURATION, "How long one waits for a place; all that it has if not said."),
+    "calls": Key(
+        integer(1, 10_000), "Concurrency limit: requests in flight per process.", required=True
+    ),
+    "wait": Key(DURATION, "Maximum time in the queue for a slot; by default all of its timeout."),
 }
 LIMIT: Final = _either(  # read as the fields of `Policies`
     _as(lambda calls: {"limit": calls}, integer(1, 10_000)),
@@ -124,12 +128,14 @@ HOPELESS: Final = _as(lambda word: word == "send", one_of("send", "refuse"))
 
 # A policy is a field of `Policies`, a key here, and a decision in `bff/upstream`.
 POLICY_KEYS: Final = {
-    "limit": Key(LIMIT, "Requests in flight per process; half the pool if not said."),
-    "retry": Key(RETRY, "When a request is sent again; never if not said."),
-    "breaker": Key(BREAKER, "When it is asked no more for a while; never if not said."),
-    "hedge": Key(HEDGE, "When a second request is sent beside the first; never if not said."),
-    "budget": Key(PERCENT, "Retries and hedges at once, of its requests; 20% if not said."),
-    "balance": Key(BALANCE, "Which of several addresses is asked."),
-    "eject": Key(EJECT, "When one of several addresses is left out."),
-    "hopeless": Key(HOPELESS, "What becomes of a call that cannot be in time."),
+    "limit": Key(
+        LIMIT, "Concurrency limit: requests in flight per process; default half the pool."
+    ),
+    "retry": Key(RETRY, "Retry policy; by default there are no retries."),
+    "breaker": Key(BREAKER, "Circuit breaker; none by default."),
+    "hedge": Key(HEDGE, "When a hedged (second) request is sent; never by default."),
+    "budget": Key(PERCENT, "Retry budget: maximum share of retries and hedges; default 20%."),
+    "balance": Key(BALANCE, "Load balancing between several addresses."),
+    "eject": Key(EJECT, "Outlier ejection: when one of several addresses is ejected."),
+    "hopeless": Key(HOPELESS, "Whether a call that is expected to miss its deadline is sent."),
 }

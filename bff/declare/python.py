@@ -1,4 +1,4 @@
-"""Views written in Python: files beside those of YAML, decoded by the same readers."""
+"""Views written in Python: their decorator's keys are decoded by the readers of YAML views."""
 
 import importlib.util
 import sys
@@ -15,22 +15,25 @@ from bff.plan.names import RESERVED
 
 
 def load_python(path: Path, shown: str) -> "PythonView":
-    """The view that a Python file declares.
+    """Import a Python file, and return the view that it declares.
+
+    Args:
+        shown: the name of the file in messages.
 
     Raises:
-        ConfigError: it cannot be imported, or declares no view or several.
+        ConfigError: it cannot be imported, or does not declare exactly one view.
     """
     name = f"bff_views_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise wrong("python-view", Place(shown), "this cannot be imported")
+        raise wrong("python-view", Place(shown), "this file cannot be imported")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:  # noqa: BLE001  (it is somebody else's code)
+    except (Exception, SystemExit) as error:  # noqa: BLE001  (user code may raise anything)
         line = _line(error, path)
-        message = f"importing this raised {type(error).__name__}: {error}"
+        message = f"importing this file raised {type(error).__name__}: {error}"
         raise wrong("python-view", Place(shown, line), message) from None
     functions = module.__dict__.get(VIEW, [])
     if len(functions) != 1:
@@ -44,58 +47,66 @@ def load_python(path: Path, shown: str) -> "PythonView":
 
 
 class PythonView:
-    """A function and what it declares; its node reads like that of a YAML file."""
+    """A view function, with its declared keys as a node like that of a YAML file."""
 
     def __init__(self, function: Any, declared: Declared) -> None:
         self._function, self._declared = function, declared
         self.node = node_of(declared.keys, declared.place)
 
     def complete(self, view: View) -> View:
-        """The view that was read from `node`, with its function."""
+        """The view that was decoded from `node`, completed with its function.
+
+        Raises:
+            ConfigError: it declares keys that a Python view cannot have.
+        """
         if view.shape is not None or view.shapes or view.shape_with:
             raise wrong(
-                "python-view", view.place, "a view in Python returns its answer: it has no shape"
+                "python-view",
+                view.place,
+                "a view in Python returns its answer: it cannot have a shape",
             )
         if view.stream:
             raise wrong(
-                "python-view", view.place, "a view in Python returns its answer: it is no stream"
+                "python-view",
+                view.place,
+                "a view in Python returns its answer: it cannot be a stream",
             )
         if view.omit_null or view.require_any or isinstance(view.answer, str):
-            message = "`omit_null`, `require_any` and the status of a call are for shapes"
+            message = "`omit_null`, `require_any` and `answer` with a call are for shapes"
             raise wrong("python-view", view.place, message, "do it in the function")
-        own = self._declared
-        if own.given and any(call.pages and call.pages.param for call in view.calls):
-            message = "a call whose pages a client turns is one list: it cannot be given values"
+        declared = self._declared
+        if declared.given and any(call.pages and call.pages.param for call in view.calls):
+            message = "a call with `param` of `pages` cannot be given values by the function"
             raise wrong(
                 "python-view", view.place, message, "gather its pages: `pages: {…, gather: 5}`"
             )
         taken = RESERVED | {"null"} | {call.name for call in view.calls}
-        for name in sorted(own.given & taken):
+        for name in sorted(declared.given & taken):
             raise wrong(
-                "python-view", view.place, f"`{name}` cannot be given: the name has a meaning"
+                "python-view", view.place, f"`{name}` cannot be given: the name is reserved"
             )
-        return replace(view, function=self._function, reads=own.reads, given=own.given)
+        return replace(view, function=self._function, reads=declared.reads, given=declared.given)
 
 
 def node_of(value: Any, place: Place) -> Node:
-    """A node of Python's own values; all of it stands at one place."""
+    """A node made of Python values; all parts of it have the same place."""
     if isinstance(value, dict):
         keys = {str(key): Node(key, place, raw=str(key), written=str(key)) for key in value}
-        return Node({str(key): node_of(each, place) for key, each in value.items()}, place, keys)
+        return Node({str(key): node_of(item, place) for key, item in value.items()}, place, keys)
     if isinstance(value, list | tuple):
-        return Node([node_of(each, place) for each in value], place)
+        return Node([node_of(item, place) for item in value], place)
     if value is not None and not isinstance(value, bool | int | float | str):
         raise wrong(
             "python-view",
             place,
-            f"a {type(value).__name__} is nothing that a view is declared with",
+            f"a view cannot be declared with a value of type {type(value).__name__}",
         )
     text = "" if value is None else str(value)
     return Node(value, place, raw=text, written=text)
 
 
 def _line(error: BaseException, path: Path) -> int:
-    """The last line of the file that the error came through."""
+    """The innermost line of the file in the traceback of an error."""
     line = error.lineno or 1 if isinstance(error, SyntaxError) else 1
     trace = error.__traceback__
     while trace is not None:

@@ -1,7 +1,7 @@
-"""Strict decoding: readers turn nodes into values, and know the JSON Schema of what they take.
+"""Strict decoding: readers turn nodes into values, and have the JSON Schema of what they accept.
 
-A reader raises ConfigError; those that hold others gather what all of them raise, so that one run
-reports everything. A key of the language is one line of a `Table`.
+A reader raises ConfigError; those of lists and mappings collect the problems of all parts, so that
+one run reports everything. A key of the configuration is one entry of a `table`.
 """
 
 import re
@@ -10,7 +10,7 @@ from dataclasses import MISSING, dataclass, field, fields, replace
 from functools import partial
 from typing import Any, Final
 
-from bff.declare.elsewhere import meant
+from bff.declare.key_suggestions import suggest_key
 from bff.declare.load import Node, core_scalar, is_reference
 from bff.errors import ConfigError
 from bff.model.problem import Problem, did_you_mean
@@ -37,7 +37,7 @@ _BYTES: Final = {"B": 1, "KB": 1024, "MB": 1024 * 1024}
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """How one kind of value is read, and its JSON Schema (draft-07)."""
+    """Decodes one kind of value by `read`, which raises ConfigError; has its JSON Schema."""
 
     read: Callable[[Node], Any]
     schema: Schema = field(default_factory=dict)
@@ -45,7 +45,13 @@ class Reader:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key of a table: how it is read, what it is if absent, and what it is for."""
+    """One key of a table.
+
+    Args:
+        reader: decodes its value.
+        about: its description, which editors show.
+        default: its value where it is absent; None for no value.
+    """
 
     reader: Reader
     about: str
@@ -54,26 +60,26 @@ class Key:
 
 
 def wrong(rule: str, place: Place, message: str, hint: str = "") -> ConfigError:
-    """The error of one problem; `rule` is an id of `bff.declare.rules`."""
+    """An error with one problem; `rule` is an id of `bff.declare.rules`."""
     return ConfigError([Problem(rule, place, message, hint)])
 
 
 def _expect(node: Node, kinds: tuple[type, ...], what: str, hint: str = "") -> Any:
     value = node.value
     if str not in kinds and isinstance(value, str) and is_reference(node.written):
-        value = core_scalar(value)  # within braces it cannot stand without quotes
+        value = core_scalar(value)  # `${NAME}` must be quoted within braces, so it is a text here
     if isinstance(value, kinds) and not (isinstance(value, bool) and bool not in kinds):
         return value
     if isinstance(value, dict) and str in kinds:
         inner = ", ".join(value)
         hint = f'a text with braces needs quotes: "{{{inner}}}"'
     raise wrong(
-        "wrong-type", node.place, f"{what} is wanted here, this is {_KINDS[type(value)]}", hint
+        "wrong-type", node.place, f"{what} is expected here, this is {_KINDS[type(value)]}", hint
     )
 
 
 def text(pattern: str = "", what: str = "a text", hint: str = "") -> Reader:
-    """A text, of a certain form."""
+    """A text that matches a pattern as a whole; `what` names it in messages."""
     form = re.compile(pattern)
 
     def read(node: Node) -> str:
@@ -87,7 +93,7 @@ def text(pattern: str = "", what: str = "a text", hint: str = "") -> Reader:
 
 
 def source(what: str = "an expression") -> Reader:
-    """A text that keeps its place: an expression or a template."""
+    """A text with its place: an expression or a template."""
 
     def read(node: Node) -> Source:
         return _source(node, _expect(node, (str,), what))
@@ -100,13 +106,18 @@ def _source(node: Node, text: str) -> Source:
 
 
 def one_of(*words: str) -> Reader:
-    """One of a few words."""
+    """One of the given words."""
 
     def read(node: Node) -> str:
         value: str = _expect(node, (str,), f"one of {', '.join(words)}")
         if value not in words:
             hint = did_you_mean(value, words) if value == node.written else ""
-            raise wrong("wrong-value", node.place, f"`{node.written}` is not known here", hint)
+            raise wrong(
+                "wrong-value",
+                node.place,
+                f"`{node.written}` is not one of {', '.join(words)}",
+                hint,
+            )
         return value
 
     return Reader(read, {"enum": list(words)})
@@ -135,7 +146,7 @@ def _measure(form: re.Pattern[str], units: Mapping[str, float], what: str) -> Re
             raise wrong("wrong-value", node.place, f"`{node.written}` is not {what}", hint)
         measure = float(found[1]) * units[found[2]]
         if measure <= 0:
-            raise wrong("wrong-value", node.place, f"`{node.written}` is nothing at all")
+            raise wrong("wrong-value", node.place, f"`{node.written}` must be greater than zero")
         return measure
 
     return Reader(read, {"type": "string", "pattern": f"^{form.pattern}$"})
@@ -165,36 +176,36 @@ CONSTANT: Final = Reader(lambda node: node.plain, {})
 
 def _tree(node: Node) -> Any:
     if isinstance(node.value, dict):
-        return {key: _tree(each) for key, each in node.value.items()}
+        return {key: _tree(item) for key, item in node.value.items()}
     if isinstance(node.value, list):
-        return [_tree(each) for each in node.value]
+        return [_tree(item) for item in node.value]
     return _source(node, node.value) if isinstance(node.value, str) else node.value
 
 
-TREE: Final = Reader(_tree, {})  # its text leaves are Source
+TREE: Final = Reader(_tree, {})  # any value; its texts are `Source`
 
 
 def list_of(element: Reader, *, or_one: bool = False) -> Reader:
-    """A list; with `or_one` a lone element counts as a list of it."""
+    """A list; with `or_one` a single element is accepted as a list of one."""
 
     def read(node: Node) -> tuple[Any, ...]:
         if or_one and not isinstance(node.value, list):
             return (element.read(node),)
-        hint = "each entry after a dash: `- …`" if isinstance(node.value, dict) else ""
-        nodes = _expect(node, (list,), "a list", hint or "in brackets: `[…]`")
-        return tuple(collect_problems([partial(element.read, each) for each in nodes]))
+        hint = "write each entry after a dash: `- …`" if isinstance(node.value, dict) else ""
+        nodes = _expect(node, (list,), "a list", hint or "write it in brackets: `[…]`")
+        return tuple(collect_problems([partial(element.read, item) for item in nodes]))
 
     schema: Schema = {"type": "array", "items": element.schema}
     return Reader(read, {"anyOf": [element.schema, schema]} if or_one else schema)
 
 
 def map_of(value: Reader, key: Reader | None = None) -> Reader:
-    """A mapping whose keys are names; gives pairs of the key (as read) and the value."""
+    """A mapping of arbitrary keys, which `key` decodes; any text if None."""
 
     def pair(seen: set[Any], name: Node, node: Node) -> tuple[Any, Any]:
         own = key.read(name) if key else name.raw
         if own in seen:
-            raise wrong("taken-name", name.place, f"`{own}` stands twice")
+            raise wrong("taken-name", name.place, f"duplicate name `{own}`")
         seen.add(own)
         return own, value.read(node)
 
@@ -203,7 +214,7 @@ def map_of(value: Reader, key: Reader | None = None) -> Reader:
         keys, seen = node.keys or {}, set[Any]()
         return dict(
             collect_problems(
-                [partial(pair, seen, keys[name], each) for name, each in nodes.items()]
+                [partial(pair, seen, keys[name], child) for name, child in nodes.items()]
             )
         )
 
@@ -216,20 +227,22 @@ def with_defaults(
     """The keys of a table with the defaults that the model has for fields of their names.
 
     Args:
-        absent: keys that stay without a value where they are not declared.
+        absent: keys that have no value where they are not declared.
 
     Raises:
-        TypeError: a key has a default though the model has one: each is declared once, there.
+        TypeError: a key has a default that the model has as well; defaults are in the model only.
     """
     found = dict(keys)
-    for each in fields(model):
-        has_none = each.default is MISSING and each.default_factory is MISSING
-        if has_none or each.name not in keys or each.name in absent:
+    for declared in fields(model):
+        has_none = declared.default is MISSING and declared.default_factory is MISSING
+        if has_none or declared.name not in keys or declared.name in absent:
             continue
-        if keys[each.name].default is not None:
-            raise TypeError(f"the default of `{each.name}` is declared twice")
-        made = each.default if each.default_factory is MISSING else each.default_factory()
-        found[each.name] = replace(keys[each.name], default=made)
+        if keys[declared.name].default is not None:
+            raise TypeError(f"the default of `{declared.name}` is declared twice")
+        made = (
+            declared.default if declared.default_factory is MISSING else declared.default_factory()
+        )
+        found[declared.name] = replace(keys[declared.name], default=made)
     return found
 
 
@@ -243,10 +256,10 @@ def table(
     """A mapping with known keys.
 
     Args:
-        make: makes the value from the place and the keys' values; may raise ConfigError.
-        what: what the mapping declares, for messages.
+        make: makes the value from the place and the values by key; may raise ConfigError.
+        what: what the mapping declares, in messages.
         model: the dataclass whose defaults the keys have; see `with_defaults`.
-        absent: keys that stay without a value where they are not declared.
+        absent: keys that have no value where they are not declared.
     """
     keys = with_defaults(keys, model, absent) if model else keys
     properties = {
@@ -265,7 +278,7 @@ def table(
     def unknown(name: str, place: Place) -> None:
         before, colon, _ = name.partition(":")
         hint = f"a blank follows the colon: `{before}: …`" if colon else ""
-        hint = hint or meant(name, keys) or did_you_mean(name, keys)
+        hint = hint or suggest_key(name, keys) or did_you_mean(name, keys)
         raise wrong("unknown-key", place, f"{what} has no key `{name}`", hint)
 
     def read(node: Node) -> Any:
@@ -273,11 +286,11 @@ def table(
         hint = "" if isinstance(node.value, list) else f"such as `{{{first}: …}}`"
         nodes = _expect(node, (dict,), f"{what}, a mapping,", hint)
         places = node.keys or {}
-        strangers = [
+        unknown_keys = [
             partial(unknown, name, places[name].place) for name in nodes if name not in keys
         ]
-        known = [partial(value, name, key, nodes, node.place) for name, key in keys.items()]
-        pairs = collect_problems([*strangers, *known])
+        known_keys = [partial(value, name, key, nodes, node.place) for name, key in keys.items()]
+        pairs = collect_problems([*unknown_keys, *known_keys])
         place = replace(node.place, keys={name: key.place for name, key in places.items()})
         return make(place, {name: given for name, given in pairs if given is not None})
 

@@ -1,4 +1,4 @@
-"""The readers of words that several tables use: names, headers, addresses."""
+"""Readers of values that several tables use: names, header names, addresses."""
 
 import re
 from typing import Final
@@ -7,10 +7,14 @@ from urllib.parse import urlsplit
 from bff.declare.load import Node
 from bff.declare.read import Reader, map_of, source, text, wrong
 
-NAME: Final = text("[a-z][a-z0-9_]*", "a name", "small letters, digits and `_`, a letter first")
-# What clients see and JMESPath writes without quotes: parameters, fields.
+NAME: Final = text(
+    "[a-z][a-z0-9_]*", "a name", "lower-case letters, digits and `_`, a letter first"
+)
+# Parameters and fields: identifiers that JMESPath accepts without quotes.
 FIELD: Final = text("[A-Za-z_][A-Za-z0-9_]*", "a name", "letters, digits and `_`, no digit first")
-FRONTEND_NAME: Final = text("[a-z][a-z0-9-]*", "a frontend's name", "it is a URL prefix: `web`")
+FRONTEND_NAME: Final = text(
+    "[a-z][a-z0-9-]*", "the name of a frontend", "it is a URL prefix, in lower case: `web`"
+)
 _TOKEN: Final = "[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105  (RFC 9110, section 5.6.2)
 
 HOP_BY_HOP: Final = frozenset(  # RFC 9110, section 7.6.1, and its predecessors
@@ -29,21 +33,23 @@ HOP_BY_HOP: Final = frozenset(  # RFC 9110, section 7.6.1, and its predecessors
 _FRAMING: Final = frozenset(
     {"host", "content-length", "content-encoding", "expect", "accept-encoding"}
 )
-_WHO_ASKS: Final = frozenset({"cookie", "authorization", "x-csrf"})
-# what the answer itself decides; an upstream's word on it would be wrong
-_OURS: Final = frozenset(
+_CREDENTIALS: Final = frozenset({"cookie", "authorization", "x-csrf"})
+# set for the answer as a whole: the header of one upstream would be wrong
+_OWN: Final = frozenset(
     {"content-type", "bff-calls", "server-timing", "x-request-id", "date", "server"}
 )
 
 
 def _header(refused: frozenset[str], why: str, prefix: str = "\0") -> Reader:
-    form = text(_TOKEN, "a header's name")
+    form = text(_TOKEN, "the name of a header")
 
     def read(node: Node) -> str:
         name: str = form.read(node).lower()
         if "*" in name:
-            hint = "each header by its name: `[x-app-version, x-device]`"
-            raise wrong("wrong-value", node.place, f"`{name}` is no pattern here", hint)
+            hint = "list each header by its name: `[x-app-version, x-device]`"
+            raise wrong(
+                "wrong-value", node.place, f"`{name}`: patterns are not supported here", hint
+            )
         if name in refused or name.startswith(prefix):
             raise wrong("wrong-value", node.place, f"the header `{name}` {why}")
         return name
@@ -51,13 +57,17 @@ def _header(refused: frozenset[str], why: str, prefix: str = "\0") -> Reader:
     return Reader(read, form.schema)
 
 
-REQUEST_HEADER: Final = _header(HOP_BY_HOP | _FRAMING, "belongs to one connection: it cannot cross")
+REQUEST_HEADER: Final = _header(
+    HOP_BY_HOP | _FRAMING, "belongs to one connection or message: it cannot be forwarded"
+)
 FORWARDED_HEADER: Final = _header(
-    HOP_BY_HOP | _FRAMING | _WHO_ASKS | {"content-type"},
-    "is between the client and us: it cannot cross (see `credentials`)",
+    HOP_BY_HOP | _FRAMING | _CREDENTIALS | {"content-type"},
+    "concerns this connection or application: it cannot be forwarded (see `credentials`)",
 )
 REPLY_HEADER: Final = _header(
-    HOP_BY_HOP | _FRAMING | _OURS, "is the answer's own: it cannot cross", "access-control-"
+    HOP_BY_HOP | _FRAMING | _OWN,
+    "is set for the answer as a whole: it cannot be passed on",
+    "access-control-",
 )
 _TEMPLATES: Final = map_of(source("a template"), REQUEST_HEADER)
 HEADERS: Final = Reader(lambda node: tuple(_TEMPLATES.read(node).items()), _TEMPLATES.schema)
@@ -73,12 +83,17 @@ def _address(node: Node) -> str:
         parts = urlsplit(value)
         port = parts.port
     except ValueError:
-        raise wrong("wrong-value", node.place, f"`{shown}` is no address", hint) from None
+        raise wrong(
+            "wrong-value", node.place, f"`{shown}` is not an http or https address", hint
+        ) from None
     if parts.scheme not in {"http", "https"} or not parts.hostname or port == 0:
-        raise wrong("wrong-value", node.place, f"`{shown}` is no address", hint)
+        raise wrong("wrong-value", node.place, f"`{shown}` is not an http or https address", hint)
     if parts.username or parts.password or "@" in parts.netloc:
         raise wrong(
-            "wrong-value", node.place, "an address carries no password", "use `credentials`"
+            "wrong-value",
+            node.place,
+            "an address cannot contain a user name or password",
+            "use `credentials`",
         )
     if parts.query or parts.fragment or "?" in value or "#" in value:
         raise wrong(
@@ -87,12 +102,12 @@ def _address(node: Node) -> str:
     if not _HOST.fullmatch(parts.hostname) or re.search(
         r"[\s\\]|/\.{1,2}(/|$)|[^\x21-\x7e]", value
     ):
-        raise wrong("wrong-value", node.place, f"`{shown}` is no address", hint)
+        raise wrong("wrong-value", node.place, f"`{shown}` is not an http or https address", hint)
     return value.rstrip("/")
 
 
 ADDRESS: Final = Reader(_address, {"type": "string", "format": "uri"})
-ORIGIN: Final = text(  # as browsers write it (RFC 6454, section 6.2): without a default port
+ORIGIN: Final = text(  # as browsers serialize it (RFC 6454, section 6.2): without a default port
     r"(https://[a-z0-9.-]+(?!:443$)|http://[a-z0-9.-]+(?!:80$))(:\d+)?",
     "an exact origin",
     'as browsers write it: "https://shop.example"',

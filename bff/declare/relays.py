@@ -1,4 +1,4 @@
-"""Relays, one a file below `relays/`, and what may be wrong between them and all else."""
+"""Reader of relays, the files of `relays/`, and checks against services, frontends and views."""
 
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -42,30 +42,38 @@ def _line(node: Node) -> tuple[str, str, str, Source]:
     found = _LINE.fullmatch(written.text.strip())
     if not found:
         hint = "such as `/files/{path...} -> files:/{path...}`"
-        raise wrong("target", node.place, f"`{written.shown}` is no relay", hint)
+        raise wrong("target", node.place, f"`{written.shown}` is not a relay", hint)
     path, service, target = found.groups()
     given, wanted = _segments(node, path), _segments(node, target)
-    taken = {each.replace("...", "") for each in given if each.startswith("{")}
+    taken = {segment.replace("...", "") for segment in given if segment.startswith("{")}
     unknown = [
-        each for each in wanted if each.startswith("{") and each.replace("...", "") not in taken
+        segment
+        for segment in wanted
+        if segment.startswith("{") and segment.replace("...", "") not in taken
     ]
     if unknown:
-        raise wrong("route", node.place, f"`{unknown[0]}` is not in the relay's own path")
-    trees = {each.replace("...", ""): each for each in given if each.endswith("...}")}
-    whole = "/".join(trees.get(each, each) for each in wanted)
-    return path, service, f"/{whole}", written
+        raise wrong("route", node.place, f"`{unknown[0]}` is not in the path of the relay")
+    wildcards = {
+        segment.replace("...", ""): segment for segment in given if segment.endswith("...}")
+    }
+    expanded = "/".join(wildcards.get(segment, segment) for segment in wanted)
+    return path, service, f"/{expanded}", written
 
 
 def _segments(node: Node, path: str) -> list[str]:
-    """The segments of a path; a tree may only stand at its end."""
+    """The segments of a path: texts, names in braces, and at the end a wildcard `{path...}`.
+
+    Raises:
+        ConfigError: the path has another form, or dot segments (RFC 3986, section 3.3).
+    """
     segments = path[1:].split("/")
     if not all(map(_SEGMENT.fullmatch, segments)) and segments != [""]:
         hint = "each segment is text, a name in braces, or at the end `{path...}`"
-        raise wrong("route", node.place, f"`{path}` is no path of a relay", hint)
+        raise wrong("route", node.place, f"`{path}` is not the path of a relay", hint)
     if {".", ".."} & set(segments):
         raise wrong("route", node.place, f"the path `{path}` has a dot segment")
-    if any(each.endswith("...}") for each in segments[:-1]):
-        raise wrong("route", node.place, f"in `{path}` something follows a whole tree")
+    if any(segment.endswith("...}") for segment in segments[:-1]):
+        raise wrong("route", node.place, f"in `{path}` the wildcard is not the last segment")
     return segments
 
 
@@ -73,7 +81,9 @@ def _cookie(node: Node) -> str:
     name: str = text(r"[A-Za-z0-9_.-]+", "a cookie's name").read(node)
     if is_own_cookie(name):
         raise wrong(
-            "wrong-value", node.place, f"the cookie `{name}` is ours: it goes to no service"
+            "wrong-value",
+            node.place,
+            f"the cookie `{name}` is a session cookie of bff: it is never forwarded",
         )
     return name
 
@@ -81,9 +91,9 @@ def _cookie(node: Node) -> str:
 STAND_IN: Final = table(
     lambda _, values: StandIn(**values),
     {
-        "status": Key(integer(200, 599), "The status of the answer.", required=True),
-        "text": Key(text(), "What it says.", required=True),
-        "type": Key(text(), "Its Content-Type; plain text if not said."),
+        "status": Key(integer(200, 599), "The status of the fallback response.", required=True),
+        "text": Key(text(), "Its body.", required=True),
+        "type": Key(text(), "Its Content-Type; default text/plain."),
     },
     "a fallback",
     StandIn,
@@ -92,31 +102,42 @@ _ABSENT: Final = ("stream", "keep_alive", "max_age")
 RELAY_KEYS: Final = {
     "relay": Key(
         Reader(_line, {"type": "string"}),
-        "Where it is and where it leads: `/files/{path...} -> files:/{path...}`.",
+        "Its route and its target: `/files/{path...} -> files:/{path...}`.",
         required=True,
     ),
-    "frontends": Key(list_of(FRONTEND_NAME), "Who has it; every frontend if not said."),
-    "methods": Key(list_of(one_of(*_METHODS)), "What is passed on; GET if not said."),
+    "frontends": Key(list_of(FRONTEND_NAME), "Frontends that serve it; all by default."),
+    "methods": Key(list_of(one_of(*_METHODS)), "Methods that are passed on; default GET."),
     **ACCESS_KEYS,
-    "credentials": Key(CREDENTIALS, "Whose credentials it brings; the service's if not said."),
-    "forward": Key(list_of(FORWARDED_HEADER), "Headers of the client, besides the usual."),
-    "respond": Key(list_of(REPLY_HEADER), "Headers of the reply, besides the usual."),
+    "credentials": Key(
+        CREDENTIALS, "Credentials of its requests; by default those of the service."
+    ),
+    "forward": Key(
+        list_of(FORWARDED_HEADER), "Request headers that are passed on, besides the standard ones."
+    ),
+    "respond": Key(
+        list_of(REPLY_HEADER), "Response headers that are passed on, besides the standard ones."
+    ),
     "cookies": Key(
-        list_of(Reader(_cookie, {"type": "string"})), "Cookies of the client that go up."
+        list_of(Reader(_cookie, {"type": "string"})),
+        "Cookies of the client that are passed to the service.",
     ),
-    "timeout": Key(DURATION, "For how long nothing may move; 15s if not said."),
-    "max_body": Key(SIZE, "How large a request body may be; 1MB if not said."),
-    "fallback": Key(STAND_IN, "What a read is answered where the service is not well."),
+    "timeout": Key(DURATION, "Idle timeout, in either direction; default 15s."),
+    "max_body": Key(SIZE, "Maximum size of a request body; default 1MB."),
+    "fallback": Key(STAND_IN, "The response to a read while the service is unavailable."),
     "stream": Key(
-        one_of("events", "websocket"), "Server-sent events, or WebSockets, which nginx relays."
+        one_of("events", "websocket"), "Passes server-sent events through, or WebSockets by nginx."
     ),
-    "keep_alive": Key(DURATION, "After how long a silent stream is kept alive; 15s."),
-    "max_age": Key(DURATION, "After how long a stream is closed, to come again; 15m."),
+    "keep_alive": Key(
+        DURATION, "Silence after which a keep-alive comment is sent on a stream; default 15s."
+    ),
+    "max_age": Key(
+        DURATION, "Time after which a stream is closed, so that the client reconnects; default 15m."
+    ),
 }
 
 
 def relay_reader(frontends: Mapping[str, Any]) -> Callable[[str, Node], Relay]:
-    """A function of a relay's name and node."""
+    """A function that decodes a relay from its name and node."""
 
     def read(name: str, node: Node) -> Relay:
         def make(place: Place, values: dict[str, Any]) -> Relay:
@@ -150,24 +171,26 @@ def _relay(name: str, place: Place, values: dict[str, Any], frontends: tuple[str
         raise wrong(
             "key-conflict",
             place.of("fallback"),
-            "a stream has no fallback: clients come again by themselves",
+            "a stream has no fallback: clients reconnect by themselves",
         )
     if stream == "websocket" and path.partition("{")[1]:
         raise wrong(
-            "key-conflict", place.of("relay"), "a relay of WebSockets is one path, without names"
+            "key-conflict",
+            place.of("relay"),
+            "a relay of WebSockets is one path, without names in braces",
         )
     if stream == "websocket" and "credentials" in values:
         raise wrong(
             "key-conflict",
             place.of("credentials"),
-            "nginx carries WebSockets, and it has no credentials for a service",
+            "a relay of WebSockets has no `credentials`: nginx connects to the service",
         )
     if stream == "websocket" and (values["cookies"] or values["respond"]):
-        hint = "what the service is told of a client is in `forward`"
+        hint = "`forward` lists the request headers that the service gets"
         raise wrong(
             "key-conflict",
             place.of("cookies", "respond"),
-            "WebSockets pass no cookies on, and no headers of a reply",
+            "a relay of WebSockets has neither `cookies` nor `respond`",
             hint,
         )
     if "credentials" in values:
@@ -188,7 +211,7 @@ def _relay(name: str, place: Place, values: dict[str, Any], frontends: tuple[str
 
 
 def relay_problems(config: Config, views: Collection[View]) -> Iterator[Problem]:
-    """What is wrong between relays, services, frontends and views."""
+    """Problems between relays and the services, frontends and views that are declared."""
     seen: list[tuple[str, str, str]] = [
         (frontend, view.route, f"the view `{view.name}`")
         for view in views
@@ -209,9 +232,9 @@ def relay_problems(config: Config, views: Collection[View]) -> Iterator[Problem]
                     "unknown-frontend", relay.place.of("frontends"), f"no frontend `{name}`", hint
                 )
                 continue
-            asks = bool(frontend.access) and relay.access_at(frontend) != "public"
-            if not asks and (relay.require or relay.access == "signed_in"):
-                message = f"nobody is asked who they are at `{name}`, and the relay wants to know"
+            signs_in = bool(frontend.access) and relay.access_at(frontend) != "public"
+            if not signs_in and (relay.require or relay.access == "signed_in"):
+                message = f"`{name}` has no sign-in for the relay, which requires a signed-in user"
                 yield Problem(
                     "access-impossible",
                     relay.place.of("require", "access"),
@@ -219,21 +242,19 @@ def relay_problems(config: Config, views: Collection[View]) -> Iterator[Problem]
                     f"see `access` of {frontend.place}",
                 )
             own = relay.credentials
-            if own and own.credentials in OF_THE_CALLER and not asks:
-                message = f"nobody is asked who they are at `{name}`: there are no credentials of"
-                hint = "credentials of our own: `none`, `basic`, `api_key` or `client`"
-                yield Problem(
-                    "access-impossible", relay.place.of("credentials"), f"{message} theirs", hint
-                )
+            if own and own.credentials in OF_THE_CALLER and not signs_in:
+                message = f"`{name}` has no sign-in for the relay: users have no credentials there"
+                hint = "credentials of this application: `none`, `basic`, `api_key` or `client`"
+                yield Problem("access-impossible", relay.place.of("credentials"), message, hint)
             for other, route, what in seen:
-                if other == name and _meet(relay.path, route):
+                if other == name and _overlap(relay.path, route):
                     message = f"the relay `/{name}{relay.path}` and {what} have paths in common"
                     yield Problem("route-clash", relay.place.of("relay"), message)
             seen.append((name, relay.path, f"the relay `{relay.name}`"))
 
 
 def _credentials(config: Config, relay: Relay) -> Iterator[Problem]:
-    """Tokens are made by providers that are declared."""
+    """The problem of a relay whose tokens no declared provider issues."""
     own = relay.credentials
     if own is None or own.credentials not in {"exchange", "client"}:
         return
@@ -243,22 +264,22 @@ def _credentials(config: Config, relay: Relay) -> Iterator[Problem]:
         yield Problem(
             "unknown-provider",
             relay.place.of("credentials"),
-            f"`{relay.name}` asks an unknown provider `{name}`",
+            f"`{relay.name}` requests tokens from an unknown provider `{name}`",
             hint,
         )
     elif not config.providers:
-        message = f"`{relay.name}` asks for a token, and no provider is declared that makes one"
+        message = f"`{relay.name}` needs tokens, and no provider is declared"
         yield Problem(
             "sign-in-impossible", relay.place.of("credentials"), message, "`providers` in bff.yaml"
         )
 
 
-def _meet(one: str, other: str) -> bool:
-    """Whether some path belongs to both of two routes."""
-    ours, theirs = one[1:].split("/"), other[1:].split("/")
-    for mine, its in zip(ours, theirs, strict=False):
-        if "...}" in mine or "...}" in its:
+def _overlap(first: str, second: str) -> bool:
+    """True if there is a path that matches both routes."""
+    left, right = first[1:].split("/"), second[1:].split("/")
+    for one, other in zip(left, right, strict=False):
+        if "...}" in one or "...}" in other:
             return True
-        if mine != its and not mine.startswith("{") and not its.startswith("{"):
+        if one != other and not one.startswith("{") and not other.startswith("{"):
             return False
-    return len(ours) == len(theirs)
+    return len(left) == len(right)

@@ -1,4 +1,4 @@
-"""What a view or a relay requires of who asks, as it declares it."""
+"""Reader of `require`, the scopes and claims that a caller must have, and its checks."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -22,10 +22,10 @@ _Value = tuple[Place, tuple[Any, ...]]
 
 
 def _values(node: Node) -> _Value:
-    """The values of which a claim must have one."""
+    """The accepted values of a claim, with their place."""
     many = node.plain if isinstance(node.value, list) else [node.plain]
-    if not many or not all(isinstance(each, str | int | bool) for each in many):
-        raise wrong("wrong-value", node.place, "a value or a list of values is wanted here")
+    if not many or not all(isinstance(value, str | int | bool) for value in many):
+        raise wrong("wrong-value", node.place, "a value or a list of values is expected here")
     return node.place, tuple(many)
 
 
@@ -35,9 +35,9 @@ def _scopes(node: Node) -> tuple[str, ...]:
 
 
 def _claim(path: str, place: Place, values: tuple[Any, ...]) -> RequiredClaim:
-    """A claim by its name, or by an expression over all claims.
+    """A required claim, by its name, or by an expression over all claims.
 
-    Names such as `https://shop.example/roles` are no expressions, and stand for themselves.
+    A name such as `https://shop.example/roles` is not an expression, and is looked up literally.
     """
     try:
         expression = Expression(Source(path, place))
@@ -62,17 +62,21 @@ def _selecting(path: str, expression: Expression) -> Callable[[Mapping[str, Any]
 
 def _requirement(_: Place, values: dict[str, Any]) -> Requirement:
     declared: Iterable[tuple[str, _Value]] = values["claims"].items()
-    return Requirement(values["scope"], tuple(_claim(path, *each) for path, each in declared))
+    return Requirement(values["scope"], tuple(_claim(path, *claim) for path, claim in declared))
 
 
 _VALUES: Final[Schema] = {"type": ["string", "integer", "boolean", "array"]}
 REQUIREMENT: Final = table(
     _requirement,
     {
-        "scope": Key(Reader(_scopes, {"type": "string"}), "Scopes that are all needed.", ()),
+        "scope": Key(
+            Reader(_scopes, {"type": "string"}),
+            "Required scopes, with spaces between; all are needed.",
+            (),
+        ),
         "claims": Key(
             map_of(Reader(_values, _VALUES)),
-            "Claims, by name or by a path such as `realm_access.roles`, and values that will do.",
+            "Required claims: a name, or a path such as `realm_access.roles`, with its values.",
             {},
         ),
     },
@@ -82,68 +86,70 @@ REQUIREMENT: Final = table(
 ACCESS_KEYS: Final = {
     "access": Key(
         one_of("signed_in", "optional", "public"),
-        "Who may ask; signed_in if the frontend has a way to sign in.",
+        "Who may request it; signed_in by default where the frontend has a sign-in.",
     ),
-    "require": Key(REQUIREMENT, "What who asks must have: scopes, claims."),
+    "require": Key(REQUIREMENT, "Required scopes and claims of the caller."),
     "csrf": Key(
         one_of("header", "origin"),
-        "The CSRF check: `header` requires X-CSRF, the default; `origin` checks Origin.",
+        "CSRF check: `header` requires X-CSRF: 1 (default); `origin` checks Origin.",
     ),
 }
 
 
-def unkept_claims(config: Config) -> Iterator[Problem]:
-    """Requirements that no principal can meet: no provider or issuer keeps the claim.
+def unavailable_claims(config: Config) -> Iterator[Problem]:
+    """Requirements that no user can meet, since no provider or issuer stores the claim.
 
-    A principal has those claims that `claims` of their provider, or issuer, names.
+    A user has the claims that are listed in `claims` of their provider or issuer.
     """
     declared: tuple[View | Relay, ...] = (*config.views, *config.relays)
-    for each in declared:
-        for claim in each.require.claims if each.require else ():
-            known = [config.frontends[name] for name in each.frontends if name in config.frontends]
-            asking = [frontend for frontend in known if _asks(each, frontend)]
-            sources = {frontend.name: _kept(config, frontend) for frontend in asking}
+    for route in declared:
+        for claim in route.require.claims if route.require else ():
+            known = [config.frontends[name] for name in route.frontends if name in config.frontends]
+            authenticating = [frontend for frontend in known if _authenticates(route, frontend)]
+            sources = {frontend.name: _claims_at(config, frontend) for frontend in authenticating}
             lacking = [
                 name
-                for name, kept in sources.items()
-                if kept and not any(claim.found_in(names) for names in kept)
+                for name, available in sources.items()
+                if available and not any(claim.found_in(names) for names in available)
             ]
             if lacking:
-                yield _unkept(claim, lacking, certain=len(lacking) == len(sources))
+                yield _unavailable(claim, lacking, certain=len(lacking) == len(sources))
 
 
-def paths_for_names(config: Config) -> Iterator[Problem]:
-    """Doubts about `claims` of a provider or an issuer that read as paths: they keep whole claims.
+def paths_as_claim_names(config: Config) -> Iterator[Problem]:
+    """Warnings for entries of `claims` of a provider or issuer that look like paths.
 
-    A name may have a dot in it, so it is no error.
+    They are names of whole claims; a name may contain a dot, so it is not an error.
     """
     known: tuple[Provider | Issuer, ...] = (*config.providers.values(), *config.issuers.values())
-    for each in known:
-        for name in each.claims:
+    for source in known:
+        for name in source.claims:
             if _PLAIN_PATH.fullmatch(name):
-                message = f"`{name}` is the whole name of a claim here, not a path into one"
-                hint = f"`{name.partition('.')[0]}` keeps the claim with all that is in it"
-                yield Problem("unknown-claim", each.place.of("claims"), message, hint, warning=True)
+                message = f"`{name}` is read as the name of a claim here, not as a path into one"
+                hint = f"`{name.partition('.')[0]}` stores the claim with all of its content"
+                yield Problem(
+                    "unknown-claim", source.place.of("claims"), message, hint, warning=True
+                )
 
 
-def _unkept(claim: RequiredClaim, lacking: list[str], *, certain: bool) -> Problem:
+def _unavailable(claim: RequiredClaim, lacking: list[str], *, certain: bool) -> Problem:
     names = ", ".join(sorted(claim.roots)) or claim.path
     where = " and ".join(f"`{name}`" for name in lacking)
-    message = f"`{claim.path}` is required, and no provider or issuer of {where} keeps it"
+    message = f"`{claim.path}` is required, and no provider or issuer of {where} stores it"
     hint = f"`claims: [{names}]` of a provider, or of an issuer"
     return Problem("unknown-claim", claim.place, message, hint, warning=not certain)
 
 
-def _asks(each: View | Relay, frontend: Frontend) -> bool:
-    access: Access = each.access_at(frontend)
+def _authenticates(route: View | Relay, frontend: Frontend) -> bool:
+    access: Access = route.access_at(frontend)
     return bool(frontend.access) and access != "public"
 
 
-def _kept(config: Config, frontend: Frontend) -> list[tuple[str, ...]]:
-    """The claims that a principal at a frontend may have, by provider and issuer."""
-    kept: list[tuple[str, ...]] = []
+def _claims_at(config: Config, frontend: Frontend) -> list[tuple[str, ...]]:
+    """The claims that a user of a frontend may have: one list for each provider and issuer."""
+    claims: list[tuple[str, ...]] = []
     if "session" in frontend.access:
-        kept += [provider.claims for provider in config.providers.values()]
+        claims += [provider.claims for provider in config.providers.values()]
     if "bearer" in frontend.access:
-        kept += [issuer.claims for issuer in config.issuers.values()]
-    return kept
+        claims += [issuer.claims for issuer in config.issuers.values()]
+    return claims

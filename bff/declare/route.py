@@ -1,4 +1,4 @@
-"""The route of a view: literal segments, and names in braces."""
+"""Reader of the route of a view: literal segments, and path parameters in braces."""
 
 import re
 from typing import Final
@@ -15,19 +15,23 @@ def _route(node: Node) -> Source:
     segments = written.text.removeprefix("/").split("/")
     if not written.text.startswith("/") or not all(map(_SEGMENT.fullmatch, segments)):
         hint = "such as `/orders/{id}`: each segment is text or one name in braces"
-        raise wrong("route", node.place, f"`{written.shown}` is no route", hint)
+        raise wrong("route", node.place, f"`{written.shown}` is not a valid route", hint)
     if {".", ".."} & set(segments):
         raise wrong("route", node.place, f"the route `{written.shown}` has a dot segment")
     variables = path_variables(written.text)
     if len(set(variables)) < len(variables):
-        raise wrong("route", node.place, f"the route `{written.shown}` names a variable twice")
+        raise wrong(
+            "route", node.place, f"the route `{written.shown}` has the same path parameter twice"
+        )
     return written
 
 
 def path_variables(route: str) -> list[str]:
-    """The names in braces of a route, in order."""
+    """The names of the path parameters of a route, in order."""
     return [
-        found[1] for each in route.split("/") if (found := _SEGMENT.fullmatch(each)) and found[1]
+        found[1]
+        for segment in route.split("/")
+        if (found := _SEGMENT.fullmatch(segment)) and found[1]
     ]
 
 

@@ -1,12 +1,13 @@
-"""The JSON Schema (draft-07) of the configuration's files, made of the readers' own."""
+"""The JSON Schema (draft-07) of the configuration files, composed from those of the readers."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from bff.declare.calls import METHODS, call_reader
+from bff.declare.calls import call_reader
 from bff.declare.config import ROOT
 from bff.declare.read import Schema
 from bff.declare.relays import relay_schema
+from bff.declare.request_keys import METHODS
 from bff.declare.views import VIEW_METHODS, view_schema
 
 _DRAFT: Final = "http://json-schema.org/draft-07/schema#"
@@ -30,7 +31,7 @@ FILES: Final[Mapping[str, tuple[str, Callable[[], Schema]]]] = {
     "bff": ("bff.yaml: hosts, frontends, services", _root),
     "view": ("views/*.yaml: one view", _view),
     "relay": ("relays/*.yaml: one relay", relay_schema),
-    "call": ("calls/*.yaml: one call that views share", _call),
+    "call": ("calls/*.yaml: one shared call", _call),
 }
 
 
@@ -41,13 +42,13 @@ def schema_of(name: str) -> dict[str, Any]:
 
 
 def _with_references(schema: Any) -> Any:
-    """The same schema where numbers, durations and words may also be `${NAME}`."""
+    """The same schema, in which numbers, durations and words may also be `${NAME}`."""
     if isinstance(schema, list):
-        return [_with_references(each) for each in schema]
+        return [_with_references(part) for part in schema]
     if not isinstance(schema, dict):
         return schema
     inner = {
-        key: {name: _with_references(each) for name, each in value.items()}
+        key: {name: _with_references(value_schema) for name, value_schema in value.items()}
         if key == "properties"
         else _with_references(value)
         if key in {"items", "additionalProperties", "anyOf"}

@@ -1,8 +1,9 @@
-"""Who may share an answer, proven from what is declared.
+"""Cache scope: which users may share a cached reply or answer, derived from its declared inputs.
 
-Everything that reaches a call counts: its templates, its `when`, its items, the headers of its
-service, forwarded headers, credentials, and all of that for the calls whose values it uses. The
-proof is about declared inputs: what a service makes of them is its own.
+The inputs of a call are those of its templates, `when` and items, the headers of its service,
+forwarded headers, credentials, and the inputs of the calls whose values it uses. For example,
+`get: "users:/users/{session.sub}"` depends on `session.sub`, so its reply is cached for one user.
+How a service uses these inputs is not known, and has no influence.
 """
 
 from collections.abc import Iterable, Iterator
@@ -27,58 +28,62 @@ _CLAIMS: Final = ("session", "claims")
 _TOKEN: Final = "session (credentials of "  # noqa: S105 - the beginning of an input's name
 _SERVICES: Final = ("services",)
 _EVERYTHING: Final = frozenset({("session",), _SERVICES})
-_CURSORS: Final = "session (a cursor is one person's)"
-_ALWAYS_NEW: Final = frozenset({"uuid", "now"})
+_CURSORS: Final = "session (a cursor belongs to one user)"
+_NONDETERMINISTIC: Final = frozenset({"uuid", "now"})
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The inputs that something is made of, such as `params.limit` or `session.sub`.
+    """The inputs of a reply or answer.
 
     Args:
-        paths: those of the session.
+        inputs: their names, such as `params.limit` or `session.sub`, sorted.
+        paths: those of the session, which become part of the cache key.
     """
 
     inputs: tuple[str, ...]
     paths: tuple[Path, ...] = ()
 
     @property
-    def own(self) -> list[str]:
-        """The inputs that tell one person from another."""
+    def personal(self) -> list[str]:
+        """The inputs that differ between users."""
         return [name for name in self.inputs if name.startswith(("session", "headers"))]
 
     @property
     def shared_by(self) -> Shared:
-        """Who would get the same: everyone, people with equal claims, or nobody else."""
-        if not self.own:
+        """Who gets the same: everyone, users with equal claims, or one user."""
+        if not self.personal:
             return "everyone"
-        claims = all(name.startswith("session.claims.") for name in self.own)
+        claims = all(name.startswith("session.claims.") for name in self.personal)
         return "claims" if claims else "person"
 
 
 def scope_of_call(plan: Plan, name: str) -> Scope:
-    """What a call's reply depends on, through the calls whose values it uses as well."""
+    """The inputs of the reply of a call, with those of the calls whose values it uses."""
     found: set[Path] = set()
     others: set[str] = set()
     seen: set[str] = set()
     waiting = {name}
     while waiting:
-        each = waiting.pop()
-        seen.add(each)
-        found |= _inputs(plan, each)
-        others |= _credentials(plan, each)
-        waiting |= plan.nodes[each].needs.keys() - seen
+        call = waiting.pop()
+        seen.add(call)
+        found |= _inputs(plan, call)
+        others |= _credentials(plan, call)
+        waiting |= plan.nodes[call].needs.keys() - seen
     return _scope(found, others)
 
 
 def scope_of(plan: Plan) -> Scope:
-    """What a whole answer depends on, its refusals included."""
+    """The inputs of the answer of a view, its refusals included."""
     found = _named(plan.shape.reads.all)
     for refusal in plan.refusals:
         found |= _named(reads(refusal.when).all)
     if plan.view.function:
         found |= _named(plan.view.reads) if plan.view.reads is not None else _EVERYTHING
-    for tag in (*plan.tags, *plan.invalidates):  # of a person's they only tell what is kept
+    for tag in (
+        *plan.tags,
+        *plan.invalidates,
+    ):  # inputs of a user in a tag do not change the answer
         found |= _named(tag.reads({}).all) & {_SERVICES}
     others: set[str] = set()
     for name in plan.nodes:
@@ -87,50 +92,57 @@ def scope_of(plan: Plan) -> Scope:
     return _scope(found, others)
 
 
-def proven(plan: Plan) -> Plan:
-    """The plan, with what may be kept of it and for whom.
+def with_cache_policies(plan: Plan) -> Plan:
+    """Add the cache policies of a plan: what is cached, and who shares it.
 
     Raises:
-        ConfigError: something is declared to be shared more widely than is proven, or cannot be
-            kept at all.
+        ConfigError: a rule shares entries more widely than is safe, or what it is about cannot be
+            cached.
     """
     calls = {name: node.compiled for name, node in plan.nodes.items()}
-    kept = [name for name, call in calls.items() if call.call.cache]
-    tasks = [partial(_kept_call, plan, name) for name in kept]
-    *found, view = collect_problems([*tasks, partial(_kept_view, plan)])
-    calls_kept = dict(zip(kept, found, strict=True))
+    cached = [name for name, call in calls.items() if call.call.cache]
+    tasks = [partial(_policy_of_call, plan, name) for name in cached]
+    *found, view = collect_problems([*tasks, partial(_policy_of_view, plan)])
+    policies = dict(zip(cached, found, strict=True))
     whole = scope_of(plan)
-    caching = PlanCaching(view, calls_kept, not whole.own, frozenset(whole.inputs))
+    caching = PlanCaching(view, policies, not whole.personal, frozenset(whole.inputs))
     return replace(plan, caching=caching)
 
 
-def _kept_call(plan: Plan, name: str) -> CachePolicy:
+def _policy_of_call(plan: Plan, name: str) -> CachePolicy:
     compiled = plan.nodes[name].compiled
     rule = compiled.call.cache
-    assert rule is not None  # noqa: S101 - it was asked for
+    assert rule is not None  # noqa: S101 - only calls with a rule are passed
     if not compiled.call.safe:
-        raise _wrong(rule, f"the replies of a {compiled.call.method} are not kept")
-    used = {each for text in compiled.templates for part in text.expressions for each in _new(part)}
+        raise _wrong(rule, f"the replies of a {compiled.call.method} are not cached")
+    used = {
+        function
+        for text in compiled.templates
+        for part in text.expressions
+        for function in _nondeterministic(part)
+    }
     if used:
-        raise _wrong(rule, f"`{min(used)}()` makes a new request each time: none is kept")
-    return _kept(rule, scope_of_call(plan, name), f"the call `{name}`", compiled.tags)
+        raise _wrong(rule, f"`{min(used)}()` makes each request different, so none is cached")
+    return _policy(rule, scope_of_call(plan, name), f"the call `{name}`", compiled.tags)
 
 
-def _kept_view(plan: Plan) -> CachePolicy | None:
+def _policy_of_view(plan: Plan) -> CachePolicy | None:
     rule = plan.view.cache
     if rule is None:
         return None
-    used = {name for expression in _expressions(plan) for name in _new(expression)}
+    used = {name for expression in _expressions(plan) for name in _nondeterministic(expression)}
     if used:
-        raise _wrong(rule, f"the answer uses `{min(used)}()`, a new one each time")
-    return _kept(rule, scope_of(plan), f"`{plan.view.name}`", plan.tags)
+        raise _wrong(rule, f"the answer uses `{min(used)}()`, which differs each time")
+    return _policy(rule, scope_of(plan), f"`{plan.view.name}`", plan.tags)
 
 
-def _kept(rule: CacheRule, scope: Scope, what: str, tags: tuple[Template, ...]) -> CachePolicy:
-    shared: Shared = "person" if scope.own else "everyone"
-    if rule.scope == "public" and scope.own:
-        message = f"{what} cannot be kept for everybody: `{_shown(scope.own[0])}` reaches it"
-        raise _wrong(rule, message, _remedy(scope.own))
+def _policy(rule: CacheRule, scope: Scope, what: str, tags: tuple[Template, ...]) -> CachePolicy:
+    shared: Shared = "person" if scope.personal else "everyone"
+    if rule.scope == "public" and scope.personal:
+        message = (
+            f"{what} cannot be cached for all users: it depends on {_shown(scope.personal[0])}"
+        )
+        raise _wrong(rule, message, _remedy(scope.personal))
     if rule.vary:
         _check_vary(rule, scope, what)
         shared = "claims"
@@ -142,39 +154,39 @@ def _kept(rule: CacheRule, scope: Scope, what: str, tags: tuple[Template, ...]) 
 
 
 def _check_vary(rule: CacheRule, scope: Scope, what: str) -> None:
-    missing = [name for name in scope.own if name not in rule.vary]
+    missing = [name for name in scope.personal if name not in rule.vary]
     token = next((name for name in missing if name.startswith(_TOKEN)), None)
     if token:
-        message = f"{what} cannot be kept apart by `vary`: it is made with {_shown(token)}"
-        raise _wrong(rule, message, "the service sees all of the person: keep it per person")
+        message = f"{what} cannot be cached by `vary`: it is requested with {_shown(token)}"
+        raise _wrong(rule, message, "the reply may depend on all data of the user: `scope: person`")
     if missing:
-        message = f"{what} is kept apart by `vary`, which lacks `{_shown(missing[0])}`"
+        message = f"{what} depends on {_shown(missing[0])}, which is not in `vary`"
         raise _wrong(rule, message, _remedy(missing))
     for name in rule.vary:
         if name not in scope.inputs:
-            raise _wrong(rule, f"`vary` names `{name}`, which does not reach {what}")
+            raise _wrong(rule, f"`vary` has `{name}`, on which {what} does not depend")
 
 
 def _remedy(inputs: list[str]) -> str:
     if all(name.startswith(("session.claims.", "headers.")) for name in inputs):
-        return f"`vary: [{', '.join(inputs)}]` keeps it apart by that"
-    return "without `scope` and `vary` it is kept per person"
+        return f"`vary: [{', '.join(inputs)}]` makes the cache key depend on that"
+    return "without `scope` and `vary` it is cached per user"
 
 
 def _shown(name: str) -> str:
     if name == _CURSORS:
-        return "the cursor of one person"
-    return "the person's credentials" if name.startswith(_TOKEN) else name
+        return "the cursor of one user"
+    return "the credentials of the user" if name.startswith(_TOKEN) else f"`{name}`"
 
 
 def _wrong(rule: CacheRule, message: str, hint: str = "") -> ConfigError:
     return ConfigError([Problem("cache-unsafe", rule.place, message, hint)])
 
 
-def _new(expression: Expression) -> Iterator[str]:
-    """The functions of an expression that give something else each time."""
+def _nondeterministic(expression: Expression) -> Iterator[str]:
+    """The functions of an expression whose result differs each time."""
     for node in walk(expression.ast):
-        if node["type"] == "function_expression" and node["value"] in _ALWAYS_NEW:
+        if node["type"] == "function_expression" and node["value"] in _NONDETERMINISTIC:
             yield f"{node['value']}"
 
 
@@ -203,7 +215,7 @@ def _credentials(plan: Plan, name: str) -> set[str]:
 
 
 def _cursors(plan: Plan, name: str) -> set[str]:
-    """What of who asks reaches an answer by a cursor in it: it is of no use to anybody else."""
+    """The input of cursors in an answer: they are valid for one user only."""
     pages = plan.nodes[name].compiled.call.pages
     return {_CURSORS} if pages and pages.param and plan.view.access != "public" else set()
 

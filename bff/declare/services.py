@@ -1,4 +1,4 @@
-"""Services and frontends, as `bff.yaml` declares them."""
+"""Readers of services and frontends in `bff.yaml`."""
 
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -35,7 +35,7 @@ def _tls(place: Place, values: dict[str, Any]) -> Tls:
         raise wrong(
             "key-conflict",
             place.of("key", "cert"),
-            "a `key` of our own is of no use without its `cert`",
+            "`key` needs `cert`: it is the key of a client certificate",
         )
     return Tls(**values)
 
@@ -43,17 +43,20 @@ def _tls(place: Place, values: dict[str, Any]) -> Tls:
 TLS: Final = table(
     _tls,
     {
-        "ca": Key(text(), "A PEM file of the authorities that are trusted."),
-        "cert": Key(text(), "A PEM file of our certificate."),
-        "key": Key(text(), "A PEM file of its key."),
+        "ca": Key(text(), "PEM file of the trusted certificate authorities."),
+        "cert": Key(text(), "PEM file of the client certificate."),
+        "key": Key(text(), "PEM file of the key of the client certificate."),
     },
     "tls",
 )
 LINKS: Final = table(
     lambda _, values: Links(**values),
     {
-        "origins": Key(list_of(ORIGIN), "Origins that stand for the service in its links."),
-        "under": Key(text(r"/[A-Za-z0-9._~/-]*", "a path"), "What links are at or below."),
+        "origins": Key(list_of(ORIGIN), "Origins in links that mean this service."),
+        "under": Key(
+            text(r"/[A-Za-z0-9._~/-]*", "a path"),
+            "The path that followed links must be at or below.",
+        ),
     },
     "links",
     Links,
@@ -61,37 +64,43 @@ LINKS: Final = table(
 
 SERVICE_KEYS: Final = {
     "url": Key(
-        list_of(ADDRESS, or_one=True), "The address all its paths stand under.", required=True
+        list_of(ADDRESS, or_one=True), "Its base URL, or several of equal instances.", required=True
     ),
-    "timeout": Key(DURATION, "How long one request may take; 2s if not said."),
+    "timeout": Key(DURATION, "Timeout of one request; default 2s."),
     **POLICY_KEYS,
-    "renew": Key(DURATION, "After what time a connection is used no more; 1m if not said."),
-    "deadline": Key(REQUEST_HEADER, "The header that says how many milliseconds are left."),
-    "max_reply": Key(SIZE, "How large one reply may be, decompressed; 8MB if not said."),
-    "credentials": Key(CREDENTIALS, "Whose credentials its requests carry; none if not said."),
-    "tls": Key(TLS, "A private authority, and a certificate of our own."),
-    "links": Key(LINKS, "Where links of its replies may lead."),
-    "redirects": Key(
-        one_of("refuse", "follow"), "What a redirect is; refused if not said.", "refuse"
+    "renew": Key(DURATION, "Maximum age of a pooled connection; default 1m."),
+    "deadline": Key(
+        REQUEST_HEADER, "Request header that carries the remaining milliseconds of the deadline."
     ),
-    "headers": Key(HEADERS, "Templates of headers sent with every request."),
-    "forward": Key(list_of(FORWARDED_HEADER), "Headers of the client that are passed on."),
-    "respond": Key(list_of(REPLY_HEADER), "Reply headers that are passed to the client."),
+    "max_reply": Key(SIZE, "Maximum size of one reply, decompressed; default 8MB."),
+    "credentials": Key(CREDENTIALS, "Credentials of its requests; none by default."),
+    "tls": Key(TLS, "A private certificate authority, and a client certificate."),
+    "links": Key(LINKS, "Which links in its replies may be followed."),
+    "redirects": Key(
+        one_of("refuse", "follow"), "Whether redirects are followed; refused by default.", "refuse"
+    ),
+    "headers": Key(HEADERS, "Templates of headers of every request."),
+    "forward": Key(list_of(FORWARDED_HEADER), "Request headers of the client that are passed on."),
+    "respond": Key(list_of(REPLY_HEADER), "Response headers that are passed to the client."),
 }
 
 
 def _others(place: Place, urls: tuple[str, ...]) -> tuple[str, ...]:
-    """All but the first of the addresses of a service, which must be alike."""
+    """The addresses of a service without the first; all may differ in host and port only.
+
+    Raises:
+        ConfigError: there is none, or they differ otherwise.
+    """
     if not urls:
-        raise wrong("missing-key", place.of("url"), "a service has an address")
+        raise wrong("missing-key", place.of("url"), "a service needs at least one address")
     if len(set(urls)) < len(urls):
-        raise wrong("wrong-value", place.of("url"), "an address stands twice")
+        raise wrong("wrong-value", place.of("url"), "duplicate address")
     parts = [urlsplit(url) for url in urls]
-    if len({(each.scheme, each.path) for each in parts}) > 1:
+    if len({(part.scheme, part.path) for part in parts}) > 1:
         raise wrong(
             "wrong-value",
             place.of("url"),
-            "the addresses of a service differ in host and port alone",
+            "the addresses of a service may differ in host and port only",
         )
     return urls[1:]
 
@@ -106,14 +115,14 @@ def _service(place: Place, values: dict[str, Any]) -> Service:
         raise wrong(
             "key-conflict",
             place.of("tls"),
-            "`tls` is of no use to a service that is asked over plain http",
+            "`tls` has no effect on a service with an http address",
         )
     if values["redirects"] == "follow" and "links" not in values:
         raise wrong(
             "key-conflict",
             place.of("redirects"),
-            "redirects are followed only within `links`",
-            "say where they may lead",
+            "`redirects: follow` needs `links`",
+            "`links: {under: /}`, where redirects may lead",
         )
     values["redirects"] = values["redirects"] == "follow"
     values["forward"] = frozenset(values["forward"])
@@ -125,22 +134,25 @@ SERVICE: Final = table(
     _service, SERVICE_KEYS, "a service", Service, absent=("credentials", "redirects")
 )
 
-_WAYS: Final = one_of("session", "bearer", "none")
+_AUTHENTICATION: Final = one_of("session", "bearer", "none")
 _LANGUAGE: Final = text(
     "[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*", "a language tag", "such as en or de-CH"
 )
 
 FRONTEND_KEYS: Final = {
     "access": Key(
-        list_of(_WAYS, or_one=True),
-        "The ways to sign in that it accepts, or `none`.",
+        list_of(_AUTHENTICATION, or_one=True),
+        "How its users authenticate: session, bearer or both; or `none`.",
         required=True,
     ),
-    "origins": Key(list_of(ORIGIN), "Exact origins of its pages."),
-    "languages": Key(list_of(_LANGUAGE), "Languages it speaks, the default first."),
-    "batch": Key(integer(2, 50), "How many views one batch may ask for; none if not said."),
+    "origins": Key(list_of(ORIGIN), "Origins of its pages, for CORS and CSRF checks."),
+    "languages": Key(list_of(_LANGUAGE), "Supported languages, the default first."),
+    "batch": Key(
+        integer(2, 50),
+        "Maximum number of views of one batch request; by default there are no batches.",
+    ),
     "trust_traceparent": Key(
-        FLAG, "Whether the trace that a request says it belongs to is continued."
+        FLAG, "Continue the trace of the `traceparent` of requests (W3C Trace Context)."
     ),
 }
 
@@ -148,7 +160,7 @@ FRONTEND_KEYS: Final = {
 def _frontend(place: Place, values: dict[str, Any]) -> Frontend:
     if "none" in values["access"]:
         if len(values["access"]) > 1:
-            raise wrong("key-conflict", place.of("access"), "`access: none` stands alone")
+            raise wrong("key-conflict", place.of("access"), "`access: none` excludes other values")
         values["access"] = ()
     return Frontend(name="", place=place, **values)
 

@@ -1,4 +1,4 @@
-"""Settings of the process, read from the environment: the names are the documentation."""
+"""Settings of the process, read from environment variables."""
 
 import os
 import re
@@ -7,46 +7,46 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Self
 
-from bff.declare.cpu_count import cores
+from bff.declare.cpu_count import cpu_count
 from bff.errors import ConfigError
 from bff.model.problem import Problem
 from bff.model.source import Place
 
 _MOST_PORT: Final = 65535
 _MOST_POOL: Final = 4096
-_LEAST_WORKERS: Final = 2  # so that one serves while another is replaced
+_LEAST_WORKERS: Final = 2  # one serves while another is replaced
 _LEAST_MEMORY: Final = 8  # MB
-_EACH_THREAD: Final = 4  # calls that a view has out at once, by and large
+_CALLS_PER_THREAD: Final = 4  # typical number of concurrent calls of a view
 
 
 def _state_folder() -> Path:
-    """Where programs of this user keep what outlives them (XDG Base Directory)."""
+    """The folder for persistent state of this user (XDG Base Directory)."""
     return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state") / "bff"
 
 
 def _workers() -> int:
-    return max(_LEAST_WORKERS, cores())
+    return max(_LEAST_WORKERS, cpu_count())
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How this process runs; what it serves is in the configuration.
+    """How the process runs; what it serves is in the configuration.
 
     Args:
         config: BFF_CONFIG, the folder that holds bff.yaml.
-        bind: BFF_BIND, where clients are answered.
-        management_bind: BFF_MANAGEMENT_BIND, where operators are; empty for nowhere.
-        workers: BFF_WORKERS, processes: Python uses one processor in each.
-        threads: BFF_THREADS, requests answered at once in each process.
-        pool: BFF_POOL, upstream requests in flight at once in each process.
-        memory: BFF_MEMORY, bytes that replies, and values made of them, may take in each process;
-            with a unit, such as 128MB.
-        cache_folder: BFF_CACHE_FOLDER, where files of the cache are kept if no store is declared.
-        state: BFF_STATE, the folder of the sessions that are not in Redis.
-        max_requests: BFF_MAX_REQUESTS, requests after which a process is replaced; 0 for never.
-        drain: BFF_DRAIN, seconds between saying that it is not ready and taking no more requests.
-        traces: whether spans are exported: OTEL_TRACES_EXPORTER is `otlp`, or OpenTelemetry's
-            variables name an endpoint.
+        bind: BFF_BIND, `HOST:PORT` of the public listener.
+        management_bind: BFF_MANAGEMENT_BIND, that of the management listener; empty for none.
+        workers: BFF_WORKERS, the number of processes; each uses one CPU.
+        threads: BFF_THREADS, concurrent requests of each process.
+        pool: BFF_POOL, concurrent upstream requests of each process.
+        memory: BFF_MEMORY, bytes of replies and values made of them, in each process; with a unit,
+            such as 128MB.
+        cache_folder: BFF_CACHE_FOLDER, the folder of cache files where no store is declared.
+        state: BFF_STATE, the folder of sessions that are not in Redis.
+        max_requests: BFF_MAX_REQUESTS, requests after which a process is replaced; 0 for no limit.
+        drain: BFF_DRAIN, seconds between becoming unready and stopping to accept requests.
+        traces: whether spans are exported: OTEL_TRACES_EXPORTER is `otlp`, or a variable of
+            OpenTelemetry has an endpoint.
     """
 
     config: Path = Path("config")
@@ -64,10 +64,13 @@ class Settings:
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Self:
-        """Read them.
+        """Read the settings.
+
+        Args:
+            environ: the environment variables.
 
         Raises:
-            ConfigError: a number is none.
+            ConfigError: with every invalid value.
         """
         problems: list[Problem] = []
 
@@ -97,7 +100,7 @@ class Settings:
             management_bind=address("BFF_MANAGEMENT_BIND", "127.0.0.1:9090") or None,
             workers=number("BFF_WORKERS", _workers(), 256),
             threads=threads,
-            pool=number("BFF_POOL", min(_MOST_POOL, _EACH_THREAD * threads), _MOST_POOL),
+            pool=number("BFF_POOL", min(_MOST_POOL, _CALLS_PER_THREAD * threads), _MOST_POOL),
             memory=_memory(environ.get("BFF_MEMORY", "128MB"), problems),
             cache_folder=environ.get("BFF_CACHE_FOLDER", ""),
             state=Path(environ.get("BFF_STATE") or _state_folder()),
@@ -106,7 +109,7 @@ class Settings:
             traces=_traces(environ, problems),
         )
         if not problems and _port(settings.bind) == settings.management_port:
-            message = "BFF_BIND and BFF_MANAGEMENT_BIND have one port: operators need their own"
+            message = "BFF_BIND and BFF_MANAGEMENT_BIND need different ports"
             problems.append(Problem("setting", Place("environment"), message))
         if problems:
             raise ConfigError(problems)
@@ -114,12 +117,12 @@ class Settings:
 
     @property
     def management_port(self) -> int | None:
-        """The port where operators are; None for nowhere."""
+        """The port of the management listener; None if there is none."""
         return _port(self.management_bind)
 
 
 def _memory(text: str, problems: list[Problem]) -> int:
-    """Bytes, written as sizes are in the configuration."""
+    """A size in bytes, from a text such as `128MB`."""
     found = re.fullmatch(r"([0-9]{1,6})MB", text)
     if found and int(found[1]) >= _LEAST_MEMORY:
         return int(found[1]) * 1024 * 1024
@@ -129,9 +132,10 @@ def _memory(text: str, problems: list[Problem]) -> int:
 
 
 def _traces(environ: Mapping[str, str], problems: list[Problem]) -> bool:
-    """Whether OpenTelemetry's own variables ask for spans, in the one form that we export."""
+    """True if the variables of OpenTelemetry enable spans; only OTLP over HTTP is supported."""
     endpoint = any(
-        environ.get(f"OTEL_EXPORTER_OTLP_{each}ENDPOINT", "").strip() for each in ("", "TRACES_")
+        environ.get(f"OTEL_EXPORTER_OTLP_{signal}ENDPOINT", "").strip()
+        for signal in ("", "TRACES_")
     )
     exporter = environ.get("OTEL_TRACES_EXPORTER", "").strip() or ("otlp" if endpoint else "none")
     if exporter == "none" or environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
@@ -139,9 +143,9 @@ def _traces(environ: Mapping[str, str], problems: list[Problem]) -> bool:
     names = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
     protocol = next((environ[name] for name in names if environ.get(name)), "http/protobuf")
     given = {"OTEL_TRACES_EXPORTER": (exporter, "otlp"), names[1]: (protocol, "http/protobuf")}
-    for name, (value, ours) in given.items():
-        if value.strip() != ours:
-            message = f"{name}={value!r} is not exported to: {ours} is"
+    for name, (value, supported) in given.items():
+        if value.strip() != supported:
+            message = f"{name}={value!r} is not supported: only {supported} is"
             problems.append(Problem("setting", Place("environment"), message))
     return True
 

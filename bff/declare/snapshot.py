@@ -1,6 +1,6 @@
-"""The last good configuration: taken before workers are forked, inherited by them, never changed.
+"""The last valid configuration: loaded before workers are forked, inherited by them, immutable.
 
-A worker that starts while somebody edits the files, or after a bad edit, serves what was last good.
+A worker that starts while files are edited, or after an invalid edit, serves the last valid one.
 """
 
 import gc
@@ -8,61 +8,63 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bff.declare.check import Checked, check
+from bff.declare.check import CheckedConfig, check
 from bff.errors import ConfigError
 
 
 @dataclass(slots=True)
-class _Kept:
-    checked: Checked | None = None
-    refused: str = ""
-    demand: Callable[[Checked], None] = lambda _: None
+class _State:
+    """The last valid configuration, and the problems of a later, rejected one."""
+
+    checked: CheckedConfig | None = None
+    rejection: str = ""
+    extra_check: Callable[[CheckedConfig], None] = lambda _: None
 
 
-_kept = _Kept()
+_state = _State()
 
 
-def demand(more: Callable[[Checked], None]) -> None:
-    """Take from now on only what this lets pass, here and in every process that is forked.
+def add_check(extra_check: Callable[[CheckedConfig], None]) -> None:
+    """Apply a further check to every configuration that is loaded, here and in forked processes.
 
     Args:
-        more: raises a ConfigError for a configuration that is not to be served.
+        extra_check: raises ConfigError for a configuration that must not be served.
     """
-    _kept.demand = more
+    _state.extra_check = extra_check
 
 
-def take(folder: Path) -> Checked:
-    """Check the files of `folder`, and keep them if they are good.
+def load(folder: Path) -> CheckedConfig:
+    """Load and check the files of `folder`, and make them current if they are valid.
 
     Raises:
-        ConfigError: they are not; what was kept before stays.
+        ConfigError: they are invalid; the current configuration stays.
     """
     collected = gc.isenabled()
-    gc.disable()  # nearly all that is made here stays: looking for what does not takes a tenth
+    gc.disable()  # it finds little here, and takes a tenth of the time
     try:
         checked = check(folder)
-        _kept.demand(checked)
-        _kept.checked = checked
+        _state.extra_check(checked)
+        _state.checked = checked
     except ConfigError as error:
-        _kept.refused = str(error)
+        _state.rejection = str(error)
         raise
     finally:
         if collected:
             gc.enable()
-    _kept.refused = ""
-    return _kept.checked
+    _state.rejection = ""
+    return _state.checked
 
 
-def current(folder: Path) -> Checked:
-    """What was taken last; `folder` is taken now if nothing was."""
-    return _kept.checked or take(folder)
+def current(folder: Path) -> CheckedConfig:
+    """The current configuration; `folder` is loaded if there is none."""
+    return _state.checked or load(folder)
 
 
-def refuse(problems: str) -> None:
-    """Remember why files that were tried elsewhere are not taken."""
-    _kept.refused = problems
+def record_rejection(problems: str) -> None:
+    """Record why files that were tried in another process are rejected."""
+    _state.rejection = problems
 
 
-def refused() -> str:
-    """The problems of the last files that were not kept; empty if the last ones were."""
-    return _kept.refused
+def rejection() -> str:
+    """The problems of the last files; empty if they are the current configuration."""
+    return _state.rejection

@@ -1,4 +1,4 @@
-"""`stream: events`: a view that passes events on, and what makes no sense there."""
+"""`stream: events`, a view that passes server-sent events through: its keys and its checks."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, fields
@@ -8,12 +8,16 @@ from bff.declare.read import DURATION, Key, one_of, wrong
 from bff.model.view import Call, View
 
 OF_STREAMS: Final = {
-    "stream": Key(one_of("events"), "Passes the events of its only call on as they come."),
-    "keep_alive": Key(DURATION, "After how long a silent stream is kept alive; 15s."),
-    "max_age": Key(DURATION, "After how long a stream is closed, to come again; 15m."),
+    "stream": Key(one_of("events"), "Passes the server-sent events of its only call through."),
+    "keep_alive": Key(
+        DURATION, "Silence after which a keep-alive comment is sent on a stream; default 15s."
+    ),
+    "max_age": Key(
+        DURATION, "Time after which a stream is closed, so that the client reconnects; default 15m."
+    ),
 }
-# Fields, and the keys that they are declared by: those of answers that are made of replies, and
-# those of replies that are read and come to a value.
+# Fields that a stream cannot have, with the keys that declare them: those of a view that makes an
+# answer of replies, and those of a call whose reply is decoded to a value.
 _OF_ANSWERS: Final = {
     "answer": "answer",
     "cache": "cache",
@@ -48,13 +52,13 @@ _OF_REPLIES: Final = {
 
 
 def check_stream(view: View, values: Mapping[str, Any]) -> None:
-    """Refuse what a stream cannot have, and what only a stream can.
+    """Reject keys that a stream cannot have, and keys of streams in other views.
 
     Args:
-        values: what is declared of the view.
+        values: the keys of the view.
 
     Raises:
-        ConfigError: see above.
+        ConfigError: for the first of them.
     """
     if not view.stream:
         for name in values.keys() & {"keep_alive", "max_age"}:
@@ -63,37 +67,40 @@ def check_stream(view: View, values: Mapping[str, Any]) -> None:
             )
         return
     if view.method != "GET":
-        raise wrong("key-conflict", view.place, "a stream is a get")
+        raise wrong("key-conflict", view.place, "a stream is a `get`")
     for key in _declared(view, _OF_ANSWERS):
         raise wrong(
-            "key-conflict", view.place, f"a stream is passed on as it comes: it has no `{key}`"
+            "key-conflict", view.place, f"a stream is passed through: it cannot have `{key}`"
         )
     if len(view.calls) != 1:
-        message = f"a stream is that of one call, and here are {len(view.calls)}"
+        message = f"a stream needs exactly one call, this view has {len(view.calls)}"
         raise wrong("key-conflict", view.place, message, "`call: {get: orders:/events}`")
     call: Call = view.calls[0]
     if call.method != "GET":
         raise wrong(
-            "key-conflict", call.place, f"a stream is a get, and this is a {call.method}", "`get:`"
+            "key-conflict",
+            call.place,
+            f"a stream is a `get`, and this is a {call.method}",
+            "`get:`",
         )
     for key in _declared(call, _OF_REPLIES):
         raise wrong(
             "key-conflict",
             call.place,
-            f"a stream is passed on as it comes: its call has no `{key}`",
+            f"a stream is passed through: its call cannot have `{key}`",
         )
     if call.rung != "required":
-        hint = "clients come again by themselves"
+        hint = "clients reconnect by themselves"
         raise wrong(
             "key-conflict",
             call.place,
-            f"nothing can be `{call.rung}` where a stream does not come",
+            f"the call of a stream cannot be `{call.rung}`",
             hint,
         )
 
 
 def _declared(value: View | Call, names: Mapping[str, str]) -> Iterator[str]:
-    """The keys of those fields that are not as they are where nothing is said."""
+    """The keys of those fields that do not have their default."""
     for field in fields(value):
         usual = field.default if field.default_factory is MISSING else field.default_factory()
         if field.name in names and getattr(value, field.name) != usual:

@@ -1,4 +1,4 @@
-"""Views, one a file."""
+"""Reader of views, the files of `views/`."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -9,7 +9,7 @@ from typing import Any, Final
 from bff.declare.body_schema import SCHEMA
 from bff.declare.caching import VIEW_CACHE
 from bff.declare.calls import call_reader
-from bff.declare.load import Loaded, Node
+from bff.declare.load import LoadResult, Node
 from bff.declare.method import check_method
 from bff.declare.pages import check_params_of_pages
 from bff.declare.params import PARAM
@@ -40,8 +40,8 @@ from bff.plan.names import RESERVED
 
 VIEW_METHODS: Final = ("get", "post", "put", "patch", "delete")
 _ABSENT: Final = ("params", "reserve", *OF_STREAMS)
-_LONE: Final = "call"
-_TAKEN: Final = RESERVED | {"shape", "item", "null", "true", "false"}
+_ONLY_CALL: Final = "call"
+_RESERVED_NAMES: Final = RESERVED | {"shape", "item", "null", "true", "false"}
 _SHARE: Final = 0.1
 
 
@@ -50,7 +50,7 @@ def _day(node: Node) -> int:
         day = date.fromisoformat(str(node.raw))
     except ValueError:
         raise wrong(
-            "wrong-value", node.place, f"`{node.written}` is no date", "such as 2027-01-31"
+            "wrong-value", node.place, f"`{node.written}` is not a date", "such as 2027-01-31"
         ) from None
     return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
 
@@ -66,57 +66,82 @@ ANSWER: Final = Reader(_answer, {"type": ["integer", "string"]})
 REFUSAL: Final = table(
     lambda _, values: Refusal(**values),
     {
-        "when": Key(source(), "The view is refused where this is true.", required=True),
-        "status": Key(integer(400, 499), "The status of the refusal.", required=True),
-        "title": Key(text(), "What the client is told.", required=True),
+        "when": Key(
+            source(), "Condition: the request is refused where this is true.", required=True
+        ),
+        "status": Key(integer(400, 499), "The status of the error response.", required=True),
+        "title": Key(text(), "The `title` of the problem details (RFC 9457).", required=True),
     },
     "a refusal",
 )
 
 
-def view_keys(shared: Mapping[str, Loaded]) -> dict[str, Key]:
-    """The keys of a view, where `use` may name the calls of `shared`."""
+def view_keys(shared: Mapping[str, LoadResult]) -> dict[str, Key]:
+    """The keys of a view; `use` of its calls may name those of `shared`."""
     call = call_reader(shared)
     return {
         **{
             method: Key(ROUTE, f"Answers {method.upper()} at this route below each prefix.")
             for method in VIEW_METHODS
         },
-        "version": Key(integer(1, 99), "Above 1 it is a segment of the route: /v2."),
-        "deprecated": Key(DAY, "Since when clients should use another (RFC 9745)."),
-        "sunset": Key(DAY, "When it will be gone (RFC 8594)."),
+        "version": Key(
+            integer(1, 99), "Version of the view; above 1 it is a segment of the route: /v2."
+        ),
+        "deprecated": Key(
+            DAY, "Deprecation date: clients should use another view from then on (RFC 9745)."
+        ),
+        "sunset": Key(DAY, "Sunset date: when the view will be removed (RFC 8594)."),
         "body": Key(SCHEMA, "The JSON Schema (2020-12) of the request body."),
-        "max_body": Key(SIZE, "How large a request body may be; 1MB if not said."),
-        "answer": Key(ANSWER, "The status of the answer, or the call whose status it is."),
-        "refuse": Key(list_of(REFUSAL), "Errors of the view's own."),
-        "require_any": Key(list_of(source()), "Calls of which at least one must come."),
-        "omit_null": Key(FLAG, "Whether nulls in objects are left out."),
-        "shape_with": Key(source(), "`package.module:function` that makes the answer."),
-        "frontends": Key(list_of(FRONTEND_NAME), "Who has it; every frontend if not said."),
+        "max_body": Key(SIZE, "Maximum size of a request body; default 1MB."),
+        "answer": Key(
+            ANSWER,
+            "Status of the answer, or the name of the call whose status is used; default 200.",
+        ),
+        "refuse": Key(list_of(REFUSAL), "Conditions under which a request is refused with a 4xx."),
+        "require_any": Key(list_of(source()), "Calls of which at least one must succeed."),
+        "omit_null": Key(FLAG, "Fields that are null are omitted from objects."),
+        "shape_with": Key(source(), "The `package.module:function` that returns the answer."),
+        "frontends": Key(list_of(FRONTEND_NAME), "Frontends that serve it; all by default."),
         **ACCESS_KEYS,
-        "timeout": Key(DURATION, "How long the answer may take; 5s if not said."),
-        "reserve": Key(DURATION, "What of that is kept for the answer itself."),
+        "timeout": Key(DURATION, "Deadline of the whole answer; default 5s."),
+        "reserve": Key(
+            DURATION, "Part of the timeout that is reserved for making the answer of the replies."
+        ),
         "params": Key(map_of(PARAM, FIELD), "Parameters of path and query.", {}),
-        "strict": Key(FLAG, "Whether undeclared query parameters are refused."),
-        "calls": Key(map_of(call, NAME), "What it asks of services, by name."),
-        "call": Key(call, "The only call, where there is one."),
+        "strict": Key(FLAG, "Undeclared query parameters are a 400."),
+        "calls": Key(map_of(call, NAME), "Calls to services, by name."),
+        "call": Key(call, "The only call; its name is `call`."),
         "shape": Key(TREE, "The answer: a tree of expressions."),
-        "shapes": Key(map_of(TREE, FRONTEND_NAME), "What replaces `shape`, by frontend."),
-        "max_calls": Key(integer(1, 10_000), "Requests that one answer may cost; 200."),
-        "max_bytes": Key(SIZE, "How large all replies together may be; 32MB."),
-        "cache": Key(VIEW_CACHE, "How its answers are kept."),
+        "shapes": Key(map_of(TREE, FRONTEND_NAME), "Shapes by frontend, which replace `shape`."),
+        "max_calls": Key(
+            integer(1, 10_000), "Maximum number of upstream requests of one answer; default 200."
+        ),
+        "max_bytes": Key(SIZE, "Maximum size of all replies of one answer together; default 32MB."),
+        "cache": Key(VIEW_CACHE, "Caching of its answers."),
         "invalidates": Key(
-            list_of(source("a tag")), "Tags of what is no longer true once it has written."
+            list_of(source("a tag")),
+            "Templates of cache tags that are invalidated after it has succeeded.",
         ),
         **OF_STREAMS,
-        "sparse": Key(FLAG, "Whether `?fields=` may ask for less of it."),
-        "refresh": Key(list_of(NAME), "Views that come along with the answer, read anew."),
-        "idempotency": Key(one_of("honoured", "required"), "Whether an Idempotency-Key must come."),
+        "sparse": Key(FLAG, "Clients may select fields of the answer by `?fields=`."),
+        "refresh": Key(
+            list_of(NAME), "Views whose fresh answers are included in the response of a write."
+        ),
+        "idempotency": Key(
+            one_of("honoured", "required"), "Whether an Idempotency-Key is optional or required."
+        ),
     }
 
 
-def view_reader(shared: Mapping[str, Loaded], frontends: Mapping[str, Any]) -> Callable[..., View]:
-    """A function of a view's name and node."""
+def view_reader(
+    shared: Mapping[str, LoadResult], frontends: Mapping[str, Any]
+) -> Callable[..., View]:
+    """A function that decodes a view from its name and node.
+
+    Args:
+        shared: the calls of `calls/`, by name.
+        frontends: the declared frontends, by name.
+    """
 
     def read(name: str, node: Node) -> View:
         def make(place: Place, values: dict[str, Any]) -> View:
@@ -135,14 +160,14 @@ def view_schema() -> Schema:
 
 
 def _view(name: str, place: Place, values: dict[str, Any], frontends: Mapping[str, Any]) -> View:
-    own = values.get("frontends") or tuple(frontends)
+    served_by = values.get("frontends") or tuple(frontends)
     methods = [method for method in VIEW_METHODS if method in values]
     if len(methods) != 1:
         hint = "one of get, post, put, patch, delete: `get: /home`"
         raise wrong(
             "missing-key",
             place.of(*methods[1:]),
-            f"a view has one route, this has {len(methods) or 'none'}",
+            f"a view needs one route, this has {len(methods) or 'none'}",
             hint,
         )
     route: Source = values[methods[0]]
@@ -150,20 +175,20 @@ def _view(name: str, place: Place, values: dict[str, Any], frontends: Mapping[st
         raise wrong(
             "key-conflict",
             place.of("body"),
-            f"a {methods[0]} has no body",
+            f"a `{methods[0]}` has no body",
             "use post, put or patch",
         )
     if values.get("sunset", math.inf) < values.get("deprecated", -math.inf):
         raise wrong(
             "key-conflict",
             place.of("sunset"),
-            "the view is gone (`sunset`) before it is deprecated",
+            "`sunset` is before `deprecated`",
         )
     if "shape_with" in values and ("shape" in values or values["shapes"]):
         raise wrong(
             "key-conflict",
             place.of("shape_with"),
-            "an answer has a shape or is made by `shape_with`, not both",
+            "a view has either a `shape` or `shape_with`",
         )
     check_method(place, methods[0], values)
     calls, params = _calls(place, values), _params(route, values["params"])
@@ -172,7 +197,7 @@ def _view(name: str, place: Place, values: dict[str, Any], frontends: Mapping[st
         name=name,
         place=place,
         path=route.text,
-        frontends=own,
+        frontends=served_by,
         calls=calls,
         params=params,
         access=values.get("access"),
@@ -214,7 +239,7 @@ def _reserve(place: Place, values: dict[str, Any]) -> float:
         raise wrong(
             "wrong-value",
             place.of("reserve", "timeout"),
-            "`reserve` leaves nothing of the `timeout` to the calls",
+            "`reserve` leaves nothing of the `timeout` for the calls",
         )
     return reserve
 
@@ -222,24 +247,26 @@ def _reserve(place: Place, values: dict[str, Any]) -> float:
 def _calls(place: Place, values: dict[str, Any]) -> tuple[Call, ...]:
     if ("calls" in values) == ("call" in values):
         raise wrong(
-            "key-conflict", place.of("calls", "call"), "a view has either `calls` or a lone `call`"
+            "key-conflict", place.of("calls", "call"), "a view has either `calls` or `call`"
         )
     if "call" in values:
-        return (replace(values["call"], name=_LONE),)
+        return (replace(values["call"], name=_ONLY_CALL),)
     calls: dict[str, Call] = values["calls"]
     if not calls:
-        raise wrong("missing-key", place.of("calls"), "a view without a call has nothing to answer")
+        raise wrong("missing-key", place.of("calls"), "a view needs at least one call")
     for name, call in calls.items():
-        if name in _TAKEN:
+        if name in _RESERVED_NAMES:
             raise wrong(
                 "taken-name",
                 call.place,
-                f"a call cannot be called `{name}`: the name has a meaning",
+                f"a call cannot be called `{name}`: the name is reserved",
             )
         for item, over in call.each.over if call.each else ():
-            if item in calls or (item in _TAKEN and item != "item"):
+            if item in calls or (item in _RESERVED_NAMES and item != "item"):
                 raise wrong(
-                    "taken-name", over.place, f"an item cannot be called `{item}`: it is taken"
+                    "taken-name",
+                    over.place,
+                    f"an item cannot be called `{item}`: the name is taken",
                 )
     return tuple(replace(call, name=name) for name, call in calls.items())
 
@@ -254,7 +281,7 @@ def _params(route: Source, declared: dict[str, Param]) -> tuple[Param, ...]:
             raise wrong(
                 "key-conflict",
                 param.place,
-                f"`{name}` stands in the path: it is one value, always there",
+                f"`{name}` is in the path: it is a single value without a default",
             )
         else:
             params[name] = replace(param, name=name, where="path", required=True)

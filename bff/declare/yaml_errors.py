@@ -1,7 +1,7 @@
-"""What a YAML syntax error means for the person who wrote the file, and what to write instead.
+"""Explains YAML syntax errors: the likely mistake, and what to write instead.
 
-libyaml reports which token it did not expect; that sentence seldom names the mistake. Each entry of
-`_MEANINGS` maps one of its sentences to the mistake that usually causes it.
+libyaml reports the token that it did not expect, which is seldom the mistake. Each entry of
+`_EXPLANATIONS` maps one of its messages to the mistake that usually causes it.
 """
 
 import re
@@ -13,8 +13,8 @@ import yaml
 from bff.model.source import Place
 
 _OPEN_QUOTE: Final = "a quote is opened here and never closed"
-_MEANINGS: Final[tuple[tuple[str, str, str], ...]] = (
-    # a part of libyaml's sentence, the mistake, what to write instead
+_EXPLANATIONS: Final[tuple[tuple[str, str, str], ...]] = (
+    # a part of the message of libyaml, the mistake, what to write instead
     (
         "did not find expected '-' indicator",
         "an entry of a list without its `- `, or indented differently from the entries above",
@@ -34,8 +34,8 @@ _MEANINGS: Final[tuple[tuple[str, str, str], ...]] = (
     ("found unexpected end of stream", _OPEN_QUOTE, "close it with the same quote"),
     (
         "unknown escape character",
-        "a backslash in double quotes begins an escape, and this is none",
-        "single quotes take a backslash as it is: `'\\d+'`",
+        "a backslash in double quotes begins an escape, and this escape is unknown",
+        "in single quotes a backslash is literal: `'\\d+'`",
     ),
     ("found unexpected document indicator", _OPEN_QUOTE, "close it with the same quote"),
     (
@@ -55,7 +55,7 @@ _MEANINGS: Final[tuple[tuple[str, str, str], ...]] = (
     ),
     (
         "did not find expected <document start>",
-        "a file is one mapping, and something stands before or after it",
+        "a file is one mapping, and there is text before or after it",
         "every line is `key: value`",
     ),
     (
@@ -79,7 +79,7 @@ _BARE_BRACES: Final = re.compile(
     r"[^\s\[{,:-]\{|\{(?!\s)[^}:]*(\}|$)"
 )  # `/users/{id}`, `{a.b[?c]}`
 _BARE_BRACKETS: Final = re.compile(r"\w\[[\]?*:\d]")  # `orders[?open]`, within braces
-_STARTS_NOTHING: Final = {
+_RESERVED_STARTS: Final = {
     "@": "a text that begins with `@` needs quotes",
     "`": "a text that begins with a backtick needs quotes: '`3`'",
     "%": "a text that begins with `%` needs quotes",
@@ -87,20 +87,20 @@ _STARTS_NOTHING: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Mistake:
-    """A syntax error in the reader's words."""
+class SyntaxMistake:
+    """An explained syntax error."""
 
     place: Place
     message: str
     hint: str
 
 
-def mistake(text: str, shown: str, error: yaml.MarkedYAMLError) -> Mistake:
+def explain_syntax_error(text: str, shown: str, error: yaml.MarkedYAMLError) -> SyntaxMistake:
     """Explain a syntax error.
 
     Args:
         text: the whole file.
-        shown: the file's name in messages.
+        shown: the name of the file in messages.
     """
     mark = error.problem_mark or error.context_mark
     line, column = (mark.line, mark.column) if mark else (0, 0)
@@ -108,23 +108,23 @@ def mistake(text: str, shown: str, error: yaml.MarkedYAMLError) -> Mistake:
     lines = text.splitlines()
     here = lines[line] if line < len(lines) else ""
     problem = str(error.problem or "")
-    for explained in (
+    for found in (
         _tab(here),
         _braces(lines, line, error),
         _start(here, column, problem),
         _colons(here, problem),
     ):
-        if explained:
-            return Mistake(place, *explained)
+        if found:
+            return SyntaxMistake(place, *found)
     if "did not find expected key" in problem:
-        return Mistake(place, *_indentation(lines, line, error))
+        return SyntaxMistake(place, *_indentation(lines, line, error))
     if error.context and "quoted scalar" in error.context and error.context_mark:
-        mark = error.context_mark  # where the quote was opened, not where the file ends
+        mark = error.context_mark  # where the quote was opened, not the end of the file
         place = Place(shown, mark.line + 1, mark.column + 1)
-    for part, message, hint in _MEANINGS:
+    for part, message, hint in _EXPLANATIONS:
         if part in problem:
-            return Mistake(place, f"this is not YAML: {message}", hint)
-    return Mistake(place, f"this is not YAML: {problem}", "")
+            return SyntaxMistake(place, f"this is not YAML: {message}", hint)
+    return SyntaxMistake(place, f"this is not YAML: {problem}", "")
 
 
 def _tab(here: str) -> tuple[str, str] | None:
@@ -134,15 +134,15 @@ def _tab(here: str) -> tuple[str, str] | None:
 
 
 def _braces(lines: list[str], line: int, error: yaml.MarkedYAMLError) -> tuple[str, str] | None:
-    """Whether a template without quotes is the cause, here or where the braces were opened."""
+    """Text with braces and without quotes, on this line or where the braces were opened."""
     opened = error.context_mark.line if error.context_mark else line
     for number in {line, opened}:
         here = _QUOTED.sub('""', lines[number]) if number < len(lines) else ""
         if _BARE_BRACES.search(here.partition(" #")[0]):
-            message = "this is not YAML: a text with braces stands without quotes"
+            message = "this is not YAML: a text with braces without quotes"
             return message, 'put quotes around all of it: `get: "users:/users/{params.id}"`'
         if _BARE_BRACKETS.search(here.partition(" #")[0]):
-            message = "this is not YAML: an expression with brackets stands without quotes"
+            message = "this is not YAML: an expression with brackets without quotes"
             return message, 'within braces it needs them: `{open: "orders[?open].id"}`'
     return None
 
@@ -151,8 +151,8 @@ def _start(here: str, column: int, problem: str) -> tuple[str, str] | None:
     if "cannot start any token" not in problem:
         return None
     char = here[column : column + 1]
-    message = f"this is not YAML: no text without quotes begins with `{char}`"
-    return message, _STARTS_NOTHING.get(char, "put the text in quotes")
+    message = f"this is not YAML: a text without quotes cannot begin with `{char}`"
+    return message, _RESERVED_STARTS.get(char, "put the text in quotes")
 
 
 def _colons(here: str, problem: str) -> tuple[str, str] | None:
@@ -166,7 +166,14 @@ def _colons(here: str, problem: str) -> tuple[str, str] | None:
 
 
 def _indentation(lines: list[str], line: int, error: yaml.MarkedYAMLError) -> tuple[str, str]:
-    """A line that lines up with no line above, or that follows a text in quotes."""
+    """A line whose indentation matches no line above, or text after a quoted text.
+
+    For example, the third line here, of which libyaml expects a key:
+
+        calls:
+            user: {get: users:/x}
+          orders: {get: users:/y}
+    """
     mark = error.context_mark
     begun = f" (its mapping begins on line {mark.line + 1})" if mark else ""
     own = len(lines[line]) - len(lines[line].lstrip()) if line < len(lines) else 0

@@ -16,7 +16,7 @@ from bff.plan.early import Early, early_of
 from bff.plan.names import RESERVED, Names
 from bff.plan.order import Node, attached, held_writes, in_order
 from bff.plan.python_function import Function
-from bff.plan.refusals import Judgement, judgements
+from bff.plan.refusals import CompiledRefusal, compile_refusals
 from bff.plan.shape import MadeShape, Shape
 from bff.plan.template import Template
 from bff.plan.unread import with_unread
@@ -52,7 +52,7 @@ class Plan:
     shape: Shape
     credentials: Mapping[str, Service]
     forward: frozenset[str]
-    refusals: tuple[Judgement, ...] = ()
+    refusals: tuple[CompiledRefusal, ...] = ()
     require_any: tuple[str, ...] = ()
     pruned: tuple[str, ...] = ()
     tags: tuple[Template, ...] = ()
@@ -78,7 +78,7 @@ def plan(view: View, services: Mapping[str, Service]) -> dict[str, Plan]:
     problems += more
     problems += [each for call in compiled.values() for each in names.problems_of_call(call)]
     problems += [each for shape in shapes.values() for each in names.problems_of_shape(shape)]
-    refusals, more = judgements(view, names)
+    refusals, more = compile_refusals(view, names)
     problems += more + list(_unknown_calls(view, names))
     problems += names.problems_of_reads(Reads(frozenset(view.reads or ())), view.place)
     tags, more = compiled_tags(view.cache.tags if view.cache else (), names, before_calls=True)
@@ -142,7 +142,9 @@ def _shapes(view: View) -> tuple[dict[str, Shape], list[Problem]]:
     return shapes, problems
 
 
-def _with_attached(refusal: Judgement, compiled: Mapping[str, CompiledCall]) -> Judgement:
+def _with_attached(
+    refusal: CompiledRefusal, compiled: Mapping[str, CompiledCall]
+) -> CompiledRefusal:
     """A refusal that also waits for the calls that attach (`into`) what it reads."""
     found = attached(reads(refusal.when), compiled)
     by_name = {name for name, is_named in found.items() if is_named}
@@ -154,7 +156,7 @@ def _plan_for(
     frontend: str,
     nodes: Mapping[str, Node],
     shape: Shape,
-    refusals: tuple[Judgement, ...],
+    refusals: tuple[CompiledRefusal, ...],
 ) -> Plan:
     named = {source.text for source in view.require_any}
     named |= frozenset().union(*(each.needs for each in refusals))

@@ -1,6 +1,6 @@
-"""gunicorn as `bff serve` runs it: its settings, its hooks, and reloads that cannot end it.
+"""The production server: gunicorn with its settings, hooks and worker class.
 
-The master reads and checks the configuration before any fork; workers inherit the checked values
-and never read a file. The code is imported in the master too, so that replacing it on disk changes
-nothing before a restart.
+The master process loads and checks the configuration before any fork; workers inherit the checked
+values and read no files. The code is imported in the master too, so that replacing it on disk has
+no effect before a restart.
 """

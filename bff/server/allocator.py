@@ -1,8 +1,8 @@
-"""Has the C library return freed memory to the system, where that is glibc's.
+"""Makes the allocator of glibc return freed memory to the system; see mallopt(3).
 
-glibc raises the size from which it maps an allocation by itself up to the largest that was freed,
-and has arenas for eight threads of each core. After some large replies a worker then keeps several
-times their bytes for ever. See mallopt(3).
+By default glibc raises the size from which it uses mmap to that of the largest freed allocation,
+and has up to eight arenas for each core. After some large replies, a worker then holds several
+times their size until it ends.
 """
 
 import ctypes
@@ -11,15 +11,18 @@ from typing import Final
 _TRIM_THRESHOLD: Final = -1
 _MMAP_THRESHOLD: Final = -3
 _ARENA_MAX: Final = -8
-_SIZE: Final = 128 * 1024  # glibc's own, before it is raised
+_SIZE: Final = 128 * 1024  # bytes; the initial value of glibc
 _ARENAS: Final = 2
 
 
 def return_freed_memory() -> bool:
-    """Fix the thresholds and arenas of malloc, also in child processes; False where it has none.
+    """Fix these thresholds, for this process and its children.
 
-    The environment (`MALLOC_ARENA_MAX`, ...) is overridden: the documented memory of a worker is
-    measured with these values.
+    Environment variables (`MALLOC_ARENA_MAX`, ...) are overridden: the documented memory of a
+    worker is measured with these values.
+
+    Returns:
+        False if the C library has no mallopt, or refuses a value.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is None:

@@ -1,4 +1,4 @@
-"""The gunicorn application: an app, served with settings that are computed once."""
+"""The gunicorn application: serves a WSGI app with settings that are computed once."""
 
 import sys
 from collections.abc import Callable
@@ -14,14 +14,14 @@ from bff.server.settings import gunicorn_config
 
 
 class Server(BaseApplication):  # type: ignore[misc] # gunicorn has no types
-    """gunicorn with the settings of the process and of GUNICORN_CMD_ARGS; it reads no file.
+    """gunicorn with the settings of the process and of GUNICORN_CMD_ARGS, without a settings file.
 
     Args:
         settings: how the process runs.
         app: makes the WSGI app, in each worker after the fork.
 
     Raises:
-        ConfigError: GUNICORN_CMD_ARGS cannot be taken, or there is a `gunicorn.conf.py`.
+        ConfigError: GUNICORN_CMD_ARGS is invalid, or there is a `gunicorn.conf.py`.
     """
 
     cfg: Any
@@ -31,7 +31,7 @@ class Server(BaseApplication):  # type: ignore[misc] # gunicorn has no types
         super().__init__(prog="bff")
 
     def do_load_config(self) -> None:
-        """Compute gunicorn's settings."""
+        """Compute the settings of gunicorn."""
         self.cfg = gunicorn_config(self._settings)
         Hooks(self._settings, self.cfg).install()
 
@@ -40,13 +40,13 @@ class Server(BaseApplication):  # type: ignore[misc] # gunicorn has no types
         return self._app()
 
     def reload(self) -> None:
-        """On SIGHUP the settings stay: the environment they are computed from cannot change."""
+        """Keep the settings on SIGHUP: the environment that they come from cannot change."""
 
 
 def serve(app: Callable[[], Any] = create_app) -> None:
     """Serve an app with the settings of the environment, until a signal ends the process.
 
-    It ends with 2, and every problem on standard error, where the settings cannot be served.
+    Prints the problems and ends the process with 2 if the settings are invalid.
     """
     try:
         server = Server(Settings.from_env(), app)

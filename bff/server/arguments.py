@@ -1,4 +1,4 @@
-"""GUNICORN_CMD_ARGS: which of gunicorn's settings operators set, and which are refused by name."""
+"""GUNICORN_CMD_ARGS: settings of gunicorn that operators may set, and those that are rejected."""
 
 import shlex
 from collections.abc import Mapping
@@ -13,20 +13,23 @@ from bff.model.source import Place
 _VARIABLE: Final = "GUNICORN_CMD_ARGS"
 _PLACE: Final = Place("environment")
 
-_OWN: Final = "bff has a variable for it"
-_TLS: Final = ("TLS ends at the proxy in front", "set the proxy's certificate: BFF_NGINX_TLS")
-_HTTP2: Final = ("HTTP/2 ends at the proxy in front", "set BFF_NGINX_TLS, with which nginx has it")
-_PARSING: Final = ("it changes where a request ends", "send requests as RFC 9112 has them")
+_OWN: Final = "it has a variable of its own"
+_TLS: Final = (
+    "TLS is terminated by the reverse proxy",
+    "set the proxy's certificate: BFF_NGINX_TLS",
+)
+_HTTP2: Final = ("HTTP/2 is terminated by the reverse proxy", "set BFF_NGINX_TLS, which enables it")
+_PARSING: Final = ("it makes request smuggling possible", "send requests that conform to RFC 9112")
 _APP: Final = ("another app would be served", "use `bff serve`, or gunicorn's own command")
 _ASGI: Final = ("it has an effect on ASGI workers only", "remove it")
-_DIRTY: Final = ("there are no further processes than the workers", "remove it")
-_ACCESS: Final = ("gunicorn's access log has queries, and in them secrets", "read the app's log")
+_DIRTY: Final = ("there are no processes besides the workers", "remove it")
+_ACCESS: Final = ("the access log of gunicorn has queries with secrets", "use the log of the app")
 _LOGGING: Final = ("it would log requests with their queries", "set --log-level or --log-syslog")
 _RELOADING: Final = ("it is for development", "use `bff dev`, or send SIGHUP")
-_USER: Final = ("workers could not write what the master makes", "start `bff serve` as that user")
-_DAEMON: Final = ("`bff serve` stays in the foreground", "have a supervisor such as systemd run it")
+_USER: Final = ("workers could not write folders of the master", "start `bff serve` as that user")
+_DAEMON: Final = ("`bff serve` stays in the foreground", "run it by a supervisor such as systemd")
 _CONTROL: Final = ("the control socket is off", "send signals: SIGHUP, SIGTERM")
-_PROXIES: Final = ("only the declared proxies are believed", "set FORWARDED_ALLOW_IPS")
+_PROXIES: Final = ("only the declared proxies are trusted", "set FORWARDED_ALLOW_IPS")
 _SECTIONS: Final = {
     "SSL": _TLS,
     "HTTP/2": _HTTP2,
@@ -35,27 +38,31 @@ _SECTIONS: Final = {
 }
 
 REFUSED: Final[Mapping[str, tuple[str, str]]] = {
-    **{each.name: _SECTIONS[each.section] for each in KNOWN_SETTINGS if each.section in _SECTIONS},
-    # what a variable of our own decides
+    **{
+        setting.name: _SECTIONS[setting.section]
+        for setting in KNOWN_SETTINGS
+        if setting.section in _SECTIONS
+    },
+    # set by variables of bff
     "bind": (_OWN, "set BFF_BIND and BFF_MANAGEMENT_BIND"),
     "workers": (_OWN, "set BFF_WORKERS"),
     "threads": (_OWN, "set BFF_THREADS"),
     "max_requests": (_OWN, "set BFF_MAX_REQUESTS"),
     "forwarded_allow_ips": _PROXIES,
-    "chdir": ("paths would lead elsewhere", "start `bff serve` there, or set BFF_CONFIG"),
-    "pythonpath": ("the configuration is read first", "set PYTHONPATH"),
-    "raw_env": ("the settings are read first", "set the variable in the environment itself"),
-    # what the app needs
-    "config": ("no file of gunicorn's settings is read", f"write its settings into {_VARIABLE}"),
+    "chdir": ("relative paths would change", "start `bff serve` there, or set BFF_CONFIG"),
+    "pythonpath": ("the configuration is loaded before", "set PYTHONPATH"),
+    "raw_env": ("the settings are read before", "set the variable in the environment itself"),
+    # required by the app
+    "config": ("settings files of gunicorn are not read", f"put its settings into {_VARIABLE}"),
     "wsgi_app": _APP,
     "paste": _APP,
     "raw_paste_global_conf": _APP,
     "preload_app": ("threads and sockets must start after the fork", "remove it"),
-    "worker_class": ("requests are read by a worker class that bff brings", "remove it"),
-    "reuse_port": ("a worker that ends would drop its waiting connections", "remove it"),
-    "protocol": ("the worker reads HTTP only", "have the proxy speak HTTP"),
-    "uwsgi_allow_ips": ("the worker reads HTTP only", "have the proxy speak HTTP"),
-    "http_parser": ("requests are read as they are tested", "remove it"),
+    "worker_class": ("bff has its own worker class", "remove it"),
+    "reuse_port": ("a worker that ends would drop pending connections", "remove it"),
+    "protocol": ("the worker supports HTTP only", "configure the proxy for HTTP"),
+    "uwsgi_allow_ips": ("the worker supports HTTP only", "configure the proxy for HTTP"),
+    "http_parser": ("only the default parser is tested", "remove it"),
     "root_path": _ASGI,
     "asgi_loop": _ASGI,
     "asgi_lifespan": _ASGI,
@@ -68,7 +75,7 @@ REFUSED: Final[Mapping[str, tuple[str, str]]] = {
     "enable_stdio_inheritance": _DAEMON,
     "control_socket": _CONTROL,
     "control_socket_mode": _CONTROL,
-    # what would let requests through that are refused, or clients say who they are
+    # would accept malformed requests, or forged client addresses
     "proxy_protocol": _PROXIES,
     "proxy_allow_ips": _PROXIES,
     "permit_obsolete_folding": _PARSING,
@@ -78,26 +85,26 @@ REFUSED: Final[Mapping[str, tuple[str, str]]] = {
     "casefold_http_method": _PARSING,
     "forwarder_headers": _PARSING,
     "header_map": _PARSING,
-    # what would write secrets of requests somewhere, or belongs into development
+    # would write secrets of requests, or are for development
     "accesslog": _ACCESS,
     "access_log_format": _ACCESS,
     "logger_class": _LOGGING,
     "logconfig": _LOGGING,
     "logconfig_json": _LOGGING,
-    "spew": ("it prints what requests have", "remove it"),
+    "spew": ("it prints the data of requests", "remove it"),
     "reload": _RELOADING,
     "reload_engine": _RELOADING,
     "reload_extra_files": _RELOADING,
-    "check_config": ("gunicorn's settings are checked at each start", "use `bff check`"),
+    "check_config": ("the settings are checked at each start", "use `bff check`"),
     "print_config": ("gunicorn logs its settings", "set --log-level debug"),
 }
 
 
 def read_arguments(environ: Mapping[str, str]) -> dict[str, Any]:
-    """The settings of gunicorn that GUNICORN_CMD_ARGS has, by name.
+    """The settings of gunicorn in GUNICORN_CMD_ARGS, by name.
 
     Raises:
-        ConfigError: it cannot be parsed, or has settings that are refused, each by its name.
+        ConfigError: it cannot be parsed, or has settings that are rejected, each with its name.
     """
     text = environ.get(_VARIABLE, "")
     if not text.strip():
@@ -121,19 +128,20 @@ def read_arguments(environ: Mapping[str, str]) -> dict[str, Any]:
 
 
 def apply_values(config: Config, values: Mapping[str, Any], source: str) -> None:
-    """Set values, each by its name.
+    """Set values of gunicorn's settings.
 
     Args:
+        values: by the name of the setting.
         source: where they come from, in messages.
 
     Raises:
-        ConfigError: gunicorn does not take one.
+        ConfigError: gunicorn rejects a value.
     """
     for name, value in values.items():
         try:
             config.set(name, value)
         except (TypeError, ValueError) as error:
-            message = f"{source}: gunicorn does not take `{name}`: {error}"
+            message = f"{source}: gunicorn rejects `{name}`: {error}"
             raise ConfigError([Problem("setting", _PLACE, message)]) from None
 
 
@@ -144,5 +152,5 @@ def _refusal(name: str) -> Problem:
 
 
 def _not_parsed(message: str) -> NoReturn:
-    hint = "https://gunicorn.org/reference/settings/ has its options"
+    hint = "see https://gunicorn.org/reference/settings/ for its options"
     raise ConfigError([Problem("setting", _PLACE, f"{_VARIABLE}: {message}", hint)])

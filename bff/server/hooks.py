@@ -1,4 +1,4 @@
-"""gunicorn's hooks: what the master and the workers do when they start, reload and end."""
+"""The hooks of gunicorn: actions of the master and the workers on start, reload and exit."""
 
 import math
 import os
@@ -23,17 +23,17 @@ from bff.observe.log import log_events, log_synchronously, log_to_stderr
 from bff.observe.worker_exits import WorkerExitFilter, count_ended
 from bff.parts import open_spans, remember_state
 from bff.server.allocator import return_freed_memory
-from bff.server.rehearsal import rehearse
 from bff.server.run_folders import is_of_this_run, run_folder, sweep_folders
 from bff.server.settings import descriptors_needed
+from bff.server.trial_load import try_configuration
 from bff.server.worker import MOST_UNREAD
 from bff.upstream.exchanges import chosen
 from bff.web.management import drain
-from bff.web.management.listener import Operators
+from bff.web.management.listener import ManagementServer
 
 _CACHE: Final = "BFF_CACHE_FOLDER"
 _METRICS: Final = "PROMETHEUS_MULTIPROC_DIR"
-_MARGIN: Final = 5  # seconds that a worker may take longer than its slowest view
+_MARGIN: Final = 5  # seconds, added to the timeout of the slowest view
 
 
 class Hooks:
@@ -41,7 +41,7 @@ class Hooks:
 
     Args:
         settings: how the process runs.
-        config: gunicorn's settings, in which `install` puts the hooks.
+        config: the settings of gunicorn, in which `install` sets the hooks.
     """
 
     def __init__(self, settings: Settings, config: Config) -> None:
@@ -50,7 +50,7 @@ class Hooks:
         self._graceful_timeout: int = config.graceful_timeout
 
     def install(self) -> None:
-        """Have gunicorn call them."""
+        """Set the hooks in the settings of gunicorn."""
         for hook in (
             *(self.on_starting, self.on_reload, self.on_exit, self.child_exit),
             *(self.post_fork, self.post_worker_init),
@@ -60,9 +60,9 @@ class Hooks:
     # -- in the master ---------------------------------------------------------------------------
 
     def on_starting(self, server: Arbiter) -> None:
-        """Load the configuration before a socket is opened; a bad one ends the start with 2."""
+        """Load the configuration before sockets are opened; if it is invalid, exit with 2."""
         try:
-            self._allow_for_deadlines(server)  # of what `bff serve` has taken, or is taken now
+            self._allow_for_deadlines(server)  # loads the configuration, unless `bff serve` has
             open_spans(self._settings)
             self._remember_state()
         except ConfigError as error:
@@ -70,7 +70,7 @@ class Hooks:
             sys.exit(2)
         self._raise_descriptor_limit(server)
         self._make_folders()
-        import bff.observe.metrics  # noqa: F401  # prometheus_client asks for its folder now
+        import bff.observe.metrics  # noqa: F401  # prometheus_client reads its folder on import
 
         log_synchronously()
         server.log.error_log.addFilter(WorkerExitFilter(notify_all([log_events, count_ended])))
@@ -79,31 +79,33 @@ class Hooks:
         self._log_exchange(server)
 
     def on_reload(self, server: Arbiter) -> None:
-        """Take the new configuration if it is good, keep the old one if it is not."""
-        problems = rehearse(self._settings)
+        """Load the new configuration; if it is invalid, the previous one stays in use."""
+        problems = try_configuration(self._settings)
         if problems:
-            snapshot.refuse(problems)
+            snapshot.record_rejection(problems)
             sys.stderr.write(f"{problems}\n")
-            server.log.error("the new configuration is not taken: serving the last good one")
+            server.log.error("the new configuration is invalid: the previous one stays in use")
             return
         try:
-            snapshot.take(self._settings.config)
+            snapshot.load(self._settings.config)
             self._allow_for_deadlines(server)
             self._remember_state()
             self._log_exchange(server)
         except Exception:  # an exception here would end gunicorn, and the service with it
-            server.log.exception("the new configuration changed while it was read and is not taken")
+            server.log.exception(
+                "the new configuration changed while it was loaded: the previous one stays in use"
+            )
         else:
-            server.log.info("the new configuration is taken")
+            server.log.info("the new configuration is in use")
 
     def child_exit(self, server: Arbiter, worker: Worker) -> None:
-        """Add what a worker has counted to the counts of those before it."""
+        """Add the metrics of a worker that has ended to those of earlier ones."""
         from bff.observe.multiprocess import merge_ended
 
         try:
             merge_ended(Path(os.environ[_METRICS]), worker.pid)
         except Exception:  # an exception here would end gunicorn, and the service with it
-            server.log.exception("what a worker has counted is lost")
+            server.log.exception("the metrics of a worker that has ended are lost")
 
     def on_exit(self, _server: Arbiter) -> None:
         """Remove the folders of this run."""
@@ -112,36 +114,36 @@ class Hooks:
                 shutil.rmtree(folder, ignore_errors=True)
 
     def _drain(self, server: Arbiter, stop: Callable[[], None]) -> None:
-        """Become unready, and stop BFF_DRAIN seconds later, when load balancers have noticed.
+        """Become unready, and stop after BFF_DRAIN seconds, once load balancers have noticed.
 
-        The workers answer as before in the meantime, and finish their requests when they stop.
+        Until then the workers accept requests; when they stop, they finish those that they have.
         """
         drain.begin()
         if self._settings.drain:
-            server.log.info("not ready any more; stopping in %s s", self._settings.drain)
+            server.log.info("draining: unready now, stopping in %s s", self._settings.drain)
             time.sleep(self._settings.drain)
         stop()
 
     def _reload(self, server: Arbiter, reload: Callable[[], None]) -> None:
-        """Reload; what gunicorn cannot open again, such as a log or a pid file, ends nothing."""
+        """Reload; an error, such as a log or pid file that cannot be opened, is logged only."""
         try:
             reload()
-        except Exception:  # it would end gunicorn, and the service with it
-            server.log.exception("the reload is not complete: the workers that run go on")
+        except Exception:  # an exception here would end gunicorn, and the service with it
+            server.log.exception("the reload is not complete: the running workers stay")
 
     def _remember_state(self) -> None:
-        """Know the file of sessions here, so that a worker that starts later takes no other."""
+        """Record which session file is in use, so that a worker that starts later uses the same."""
         current = snapshot.current(self._settings.config)
         remember_state(current.config, self._settings.state)
 
     def _allow_for_deadlines(self, server: Arbiter) -> None:
-        """Let a worker finish the slowest view before it is stopped, or taken for stuck."""
+        """Raise the timeouts of gunicorn so that a worker can finish the slowest view."""
         views = snapshot.current(self._settings.config).config.views
         slowest = math.ceil(max((view.timeout for view in views), default=0.0)) + _MARGIN
         server.cfg.set("graceful_timeout", max(self._graceful_timeout, slowest))
-        # 0 switches it off
+        # 0 disables the timeout
         server.cfg.set("timeout", max(self._timeout, slowest) if self._timeout else 0)
-        server.timeout = server.cfg.timeout  # which gunicorn has read before this hook
+        server.timeout = server.cfg.timeout  # gunicorn has copied it before this hook
 
     def _raise_descriptor_limit(self, server: Arbiter) -> None:
         """Allow the descriptors that a worker needs, or else take fewer connections of clients."""
@@ -165,7 +167,7 @@ class Hooks:
         server.log.info("requests to services are carried by: %s", chosen(declared))
 
     def _make_folders(self) -> None:
-        """Make the folders in which workers share cached replies and what they count."""
+        """Make the folders in which workers share cached replies and metrics."""
         memory = self._config.worker_tmp_dir
         for place in {None, memory}:
             sweep_folders(place)  # of masters that were killed
@@ -176,11 +178,11 @@ class Hooks:
     # -- in a worker -----------------------------------------------------------------------------
 
     def post_fork(self, _server: Arbiter, worker: Worker) -> None:
-        """Log as JSON, set the management socket aside, and know how large bodies may be."""
+        """Log as JSON, separate the management socket, and set the limit of unread bodies."""
         return_freed_memory()
         log_to_stderr()
-        managed = [each for each in worker.sockets if self._is_managed(each)]
-        worker.sockets = [each for each in worker.sockets if each not in managed]
+        managed = [sock for sock in worker.sockets if self._is_managed(sock)]
+        worker.sockets = [sock for sock in worker.sockets if sock not in managed]
         worker.management = managed
         config = snapshot.current(self._settings.config).config
         limits = [view.max_body for view in config.views]
@@ -188,9 +190,9 @@ class Hooks:
         worker.most_unread = max([MOST_UNREAD, *limits])
 
     def post_worker_init(self, worker: Worker) -> None:
-        """Answer operators on threads of their own, however busy the others are."""
-        for each in worker.management:
-            Operators(each.sock, worker.wsgi).start()
+        """Serve the management listener on its own threads, independent of the request threads."""
+        for listener in worker.management:
+            ManagementServer(listener.sock, worker.wsgi).start()
 
     def _is_managed(self, listener: object) -> bool:
         name = listener.getsockname()  # type: ignore[attr-defined] # gunicorn has no types

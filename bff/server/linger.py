@@ -1,9 +1,12 @@
-"""Closing connections in stages (RFC 9112, section 9.6), without a thread for each.
+"""Lingering close: closes connections in stages (RFC 9112, section 9.6), without threads.
 
-A connection that is closed while bytes of the client are unread is reset, and the reset discards
-what the client has not read of the answer; a proxy counts it as a failure of the server. So the
-sending side is closed first; what still comes is discarded until the client closes too, it sends
-nothing for a second, or time or bytes are used up.
+TCP resets a connection that is closed with unread bytes, and the reset discards the part of the
+answer that the client has not read; a proxy counts it as a failure of the server. So:
+
+1. The sending side is closed.
+2. Bytes that still arrive are discarded.
+3. The connection is closed once the client has closed it, has sent nothing for a second, or a limit
+   of time or bytes is reached.
 """
 
 import selectors
@@ -15,17 +18,17 @@ from time import monotonic
 from typing import Any, Final
 
 STALL: Final = 1.0  # seconds without progress
-LONGEST: Final = 4.0  # seconds in all; discarding on a request thread comes before
+LONGEST: Final = 4.0  # seconds in all, after discarding on a request thread
 _PIECE: Final = 256 * 1024
 
 
 @dataclass(slots=True)
 class _Closing:
-    """A connection that is half closed.
+    """A half-closed connection.
 
     Args:
-        allowance: bytes that are still read.
-        until: when it is closed unless something comes, on the monotonic clock.
+        allowance: bytes that may still be discarded.
+        until: when it is closed if no bytes arrive, on the monotonic clock.
         end: when it is closed in any case.
     """
 
@@ -35,10 +38,10 @@ class _Closing:
 
 
 class Lingering:
-    """The half-closed connections of a worker; used by its main thread only.
+    """The half-closed connections of a worker; for its main thread only.
 
     Args:
-        poller: the worker's, which calls what is registered with it as data.
+        poller: the selector of the worker, which calls the registered data.
         closed: called for each connection once it is closed.
         now: a monotonic clock, in seconds.
     """
@@ -50,10 +53,10 @@ class Lingering:
         self._waiting: dict[socket.socket, _Closing] = {}
 
     def add(self, sock: socket.socket, allowance: int) -> None:
-        """Close the sending side of a connection, and the rest once the client has closed.
+        """Begin to close a connection.
 
         Args:
-            allowance: how many bytes are read for that.
+            allowance: maximum bytes that are discarded.
         """
         now = self._now()
         self._waiting[sock] = _Closing(allowance, now + STALL, now + LONGEST)
@@ -66,22 +69,22 @@ class Lingering:
             self._close(sock)
         else:
             if allowance > 0:
-                self._readable(sock)  # mostly the client has closed already
+                self._readable(sock)  # the client has usually closed already
 
-    def patience(self) -> float:
+    def seconds_until_due(self) -> float:
         """Seconds until the next connection is due; infinity if there is none."""
         if not self._waiting:
             return float("inf")
-        return max(0.0, min(each.until for each in self._waiting.values()) - self._now())
+        return max(0.0, min(closing.until for closing in self._waiting.values()) - self._now())
 
     def expire(self) -> None:
         """Close the connections that are due."""
         now = self._now()
-        for sock in [sock for sock, each in self._waiting.items() if each.until <= now]:
+        for sock in [sock for sock, closing in self._waiting.items() if closing.until <= now]:
             self._close(sock)
 
     def _readable(self, sock: socket.socket) -> None:
-        """Discard what is there."""
+        """Discard the bytes that have arrived."""
         closing, now = self._waiting[sock], self._now()
         try:
             data = sock.recv(min(_PIECE, closing.allowance))
@@ -94,7 +97,9 @@ class Lingering:
             self._close(sock)
             return
         closing.until = min(now + STALL, closing.end)
-        if closing.allowance <= 0:  # from now on nothing is read, not even the client's close
+        if (
+            closing.allowance <= 0
+        ):  # nothing is read any more, so the close of the client is not seen
             self._poller.unregister(sock)
 
     def _close(self, sock: socket.socket) -> None:

@@ -1,4 +1,4 @@
-"""What gunicorn's worker answers to requests that never reach the app (RFC 9457)."""
+"""Answers to requests that do not reach the app, as problem details (RFC 9457)."""
 
 from email.utils import formatdate
 from http import HTTPStatus
@@ -16,30 +16,30 @@ _STATUSES: Final[tuple[tuple[type[Exception], int], ...]] = (
     (errors.ExpectationFailed, 417),
     (errors.UnsupportedTransferCoding, 501),
     (errors.ForbiddenProxyRequest, 403),
-    # a header of an answer is the app's fault; both are ParseExceptions too
+    # headers of the app's response; listed before ParseException, their base class
     (errors.InvalidResponseHeader, 500),
     (errors.InvalidResponseHeaderName, 500),
     (errors.ConfigurationProblem, 500),
     (errors.ParseException, 400),
-    (OSError, 400),  # of TLS
+    (OSError, 400),  # errors of TLS
 )
 _FIRST_SERVER_ERROR: Final = 500
 
 
 def refusal_of(error: Exception) -> bytes:
-    """The whole answer to a request that could not be read or served; it is logged as well.
+    """Log an error, and return the complete answer to a request that could not be read or served.
 
-    Neither has a word of the request, which may hold a credential.
+    Neither contains any part of the request, which may have credentials.
     """
     status = next((status for kind, status in _STATUSES if isinstance(error, kind)), 500)
-    own = f"{getrandbits(128):032x}"
-    known = {"id": own, "status": status}
+    request_id = f"{getrandbits(128):032x}"
+    known = {"id": request_id, "status": status}
     if status == _FIRST_SERVER_ERROR:
         logger.error("unexpected %s", type(error).__name__, extra=known, exc_info=error)
     else:
         logger.warning("malformed request", extra=known | {"reason": type(error).__name__})
     title = HTTPStatus(status).phrase
-    body = orjson.dumps({"title": title, "status": status, "id": own})
+    body = orjson.dumps({"title": title, "status": status, "id": request_id})
     head = (
         f"HTTP/1.1 {status} {title}",
         f"Date: {formatdate(usegmt=True)}",
@@ -48,6 +48,6 @@ def refusal_of(error: Exception) -> bytes:
         f"Content-Length: {len(body)}",
         "Cache-Control: no-store",
         "X-Content-Type-Options: nosniff",
-        f"X-Request-Id: {own}",
+        f"X-Request-Id: {request_id}",
     )
     return "\r\n".join((*head, "", "")).encode() + body

@@ -1,9 +1,9 @@
-"""The body of a request in gunicorn's worker: read on demand, discarded where nothing reads it.
+"""The request body of the worker: read on demand; an unread rest is discarded.
 
 An answer that is sent before the body was read leaves bytes on the connection. They are read and
-discarded within bounds, so that the connection can be used again. Where that is not possible the
-answer says `Connection: close` and the connection is closed in stages (RFC 9112, section 9.6):
-see `bff.server.linger`.
+discarded within limits, so that the connection can be reused. Where that is not possible, the
+answer has `Connection: close`, and the connection is closed in stages (RFC 9112, section 9.6): see
+`bff.server.linger`.
 """
 
 import socket
@@ -19,40 +19,40 @@ _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class RequestBody:
-    """A body (`wsgi.input`), and whether the connection must be closed because of it.
+    """A request body (`wsgi.input`), which also decides if the connection can be reused.
 
     Args:
-        request: gunicorn's, with the body that this one replaces; its `must_close` is updated.
+        request: that of gunicorn, with the body that this one replaces; its `must_close` is set.
         sock: the connection.
-        most: how many bytes may be discarded.
+        most: maximum bytes that are discarded.
     """
 
     def __init__(self, request: Any, sock: socket.socket, most: int) -> None:
         self._request, self._body, self._sock = request, request.body, sock
         self._close = request.must_close
-        # Only a body that is wanted is asked for (RFC 9110, section 10.1.1); gunicorn itself asks
-        # for all of them before it calls the app.
-        self._expected = request._expected_100_continue  # noqa: SLF001 - it has no other name
+        # 100 Continue is sent when the app reads the body (RFC 9110, section 10.1.1); gunicorn
+        # would send it before it calls the app.
+        self._expected = request._expected_100_continue  # noqa: SLF001 - gunicorn has no public name for it
         request._expected_100_continue = False  # noqa: SLF001
         self.allowance = most
-        self._settle()
+        self._update_must_close()
 
     @property
     def failed(self) -> bool:
-        """Whether reading failed, so that the start of the next request is unknown."""
+        """True if reading failed, so that the start of the next request is unknown."""
         return bool(self._body.failed)
 
     def read(self, size: int | None = None) -> bytes:
         """Up to `size` bytes; fewer if the client closed the connection.
 
         Raises:
-            ParseException, OSError: as gunicorn's body does.
+            ParseException, OSError: as the body of gunicorn.
         """
         with self._reading():
             return bytes(self._body.read(size))
 
     def readline(self, size: int | None = None) -> bytes:
-        """Up to the end of a line; raises as `read` does."""
+        """Bytes up to the end of a line; raises as `read` does."""
         with self._reading():
             return bytes(self._body.readline(size))
 
@@ -68,21 +68,21 @@ class RequestBody:
         """Read the rest, for at most `seconds` and `allowance` bytes.
 
         Args:
-            unreader: gunicorn's buffer in front of the socket.
+            unreader: the buffer of gunicorn in front of the socket.
 
         Returns:
-            Whether the end of the body was reached.
+            True if the end of the body was reached.
         """
         if self._is_over():
             return True
         if self._request.must_close:
             return False
-        bounded = unreader.sock = _Bounded(self._sock, monotonic() + seconds, self.allowance)
+        bounded = unreader.sock = _BoundedSocket(self._sock, monotonic() + seconds, self.allowance)
         try:
             with waiting(BODIES):
                 while self._body.read(_PIECE):
                     pass
-        except Exception:  # noqa: BLE001 - whatever it is, the connection is closed
+        except Exception:  # noqa: BLE001 - after any error the connection is closed
             return False
         finally:
             self.allowance = bounded.allowance
@@ -91,7 +91,7 @@ class RequestBody:
         return self._is_over()
 
     def _is_over(self) -> bool:
-        """Whether all of it has been taken from the connection."""
+        """True if the whole body has been read from the connection."""
         if self.failed:
             return False
         reader = self._body.reader
@@ -106,25 +106,25 @@ class RequestBody:
             with waiting(BODIES):
                 yield
         finally:
-            self._settle()
+            self._update_must_close()
 
-    def _settle(self) -> None:
-        """Announce the close while the head of the answer can still do so."""
+    def _update_must_close(self) -> None:
+        """Decide on `Connection: close`, as long as the head of the answer is not sent."""
         too_long = getattr(self._body.reader, "length", 0) > self.allowance
         self._request.must_close = self._close or self._expected or self.failed or too_long
 
 
-class _Bounded:
-    """A socket to receive from until a point in time, and up to a number of bytes."""
+class _BoundedSocket:
+    """A socket with a deadline and a maximum number of bytes for receiving."""
 
     def __init__(self, sock: socket.socket, end: float, allowance: int) -> None:
         self._sock, self._end, self.allowance = sock, end, allowance
 
     def recv(self, size: int) -> bytes:
-        """Bytes, as `socket.recv`.
+        """Receive bytes, as `socket.recv`.
 
         Raises:
-            TimeoutError: the time is up, or there were too many bytes.
+            TimeoutError: the deadline has passed, or the maximum is reached.
         """
         left = self._end - monotonic()
         if left <= 0 or self.allowance <= 0:

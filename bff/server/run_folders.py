@@ -1,7 +1,7 @@
-"""Folders that one run of a master has in memory and temp: locked while it lives, swept when dead.
+"""Temporary folders of one run of the master: locked while it runs, removed by a later run.
 
-A master that is killed removes nothing. The kernel gives its locks up, so the next start can tell
-its folders from those of masters that run, also in other containers and whatever has its pid now.
+A master that is killed removes nothing, but the kernel releases its file locks. So the next start
+can tell its folders from those of running masters, even in other containers or with a reused pid.
 """
 
 import fcntl
@@ -13,52 +13,52 @@ from time import time
 from typing import Final
 
 _PREFIX: Final = "bff-run-"
-_YOUNG: Final = 60.0  # seconds in which a folder may not be locked yet
+_GRACE: Final = 60.0  # seconds in which a new folder may not be locked yet
 
 _locks: list[int] = []  # held until the last process of this run has ended
 
 
 def run_folder(what: str, place: str | None = None) -> Path:
-    """A new folder of this run, which is swept by a later one if this one does not remove it.
+    """Make a folder of this run, which a later run removes if this one does not.
 
     Args:
-        what: it is for, in its name.
-        place: where; the system's folder for temporary files if None.
+        what: its purpose, which is part of its name.
+        place: the parent folder; that of temporary files if None.
     """
     folder = Path(mkdtemp(prefix=f"{_PREFIX}{what}-{os.getpid()}-", dir=place))
-    lock = _locked(folder)
+    lock = _try_lock(folder)
     if lock is not None:
         _locks.append(lock)
     return folder
 
 
 def is_of_this_run(folder: str) -> bool:
-    """Whether this very process has made a folder, and not one that it took over from."""
+    """True if this process has made a folder, not a process that it has replaced."""
     name = Path(folder).name
     return name.startswith(_PREFIX) and name.split("-")[3:4] == [str(os.getpid())]
 
 
 def sweep_folders(place: str | None = None) -> None:
-    """Remove the folders of runs that have ended; what cannot be removed is left.
+    """Remove the folders of runs that have ended; errors are ignored.
 
     Args:
-        place: where; the system's folder for temporary files if None.
+        place: the parent folder; that of temporary files if None.
     """
     for folder in Path(place or gettempdir()).glob(f"{_PREFIX}*"):
         try:
             found = folder.lstat()
         except OSError:
             continue
-        if found.st_uid != os.getuid() or time() - found.st_mtime < _YOUNG:
+        if found.st_uid != os.getuid() or time() - found.st_mtime < _GRACE:
             continue
-        lock = _locked(folder)
+        lock = _try_lock(folder)
         if lock is not None:
             shutil.rmtree(folder, ignore_errors=True)
             os.close(lock)
 
 
-def _locked(folder: Path) -> int | None:
-    """The descriptor that holds the folder's lock; None if another process has it."""
+def _try_lock(folder: Path) -> int | None:
+    """Lock a folder; returns the descriptor that holds the lock, or None if it is locked."""
     try:
         lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:

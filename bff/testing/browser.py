@@ -13,7 +13,7 @@ from bff.model.config import Config
 from bff.model.principal import Principal
 from bff.parts import open_bearer, open_sign_in
 from bff.testing.client import KEY, somebody
-from bff.web.access.authenticate import Authenticator, Rule
+from bff.web.access.authenticate import AccessRule, Authenticator
 
 _PROVIDER: Final = "the test"  # which is none that is declared: nobody is told of a sign-out
 
@@ -33,7 +33,7 @@ class Browsers:
         bearer = open_bearer(config, now, _at_once, development=False)
         self._real = Authenticator(self._parts.sessions, self._parts.cookies, bearer)
 
-    def authenticate(self, request: Request, rule: Rule) -> Principal:
+    def authenticate(self, request: Request, rule: AccessRule) -> Principal:
         """Whom the test has put there; else who the session's cookie says, as in production."""
         given: Principal | None = request.environ.get(KEY)
         return self._real(request, rule) if given is None else given
@@ -54,7 +54,7 @@ class Browsers:
         person = SignedIn(whole.issuer, subject, "", "", None, whole.claims, tokens)
         made = self._parts.sessions.create(person, _PROVIDER, whole.client, {})
         asked = Request(EnvironBuilder(base_url=base).get_environ())
-        name, _, rest = self._parts.cookies.keep_session(asked, made).partition("=")
+        name, _, rest = self._parts.cookies.set_session(asked, made).partition("=")
         return name, rest.partition(";")[0]
 
 

@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode
 
 import orjson
 
-from bff.declare.check import Checked
+from bff.declare.check import CheckedConfig
 from bff.dev.recordings.answerer import read_latency
 from bff.dev.recordings.faulty import BROKEN, CELLS, Broken, FaultyExchange
 from bff.dev.recordings.replay import Missed, ReplayExchange
@@ -80,7 +80,7 @@ class Matrix:
         ValueError: there is no such view, or it is a stream, of which there is no answer.
     """
 
-    def __init__(self, checked: Checked, tapes: Mapping[str, Tape], view: str) -> None:
+    def __init__(self, checked: CheckedConfig, tapes: Mapping[str, Tape], view: str) -> None:
         self._checked, self._tapes = checked, tapes
         if view not in checked.plans:
             hint = did_you_mean(view, checked.plans)
@@ -167,7 +167,7 @@ def _no_chance() -> float:
     return 0.5
 
 
-def verdict(cell: Cell, checked: Checked, view: str) -> str:
+def verdict(cell: Cell, checked: CheckedConfig, view: str) -> str:
     """What is wrong with a cell, whatever the view declares; empty if nothing is."""
     plan = checked.plans[view][cell.frontend]
     if not cell.service and cell.status >= _SURE:

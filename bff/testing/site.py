@@ -11,7 +11,7 @@ from flask import Flask
 
 from bff.app import create_app
 from bff.cache.cache import Cache
-from bff.declare.check import Checked
+from bff.declare.check import CheckedConfig
 from bff.declare.settings import Settings
 from bff.dev.recordings.replay import ReplayExchange
 from bff.dev.recordings.unmatched import refuse_unmatched
@@ -62,7 +62,7 @@ class Environ(dict[str, str]):
 
 
 def app_on(
-    checked: Checked,
+    checked: CheckedConfig,
     exchange: Exchange,
     replay: ReplayExchange,
     state: Path,

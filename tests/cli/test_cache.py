@@ -80,14 +80,14 @@ def test_it_says_what_is_wrong(bff):
         nowhere = f"127.0.0.1:{held.getsockname()[1]}"
         done = bff("cache", "stats", "--management", nowhere)
     assert done.returncode == 1
-    assert f"nobody answers at {nowhere}" in done.stderr
+    assert f"no answer from {nowhere}" in done.stderr
     assert bff("cache", "purge").returncode == 2
     assert bff("cache", "stats", "--management", "somewhere").returncode == 2
 
 
 def test_explain_says_what_is_kept_and_for_whom(bff):
     told = bff("explain", "search", "--frontend", "web").stdout
-    assert "kept: 30s, for everyone, stale 120s, stale_if_error 3600s, tags catalog" in told
+    assert "cached: 30s, for everyone, stale 120s, stale_if_error 3600s, tags catalog" in told
     (plan,) = json.loads(bff("explain", "search", "--frontend", "web", "--json").stdout)
     assert plan["kept"]["for"] == "everyone"
     assert plan["calls"]["call"]["kept"] is None

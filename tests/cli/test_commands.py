@@ -79,7 +79,9 @@ def test_check_finds_the_shop_good(bff):
 def test_check_warns_of_what_serve_refuses_and_of_who_cannot_sign_in(bff):
     done = bff("check", SESSION_SECRET="change-me-change-me-change-me-now")
     assert (done.returncode, done.stdout) == (0, "10 views are good, 2 warning(s)\n")
-    assert "config/bff.yaml:11:13: warning: `session.secrets` is a placeholder" in done.stderr
+    assert (
+        "config/bff.yaml:11:13: warning: `session.secrets` looks like a placeholder" in done.stderr
+    )
     assert "config/bff.yaml:20:5: warning: the `client_secret` of `shop` is empty" in done.stderr
 
 
@@ -254,7 +256,7 @@ def test_demo_says_when_its_port_is_taken(bff):
     with socket.create_server(("127.0.0.1", 0)) as server:
         done = bff("demo", "--port", str(server.getsockname()[1]))
     assert done.returncode == 1
-    assert "is taken" in done.stderr
+    assert "is in use" in done.stderr
 
 
 def test_demo_asks_nobody_but_stubs(bff, repository, tmp_path, port):
@@ -267,7 +269,7 @@ def test_demo_asks_nobody_but_stubs(bff, repository, tmp_path, port):
     (tmp_path / "recordings").symlink_to(shop_recordings())
     done = bff("demo", "--config", str(tmp_path), "--port", str(port))
     assert done.returncode == 2
-    assert "`users` would not be a stub" in done.stderr
+    assert "`users` is not a stub" in done.stderr
 
 
 def test_explain_tells_every_call_and_what_it_waits_for(bff):
@@ -322,7 +324,7 @@ shape: list
 """
     (doubtful / "views/marked.yaml").write_text(view)
     said = bff("explain", "marked", "--config", str(doubtful)).stdout
-    assert "may be left out: header x-plan by {user.plan?}, query who by {user.id?}" in said
+    assert "optional parts: header x-plan by {user.plan?}, query who by {user.id?}" in said
     told = json.loads(bff("explain", "marked", "--config", str(doubtful), "--json").stdout)
     calls = told[0]["calls"]
     assert calls["user"]["may_leave_out"] == []

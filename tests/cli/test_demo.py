@@ -109,7 +109,7 @@ def demo(environ, repository, tmp_path_factory):
     words = ("demo", "--latency", "1ms", "--as", "ada")
     with started(environ, repository, port, folder, *words) as made:
         made.control = int(
-            (folder / "out").read_text().split("its stubs")[1].split("127.0.0.1:")[1].split("/")[0]
+            (folder / "out").read_text().split("  stubs ")[1].split("127.0.0.1:")[1].split("/")[0]
         )
         yield made
 
@@ -307,7 +307,7 @@ def test_a_wheel_is_enough_in_an_empty_folder(environ, repository, port, tmp_pat
     with started(there, empty, port, tmp_path, "demo", "--as", "ada") as demo:
         assert demo.shown("/web/home")[0] == 200
         assert demo.ask("/web/search?q=lamp")[0] == 200
-    assert f"its views    {installed}/bff/dev/shop/config/views" in (tmp_path / "out").read_text()
+    assert f"views        {installed}/bff/dev/shop/config/views" in (tmp_path / "out").read_text()
     assert not list(empty.iterdir())
     names = [str(path.relative_to(installed)) for path in installed.rglob("*")]
     assert not [name for name in names if name.endswith(".har") or "kubernetes" in name]

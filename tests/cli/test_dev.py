@@ -9,7 +9,7 @@ from threading import Lock
 import pytest
 from joserfc import jws
 
-from bff.cli.local_app import Local, with_local_providers
+from bff.cli.local_app import LocalSetup, with_local_providers
 from bff.declare.check import check
 from bff.dev.stubs.stub import StubReply, StubServices
 from tests.cli.test_demo import family, started, until
@@ -84,7 +84,7 @@ def test_it_stands_in_for_the_provider_and_asks_the_declared_services(
 
 
 def test_nobody_but_local_providers_says_who_people_are(repository):
-    local = Local(8080, {"shop": 9}, {"shop": "shop"}, "a secret")
+    local = LocalSetup(8080, {"shop": 9}, {"shop": "shop"}, "a secret")
     before = check(repository / "config", {"SESSION_STORE": "rediss://far.example:6379/0",
                                            "SESSION_SECRET": "s" * 32})  # fmt: skip
     config = with_local_providers(before, local).config
@@ -116,7 +116,7 @@ def test_nobody_can_be_signed_in_without_a_provider(bff, config, port):
         "dev", "--config", str(config), "--as", "ada", "--port", str(port), TICKETS_URL="http://h"
     )
     assert done.returncode == 2, done.stderr
-    assert "declares none" in done.stderr
+    assert "`providers` is empty" in done.stderr
 
 
 def test_only_the_accounts_that_there_are(bff):
@@ -161,9 +161,9 @@ def test_faults_are_played_inside_the_app_and_what_nobody_asked_for_is_listed(
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        (["--replay", "--fault", "order=slow"], "should name a service, and one of reset"),
-        (["--stubs", "--fault", "order=slow"], "should name a service, and one of reset"),
-        (["--fault", "orders=slow"], "only of services from recordings"),
+        (["--replay", "--fault", "order=slow"], "not a recorded service with one of reset"),
+        (["--stubs", "--fault", "order=slow"], "not a recorded service with one of reset"),
+        (["--fault", "orders=slow"], "needs services from recordings"),
     ],
 )
 def test_a_fault_that_cannot_be_played_is_refused(bff, port, words, complaint):
@@ -209,7 +209,7 @@ def test_an_edit_is_served_within_a_second_and_a_mistake_is_shown(
 
 
 def test_whoever_records_may_sign_in_at_the_declared_provider(repository):
-    local = Local(8080, {}, {}, "a secret", declared=True)
+    local = LocalSetup(8080, {}, {}, "a secret", declared=True)
     before = check(repository / "config", {"SESSION_STORE": "rediss://far.example:6379/0",
                                            "SESSION_SECRET": "s" * 32})  # fmt: skip
     config = with_local_providers(before, local).config

@@ -29,6 +29,9 @@ def test_every_public_name_is_there():
         "testing",
         "fixtures",
         "parts",
+        "plan",
+        "server",
+        "store",
     }
     assert made - modules == set(package.__all__)
 

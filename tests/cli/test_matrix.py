@@ -45,7 +45,7 @@ def test_a_snapshot_is_written_then_held_to(bff, tmp_path):
             ["order", "--as", "ada", "--claim", "tenant=acme", "--param", "id=none"],
             "nothing is recorded for",
         ),
-        (["home", "--param", "limit"], "should read as NAME=VALUE"),
+        (["home", "--param", "limit"], "is not NAME=VALUE"),
         (["home", "--as", "ada", "--param", "limti=3"], "has no parameter `limti`"),
         (["home", "--recordings", "docs"], "there is no .har file here"),
     ],
@@ -97,7 +97,7 @@ shape: {user: user, orders: orders}
     marked = {each["service"] for each in cells if each["left_out"] == ["orders: header x-plan"]}
     assert marked == {"users"}
     assert {each["service"] for each in cells if not each["left_out"]} == {"", "orders"}
-    assert "left out of orders: header x-plan" in bff(*words).stdout
+    assert "omitted from orders: header x-plan" in bff(*words).stdout
     file = tmp_path / "mine.json"
     bff(*words, "--snapshot", str(file))
     kept = json.loads(file.read_text())

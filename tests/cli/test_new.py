@@ -58,4 +58,4 @@ def test_it_runs_on_its_recording(environ, project, port, tmp_path):
 def test_nothing_that_is_there_is_written_over(project, bff):
     done = bff("new", str(project))
     assert done.returncode == 2
-    assert "is there already" in done.stderr
+    assert "exists already" in done.stderr

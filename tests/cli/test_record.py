@@ -59,7 +59,7 @@ def test_what_looks_like_a_secret_is_not_saved_until_the_rules_say_what_it_is(
             until("it is said at once", lambda: f"{place} a random key" in out.read_text())
         assert app.process.returncode == 1
         assert out.read_text().count(place) == 2, "and at the end"
-        assert f"declare it secret in {rules}" in out.read_text()
+        assert f"declare it a secret in {rules}" in out.read_text()
         assert not file.exists()
         with started(told, repository, port, tmp_path, *words) as app:
             assert app.ask("/web/note")[0] == 200

@@ -77,12 +77,17 @@ SESSION = 'session: {secrets: ["%s"]}\n'
 @pytest.mark.parametrize(
     ("more", "given", "place", "reason"),
     [
-        (SESSION % RANDOM, {}, "bff.yaml:12:21", "is written in this file"),
+        (SESSION % RANDOM, {}, "bff.yaml:12:21", "is in this file"),
         (SESSION % f"${{S:-{RANDOM}}}", {}, "bff.yaml:12:21", "is the default in this file"),
-        (SESSION % "${S}", {"S": "change-me" * 4}, "bff.yaml:12:21", "is a placeholder"),
+        (SESSION % "${S}", {"S": "change-me" * 4}, "bff.yaml:12:21", "looks like a placeholder"),
         (SESSION % "${S}", {"S": RANDOM[:31]}, "bff.yaml:12:10", "at least 32 characters"),
         ("", {"FLASK_DEBUG": "1"}, "environment", "FLASK_DEBUG is set"),
-        ("", {"FORWARDED_ALLOW_IPS": "*"}, "environment", "anybody may say who they are"),
+        (
+            "",
+            {"FORWARDED_ALLOW_IPS": "*"},
+            "environment",
+            "every client could forge X-Forwarded headers",
+        ),
         ("", {"BFF_LOCAL": "{}"}, "environment", "BFF_LOCAL is set"),
     ],
 )
@@ -102,7 +107,7 @@ def test_what_is_unsafe_ends_the_start_with_its_place_and_reason(serve, more, gi
         ("http://id.shop.example", "https://shop.example", "is not https"),
         (REAL, "*", "exact origin"),
         (REAL, "https://*.shop.example", "exact origin"),
-        (REAL, "http://shop.example", "are not https"),
+        (REAL, "http://shop.example", "is not https"),
     ],
 )
 def test_addresses_that_are_anybodys_end_the_start(serve, tmp_path, bff, issuer, origin, reason):

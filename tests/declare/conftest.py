@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bff.declare.check import check
-from bff.declare.rules.doubts import DOUBTS
+from bff.declare.rules.warnings import WARNINGS
 from bff.errors import ConfigError
 
 SHOP = Path(__file__).parents[2] / "config"
@@ -64,7 +64,7 @@ class Folder:
         except ConfigError as error:
             problems = error.problems
             assert any(not each.warning for each in problems)
-        doubtful = {rule.id for rule in DOUBTS}
+        doubtful = {rule.id for rule in WARNINGS}
         return tuple(each for each in problems if doubts or each.id not in doubtful)
 
 

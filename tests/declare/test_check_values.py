@@ -30,13 +30,13 @@ SHAPED = (
         (", optional: true", "join(b.c, a.d)", "warning", "where `a` is null"),
         (", when: 'b.x'", "length(a)", "error", "where `a` is null"),
         (", fallback: []", "length(a)", None, ""),
-        (", fallback: 0", "length(a)", "error", "cannot be computed with its fallback"),
+        (", fallback: 0", "length(a)", "error", "cannot be evaluated with its fallback"),
         (", fallback: []", "a.items", "warning", "is null with its fallback"),
         (", fallback: {items: []}", "a.items", None, ""),
         (", fallback: {items: null}", "a.items", None, ""),
         (", fallback: null", "a.items", None, ""),
         (", status: {404: {}}", "a.items", "warning", "is null with status 404"),
-        (", status: {404: 7}", "length(a)", "error", "cannot be computed with status 404"),
+        (", status: {404: 7}", "length(a)", "error", "cannot be evaluated with status 404"),
         ("", "length(a)", None, ""),
     ],
 )
@@ -73,8 +73,8 @@ REFUSING = (
         ("", "starts_with(b, a.x)", "warning", "where `b` is null"),
         (", optional: true", "starts_with(params.n, a.x)", "error", "where `a` is null"),
         (", optional: true", "contains(session.claims.of, a.x)", "warning", "where `a` is null"),
-        (", fallback: 0", "length(a) > `1`", "error", "cannot be computed with its fallback"),
-        (", status: {404: 7}", "length(a) > `1`", "error", "cannot be computed with status 404"),
+        (", fallback: 0", "length(a) > `1`", "error", "cannot be evaluated with its fallback"),
+        (", status: {404: 7}", "length(a) > `1`", "error", "cannot be evaluated with status 404"),
         ("", "length(params.q) > `9`", "warning", "where `params.q` is null"),
         ("", "length(params.n) > `9`", None, ""),
     ],
@@ -97,7 +97,7 @@ def test_a_refusal_that_is_judged_after_one_that_is_true_is_not_computed(folder)
         told(folder.problems(home=REFUSING.format(rung=rung, when=when, first="a == null"))) == ""
     )
     other = REFUSING.format(rung=rung, when=when, first="b == null")
-    assert "cannot be computed" in told(folder.problems(home=other)), "it may be judged first"
+    assert "cannot be evaluated" in told(folder.problems(home=other)), "it may be judged first"
 
 
 @pytest.mark.parametrize(

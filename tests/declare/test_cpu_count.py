@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from bff.declare.cpu_count import cores
+from bff.declare.cpu_count import cpu_count
 
 ALL = len(os.sched_getaffinity(0))
 
@@ -38,7 +38,7 @@ def machine(tmp_path):
     ],
 )
 def test_a_quota_of_version_2_binds_where_it_is_less(machine, quota, wanted):
-    assert cores(*machine(cpu_DOT_max=quota)) == wanted
+    assert cpu_count(*machine(cpu_DOT_max=quota)) == wanted
 
 
 def test_the_quota_of_a_group_above_ours_binds_too(machine):
@@ -47,18 +47,18 @@ def test_the_quota_of_a_group_above_ours_binds_too(machine):
         system_DOT_slice__cpu_DOT_max="70000 100000",
         system_DOT_slice__bff_DOT_service__cpu_DOT_max="max 100000",
     )
-    assert cores(*where) == 1
+    assert cpu_count(*where) == 1
 
 
 @pytest.mark.parametrize(("quota", "wanted"), [("100000", 1), ("-1", ALL)])
 def test_a_quota_of_version_1_binds_too(machine, quota, wanted):
     files = {"cpu__cpu_DOT_cfs_quota_us": quota, "cpu__cpu_DOT_cfs_period_us": "100000"}
-    assert cores(*machine("4:cpu,cpuacct:/", **files)) == wanted
+    assert cpu_count(*machine("4:cpu,cpuacct:/", **files)) == wanted
 
 
 def test_without_control_groups_all_are_ours(tmp_path):
-    assert cores(tmp_path / "none", tmp_path / "nor this") == ALL
+    assert cpu_count(tmp_path / "none", tmp_path / "nor this") == ALL
 
 
 def test_here_there_is_one_at_least():
-    assert 1 <= cores() <= ALL
+    assert 1 <= cpu_count() <= ALL

@@ -183,11 +183,11 @@ def test_an_unquoted_reference_may_be_a_number():
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("${A}", "has no A"),
-        ("x${A}y", "has no A"),
-        ("${}", "is no reference"),
-        ("${1A}", "is no reference"),
-        ("${A-b}", "is no reference"),
+        ("${A}", "variable A is not set"),
+        ("x${A}y", "variable A is not set"),
+        ("${}", "is not a valid reference"),
+        ("${1A}", "is not a valid reference"),
+        ("${A-b}", "is not a valid reference"),
         ("${file:/nowhere/at/all}", "cannot be read"),
         ("${file:}", "cannot be read"),
         ("${file:/}", "cannot be read"),

@@ -96,7 +96,7 @@ TURNED = """calls={"one": {"get": "users:/x", "pages": {"offset": "skip", "param
     ("keys", "said"),
     [
         (f'{TURNED}, given=["one_of"]', "cannot be given values"),
-        ('calls={"one": {"get": "users:/x"}}, stream="events"', "it is no stream"),
+        ('calls={"one": {"get": "users:/x"}}, stream="events"', "it cannot be a stream"),
     ],
 )
 def test_what_a_view_in_python_cannot_be_is_told(python, keys, said):
@@ -108,7 +108,7 @@ def test_what_a_view_in_python_cannot_be_is_told(python, keys, said):
 def test_a_file_that_raises_is_told_with_its_line(python):
     (problem,) = python.problems("import bff\n\nx = 1\nprint(1 / 0)\n")
     assert problem.place == Place("views/page.py", 4)
-    assert problem.message.startswith("importing this raised ZeroDivisionError")
+    assert problem.message.startswith("importing this file raised ZeroDivisionError")
 
 
 def test_a_file_that_raises_deeper_is_told_with_its_own_line(python):
@@ -163,7 +163,7 @@ def test_values_that_yaml_does_not_have_are_told(python, keys):
 @pytest.mark.parametrize("keys", ["shape='user'", "shapes={'web': 'user'}", "shape_with='a:b'"])
 def test_a_view_in_python_has_no_shape(python, keys):
     (problem,) = python.problems(declared(keys))
-    assert problem.message == "a view in Python returns its answer: it has no shape"
+    assert problem.message == "a view in Python returns its answer: it cannot have a shape"
 
 
 @pytest.mark.parametrize("keys", ["omit_null=True", "require_any=['user']", "answer='user'"])

@@ -4,7 +4,7 @@ import pytest
 
 from bff.errors import Forbidden
 from bff.model.principal import Principal
-from bff.web.access.authenticate import Rule, admit
+from bff.web.access.authenticate import AccessRule, authorize
 
 BEFORE = """\
 version: 1
@@ -40,12 +40,12 @@ def rule_of(folder, claims, kept="roles"):
     root = BEFORE + PROVIDERS % (kept, kept)
     checked = folder.check({}, bff=root, home=None, x=view(claims))
     config = checked.config
-    return Rule(config.frontends["web"], "signed_in", require=config.views[0].require)
+    return AccessRule(config.frontends["web"], "signed_in", require=config.views[0].require)
 
 
 def lets_in(rule, claims):
     try:
-        admit(Principal("https://id.example", "ada", claims=claims), rule)
+        authorize(Principal("https://id.example", "ada", claims=claims), rule)
     except Forbidden:
         return False
     return True
@@ -98,7 +98,7 @@ def test_what_nobody_keeps_cannot_be_required(folder, required, name):
     (problem,) = folder.problems(bff=root, home=None, x=view([required]))
     assert not problem.warning
     assert str(problem.place).startswith("views/x.yaml:6:")
-    assert "is required, and no provider or issuer of `web` keeps it" in problem.message
+    assert "is required, and no provider or issuer of `web` stores it" in problem.message
     assert problem.hint.startswith(f"`claims: [{name}]`")
 
 
@@ -108,7 +108,7 @@ def test_a_path_among_the_claims_that_are_kept_is_doubtful(folder, name):
     root = BEFORE + PROVIDERS % (name, "name") + ISSUERS % name
     checked = folder.check({}, bff=root, home=None, x=view([f"{name}: admin"]))
     assert [each.message for each in checked.warnings] == [
-        f"`{name}` is the whole name of a claim here, not a path into one"
+        f"`{name}` is read as the name of a claim here, not as a path into one"
     ] * 2
     assert {each.hint.split()[0] for each in checked.warnings} == {f"`{name.partition('.')[0]}`"}
     assert [str(each.place).startswith("bff.yaml:") for each in checked.warnings] == [True, True]
@@ -140,7 +140,7 @@ def test_where_it_is_kept_at_one_frontend_only_that_is_doubtful(folder):
     root = BEFORE + PROVIDERS % ("roles", "roles") + ISSUERS % "name"
     checked = folder.check({}, bff=root, home=None, x=view(["roles: admin"], "[web, app, both]"))
     (problem,) = checked.warnings
-    assert "no provider or issuer of `app` keeps it" in problem.message
+    assert "no provider or issuer of `app` stores it" in problem.message
 
 
 def test_of_whom_nobody_vouches_nothing_is_known(folder):

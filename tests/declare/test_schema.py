@@ -114,7 +114,7 @@ def test_golden_files_that_load_are_as_it_says(path, tmp_path):
 # -- every key ---------------------------------------------------------------------------------
 
 
-PARTS = ("._REQUEST_KEYS", ".ACCESS_KEYS", ".OF_STREAMS", ".POLICY_KEYS")  # of other tables
+PARTS = (".REQUEST_KEYS", ".ACCESS_KEYS", ".OF_STREAMS", ".POLICY_KEYS")  # of other tables
 
 
 def tables():

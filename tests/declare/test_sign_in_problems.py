@@ -36,7 +36,7 @@ def test_a_frontend_with_sessions_and_no_provider_is_doubtful(folder):
     (problem,) = problems(folder, "")
     assert problem.warning
     assert problem.place.line == 2
-    assert "nobody can sign in at `web`: `providers` declares none" in problem.message
+    assert "users cannot sign in at `web`: `providers` is empty" in problem.message
 
 
 @pytest.mark.parametrize("written", ["scopes: [openid]", 'client_secret: "${NONE:-}"'])
@@ -87,7 +87,7 @@ def test_files_of_certificates_are_there(folder, key):
 def test_a_provider_may_know_us_by_our_certificate_alone(folder, tmp_path):
     told = problems(folder, PROVIDER % "auth: none")
     assert [each.warning for each in told] == [True]
-    assert "anybody can be the client of `shop`" in told[0].message
+    assert "any client can impersonate this one at `shop`" in told[0].message
     told = problems(folder, PROVIDER % f"auth: none, tls: {{cert: {tmp_path}/none.pem}}")
     assert ["none.pem" in each.message for each in told] == [True]
 

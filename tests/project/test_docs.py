@@ -27,10 +27,10 @@ from bff.declare.check import check_config
 from bff.declare.config import assemble
 from bff.declare.load import Node, parse
 from bff.declare.read import map_of
-from bff.declare.rules.doubts import DOUBTS
+from bff.declare.rules.warnings import WARNINGS
 from bff.declare.schema import FILES, schema_of
 from bff.declare.services import FRONTEND, SERVICE
-from bff.declare.views import _TAKEN as TAKEN
+from bff.declare.views import _RESERVED_NAMES as TAKEN
 from bff.model.principal import Principal
 from bff.model.service import Service
 from bff.model.source import Place, Source
@@ -272,7 +272,7 @@ def load_view(name: str, text: str) -> None:
     used = {call: node for call, node in calls.items() if f"use: {call}" in text}
     root = parse(root_for([text]), "bff.yaml", {})
     checked = check_config(assemble(root, {name: parse(text, name, {})}, used))
-    doubts = {rule.id for rule in DOUBTS}  # an example shows one thing
+    doubts = {rule.id for rule in WARNINGS}  # an example shows one thing
     assert [each for each in checked.warnings if each.id not in doubts] == []
 
 

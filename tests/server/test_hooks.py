@@ -16,7 +16,7 @@ VIEW = "get: /page\naccess: public\ntimeout: {timeout}\ncall: {{get: s:/x}}\n"
 @pytest.fixture
 def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(snapshot, "_kept", snapshot._Kept())
+    monkeypatch.setattr(snapshot, "_state", snapshot._State())
     (tmp_path / "config/views").mkdir(parents=True)
     root = "version: 1\nfrontends: {web: {access: none}}\nservices: {s: {url: 'http://h'}}\n"
     (tmp_path / "config/bff.yaml").write_text(root)

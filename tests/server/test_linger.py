@@ -69,13 +69,13 @@ def test_a_client_that_has_closed_already_is_not_waited_for(worker, pair):
     client.close()
     worker.lingering.add(own, 10_000)
     assert worker.closed == 1
-    assert worker.lingering.patience() == float("inf")
+    assert worker.lingering.seconds_until_due() == float("inf")
 
 
 def test_one_that_sends_nothing_is_closed_after_a_second(worker, pair):
     own, _ = pair
     worker.lingering.add(own, 10_000)
-    assert worker.lingering.patience() == STALL
+    assert worker.lingering.seconds_until_due() == STALL
     worker.turn(STALL - 0.01)
     assert not worker.closed
     worker.turn(0.01)
@@ -101,7 +101,7 @@ def test_no_more_is_read_than_is_allowed(worker, pair):
         worker.turn()
     assert own.recv(10_000) == PIECE[:500]
     assert not worker.poller.get_map()
-    assert worker.lingering.patience() == STALL
+    assert worker.lingering.seconds_until_due() == STALL
     worker.turn(STALL)
     assert worker.closed == 1
 
@@ -141,7 +141,7 @@ def test_each_of_many_is_closed_at_its_own_time(worker):
             worker.turn(0.2)
             assert worker.closed == 0, number
         for expected in (1, 2, 3):
-            worker.turn(worker.lingering.patience())
+            worker.turn(worker.lingering.seconds_until_due())
             assert worker.closed == expected
         for client in clients:
             client.close()

@@ -116,7 +116,7 @@ def test_a_bad_edit_is_reported_and_the_last_good_configuration_serves(
     good = (service.folder / "bff.yaml").read_text()
 
     service.reload("frontends: {web\n")
-    assert "the new configuration is not taken" in service.log.read_text()
+    assert "the new configuration is invalid" in service.log.read_text()
     assert "Traceback" not in service.log.read_text()
     assert "bff.yaml" in service.notes()["configuration"]
 
@@ -128,7 +128,7 @@ def test_a_bad_edit_is_reported_and_the_last_good_configuration_serves(
     until("an answer", service.alive)
 
     service.reload(good)
-    assert "the new configuration is taken" in service.log.read_text()
+    assert "the new configuration is in use" in service.log.read_text()
     assert list(service.notes()) == ["exchange"]
 
 
@@ -140,7 +140,7 @@ def test_a_file_of_gunicorns_settings_that_appears_changes_nothing(
     (service.folder / "gunicorn.conf.py").write_text("raise SystemExit(3)\n")
     service.reload((service.folder / "bff.yaml").read_text())
     assert "gunicorn.conf.py" in service.notes()["configuration"]
-    assert "the new configuration is not taken" in service.log.read_text()
+    assert "the new configuration is invalid" in service.log.read_text()
 
 
 def test_a_reload_that_gunicorn_cannot_finish_ends_nothing(

@@ -1,1 +1,1 @@
-"""What is wrong with a configuration that decodes, or doubtful in it."""
+"""Checks of a decoded configuration: errors and warnings that concern several of its parts."""

@@ -1,4 +1,4 @@
-"""What may be wrong between views and frontends: who has them, who may ask, whose a route is."""
+"""Checks between views and frontends: unknown names, access, routes that clash, `refresh`."""
 
 from collections.abc import Collection, Container, Iterator
 
@@ -9,8 +9,8 @@ from bff.model.problem import Problem, did_you_mean
 from bff.model.view import View
 
 
-def crossing(config: Config, views: Collection[View]) -> list[Problem]:
-    """What is wrong between views, frontends and services."""
+def cross_problems(config: Config, views: Collection[View]) -> list[Problem]:
+    """Problems between views and frontends."""
     problems: list[Problem] = []
     routes: dict[tuple[str, str], View] = {}
     for view in views:
@@ -22,21 +22,19 @@ def crossing(config: Config, views: Collection[View]) -> list[Problem]:
                     Problem("unknown-frontend", place, f"no frontend `{frontend}`", hint)
                 )
             elif view.access == "signed_in" and not config.frontends[frontend].access:
-                message = f"nobody can sign in at `{frontend}`, and the view is for those who are"
+                message = f"`{frontend}` has no sign-in, and the view is for signed-in users"
                 hint = f"see `access` of {config.frontends[frontend].place}"
                 problems.append(
                     Problem("access-impossible", view.place.of("access"), message, hint)
                 )
-            elif view.require and not _asks(view, config.frontends[frontend]):
-                message = (
-                    f"`require` of somebody at `{frontend}`, where nobody is asked who they are"
-                )
+            elif view.require and not _authenticates(view, config.frontends[frontend]):
+                message = f"`require` at `{frontend}`, where callers are not authenticated"
                 hint = "make the view `access: signed_in`, and give the frontend a way to sign in"
                 problems.append(
                     Problem("access-impossible", view.place.of("require"), message, hint)
                 )
         for frontend in (view.shapes.keys() - set(view.frontends)) & config.frontends.keys():
-            message = f"a shape for `{frontend}`, which does not have this view"
+            message = f"a shape for `{frontend}`, which does not serve this view"
             problems.append(
                 Problem("key-conflict", view.place.of("shapes"), message, "see `frontends`")
             )
@@ -46,7 +44,7 @@ def crossing(config: Config, views: Collection[View]) -> list[Problem]:
         for frontend in view.frontends:
             other = routes.setdefault((frontend, pattern), view)
             if other is not view:
-                message = f"the route /{frontend}{view.route} is {other.name}'s already"
+                message = f"the view `{other.name}` already has the route /{frontend}{view.route}"
                 problems.append(
                     Problem(
                         "route-clash",
@@ -58,15 +56,15 @@ def crossing(config: Config, views: Collection[View]) -> list[Problem]:
     return problems
 
 
-def _asks(view: View, frontend: Frontend) -> bool:
+def _authenticates(view: View, frontend: Frontend) -> bool:
     return bool(frontend.access) and view.access_at(frontend) != "public"
 
 
-def refreshed(views: Collection[View], broken: Container[str]) -> Iterator[Problem]:
-    """What is wrong with the views that answers bring along, or that would hide a batch.
+def refresh_problems(views: Collection[View], broken: Container[str]) -> Iterator[Problem]:
+    """Problems of `refresh`, and of routes that clash with that of batch requests.
 
     Args:
-        broken: names of views with errors of their own, which are reported where they are.
+        broken: names of views with errors, which are reported at their own place.
     """
     known = {view.name: view for view in views}
     for view in views:
@@ -74,7 +72,7 @@ def refreshed(views: Collection[View], broken: Container[str]) -> Iterator[Probl
             yield Problem(
                 "route-clash",
                 view.place.of("get", "post"),
-                "the route `/_batch` is that of batches",
+                "the route `/_batch` is reserved for batch requests",
             )
         own = {param.name for param in view.params}
         for name in view.refresh:
@@ -89,12 +87,12 @@ def refreshed(views: Collection[View], broken: Container[str]) -> Iterator[Probl
                     did_you_mean(name, known),
                 )
                 continue
-            yield from _not_along(view, other)
+            yield from _not_refreshable(view, other)
             for frontend in sorted(set(view.frontends) - set(other.frontends)):
                 yield Problem(
                     "refresh",
                     view.place.of("refresh"),
-                    f"`{frontend}` does not have the view `{name}`",
+                    f"`{frontend}` does not serve the view `{name}`",
                 )
             for param in other.params:
                 if param.required and param.default is None and param.name not in own:
@@ -102,21 +100,21 @@ def refreshed(views: Collection[View], broken: Container[str]) -> Iterator[Probl
                     yield Problem("refresh", view.place.of("refresh"), message)
 
 
-def _not_along(view: View, other: View) -> Iterator[Problem]:
-    """Why a view can be no part of another one's answer."""
+def _not_refreshable(view: View, other: View) -> Iterator[Problem]:
+    """Reasons why a view cannot be refreshed by another one."""
     name = other.name
     if other.stream:
         yield Problem(
-            "refresh", view.place.of("refresh"), f"`{name}` is a stream: it cannot come along"
+            "refresh", view.place.of("refresh"), f"`{name}` is a stream: it cannot be refreshed"
         )
     if other.method != "GET":
         yield Problem(
             "refresh",
             view.place.of("refresh"),
-            f"`{name}` is a {other.method}: only a get is refreshed",
+            f"`{name}` is a {other.method}: only a `get` can be refreshed",
         )
     if any(call.pages and call.pages.param for call in other.calls):
-        message = f"`{name}` is turned page by page: it cannot come along"
+        message = f"`{name}` has pagination by the client: it cannot be refreshed"
         yield Problem(
             "refresh",
             view.place.of("refresh"),

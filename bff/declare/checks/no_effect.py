@@ -1,4 +1,4 @@
-"""Keys that change nothing, because other keys or the method do not let them."""
+"""Warnings for keys that have no effect, because of other keys or the method."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,7 @@ _REPEATABLE = frozenset({"PUT", "DELETE"})  # RFC 9110, section 9.2.2
 
 
 def keys_without_effect(config: Config, views: tuple[View, ...]) -> Iterator[Problem]:
-    """What is declared of services and calls and can never come to pass."""
+    """Keys of services and calls that have no effect."""
     for service in config.services.values():
         yield from _of_service(service)
     for view in views:
@@ -26,7 +26,7 @@ def _of_service(service: Service) -> Iterator[Problem]:
     if not service.others:
         for key in _ONE_ADDRESS:
             if key in place.keys:
-                message = f"`{key}` chooses between addresses, and `{service.name}` has one"
+                message = f"`{key}` is for several addresses, and `{service.name}` has one"
                 yield _no_effect(place.of(key), message, "remove it, or give `url` a list")
     times = {
         "limit": service.wait,
@@ -36,8 +36,8 @@ def _of_service(service: Service) -> Iterator[Problem]:
     }
     for key, seconds in times.items():
         if seconds is not None and seconds >= service.timeout and key in place.keys:
-            message = f"a time of `{key}` is {seconds:g}s, and a request ends after"
-            hint = "a shorter one, or a longer `timeout`"
+            message = f"a duration of `{key}` is {seconds:g}s, and a request times out after"
+            hint = "a shorter duration, or a longer `timeout`"
             yield _no_effect(place.of(key), f"{message} {service.timeout:g}s", hint)
 
 
@@ -47,17 +47,17 @@ def _of_call(view: View, call: Call) -> Iterator[Problem]:
         message = f"`{call.name}` may take {call.timeout:g}s, and the view {view.timeout:g}s"
         yield _no_effect(place.of("timeout"), message, "a shorter `timeout`")
     if call.retry and call.retry.retries and not (call.safe or call.method in _REPEATABLE):
-        message = f"a {call.method} is not sent again, so `retry` of `{call.name}` does nothing"
+        message = f"a {call.method} is not retried, so `retry` of `{call.name}` has no effect"
         yield _no_effect(place.of("retry"), message, "`safe: true` where it changes nothing")
     if call.hedge and not call.hedge.never and not call.safe:
-        message = f"a {call.method} is not sent twice, so `hedge` of `{call.name}` does nothing"
+        message = f"a {call.method} is not hedged, so `hedge` of `{call.name}` has no effect"
         yield _no_effect(place.of("hedge"), message, "`safe: true` where it changes nothing")
     if call.passes and call.rung != "required":
-        message = f"a failure of `{call.name}` is {call.rung}, so no status is passed on"
+        message = f"`{call.name}` is {call.rung}, so `pass` has no effect"
         yield _no_effect(place.of("pass"), message, "remove `pass`, or make the call required")
     for status in sorted(call.passes & (call.statuses.keys() | call.keeps)):
-        message = f"{status} is a value by `status`, so `pass` never sees it"
-        yield _no_effect(place.of("pass"), message, "one of them")
+        message = f"`status` replaces {status} by a value, so it is not passed on"
+        yield _no_effect(place.of("pass"), message, "remove it from `pass` or from `status`")
 
 
 def _no_effect(place: Place, message: str, hint: str) -> Problem:

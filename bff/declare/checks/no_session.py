@@ -1,4 +1,4 @@
-"""What reads a session where there is none: requests that are never made, or are all the same."""
+"""Checks for values of the session in views without one: their calls could never be made."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -21,20 +21,22 @@ _ANONYMOUS: Final[Mapping[str, Any]] = {
     "visitor": None,
 }
 _VISITOR: Final = ("session", "visitor")
-_KNOWN: Final = frozenset({"session", "frontend", "null"})  # what is known of a frontend at load
+_KNOWN: Final = frozenset({"session", "frontend", "null"})  # names whose values are known at load
 
 
-def read_without_session(
+def session_problems(
     plans: Mapping[str, Plan], frontends: Mapping[str, Frontend]
 ) -> Iterator[Problem]:
-    """What of a view's calls reads a session that the view does not have.
+    """Templates that need a value of the session which the view never has.
 
-    Where it has one at another of its frontends, a mark or a `when` that reads the session will do.
+    If the view has a session at another of its frontends, an optional mark (`{session.sub?}`), or a
+    `when` that reads the session, is accepted.
 
     Args:
         plans: of one view, by frontend.
+        frontends: by name.
     """
-    places = [_At(plan, frontends[name]) for name, plan in plans.items()]
+    places = [_ViewAtFrontend(plan, frontends[name]) for name, plan in plans.items()]
     somewhere = any(at.lacks(("session", "sub")) is False for at in places)
     found: dict[tuple[Any, ...], Problem] = {}
     for at in places:
@@ -44,33 +46,35 @@ def read_without_session(
 
 
 @dataclass(frozen=True, slots=True)
-class _At:
+class _ViewAtFrontend:
     """A view at one of its frontends."""
 
     plan: Plan
     frontend: Frontend
 
     def lacks(self, path: tuple[str, ...]) -> bool:
-        """Whether a value of the session is never there."""
+        """True if a value of the session is always missing."""
         access = self.plan.view.access_at(self.frontend)
         if path[0] != "session":
             return False
-        if path[:2] == _VISITOR:  # a browser's own; a bearer token is brought by no browser
+        if (
+            path[:2] == _VISITOR
+        ):  # the visitor cookie is set for browsers, not for clients with bearer tokens
             ways = self.frontend.access
             return access == "public" or (access == "signed_in" and "session" not in ways)
         return access == "public" or not self.frontend.access
 
     def problems(self, *, marks_count: bool) -> Iterator[Problem]:
-        """What is wrong here.
+        """The problems of the view at this frontend.
 
         Args:
-            marks_count: whether a mark in the view's own calls is of use: at another frontend.
+            marks_count: accept optional marks in the calls of the view.
         """
         for name in self.plan.nodes:
             if not self._is_skipped(name):
                 yield from self._problems_of(name, marks_count=marks_count)
         for tag in (*self.plan.tags, *self.plan.invalidates):
-            yield from self._own(tag)
+            yield from self._template(tag)
 
     def _problems_of(self, name: str, *, marks_count: bool) -> Iterator[Problem]:
         compiled = self.plan.nodes[name].compiled
@@ -83,43 +87,43 @@ class _At:
                 yield from self._header(field.name, field.tree, compiled.service.name)
         for template in own:
             if not (marks_count and _is_marked(template)):
-                yield from self._own(template)
+                yield from self._template(template)
 
-    def _own(self, template: Template) -> Iterator[Problem]:
+    def _template(self, template: Template) -> Iterator[Problem]:
         for expression in template.expressions:
             if self._is_nothing(expression):
                 text = expression.source.text
-                message = f"`{{{text}}}` is never there: {self._who}"
+                message = f"`{{{text}}}` is always missing: {self._reason}"
                 yield Problem("session-absent", template.source.place, message, self._remedy)
 
     def _header(self, name: str, template: Template, service: str) -> Iterator[Problem]:
-        """A service's header is the same in every view; a mark leaves it out of this one."""
+        """A header of the service, which all views share; with a mark it is omitted in this one."""
         if _is_marked(template) or not any(map(self._is_nothing, template.expressions)):
             return
         text = template.expressions[0].source.text
-        message = f"the header {name} of `{service}` is never there: {self._who}"
-        hint = f'"{{{text}?}}" leaves it out; without the mark no request is made there'
+        message = f"the header {name} of `{service}` is always missing: {self._reason}"
+        hint = f'"{{{text}?}}" omits the header; without the mark no request is made'
         yield Problem("session-absent", template.source.place, message, hint)
 
     @property
-    def _who(self) -> str:
+    def _reason(self) -> str:
         view = self.plan.view
         if view.access == "public":
             return f"the view `{view.name}` is public, and has no session"
         if self.frontend.access:
             return f"bearer tokens of `{self.frontend.name}`, in `{view.name}`, have no visitor"
-        return f"`{self.frontend.name}` has no sign-in, and so the view `{view.name}` no session"
+        return f"`{self.frontend.name}` has no sign-in, so the view `{view.name}` has no session"
 
     @property
     def _remedy(self) -> str:
         if self.plan.view.access == "public":
-            return "with `access: optional` the view has a session where there is one"
+            return "with `access: optional` the view has the session of signed-in users"
         if self.frontend.access:
-            return "`session.sub` says who asks"
+            return "`session.sub` identifies the caller"
         return "`when: session.signed_in` skips the call there"
 
     def _is_nothing(self, expression: Expression) -> bool:
-        """Whether an expression reads what is never there, and so has never anything to send."""
+        """True if an expression is always null, because it reads values that are always missing."""
         found = reads(expression)
         missing = [path for path in found.all if self.lacks(path)]
         if not missing or not found.roots <= _KNOWN:
@@ -132,7 +136,7 @@ class _At:
             return True
 
     def _is_skipped(self, name: str) -> bool:
-        """Whether a call may be meant for where there is a session: its `when` says so."""
+        """True if the `when` of a call, or of one that it needs, may skip it without a session."""
         node = self.plan.nodes[name]
         when = node.compiled.when
         if when and any(self.lacks(path) or path == ("frontend",) for path in reads(when).all):

@@ -1,6 +1,6 @@
-"""What `bff serve` refuses though it can be served: nothing of it belongs into production.
+"""Checks for production: secrets, origins and settings that are acceptable in development only.
 
-`bff check` warns of it, and `bff dev` goes on. Each problem says where it stands, and why.
+`bff serve` rejects them, `bff check` warns of them, and `bff dev` accepts them.
 """
 
 import re
@@ -17,111 +17,119 @@ from bff.model.source import Place
 
 _LOOPBACK: Final = {"localhost", "127.0.0.1", "::1"}
 _STATIC: Final = (("credentials", "basic", "password"), ("credentials", "api_key", "value"))
-_SECRETS: Final = (  # where secrets stand in bff.yaml; `*` is any name, or any item
+_SECRETS: Final = (  # paths of secrets in bff.yaml; `*` is any name, or any item
     ("session", "secrets", "*"),
     ("providers", "*", "client_secret"),
     ("providers", "*", "private_key"),
-    *(("services", "*", *each) for each in _STATIC),
+    *(("services", "*", *path) for path in _STATIC),
 )
-_STORES: Final = (("session", "store"), ("cache", "store"))  # addresses: there may be a password
-_LEAST: Final = 16  # characters: what nobody tries out
-_FILLER: Final = re.compile(
+_STORES: Final = (("session", "store"), ("cache", "store"))  # URLs that may contain a password
+_LEAST: Final = 16  # characters: more than brute force can try
+_PLACEHOLDER: Final = re.compile(
     r"change|replace|place|holder|example|sample|secret|passw(or)?d|default|insecure|unsafe|unset"
     r"|todo|fixme|dummy|super|session|client|token|your|this|here|some|test|demo|key|the|my|me|x{3,}"
 )
 _PASSWORD: Final = re.compile(r"://[^/@]*:[^/@]+@|[?&]sentinel_password=[^&$]")
-_FEW: Final = 6  # letters and digits of one's own beside such words, and different ones in all
+_FEW: Final = 6  # minimum of letters and digits besides such words, and of different characters
 _HINT: Final = (
-    "refer to a random one: `${NAME}`, or `${file:/run/secrets/name}`; `openssl rand -base64 32`"
+    "refer to a random value: `${NAME}`, or `${file:/run/secrets/name}`; `openssl rand -base64 32`"
     " makes one"
 )
-_NO: Final = {"", "0", "false", "no"}  # whatever else it says, Flask takes for yes
+_FALSE: Final = {"", "0", "false", "no"}  # Flask reads any other value as true
 
 
 def unsafe_secrets(root: Node, relays: Iterable[Node] = ()) -> Iterator[Problem]:
-    """Secrets of bff.yaml, and of the relays' own files, that others know, or can guess."""
+    """Secrets of bff.yaml and of relays that are written in the file, or can be guessed.
+
+    Args:
+        root: `bff.yaml`.
+        relays: the files of `relays/`.
+    """
     places = [(root, path) for path in _SECRETS]
     places += [(relay, path) for relay in relays for path in _STATIC]
     for top, path in places:
         for name, node in _at(top, path):
-            if reason := _why_not(node, name):
+            if reason := _weakness(node, name):
                 yield _unsafe("unsafe-secret", node.place, reason, _HINT)
     for name, node in (found for path in _STORES for found in _at(root, path)):
         written = node.raw if _default(node) == node.raw else without_references(node.written)
         if _PASSWORD.search(written):
-            message = f"the password in `{name}` is written in this file: whoever reads it has it"
+            message = f"the password of `{name}` is in this file: all of its readers know it"
             yield _unsafe(
                 "unsafe-secret", node.place, message, "refer to it: `redis://:${PASSWORD}@…`"
             )
 
 
-def unsafe_places(config: Config) -> Iterator[Problem]:
-    """Addresses by which somebody on the way could speak for those we trust."""
+def unsafe_origins(config: Config) -> Iterator[Problem]:
+    """Origins of frontends with sessions that are not https."""
     for frontend in config.frontends.values():
         for origin in frontend.origins if "session" in frontend.access else ():
             if _is_plain(origin):
-                message = (
-                    f"the pages of `{origin}` are not https: anybody on the way can change them"
-                )
-                hint = "`https://…`, or none of these origins"
+                message = f"`{origin}` is not https: its pages can be modified in transit"
+                hint = "`https://…`, or remove the origin"
                 yield _unsafe("unsafe-address", frontend.place, message, hint)
 
 
 def unsafe_settings(environ: Mapping[str, str]) -> Iterator[Problem]:
-    """What is set around the configuration, and lets anybody in or see too much."""
+    """Environment variables that are for development, or trust every client."""
     place = Place("environment")
-    if environ.get("FLASK_DEBUG", "").lower() not in _NO:
-        message = "FLASK_DEBUG is set: what goes wrong would be shown to whoever asks"
+    if environ.get("FLASK_DEBUG", "").lower() not in _FALSE:
+        message = "FLASK_DEBUG is set: tracebacks would be shown to clients"
         yield _unsafe("unsafe-setting", place, message, "unset it; `bff dev` is for development")
     if environ.get("BFF_LOCAL"):
-        message = "BFF_LOCAL is set: it is how `bff dev` and `bff demo` tell their processes apart"
+        message = "BFF_LOCAL is set: it is reserved for the processes of `bff dev` and `bff demo`"
         yield _unsafe("unsafe-setting", place, message, "unset it")
-    for each in environ.get("FORWARDED_ALLOW_IPS", "").replace(" ", "").split(","):
-        if _is_everybody(each):
-            message = f"FORWARDED_ALLOW_IPS has `{each}`: anybody may say who they are"
+    for proxy in environ.get("FORWARDED_ALLOW_IPS", "").replace(" ", "").split(","):
+        if _is_any_address(proxy):
+            message = (
+                f"FORWARDED_ALLOW_IPS has `{proxy}`: every client could forge X-Forwarded headers"
+            )
             yield _unsafe(
-                "unsafe-setting", place, message, "the proxies' addresses or networks: `10.0.0.0/8`"
+                "unsafe-setting",
+                place,
+                message,
+                "the addresses or networks of the proxies: `10.0.0.0/8`",
             )
 
 
-def _why_not(node: Node, path: str) -> str:
-    """Why a secret is none; nothing if it may be one. It is not shown."""
+def _weakness(node: Node, path: str) -> str:
+    """Why a secret is unsafe; empty if it is not. The text does not contain the secret."""
     reason = ""
     if not node.raw:
-        pass  # it is not declared
+        pass  # not declared
     elif not is_reference(node.written):
-        reason = f"`{path}` is written in this file: whoever reads it has the secret"
+        reason = f"`{path}` is in this file: all of its readers know it"
     elif _default(node) == node.raw:
-        reason = f"`{path}` is the default in this file: whoever reads it has the secret"
+        reason = f"`{path}` is the default in this file: all of its readers know it"
     elif path.endswith("private_key"):
-        pass  # it is read as what it is
-    elif _is_filler(node.raw):
-        reason = f"`{path}` is a placeholder: it can be guessed"
+        pass  # checked where the key is parsed
+    elif _is_placeholder(node.raw):
+        reason = f"`{path}` looks like a placeholder, which can be guessed"
     elif "credentials" not in path and len(node.raw) < _LEAST:
-        reason = f"`{path}` has fewer than {_LEAST} characters: it can be guessed"
+        reason = f"`{path}` has fewer than {_LEAST} characters, so it can be guessed"
     return reason
 
 
 def _default(node: Node) -> str:
-    """What stands in the file for a reference to nothing."""
+    """The default of a reference: `x` of `${NAME:-x}`."""
     return node.written.partition(":-")[2].removesuffix("}") if is_reference(node.written) else ""
 
 
-def _is_filler(secret: str) -> bool:
+def _is_placeholder(secret: str) -> bool:
     text = secret.lower()
-    own = re.sub(r"[\W_]", "", _FILLER.sub("", text))
+    own = re.sub(r"[\W_]", "", _PLACEHOLDER.sub("", text))
     steps = [ord(after) - ord(before) for before, after in pairwise(text)]
     runs = sum(step in {-1, 0, 1} for step in steps)
     return (
         len(own) < _FEW
         or len(set(text)) < _FEW
-        or text in (text + text)[1:-1]  # it repeats itself
-        or 4 * runs > 3 * len(steps)  # 0123456789…
+        or text in (text + text)[1:-1]  # a repeated text: abcabc
+        or 4 * runs > 3 * len(steps)  # sequences and runs: 0123456789, aaaa
     )
 
 
-def _is_everybody(proxy: str) -> bool:
-    """Whether an address or a network, as gunicorn reads it, is that of whoever asks."""
+def _is_any_address(proxy: str) -> bool:
+    """True if an entry of FORWARDED_ALLOW_IPS, as gunicorn reads it, has every address."""
     try:
         return proxy == "*" or ip_network(proxy, strict=False).prefixlen == 0
     except ValueError:
@@ -134,16 +142,20 @@ def _is_plain(url: str) -> bool:
 
 
 def _at(node: Node, path: tuple[str, ...], name: str = "") -> Iterator[tuple[str, Node]]:
-    """What stands at a path, by its name."""
+    """The nodes at a path, each with its full name.
+
+    Args:
+        path: keys, in which `*` is any key or item.
+    """
     if not path:
         yield name, node
     elif isinstance(node.value, list):
-        for each in node.value if path[0] == "*" else ():
-            yield from _at(each, path[1:], name)
+        for item in node.value if path[0] == "*" else ():
+            yield from _at(item, path[1:], name)
     elif isinstance(node.value, dict):
-        for key, each in node.value.items():
+        for key, child in node.value.items():
             if path[0] in {"*", key}:
-                yield from _at(each, path[1:], f"{name}.{key}".lstrip("."))
+                yield from _at(child, path[1:], f"{name}.{key}".lstrip("."))
 
 
 def _unsafe(rule: str, place: Place, message: str, hint: str) -> Problem:

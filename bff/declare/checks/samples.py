@@ -1,4 +1,4 @@
-"""What an expression is tried on at load: each call is null, and everything else is there."""
+"""Sample values for evaluating expressions at load: calls are null, all other names have values."""
 
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
@@ -6,7 +6,7 @@ from typing import Any, Final
 from bff.model.view import Call, Param, View
 from bff.plan.dependencies import Reads
 
-_TEXT: Final = "2027-01-31"  # what takes a text takes this one, functions of dates too
+_TEXT: Final = "2027-01-31"  # valid for text functions, and for date functions
 _OF_TYPES: Final[Mapping[str, Any]] = {
     "string": _TEXT,
     "integer": 0,
@@ -19,9 +19,9 @@ _UNKNOWN: Final = frozenset({("session",), ("session", "claims")})
 
 
 def scope_without_calls(view: View, frontend: str) -> dict[str, Any]:
-    """What there is where every call of a view is null."""
+    """The names of a view with sample values; every call is null."""
     return dict.fromkeys(call.name for call in view.calls) | {
-        "params": {each.name: sample(each) for each in view.params},
+        "params": {param.name: sample(param) for param in view.params},
         "session": {"sub": _TEXT, "claims": {}, "signed_in": True, "visitor": _TEXT},
         "frontend": frontend,
         "locale": "en",
@@ -32,14 +32,14 @@ def scope_without_calls(view: View, frontend: str) -> dict[str, Any]:
 
 
 def is_sampled(found: Reads, calls: Collection[str]) -> bool:
-    """Whether all that is read but `calls` has a value of its type: claims and bodies vary."""
+    """True if all that is read, besides `calls`, has a typical value; claims and bodies vary."""
     return found.roots <= _KNOWN.union(calls) and not any(
         path[:2] in _UNKNOWN for path in found.all
     )
 
 
 def sample(param: Param) -> Any:
-    """A value of a parameter; None where it may be missing."""
+    """A sample value of a parameter; None where it may be missing."""
     if param.default is not None:
         return param.default
     if not param.required:
@@ -60,7 +60,7 @@ def substitutes(call: Call) -> Iterator[tuple[str, Any]]:
 
 
 def _of_schema(schema: Any) -> Any:
-    """The least that a JSON Schema requires; None where its `type` does not say."""
+    """The smallest value that a JSON Schema accepts; None where its `type` is not known."""
     if not isinstance(schema, Mapping):
         return None
     if schema.get("type") != "object":

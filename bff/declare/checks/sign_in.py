@@ -1,4 +1,4 @@
-"""What is wrong with how people are to sign in, found before anybody tries."""
+"""Checks of sign-in: providers, client credentials, keys and certificates."""
 
 from collections.abc import Iterable, Iterator
 from time import time
@@ -12,16 +12,16 @@ from bff.upstream.tls import own_context
 
 
 def sign_in_problems(config: Config) -> Iterator[Problem]:
-    """Ways in that lead nowhere, and keys and certificates of ours that nobody can use.
+    """Frontends without a provider, and credentials or certificates that cannot be used.
 
-    It is no matter where another provider stands in for those that are declared.
+    Not checked in `bff dev`, where local providers replace those that are declared.
     """
     for frontend in config.frontends.values():
         if "session" in frontend.access and not config.providers:
-            message = f"nobody can sign in at `{frontend.name}`: `providers` declares none"
+            message = f"users cannot sign in at `{frontend.name}`: `providers` is empty"
             hint = (
-                "declare one; with `access: none` a view knows no session and no visitor, "
-                "so that what it stores by `session.visitor` is lost"
+                "declare a provider; `access: none` has no session and no visitor, so that data "
+                "stored by `session.visitor` is lost"
             )
             yield Problem("sign-in-impossible", frontend.place, message, hint, warning=True)
     for provider in config.providers.values():
@@ -32,11 +32,15 @@ def sign_in_problems(config: Config) -> Iterator[Problem]:
 def _credentials(provider: Provider) -> Iterator[Problem]:
     if provider.auth == "none":
         if provider.tls is None or not provider.tls.cert:
-            message = f"anybody can be the client of `{provider.name}`: it has no secret of ours"
-            hint = "`auth: none` is for a provider that knows our certificate: `tls: {cert: …}`"
+            message = f"any client can impersonate this one at `{provider.name}`: `auth: none`"
+            hint = (
+                "`tls: {cert: …}` for mutual TLS (RFC 8705), a `client_secret` or a `private_key`"
+            )
             yield Problem("client-credentials", provider.place, message, hint, warning=True)
     elif provider.auth != "private_key_jwt" and not provider.client_secret:
-        message = f"the `client_secret` of `{provider.name}` is empty: it will not know us"
+        message = (
+            f"the `client_secret` of `{provider.name}` is empty: client authentication would fail"
+        )
         hint = "refer to it: `${SHOP_CLIENT_SECRET}`, or declare a `private_key`"
         yield Problem("client-credentials", provider.place, message, hint, warning=True)
     try:
@@ -46,9 +50,9 @@ def _credentials(provider: Provider) -> Iterator[Problem]:
 
 
 def _unusable_tls(declared: Iterable[Provider | Issuer]) -> Iterator[Problem]:
-    for each in declared:
+    for source in declared:
         try:
-            if each.tls:
-                own_context(each.tls, each.name, each.place)
+            if source.tls:
+                own_context(source.tls, source.name, source.place)
         except ConfigError as error:
             yield from error.problems

@@ -1,4 +1,4 @@
-"""Every kind of problem that `bff check` reports, by its id."""
+"""The catalogue of problems that `bff check` reports, by id."""
 
 from bff.declare.rules.catalogue import GROUPS, RULES
 from bff.declare.rules.rule import Rule

@@ -1,4 +1,4 @@
-"""Rules about expressions, templates and the functions that they call."""
+"""Rules of expressions, templates and the functions that they call."""
 
 from typing import Final
 
@@ -7,13 +7,13 @@ from bff.declare.rules.rule import Rule
 EXPRESSIONS: Final = (
     Rule(
         "expression-syntax",
-        "An expression is not JMESPath",
-        "It cannot be computed.",
-        "See https://jmespath.org; a number stands in backticks, a text in single quotes.",
+        "An expression is not valid JMESPath",
+        "It cannot be evaluated.",
+        "See https://jmespath.org; a number is written in backticks, a text in single quotes.",
     ),
     Rule(
         "expression-misread",
-        "A part of an expression means something else than it looks like",
+        "A part of an expression has another meaning than it seems",
         'In `role == "admin"`, `open == true` and `orders | length` the last word is a field, which'
         " is null where there is no such field.",
         "`role == 'admin'`, ``open == `true` ``, `orders | length(@)`.",
@@ -26,50 +26,50 @@ EXPRESSIONS: Final = (
     ),
     Rule(
         "expression-never",
-        "An expression whose result never depends on its values",
+        "An expression with a constant result",
         "It compares types that are never equal, or selects from a value that has no fields.",
         "Compare values of one type: ``params.page == `1` `` for an integer.",
     ),
     Rule(
         "unknown-function",
         "A function that does not exist",
-        "The expression cannot be computed.",
+        "The expression cannot be evaluated.",
         "A function of JMESPath or of the table in docs/configuration.md.",
     ),
     Rule(
         "unknown-name",
-        "An expression uses a name that nothing has",
+        "An expression with an unknown name",
         "It would be null for every request.",
         "The name of a call, or `params`, `body`, `session`, `headers`, `frontend`, `locale`.",
     ),
     Rule(
         "unknown-claim",
-        "A claim that no provider and no issuer keeps",
-        "It is null for every session, so what depends on it is always refused or left out.",
+        "A claim that no provider or issuer stores",
+        "It is null for every session, so that what depends on it is always refused or omitted.",
         "Add it to `claims` of the provider or issuer.",
         may_be_ignored=True,
     ),
     Rule(
         "template-syntax",
-        "A template whose braces do not match, or that cannot be written there",
+        "A template with unbalanced braces, or in a place that takes none",
         "The request could not be built.",
         'A text with expressions in braces: `"{user.id}"`.',
     ),
     Rule(
         "template-mark",
-        "The mark `?` of a template where it has no effect",
-        "A path, `json` and text around an expression have no place that can be left out.",
-        'The mark is for a whole value of query, form, header or multipart: `"{user.id?}"`.',
+        "The mark `?` (optional) of a template where it has no effect",
+        "A part of a path, of `json` or of a longer text cannot be omitted.",
+        'The mark is for a whole value of query, form, headers or multipart: `"{user.id?}"`.',
     ),
     Rule(
         "path-never-filled",
-        "A path that no request can fill",
+        "A path template that no request can fill",
         "The call fails for every request.",
-        "An expression that gives one text or number.",
+        "An expression whose result is a text or a number.",
     ),
     Rule(
         "path-may-be-missing",
-        "A path that depends on an optional parameter",
+        "A path template with an optional parameter",
         "Without the parameter the call fails.",
         "A default for the parameter, or `when` on the call.",
         may_be_ignored=True,
@@ -77,14 +77,14 @@ EXPRESSIONS: Final = (
     Rule(
         "slice-of-text",
         "A slice of a text",
-        "JMESPath slices lists only; a slice of a text is null.",
+        "JMESPath slices lists only; the slice of a text is null.",
         "``slice(text, `0`, `3`)``.",
         may_be_ignored=True,
     ),
     Rule(
         "python-function",
-        "A function in Python that cannot be used",
-        "It cannot be imported, or is no function.",
+        "A Python function that cannot be used",
+        "It cannot be imported, or is not a function.",
         "`package.module:function`, beside bff.yaml or installed.",
     ),
 )

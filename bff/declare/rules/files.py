@@ -1,4 +1,4 @@
-"""Rules about files, their YAML, and the keys and values in them."""
+"""Rules of files, their YAML, and the keys and values in them."""
 
 from typing import Final
 
@@ -13,21 +13,21 @@ FILES: Final = (
     ),
     Rule(
         "file-name",
-        "A file's name is not a name of the language",
-        "The name of a view, call or relay is that of its file; names are used in expressions and"
-        " in the header `BFF-Calls`.",
-        "Small letters, digits and `_`, a letter first, and one file for each view.",
+        "A file name that is not a valid name",
+        "The name of a view, call or relay is that of its file, and used in expressions and the"
+        " header `BFF-Calls`.",
+        "Lower-case letters, digits and `_`, a letter first, and one file for each view.",
     ),
     Rule(
         "file-not-read",
-        "A file looks like configuration and is not read",
+        "A file that looks like configuration, but is not read",
         "Only YAML files directly in views, calls and relays, and Python files in views, are read.",
         "Move or rename the file.",
         may_be_ignored=True,
     ),
     Rule(
         "gunicorn-file",
-        "A gunicorn.conf.py is there and not read",
+        "A gunicorn.conf.py, which is not read",
         "The server is part of bff, and takes its settings from the environment; the file would"
         " have no effect.",
         "Delete it; set `BFF_BIND`, `BFF_WORKERS`, `BFF_THREADS` and the like, and for what they do"
@@ -41,10 +41,10 @@ FILES: Final = (
     ),
     Rule(
         "yaml-feature",
-        "A feature of YAML that the language does not have",
-        "Aliases, tags, keys that are no text or stand twice, and deep nesting are refused, so that"
-        " a file means what it shows.",
-        "What several views share stands in `calls/`.",
+        "A feature of YAML that is not supported",
+        "Aliases, tags, duplicate keys, keys that are not texts, and deep nesting are rejected, so"
+        " that a file means what it shows.",
+        "Views share calls by `calls/`.",
     ),
     Rule(
         "unquoted-braces",
@@ -54,68 +54,68 @@ FILES: Final = (
     ),
     Rule(
         "reference",
-        "A reference to the environment leads nowhere",
-        "The variable or file is not there, so the value is unknown.",
-        "`${NAME}`, `${NAME:-default}` or `${file:/path}`, and the variable set.",
+        "A reference that cannot be resolved",
+        "The environment variable or file does not exist, so the value is unknown.",
+        "`${NAME}` with the variable set, `${NAME:-default}` or `${file:/path}`.",
     ),
     Rule(
         "recording",
-        "A recording, or the rules beside it, cannot be used",
-        "Nothing could be replayed from it.",
+        "A recording, or the rules beside it, that cannot be used",
+        "It cannot be replayed.",
         "Record it again, or correct it where the message says.",
     ),
     Rule(
         "setting",
-        "A variable of the environment has a wrong value",
+        "An environment variable with an invalid value",
         "A setting of the process cannot be read.",
         "See the table of settings in docs/configuration.md.",
     ),
     Rule(
         "unknown-key",
-        "A key that the language does not have",
-        "It would be ignored, and with it what it was meant to do.",
-        "The key that the hint names; editors complete keys by the schema.",
+        "An unknown key",
+        "It would have no effect.",
+        "The key in the hint; editors complete keys by the JSON Schema.",
     ),
     Rule(
         "missing-key",
-        "A key that is required is missing",
-        "Without it the mapping means nothing.",
+        "A required key is missing",
+        "Without it the mapping has no meaning.",
         "Add the key.",
     ),
     Rule(
         "wrong-type",
-        "A value of another type than its key takes",
-        "A text where a number belongs, a mapping where a list belongs.",
+        "A value of the wrong type",
+        "For example a text in place of a number, or a mapping in place of a list.",
         "See the key in docs/configuration.md.",
     ),
     Rule(
         "wrong-value",
-        "A value that its key does not take",
-        "It has another form, lies outside the allowed range, or is not one of the allowed words.",
+        "An invalid value",
+        "It has another form, is out of range, or is not one of the allowed words.",
         "See the key in docs/configuration.md.",
     ),
     Rule(
         "key-conflict",
         "Keys that exclude or need each other",
-        "Together they contradict each other; alone, one of them has no effect.",
+        "Together they contradict each other, or one of them has no effect without the other.",
         "Keep one of them, or add the one that is missing.",
     ),
     Rule(
         "taken-name",
-        "A name that is taken",
-        "Two things would have it, or it has a meaning in every expression.",
+        "A name that is taken or reserved",
+        "It is already in use, or has a meaning in every expression.",
         "Another name.",
     ),
     Rule(
         "ignore",
-        "A comment `# bff: ignore` that cannot be followed",
-        "It names no rule or gives no reason, or the rule is an error.",
+        "An invalid comment `# bff: ignore`",
+        "Its id is unknown, it has no reason, or the problem is an error.",
         "`# bff: ignore ID because REASON`.",
     ),
     Rule(
         "unused-ignore",
-        "A comment ignores what is not there",
-        "It would hide the next problem of that kind on the line.",
+        "A comment that suppresses no problem",
+        "It would suppress a future problem of that kind on the line.",
         "Remove it.",
         may_be_ignored=True,
     ),

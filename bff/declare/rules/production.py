@@ -1,4 +1,4 @@
-"""Rules about what development may have and `bff serve` refuses."""
+"""Rules of what is acceptable in development, and rejected by `bff serve`."""
 
 from typing import Final
 
@@ -7,20 +7,20 @@ from bff.declare.rules.rule import Rule
 PRODUCTION: Final = (
     Rule(
         "unsafe-secret",
-        "A secret that others know, or can guess",
-        "Sessions could be forged, or services asked in our name.",
+        "A secret that is exposed or weak",
+        "Sessions could be forged, or services called in the name of this application.",
         "`${NAME}` or `${file:/run/secrets/name}` with a random value.",
     ),
     Rule(
         "unsafe-address",
-        "An address that is not protected on the way",
-        "Somebody between could read or change what is sent.",
+        "An address without transport security",
+        "Traffic could be read or modified in transit.",
         "https, or TLS to the store.",
     ),
     Rule(
         "unsafe-setting",
-        "A setting that belongs into development",
-        "It shows or trusts more than production may.",
+        "A setting for development",
+        "It exposes internals, or trusts clients.",
         "Remove the variable.",
     ),
 )

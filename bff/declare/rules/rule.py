@@ -1,19 +1,19 @@
-"""One kind of problem that `bff check` reports, under an id that does not change."""
+"""One kind of problem that `bff check` reports, under a stable id."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What a problem of this kind means.
+    """One kind of problem.
 
     Args:
-        id: small letters and dashes; stable, so that comments and reports can name it.
-        title: what is wrong, in a few words.
-        why: what would happen if it were served.
+        id: lower-case letters and dashes; stable, since comments and reports refer to it.
+        title: the problem in a few words.
+        why: its consequence.
         instead: what to write.
-        may_be_ignored: whether a comment in the file may silence it. Errors and what production
-            refuses cannot be ignored.
+        may_be_ignored: whether a comment in the file may suppress it. Errors, and problems that
+            production rejects, cannot be ignored.
     """
 
     id: str

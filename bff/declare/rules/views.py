@@ -1,4 +1,4 @@
-"""Rules about views, their calls, and relays."""
+"""Rules of views, their calls, and relays."""
 
 from typing import Final
 
@@ -8,7 +8,7 @@ VIEWS: Final = (
     Rule(
         "unknown-frontend",
         "A frontend that is not declared",
-        "The view would be served to no client.",
+        "The view would not be served to any client.",
         "A name of `frontends` in bff.yaml.",
     ),
     Rule(
@@ -18,58 +18,64 @@ VIEWS: Final = (
         "A name of `services` in bff.yaml.",
     ),
     Rule(
-        "unknown-call", "A call that does not exist", "Nothing has that name.", "A declared call."
+        "unknown-call",
+        "A call that does not exist",
+        "There is no call of that name.",
+        "A declared call.",
     ),
     Rule(
-        "unknown-view", "A view that does not exist", "Nothing has that name.", "A declared view."
+        "unknown-view",
+        "A view that does not exist",
+        "There is no view of that name.",
+        "A declared view.",
     ),
     Rule(
         "unknown-provider",
         "A provider that is not declared",
-        "Nothing would issue the token.",
+        "The token could not be issued.",
         "A name of `providers` in bff.yaml.",
     ),
     Rule(
         "target",
         "A target that is not `service:/path`",
-        "A call names a declared service and a path on it.",
+        "A call needs a declared service and a path.",
         '`get: "users:/users/{params.id}"`.',
     ),
     Rule(
         "route",
-        "A route that cannot be served",
-        "A segment is text, or one name in braces; a name stands once; there are no dot segments.",
+        "An invalid route",
+        "Each segment is text or one name in braces; names are unique; there are no dot segments.",
         "`/orders/{id}`.",
     ),
     Rule(
         "route-clash",
-        "Two routes have paths in common",
-        "Which of them answers would depend on the order of files.",
+        "Two routes that match the same paths",
+        "Which of them is used would depend on the order of the files.",
         "Another path, or `version`.",
     ),
     Rule(
         "access-impossible",
-        "A view for clients that cannot sign in where it is served",
+        "A view for signed-in users on a frontend without sign-in",
         "Every request would be a 401 or 403.",
-        "`access` of the view that fits `access` of the frontend.",
+        "An `access` of the view that is possible with the `access` of the frontend.",
     ),
     Rule(
         "cycle",
         "Calls that wait for each other",
         "None of them could start.",
-        "Take one of the values from elsewhere.",
+        "Remove one of the dependencies.",
     ),
     Rule(
         "write-in-get",
-        "A get with a call that changes something",
-        "Browsers prefetch and repeat a GET (RFC 9110, section 9.2.1).",
-        "A post, or `safe: true` for a call that changes nothing.",
+        "A `get` with a call that is not safe",
+        "Clients prefetch and repeat GET requests (RFC 9110, section 9.2.1).",
+        "A `post`, or `safe: true` for a call that changes nothing.",
     ),
     Rule(
         "batch",
-        "A batch that does not name its items in one place",
-        "It is not clear where the ids go.",
-        'Exactly one place of query or json holds the id: `query: {ids: "{item.id}"}`.',
+        "A batch without exactly one place for its ids",
+        "It is undefined where the ids are sent.",
+        'Exactly one template of `query` or `json` with the id: `query: {ids: "{item.id}"}`.',
     ),
     Rule(
         "too-many-calls",
@@ -79,21 +85,21 @@ VIEWS: Final = (
     ),
     Rule(
         "links",
-        "A link is followed at a service that does not say where links lead",
+        "A link is followed to a service without `links`",
         "A reply could send requests anywhere.",
-        "`links: {under: /}` at the service.",
+        "`links: {under: /}` of the service.",
     ),
     Rule(
         "shape-missing",
         "A view with several calls and no shape",
-        "It is not clear what the answer is.",
+        "It is undefined what the answer is.",
         "`shape`, or one call.",
     ),
     Rule(
         "shape-fails",
-        "A shape that cannot be computed where a call fails",
-        "The view would be a 502 though the call may fail.",
-        "``x || `[]` `` stands for a null.",
+        "A shape that cannot be evaluated if a call fails",
+        "The view would be a 502, although the call is not required.",
+        "``x || `[]` `` replaces a null.",
         may_be_ignored=True,
     ),
     Rule(
@@ -105,22 +111,22 @@ VIEWS: Final = (
     ),
     Rule(
         "refusal-fails",
-        "A refusal that cannot be computed where a call fails",
-        "The view would be a 502 though the call may fail.",
-        "``x || `[]` `` stands for a null.",
+        "A refusal that cannot be evaluated if a call fails",
+        "The view would be a 502, although the call is not required.",
+        "``x || `[]` `` replaces a null.",
         may_be_ignored=True,
     ),
     Rule(
         "refresh",
-        "A view that cannot come along with another one's answer",
-        "Only gets whose parameters the write has are refreshed.",
-        "Another view, or its parameters.",
+        "A view that cannot be refreshed by another one",
+        "Only `get` views are refreshed, and the writing view needs their parameters.",
+        "Another view, or the missing parameters.",
     ),
     Rule(
         "cache-unsafe",
-        "What would be cached may belong to one person",
-        "One person's data would be served to another.",
-        "`scope: person`, or `vary` with what the request is made of.",
+        "Cached data that may belong to one user",
+        "Data of one user could be served to another.",
+        "`scope: person`, or `vary` with the inputs of the request.",
     ),
     Rule(
         "certificate",
@@ -136,13 +142,13 @@ VIEWS: Final = (
     ),
     Rule(
         "python-view",
-        "A view in Python that cannot be served",
-        "It cannot be imported, or declares what a function does by itself.",
+        "An invalid Python view",
+        "It cannot be imported, or declares keys that a function replaces.",
         "See docs/python-views.md.",
     ),
     Rule(
         "unused-call",
-        "A call that no view makes",
+        "A call that is never made",
         "No shape uses its value.",
         "Use it, declare `guard: true`, or remove it.",
         may_be_ignored=True,
@@ -150,8 +156,8 @@ VIEWS: Final = (
     Rule(
         "cache-and-hedge",
         "A cached call with a hedge",
-        "What several requests wait for is fetched once, so its hedge is never sent.",
-        "One of `cache` and `hedge`.",
+        "Concurrent fetches of a cached reply are coalesced into one, which is not hedged.",
+        "Either `cache` or `hedge`.",
         may_be_ignored=True,
     ),
 )

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import orjson
 from flask import Flask, Response, abort, request
 
-from bff.declare.check import Checked
+from bff.declare.check import CheckedConfig
 from bff.dev.recordings.replay import ReplayExchange
 from bff.dev.recordings.tape import shown
 from bff.dev.stubs.service import State
@@ -49,7 +49,7 @@ _STUB_SECONDS: Final = 5.0
 
 def page_routes(
     app: Flask,
-    checked: Checked,
+    checked: CheckedConfig,
     stub: str | None,
     *,
     shop: bool = False,
@@ -166,7 +166,7 @@ def _asked(stub: str | None, method: str, path: str, body: bytes | None = None) 
 # -- what the page knows of the views ------------------------------------------------------------
 
 
-def _told(checked: Checked) -> dict[str, Any]:
+def _told(checked: CheckedConfig) -> dict[str, Any]:
     """Every view, those that write for themselves, and every service."""
     plans = [each for by_frontend in checked.plans.values() for each in by_frontend.values()]
     asked = [each for each in plans if not each.view.stream]

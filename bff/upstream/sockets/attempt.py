@@ -193,7 +193,7 @@ class Attempt:
         )
         with self._lock:
             if self._cancelled:
-                raise Cancelled("nobody waits for it any more")
+                raise Cancelled("the attempt was cancelled")
             self._sent = True
         self._advance()
 
@@ -210,7 +210,7 @@ class Attempt:
                 self._complete(transfer)
 
     def _broken(self, transfer: Transfer, error: ConnectionBroken) -> None:
-        """The connection is broken: a kept one may have been closed just as it was used."""
+        """Handle a broken connection; the service may have closed a reused one meanwhile."""
         self._drop_transfer()
         has_begun = transfer.parser.has_begun
         may_be_met = transfer.is_kept and not has_begun and self.request.method in IDEMPOTENT

@@ -18,14 +18,14 @@ def found(folder, more, environ=None, services=SERVICES):
 @pytest.mark.parametrize(
     ("written", "value", "reason"),
     [
-        (RANDOM, "", "is written in this file"),
+        (RANDOM, "", "is in this file"),
         (f'"${{S:-{RANDOM}}}"', RANDOM, "is the default in this file"),
-        ('"${S}"', "change-me-change-me-change-me-now", "is a placeholder"),
-        ('"${S}"', "your-super-secret-session-key-here", "is a placeholder"),
-        ('"${S}"', "0123456789abcdef0123456789abcdef", "is a placeholder"),
-        ('"${S}"', "abcdefghijklmnopqrstuvwxyzabcdefg", "is a placeholder"),
-        ('"${S}"', "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", "is a placeholder"),
-        ('"${S}"', "k9Q2k9Q2k9Q2k9Q2k9Q2k9Q2k9Q2k9Q2", "is a placeholder"),
+        ('"${S}"', "change-me-change-me-change-me-now", "looks like a placeholder"),
+        ('"${S}"', "your-super-secret-session-key-here", "looks like a placeholder"),
+        ('"${S}"', "0123456789abcdef0123456789abcdef", "looks like a placeholder"),
+        ('"${S}"', "abcdefghijklmnopqrstuvwxyzabcdefg", "looks like a placeholder"),
+        ('"${S}"', "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", "looks like a placeholder"),
+        ('"${S}"', "k9Q2k9Q2k9Q2k9Q2k9Q2k9Q2k9Q2k9Q2", "looks like a placeholder"),
     ],
 )
 def test_a_secret_of_sessions_that_others_know_or_can_guess(folder, written, value, reason):
@@ -102,7 +102,7 @@ def test_a_random_secret_is_fine(folder, secret):
 def test_the_password_of_a_store_that_stands_in_the_file(folder, store, told):
     more = f'session: {{secrets: ["${{S}}"], store: "{store}"}}\n'
     problems = found(folder, more, {"REDIS": "redis://:hunter2@redis:6379/0"})
-    assert ["password in `session.store`" in each.message for each in problems] == [True] * told
+    assert ["password of `session.store`" in each.message for each in problems] == [True] * told
     assert not any("hunter2" in f"{each}" for each in problems)
 
 
@@ -144,7 +144,7 @@ JWKS = "issuers: {i: {issuer: 'https://id.example', audience: a, jwks: '%s'}}\n"
 def test_keys_of_an_issuer_are_got_by_https(folder, url):
     (problem,) = folder.problems(bff=BEFORE + SERVICES + JWKS % url)
     assert not problem.warning
-    assert "is not an https address: anybody could give other keys" in problem.message
+    assert "is not an https URL: its keys could be replaced in transit" in problem.message
 
 
 @pytest.mark.parametrize(

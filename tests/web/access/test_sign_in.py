@@ -291,7 +291,7 @@ def test_a_sign_in_that_takes_too_long_is_begun_anew(site):
     site.wall.at += 601
     refused = browser.go(back)
     assert refused.status_code == 400
-    assert "too long ago" in refused.text
+    assert "This sign-in has expired" in refused.text
 
 
 def test_a_provider_that_refuses_ends_in_a_page_of_our_words(site):

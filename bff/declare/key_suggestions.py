@@ -1,4 +1,4 @@
-"""Keys of OpenAPI, of other gateways and of programming languages, and what to write instead."""
+"""Suggestions for unknown keys: those of OpenAPI, other gateways and programming languages."""
 
 from collections.abc import Collection, Mapping
 from typing import Final
@@ -9,9 +9,9 @@ _FALLBACK: Final = ("fallback", "`fallback: []`, or `optional: true` for a null"
 _COMMENT: Final = ("", "a comment: `# …`")
 _REQUIRED: Final = ("required", "`required: false`")
 
-# by their names in small letters without `_` and `-`: the key that means it, and how it is written;
-# the first whose key the mapping has
-_MEANT: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
+# By name in lower case without `_` and `-`: candidates, each a key and how it is written. The first
+# whose key the mapping has is suggested.
+_SUGGESTIONS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
     **dict.fromkeys(
         ("path", "route", "url", "uri", "endpoint", "method"),
         (("version", _ROUTE[1]), ("get", "`get: users:/users`: a method, a service and a path")),
@@ -35,7 +35,7 @@ _MEANT: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
     ),
     **dict.fromkeys(
         ("dependson", "needs", "requires", "waitfor"),
-        (("after", "a call waits for what its expressions read; for others by `after`"),),
+        (("after", "a call waits for the calls that its expressions read; `after` adds others"),),
     ),
     **dict.fromkeys(
         ("foreach", "loop", "for", "map", "repeat", "withitems"), (("each", "`each: orders[]`"),)
@@ -45,22 +45,22 @@ _MEANT: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
     ),
     "ttl": (("cache", "`cache: {ttl: 1m}`"),),
     **dict.fromkeys(("optional", "nullable"), (_REQUIRED,)),
-    "schema": (("enum", "its keys stand beside the name: `page: {type: integer}`"),),
-    "in": (("enum", "a name in the route is of the path, every other of the query"),),
+    "schema": (("enum", "its keys are directly below the name: `page: {type: integer}`"),),
+    "in": (("enum", "a parameter in the route is of the path, all others are of the query"),),
     **dict.fromkeys(("description", "summary", "example", "examples"), (_COMMENT,)),
     "status": (("answer", "`answer: 201`"),),
     **dict.fromkeys(("message", "detail", "error"), (("title", "`title: No such order`"),)),
 }
 
 
-def meant(name: str, keys: Collection[str]) -> str:
-    """What a key that a mapping does not have was meant to be; empty if that is not known.
+def suggest_key(name: str, keys: Collection[str]) -> str:
+    """The hint for an unknown key of a mapping; empty if there is no suggestion.
 
     Args:
-        keys: those that the mapping has.
+        keys: those that the mapping knows.
     """
     if name.lower() in keys:
-        return f"in small letters: `{name.lower()}`"
+        return f"in lower case: `{name.lower()}`"
     plain = name.lower().replace("_", "").replace("-", "")
-    found = _MEANT.get(plain, ())
+    found = _SUGGESTIONS.get(plain, ())
     return next((shown for key, shown in found if not key or key in keys), "")

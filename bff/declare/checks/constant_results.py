@@ -1,4 +1,4 @@
-"""Expressions that are never what was meant, as far as the configuration alone can tell."""
+"""Static checks of expressions by inferred types: results that are the same for every request."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -20,44 +20,44 @@ _TYPES: Final = {"integer": "number"}
 _LINE: Final = 80  # characters
 _NO_LOCALE: Final = "`locale` is null without `languages: [en, de]` at the frontend"
 _SINGLE: Final = {
-    "array": "`join(',', x)` is one text, `x[0]` the first; `each` asks once for each item",
+    "array": "`join(',', x)` is one text, `x[0]` the first; `each` makes one request for each item",
     "object": "a field of it: `{user.id}`",
 }
 
 
-def never_meant(config: Config, view: View, plans: Plans) -> Iterator[Problem]:
-    """Comparisons, selections and arguments of one view that have one result for every request."""
+def constant_results(config: Config, view: View, plans: Plans) -> Iterator[Problem]:
+    """Comparisons, selections and arguments of one view whose result is constant or an error."""
     scopes = _scopes(config, view)
     for expression, bound in expressions_of(plans):
         if expression.source.written and "${" in expression.source.written:
-            continue  # another environment may give it another value
+            continue  # its text depends on the environment
         scope = scopes.of(expression)
         for what, hint in nevers(expression, scope | dict.fromkeys(bound, ANY)):
             message = f"`{_short(expression.source.shown)}`: {what}"
             if scope["locale"] == NULL and ("locale",) in reads(expression).all:
-                hint = _NO_LOCALE  # noqa: PLW2901 - the one that fits
+                hint = _NO_LOCALE  # noqa: PLW2901 - the hint that fits
             yield Problem("expression-never", expression.source.place, message, hint)
     yield from _unknown_claims(config, plans)
     yield from _too_many_calls(view, plans)
-    yield from _no_lists(plans, scopes)
-    yield from _no_text(plans, scopes)
+    yield from _repeats_without_list(plans, scopes)
+    yield from _not_single_values(plans, scopes)
 
 
 def _short(text: str) -> str:
-    """An expression on one line, at most as long as one."""
+    """An expression on one line, cut to the length of one."""
     line = " ".join(text.split())
     return line if len(line) <= _LINE else f"{line[:_LINE]} …"
 
 
 @dataclass(frozen=True, slots=True)
 class _Scopes:
-    """The kinds of the root names of a view.
+    """The types of the root names (`params`, `session`, …) of a view.
 
     Args:
-        file: where the view stands.
-        own: in its own file.
-        shared: in calls and headers that other views use as well: what this view alone says of
-            its parameters, body and frontends does not hold there.
+        file: the file of the view.
+        own: for expressions in that file.
+        shared: for expressions in shared calls and headers of services, which other views use as
+            well: parameters may be missing there, and body and frontends are unknown.
     """
 
     file: str
@@ -65,12 +65,12 @@ class _Scopes:
     shared: Mapping[str, Kind]
 
     def of(self, expression: Expression) -> dict[str, Kind]:
-        """The kinds where an expression stands; calls may be anything."""
+        """The types of the root names where an expression is; calls may have any type."""
         return dict(self.own if expression.source.place.file == self.file else self.shared)
 
 
 def _scopes(config: Config, view: View) -> _Scopes:
-    params = {each.name: _of_param(each) for each in view.params}
+    params = {param.name: _of_param(param) for param in view.params}
     own = _scope(config, view.frontends, params)
     anywhere = {name: Kind(kind.of | {"null"}) for name, kind in params.items()}
     shared = _scope(config, tuple(config.frontends), anywhere)
@@ -80,8 +80,8 @@ def _scopes(config: Config, view: View) -> _Scopes:
 def _scope(
     config: Config, frontends: tuple[str, ...], params: Mapping[str, Kind]
 ) -> dict[str, Kind]:
-    """The kinds of the root names but `body`."""
-    languages = [config.frontends[each].languages for each in frontends]
+    """The types of the root names without `body`."""
+    languages = [config.frontends[name].languages for name in frontends]
     spoken = frozenset(tag for tags in languages for tag in tags)
     locale = Kind(frozenset({"string"}), values=spoken) if all(languages) else _OPTIONAL_TEXT
     session = {"sub": _OPTIONAL_TEXT, "visitor": _OPTIONAL_TEXT}
@@ -105,30 +105,32 @@ def _of_param(param: Param) -> Kind:
 
 
 def _of_schema(schema: Any) -> Kind:
-    """What a JSON Schema allows, by its `type` and `properties`; anything where it says more."""
+    """The type that a JSON Schema allows, by its `type` and `properties` only."""
     if not isinstance(schema, Mapping) or "type" not in schema:
         return ANY
     types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
-    names = frozenset(_TYPES.get(str(each), str(each)) for each in types)
+    names = frozenset(_TYPES.get(str(type_name), str(type_name)) for type_name in types)
     properties = schema.get("properties", {})
     required = schema.get("required", [])
-    fields = {name: _of_schema(each) for name, each in properties.items()}
-    missing = {name: Kind(each.of | {"null"}, each.fields) for name, each in fields.items()}
+    fields = {name: _of_schema(schema_of_field) for name, schema_of_field in properties.items()}
+    missing = {name: Kind(kind.of | {"null"}, kind.fields) for name, kind in fields.items()}
     return Kind(names, {name: (fields if name in required else missing)[name] for name in fields})
 
 
 def expressions_of(plans: Plans) -> Iterator[tuple[Expression, frozenset[str]]]:
-    """Every expression of a view once, with the names that stand for items."""
+    """Every expression of a view once, with the names that `each` binds for it."""
     seen: set[int] = set()
     for plan in plans.values():
         found = [(leaf, frozenset[str]()) for _, leaf in plan.shape.leaves]
-        found += [(each.when, frozenset[str]()) for each in plan.refusals]
+        found += [(refusal.when, frozenset[str]()) for refusal in plan.refusals]
         for node in plan.nodes.values():
             compiled = node.compiled
             items = frozenset(compiled.bound)
             found += [(part, items) for text in compiled.templates for part in text.expressions]
-            found += [(each, items) for _, each in compiled.each]
-            found += [(each, items) for each in (compiled.when, compiled.follow) if each]
+            found += [(over, items) for _, over in compiled.each]
+            found += [
+                (condition, items) for condition in (compiled.when, compiled.follow) if condition
+            ]
         for expression, bound in found:
             if id(expression) not in seen:
                 seen.add(id(expression))
@@ -136,21 +138,21 @@ def expressions_of(plans: Plans) -> Iterator[tuple[Expression, frozenset[str]]]:
 
 
 def _unknown_claims(config: Config, plans: Plans) -> Iterator[Problem]:
-    """Claims that no provider and no issuer keeps are null for every session."""
-    kept = {name for each in config.providers.values() for name in each.claims}
-    kept |= {name for each in config.issuers.values() for name in each.claims}
+    """Claims that no provider or issuer stores: they are null for every session."""
+    stored = {name for provider in config.providers.values() for name in provider.claims}
+    stored |= {name for issuer in config.issuers.values() for name in issuer.claims}
     if not config.providers and not config.issuers:
         return
     for expression, _ in expressions_of(plans):
         for path in sorted(reads(expression).all):
-            if path[:2] == ("session", "claims") and path[2:3] and path[2] not in kept:
-                message = f"no provider and no issuer keeps the claim `{path[2]}`"
-                hint = f"`claims: [{path[2]}]` at the provider"
+            if path[:2] == ("session", "claims") and path[2:3] and path[2] not in stored:
+                message = f"no provider or issuer stores the claim `{path[2]}`"
+                hint = f"`claims: [{path[2]}]` of the provider or issuer"
                 yield Problem("unknown-claim", expression.source.place, message, hint)
 
 
 def _too_many_calls(view: View, plans: Plans) -> Iterator[Problem]:
-    """More calls than an answer may cost."""
+    """Views with more unconditional calls than `max_calls`."""
     for plan in plans.values():
         always = [
             node
@@ -158,27 +160,26 @@ def _too_many_calls(view: View, plans: Plans) -> Iterator[Problem]:
             if not node.compiled.when and not node.compiled.each and not node.needs
         ]
         if len(always) > view.max_calls:
-            message = f"the view makes {len(always)} calls at least"
+            message = f"the view makes at least {len(always)} calls"
             place = view.place.of("max_calls")
             yield Problem("too-many-calls", place, message, f"`max_calls: {len(plan.nodes)}`")
 
 
-def _no_lists(plans: Plans, scopes: _Scopes) -> Iterator[Problem]:
-    """An `each` over what is never a list, or only where it is null."""
+def _repeats_without_list(plans: Plans, scopes: _Scopes) -> Iterator[Problem]:
+    """An `each` over a value that is never a list; null is allowed."""
     for plan in plans.values():
         for node in plan.nodes.values():
             bound = dict.fromkeys(node.compiled.bound, ANY)
             for _, over in node.compiled.each:
                 kind = result_kind(over, scopes.of(over) | bound)
                 if _is_never(kind, {"number", "string", "boolean", "object"}):
-                    message = f"`each` repeats over a list, and `{over.source.shown}` is"
+                    message = f"`each` needs a list, and `{over.source.shown}` is {kind.shown}"
                     hint = "a list: a parameter with `type: array`, `orders[]`, `values(x)`"
-                    message += f" {kind.shown}"
                     yield Problem("expression-never", over.source.place, message, hint)
 
 
-def _no_text(plans: Plans, scopes: _Scopes) -> Iterator[Problem]:
-    """Objects in places that take single values, and lists in paths and headers."""
+def _not_single_values(plans: Plans, scopes: _Scopes) -> Iterator[Problem]:
+    """Objects in paths, headers and queries, and lists in paths and headers."""
     for plan in plans.values():
         for node in plan.nodes.values():
             compiled = node.compiled
@@ -203,5 +204,5 @@ def _never_single(
 
 
 def _is_never(kind: Kind, refused: set[str]) -> bool:
-    """Whether a value is refused wherever it is there."""
+    """True if the type of a value, unless null, is always one of the refused."""
     return kind.of - NULL.of <= refused and kind.of != NULL.of

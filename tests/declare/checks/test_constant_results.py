@@ -115,7 +115,7 @@ def test_an_expression_that_may_be_meant(folder, leaf):
         (
             f"{PARAMS}call: {{get: users:/x, each: params.sort, query: [page, size, tags, open]}}",
             "expression-never",
-            "repeats over a list",
+            "`each` needs a list",
         ),
         ('call: {get: users:/x, query: {a: "{session.claims}"}}', "path-never-filled", "an object"),
         (
@@ -132,7 +132,7 @@ def test_an_expression_that_may_be_meant(folder, leaf):
         (
             "params: {q: {required: false}}\ncall: {get: users:/x, each: params.q}",
             "expression-never",
-            "repeats over a list",
+            "`each` needs a list",
         ),
         (
             'calls: {a: {get: users:/x}, b: {get: "users:/{a[].id}"}}\nshape: b',
