@@ -38,7 +38,6 @@ _NOT_YET: Final = frozenset(
         "bff/dev",
         "bff/fixtures.py",
         "bff/testing",
-        "bff/web",
     }
 )
 
