@@ -38,6 +38,7 @@ BffError
     │   └── UnknownKey        signed with a key that its issuer does not publish
     ├── GrantRefused          the answer of a token endpoint
     ├── LockLost              another process has the lock
+    ├── ConnectionBroken      a connection to a service that closed or failed
     └── BadSeal               a value that was sealed with another key, or changed
 """
 

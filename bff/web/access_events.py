@@ -29,7 +29,7 @@ class RequestRecord:
     Args:
         begun: its start, on the conductor's clock.
         outcomes: of its calls, by name.
-        cache: the result of the cache; see `Answered.kept`.
+        cache: the result of the cache; see `Answered.cache`.
         late: whether the view's deadline was exceeded.
         at_the_end: whether the event is emitted when the response body has ended.
     """

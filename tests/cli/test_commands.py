@@ -225,7 +225,7 @@ def test_stub_refuses_what_cannot_be(bff, arguments, told):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_stub_serves_until_it_is_told_to_stop(environ, repository, number):
+def test_stub_serves_until_it_is_stop_requested(environ, repository, number):
     command = [sys.executable, "-m", "bff.cli", "stub", "--json", "--control-port", "0"]
     with subprocess.Popen(  # noqa: S603
         command, cwd=repository, env=environ, stdout=subprocess.PIPE, text=True

@@ -152,7 +152,7 @@ class Attempt:
         if self._dial is not None and now < self.deadline.at:
             self.step(self._dial.expire)
         else:
-            self._end(TimedOut("the time is over"))
+            self._end(TimedOut("deadline exceeded"))
 
     def step(self, work: Callable[[], None]) -> None:
         """Do a part of the work; what it raises is the end of it."""
@@ -172,7 +172,7 @@ class Attempt:
 
     def _begin(self) -> None:
         if monotonic() >= self.deadline.at:
-            raise TimedOut("the time is over")
+            raise TimedOut("deadline exceeded")
         self._written = self._address.request_bytes(self.request)
         connection = self._address.idle.take()
         if connection is None:
