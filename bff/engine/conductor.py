@@ -38,7 +38,7 @@ from bff.engine.view_failure import FailureRules
 from bff.errors import BffError, Cancelled, InternalError, TimedOut
 from bff.model.exchange import Deadline, Headers, Outcome, OutcomeKind
 from bff.observe.boundary import without_frames
-from bff.plan.expression import truthy
+from bff.plan.expression import COMPUTED, truthy
 from bff.plan.order import Node
 from bff.plan.plan import Plan
 from bff.upstream.exchange import Completion, Exchange, Mailbox
@@ -80,7 +80,7 @@ class Run:
         self.request = request
         self.deadline = deadline
         self.nodes: dict[str, Node] = dict(plan.nodes)
-        self.values = dict(request.scope)
+        self.values = {**request.scope, COMPUTED: {}} if plan.values else dict(request.scope)
         self.outcomes: dict[str, Outcome] = {}
         self.failure: Failure | None = None
         self._attempts = Attempts(exchange or runtime.exchange, runtime.effects, clock, mailbox)

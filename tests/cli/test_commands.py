@@ -301,6 +301,19 @@ def test_explain_says_how_pages_are_turned_and_what_is_a_stream(bff, doubtful):
     assert "a stream of events" in told["told"]
 
 
+def test_explain_shows_values_and_what_they_read(bff, doubtful):
+    view = "get: /v\nvalues: {total: 'sum(x.all)', more: 'add(total, params.n)', no: 'x'}\n"
+    view += "params: {n: {type: integer}}\ncalls: {x: {get: users:/x}}\nshape: more\n"
+    (doubtful / "views/v.yaml").write_text(view)
+    told = bff("explain", "v", "--config", str(doubtful)).stdout
+    assert "value total = sum(x.all): reads x.all" in told
+    assert "value more = add(total, params.n): reads params.n, x.all" in told
+    assert "value no" not in told
+    told = json.loads(bff("explain", "v", "--json", "--config", str(doubtful)).stdout)
+    reads = {"expression": "sum(x.all)", "reads": ["x.all"]}
+    assert told[0]["values"]["total"] == reads
+
+
 def test_explain_says_what_may_forbid_a_write(bff, doubtful):
     calls = "{may_cancel: {get: users:/may, guard: true}, cancel: {delete: users:/x}}"
     (doubtful / "views/cancel.yaml").write_text(f"delete: /x\ncalls: {calls}\n")
