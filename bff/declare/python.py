@@ -52,7 +52,7 @@ class PythonView:
 
     def complete(self, view: View) -> View:
         """The view that was read from `node`, with its function."""
-        if view.shape is not None or view.shapes or view.shape_with:
+        if view.shape is not None or view.shapes or view.shape_with or not view.answer_type:
             raise wrong(
                 "python-view", view.place, "a view in Python returns its answer: it has no shape"
             )

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any, Final
 
+from bff.declare.answer import ANSWER, answer_fields
 from bff.declare.body_schema import SCHEMA
 from bff.declare.caching import VIEW_CACHE
 from bff.declare.calls import call_reader
@@ -55,14 +56,7 @@ def _day(node: Node) -> int:
     return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
 
 
-def _answer(node: Node) -> int | str:
-    reader = integer(200, 299) if isinstance(node.value, int) else NAME
-    status: int | str = reader.read(node)
-    return status
-
-
 DAY: Final = Reader(_day, {"type": "string", "format": "date"})
-ANSWER: Final = Reader(_answer, {"type": ["integer", "string"]})
 REFUSAL: Final = table(
     lambda _, values: Refusal(**values),
     {
@@ -100,7 +94,7 @@ def view_keys(shared: Mapping[str, Loaded]) -> dict[str, Key]:
         "strict": Key(FLAG, "Whether undeclared query parameters are refused."),
         "calls": Key(map_of(call, NAME), "What it asks of services, by name."),
         "call": Key(call, "The only call, where there is one."),
-        "shape": Key(TREE, "The answer: a tree of expressions."),
+        "shape": Key(TREE, "The answer: a tree of expressions; `none` for no body."),
         "shapes": Key(map_of(TREE, FRONTEND_NAME), "What replaces `shape`, by frontend."),
         "max_calls": Key(integer(1, 10_000), "Requests that one answer may cost; 200."),
         "max_bytes": Key(SIZE, "How large all replies together may be; 32MB."),
@@ -178,7 +172,6 @@ def _view(name: str, place: Place, values: dict[str, Any], frontends: Mapping[st
         access=values.get("access"),
         require=values.get("require"),
         csrf=values["csrf"],
-        shape=values.get("shape"),
         shapes=values["shapes"],
         timeout=values["timeout"],
         reserve=_reserve(place, values),
@@ -191,7 +184,7 @@ def _view(name: str, place: Place, values: dict[str, Any], frontends: Mapping[st
         sunset=values.get("sunset"),
         body=values.get("body"),
         max_body=values["max_body"],
-        answer=values["answer"],
+        **answer_fields(place, values),
         shape_with=values.get("shape_with"),
         omit_null=values["omit_null"],
         require_any=values["require_any"],
@@ -220,15 +213,13 @@ def _reserve(place: Place, values: dict[str, Any]) -> float:
 
 
 def _calls(place: Place, values: dict[str, Any]) -> tuple[Call, ...]:
-    if ("calls" in values) == ("call" in values):
+    if "calls" in values and "call" in values:
         raise wrong(
             "key-conflict", place.of("calls", "call"), "a view has either `calls` or a lone `call`"
         )
     if "call" in values:
         return (replace(values["call"], name=_LONE),)
-    calls: dict[str, Call] = values["calls"]
-    if not calls:
-        raise wrong("missing-key", place.of("calls"), "a view without a call has nothing to answer")
+    calls: dict[str, Call] = values.get("calls", {})
     for name, call in calls.items():
         if name in _TAKEN:
             raise wrong(

@@ -151,6 +151,7 @@ class View:
         body: the JSON Schema (2020-12) of the request body; None where there is none.
         max_body: bytes of a request body.
         answer: the status of the answer, or the name of the call whose status it is.
+        answer_type: the media type of the answer; empty for an answer without a body.
         shape_with: the name of a function that makes the answer in place of `shape`.
         omit_null: whether nulls in objects are left out.
         require_any: calls of which at least one must succeed.
@@ -199,6 +200,7 @@ class View:
     body: Mapping[str, Any] | None = None
     max_body: int = 1024 * 1024
     answer: int | str = 200
+    answer_type: str = "application/json"
     shape_with: Source | None = None
     omit_null: bool = False
     require_any: tuple[Source, ...] = ()

@@ -22,6 +22,7 @@ from bff.plan.template import Template
 from bff.plan.unread import with_unread
 
 _NO_CONTENT: Final = 204
+_ALWAYS: Final = "`true`"  # the condition of a refusal that applies to every request
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,15 +210,16 @@ def _shape(view: View, frontend: str) -> Shape:
 
 def _shape_tree(view: View, frontend: str) -> object:
     tree = view.shapes.get(frontend, view.shape)
-    if tree is not None or view.answer == _NO_CONTENT or view.function:
+    if tree is not None or view.answer == _NO_CONTENT or not view.answer_type or view.function:
         return tree
     answering: Sequence[Call] = [call for call in view.calls if not call.guard]
     if len(answering) == 1:
         return Source(answering[0].name, answering[0].place)
+    if any(refusal.when.text.strip() == _ALWAYS for refusal in view.refuse):
+        return tree  # it is never filled
     message = f"the view `{view.name}` has {len(answering)} calls and no shape for `{frontend}`"
-    raise ConfigError(
-        [Problem("shape-missing", view.place, message, "say what the answer looks like in `shape`")]
-    )
+    hint = "describe the answer in `shape`, or `shape: none`"
+    raise ConfigError([Problem("shape-missing", view.place, message, hint)])
 
 
 def _needed_calls(shape: Shape, nodes: Mapping[str, Node], wanted: set[str]) -> set[str]:

@@ -103,7 +103,7 @@ class ViewResponses:
         Raises:
             Unwritable: the answer cannot be written as JSON.
         """
-        empty = answer.status in _NO_CONTENT
+        empty = answer.status in _NO_CONTENT or not self._plan.view.answer_type
         body = b"" if empty else encode_json(answer.value, sort=True)
         headers = [] if empty else [("Content-Type", "application/json")]
         headers += respondable(answer.respond)
