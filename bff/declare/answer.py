@@ -1,9 +1,10 @@
-"""What a view answers besides its shape: the status, and whether there is a body."""
+"""What a view answers besides its shape: the status, a location, headers, or no body."""
 
+from dataclasses import dataclass
 from typing import Any, Final
 
 from bff.declare.load import Node
-from bff.declare.read import Reader, integer, wrong
+from bff.declare.read import Key, Reader, integer, source, table, wrong
 from bff.declare.readers import NAME
 from bff.model.source import Place, Source
 
@@ -12,13 +13,46 @@ _WITHOUT_BODY: Final = frozenset({201, 202, 204, 205})
 _EMPTY: Final = ""  # the media type of an answer without a body
 
 
-def _answer(node: Node) -> int | str:
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})  # RFC 9110, section 15.4
+_CREATED: Final = frozenset({201, 202})
+
+
+@dataclass(frozen=True, slots=True)
+class StatusAndLocation:
+    """A status with a location."""
+
+    status: int
+    location: Source
+
+
+def _with_location(place: Place, values: dict[str, Any]) -> StatusAndLocation:
+    if values["status"] not in _REDIRECTS | _CREATED:
+        message = f"the status {values['status']} has no location"
+        hint = "303 after a form, 302, 307, 301 or 308; 201 or 202 for what was created"
+        raise wrong("wrong-value", place.of("status"), message, hint)
+    return StatusAndLocation(**values)
+
+
+WITH_LOCATION: Final = table(
+    _with_location,
+    {
+        "status": Key(integer(200, 399), "A redirect, or 201 or 202.", required=True),
+        "location": Key(source("a template"), "The address that it leads to.", required=True),
+    },
+    "an answer with a location",
+)
+
+
+def _answer(node: Node) -> int | str | StatusAndLocation:
+    if isinstance(node.value, dict):
+        found: StatusAndLocation = WITH_LOCATION.read(node)
+        return found
     reader = integer(200, 299) if isinstance(node.value, int) else NAME
     status: int | str = reader.read(node)
     return status
 
 
-ANSWER: Final = Reader(_answer, {"type": ["integer", "string"]})
+ANSWER: Final = Reader(_answer, {"anyOf": [{"type": ["integer", "string"]}, WITH_LOCATION.schema]})
 
 
 def answer_fields(place: Place, values: dict[str, Any]) -> dict[str, Any]:
@@ -30,8 +64,17 @@ def answer_fields(place: Place, values: dict[str, Any]) -> dict[str, Any]:
     Raises:
         ConfigError: the keys contradict each other.
     """
-    shape = values.get("shape")
-    found = {"answer": values["answer"], "shape": shape}
+    shape, answer = values.get("shape"), values["answer"]
+    found = {"answer": answer, "shape": shape, "respond": tuple(values["respond"].items())}
+    if isinstance(answer, StatusAndLocation):
+        found |= {"answer": answer.status, "location": answer.location}
+        if values.get("cache"):
+            message = "an answer with a location is never cached"
+            raise wrong("key-conflict", place.of("cache"), message, "remove `cache`")
+        if answer.status in _REDIRECTS:
+            others = ("shape", "shape_with", "shapes", "sparse", "refresh", "omit_null")
+            _refuse_with(place, values, others, "no body: it is a redirect")
+            return found | {"answer_type": _EMPTY}
     if isinstance(shape, Source) and shape.text == NO_BODY:
         _check_no_body(place, values)
         found |= {"shape": None, "answer_type": _EMPTY}
@@ -43,7 +86,8 @@ def _check_no_body(place: Place, values: dict[str, Any]) -> None:
     if call:
         message = f"`shape: {NO_BODY}` is an answer without a body, and a call has this name"
         raise wrong("taken-name", call.place, message, "give the call another name")
-    status = values["answer"]
+    answer = values["answer"]
+    status = answer.status if isinstance(answer, StatusAndLocation) else answer
     if isinstance(status, int) and status not in _WITHOUT_BODY:
         message = f"the status {status} promises a body, and `shape: none` has none"
         hint = "`answer: 201`, 202 or 204"

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from bff.declare.checks.doubts import doubtful
 from bff.declare.checks.ignores import ignores_in, without_ignored
+from bff.declare.checks.locations import location_problems
 from bff.declare.checks.never import never_meant
 from bff.declare.checks.no_effect import keys_without_effect
 from bff.declare.checks.no_session import read_without_session
@@ -99,6 +100,7 @@ def check_config(config: Config, doubts: Sequence[Problem] = ()) -> Checked:
         problems += read_without_session(plans[view.name], config.frontends)
         problems += never_meant(config, view, plans[view.name])
         for each in plans[view.name].values():
+            problems += location_problems(config, each)
             problems += shape_on_rungs(each)
             problems += refusals_on_rungs(each)
     problems += keys_without_effect(config, config.views)

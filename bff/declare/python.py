@@ -63,6 +63,9 @@ class PythonView:
         if view.omit_null or view.require_any or isinstance(view.answer, str):
             message = "`omit_null`, `require_any` and the status of a call are for shapes"
             raise wrong("python-view", view.place, message, "do it in the function")
+        if view.location or view.respond:
+            message = "`location` and `respond` are for shapes"
+            raise wrong("python-view", view.place, message, "write the view in YAML")
         own = self._declared
         if own.given and any(call.pages and call.pages.param for call in view.calls):
             message = "a call whose pages a client turns is one list: it cannot be given values"

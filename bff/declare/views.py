@@ -31,7 +31,7 @@ from bff.declare.read import (
     text,
     wrong,
 )
-from bff.declare.readers import FIELD, FRONTEND_NAME, NAME
+from bff.declare.readers import COMPUTED_HEADERS, FIELD, FRONTEND_NAME, NAME
 from bff.declare.requirement import ACCESS_KEYS
 from bff.declare.route import ROUTE, path_variables
 from bff.declare.stream import OF_STREAMS, check_stream
@@ -40,7 +40,7 @@ from bff.model.view import RESERVE, Call, Param, Refusal, View
 from bff.plan.names import RESERVED
 
 VIEW_METHODS: Final = ("get", "post", "put", "patch", "delete")
-_ABSENT: Final = ("params", "reserve", *OF_STREAMS)
+_ABSENT: Final = ("params", "respond", "reserve", *OF_STREAMS)
 _LONE: Final = "call"
 _TAKEN: Final = RESERVED | {"shape", "item", "null", "true", "false"}
 _SHARE: Final = 0.1
@@ -82,6 +82,7 @@ def view_keys(shared: Mapping[str, Loaded]) -> dict[str, Key]:
         "body": Key(SCHEMA, "The JSON Schema (2020-12) of the request body."),
         "max_body": Key(SIZE, "How large a request body may be; 1MB if not said."),
         "answer": Key(ANSWER, "The status of the answer, or the call whose status it is."),
+        "respond": Key(COMPUTED_HEADERS, "Headers of the answer, each with an expression.", {}),
         "refuse": Key(list_of(REFUSAL), "Errors of the view's own."),
         "require_any": Key(list_of(source()), "Calls of which at least one must come."),
         "omit_null": Key(FLAG, "Whether nulls in objects are left out."),

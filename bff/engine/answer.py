@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from bff.errors import (
@@ -22,8 +22,10 @@ from bff.plan.compile import CompiledCall
 from bff.plan.expression import Scope
 from bff.plan.page_links import Position
 from bff.plan.plan import Plan
+from bff.plan.response_head import LocationTemplate
 
 CANNOT_BE_SENT: Final = "no service can be asked with"
+SHAPE: Final = "shape"  # what the shape is called where calls are named, and its reason
 _OK: Final = 200
 _BAD_REQUEST: Final = 400
 _UNAUTHORIZED: Final = 401
@@ -116,7 +118,8 @@ class Answer:
     """What became of a request: a value or a failure, and every call's outcome.
 
     Args:
-        respond: headers of replies that go on to the client.
+        respond: headers of replies that go on to the client, and those that the view computes.
+        location: the address that it leads to, not yet checked; empty for none.
         replies: what of each call's replies may go on.
         invalidates: keys of the tags of what is no longer true.
         lease: what the value takes of the process's memory, while anything has the answer.
@@ -130,6 +133,7 @@ class Answer:
     replies: Mapping[str, ReplyHead] = field(default_factory=dict)
     invalidates: frozenset[str] = frozenset()
     lease: object = field(default=None, compare=False, repr=False)
+    location: str = ""
 
 
 def failure_of(error: BffError, reason: str, call: CompiledCall | None = None) -> Failure:
@@ -161,16 +165,41 @@ def answer_of(
     plan: Plan, scope: Scope, outcomes: Mapping[str, Outcome], replies: Mapping[str, ReplyHead]
 ) -> Answer:
     """Shape what came; headers of replies go on in the order declared."""
-    told = dict(outcomes)
+    told, head = dict(outcomes), plan.shape.head
     value, faults = plan.shape.fill(scope)
+    respond = headers_of(plan.nodes, replies)
+    if head:
+        own, more = head.headers_in(scope)
+        respond = tuple({**dict(respond), **own}.items())
+        faults += more
     if faults:
         of, detail = len(plan.shape.leaves), "; ".join(faults)
-        told["shape"] = Outcome("failed", "shape", failed=len(faults), of=of, detail=detail)
+        told[SHAPE] = Outcome("failed", SHAPE, failed=len(faults), of=of, detail=detail)
     declared = plan.view.answer
     if isinstance(declared, str):
         declared = replies[declared].status if declared in replies else _OK
         declared = _OK if declared == _NOT_MODIFIED else declared
-    return Answer(value, told, declared, headers_of(plan.nodes, replies), replies=replies)
+    answer = Answer(value, told, declared, respond, replies=replies)
+    return _leading(answer, head.location, scope) if head and head.location else answer
+
+
+def _leading(answer: Answer, location: LocationTemplate, scope: Scope) -> Answer:
+    try:
+        return replace(answer, location=location.fill(scope))
+    except Unfillable as fault:
+        return without_location(answer, str(fault))
+
+
+def without_location(answer: Answer, why: str) -> Answer:
+    """The failure in place of an answer whose location is none.
+
+    Args:
+        why: for the log.
+    """
+    told = {**answer.outcomes, SHAPE: Outcome("failed", SHAPE, failed=1, of=1, detail=why)}
+    detail = "the location of the answer is no address of this site"
+    failure = Failure(UpstreamError.status, call=SHAPE, reason=SHAPE, detail=detail)
+    return replace(answer, value=None, outcomes=told, respond=(), failure=failure, location="")
 
 
 def invalidated(plan: Plan, scope: Scope, outcomes: Mapping[str, Outcome]) -> frozenset[str]:

@@ -152,6 +152,8 @@ class View:
         max_body: bytes of a request body.
         answer: the status of the answer, or the name of the call whose status it is.
         answer_type: the media type of the answer; empty for an answer without a body.
+        location: the template of the address that the answer leads to.
+        respond: headers of the answer by lower-case name, each with its expression.
         shape_with: the name of a function that makes the answer in place of `shape`.
         omit_null: whether nulls in objects are left out.
         require_any: calls of which at least one must succeed.
@@ -201,6 +203,8 @@ class View:
     max_body: int = 1024 * 1024
     answer: int | str = 200
     answer_type: str = "application/json"
+    location: Source | None = None
+    respond: tuple[tuple[str, Source], ...] = ()
     shape_with: Source | None = None
     omit_null: bool = False
     require_any: tuple[Source, ...] = ()

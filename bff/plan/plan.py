@@ -17,6 +17,7 @@ from bff.plan.names import RESERVED, Names
 from bff.plan.order import Node, attached, held_writes, in_order
 from bff.plan.python_function import Function
 from bff.plan.refusals import Judgement, judgements
+from bff.plan.response_head import head_of
 from bff.plan.shape import MadeShape, Shape
 from bff.plan.template import Template
 from bff.plan.unread import with_unread
@@ -204,8 +205,8 @@ def _shape(view: View, frontend: str) -> Shape:
         known = RESERVED if view.body is not None else RESERVED - {"body"}
         everything = (*(call.name for call in view.calls), *known)
         function = Function(view.shape_with, otherwise=everything)
-        return MadeShape(function, omit_null=view.omit_null)
-    return Shape(_shape_tree(view, frontend), omit_null=view.omit_null)
+        return MadeShape(function, omit_null=view.omit_null, head=head_of(view))
+    return Shape(_shape_tree(view, frontend), omit_null=view.omit_null, head=head_of(view))
 
 
 def _shape_tree(view: View, frontend: str) -> object:

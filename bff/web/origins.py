@@ -76,6 +76,7 @@ def sharing(
             ),
             _READ.union(
                 *(each.respond for each in nodes),
+                *({header for header, _ in plan.view.respond} for plan in own),
                 *(RELAYED_DOWN | each.respond for each in passing),
             ),
             credentials="session" in frontend.access,

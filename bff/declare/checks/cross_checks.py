@@ -105,8 +105,8 @@ def refreshed(views: Collection[View], broken: Container[str]) -> Iterator[Probl
 def _not_along(view: View, other: View) -> Iterator[Problem]:
     """Why a view can be no part of another one's answer."""
     name = other.name
-    if not other.answer_type:
-        message = f"`{name}` has no body in JSON: it cannot come along"
+    if not other.answer_type or other.location:
+        message = f"`{name}` has no body in JSON, or leads elsewhere: it cannot come along"
         yield Problem("refresh", view.place.of("refresh"), message)
     if other.stream:
         yield Problem(

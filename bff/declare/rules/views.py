@@ -104,6 +104,12 @@ VIEWS: Final = (
         may_be_ignored=True,
     ),
     Rule(
+        "location",
+        "An answer leads to another site",
+        "A `location` passes the check of `return_to`, so that no answer is an open redirect.",
+        "A path of this site, or an origin in `return_to` of `session`.",
+    ),
+    Rule(
         "refusal-fails",
         "A refusal that cannot be computed where a call fails",
         "The view would be a 502 though the call may fail.",

@@ -49,7 +49,15 @@ _NOT_OF_A_PART: Final = frozenset(
         "wsgi.input",
     }
 )
-_TOLD: Final = ("bff-calls", "cache-status", "content-language", "etag", "retry-after")
+# The headers of a part, besides those that its view computes.
+_HEADERS: Final = (
+    "bff-calls",
+    "cache-status",
+    "content-language",
+    "etag",
+    "location",
+    "retry-after",
+)
 
 
 def batch_routes(
@@ -69,7 +77,10 @@ def batch_routes(
             if name in each and each[name].view.method == "GET" and not each[name].view.stream
         }
         if frontend.batch:
-            handler = BatchHandler(app, frontend, own, runtime, workers, moving)
+            views = [each[name].view for each in plans.values() if name in each]
+            computed = dict.fromkeys(header for view in views for header, _ in view.respond)
+            headers = tuple(dict.fromkeys((*_HEADERS, *computed)))
+            handler = BatchHandler(app, frontend, own, runtime, workers, moving, headers)
             app.add_url_rule(f"/{name}{PATH}", f"{name}._batch", handler, methods=["POST"])
 
 
@@ -79,6 +90,7 @@ class BatchHandler:
     Args:
         views: the endpoints that may be parts of one, and the seconds that each may take.
         moving: by service, the header that says how long a request has.
+        headers: names of the headers that are answered of each part.
     """
 
     def __init__(
@@ -89,10 +101,11 @@ class BatchHandler:
         runtime: Runtime,
         workers: Workers,
         moving: Mapping[str, str],
+        headers: tuple[str, ...],
     ) -> None:
         self._app, self._frontend, self._views = app, frontend.name, views
         self._runtime, self._clock = runtime, runtime.clock
-        self._workers, self._moving = workers, moving
+        self._workers, self._moving, self._headers = workers, moving, headers
         self._body = BodyReader(_schema(frontend.batch), _MAX_BODY)
 
     def __call__(self) -> Response:
@@ -119,7 +132,7 @@ class BatchHandler:
                 break
             found[name] = response
         late = {name: problem(504, "it did not come in time") for name in wanted.keys() - found}
-        return _together(wanted, {**found, **late})
+        return _together(wanted, {**found, **late}, self._headers)
 
     def _environ(self, path: str) -> dict[str, Any]:
         """The environ of one part: the caller's, for another path."""
@@ -158,8 +171,10 @@ def _is_kept(name: str) -> bool:
     return name not in _NOT_OF_A_PART and not name.startswith(("bff.", "flask.", "werkzeug."))
 
 
-def _together(wanted: Iterable[str], found: Mapping[str, Response]) -> Response:
-    parts = {name: _part(found[name]) for name in wanted}
+def _together(
+    wanted: Iterable[str], found: Mapping[str, Response], headers: Iterable[str]
+) -> Response:
+    parts = {name: _part(found[name], headers) for name in wanted}
     response = Response(orjson.dumps({"responses": parts}), mimetype="application/json")
     response.headers["Cache-Control"] = "no-store"
     cookies = {
@@ -172,8 +187,8 @@ def _together(wanted: Iterable[str], found: Mapping[str, Response]) -> Response:
     return response
 
 
-def _part(response: Response) -> dict[str, Any]:
-    headers = {name: response.headers[name] for name in _TOLD if name in response.headers}
+def _part(response: Response, names: Iterable[str]) -> dict[str, Any]:
+    headers = {name: response.headers[name] for name in names if name in response.headers}
     body = response.get_data()
     content = {"body": orjson.Fragment(body)} if body else {}
     return {"status": response.status_code, "headers": headers, **content}
