@@ -10,7 +10,7 @@ from bff.declare.load import Node
 from bff.declare.read import wrong
 from bff.model.python import VIEW, Declared
 from bff.model.source import Place
-from bff.model.view import View
+from bff.model.view import JSON, View
 from bff.plan.names import RESERVED
 
 
@@ -52,7 +52,7 @@ class PythonView:
 
     def complete(self, view: View) -> View:
         """The view that was read from `node`, with its function."""
-        if view.shape is not None or view.shapes or view.shape_with or not view.answer_type:
+        if view.shape is not None or view.shapes or view.shape_with or view.answer_type != JSON:
             raise wrong(
                 "python-view", view.place, "a view in Python returns its answer: it has no shape"
             )

@@ -15,7 +15,7 @@ OF_STREAMS: Final = {
 # Fields, and the keys that they are declared by: those of answers that are made of replies, and
 # those of replies that are read and come to a value.
 _OF_ANSWERS: Final = {
-    "answer_type": "shape",
+    "answer_type": "answer_type",
     "location": "answer",
     "respond": "respond",
     "answer": "answer",

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any, Final
 
-from bff.declare.answer import ANSWER, answer_fields
+from bff.declare.answer import ANSWER, ANSWER_TYPE, answer_fields
 from bff.declare.body_schema import SCHEMA
 from bff.declare.caching import VIEW_CACHE
 from bff.declare.calls import call_reader
@@ -82,6 +82,7 @@ def view_keys(shared: Mapping[str, Loaded]) -> dict[str, Key]:
         "body": Key(SCHEMA, "The JSON Schema (2020-12) of the request body."),
         "max_body": Key(SIZE, "How large a request body may be; 1MB if not said."),
         "answer": Key(ANSWER, "The status of the answer, or the call whose status it is."),
+        "answer_type": Key(ANSWER_TYPE, "The type of an answer that is one call's text or bytes."),
         "respond": Key(COMPUTED_HEADERS, "Headers of the answer, each with an expression.", {}),
         "refuse": Key(list_of(REFUSAL), "Errors of the view's own."),
         "require_any": Key(list_of(source()), "Calls of which at least one must come."),

@@ -1,5 +1,6 @@
 """The request of a view and its answer: what goes into the conductor, and what comes out."""
 
+import base64
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -17,6 +18,7 @@ from bff.model.exchange import Headers, Origin, Outcome
 from bff.model.principal import Principal
 from bff.model.service import OF_THE_CALLER
 from bff.model.trace import Trace
+from bff.model.view import Call
 from bff.plan.cache_rule import tag_keys
 from bff.plan.compile import CompiledCall
 from bff.plan.expression import Scope
@@ -180,10 +182,38 @@ def answer_of(
         declared = replies[declared].status if declared in replies else _OK
         declared = _OK if declared == _NOT_MODIFIED else declared
     answer = Answer(value, told, declared, respond, replies=replies)
+    if plan.verbatim:
+        answer = _verbatim(answer, plan.verbatim)
     return _leading(answer, head.location, scope) if head and head.location else answer
 
 
+def _verbatim(answer: Answer, call: Call) -> Answer:
+    """The answer with the text or bytes of a call as its value, or the failure without them.
+
+    A null of a call that succeeded is an empty body.
+    """
+    value = answer.value
+    if value is None and answer.outcomes[call.name].kind in {"ok", "stale"}:
+        value = ""
+    body = _bytes_of(value, call)
+    if body is not None:
+        return replace(answer, value=body)
+    why = f"the value of `{call.name}` is no {call.decode}"
+    return _without_shape(answer, why, "there is no text and no bytes to answer with")
+
+
+def _bytes_of(value: Any, call: Call) -> bytes | None:
+    if not isinstance(value, str):
+        return None
+    try:
+        return base64.b64decode(value, validate=True) if call.decode == "bytes" else value.encode()
+    except ValueError:  # a fallback may be any text
+        return None
+
+
 def _leading(answer: Answer, location: LocationTemplate, scope: Scope) -> Answer:
+    if answer.failure:
+        return answer
     try:
         return replace(answer, location=location.fill(scope))
     except Unfillable as fault:
@@ -196,8 +226,11 @@ def without_location(answer: Answer, why: str) -> Answer:
     Args:
         why: for the log.
     """
+    return _without_shape(answer, why, "the location of the answer is no address of this site")
+
+
+def _without_shape(answer: Answer, why: str, detail: str) -> Answer:
     told = {**answer.outcomes, SHAPE: Outcome("failed", SHAPE, failed=1, of=1, detail=why)}
-    detail = "the location of the answer is no address of this site"
     failure = Failure(UpstreamError.status, call=SHAPE, reason=SHAPE, detail=detail)
     return replace(answer, value=None, outcomes=told, respond=(), failure=failure, location="")
 

@@ -21,6 +21,7 @@ from bff.plan.response_head import head_of
 from bff.plan.shape import MadeShape, Shape
 from bff.plan.template import Template
 from bff.plan.unread import with_unread
+from bff.plan.verbatim import verbatim_call
 
 _NO_CONTENT: Final = 204
 _ALWAYS: Final = "`true`"  # the condition of a refusal that applies to every request
@@ -44,6 +45,7 @@ class Plan:
         invalidates: templates of the cache tags that a successful write invalidates.
         caching: its cache policies, once they have been proven.
         early: parts of its calls that are filled when the request begins.
+        verbatim: the call whose text or bytes are the answer; None where the answer is JSON.
     """
 
     view: View
@@ -61,6 +63,7 @@ class Plan:
     invalidates: tuple[Template, ...] = ()
     caching: PlanCaching = field(default_factory=PlanCaching)
     early: Mapping[str, Early] = field(default_factory=dict)
+    verbatim: Call | None = None
 
     @property
     def changes_nothing(self) -> bool:
@@ -82,6 +85,8 @@ def plan(view: View, services: Mapping[str, Service]) -> dict[str, Plan]:
     problems += [each for shape in shapes.values() for each in names.problems_of_shape(shape)]
     refusals, more = judgements(view, names)
     problems += more + list(_unknown_calls(view, names))
+    verbatim, more = verbatim_call(view, shapes.values())
+    problems += more
     problems += names.problems_of_reads(Reads(frozenset(view.reads or ())), view.place)
     tags, more = compiled_tags(view.cache.tags if view.cache else (), names, before_calls=True)
     problems += more
@@ -92,7 +97,10 @@ def plan(view: View, services: Mapping[str, Service]) -> dict[str, Plan]:
     nodes = in_order(view, compiled, refusals)
     refusals = tuple(_with_attached(each, compiled) for each in refusals)
     plans = {name: _plan_for(view, name, nodes, shapes[name], refusals) for name in view.frontends}
-    made = (replace(each, tags=tags, invalidates=invalidates) for each in plans.values())
+    made = (
+        replace(each, tags=tags, invalidates=invalidates, verbatim=verbatim)
+        for each in plans.values()
+    )
     return {each.frontend: with_unread(each) for each in made}
 
 

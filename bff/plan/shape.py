@@ -37,6 +37,11 @@ class Shape:
         self.head = head
         self.leaves: tuple[Leaf, ...] = (*_leaves(self._tree, ""), *(head.leaves if head else ()))
 
+    @property
+    def body(self) -> Expression | None:
+        """The expression that is the whole shape; None where it is a tree."""
+        return self._tree if isinstance(self._tree, Expression) else None
+
     def fill(self, scope: Scope) -> tuple[Any, list[str]]:
         """The shaped value, and the leaves that could not be computed and are null in it."""
         faults: list[str] = []

@@ -6,7 +6,7 @@ from bff.declare.route import path_variables
 from bff.model.config import Config
 from bff.model.frontend import Frontend
 from bff.model.problem import Problem, did_you_mean
-from bff.model.view import View
+from bff.model.view import JSON, View
 
 
 def crossing(config: Config, views: Collection[View]) -> list[Problem]:
@@ -105,7 +105,7 @@ def refreshed(views: Collection[View], broken: Container[str]) -> Iterator[Probl
 def _not_along(view: View, other: View) -> Iterator[Problem]:
     """Why a view can be no part of another one's answer."""
     name = other.name
-    if not other.answer_type or other.location:
+    if other.answer_type != JSON or other.location:
         message = f"`{name}` has no body in JSON, or leads elsewhere: it cannot come along"
         yield Problem("refresh", view.place.of("refresh"), message)
     if other.stream:

@@ -110,6 +110,12 @@ VIEWS: Final = (
         "A path of this site, or an origin in `return_to` of `session`.",
     ),
     Rule(
+        "answer-type",
+        "An answer that is not JSON is not the text or bytes of a call",
+        "`answer_type` answers with what one call has received, unchanged.",
+        "`shape` is the call's name, and the call has `decode: text` or `bytes`.",
+    ),
+    Rule(
         "refusal-fails",
         "A refusal that cannot be computed where a call fails",
         "The view would be a 502 though the call may fail.",

@@ -18,6 +18,7 @@ from werkzeug.exceptions import HTTPException
 from bff.engine.runtime import Runtime
 from bff.errors import RequestRefused
 from bff.model.frontend import Frontend
+from bff.model.view import JSON, View
 from bff.plan.plan import Plan
 from bff.upstream.sharing import BEGUN, Sharing
 from bff.upstream.workers import Workers
@@ -74,7 +75,7 @@ def batch_routes(
         own = {
             f"{name}.{view}": each[name].view.timeout
             for view, each in plans.items()
-            if name in each and each[name].view.method == "GET" and not each[name].view.stream
+            if name in each and _may_be_a_part(each[name].view)
         }
         if frontend.batch:
             views = [each[name].view for each in plans.values() if name in each]
@@ -165,6 +166,10 @@ class BatchHandler:
             except Exception as error:  # noqa: BLE001 - the other parts are answered all the same
                 response = self._app.handle_exception(error)
             answers.put((name, response))
+
+
+def _may_be_a_part(view: View) -> bool:
+    return view.method == "GET" and not view.stream and view.answer_type in {JSON, ""}
 
 
 def _is_kept(name: str) -> bool:

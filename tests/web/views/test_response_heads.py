@@ -83,3 +83,22 @@ def test_a_value_of_the_client_leads_to_this_site_alone(site, to, status):
     assert reply.status_code == status
     assert ("Location" in reply.headers) is (status == 303)
     assert "Set-Cookie" not in reply.headers
+
+
+def test_bytes_are_answered_unchanged_cached_and_no_part_of_a_batch(site):
+    picture = bytes(range(256))
+
+    def photos(_request):
+        return StubReply(200, (("Content-Type", "image/png"),), picture)
+
+    view = "get: /p\nanswer_type: image/png\ncache: {ttl: 1m, tags: [p]}\n"
+    view += "call: {get: photos:/p, decode: bytes}\n"
+    made = site(view, photos=photos, cache=Cache(1_000_000), principal=lambda *_: ADA, batch=2)
+    for _ in range(2):
+        reply = made.get("/web/p")
+        assert (reply.data, reply.headers["Content-Type"]) == (picture, "image/png")
+        assert reply.headers["X-Content-Type-Options"] == "nosniff"
+    assert len(made.stubs.requests()) == 1
+    parts = {"requests": {"p": "/p"}}
+    batch = made.app.test_client().post("/web/_batch", json=parts, headers=HEADERS)
+    assert batch.json["responses"]["p"]["status"] == 404
