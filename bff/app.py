@@ -119,6 +119,7 @@ def create_app(
         limits=sign_in.limits,
         once=IdempotencyKeys(sign_in.sessions.store, sign_in.seal, now),
         seal=sign_in.seal,
+        return_to=config.session.return_to,
         timing=timing,
     )
     checks = {"upstream": exchange.unready, "stopping": drain.begun}

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from bff.plan.order import Node
     from bff.plan.plan import Plan
 
+_JSON: Final = "application/json"
 _SHARED: Final = {
     "everyone": "everyone",
     "claims": "users with equal claims",
@@ -81,6 +82,7 @@ def _described(plan: "Plan", found: "CheckedConfig") -> dict[str, Any]:
         "max_calls": view.max_calls,
         "scope": _scope(scope_of(plan)),
         "kept": _cache_policy(plan.caching.view),
+        "answers": _answers(plan),
         "invalidates": [tag.source.shown for tag in plan.invalidates],
         "values": {name: _value(each) for name, each in plan.values.items()},
         "calls": {name: _call(node, plan) for name, node in plan.nodes.items()},
@@ -94,6 +96,27 @@ def _value(value: "Expression") -> dict[str, Any]:
 
     paths = (".".join(path) for path in sorted(reads(value).all) if path != ("null",))
     return {"expression": value.source.shown, "reads": list(paths)}
+
+
+def _answers(plan: "Plan") -> dict[str, Any]:
+    """The status, type, address and headers of the answer; a call's name for its status."""
+    view = plan.view
+    return {
+        "status": view.answer,
+        "type": view.answer_type or None,
+        "location": view.location.shown if view.location else None,
+        "headers": {name: source.shown for name, source in view.respond},
+    }
+
+
+def _answers_in_words(answers: Mapping[str, Any]) -> str:
+    """What is unusual of an answer; empty for a 200 in JSON."""
+    status, kind = answers["status"], answers["type"]
+    parts = [str(status) if isinstance(status, int) else f"the status of `{status}`"]
+    parts += [f"to {answers['location']}"] if answers["location"] else []
+    parts += [f"as {kind}" if kind else "without a body"] if kind != _JSON else []
+    parts += [f"{name}: {text}" for name, text in answers["headers"].items()]
+    return ", ".join(parts) if parts != ["200"] else ""
 
 
 def _call(node: "Node", plan: "Plan") -> dict[str, Any]:
@@ -192,6 +215,9 @@ def _print(plan: "Plan", about: Mapping[str, Any]) -> None:
     tree.add(f"[dim]{_shared(about['scope'])}[/]")
     if about["kept"]:
         tree.add(f"[dim]{escape(_cache_text(about['kept']))}[/]")
+    answers = _answers_in_words(about["answers"])
+    if answers:
+        tree.add(f"[dim]{escape('answers ' + answers)}[/]")
     if about["invalidates"]:
         tree.add(f"[dim]{escape('invalidates: ' + ', '.join(about['invalidates']))}[/]")
     for name, value in about["values"].items():

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from bff.declare.checks.constant_results import constant_results
 from bff.declare.checks.ignores import ignores_in, without_ignored
+from bff.declare.checks.locations import location_problems
 from bff.declare.checks.no_effect import keys_without_effect
 from bff.declare.checks.no_session import session_problems
 from bff.declare.checks.production import unsafe_origins
@@ -106,6 +107,7 @@ def check_config(config: Config, warnings: Sequence[Problem] = ()) -> CheckedCon
         problems += session_problems(plans[view.name], config.frontends)
         problems += constant_results(config, view, plans[view.name])
         for view_plan in plans[view.name].values():
+            problems += location_problems(config, view_plan)
             problems += shape_problems(view_plan)
             problems += refusal_problems(view_plan)
     problems += keys_without_effect(config, config.views)

@@ -10,7 +10,7 @@ from bff.declare.load import Node
 from bff.declare.read import wrong
 from bff.model.python import VIEW, Declared
 from bff.model.source import Place
-from bff.model.view import View
+from bff.model.view import JSON, View
 from bff.plan.names import RESERVED
 
 
@@ -59,7 +59,7 @@ class PythonView:
         Raises:
             ConfigError: it declares keys that a Python view cannot have.
         """
-        if view.shape is not None or view.shapes or view.shape_with:
+        if view.shape is not None or view.shapes or view.shape_with or view.answer_type != JSON:
             raise wrong(
                 "python-view",
                 view.place,
@@ -74,6 +74,9 @@ class PythonView:
         if view.omit_null or view.require_any or isinstance(view.answer, str):
             message = "`omit_null`, `require_any` and `answer` with a call are for shapes"
             raise wrong("python-view", view.place, message, "do it in the function")
+        if view.location or view.respond:
+            message = "`location` and `respond` are for shapes"
+            raise wrong("python-view", view.place, message, "write the view in YAML")
         declared = self._declared
         if declared.given and any(call.pages and call.pages.param for call in view.calls):
             message = "a call with `param` of `pages` cannot be given values by the function"

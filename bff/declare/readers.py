@@ -69,6 +69,27 @@ REPLY_HEADER: Final = _header(
     "is set for the answer as a whole: it cannot be passed on",
     "access-control-",
 )
+_COMPUTED: Final = frozenset(
+    {"accept-ranges", "content-disposition", "content-range", "link", "retry-after"}
+)
+# What browsers protect the user by, and what proxies and servers act upon.
+_SECURITY: Final = re.compile(
+    r"x-(accel-.*|forwarded-.*|sendfile|lighttpd-.*|real-ip|reproxy-.*|original-.*|rewrite-.*"
+    r"|content-type-options|frame-options|xss-protection|dns-prefetch-control|download-options"
+    r"|permitted-cross-domain-policies|content-security-policy|webkit-csp|csrf|request-id)"
+)
+
+
+def _computed_header(node: Node) -> str:
+    name: str = text(_TOKEN, "a header's name").read(node).lower()
+    own = name.startswith("x-") and not _SECURITY.fullmatch(name)
+    if name not in _COMPUTED and not own:
+        hint = f"`X-…`, {', '.join(sorted(_COMPUTED))}"
+        raise wrong("wrong-value", node.place, f"no view computes the header `{name}`", hint)
+    return name
+
+
+COMPUTED_HEADERS: Final = map_of(source(), Reader(_computed_header))
 _TEMPLATES: Final = map_of(source("a template"), REQUEST_HEADER)
 HEADERS: Final = Reader(lambda node: tuple(_TEMPLATES.read(node).items()), _TEMPLATES.schema)
 

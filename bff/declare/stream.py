@@ -19,6 +19,9 @@ OF_STREAMS: Final = {
 # Fields that a stream cannot have, with the keys that declare them: those of a view that makes an
 # answer of replies, and those of a call whose reply is decoded to a value.
 _OF_ANSWERS: Final = {
+    "answer_type": "answer_type",
+    "location": "answer",
+    "respond": "respond",
     "answer": "answer",
     "cache": "cache",
     "max_bytes": "max_bytes",

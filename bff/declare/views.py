@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any, Final
 
+from bff.declare.answer import ANSWER, ANSWER_TYPE, answer_fields
 from bff.declare.body_schema import SCHEMA
 from bff.declare.caching import VIEW_CACHE
 from bff.declare.calls import call_reader
@@ -30,7 +31,7 @@ from bff.declare.read import (
     text,
     wrong,
 )
-from bff.declare.readers import FIELD, FRONTEND_NAME, NAME
+from bff.declare.readers import COMPUTED_HEADERS, FIELD, FRONTEND_NAME, NAME
 from bff.declare.requirement import ACCESS_KEYS
 from bff.declare.route import ROUTE, path_variables
 from bff.declare.stream import OF_STREAMS, check_stream
@@ -40,7 +41,7 @@ from bff.model.view import RESERVE, Call, Param, Refusal, View
 from bff.plan.names import RESERVED
 
 VIEW_METHODS: Final = ("get", "post", "put", "patch", "delete")
-_ABSENT: Final = ("params", "reserve", *OF_STREAMS)
+_ABSENT: Final = ("params", "respond", "reserve", *OF_STREAMS)
 _ONLY_CALL: Final = "call"
 _RESERVED_NAMES: Final = RESERVED | {"shape", "item", "null", "true", "false"}
 _SHARE: Final = 0.1
@@ -56,14 +57,7 @@ def _day(node: Node) -> int:
     return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
 
 
-def _answer(node: Node) -> int | str:
-    reader = integer(200, 299) if isinstance(node.value, int) else NAME
-    status: int | str = reader.read(node)
-    return status
-
-
 DAY: Final = Reader(_day, {"type": "string", "format": "date"})
-ANSWER: Final = Reader(_answer, {"type": ["integer", "string"]})
 REFUSAL: Final = table(
     lambda _, values: Refusal(**values),
     {
@@ -96,8 +90,12 @@ def view_keys(shared: Mapping[str, LoadResult]) -> dict[str, Key]:
         "max_body": Key(SIZE, "Maximum size of a request body; default 1MB."),
         "answer": Key(
             ANSWER,
-            "Status of the answer, or the name of the call whose status is used; default 200.",
+            "Status of the answer, the call whose status is used, or a redirect; default 200.",
         ),
+        "answer_type": Key(
+            ANSWER_TYPE, "Media type of an answer that is the text or the bytes of one call."
+        ),
+        "respond": Key(COMPUTED_HEADERS, "Headers of the answer, each with an expression.", {}),
         "refuse": Key(list_of(REFUSAL), "Conditions under which a request is refused with a 4xx."),
         "require_any": Key(list_of(source()), "Calls of which at least one must succeed."),
         "omit_null": Key(FLAG, "Fields that are null are omitted from objects."),
@@ -113,7 +111,7 @@ def view_keys(shared: Mapping[str, LoadResult]) -> dict[str, Key]:
         "strict": Key(FLAG, "Undeclared query parameters are a 400."),
         "calls": Key(map_of(call, NAME), "Calls to services, by name."),
         "call": Key(call, "The only call; its name is `call`."),
-        "shape": Key(TREE, "The answer: a tree of expressions."),
+        "shape": Key(TREE, "The answer: a tree of expressions; `none` for no body."),
         "shapes": Key(map_of(TREE, FRONTEND_NAME), "Shapes by frontend, which replace `shape`."),
         "max_calls": Key(
             integer(1, 10_000), "Maximum number of upstream requests of one answer; default 200."
@@ -206,7 +204,6 @@ def _view(name: str, place: Place, values: dict[str, Any], frontends: Mapping[st
         access=values.get("access"),
         require=values.get("require"),
         csrf=values["csrf"],
-        shape=values.get("shape"),
         shapes=values["shapes"],
         timeout=values["timeout"],
         reserve=_reserve(place, values),
@@ -220,7 +217,7 @@ def _view(name: str, place: Place, values: dict[str, Any], frontends: Mapping[st
         sunset=values.get("sunset"),
         body=values.get("body"),
         max_body=values["max_body"],
-        answer=values["answer"],
+        **answer_fields(place, values),
         shape_with=values.get("shape_with"),
         omit_null=values["omit_null"],
         require_any=values["require_any"],
@@ -249,15 +246,13 @@ def _reserve(place: Place, values: dict[str, Any]) -> float:
 
 
 def _calls(place: Place, values: dict[str, Any]) -> tuple[Call, ...]:
-    if ("calls" in values) == ("call" in values):
+    if "calls" in values and "call" in values:
         raise wrong(
             "key-conflict", place.of("calls", "call"), "a view has either `calls` or `call`"
         )
     if "call" in values:
         return (replace(values["call"], name=_ONLY_CALL),)
-    calls: dict[str, Call] = values["calls"]
-    if not calls:
-        raise wrong("missing-key", place.of("calls"), "a view needs at least one call")
+    calls: dict[str, Call] = values.get("calls", {})
     for name, call in calls.items():
         if name in _RESERVED_NAMES:
             raise wrong(

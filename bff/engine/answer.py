@@ -1,8 +1,9 @@
 """The input and output of the conductor: a client's request to a view, and the view's answer."""
 
+import base64
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from bff.errors import (
@@ -17,13 +18,16 @@ from bff.model.exchange import Headers, Origin, Outcome
 from bff.model.principal import Principal
 from bff.model.service import OF_THE_CALLER
 from bff.model.trace import Trace
+from bff.model.view import Call
 from bff.plan.cache_rule import tag_keys
 from bff.plan.compile import CompiledCall
 from bff.plan.expression import Scope
 from bff.plan.page_links import Position
 from bff.plan.plan import Plan
+from bff.plan.response_head import LocationTemplate
 
 CANNOT_BE_SENT: Final = "these values cannot be sent to a service"
+SHAPE: Final = "shape"  # the name of the shape among calls, and the reason of its failure
 _OK: Final = 200
 _BAD_REQUEST: Final = 400
 _UNAUTHORIZED: Final = 401
@@ -119,7 +123,8 @@ class Answer:
     """The answer to a request: a value or a failure, and the outcome of each call.
 
     Args:
-        respond: headers of replies that go on to the client.
+        respond: headers of replies that go on to the client, and those that the view computes.
+        location: the redirect or location, not checked yet; empty for none.
         replies: by call, the status and headers of its replies.
         invalidates: keys of the cache tags to invalidate.
         lease: the memory that the value takes; it is released with the last reference to the
@@ -134,6 +139,7 @@ class Answer:
     replies: Mapping[str, ReplyHead] = field(default_factory=dict)
     invalidates: frozenset[str] = frozenset()
     lease: object = field(default=None, compare=False, repr=False)
+    location: str = ""
 
 
 def failure_of(error: BffError, reason: str, call: CompiledCall | None = None) -> Failure:
@@ -170,16 +176,72 @@ def answer_of(
 
     Reply headers go on to the client in the order in which the calls are declared.
     """
-    shown = dict(outcomes)
+    shown, head = dict(outcomes), plan.shape.head
     value, faults = plan.shape.fill(scope)
+    respond = headers_of(plan.nodes, replies)
+    if head:
+        own, more = head.headers_in(scope)
+        respond = tuple({**dict(respond), **own}.items())
+        faults += more
     if faults:
         of, detail = len(plan.shape.leaves), "; ".join(faults)
-        shown["shape"] = Outcome("failed", "shape", failed=len(faults), of=of, detail=detail)
+        shown[SHAPE] = Outcome("failed", SHAPE, failed=len(faults), of=of, detail=detail)
     declared = plan.view.answer
     if isinstance(declared, str):
         declared = replies[declared].status if declared in replies else _OK
         declared = _OK if declared == _NOT_MODIFIED else declared
-    return Answer(value, shown, declared, headers_of(plan.nodes, replies), replies=replies)
+    answer = Answer(value, shown, declared, respond, replies=replies)
+    if plan.verbatim:
+        answer = _verbatim(answer, plan.verbatim)
+    return _leading(answer, head.location, scope) if head and head.location else answer
+
+
+def _verbatim(answer: Answer, call: Call) -> Answer:
+    """The answer with the text or bytes of a call as its value, or the failure without them.
+
+    A null of a call that succeeded is an empty body.
+    """
+    value = answer.value
+    if value is None and answer.outcomes[call.name].kind in {"ok", "stale"}:
+        value = ""
+    body = _bytes_of(value, call)
+    if body is not None:
+        return replace(answer, value=body)
+    why = f"the value of `{call.name}` is no {call.decode}"
+    return _without_shape(answer, why, "there is no text and no bytes to answer with")
+
+
+def _bytes_of(value: Any, call: Call) -> bytes | None:
+    if not isinstance(value, str):
+        return None
+    try:
+        return base64.b64decode(value, validate=True) if call.decode == "bytes" else value.encode()
+    except ValueError:  # a fallback may be any text
+        return None
+
+
+def _leading(answer: Answer, location: LocationTemplate, scope: Scope) -> Answer:
+    if answer.failure:
+        return answer
+    try:
+        return replace(answer, location=location.fill(scope))
+    except Unfillable as fault:
+        return without_location(answer, str(fault))
+
+
+def without_location(answer: Answer, why: str) -> Answer:
+    """The failure that replaces an answer with an invalid location.
+
+    Args:
+        why: for the log.
+    """
+    return _without_shape(answer, why, "the location of the answer is no address of this site")
+
+
+def _without_shape(answer: Answer, why: str, detail: str) -> Answer:
+    told = {**answer.outcomes, SHAPE: Outcome("failed", SHAPE, failed=1, of=1, detail=why)}
+    failure = Failure(UpstreamError.status, call=SHAPE, reason=SHAPE, detail=detail)
+    return replace(answer, value=None, outcomes=told, respond=(), failure=failure, location="")
 
 
 def invalidated(plan: Plan, scope: Scope, outcomes: Mapping[str, Outcome]) -> frozenset[str]:

@@ -21,6 +21,7 @@ Rung = Literal["required", "optional", "fallback"]
 BodyKind = Literal["none", "json", "form", "multipart", "json_with"]
 Idempotency = Literal["honoured", "required"]
 Decode = Literal["json", "text", "xml", "bytes", "none"]
+JSON: Final = "application/json"
 RESERVE: Final = 0.05  # seconds: enough to shape and encode a large answer
 
 
@@ -151,6 +152,10 @@ class View:
         body: the JSON Schema (2020-12) of the request body; None where there is none.
         max_body: bytes of a request body.
         answer: the status of the answer, or the name of the call whose status it is.
+        answer_type: the media type of the answer, of which any but JSON is the text or the bytes
+            of a call; empty for an answer without a body.
+        location: the template of the address that the answer leads to.
+        respond: headers of the answer by lower-case name, each with its expression.
         shape_with: the name of a function that makes the answer in place of `shape`.
         omit_null: whether nulls in objects are left out.
         require_any: calls of which at least one must succeed.
@@ -201,6 +206,9 @@ class View:
     body: Mapping[str, Any] | None = None
     max_body: int = 1024 * 1024
     answer: int | str = 200
+    answer_type: str = JSON
+    location: Source | None = None
+    respond: tuple[tuple[str, Source], ...] = ()
     shape_with: Source | None = None
     omit_null: bool = False
     require_any: tuple[Source, ...] = ()

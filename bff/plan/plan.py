@@ -18,12 +18,15 @@ from bff.plan.names import RESERVED, Names
 from bff.plan.order import Node, attached, held_writes, in_order
 from bff.plan.python_function import Function
 from bff.plan.refusals import CompiledRefusal, compile_refusals
+from bff.plan.response_head import head_of
 from bff.plan.shape import MadeShape, Shape
 from bff.plan.template import Template
 from bff.plan.unread import with_unread
 from bff.plan.values import compiled_values, used_names, used_values, with_values
+from bff.plan.verbatim import verbatim_call
 
 _NO_CONTENT: Final = 204
+_ALWAYS: Final = "`true`"  # the condition of a refusal that applies to every request
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,7 @@ class Plan:
         caching: its cache policies, once they have been proven.
         early: parts of its calls that are filled when the request begins.
         values: the named values that it uses, each after those that it uses itself.
+        verbatim: the call whose text or bytes are the answer; None where the answer is JSON.
     """
 
     view: View
@@ -63,6 +67,7 @@ class Plan:
     caching: PlanCaching = field(default_factory=PlanCaching)
     early: Mapping[str, Early] = field(default_factory=dict)
     values: Mapping[str, Expression] = field(default_factory=dict)
+    verbatim: Call | None = None
 
     @property
     def expressions(self) -> Iterator[tuple[Expression, frozenset[str]]]:
@@ -101,6 +106,8 @@ def plan(view: View, services: Mapping[str, Service]) -> dict[str, Plan]:
     problems += [each for shape in shapes.values() for each in names.problems_of_shape(shape)]
     refusals, more = compile_refusals(view, names)
     problems += more + list(_unknown_calls(view, names))
+    verbatim, more = verbatim_call(view, shapes.values())
+    problems += more
     problems += names.problems_of_reads(Reads(frozenset(view.reads or ())), view.place)
     tags, more = compiled_tags(view.cache.tags if view.cache else (), names, before_calls=True)
     problems += more
@@ -112,7 +119,8 @@ def plan(view: View, services: Mapping[str, Service]) -> dict[str, Plan]:
     refusals = tuple(_with_attached(each, compiled) for each in refusals)
     plans = {name: _plan_for(view, name, nodes, shapes[name], refusals) for name in view.frontends}
     made = (
-        replace(each, view=declared, tags=tags, invalidates=invalidates) for each in plans.values()
+        replace(each, view=declared, tags=tags, invalidates=invalidates, verbatim=verbatim)
+        for each in plans.values()
     )
     return {each.frontend: _with_used(with_unread(each), values) for each in made}
 
@@ -241,21 +249,22 @@ def _shape(view: View, frontend: str) -> Shape:
         known = RESERVED if view.body is not None else RESERVED - {"body"}
         everything = (*(call.name for call in view.calls), *known)
         function = Function(view.shape_with, otherwise=everything)
-        return MadeShape(function, omit_null=view.omit_null)
-    return Shape(_shape_tree(view, frontend), omit_null=view.omit_null)
+        return MadeShape(function, omit_null=view.omit_null, head=head_of(view))
+    return Shape(_shape_tree(view, frontend), omit_null=view.omit_null, head=head_of(view))
 
 
 def _shape_tree(view: View, frontend: str) -> object:
     tree = view.shapes.get(frontend, view.shape)
-    if tree is not None or view.answer == _NO_CONTENT or view.function:
+    if tree is not None or view.answer == _NO_CONTENT or not view.answer_type or view.function:
         return tree
     answering: Sequence[Call] = [call for call in view.calls if not call.guard]
     if len(answering) == 1:
         return Source(answering[0].name, answering[0].place)
+    if any(refusal.when.text.strip() == _ALWAYS for refusal in view.refuse):
+        return tree  # it is never filled
     message = f"the view `{view.name}` has {len(answering)} calls and no shape for `{frontend}`"
-    raise ConfigError(
-        [Problem("shape-missing", view.place, message, "say what the answer looks like in `shape`")]
-    )
+    hint = "describe the answer in `shape`, or `shape: none`"
+    raise ConfigError([Problem("shape-missing", view.place, message, hint)])
 
 
 def _needed_calls(shape: Shape, nodes: Mapping[str, Node], wanted: set[str]) -> set[str]:

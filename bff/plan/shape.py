@@ -8,6 +8,7 @@ from bff.model.source import Place, Tree
 from bff.plan.dependencies import Reads, reads, together
 from bff.plan.expression import Expression, Scope
 from bff.plan.python_function import Function
+from bff.plan.response_head import ResponseHead
 from bff.plan.tree import compile_tree
 
 Leaf = tuple[str, Expression]  # a JSON Pointer (RFC 6901) into the shape, and its expression
@@ -18,11 +19,14 @@ class Shape:
 
     Args:
         omit_null: whether null members of objects are omitted.
+        head: what of the answer's head is computed, as leaves of the shape; None for nothing.
     """
 
-    __slots__ = ("_omit_null", "_tree", "leaves")
+    __slots__ = ("_omit_null", "_tree", "head", "leaves")
 
-    def __init__(self, tree: Tree, *, omit_null: bool = False) -> None:
+    def __init__(
+        self, tree: Tree, *, omit_null: bool = False, head: ResponseHead | None = None
+    ) -> None:
         """Compile `tree`, whose text leaves are Source.
 
         Raises:
@@ -30,7 +34,13 @@ class Shape:
         """
         self._tree = compile_tree(tree, Expression)
         self._omit_null = omit_null
-        self.leaves: tuple[Leaf, ...] = tuple(_leaves(self._tree, ""))
+        self.head = head
+        self.leaves: tuple[Leaf, ...] = (*_leaves(self._tree, ""), *(head.leaves if head else ()))
+
+    @property
+    def body(self) -> Expression | None:
+        """The expression that is the whole shape; None where it is a tree."""
+        return self._tree if isinstance(self._tree, Expression) else None
 
     def fill(self, scope: Scope) -> tuple[Any, list[str]]:
         """The shaped value, and the leaves that could not be computed and are null in it."""
@@ -55,8 +65,10 @@ class MadeShape(Shape):
 
     __slots__ = ("_function",)
 
-    def __init__(self, function: Function, *, omit_null: bool = False) -> None:
-        super().__init__(None, omit_null=omit_null)
+    def __init__(
+        self, function: Function, *, omit_null: bool = False, head: ResponseHead | None = None
+    ) -> None:
+        super().__init__(None, omit_null=omit_null, head=head)
         self._function = function
 
     def fill(self, scope: Scope) -> tuple[Any, list[str]]:
@@ -75,7 +87,7 @@ class MadeShape(Shape):
     @property
     def reads(self) -> Reads:
         """The paths that the function declares to read."""
-        return self._function.reads
+        return self._function.reads | super().reads
 
 
 def _leaves(tree: Tree, pointer: str) -> Iterator[Leaf]:

@@ -175,7 +175,7 @@ class PathTemplate(Template):
             text = self._text(part, scope)
             if not text:
                 raise Unfillable(f"`{{{part.source.text}}}` is empty, in a path")
-            texts.append(_encoded(text))
+            texts.append(encoded(text))
         segment = "".join(texts)
         if has_dots(segment):  # %2E and %2F mean . and / to many: there is no safe spelling
             raise Unfillable(f"`{self.source.shown}` would have the segment `{segment}`")
@@ -242,9 +242,9 @@ def encode_pair(name: str, value: Any) -> str:
     if value is None:
         return ""
     if not isinstance(value, list):
-        return f"{_encoded_name(name)}={_encoded(as_text(value, name))}"
+        return f"{_encoded_name(name)}={encoded(as_text(value, name))}"
     texts = [as_text(each, name) for each in value if each is not None]
-    return "&".join([f"{_encoded_name(name)}={_encoded(text)}" for text in texts])
+    return "&".join([f"{_encoded_name(name)}={encoded(text)}" for text in texts])
 
 
 def header_value(value: Any, name: str) -> str:
@@ -284,14 +284,15 @@ def as_text(value: Any, name: str) -> str:
     raise Unfillable(f"`{name}` is {kind}, where a single value is needed")
 
 
-def _encoded(text: str) -> str:
+def encoded(text: str) -> str:
+    """A text as a part of a path or a query. Raises Unfillable: it is no Unicode text."""
     try:
         return quote(text, safe=_UNRESERVED)
     except UnicodeEncodeError:
         raise Unfillable("a value has half of a surrogate pair") from None
 
 
-_encoded_name: Final = lru_cache(1024)(_encoded)  # there are as many as are declared
+_encoded_name: Final = lru_cache(1024)(encoded)  # there are as many as are declared
 
 
 def _wrong(source: Source, message: str, hint: str = "") -> ConfigError:

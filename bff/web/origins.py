@@ -78,6 +78,7 @@ def cors_policies(
             ),
             _EXPOSED_HEADERS.union(
                 *(call.respond for call in calls),
+                *({header for header, _ in plan.view.respond} for plan in own),
                 *(RELAYED_RESPONSE_HEADERS | relay.respond for relay in own_relays),
             ),
             credentials="session" in frontend.access,

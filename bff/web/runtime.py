@@ -23,6 +23,7 @@ class WebRuntime:
         limits: how often one client may ask; None for no limit.
         once: the answers stored by idempotency key; None where keys are not supported.
         seal: seals the cursors that clients get.
+        return_to: further origins that a Location may lead to.
         timing: whether answers carry Server-Timing and the Cache-Status of calls; for development.
     """
 
@@ -33,6 +34,7 @@ class WebRuntime:
     limits: RateLimits | None = None
     once: IdempotencyKeys | None = None
     seal: Seal | None = None
+    return_to: tuple[str, ...] = ()
     timing: bool = False
 
     @property

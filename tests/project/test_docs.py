@@ -89,6 +89,7 @@ SECTIONS = {
     "view.require": "Access",
     "view.params": "Parameters",
     "view.params.items": "Parameters",
+    "view.answer": "Redirects and locations",
     "view.refuse": "Refusals",
     "view.calls": "Calls",
     "view.calls.batch": "Batches",

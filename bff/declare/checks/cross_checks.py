@@ -6,7 +6,7 @@ from bff.declare.route import path_variables
 from bff.model.config import Config
 from bff.model.frontend import Frontend
 from bff.model.problem import Problem, did_you_mean
-from bff.model.view import View
+from bff.model.view import JSON, View
 
 
 def cross_problems(config: Config, views: Collection[View]) -> list[Problem]:
@@ -103,6 +103,9 @@ def refresh_problems(views: Collection[View], broken: Container[str]) -> Iterato
 def _not_refreshable(view: View, other: View) -> Iterator[Problem]:
     """Reasons why a view cannot be refreshed by another one."""
     name = other.name
+    if other.answer_type != JSON or other.location:
+        message = f"`{name}` has no body in JSON, or leads elsewhere: it cannot come along"
+        yield Problem("refresh", view.place.of("refresh"), message)
     if other.stream:
         yield Problem(
             "refresh", view.place.of("refresh"), f"`{name}` is a stream: it cannot be refreshed"

@@ -110,6 +110,18 @@ VIEWS: Final = (
         may_be_ignored=True,
     ),
     Rule(
+        "location",
+        "An answer leads to another site",
+        "A `location` passes the check of `return_to`, so that no answer is an open redirect.",
+        "A path of this site, or an origin in `return_to` of `session`.",
+    ),
+    Rule(
+        "answer-type",
+        "An answer that is not JSON is not the text or bytes of a call",
+        "`answer_type` answers with what one call has received, unchanged.",
+        "`shape` is the call's name, and the call has `decode: text` or `bytes`.",
+    ),
+    Rule(
         "refusal-fails",
         "A refusal that cannot be evaluated if a call fails",
         "The view would be a 502, although the call is not required.",

@@ -18,6 +18,7 @@ from werkzeug.exceptions import HTTPException
 from bff.engine.runtime import Runtime
 from bff.errors import RequestRefused
 from bff.model.frontend import Frontend
+from bff.model.view import JSON, View
 from bff.plan.plan import Plan
 from bff.upstream.sharing import BEGUN, Sharing
 from bff.upstream.workers import Workers
@@ -49,7 +50,15 @@ _NOT_INHERITED: Final = frozenset(
         "wsgi.input",
     }
 )
-_PART_HEADERS: Final = ("bff-calls", "cache-status", "content-language", "etag", "retry-after")
+# The headers of a part, besides those that its view computes.
+_PART_HEADERS: Final = (
+    "bff-calls",
+    "cache-status",
+    "content-language",
+    "etag",
+    "location",
+    "retry-after",
+)
 
 
 def batch_routes(
@@ -68,10 +77,13 @@ def batch_routes(
         own = {
             f"{name}.{view}": found[name].view.timeout
             for view, found in plans.items()
-            if name in found and found[name].view.method == "GET" and not found[name].view.stream
+            if name in found and _may_be_a_part(found[name].view)
         }
         if frontend.batch:
-            handler = BatchHandler(app, frontend, own, runtime, workers, deadline_headers)
+            views = [found[name].view for found in plans.values() if name in found]
+            computed = (header for view in views for header, _ in view.respond)
+            headers = tuple(dict.fromkeys((*_PART_HEADERS, *computed)))
+            handler = BatchHandler(app, frontend, own, runtime, workers, deadline_headers, headers)
             app.add_url_rule(f"/{name}{PATH}", f"{name}._batch", handler, methods=["POST"])
 
 
@@ -82,6 +94,7 @@ class BatchHandler:
         views: the endpoints that may be parts of a batch, with their time-outs in seconds.
         deadline_headers: by service, the name of the header with the time left for a request. Its
             value differs between otherwise equal requests.
+        headers: names of the headers that each part has.
     """
 
     def __init__(
@@ -92,10 +105,12 @@ class BatchHandler:
         runtime: Runtime,
         workers: Workers,
         deadline_headers: Mapping[str, str],
+        headers: tuple[str, ...],
     ) -> None:
         self._app, self._frontend, self._views = app, frontend.name, views
         self._runtime, self._clock = runtime, runtime.clock
         self._workers, self._deadline_headers = workers, deadline_headers
+        self._headers = headers
         self._body = BodyReader(_schema(frontend.batch), _MAX_BODY)
 
     def __call__(self) -> Response:
@@ -124,7 +139,7 @@ class BatchHandler:
         late = {
             name: problem(504, "the view did not answer in time") for name in wanted.keys() - found
         }
-        return _combined(wanted, {**found, **late})
+        return _combined(wanted, {**found, **late}, self._headers)
 
     def _environ(self, path: str) -> dict[str, Any]:
         """The environ of one part: that of the batch, for another path."""
@@ -159,13 +174,19 @@ class BatchHandler:
             answers.put((name, response))
 
 
+def _may_be_a_part(view: View) -> bool:
+    return view.method == "GET" and not view.stream and view.answer_type in {JSON, ""}
+
+
 def _is_inherited(name: str) -> bool:
     return name not in _NOT_INHERITED and not name.startswith(("bff.", "flask.", "werkzeug."))
 
 
-def _combined(wanted: Iterable[str], found: Mapping[str, Response]) -> Response:
+def _combined(
+    wanted: Iterable[str], found: Mapping[str, Response], headers: Iterable[str]
+) -> Response:
     """The answer of a batch; of the same cookie of several parts, one is set."""
-    parts = {name: _part(found[name]) for name in wanted}
+    parts = {name: _part(found[name], headers) for name in wanted}
     response = Response(orjson.dumps({"responses": parts}), mimetype="application/json")
     response.headers["Cache-Control"] = "no-store"
     cookies = {
@@ -178,9 +199,9 @@ def _combined(wanted: Iterable[str], found: Mapping[str, Response]) -> Response:
     return response
 
 
-def _part(response: Response) -> dict[str, Any]:
+def _part(response: Response, names: Iterable[str]) -> dict[str, Any]:
     """The status, some headers, and the JSON body of a part."""
-    headers = {name: response.headers[name] for name in _PART_HEADERS if name in response.headers}
+    headers = {name: response.headers[name] for name in names if name in response.headers}
     body = response.get_data()
     content = {"body": orjson.Fragment(body)} if body else {}
     return {"status": response.status_code, "headers": headers, **content}

@@ -65,8 +65,12 @@ def is_public(plan: Plan, access: Access) -> bool:
 
 
 def clients_may_store(plan: Plan) -> bool:
-    """Whether clients may store an answer: if it has a cache rule, or all of its calls have one."""
-    return plan.view.cache is not None or set(plan.caching.calls) == set(plan.nodes)
+    """Whether clients may store an answer: if it has a cache rule, or all of its calls have one.
+
+    An answer without a call has no rule that says how long it is fresh.
+    """
+    all_cached = bool(plan.nodes) and plan.caching.calls.keys() == plan.nodes.keys()
+    return plan.view.cache is not None or all_cached
 
 
 def is_partial(outcomes: Mapping[str, Outcome]) -> bool:

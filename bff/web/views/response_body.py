@@ -85,6 +85,8 @@ class ViewResponses:
         self._stale = rule.stale if rule else 0.0
         calls = [policy.rule for policy in plan.caching.calls.values()]
         self._revocable = any(policy.tags for policy in ([rule] if rule else []) + calls)
+        self._type = _content_type(plan.view.answer_type)
+        self._encode = _unchanged if plan.verbatim else _sorted_json
         self._lifecycle: Headers = tuple(lifecycle_headers(plan.view).items())
         self.label = f"{plan.view.name} at {frontend.name}"
         self._lasts = clients_may_store(plan)
@@ -103,9 +105,9 @@ class ViewResponses:
         Raises:
             Unwritable: the answer cannot be written as JSON.
         """
-        empty = answer.status in _NO_CONTENT
-        body = b"" if empty else encode_json(answer.value, sort=True)
-        headers = [] if empty else [("Content-Type", "application/json")]
+        empty = answer.status in _NO_CONTENT or not self._type
+        body = b"" if empty else self._encode(answer.value)
+        headers = [] if empty else [("Content-Type", self._type)]
         headers += respondable(answer.respond)
         headers.append(("BFF-Calls", calls_header(answer.outcomes)))
         headers += self._lifecycle
@@ -186,6 +188,20 @@ class ViewResponses:
             stale=self._stale,
             revocable=self._revocable,
         )
+
+
+def _content_type(media_type: str) -> str:
+    """The Content-Type of a media type: texts are in UTF-8."""
+    return f"{media_type}; charset=utf-8" if media_type.startswith("text/") else media_type
+
+
+def _sorted_json(value: Any) -> bytes:
+    return encode_json(value, sort=True)
+
+
+def _unchanged(value: Any) -> bytes:
+    body: bytes = value
+    return body
 
 
 def may_be_stored(made: Representation, answer: Answer, *, shared: bool) -> bool:

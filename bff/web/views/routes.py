@@ -27,6 +27,7 @@ from bff.web.views.cached_views import UNWRITABLE, CachedView, Served, conducted
 from bff.web.views.cursors import cursors_of
 from bff.web.views.fingerprint import fingerprint
 from bff.web.views.idempotency import ViewIdempotency, replayed
+from bff.web.views.location import with_location
 from bff.web.views.refresh import Fragments
 from bff.web.views.response_body import ViewResponses
 from bff.web.views.scope import Scopes
@@ -164,6 +165,8 @@ class ViewHandler:
         """Conduct the view; its tags are invalidated before the answer is sent or cached."""
         caching, deadline = self._runtime.caching, Deadline(begun + self._time)
         answer = self._run(self._plan, view_request, deadline)
+        if answer.location:
+            answer = with_location(answer, request, self._web.return_to)
         if answer.invalidates and caching:
             caching.cache.invalidate(answer.invalidates)
         return self._fragments.add_to(answer, view_request, begun, deadline)

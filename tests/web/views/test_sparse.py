@@ -92,3 +92,10 @@ def test_what_is_kept_of_one_selection_is_never_given_for_another(site):
 def test_a_view_without_a_shape_has_the_fields_of_its_reply(site):
     view = "get: /me\nsparse: true\ncall: {get: users:/me}\n"
     assert site(view, users=users).get("/web/me?fields=name").json == {"name": "Ada"}
+
+
+def test_fields_that_need_no_call_are_not_fresh_for_a_year(site):
+    shop = site(HOME.replace("shape:\n", "shape:\n  version: 3\n"), users=users)
+    reply = shop.get("/web/home?fields=version")
+    assert reply.json == {"version": 3}
+    assert "max-age" not in reply.headers["Cache-Control"]
