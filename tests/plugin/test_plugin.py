@@ -148,7 +148,7 @@ def test_it(failure_matrix):
     failure_matrix("search", params={"q": "lamp"}, snapshots=True)
     failure_matrix("search", params={"q": "kettle"}, snapshots=True)
 """,
-        "--bff-update writes it anew",
+        "--bff-update rewrites it",
     ),
 }
 

@@ -10,7 +10,7 @@ from bff.app import create_app
 from bff.declare.check import check
 from bff.declare.settings import Settings
 from bff.errors import ConfigError
-from bff.testing.upstream import ScriptedExchange, Upstream
+from bff.testing.upstream import MockedExchange, Upstream
 from bff.upstream import exchanges
 from bff.upstream.exchange import SystemClock, clock_for
 from bff.upstream.memory import Memory
@@ -75,9 +75,9 @@ def test_an_unknown_exchange_is_a_mistake(declared):
 def test_an_exchange_that_is_given_is_not_replaced(declared, tmp_path):
     checked = declared()
     upstream = Upstream(checked.config.services)
-    scripted = ScriptedExchange(checked.config.services, upstream, None)
-    assert noted(checked, tmp_path, exchange=scripted) == "pool"
-    scripted.close()
+    mocked = MockedExchange(checked.config.services, upstream, None)
+    assert noted(checked, tmp_path, exchange=mocked) == "pool"
+    mocked.close()
 
 
 def test_the_clock_is_the_exchanges(declared):
@@ -97,13 +97,13 @@ def test_respx_sees_every_call_though_sockets_are_installed(declared, tmp_path):
     checked = declared()
     upstream = Upstream(checked.config.services)
     route = upstream.s.get("/x").respond(json={"a": 1})
-    scripted = ScriptedExchange(checked.config.services, upstream, None)
+    mocked = MockedExchange(checked.config.services, upstream, None)
     settings = Settings(tmp_path, management_bind=None, state=tmp_path / "state")
-    client = create_app(checked, settings, exchange=scripted).test_client()
+    client = create_app(checked, settings, exchange=mocked).test_client()
     for _ in range(5):
         assert client.get("/web/page").get_json() == {"a": 1}
     assert route.call_count == 5
-    scripted.close()
+    mocked.close()
 
 
 def test_respx_sees_every_call_of_the_pool(declared, tmp_path):
