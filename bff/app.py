@@ -1,4 +1,4 @@
-"""The whole product on one screen: what is declared, wired to what runs it."""
+"""The composition root: wires the configuration to the objects that serve it."""
 
 from collections.abc import Callable, Sequence
 from random import random
@@ -33,8 +33,8 @@ from bff.web.cors import cors
 from bff.web.event_streams import EventStreams
 from bff.web.management import drain
 from bff.web.management.cache_admin import CacheAdmin
-from bff.web.management.gauges import levels_of
-from bff.web.management.health import Management, health_routes
+from bff.web.management.gauges import gauge_values
+from bff.web.management.health import ManagementApp, health_routes
 from bff.web.management.store_watch import StoreWatch
 from bff.web.problem import handle_errors
 from bff.web.relay.routes import relay_routes
@@ -68,18 +68,18 @@ def create_app(
     Args:
         checked: the configuration; the last good one of `settings.config` if not given.
         settings: how the process runs; from the environment if not given.
-        cache: as declared if not given, and none where nothing is cached.
-        now: seconds since 1970, by which sessions and tokens end.
-        dice: gives numbers from 0 up to 1.
+        cache: as declared if not given; none if nothing is cached.
+        now: seconds since 1970, for the expiry of sessions and tokens.
+        dice: returns random numbers in [0, 1).
         authenticate: identifies the client; by sessions and bearer tokens if not given.
         observers: called with each event, besides the metrics and the exporter of spans.
         timing: whether answers carry Server-Timing, for development.
         development: whether users may sign in at the local provider, which asks for no password.
-        strict: whether an unexpected exception ends its request and is shown, as in development.
+        strict: whether an unexpected exception is raised, and not replaced; as in development.
         hits: called for each request to a service that was answered from the cache.
 
     Raises:
-        ConfigError: the configuration or the settings cannot be served.
+        ConfigError: the configuration or the settings are invalid.
     """
     settings = settings or Settings.from_env()
     checked = checked or snapshot.current(settings.config)
@@ -89,12 +89,12 @@ def create_app(
     exchange = exchange or exchanges.open_exchange(config.exchange, *carries)
     clock = clock or clock_for(exchange)
     cache = cache or parts.open_cache_of(checked, settings)
-    places = max(1, settings.pool // 2)  # so that one slow service cannot have all threads
+    limit = max(1, settings.pool // 2)  # of one service, so that a slow one leaves threads
     metrics, spans = parts.open_metrics(checked), parts.open_spans(settings)
     sampler = spans.samples if spans else None
     observe = notify_all([*observers, metrics.observe, *([spans.observe] if spans else [])])
     boundary = ErrorBoundary(observe, raises=strict or development)
-    guards = Guards(config.services, places, clock, dice, observe)
+    guards = Guards(config.services, limit, clock, dice, observe)
     later = Background(boundary, settings.pool).run
     sign_in = parts.open_sign_in(
         config, settings.state, now, observe, cache, later, development=development
@@ -135,10 +135,10 @@ def create_app(
 
     app = App(__name__, static_folder=None)
     if cache:
-        finalize(app, cache.close).atexit = False  # of an app that another takes the place of
+        finalize(app, cache.close).atexit = False  # only when another app replaces this one
     app.url_map.merge_slashes = False
     answering = emit_access_events(app, clock, observe, config.frontends, sampler)
-    metrics.watch(lambda: levels_of(guards, exchange, cache, settings, answering, memory, watch))
+    metrics.watch(lambda: gauge_values(guards, exchange, cache, settings, answering, memory, watch))
     guard(app, config.hosts)
     cors(app, config.frontends, checked.plans, config.relays)
     handle_errors(app, boundary)
@@ -151,6 +151,6 @@ def create_app(
     relay_routes(app, config.relays, config.frontends, web)
     websocket_routes(app, config.relays, config.frontends, web)
     reports = {"/upstreams": guards.seen}
-    managed = Management(app.wsgi_app, checks, notes, reports, CacheAdmin(cache), metrics.text)
+    managed = ManagementApp(app.wsgi_app, checks, notes, reports, CacheAdmin(cache), metrics.text)
     app.wsgi_app = managed  # type: ignore[method-assign]  # as Flask documents it
     return app

@@ -4,7 +4,7 @@
 
 BffError
 ├── ConfigError               never: all problems of a configuration at once
-├── AuthError                 the client is not known, or may not ask
+├── AuthError                 the client is not authenticated, or not authorized
 │   ├── LoginRequired         401  not signed in
 │   ├── InvalidToken          401  a bearer token that is not accepted (RFC 6750, section 3.1)
 │   ├── Forbidden             403  signed in, and not allowed
@@ -14,18 +14,18 @@ BffError
 │   │   └── BadReturn         400  a `return_to` that leads elsewhere
 │   └── RateLimited           429  more requests than a rule allows in its time
 ├── RequestRefused            4xx  malformed, or not as declared; 503 for one stream too many
-├── StoreAway                 503  the session store cannot be read or written
-├── ProviderAway              503  the identity provider does not answer
-│   └── ProviderMisconfigured 502  another try will not help: the set-up has to be corrected
-├── GrantEnded                401  the provider accepts the refresh token no more
+├── StoreAway                 503  the session store is unavailable
+├── ProviderAway              503  the identity provider is unavailable
+│   └── ProviderMisconfigured 502  a retry will not help: the set-up has to be corrected
+├── GrantEnded                401  the provider rejects the refresh token
 ├── UpstreamError             502  a call that failed; `reason` is what the client may know
 │   ├── TimedOut              504
 │   ├── Unreachable           502
 │   ├── BadReply              502
 │   ├── BadStatus             502  or the upstream's own, where the call says `pass`
 │   ├── TooMany               502
-│   │   └── MemoryReached     502  this process has no memory for the reply
-│   ├── NoCredentials         502  503 where a store or provider is away; or 401
+│   │   └── MemoryReached     502  the memory for replies in this process is used up
+│   ├── NoCredentials         502  503 if a store or provider is unavailable; or 401
 │   ├── CircuitOpen           503  with the seconds until the circuit breaker admits a request
 │   ├── LimitReached          503  the concurrency limit of the service
 │   ├── InternalError         502  an unexpected exception, which has been reported
@@ -38,6 +38,7 @@ BffError
     │   └── UnknownKey        signed with a key that its issuer does not publish
     ├── GrantRefused          the answer of a token endpoint
     ├── LockLost              another process has the lock
+    ├── ConnectionBroken      a connection to a service that closed or failed
     └── BadSeal               a value that was sealed with another key, or changed
 """
 
@@ -53,22 +54,22 @@ NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 class BffError(Exception):
     """The base of all exceptions that are raised on purpose.
 
-    `status` is what a client is answered, `reason` the one token it may know of a failed call.
+    `status` is the HTTP status of the answer, `reason` the token for a failed call in `BFF-Calls`.
     """
 
     status = 500
     reason = "error"
     why = ""
-    retry_after: float | None = None  # seconds after which another try may succeed, where known
+    retry_after: float | None = None  # seconds after which a retry may succeed, if known
 
     @property
     def detail(self) -> str:
-        """What the log says: `why`, where that is more than the message tells a client."""
+        """The text for the log: `why` if there is one, else the message, which clients may read."""
         return self.why or str(self)
 
 
 class ConfigError(BffError):
-    """A configuration that cannot be served, with every problem that was found."""
+    """An invalid configuration, with all problems found."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(sorted(problems, key=lambda each: each.place.order))
@@ -76,7 +77,7 @@ class ConfigError(BffError):
 
 
 class AuthError(BffError):
-    """The client is not known, or may not ask; the message is for the client."""
+    """The client is not authenticated, or not authorized; the message is for the client."""
 
     status = 401
 
@@ -90,10 +91,10 @@ class InvalidToken(AuthError):
 
 
 class Forbidden(AuthError):
-    """The client is known, and not allowed.
+    """The client is authenticated, and not authorized.
 
     Args:
-        scope: the scopes that would do (RFC 6750, section 3); empty where none would.
+        scope: the scopes that are required (RFC 6750, section 3); empty if none would suffice.
     """
 
     status = 403
@@ -116,11 +117,11 @@ class Ambiguous(AuthError):
 
 
 class SignInFailed(AuthError):
-    """A sign-in that failed; the message has nothing that the provider sent.
+    """A sign-in that failed; the message contains nothing from the provider.
 
     Args:
         why: for the log: which answer of the provider, and from where.
-        status: 502 where sign-in is not set up as it must be, 503 where that passes by itself.
+        status: 502 for a wrong set-up, 503 for a temporary failure.
     """
 
     def __init__(self, message: str, why: str = "", status: int = 400) -> None:
@@ -129,13 +130,13 @@ class SignInFailed(AuthError):
 
 
 class RateLimited(AuthError):
-    """More requests of one user, or from one address, than a rule allows in its time.
+    """A rate limit of a user or an address was exceeded.
 
     Args:
-        rule: which one.
-        quota: requests that it allows in its window.
+        rule: the name of the limit.
+        quota: requests allowed in the window.
         window: seconds.
-        retry_after: seconds until the next would be answered.
+        retry_after: seconds until the next request is allowed.
     """
 
     status = 429
@@ -151,7 +152,7 @@ class RequestRefused(BffError):
     Args:
         message: for the client.
         errors: an entry for each fault: a parameter, or a JSON Pointer (RFC 6901) into the body.
-        headers: that the answer has besides.
+        headers: additional headers of the answer.
     """
 
     def __init__(
@@ -166,34 +167,34 @@ class RequestRefused(BffError):
 
 
 class StoreAway(BffError):
-    """The session store is away; until it is back no user is treated as anonymous."""
+    """The session store is unavailable. A user with a session is not treated as anonymous then."""
 
     status = 503
     reason = "unreachable"
 
 
 class ProviderAway(BffError):
-    """The identity provider does not answer; the message, for the log, says where."""
+    """The identity provider is unavailable; the message, with its address, is for the log."""
 
     status = 503
     reason = "unreachable"
 
 
 class ProviderMisconfigured(ProviderAway):
-    """Another try will not help: the set-up, here or at the provider, has to be corrected."""
+    """A retry will not help: the set-up, here or at the provider, has to be corrected."""
 
     status = 502
 
 
 class GrantEnded(BffError):
-    """The provider accepts the refresh token no more (`invalid_grant`): the session is over."""
+    """The provider rejects the refresh token (`invalid_grant`): the session has ended."""
 
     status = 401
     reason = "credentials"
 
 
 class UpstreamError(BffError):
-    """A call that brought no usable reply; the message is for the log, and may name addresses."""
+    """A call without a usable reply; the message is for the log, and may contain addresses."""
 
     status = 502
     reason = "unreachable"
@@ -207,7 +208,7 @@ class TimedOut(UpstreamError):
 
 
 class Unreachable(UpstreamError):
-    """No connection, or one that broke before the reply was complete.
+    """The connection failed, or broke before the reply was complete.
 
     Args:
         before: `connect` if nothing was sent, `reset` if nothing of a reply arrived; else empty.
@@ -219,13 +220,13 @@ class Unreachable(UpstreamError):
 
 
 class BadReply(UpstreamError):
-    """A reply that is not what was asked for: its form, its size, its encoding."""
+    """A reply with an unexpected format, size or encoding."""
 
     reason = "bad_reply"
 
 
 class BadStatus(UpstreamError):
-    """A complete reply whose status says that it failed, and its Retry-After as it stands."""
+    """A complete reply with a failure status, and its Retry-After as it is."""
 
     reason = "status"
 
@@ -241,11 +242,14 @@ class TooMany(UpstreamError):
 
 
 class MemoryReached(TooMany):
-    """The memory that replies may take in this process is used up; the service is not at fault."""
+    """The memory for replies in this process is used up; this is no failure of the service."""
 
 
 class NoCredentials(UpstreamError):
-    """A service's credentials could not be obtained; `status`: 503 for now, 401 for this user."""
+    """A service's credentials could not be obtained.
+
+    `status` is 503 if that is temporary, and 401 if the user has to sign in.
+    """
 
     reason = "credentials"
 
@@ -280,17 +284,17 @@ class InternalError(UpstreamError):
 
 
 class Cancelled(UpstreamError):
-    """The call was given up, because the view has failed or needs it no more."""
+    """The call was cancelled, as the view has failed or no longer needs it."""
 
     reason = "cancelled"
 
 
 class ViewFailed(BffError):
-    """Ends the function of a view in Python once its answer is decided."""
+    """Ends the function of a view in Python, whose failure is already recorded."""
 
 
 class Unfillable(BffError):
-    """An expression cannot be computed, or a template filled, with the values that are there."""
+    """An expression cannot be computed, or a template cannot be filled, with the given values."""
 
     status = 502
     reason = "unfillable"

@@ -1,6 +1,6 @@
-"""pytest's fixtures for views: clients, scripted services, recordings, time.
+"""pytest fixtures for views: clients, mocked services, recordings, time.
 
-Everything is imported by the fixture that needs it: a run that uses none of them pays for none.
+Each fixture imports what it needs, so that test runs without them stay fast.
 """
 
 from __future__ import annotations
@@ -19,28 +19,28 @@ if TYPE_CHECKING:
 
     from bff.declare.check import CheckedConfig
     from bff.dev.recordings.replay import ReplayExchange
-    from bff.dev.recordings.tape import Tape
+    from bff.dev.recordings.replay_cursor import ReplayCursor
     from bff.testing.client import Client
     from bff.testing.matrix import Cell
-    from bff.testing.site import Time
+    from bff.testing.site import AdjustableClock
     from bff.testing.upstream import Upstream
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Say where the configuration is."""
-    parser.addini("bff_config", "the folder that holds bff.yaml", default="config")
+    """Add the settings of this plugin."""
+    parser.addini("bff_config", "the folder of bff.yaml", default="config")
     group = parser.getgroup("bff")
     group.addoption(
-        "--bff-update", action="store_true", help="write the snapshots of failure matrices anew"
+        "--bff-update", action="store_true", help="rewrite the snapshots of failure matrices"
     )
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Explain the marker."""
+    """Register the marker."""
     config.addinivalue_line(
         "markers",
-        "recordings(folder, unused='ignore'): what answers for services that a test does not"
-        " script; unused='fail' fails a test that leaves entries unused.",
+        "recordings(folder, unused='ignore'): recordings for requests that a test does not mock;"
+        " unused='fail' fails a test that leaves entries unused.",
     )
 
 
@@ -52,33 +52,34 @@ def bff_config(pytestconfig: pytest.Config) -> Path:
 
 @pytest.fixture(scope="session")
 def bff_environ() -> Mapping[str, str]:
-    """The environment that the configuration is read in; variables of addresses need not be set."""
-    from bff.testing.site import Environ
+    """The environment of the configuration; variables of addresses need not be set."""
+    from bff.testing.site import StubEnviron
 
-    return Environ(os.environ)
+    return StubEnviron(os.environ)
 
 
 @pytest.fixture(scope="session")
 def bff_checked(bff_config: Path, bff_environ: Mapping[str, str]) -> CheckedConfig:
-    """The configuration, read and checked once."""
+    """The checked configuration, read once."""
     from bff.declare.check import check
 
     return check(bff_config, bff_environ)
 
 
 @pytest.fixture
-def bff_clock() -> Time:
-    """The app's time: `bff_clock.advance(60)`."""
-    from bff.testing.site import Time
+def bff_clock() -> AdjustableClock:
+    """The clock of the app: `bff_clock.advance(60)`."""
+    from bff.testing.site import AdjustableClock
 
-    return Time()
+    return AdjustableClock()
 
 
 @pytest.fixture
 def upstream(bff_checked: CheckedConfig) -> Iterator[Upstream]:
     """A respx router for each service: `upstream.orders.get("/orders").respond(503)`.
 
-    A test fails where a mock raises what no transport does, and where nothing asks a mock.
+    A test fails where a mock raises an exception that no transport raises, and where a mock is
+    never called.
     """
     from bff.testing.upstream import Upstream
 
@@ -87,7 +88,7 @@ def upstream(bff_checked: CheckedConfig) -> Iterator[Upstream]:
     made.raise_mistakes()
     unasked = made.unasked()
     if unasked:
-        hint = "take it away, mend its path, or assert that `route.called` is false"
+        hint = "remove it, correct its path, or assert that `route.called` is false"
         pytest.fail("\n".join([*unasked, f"  hint: {hint}"]), pytrace=False)
 
 
@@ -95,31 +96,31 @@ def upstream(bff_checked: CheckedConfig) -> Iterator[Upstream]:
 def recordings(
     request: pytest.FixtureRequest, bff_config: Path, bff_checked: CheckedConfig
 ) -> Iterator[ReplayExchange]:
-    """What answers where the test scripts nothing: the folder of the marker, or recordings/."""
+    """The recordings for requests without a mock: the folder of the marker, or recordings/."""
     from bff.dev.har_files import har_files
     from bff.dev.recordings.replay import ReplayExchange
-    from bff.dev.recordings.tape import shown
-    from bff.dev.recordings.unmatched import told
+    from bff.dev.recordings.replay_cursor import entry_text
+    from bff.dev.recordings.unmatched import unmatched_text
     from bff.dev.shop.recordings import folder_of
 
     marker = request.node.get_closest_marker("recordings")
     folder = request.config.rootpath / _folder_of(marker) if marker else folder_of(bff_config)
     services = tuple(bff_checked.config.services)
-    tapes = _tapes(folder, services) if marker or har_files(folder) else {}
-    for tape in tapes.values():
-        tape.rewind()
-    replay = ReplayExchange(tapes, bff_checked.config.services)
+    cursors = _cursors(folder, services) if marker or har_files(folder) else {}
+    for cursor in cursors.values():
+        cursor.rewind()
+    replay = ReplayExchange(cursors, bff_checked.config.services)
     yield replay
     missed = replay.missed()
     if missed:
-        pytest.fail("\n\n".join(map(told, missed)))
+        pytest.fail("\n\n".join(map(unmatched_text, missed)))
     if marker and marker.kwargs.get("unused") == "fail" and replay.unused():
         lines = [
-            f"{name}.har {shown(each)}"
+            f"{name}.har {entry_text(each)}"
             for name, entries in replay.unused().items()
             for each in entries
         ]
-        pytest.fail("recorded, and not asked for:\n" + "\n".join(lines))
+        pytest.fail("recorded entries without a request:\n" + "\n".join(lines))
 
 
 @pytest.fixture
@@ -127,15 +128,15 @@ def bff_app(
     bff_checked: CheckedConfig,
     upstream: Upstream,
     recordings: ReplayExchange,
-    bff_clock: Time,
+    bff_clock: AdjustableClock,
     tmp_path: Path,
 ) -> Iterator[Flask]:
-    """The app that the clients of a test ask: services scripted or recorded, time in its hands."""
+    """The app of a test: its services are mocked or recorded, its time is controlled."""
     from bff.testing.client import MISTAKES
     from bff.testing.site import app_on
-    from bff.testing.upstream import ScriptedExchange
+    from bff.testing.upstream import MockedExchange
 
-    exchange = ScriptedExchange(bff_checked.config.services, upstream, recordings)
+    exchange = MockedExchange(bff_checked.config.services, upstream, recordings)
     app = app_on(
         bff_checked, exchange, recordings, tmp_path, clock=bff_clock, epoch=bff_clock.epoch
     )
@@ -146,19 +147,19 @@ def bff_app(
 
 @pytest.fixture
 def client_for(bff_app: Flask, bff_checked: CheckedConfig) -> Callable[..., Client]:
-    """A client of the app: `client_for("ada", plan="pro")`; `client_for()` is nobody."""
-    from bff.testing.client import somebody
+    """A client of the app: `client_for("ada", plan="pro")`; `client_for()` is anonymous."""
+    from bff.testing.client import principal_of
     from bff.testing.site import client_of
 
     def make(subject: str | None = None, **claims: Any) -> Client:
-        return client_of(bff_app, bff_checked.config, somebody(subject, claims))
+        return client_of(bff_app, bff_checked.config, principal_of(subject, claims))
 
     return make
 
 
 @pytest.fixture
 def browser_for(bff_app: Flask, bff_checked: CheckedConfig) -> Callable[..., Client]:
-    """A client with a real session: its cookie, its end, the checks of who may have sent it.
+    """A client with a real session: its cookie, its expiry, and the CSRF check.
 
     `browser_for("ada", plan="pro").get("/web/home", headers={"X-CSRF": "1"})`
     """
@@ -174,14 +175,14 @@ def browser_for(bff_app: Flask, bff_checked: CheckedConfig) -> Callable[..., Cli
 def failure_matrix(
     request: pytest.FixtureRequest, bff_checked: CheckedConfig, recordings: ReplayExchange
 ) -> Callable[..., Sequence[Cell]]:
-    """Break each service of a view in turn: `failure_matrix("home", "ada", plan="pro")`.
+    """Run a view with each of its services failing: `failure_matrix("home", "ada", plan="pro")`.
 
-    Fails where an answer is a 500 or late, or the view fails with nothing broken. With
-    `snapshots=True` it fails where a frontend would get something else than it did when the file
-    snapshots/VIEW.json was written; `--bff-update` writes it anew.
+    Fails where an answer is a 500 or late, or the view fails without faults. With
+    `snapshots=True` it fails where an answer differs from the file snapshots/VIEW.json;
+    `--bff-update` writes that file.
     """
-    from bff.testing.client import somebody
-    from bff.testing.matrix import Asked, Matrix, snapshot, verdict
+    from bff.testing.client import principal_of
+    from bff.testing.matrix import Matrix, MatrixRequest, snapshot, verdict
 
     def run(
         view: str,
@@ -194,9 +195,9 @@ def failure_matrix(
     ) -> Sequence[Cell]:
         _refuse_mistyped(claims)
         values = {name: [str(value)] for name, value in (params or {}).items()}
-        asked = Asked(values, somebody(subject, claims), body)
+        asked = MatrixRequest(values, principal_of(subject, claims), body)
         try:
-            cells = list(Matrix(bff_checked, recordings.tapes, view).cells(asked))
+            cells = list(Matrix(bff_checked, recordings.cursors, view).cells(asked))
         except ValueError as error:
             pytest.fail(f"failure_matrix: {error}")
         wrong = [
@@ -215,23 +216,23 @@ def failure_matrix(
 
 
 def _folder_of(marker: pytest.Mark) -> str:
-    """The folder that a marker names; it fails the test where it is not as it should be."""
+    """The folder of a marker; fails the test where the marker is invalid."""
     known, wrong = {"unused"}, ""
     if len(marker.args) != 1 or not isinstance(marker.args[0], str):
-        wrong = "it names one folder"
+        wrong = "it takes one folder"
     elif marker.kwargs.keys() - known:
-        wrong = f"it knows nothing of `{min(marker.kwargs.keys() - known)}`"
+        wrong = f"unknown argument `{min(marker.kwargs.keys() - known)}`"
     elif marker.kwargs.get("unused", "ignore") not in {"ignore", "fail"}:
-        wrong = "`unused` is `ignore` or `fail`"
+        wrong = "`unused` must be `ignore` or `fail`"
     if wrong:
         hint = '@pytest.mark.recordings("tests/checkout", unused="fail")'
-        pytest.fail(f"the marker `recordings`: {wrong}, as {hint}", pytrace=False)
+        pytest.fail(f"the marker `recordings`: {wrong}, for example {hint}", pytrace=False)
     folder: str = marker.args[0]
     return folder
 
 
 def _refuse_mistyped(claims: Mapping[str, Any]) -> None:
-    """Fail the test where a claim is more likely a keyword of `failure_matrix` that is mistyped."""
+    """Fail the test where a claim is probably a mistyped keyword of `failure_matrix`."""
     for name in claims:
         near = get_close_matches(name, ("params", "body", "snapshots"), n=1, cutoff=0.75)
         if near:
@@ -240,7 +241,7 @@ def _refuse_mistyped(claims: Mapping[str, Any]) -> None:
 
 def _compare(file: Path, text: str, update: bool) -> None:  # noqa: FBT001 - an option's value
     if not update and not file.is_file() and os.environ.get("CI", "") not in {"", "0", "false"}:
-        hint = "run with --bff-update where it can be looked at, and commit it"
+        hint = "run with --bff-update locally, review and commit it"
         pytest.fail(f"{file}: there is no such snapshot; {hint}")
     if update or not file.is_file():
         file.parent.mkdir(exist_ok=True)
@@ -248,11 +249,13 @@ def _compare(file: Path, text: str, update: bool) -> None:  # noqa: FBT001 - an 
     before = file.read_text(encoding="utf-8")
     if text != before:
         lines = unified_diff(before.splitlines(), text.splitlines(), "before", "now", lineterm="")
-        pytest.fail(f"{file}: is not so any more; --bff-update writes it anew\n" + "\n".join(lines))
+        pytest.fail(
+            f"{file}: the answers have changed; --bff-update rewrites it\n" + "\n".join(lines)
+        )
 
 
 @lru_cache(maxsize=8)
-def _tapes(folder: Path, services: tuple[str, ...]) -> dict[str, Tape]:
-    from bff.dev.recordings.tape import tapes_of
+def _cursors(folder: Path, services: tuple[str, ...]) -> dict[str, ReplayCursor]:
+    from bff.dev.recordings.replay_cursor import replay_cursors
 
-    return tapes_of(folder, services=services)
+    return replay_cursors(folder, services=services)

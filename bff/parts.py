@@ -1,4 +1,4 @@
-"""The larger parts of the app, each opened from what is declared of it."""
+"""Factories of the larger parts of the app, from the configuration and the settings."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -34,7 +34,7 @@ from bff.store.seal import Seal
 from bff.upstream.effects import Performer, PoolEffects
 from bff.upstream.exchange import Credentials, Effects
 from bff.web.access.cookies import Cookies
-from bff.web.access.endpoint import SignIn
+from bff.web.access.endpoint import AuthContext
 from bff.web.access.limits import RateLimits
 
 if TYPE_CHECKING:
@@ -46,9 +46,9 @@ _SESSIONS: Final = "sessions.db"
 
 
 def open_cache_of(checked: CheckedConfig, settings: Settings) -> Cache | None:
-    """The cache, where anything is kept; it is opened by its first use."""
-    keeping = [plan.caching for each in checked.plans.values() for plan in each.values()]
-    if not any(each.view or each.calls for each in keeping):
+    """The cache, opened on first use; None if no view or call is cached."""
+    found = [plan.caching for plans in checked.plans.values() for plan in plans.values()]
+    if not any(caching.view or caching.calls for caching in found):
         return None
     return open_cache(checked.config.cache, settings.cache_folder)
 
@@ -62,24 +62,30 @@ def open_sign_in(
     later: RunInBackground,
     *,
     development: bool,
-) -> SignIn:
-    """Everything about sessions: where they are, what seals them, who vouches for people.
+) -> AuthContext:
+    """What sign-in needs: the session store, its encryption, cookies, and the identity providers.
 
     Args:
-        later: runs what no request waits for.
+        state: the folder of the default session store and of the generated secret.
+        now: seconds since 1970.
+        cache: entries of a session are removed from it when the session ends.
+        later: runs background work, such as a refresh of a provider's keys.
+        development: whether users may sign in at the local provider.
     """
     rules = config.session
-    takers = [each for each in config.frontends.values() if "session" in each.access]
-    seals = _sealing(config)
-    seal = Seal(rules.secrets or (load_or_create_secret(state) if seals else token_urlsafe(),))
+    with_session = [
+        frontend for frontend in config.frontends.values() if "session" in frontend.access
+    ]
+    shared = _needs_shared_secret(config)
+    seal = Seal(rules.secrets or (load_or_create_secret(state) if shared else token_urlsafe(),))
     store = open_store(rules.store, state / _SESSIONS, now)
     sessions = Sessions(store, seal, rules, now)
-    if cache:  # what was kept for a session is dropped with it
+    if cache:
         sessions.on_end = lambda key: cache.invalidate([session_of(key)])
-    return SignIn(
+    return AuthContext(
         providers={
-            name: OpenIdProvider(each, Http(each.tls), now, later, development=development)
-            for name, each in config.providers.items()
+            name: OpenIdProvider(provider, Http(provider.tls), now, later, development=development)
+            for name, provider in config.providers.items()
         },
         sessions=sessions,
         cookies=Cookies(rules, seal, now),
@@ -88,32 +94,32 @@ def open_sign_in(
         limits=RateLimits(store, config.limits, now),
         observer=observer,
         return_to=rules.return_to,
-        origins=frozenset(origin for each in takers for origin in each.origins),
+        origins=frozenset(origin for frontend in with_session for origin in frontend.origins),
     )
 
 
-def _sealing(config: Config) -> bool:
-    """Whether all processes must open what any of them has sealed.
+def _needs_shared_secret(config: Config) -> bool:
+    """Whether each process must be able to open what another has sealed.
 
-    That is sessions, answers to keys, and cursors.
+    That is the case for sessions, responses stored by idempotency key, and pagination cursors.
     """
-    takes_sessions = any("session" in each.access for each in config.frontends.values())
-    known = any(each.access for each in config.frontends.values())
-    writes = known and any(view.method != "GET" for view in config.views)
-    turned = any(call.pages and call.pages.param for view in config.views for call in view.calls)
-    return takes_sessions or writes or turned
+    takes_sessions = any("session" in frontend.access for frontend in config.frontends.values())
+    authenticates = any(frontend.access for frontend in config.frontends.values())
+    writes = authenticates and any(view.method != "GET" for view in config.views)
+    pages = any(call.pages and call.pages.param for view in config.views for call in view.calls)
+    return takes_sessions or writes or pages
 
 
 def remember_state(config: Config, state: Path) -> None:
-    """Have the secret and the store of sessions known to all processes that are forked.
+    """Create the secret and the session store before processes are forked, which then share them.
 
-    One that starts when they were deleted would make others, and know nobody. What cannot be made
-    here is told where it is needed.
+    Otherwise a process that is started after the files were deleted would create new ones, and no
+    session of the others would be valid in it. An error is ignored here, and raised on first use.
 
     Args:
-        state: the folder of both, where none is declared.
+        state: the folder of both, unless they are declared.
     """
-    if not _sealing(config):
+    if not _needs_shared_secret(config):
         return
     with suppress(ConfigError, StoreAway):
         if not config.session.secrets:
@@ -124,16 +130,16 @@ def remember_state(config: Config, state: Path) -> None:
 def open_bearer(
     config: Config, now: Callable[[], float], later: RunInBackground, *, development: bool
 ) -> Bearer | None:
-    """What checks access tokens; None where no issuer is declared."""
+    """The validator of bearer tokens; None if no issuer is declared."""
     issuers = config.issuers.values()
     return Bearer(issuers, Http, now, later, development=development) if issuers else None
 
 
 def open_metrics(checked: CheckedConfig) -> "Metrics":
-    """The metrics, and in which processes they are.
+    """The metrics; the service of each call is a label.
 
-    prometheus_client looks when it is imported whether processes share their figures, and
-    gunicorn's master says so only when it starts.
+    It is imported here, as prometheus_client decides on import whether it aggregates the metrics of
+    several processes, and gunicorn's master sets that up only when it starts.
     """
     from bff.observe.metrics import Metrics
 
@@ -148,17 +154,17 @@ def open_metrics(checked: CheckedConfig) -> "Metrics":
 
 
 def open_spans(settings: Settings) -> "Spans | None":
-    """What exports spans; None where nobody asks for any.
+    """The exporter of spans; None if the settings enable no traces.
 
     Raises:
-        ConfigError: they are asked for, and OpenTelemetry is not installed.
+        ConfigError: traces are enabled, and OpenTelemetry is not installed.
     """
     if not settings.traces:
         return None
     try:
         from bff.observe.spans import Spans
     except ImportError:
-        message = "traces are asked for by OTEL_..., and OpenTelemetry is not installed"
+        message = "OTEL_... enables traces, but OpenTelemetry is not installed"
         hint = "pip install 'bff-proxy[otel]'"
         raise ConfigError([Problem("setting", Place("environment"), message, hint)]) from None
     return Spans()
@@ -166,26 +172,26 @@ def open_spans(settings: Settings) -> "Spans | None":
 
 def open_effects(
     config: Config,
-    parts: SignIn,
+    sign_in: AuthContext,
     cache: Cache | None,
     threads: int,
     later: RunInBackground,
     boundary: ErrorBoundary,
 ) -> Effects:
-    """The threads on which tokens are got, and what is kept is read and written.
+    """The effects: obtaining credentials, and access to the shared cache, on a thread pool.
 
     Args:
-        threads: how many at most.
-        later: runs what no request waits for.
-        boundary: hears of what is raised unforeseen.
+        threads: the maximum of threads.
+        later: runs background work, such as an early refresh of a token.
+        boundary: reports unexpected exceptions.
     """
-    sessions, providers = parts.sessions, parts.providers
+    sessions, providers = sign_in.sessions, sign_in.providers
     renewals = RenewalCoordinator(sessions.store, sessions.now, later)
-    refresher = Refresher(sessions, providers, parts.observer, renewals)
-    made = ServiceTokens(providers, sessions, parts.seal, refresher, renewals)
-    bearing = [called_by(each, config.services) for each in config.relays]
-    services = {**config.services, **{each.name: each for each in bearing}}
-    tokens = CredentialsProvider(services, refresher, made)
+    refresher = Refresher(sessions, providers, sign_in.observer, renewals)
+    service_tokens = ServiceTokens(providers, sessions, sign_in.seal, refresher, renewals)
+    relayed = [called_by(relay, config.services) for relay in config.relays]
+    services = {**config.services, **{service.name: service for service in relayed}}
+    tokens = CredentialsProvider(services, refresher, service_tokens)
     performers: dict[type, Performer] = {Credentials: tokens.perform}
     performers |= {RemoteLookup: cache.get_shared, RemoteWrite: cache.put_shared} if cache else {}
     return PoolEffects(performers, threads, boundary)

@@ -40,6 +40,6 @@ class _LazyCommands(click.Group):
 
 
 @click.group(cls=_LazyCommands)
-@click.version_option(package_name="bff-proxy")
+@click.version_option(package_name="bff-proxy", prog_name="bff")
 def main() -> None:
     """A backend-for-frontend aggregation proxy: each declared view is one small JSON document."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from bff.declare.scope import Scope
     from bff.model.pages import Pages
     from bff.plan.cache_rule import CachePolicy
+    from bff.plan.expression import Expression
     from bff.plan.order import Node
     from bff.plan.plan import Plan
 
@@ -81,9 +82,18 @@ def _described(plan: "Plan", found: "CheckedConfig") -> dict[str, Any]:
         "scope": _scope(scope_of(plan)),
         "kept": _cache_policy(plan.caching.view),
         "invalidates": [tag.source.shown for tag in plan.invalidates],
+        "values": {name: _value(each) for name, each in plan.values.items()},
         "calls": {name: _call(node, plan) for name, node in plan.nodes.items()},
         "left_out": list(plan.pruned),
     }
+
+
+def _value(value: "Expression") -> dict[str, Any]:
+    """A named value, and the paths that it reads, directly or through other values."""
+    from bff.plan.dependencies import reads
+
+    paths = (".".join(path) for path in sorted(reads(value).all) if path != ("null",))
+    return {"expression": value.source.shown, "reads": list(paths)}
 
 
 def _call(node: "Node", plan: "Plan") -> dict[str, Any]:
@@ -184,6 +194,9 @@ def _print(plan: "Plan", about: Mapping[str, Any]) -> None:
         tree.add(f"[dim]{escape(_cache_text(about['kept']))}[/]")
     if about["invalidates"]:
         tree.add(f"[dim]{escape('invalidates: ' + ', '.join(about['invalidates']))}[/]")
+    for name, value in about["values"].items():
+        read = f": reads {', '.join(value['reads'])}" if value["reads"] else ""
+        tree.add(f"[dim]{escape('value ' + name + ' = ' + value['expression'] + read)}[/]")
     branches: dict[str, Tree] = {}
     for name in _in_order(plan):
         node = plan.nodes[name]

@@ -135,13 +135,13 @@ def recordings_in(
     from bff.dev.har_files import RecordingError
     from bff.dev.recordings.answerer import read_latency
     from bff.dev.recordings.recording import recordings_of
-    from bff.dev.recordings.tape import tapes_of
+    from bff.dev.recordings.replay_cursor import replay_cursors
 
     try:
         read_latency(latency)
         recordings_of(folder)
         services = checked(config).config.services
-        read_faults(faults, tapes_of(folder, watch=bar, services=services))
+        read_faults(faults, replay_cursors(folder, watch=bar, services=services))
     except (RecordingError, ValueError) as error:
         click.echo(f"bff: {error}", err=True)
         sys.exit(2)
@@ -152,7 +152,7 @@ def _run(processes: "Supervisor", options: LocalOptions, state: Path) -> int:
     if options.latency is not None:
         stub = _start_stub(processes, options.config, options.latency, options.faults)
         if stub is None:
-            return 0 if processes.told_to_stop else processes.status()
+            return 0 if processes.stop_requested else processes.status()
     served = checked(options.config)
     if stub:
         _require_stubs(options.name, served, stub["services"])
@@ -161,9 +161,9 @@ def _run(processes: "Supervisor", options: LocalOptions, state: Path) -> int:
     ready = [(local.port, "/readyz"), *((port, _METADATA) for port in local.providers.values())]
     for port, path in ready:
         if not processes.wait_until_ready(port, path, _READY_TIMEOUT):
-            if not processes.told_to_stop:
+            if not processes.stop_requested:
                 click.echo(f"bff {options.name}: the app did not become ready", err=True)
-            return 0 if processes.told_to_stop else 1
+            return 0 if processes.stop_requested else 1
     _print_addresses(options, local)
     return processes.wait()
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from bff.declare.check import CheckedConfig
     from bff.declare.settings import Settings
     from bff.dev.recordings.replay import ReplayExchange
-    from bff.dev.recordings.tape import Shelf
+    from bff.dev.recordings.replay_cursor import RecordingFolder
 
 VARIABLE: Final = "BFF_LOCAL"
 _LOOPBACK: Final = ("127.0.0.1", "localhost")
@@ -83,7 +83,7 @@ def app() -> Any:
     from bff.declare import snapshot
     from bff.declare.check import check
     from bff.declare.settings import Settings
-    from bff.dev.reload import Reloading
+    from bff.dev.reload import ReloadingApp
     from bff.dev.terminal_log import log_for_terminal
 
     log_for_terminal()
@@ -91,14 +91,17 @@ def app() -> Any:
     if local.record or not local.reload:
         return _make_app(local, settings, snapshot.current(settings.config))
     sys.dont_write_bytecode = True  # its timestamps in seconds miss a second edit
-    shelf = _shelf(local) if local.replay else None
-    return Reloading(
-        lambda: _make_app(local, settings, check(settings.config), shelf), settings.config
+    recordings = _recording_folder(local) if local.replay else None
+    return ReloadingApp(
+        lambda: _make_app(local, settings, check(settings.config), recordings), settings.config
     )
 
 
 def _make_app(
-    local: LocalSetup, settings: "Settings", declared: "CheckedConfig", shelf: "Shelf | None" = None
+    local: LocalSetup,
+    settings: "Settings",
+    declared: "CheckedConfig",
+    recordings: "RecordingFolder | None" = None,
 ) -> "Flask":
     from bff.app import create_app
     from bff.dev.page.routes import page_routes
@@ -106,25 +109,27 @@ def _make_app(
     checked, replay = with_local_providers(declared, local), None
     if local.record:
         made = _with_recorder(local, checked, settings)
-    elif shelf:
-        made, replay = _with_replay(local, checked, settings, shelf)
+    elif recordings:
+        made, replay = _with_replay(local, checked, settings, recordings)
     else:
         made = create_app(checked, settings, timing=True, development=True)
     page_routes(made, checked, local.stub or None, shop=local.shop, replay=replay)
     return made
 
 
-def _shelf(local: LocalSetup) -> "Shelf":
+def _recording_folder(local: LocalSetup) -> "RecordingFolder":
     """The recordings; unused entries are listed when the process ends."""
-    from bff.dev.recordings.tape import Shelf, told_unused
+    from bff.dev.recordings.replay_cursor import RecordingFolder, unused_report
 
-    shelf = Shelf(Path(local.replay))
-    atexit.register(lambda: sys.stderr.write("".join(f"{x}\n" for x in told_unused(shelf.tapes))))
-    return shelf
+    recordings = RecordingFolder(Path(local.replay))
+    atexit.register(
+        lambda: sys.stderr.write("".join(f"{x}\n" for x in unused_report(recordings.cursors)))
+    )
+    return recordings
 
 
 def _with_replay(
-    local: LocalSetup, checked: "CheckedConfig", settings: "Settings", shelf: "Shelf"
+    local: LocalSetup, checked: "CheckedConfig", settings: "Settings", recordings: "RecordingFolder"
 ) -> "tuple[Flask, ReplayExchange]":
     """Make the app with replayed recordings in place of the services."""
     from bff.app import create_app
@@ -134,7 +139,7 @@ def _with_replay(
     from bff.dev.recordings.unmatched import refuse_unmatched
 
     services = checked.config.services
-    replay = ReplayExchange(shelf.look(services), services, read_latency(local.latency))
+    replay = ReplayExchange(recordings.reload(services), services, read_latency(local.latency))
     results = {name: FAULTS[fault] for name, fault in local.faults.items()}
     faulty = FaultyExchange(replay, results)
     made = create_app(checked, settings, exchange=faulty, timing=True, development=True)
@@ -146,20 +151,20 @@ def _with_recorder(local: LocalSetup, checked: "CheckedConfig", settings: "Setti
     """Make the app with a recorder of the requests to services."""
     from bff.app import create_app
     from bff.cli.progress import bar
-    from bff.dev.recordings.recording_session import Take, Wanted
+    from bff.dev.recordings.recording_session import RecordingOptions, RecordingSession
     from bff.dev.recordings.unmatched import refuse_unmatched
 
-    take = Take(Wanted(**local.record), checked.config, settings.pool)  # type: ignore[arg-type]
+    session = RecordingSession(RecordingOptions(**local.record), checked.config, settings.pool)  # type: ignore[arg-type]
     made = create_app(
         checked,
         settings,
-        exchange=take.exchange,
+        exchange=session.exchange,
         timing=True,
         development=True,
-        hits=take.recorder.hit,
+        hits=session.recorder.hit,
     )
-    refuse_unmatched(made, take.replay)
-    take.begin(bar)
+    refuse_unmatched(made, session.replay)
+    session.begin(bar)
     return made
 
 
@@ -218,14 +223,14 @@ def with_local_providers(checked: "CheckedConfig", local: LocalSetup) -> "Checke
 def provider() -> None:
     """Run a local provider for every declared one, until SIGTERM."""
     from bff.dev.provider.app import LocalProvider
-    from bff.dev.provider.values import Client
+    from bff.dev.provider.values import RegisteredClient
 
     local, stopped = LocalSetup.from_env(), threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())
     origins = [f"http://{host}:{local.port}" for host in _LOOPBACK]
     with ExitStack() as stack:
         for name, port in local.providers.items():
-            client = Client(
+            client = RegisteredClient(
                 local.clients[name],
                 local.secret,
                 redirect_uris=tuple(f"{origin}/auth/callback" for origin in origins),

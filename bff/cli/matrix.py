@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bff.declare.check import CheckedConfig
-    from bff.testing.matrix import Asked, Cell
+    from bff.testing.matrix import Cell, MatrixRequest
 
 
 @click.command(name="matrix")
@@ -67,8 +67,8 @@ def command(
     from bff.cli.configured import checked
     from bff.dev.har_files import RecordingError
     from bff.dev.shop.recordings import folder_of
-    from bff.testing.client import Unmatched, somebody
-    from bff.testing.matrix import Asked, verdict
+    from bff.testing.client import Unmatched, principal_of
+    from bff.testing.matrix import MatrixRequest, verdict
 
     found = checked(config)
     if view not in found.plans:
@@ -77,7 +77,7 @@ def command(
         values: dict[str, list[str]] = {}
         for name, value in map(_pair, params):
             values.setdefault(name, []).append(value)
-        asked = Asked(values, somebody(subject, dict(map(_pair, claims))), _json(body))
+        asked = MatrixRequest(values, principal_of(subject, dict(map(_pair, claims))), _json(body))
         cells = _cells(found, recordings or folder_of(config), view, asked)
     except (RecordingError, ValueError, Unmatched) as error:
         _refuse(str(error))
@@ -90,13 +90,13 @@ def command(
     sys.exit(int(bool(failed) or not unchanged))
 
 
-def _cells(found: "CheckedConfig", folder: Path, view: str, asked: "Asked") -> "list[Cell]":
+def _cells(found: "CheckedConfig", folder: Path, view: str, asked: "MatrixRequest") -> "list[Cell]":
     from bff.cli.progress import bar
-    from bff.dev.recordings.tape import tapes_of
+    from bff.dev.recordings.replay_cursor import replay_cursors
     from bff.testing.matrix import Matrix
 
-    tapes = tapes_of(folder, watch=bar, services=found.config.services)
-    matrix = Matrix(found, tapes, view)
+    cursors = replay_cursors(folder, watch=bar, services=found.config.services)
+    matrix = Matrix(found, cursors, view)
     return list(bar(matrix.cells(asked), view, matrix.count()))
 
 

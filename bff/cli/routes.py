@@ -149,10 +149,10 @@ def _print_sharing(found: "CheckedConfig") -> None:
 
     They use regular expressions, since nginx compares plain texts case-insensitively.
     """
-    from bff.web.origins import sharing
+    from bff.web.origins import cors_policies
 
     config = found.config
-    shared = sorted(sharing(config.frontends, found.plans, config.relays).items())
+    shared = sorted(cors_policies(config.frontends, found.plans, config.relays).items())
     click.echo("# The origins whose pages may read error responses of nginx (CORS).")
     click.echo('map $request_uri $bff_frontend {\n    default "";')
     for name, _ in shared:

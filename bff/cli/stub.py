@@ -76,7 +76,7 @@ def command(
     from bff.cli.progress import bar
     from bff.dev.har_files import RecordingError
     from bff.dev.recordings.answerer import answerers_of, read_latency
-    from bff.dev.recordings.tape import tapes_of, told_unused
+    from bff.dev.recordings.replay_cursor import replay_cursors, unused_report
     from bff.dev.shop.recordings import folder_of
     from bff.dev.stubs.stub import StubServices
 
@@ -88,16 +88,16 @@ def command(
     try:
         takes = read_latency(latency)
         folder = recordings or folder_of(Path("config"))
-        tapes = tapes_of(folder, watch=bar)
-        answerers = answerers_of(folder, tapes, takes)
+        cursors = replay_cursors(folder, watch=bar)
+        answerers = answerers_of(folder, cursors, takes)
         services = StubServices(answerers, _read_ports(ports), control_port=control_port, host=host)
         with services:
-            for service, fault in read_faults(faults, tapes).items():
+            for service, fault in read_faults(faults, cursors).items():
                 services.set(service, fault=fault)
             _announce(services, as_json=as_json)
             stopped.wait()
         if not as_json:
-            click.echo("".join(f"{line}\n" for line in told_unused(tapes)), nl=False)
+            click.echo("".join(f"{line}\n" for line in unused_report(cursors)), nl=False)
     except (RecordingError, ValueError) as error:
         click.echo(f"bff stub: {error}", err=True)
         sys.exit(2)

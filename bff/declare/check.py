@@ -101,6 +101,7 @@ def check_config(config: Config, warnings: Sequence[Problem] = ()) -> CheckedCon
         problems += _unresolvable(view, plans[view.name])
         problems += _slices_of_text(view, plans[view.name])
         problems += _unused(view, plans[view.name])
+        problems += _unused_values(view, plans[view.name])
         problems += _cached_and_hedged(view)
         problems += session_problems(plans[view.name], config.frontends)
         problems += constant_results(config, view, plans[view.name])
@@ -249,6 +250,14 @@ def _unused(view: View, plans: Mapping[str, Plan]) -> Iterator[Problem]:
             hint = "use its value in a shape, or declare `guard: true`"
             message = f"the call `{call.name}` is never made: no shape uses it"
             yield Problem("unused-call", call.place, message, hint, warning=True)
+
+
+def _unused_values(view: View, plans: Mapping[str, Plan]) -> Iterator[Problem]:
+    used = {name for each in plans.values() for name in each.values}
+    for name, source in view.values.items():
+        if name not in used:
+            message = f"nothing uses the value `{name}`"
+            yield Problem("unused-value", source.place, message, "remove it", warning=True)
 
 
 def _cached_and_hedged(view: View) -> Iterator[Problem]:

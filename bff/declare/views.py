@@ -34,6 +34,7 @@ from bff.declare.readers import FIELD, FRONTEND_NAME, NAME
 from bff.declare.requirement import ACCESS_KEYS
 from bff.declare.route import ROUTE, path_variables
 from bff.declare.stream import OF_STREAMS, check_stream
+from bff.declare.values import VALUES, check_values
 from bff.model.source import Place, Source
 from bff.model.view import RESERVE, Call, Param, Refusal, View
 from bff.plan.names import RESERVED
@@ -108,6 +109,7 @@ def view_keys(shared: Mapping[str, LoadResult]) -> dict[str, Key]:
             DURATION, "Part of the timeout that is reserved for making the answer of the replies."
         ),
         "params": Key(map_of(PARAM, FIELD), "Parameters of path and query.", {}),
+        "values": VALUES,
         "strict": Key(FLAG, "Undeclared query parameters are a 400."),
         "calls": Key(map_of(call, NAME), "Calls to services, by name."),
         "call": Key(call, "The only call; its name is `call`."),
@@ -192,6 +194,7 @@ def _view(name: str, place: Place, values: dict[str, Any], frontends: Mapping[st
         )
     check_method(place, methods[0], values)
     calls, params = _calls(place, values), _params(route, values["params"])
+    check_values(values["values"], calls, params, _RESERVED_NAMES)
     check_params_of_pages(calls, params, methods[0], sparse=values["sparse"])
     view = View(
         name=name,
@@ -210,6 +213,7 @@ def _view(name: str, place: Place, values: dict[str, Any], frontends: Mapping[st
         max_calls=values["max_calls"],
         max_bytes=values["max_bytes"],
         strict=values["strict"],
+        values=values["values"],
         method=methods[0].upper(),
         version=values["version"],
         deprecated=values.get("deprecated"),

@@ -1,1 +1,1 @@
-"""What a developer's machine runs and a production image leaves out: recordings and stubs."""
+"""Development tools, which production images leave out: recordings, stubs, a local provider."""

@@ -1,4 +1,4 @@
-"""HAR files of a folder, and their JSON as any tool writes it."""
+"""HAR files of a folder, and tolerant reading of their JSON."""
 
 import re
 from codecs import BOM_UTF8
@@ -15,19 +15,19 @@ _ESCAPES: Final = re.compile(
 
 
 class RecordingError(ValueError):
-    """A file that cannot be read as HAR 1.2; the message names the file and the place in it."""
+    """A file is not valid HAR 1.2; the message names the file and the place in it."""
 
 
 def har_files(directory: Path) -> list[Path]:
-    """The HAR files of a directory, but for those that are hidden: editors write such."""
+    """The HAR files of a directory, without hidden ones, which editors write."""
     return sorted(each for each in directory.glob("*.har") if not each.name.startswith("."))
 
 
 def read_json_file(file: Path) -> Any:
-    """The value of a file of JSON, with or without a byte order mark.
+    """The value of a JSON file, with or without a byte order mark.
 
-    Half of a surrogate pair, which tools in JavaScript write where a text was cut, becomes U+FFFD,
-    as in a browser that sends the text (WHATWG Encoding, section 7.2).
+    An unpaired surrogate, which JavaScript tools write where they cut a text, becomes U+FFFD, as in
+    a browser that sends the text (WHATWG Encoding, section 7.2).
 
     Raises:
         OSError: the file cannot be read.

@@ -1,4 +1,4 @@
-"""Serves an app that is built anew when a file changes, or what is wrong with the files."""
+"""Serves an app that is rebuilt when a file changes, or the problems of its configuration."""
 
 import gc
 import importlib
@@ -21,9 +21,9 @@ from bff.model.problem import Problem
 from bff.model.source import Place
 from bff.plan.functions import forget_registered
 
-_OFTEN: Final = 0.2  # seconds between two looks
+_OFTEN: Final = 0.2  # seconds between two checks
 _WATCHED: Final = frozenset({".yaml", ".yml", ".py", ".toml", ".har", ".json"})
-_NOT_OURS: Final = frozenset({"site-packages", ".venv", "venv", "node_modules", "__pycache__"})
+_THIRD_PARTY: Final = frozenset({"site-packages", ".venv", "venv", "node_modules", "__pycache__"})
 _STYLE: Final = """
 :root { color-scheme: light dark; font: 1rem/1.5 system-ui, sans-serif }
 body { max-width: 60rem; margin: 3rem auto; padding: 0 1.5rem } h1 { font-size: 1.4rem }
@@ -35,12 +35,12 @@ Wsgi = Callable[[Any, Any], Iterable[bytes]]
 Seen = dict[Path, tuple[int, int]]
 
 
-class Reloading:
-    """An app in front of whichever app the files make just now.
+class ReloadingApp:
+    """A WSGI app that forwards to the app built from the current files.
 
     Args:
-        build: makes the app; what it raises is shown to whoever asks, until it is mended.
-        folder: of the configuration. Python modules that are imported from beside it count, too.
+        build: builds the app; its exception is the answer until the files are corrected.
+        folder: of the configuration. Python modules imported from its parent are watched too.
     """
 
     def __init__(self, build: Callable[[], Wsgi], folder: Path) -> None:
@@ -48,12 +48,12 @@ class Reloading:
         self._lock, self._over = threading.Lock(), threading.Event()
         self._app: Wsgi | None = None
         self._wrong: list[Problem | str] = []
-        self._forget_modules()  # what a parent process had imported
+        self._forget_modules()  # imported by the parent process
         self._make()
         threading.Thread(target=self._watch, name="bff-reload", daemon=True).start()
 
     def __call__(self, environ: Any, start_response: Any) -> Iterable[bytes]:
-        """Answer with what the files say now."""
+        """Answer with the app of the current files."""
         self.refresh()
         app = self._app
         if app is not None:
@@ -66,11 +66,11 @@ class Reloading:
         return [body]
 
     def close(self) -> None:
-        """Look no more."""
+        """Stop watching."""
         self._over.set()
 
     def refresh(self) -> None:
-        """Build anew if anything has changed."""
+        """Rebuild the app if a file has changed."""
         with self._lock:
             if self._look() == self._seen:
                 return
@@ -78,7 +78,9 @@ class Reloading:
             self._forget_modules()
             self._make()
             if self._wrong:
-                _say("".join(f"{each}\n" for each in self._wrong) + "not served until it is mended")
+                _say(
+                    "".join(f"{each}\n" for each in self._wrong) + "not served until this is fixed"
+                )
             else:
                 _say(f"reloaded in {(monotonic() - begun) * 1000:.0f} ms")
 
@@ -90,25 +92,25 @@ class Reloading:
             self._app, self._wrong = None, list(error.problems)
         except RecordingError as error:
             self._app, self._wrong = None, [_problem_of(error)]
-        except Exception:  # noqa: BLE001 - whatever a file raises, the developer is to see it
+        except Exception:  # noqa: BLE001 - a file can raise anything; it is shown to the developer
             self._app, self._wrong = None, [traceback.format_exc(limit=-3)]
-        gc.collect()  # threads of the app before end with it
+        gc.collect()  # ends the threads of the previous app
         self._seen = self._seen | {path: _mark(path) for path in self._modules().values()}
 
     def _look(self) -> Seen:
-        """The files that count, and what changes with them."""
+        """The watched files, with their modification times and sizes."""
         paths = {path for path in files(self._folder, "**/*") if path.suffix in _WATCHED}
         paths |= set(self._modules().values())
-        return {path: _mark(path) for path in paths if not _NOT_OURS & set(path.parts)}
+        return {path: _mark(path) for path in paths if not _THIRD_PARTY & set(path.parts)}
 
     def _modules(self) -> dict[str, Path]:
-        """The modules that are the project's own, and their files."""
-        root, ours = self._folder.parent, Path(__file__).parents[1]
+        """The imported modules of the project, and their files."""
+        root, package = self._folder.parent, Path(__file__).parents[1]
         found = {}
         for name, module in list(sys.modules.items()):
             path = Path(getattr(module, "__file__", None) or "/").resolve()
-            own = path.is_relative_to(root) and not path.is_relative_to(ours)
-            if own and not _NOT_OURS & set(path.parts):
+            own = path.is_relative_to(root) and not path.is_relative_to(package)
+            if own and not _THIRD_PARTY & set(path.parts):
                 found[name] = path
         return found
 
@@ -149,19 +151,19 @@ class Reloading:
         return f"<code>{escape(str(problem.place))}</code> {escape(problem.message)}{hint}{shown}"
 
     def _line(self, problem: Problem) -> str:
-        """The line of the file that is wrong."""
+        """The line of the file with the problem."""
         name = problem.place.file
         for path in (Path(name), self._folder / name, self._folder.parent / name):
             try:
                 line = path.read_text(encoding="utf-8").splitlines()[problem.place.line - 1]
             except (OSError, IndexError, UnicodeDecodeError):
                 continue
-            return line[:_MOST_SHOWN]  # a recording may be all in one
+            return line[:_MOST_SHOWN]  # a recording may be one long line
         return ""
 
 
 def _problem_of(error: RecordingError) -> Problem:
-    """What is wrong with a recording or its rules, with its file, and its line if that is said."""
+    """The problem of a recording or its rules, with its file, and its line if known."""
     file, _, message = str(error).partition(": ")
     found = _POSITION.search(message)
     line, column = (int(found[1]), int(found[2])) if found else (1, 1)

@@ -1,4 +1,4 @@
-"""What is declared of recordings, in `rules.toml` beside them: what is secret, what is loose."""
+"""The rules of recordings in `rules.toml`: redaction, and what matching ignores."""
 
 import re
 import tomllib
@@ -21,92 +21,92 @@ _MEDIA: Final = re.compile(r"[a-z]+/[a-z0-9.+-]+")
 
 
 @dataclass(frozen=True, slots=True)
-class Allowed:
-    """What looks like a secret and is none.
+class AllowList:
+    """What is not a secret although it looks like one.
 
     Args:
-        texts: as they are written: the name of a header, a path, or a media type.
-        patterns: those of the texts that are patterns.
+        texts: as written: the name of a header, a path, or a media type.
+        patterns: those of the texts that are regular expressions.
     """
 
     texts: tuple[str, ...] = ()
     patterns: tuple[re.Pattern[str], ...] = ()
 
     def header(self, name: str) -> bool:
-        """Whether a header of this name may hold anything."""
+        """True if a header of this name may have any value."""
         return name.lower() in {each.lower() for each in self.texts}
 
     def body(self, media_type: str) -> bool:
-        """Whether bodies of this type are written though they cannot be read."""
+        """True if unreadable bodies of this media type are written."""
         return media_type in self.texts
 
     def at(self, at: tuple[str | int, ...]) -> bool:
-        """Whether there may be anything at this path."""
+        """True if a value at this path may be anything."""
         return any(is_at(at, each) for each in self.texts if _PATH.fullmatch(each))
 
 
 @dataclass(frozen=True, slots=True)
-class Redaction:
-    """What besides the usual is secret, and what looks it and is not.
+class RedactionRules:
+    """What is secret, or allowed, in addition to the built-in rules.
 
     Args:
         headers: names, in lower case.
         query: names of parameters.
-        paths: of values in JSON and XML, such as `items[].email`; `..email` is one at any depth. Of
-            a form, the name of a field.
-        patterns: what is replaced wherever it stands.
-        allow: what the scan for secrets lets pass.
+        paths: of values in JSON and XML, such as `items[].email`; `..email` matches at any depth.
+            In a form, the name of a field.
+        patterns: replaced in any text.
+        allow: what the scan for secrets ignores.
     """
 
     headers: frozenset[str] = frozenset()
     query: frozenset[str] = frozenset()
     paths: tuple[str, ...] = ()
     patterns: tuple[re.Pattern[str], ...] = ()
-    allow: Allowed = Allowed()
+    allow: AllowList = AllowList()
 
 
 @dataclass(frozen=True, slots=True)
-class Looseness:
-    """What of a request does not count when its recorded entry is looked for.
+class MatchRules:
+    """What is ignored when a request is matched with recorded entries.
 
-    Each is a name, or `service:name` for one service alone.
+    Each is a name, or `service:name` for one service.
 
     Args:
         query: parameters.
-        body: paths in JSON bodies, as in `Redaction`.
+        body: paths in JSON bodies, as in `RedactionRules`.
     """
 
     query: frozenset[str] = frozenset()
     body: tuple[str, ...] = ()
 
-    def of(self, service: str) -> "Looseness":
-        """What holds for one service, without its name."""
+    def of(self, service: str) -> "MatchRules":
+        """The rules for one service, without its name."""
         query = frozenset(each for name in self.query if (each := _own(service, name)))
-        return Looseness(query, tuple(each for name in self.body if (each := _own(service, name))))
+        return MatchRules(query, tuple(each for name in self.body if (each := _own(service, name))))
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
-    """Everything declared of a folder of recordings."""
+class RecordingRules:
+    """All rules of a folder of recordings."""
 
-    redact: Redaction = field(default_factory=Redaction)
-    match: Looseness = field(default_factory=Looseness)
+    redact: RedactionRules = field(default_factory=RedactionRules)
+    match: MatchRules = field(default_factory=MatchRules)
 
 
-def read_rules(folder: Path, services: Iterable[str] = ()) -> Rules:
-    """The rules of a folder; none where it has no rules.toml.
+def read_rules(folder: Path, services: Iterable[str] = ()) -> RecordingRules:
+    """The rules of a folder; the defaults if it has no rules.toml.
 
     Args:
-        services: that are declared; those that are recorded are known without.
+        services: the declared services; recorded ones are known in any case.
 
     Raises:
-        RecordingError: the file is not as it should be, and where.
+        RecordingError: the file is invalid; the message names the place.
     """
     file = folder / FILE
     try:
         given = tomllib.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        return Rules()
+        return RecordingRules()
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise RecordingError(f"{file}: {error}") from error
     _known(file, "", given, _SECTIONS)
@@ -119,20 +119,20 @@ def read_rules(folder: Path, services: Iterable[str] = ()) -> Rules:
     _check_paths(file, "redact.paths", redact.get("paths", ()))
     own = [each.rpartition(":")[2] for each in match.get("ignore_body", ())]
     _check_paths(file, "match.ignore_body", own)
-    return Rules(
-        Redaction(
+    return RecordingRules(
+        RedactionRules(
             headers=frozenset(map(str.lower, redact.get("headers", ()))),
             query=frozenset(redact.get("query", ())),
             paths=tuple(redact.get("paths", ())),
             patterns=_patterns(file, "patterns", redact.get("patterns", ())),
             allow=_allowed(file, redact.get("allow", ())),
         ),
-        Looseness(frozenset(match.get("ignore_query", ())), tuple(match.get("ignore_body", ()))),
+        MatchRules(frozenset(match.get("ignore_query", ())), tuple(match.get("ignore_body", ()))),
     )
 
 
 def is_at(at: tuple[str | int, ...], path: str) -> bool:
-    """Whether a place is at a path, or within what is."""
+    """True if a value is at a path, or below it."""
     steps = _steps(path)
     starts = range(len(at)) if path.startswith("..") else (0,)
     return any(_leads(at[start:], steps) for start in starts)
@@ -153,7 +153,7 @@ def _steps(path: str) -> tuple[str, ...]:
 
 
 def changed_at(tree: Any, path: str, change: Callable[[Any], Any]) -> Any:
-    """A copy of JSON in which the values at a path are changed; a member that is `...` is gone."""
+    """A copy of JSON with the values at a path changed; a member changed to `...` is removed."""
     steps = list(_steps(path))
     return _anywhere(tree, steps, change) if path.startswith("..") else _at(tree, steps, change)
 
@@ -193,7 +193,7 @@ def _table(file: Path, name: str, given: Mapping[str, Any]) -> Mapping[str, Any]
         raise RecordingError(f"{file}: {name}: should be a table, as [{name}]")
     for key, value in table.items():
         if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
-            raise RecordingError(f"{file}: {name}.{key}: should be a list of texts")
+            raise RecordingError(f"{file}: {name}.{key}: should be a list of strings")
     return table
 
 
@@ -208,12 +208,12 @@ def _patterns(file: Path, name: str, texts: Iterable[str]) -> tuple[re.Pattern[s
     try:
         return tuple(map(re.compile, texts))
     except re.error as error:
-        raise RecordingError(f"{file}: redact.{name}: is no pattern: {error}") from error
+        raise RecordingError(f"{file}: redact.{name}: is not a pattern: {error}") from error
 
 
-def _allowed(file: Path, texts: list[str]) -> Allowed:
+def _allowed(file: Path, texts: list[str]) -> AllowList:
     patterns = [each for each in texts if "[]" not in each and not _MEDIA.fullmatch(each)]
-    return Allowed(tuple(texts), _patterns(file, "allow", patterns))
+    return AllowList(tuple(texts), _patterns(file, "allow", patterns))
 
 
 def _check_paths(file: Path, key: str, paths: Iterable[str]) -> None:

@@ -1,4 +1,4 @@
-"""Child processes that end with us, however we end."""
+"""Child processes that always end with this process."""
 
 import ctypes
 import os
@@ -12,21 +12,21 @@ from http.client import HTTPConnection, HTTPException
 from typing import Final, Self
 
 _PR_SET_PDEATHSIG: Final = 1
-_PATIENCE: Final = 8.0  # seconds that a child gets to end by itself
+_PATIENCE: Final = 8.0  # seconds after SIGTERM until a child is killed
 _LIBC: Final = ctypes.CDLL(None, use_errno=True)
 _OK: Final = 200
 
 
 class Supervisor:
-    """Starts children and stops all of them, the last one first.
+    """Starts child processes and stops them in reverse order.
 
-    SIGINT, SIGTERM and SIGHUP make `wait` return; they are caught from the beginning, so that none
-    can slip in between two starts.
+    SIGINT, SIGTERM and SIGHUP make `wait` return; they are handled from its creation, so that none
+    is lost between two starts.
     """
 
     def __init__(self) -> None:
         self._children: list[subprocess.Popen[bytes]] = []
-        self._told_to_stop = False
+        self._stop_requested = False
 
     def __enter__(self) -> Self:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -46,15 +46,15 @@ class Supervisor:
                 child.stdout.close()
 
     @property
-    def told_to_stop(self) -> bool:
-        """Whether a signal has come."""
-        return self._told_to_stop
+    def stop_requested(self) -> bool:
+        """True if a signal has arrived."""
+        return self._stop_requested
 
     def start(
         self, arguments: Sequence[str], environ: Mapping[str, str]
     ) -> subprocess.Popen[bytes]:
-        """Start `python ARGUMENTS...`, in a process group of its own: Ctrl-C reaches only us."""
-        child = subprocess.Popen(  # noqa: S603 - our own arguments
+        """Start `python ARGUMENTS...` in its own process group, which Ctrl-C does not reach."""
+        child = subprocess.Popen(  # noqa: S603 - arguments of this package
             [sys.executable, *arguments],
             env=dict(environ),
             stdout=subprocess.PIPE,
@@ -65,8 +65,8 @@ class Supervisor:
         return child
 
     def wait(self) -> int:
-        """Wait for a signal (0) or for a child that ends by itself (its status, never 0)."""
-        while not self._told_to_stop:
+        """Wait for a signal (returns 0) or for a child to exit (returns its status, never 0)."""
+        while not self._stop_requested:
             for child in self._children:
                 if child.poll() is not None:
                     return child.returncode or 1
@@ -74,13 +74,13 @@ class Supervisor:
         return 0
 
     def status(self) -> int:
-        """The status of a child that ended by itself, never 0."""
+        """The exit status of a child that ended by itself, never 0."""
         return max((child.wait() for child in self._children), default=0) or 1
 
     def wait_until_ready(self, port: int, path: str, seconds: float) -> bool:
-        """Whether a server on a loopback port answers 200 within `seconds`."""
+        """True if a server on a loopback port answers 200 within `seconds`."""
         end = time.monotonic() + seconds
-        while time.monotonic() < end and not self._told_to_stop:
+        while time.monotonic() < end and not self._stop_requested:
             if any(child.poll() is not None for child in self._children):
                 return False
             if _answers(port, path):
@@ -89,11 +89,11 @@ class Supervisor:
         return False
 
     def _stop(self, _number: int, _frame: object) -> None:
-        self._told_to_stop = True
+        self._stop_requested = True
 
 
 def free_port() -> int:
-    """A loopback port that nobody listens on just now."""
+    """A loopback port that is free at the moment."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         port: int = sock.getsockname()[1]
@@ -101,7 +101,7 @@ def free_port() -> int:
 
 
 def is_free(port: int) -> bool:
-    """Whether a loopback port can be listened on."""
+    """True if a loopback port is free."""
     with socket.socket() as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -123,7 +123,7 @@ def _answers(port: int, path: str) -> bool:
 
 
 def _die_with_parent() -> None:
-    """In the child: have the kernel end it when the parent dies, even by SIGKILL."""
+    """In the child: have the kernel send a signal when the parent dies, even by SIGKILL."""
     parent = os.getppid()
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != parent:

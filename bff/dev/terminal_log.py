@@ -1,6 +1,6 @@
-"""The log of an app under development, for the eyes of who develops it.
+"""Log output for a developer's terminal.
 
-In production a line is one JSON object, without messages of exceptions: they may hold user data.
+In production each line is a JSON object without exception messages, which may contain user data.
 """
 
 import logging
@@ -17,11 +17,11 @@ _LIBRARIES: Final = (
     str(Path(__file__).parents[1]),
     *(sysconfig.get_path(each) for each in ("stdlib", "purelib", "platlib")),
 )
-_MOST: Final = 8  # frames of the project's own that are shown
+_MOST: Final = 8  # stack frames of the project that are shown
 
 
 class TerminalFormatter(logging.Formatter):
-    """A record as a line, and an exception by its message and the project's own lines."""
+    """Formats a record as a line, and an exception by its message and the project's frames."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The lines of a record."""
@@ -37,7 +37,7 @@ class TerminalFormatter(logging.Formatter):
 
 
 def log_for_terminal() -> None:
-    """Have this process write its log so from now on, and all of it."""
+    """Configure the logging of this process for a terminal, at every level."""
     for logger in (logging.getLogger("bff"), logging.getLogger()):
         for handler in logger.handlers:
             handler.setFormatter(TerminalFormatter())
@@ -59,7 +59,7 @@ def _call(outcome: dict[str, Any]) -> str:
 
 
 def _error(error: BaseException) -> Iterator[str]:
-    """What was raised, the project's own frames with the last one first, then what caused it."""
+    """The exception, the project's frames from the last, then its cause."""
     yield f"  {''.join(traceback.format_exception_only(error)).strip()}"
     frames = traceback.extract_tb(error.__traceback__)
     own = [each for each in frames if not each.filename.startswith((*_LIBRARIES, "<"))]

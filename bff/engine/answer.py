@@ -1,4 +1,4 @@
-"""The request of a view and its answer: what goes into the conductor, and what comes out."""
+"""The input and output of the conductor: a client's request to a view, and the view's answer."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -23,7 +23,7 @@ from bff.plan.expression import Scope
 from bff.plan.page_links import Position
 from bff.plan.plan import Plan
 
-CANNOT_BE_SENT: Final = "no service can be asked with"
+CANNOT_BE_SENT: Final = "these values cannot be sent to a service"
 _OK: Final = 200
 _BAD_REQUEST: Final = 400
 _UNAUTHORIZED: Final = 401
@@ -32,11 +32,11 @@ _NOT_MODIFIED: Final = 304  # of that call's reply; the view's answer is another
 
 @dataclass(frozen=True, slots=True)
 class Cursors:
-    """Where the client is in lists that it turns the pages of.
+    """The client's positions in paginated lists.
 
     Args:
-        starts: by parameter, what its cursor leads to; nothing for a list from its beginning.
-        seal: makes the cursor that goes to the client, for a parameter, of where it leads.
+        starts: by parameter, the position that its cursor encodes; no entry for the first page.
+        seal: encrypts a position into the cursor that the client gets for a parameter.
     """
 
     starts: Mapping[str, Position]
@@ -49,13 +49,13 @@ class ViewRequest:
 
     Args:
         scope: the values of the reserved root names.
-        headers: the client's headers by lower-case name, those that may be forwarded.
-        gone: whether the client has gone away; None where that cannot be known.
-        key: what the keys of its writes are derived from; empty for no such keys.
-        id: of the client's request.
-        target: what it asked for: path and query.
-        trace: its place in a trace.
-        cursors: where the client is in lists; None where the view has none to turn.
+        headers: the client's headers that may be forwarded, by lower-case name.
+        gone: whether the client has disconnected; None where the server cannot tell.
+        key: the value from which the idempotency keys of its writes are derived; empty for none.
+        id: the request id.
+        target: path and query.
+        trace: its trace context (W3C).
+        cursors: the client's positions in lists; None where the view has no paginated list.
     """
 
     scope: Mapping[str, Any]
@@ -69,7 +69,7 @@ class ViewRequest:
     cursors: Cursors | None = None
 
     def origin(self, plan: Plan, call: CompiledCall) -> Origin:
-        """What the requests of a call are made for."""
+        """The origin of a call's requests, for logs and traces."""
         view, place = plan.view.name, call.call.place
         names = (plan.frontend, view, call.name)
         return Origin(self.id, self.target, *names, place, self.trace)
@@ -77,16 +77,17 @@ class ViewRequest:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a view has no answer: a required call that failed, or a refusal of the view's own.
+    """Why a view has no answer: a required call has failed, or a refusal of the view applies.
 
     Args:
-        status: what the client is answered.
-        title: the refusal's words; empty for a call.
-        reason: the call's, as in its outcome.
+        status: the HTTP status of the answer.
+        title: of the refusal; empty for a call.
+        call: the name of the call that failed; empty for a refusal.
+        reason: of the call, as in its outcome.
         detail: a sentence for the developer of the frontend.
-        retry_after: seconds after which asking again may be of use, or what a service said of it
-            whose status is passed on; None where it may be at once.
-        errors: what of the client's cannot be sent on, as for parameters not as declared.
+        retry_after: seconds after which a retry may succeed, or the Retry-After of a service whose
+            status is passed on; None for no Retry-After.
+        errors: an entry for each value of the client that cannot be sent to a service.
     """
 
     status: int
@@ -100,26 +101,29 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class ReplyHead:
-    """What of a call's first reply may go on: its status, and the headers it lets through.
+    """What an answer uses of a call's replies besides their values.
 
     Args:
-        said: the headers of each of its replies, some of which limit caching.
+        status: of the first reply.
+        respond: headers of the first reply that has them, which go on to the client.
+        headers: all headers of each reply, some of which limit caching.
     """
 
     status: int
     respond: dict[str, str] = field(default_factory=dict)
-    said: list[Headers] = field(default_factory=list)
+    headers: list[Headers] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What became of a request: a value or a failure, and every call's outcome.
+    """The answer to a request: a value or a failure, and the outcome of each call.
 
     Args:
         respond: headers of replies that go on to the client.
-        replies: what of each call's replies may go on.
-        invalidates: keys of the tags of what is no longer true.
-        lease: what the value takes of the process's memory, while anything has the answer.
+        replies: by call, the status and headers of its replies.
+        invalidates: keys of the cache tags to invalidate.
+        lease: the memory that the value takes; it is released with the last reference to the
+            answer.
     """
 
     value: Any
@@ -133,10 +137,12 @@ class Answer:
 
 
 def failure_of(error: BffError, reason: str, call: CompiledCall | None = None) -> Failure:
-    """What the error of a call, or of a relay without one, means for the client.
+    """The failure that an error of a call, or of a relay (`call` is None), is for the client.
 
-    A status that the call passes on is the client's status, and so is the 401 to the client's own
-    credentials. A grant that has ended is no failure of the call: the client signs in again.
+    1. The client's grant has ended: 401, without the name of a call, as the client has to sign in.
+    2. The call passes on the status of the reply (`pass`), or the service has answered 401 to the
+       client's own credentials: that status, with the Retry-After of the reply.
+    3. Otherwise: the status of the error.
     """
     if isinstance(error, GrantEnded):
         return Failure(error.status, reason=reason, detail="sign in first")
@@ -151,8 +157,8 @@ def failure_of(error: BffError, reason: str, call: CompiledCall | None = None) -
 
 
 def bad_request(errors: Sequence[Mapping[str, str]]) -> Failure:
-    """The failure of a view of which the client's values allow no request."""
-    names = ", ".join(each.get("parameter") or each.get("pointer", "") for each in errors)
+    """The failure of a view whose requests cannot be made with the client's values."""
+    names = ", ".join(error.get("parameter") or error.get("pointer", "") for error in errors)
     detail = f"{CANNOT_BE_SENT}: {names}"
     return Failure(_BAD_REQUEST, reason=Unfillable.reason, detail=detail, errors=tuple(errors))
 
@@ -160,25 +166,28 @@ def bad_request(errors: Sequence[Mapping[str, str]]) -> Failure:
 def answer_of(
     plan: Plan, scope: Scope, outcomes: Mapping[str, Outcome], replies: Mapping[str, ReplyHead]
 ) -> Answer:
-    """Shape what came; headers of replies go on in the order declared."""
-    told = dict(outcomes)
+    """The shaped answer of a view that has not failed; a shape that cannot be filled is a fault.
+
+    Reply headers go on to the client in the order in which the calls are declared.
+    """
+    shown = dict(outcomes)
     value, faults = plan.shape.fill(scope)
     if faults:
         of, detail = len(plan.shape.leaves), "; ".join(faults)
-        told["shape"] = Outcome("failed", "shape", failed=len(faults), of=of, detail=detail)
+        shown["shape"] = Outcome("failed", "shape", failed=len(faults), of=of, detail=detail)
     declared = plan.view.answer
     if isinstance(declared, str):
         declared = replies[declared].status if declared in replies else _OK
         declared = _OK if declared == _NOT_MODIFIED else declared
-    return Answer(value, told, declared, headers_of(plan.nodes, replies), replies=replies)
+    return Answer(value, shown, declared, headers_of(plan.nodes, replies), replies=replies)
 
 
 def invalidated(plan: Plan, scope: Scope, outcomes: Mapping[str, Outcome]) -> frozenset[str]:
-    """The tags of what may be no longer true, now that something was sent: whatever came of it.
+    """The keys of the cache tags to invalidate, once any request was sent, even if it failed.
 
-    A tag without a value is of nothing.
+    A failed write may still have had an effect. A tag without a value matches no entry.
     """
-    if not plan.invalidates or all(each.started is None for each in outcomes.values()):
+    if not plan.invalidates or all(outcome.started is None for outcome in outcomes.values()):
         return frozenset()
     found: set[str] = set()
     for template in plan.invalidates:
@@ -188,7 +197,7 @@ def invalidated(plan: Plan, scope: Scope, outcomes: Mapping[str, Outcome]) -> fr
 
 
 def headers_of(names: Iterable[str], replies: Mapping[str, ReplyHead]) -> Headers:
-    """The headers that go on to the client; of two calls that have one, the first's."""
+    """The reply headers that go on to the client; of the same header of two calls, the first."""
     respond: dict[str, str] = {}
     for name in names:
         if name in replies:
@@ -196,15 +205,15 @@ def headers_of(names: Iterable[str], replies: Mapping[str, ReplyHead]) -> Header
     return tuple(respond.items())
 
 
-def _came(outcome: Outcome) -> bool:
-    """Whether a call brought something; a repeated one, for some of its items."""
+def _has_value(outcome: Outcome) -> bool:
+    """True if a call has a value; a call with `each`, for at least one of its items."""
     return outcome.kind in {"ok", "stale"} or outcome.failed < outcome.of
 
 
-def none_came(plan: Plan, outcomes: Mapping[str, Outcome]) -> Failure | None:
-    """The failure of a view none of whose `require_any` came; None while one may, or has."""
+def require_any_failure(plan: Plan, outcomes: Mapping[str, Outcome]) -> Failure | None:
+    """The failure of a view all of whose `require_any` calls have failed; None otherwise."""
     wanted = plan.require_any
-    if any(name not in outcomes or _came(outcomes[name]) for name in wanted):
+    if any(name not in outcomes or _has_value(outcomes[name]) for name in wanted):
         return None
     reason = outcomes[wanted[0]].reason
     error = TimedOut if reason == TimedOut.reason else UpstreamError

@@ -1,4 +1,4 @@
-"""The attempts of one answer: requests, effects and timers under way, and their deadlines."""
+"""The attempts of one run: requests, effects and timers under way, and their deadlines."""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -20,89 +20,91 @@ from bff.upstream.exchange import (
 from bff.upstream.guard import Guard
 from bff.upstream.permit import Permit
 
-# Called with the result of an attempt, or the error in its place.
-Then = Callable[[Any], None]
+# A callback: called with the result of an attempt, or with the error in its place.
+OnResult = Callable[[Any], None]
 
 
 class Owner(Protocol):
-    """What an attempt is made for."""
+    """The request that an attempt is made for."""
 
     def failed(self, error: Exception) -> None:
-        """Following it up raised what no code expects: it has come to that.
+        """End with an unexpected exception that a callback has raised.
 
         Raises:
-            Exception: `error`, where it is not the owner's: it has come to its end before.
+            Exception: `error`, if the owner has ended before.
         """
 
     def lost(self) -> None:
-        """The attempt was given up with all others."""
+        """The attempt was cancelled, as the run is over."""
 
 
 class _View:
-    """The owner of what a view waits for: credentials, a check for a disconnected client."""
+    """The owner of attempts of the whole view: credentials, the check for a disconnected client."""
 
     def failed(self, error: Exception) -> None:
         """End the view."""
         raise error
 
     def lost(self) -> None:
-        """It holds nothing."""
+        """Do nothing: there is nothing to release."""
 
 
 VIEW: Final = _View()
 
 
-def follow(owner: Owner, step: Callable[..., None], *args: Any) -> None:
-    """Run a step after an attempt, and hand an unexpected exception to the attempt's owner.
+def run_step(owner: Owner, step: Callable[..., None], *args: Any) -> None:
+    """Run a step of a request; an unexpected exception ends that request, and no other.
 
-    Policies, decoding, redirects, links and pages run inside it. What they raise unexpectedly ends
-    the request that they are about, and no other.
+    Policies, decoding, redirects, links and pagination run inside it.
+
+    Args:
+        owner: gets the exception.
     """
     try:
         step(*args)
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is reported there
+    except Exception as error:  # noqa: BLE001 - the owner reports it
         owner.failed(error)
 
 
-# Sends a request shared by all that want its reply, avoiding these addresses; the number of the
-# attempt cancels it.
-Join = Callable[[Request, Tried, Collection[str], Owner, Then], int]
+# Sends a request as a fetch that is shared by all requests for the same reply, and avoids the given
+# addresses. It returns the number of the attempt, by which it can be cancelled.
+Join = Callable[[Request, Tried, Collection[str], Owner, OnResult], int]
 
 
 class Starter(Protocol):
-    """Starts and cancels work: effects, shared fetches."""
+    """Starts and cancels one kind of work: effects, or shared fetches."""
 
     def start(self, what: Any, deadline: Deadline, attempt: int, mailbox: Mailbox, /) -> Any:
-        """Begin; exactly one completion will be put, unless it is cancelled before."""
+        """Start work, which puts exactly one completion into the mailbox unless cancelled."""
 
     def cancel(self, ticket: Any) -> None:
-        """Give up."""
+        """Cancel the work of a ticket."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Attempt:
-    """One thing under way.
+    """An attempt under way.
 
     Args:
-        then: what follows it.
-        drop: how it is given up, and for what reason.
-        late: what it has come to when its time is over.
-        withdraw: gives it up only if nothing of it has been sent, and returns whether that was
-            so; None for what may be given up at any time.
+        on_result: called with its result.
+        drop: cancels it, for the given reason.
+        late: its result if it times out; None for a timer.
+        withdraw: cancels it if nothing of it has been sent, and returns whether it did; None for
+            an attempt that may be cancelled at any time.
     """
 
     owner: Owner
-    then: Then
+    on_result: OnResult
     drop: Callable[[BffError], None]
     late: BffError | None
     withdraw: Callable[[], bool] | None = None
 
 
 class Attempts:
-    """Starts attempts and numbers them; each is followed up exactly once, or given up.
+    """Starts attempts; each either calls its `on_result` exactly once, or is cancelled.
 
     Attributes:
-        over: everything was given up, but for writes that have been sent; none is begun any more.
+        over: whether all were cancelled, except writes that have been sent; no more may be started.
     """
 
     def __init__(
@@ -117,7 +119,7 @@ class Attempts:
 
     @property
     def under_way(self) -> bool:
-        """Whether anything is."""
+        """Whether any attempt is under way."""
         return bool(self._under_way)
 
     def send(
@@ -126,21 +128,25 @@ class Attempts:
         deadline: Deadline,
         permit: Permit,
         owner: Owner,
-        then: Then,
+        on_result: OnResult,
         *,
         safe: bool = True,
     ) -> int:
-        """Send a request with a permit; the number gives it up.
+        """Send a request with a permit.
 
         Args:
-            safe: whether it changes nothing, and so may be cut when everything is given up.
+            safe: whether the request only reads (RFC 9110, section 9.2.1), so that it may be
+                cancelled after it was sent.
+
+        Returns:
+            The number of the attempt, for `cancel`.
         """
         number = self._number(deadline.at)
         ticket = permit.start(self.exchange, request, deadline, number, self._mailbox)
         drop = partial(self._cancel, ticket, permit)
         withdraw = None if safe else partial(withdrawn, self.exchange, ticket)
         late = TimedOut("no reply in time")
-        self._under_way[number] = _Attempt(owner, then, drop, late, withdraw)
+        self._under_way[number] = _Attempt(owner, on_result, drop, late, withdraw)
         return number
 
     def queue(
@@ -149,19 +155,19 @@ class Attempts:
         avoid: Collection[str],
         until: float,
         owner: Owner,
-        then: Then,
+        on_result: OnResult,
     ) -> int:
-        """Wait for a permit, at most until a moment."""
+        """Wait for a permit, until a time. Returns the attempt's number."""
         number = self._number(until)
         ticket = guard.start(avoid, number, self._mailbox)
         late = LimitReached("concurrency limit reached: timed out waiting for a slot")
         drop = partial(_leave, guard, ticket)
-        self._under_way[number] = _Attempt(owner, then, drop, late)
+        self._under_way[number] = _Attempt(owner, on_result, drop, late)
         return number
 
-    def obtain(self, effect: Effect, deadline: Deadline, owner: Owner, then: Then) -> int:
-        """Have an effect take place."""
-        return self.begin(self._effects, effect, deadline, owner, then)
+    def obtain(self, effect: Effect, deadline: Deadline, owner: Owner, on_result: OnResult) -> int:
+        """Start an effect. Returns the attempt's number."""
+        return self.begin(self._effects, effect, deadline, owner, on_result)
 
     def begin(
         self,
@@ -169,45 +175,45 @@ class Attempts:
         what: Any,
         deadline: Deadline,
         owner: Owner,
-        then: Then,
+        on_result: OnResult,
     ) -> int:
-        """Have work started."""
+        """Start the work of a starter. Returns the attempt's number."""
         number = self._number(deadline.at)
         ticket = starter.start(what, deadline, number, self._mailbox)
         drop = partial(_abandon, starter, ticket)
-        self._under_way[number] = _Attempt(owner, then, drop, TimedOut("no reply in time"))
+        self._under_way[number] = _Attempt(owner, on_result, drop, TimedOut("no reply in time"))
         return number
 
-    def wake(self, at: float, owner: Owner, then: Then) -> int:
-        """Do something at a moment."""
+    def wake(self, at: float, owner: Owner, on_result: OnResult) -> int:
+        """Start a timer: `on_result` is called at a time. Returns the attempt's number."""
         number = self._number(at)
-        self._under_way[number] = _Attempt(owner, then, _nothing, None)
+        self._under_way[number] = _Attempt(owner, on_result, _nothing, None)
         return number
 
     def receive(self, completion: Completion) -> None:
-        """Follow up how an attempt ended; one that was given up is ignored."""
+        """Handle the completion of an attempt; that of a cancelled one is ignored."""
         attempt = self._under_way.pop(completion.attempt, None)
         if attempt:
-            follow(attempt.owner, attempt.then, completion.result)
+            run_step(attempt.owner, attempt.on_result, completion.result)
 
     def tick(self) -> None:
-        """Act on what is due, and give up all whose time is over."""
+        """Handle the timers that are due, and end the attempts that have timed out."""
         now = self._clock.now()
         while self._timers and self._timers[0][0] <= now:
             attempt = self._under_way.pop(heappop(self._timers)[1], None)
             if attempt:
                 if attempt.late:
                     attempt.drop(attempt.late)
-                follow(attempt.owner, attempt.then, attempt.late)
+                run_step(attempt.owner, attempt.on_result, attempt.late)
 
     def cancel(self, number: int) -> None:
-        """Give up one, if it is still under way; nothing follows it."""
+        """Cancel an attempt, if it is still under way; its `on_result` is not called."""
         attempt = self._under_way.pop(number, None)
         if attempt:
             attempt.drop(Cancelled("another attempt has answered"))
 
     def give_up(self) -> None:
-        """Give up everything, and nothing follows it; but wait for writes that have been sent."""
+        """Cancel all attempts, without a call of `on_result`, except writes that have been sent."""
         self.over = True
         attempts, self._under_way = self._under_way, {}
         for number, attempt in attempts.items():
@@ -218,10 +224,10 @@ class Attempts:
             attempt.owner.lost()
 
     def attend(self, deadline: Deadline, until: Callable[[], bool]) -> None:
-        """Wait in the mailbox until the next timer, and act on what comes, until something holds.
+        """Handle completions and timers until a condition holds.
 
         Args:
-            deadline: for how long where nothing is due.
+            deadline: how long to wait for a completion while no timer is set.
         """
         while not until():
             due = self.next_timer()
@@ -233,7 +239,7 @@ class Attempts:
                 self.receive(completion)
 
     def next_timer(self) -> float | None:
-        """When something is due; None if nothing is under way."""
+        """When the next attempt is due or times out; None if none is under way."""
         while self._timers and self._timers[0][1] not in self._under_way:
             heappop(self._timers)
         return self._timers[0][0] if self._timers else None
@@ -257,4 +263,4 @@ def _abandon(starter: Starter, ticket: Any, _why: BffError) -> None:
 
 
 def _nothing(_why: BffError) -> None:
-    """A timer holds nothing."""
+    """Cancel a timer: there is nothing to release."""

@@ -1,4 +1,4 @@
-"""A small thread pool for refreshes behind an answer, which no request waits for."""
+"""A small thread pool for background refreshes, which no request waits for."""
 
 from collections.abc import Callable, Hashable
 from functools import partial
@@ -13,7 +13,7 @@ _MAX_JOBS: Final = 200  # running and waiting; further ones are dropped
 
 
 class Background:
-    """Runs jobs, of one key only one at a time, and drops those beyond its capacity.
+    """Runs jobs, at most one for a key at a time, and drops those beyond its capacity.
 
     Threads start with the first job, so an instance may be made before a fork.
     """
@@ -24,10 +24,10 @@ class Background:
         self._flights: SingleFlight[None] = SingleFlight(lambda *_: None)
 
     def run(self, key: Hashable, job: Callable[[], object]) -> bool:
-        """Start `job` soon; False if it is dropped, or one of its key is under way."""
+        """Start `job` soon; False if it is dropped, or if a job of the same key is under way."""
         if len(self._flights) >= _MAX_JOBS:
             return False
-        refused: list[Exception] = []  # no thread could be started: the next request tries again
+        refused: list[Exception] = []  # if no thread can be started; the next request tries again
         submit = partial(self._workers.submit, partial(self._work, key, job))
         return self._flights.start(key, None, submit, refused.append) and not refused
 
@@ -38,7 +38,7 @@ class Background:
     def _work(self, key: Hashable, job: Callable[[], object]) -> None:
         try:
             job()
-        except Exception as error:  # noqa: BLE001 - no request gets it, and the thread goes on
+        except Exception as error:  # noqa: BLE001 - reported; the thread goes on
             self._boundary.reported(error, "refresh")
         finally:
             self._flights.complete(key, None)

@@ -1,4 +1,4 @@
-"""One request of a call on a thread of its own, without a conductor: refreshes a stale entry."""
+"""Refreshes a stale cache entry: one request of a call, on a background thread."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,11 +21,11 @@ def refresh_request(
     request: Request,
     begin: Callable[[RunContext, CallListener, RunningCall], None],
 ) -> None:
-    """Send a request, and wait for its end within its call's time-out.
+    """Send a request, and wait until it ends or the call times out.
 
     Args:
-        context: of the answer behind which it is sent; it has the same credentials, and is sent by
-            the runtime's own exchange.
+        context: of the answer that got the stale entry, with the same credentials; the request is
+            sent by the runtime's own exchange.
         begin: sends the request.
     """
     runtime, clock = context.runtime, context.runtime.clock
@@ -49,7 +49,7 @@ def refresh_request(
 
 
 class _RefreshListener:
-    """Learns that the request has ended; its result is in the cache, if it could be stored."""
+    """Waits for the end of the request, which stores its reply in the cache."""
 
     def __init__(self) -> None:
         self.done = False

@@ -1,17 +1,22 @@
-"""The budget of one answer: requests, and bytes of replies."""
+"""The budget of one answer: a maximum of requests, and of bytes of replies."""
 
 from bff.errors import TooMany
 
 
 class Budget:
-    """Counts requests and bytes, and refuses more than the view allows."""
+    """Counts the requests and reply bytes of one answer, up to the maximum of the view.
+
+    Args:
+        requests: the maximum of requests.
+        size: the maximum of bytes.
+    """
 
     def __init__(self, requests: int, size: int) -> None:
         self._requests, self._size = requests, size
         self._sent = self._received = 0
 
     def send(self, requests: int) -> None:
-        """Count requests that are about to be sent; those that are refused cost nothing.
+        """Count requests that are about to be sent; refused ones are not counted.
 
         Raises:
             TooMany: the view allows fewer.
@@ -20,7 +25,7 @@ class Budget:
             raise TooMany(f"the view allows {self._requests} calls")
 
     def affords(self, requests: int) -> bool:
-        """Whether so many more may be sent; they are then counted."""
+        """Count requests if the budget allows them; returns whether it does."""
         if self._sent + requests > self._requests:
             return False
         self._sent += requests

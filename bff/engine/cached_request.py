@@ -27,7 +27,7 @@ from bff.cache.cached_fetch import (
 )
 from bff.cache.entry import CacheEntry
 from bff.cache.key import CacheKey, cache_key
-from bff.engine.attempts import Owner, Then, follow
+from bff.engine.attempts import OnResult, Owner, run_step
 from bff.engine.background_refresh import refresh_request
 from bff.engine.call_request import CallRequest
 from bff.engine.outcomes import RunningCall
@@ -51,16 +51,16 @@ def begin_request(
     index: int,
     scope: Scope,
 ) -> None:
-    """Begin one request of a call, from the cache if its replies are cached."""
+    """Begin one request of a call; it is answered from the cache if its replies are cached."""
     cached, caching = None, context.runtime.caching
     if caching and policy:
         try:
             cached = cached_request(caching, context, listener, call, index, policy, scope)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is reported
+        except Exception as error:  # noqa: BLE001 - reported, and fails the request
             listener.ended(call, index, context.caught(error, call))
             return
     request = cached or CallRequest(context, listener, call, index)
-    follow(request, request.begin)
+    run_step(request, request.begin)
 
 
 def cached_request(
@@ -85,8 +85,8 @@ def cached_request(
     users = policy.key_scope(context.principal, scope)
     secret = context.credentials.get(service.name, ())
     headers = _without(request.headers, () if isinstance(secret, BffError) else secret)
-    asked = (request.method, request.target, headers, request.body)
-    key = cache_key(["reply", service.name, service.url, asked, users], tags)
+    own = (request.method, request.target, headers, request.body)
+    key = cache_key(["reply", service.name, service.url, own, users], tags)
     steps = cached_fetch(caching.cache, key)
     return CachedRequest(caching, context, listener, call, index, policy, key, steps)
 
@@ -121,7 +121,7 @@ class CachedRequest:
         self._resume(None)
 
     def _resume(self, result: Any) -> None:
-        """Perform steps up to the end, or to one that has to be waited for.
+        """Perform steps up to the end, or up to a step that completes later.
 
         Args:
             result: of the last step; None before the first.
@@ -147,14 +147,14 @@ class CachedRequest:
         self._finish(outcome)
 
     def _on_lookup(self, result: Lookup | BffError) -> None:
-        # the shared store has not replied in time: the reply is not stored
+        # without a reply of the shared store in time, the fetched reply is not stored
         self._resume(Lookup() if isinstance(result, BffError) else result)
 
     def _fetch(self, lookup: Lookup) -> None:
         """Fetch the reply, by a request of its own that shares what it sends."""
         join = partial(self._join, lookup)
         request = CallRequest(self._context, self, self._call, self._index, join)
-        follow(request, request.begin)
+        run_step(request, request.begin)
 
     def _join(
         self,
@@ -163,9 +163,9 @@ class CachedRequest:
         why: Tried,
         avoid: Collection[str],
         owner: Owner,
-        then: Then,
+        on_result: OnResult,
     ) -> int:
-        """Send a request for all that want its reply; see `attempts.Join`."""
+        """Send a request as a shared fetch; see `attempts.Join`."""
         compiled, fetches, attempts = self._compiled, self._caching.fetches, self._context.attempts
         service, retry = compiled.service, compiled.retry
         fetch = SharedFetch(
@@ -184,21 +184,21 @@ class CachedRequest:
             deadline=service.deadline,
             latencies=self._context.runtime.guards[service.name].latencies(compiled.endpoint),
         )
-        then = partial(self._on_fetched, fetch, then)
-        number = attempts.begin(fetches, fetch, self._call.ends, owner, then)
-        if service.wait is not None:  # a fetch has no timers of its own; it is queued by now
+        on_result = partial(self._on_fetched, fetch, on_result)
+        number = attempts.begin(fetches, fetch, self._call.ends, owner, on_result)
+        if service.wait is not None:  # a fetch has no timer of its own
             due = self._context.runtime.clock.now() + service.wait
             attempts.wake(due, owner, lambda _: fetches.fail_if_overdue(fetch))
         return number
 
-    def _on_fetched(self, fetch: SharedFetch, then: Then, result: Any) -> None:
+    def _on_fetched(self, fetch: SharedFetch, on_result: OnResult, result: Any) -> None:
         if isinstance(result, TimedOut) and self._caching.fetches.is_queued(fetch):
             result = LimitReached(NO_SLOT)
         if isinstance(result, FetchResult) and result.entry is not None:
             now, collapsed = self._caching.cache.now(), not result.led
             freshness = freshness_of(result.entry, now, hit=False, collapsed=collapsed)
-            self._call.kept[self._index] = freshness
-        then(result)
+            self._call.freshness[self._index] = freshness
+        on_result(result)
 
     def unauthorized(self, error: BffError) -> None:
         """The user has to sign in again."""
@@ -210,21 +210,21 @@ class CachedRequest:
         replaceable = isinstance(result, BffError) and may_be_stood_in_for(result)
         try:
             self._resume(Fetched(result, result.reason if replaceable else None))
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is reported
+        except Exception as error:  # noqa: BLE001 - reported, and fails the request
             self.failed(error)
 
     def failed(self, error: Exception) -> None:
-        """End the request with an unforeseen exception of one of its steps."""
+        """End the request with an unexpected exception in one of its steps."""
         if self._over:
-            raise error  # it is of what follows the end
+            raise error  # raised by what follows the end of this request
         self._end(self._context.caught(error, self._call))
 
     def lost(self) -> None:
-        """Do nothing: a lookup that is given up holds nothing."""
+        """Do nothing: a cancelled lookup has nothing to release."""
 
     def _finish(self, outcome: Hit | Fetched) -> None:
         if isinstance(outcome, Hit):
-            self._call.kept[self._index] = outcome.freshness
+            self._call.freshness[self._index] = outcome.freshness
             if self._caching.on_hit and outcome.instead_of is None:
                 self._caching.on_hit(self._request, outcome.entry)
         self._end(outcome.value)
@@ -241,8 +241,8 @@ class CachedRequest:
             return
 
         def begin(context: RunContext, listener: CallListener, call: RunningCall) -> None:
-            about = (self._policy, self._key, refresh(lookup))
-            CachedRequest(caching, context, listener, call, 0, *about).begin()
+            rest = (self._policy, self._key, refresh(lookup))
+            CachedRequest(caching, context, listener, call, 0, *rest).begin()
 
         refresh_request(self._context, self._call.node, self._request, begin)
 
@@ -263,9 +263,9 @@ class CachedRequest:
 
     def _readable(self, reply: Reply) -> bool:
         """Whether the call can read a reply; the failure that a status is counts as readable."""
-        apart = replace(self._context, replies={}, lease=self._context.lease.another())
+        scratch = replace(self._context, replies={}, lease=self._context.lease.another())
         try:
-            read(apart, self._compiled, reply)
+            read(scratch, self._compiled, reply)
         except BadStatus:
             return True
         except BffError:
@@ -274,4 +274,4 @@ class CachedRequest:
 
 
 def _without(headers: Headers, secret: Headers) -> Headers:
-    return tuple(each for each in headers if each not in secret)
+    return tuple(header for header in headers if header not in secret)

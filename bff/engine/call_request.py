@@ -28,7 +28,8 @@ from bff.upstream.permit import Permit
 from bff.upstream.retry import wait_before
 
 _MAX_HOPS: Final = 3
-_PLACE, _HEDGE, _WAIT, _JOINED = "place", "hedge", "wait", "joined"
+# The keys of `_out` for attempts other than requests.
+_SLOT, _HEDGE, _WAIT, _JOINED = "slot", "hedge", "wait", "joined"
 
 
 class CallRequest:
@@ -39,18 +40,9 @@ class CallRequest:
     """
 
     __slots__ = (
-        *(
-            "_attempts",
-            "_call",
-            "_clock",
-            "_compiled",
-            "_context",
-            "_extra",
-            "_failed_urls",
-            "_guard",
-        ),
-        *("_hops", "_index", "_join", "_joined_again", "_last", "_listener", "_out", "_over"),
-        *("_renewal", "_request", "_retries", "_why"),
+        *("_attempts", "_call", "_clock", "_compiled", "_context", "_extra", "_failed_urls"),
+        *("_guard", "_hops", "_index", "_join", "_joined_again", "_last", "_listener", "_out"),
+        *("_over", "_renewal", "_request", "_retries", "_why"),
     )
 
     def __init__(
@@ -74,15 +66,15 @@ class CallRequest:
         self._hops = self._retries = 0
         self._extra = RetryAllowance(self._guard, context.budget)
         self._why: Tried = ("first", 0)  # of the next attempt, and how many were before it
-        self._failed_urls: list[str] = []  # addresses that failed it
-        self._out: dict[Permit | str, int] = {}  # attempts, and timers by their names
+        self._failed_urls: list[str] = []  # addresses at which an attempt failed
+        self._out: dict[Permit | str, int] = {}  # numbers of attempts under way
 
     def begin(self) -> None:
-        """Send the request, unless its usual latency is more than the time that is left."""
+        """Send the request, unless its p95 latency exceeds the time that is left (`hopeless`)."""
         if not self._compiled.service.hopeless:
             p95 = self._latencies.p95()
             if p95 is not None and p95 > self._left():
-                self._end(TimedOut("its usual latency is more than the time that is left"))
+                self._end(TimedOut("its p95 latency exceeds the time that is left"))
                 return
         self._send()
 
@@ -96,7 +88,7 @@ class CallRequest:
             self.lost()
             return
         if not self._left():
-            self._end(TimedOut("its time was over before it could be sent"))
+            self._end(TimedOut("timed out before it could be sent"))
             return
         failed = self._failed_urls
         if self._join and not self._hops:
@@ -114,17 +106,17 @@ class CallRequest:
         until, wait = self._call.ends.at, self._compiled.service.wait
         if wait is not None:
             until = min(until, self._clock.now() + wait)
-        self._out[_PLACE] = self._attempts.queue(self._guard, failed, until, self, self._placed)
+        self._out[_SLOT] = self._attempts.queue(self._guard, failed, until, self, self._on_slot)
 
-    def _placed(self, got: Permit | BffError) -> None:
-        del self._out[_PLACE]
+    def _on_slot(self, got: Permit | BffError) -> None:
+        del self._out[_SLOT]
         if isinstance(got, BffError):
             self._end(got)
         elif self._left():
             self._send_with(got)
         else:
             got.settle(Cancelled("the slot became free too late"))
-            self._end(TimedOut("its time was over before it could be sent"))
+            self._end(TimedOut("timed out before it could be sent"))
 
     def _send_with(self, permit: Permit) -> None:
         self._attempt(permit, self._why)
@@ -149,15 +141,15 @@ class CallRequest:
             permit.latencies = self._latencies
         request = permit.sends(request, *why)
         send, safe = self._attempts.send, self._compiled.call.safe
-        then = partial(self._receive, permit)
-        self._out[permit] = send(request, ends, permit, self, then, safe=safe)
+        on_result = partial(self._receive, permit)
+        self._out[permit] = send(request, ends, permit, self, on_result, safe=safe)
 
     def _hedge(self, _due: None) -> None:
-        """Send the request a second time, beside the first, where there is room for it."""
+        """Send the request a second time, if the budgets and the concurrency limit allow it."""
         del self._out[_HEDGE]
         if not self._left() or not self._extra.take():
             return
-        elsewhere = [each.url for each in self._out if isinstance(each, Permit)]
+        elsewhere = [permit.url for permit in self._out if isinstance(permit, Permit)]
         with suppress(UpstreamError):
             permit = self._guard.admit([*self._failed_urls, *elsewhere])
             if permit:
@@ -167,21 +159,22 @@ class CallRequest:
         del self._out[permit]
         self._on_result(permit.url, result, spends=True)
 
-    def _on_shared_result(self, landed: Any) -> None:
-        """A shared fetch has ended, or the time of this request is over.
+    def _on_shared_result(self, ended: Any) -> None:
+        """A shared fetch has ended, or this request has timed out.
 
-        A request that joined a fetch that failed joins or starts one more, once.
+        If it failed, and another request had started it, this one joins or starts one more, once.
         """
         del self._out[_JOINED]
-        if not isinstance(landed, FetchResult):
-            self._on_result("", landed, spends=False)
-        elif is_bad(landed.result) and not (landed.led or self._joined_again) and self._left():
+        if not isinstance(ended, FetchResult):
+            self._on_result("", ended, spends=False)
+        elif is_bad(ended.result) and not (ended.led or self._joined_again) and self._left():
             self._joined_again = True
             self._send()
         else:
-            self._on_result(landed.url, landed.result, spends=landed.led)
+            self._on_result(ended.url, ended.result, spends=ended.led)
 
     def _on_result(self, url: str, result: Any, *, spends: bool) -> None:
+        """Wait for another attempt, retry, or end; `spends`: a retry counts against the budget."""
         self._last = result
         if self._attempts.over:
             self.lost()
@@ -190,7 +183,7 @@ class CallRequest:
             if isinstance(result, Reply):
                 self._context.budget.receive(len(result.body))
             if is_bad(result):
-                if any(isinstance(each, Permit) for each in self._out):
+                if any(isinstance(attempt, Permit) for attempt in self._out):
                     return  # the other attempt may still succeed
                 if self._retried(url, result, spends=spends):
                     return
@@ -204,7 +197,7 @@ class CallRequest:
         self._end(result)
 
     def _retried(self, url: str, result: Reply | BffError, *, spends: bool) -> bool:
-        """Whether the request will be sent again after a wait; then the wait has begun."""
+        """Start the wait before a retry, if there will be one; returns whether there will."""
         retry = self._compiled.retry
         if retry is None:
             return False
@@ -226,7 +219,7 @@ class CallRequest:
         self._send_again("retry")
 
     def _renews(self, reply: Reply) -> bool:
-        """Whether the request waits for new credentials, which it does once."""
+        """Begin to renew the credentials, once, after a 401; returns whether it does."""
         if not self._renewal.is_due(reply) or not self._left():
             return False
         self._renewal.begin(self._call.ends, self, self._renewed)
@@ -235,13 +228,15 @@ class CallRequest:
     def _renewed(self, credentials: Headers | BffError) -> None:
         """Send the request once more, with the credentials that were obtained."""
         try:
-            if isinstance(credentials, TimedOut):  # the time of this call only
+            if isinstance(
+                credentials, TimedOut
+            ):  # the call has timed out; the client need not sign in
                 raise credentials
             if self._renewal.ends_answer(credentials, self._listener):
                 self.lost()
                 return
             request = self._renewal.apply(self._request)
-            if request is None and self._last:  # there are no others: the 401 is the reply
+            if request is None and self._last:  # no other credentials: the 401 is the reply
                 self._end(value_or_error(self._context, self._compiled, self._last))
                 return
             self._context.budget.send(1)
@@ -252,9 +247,9 @@ class CallRequest:
         self._send_again("renewal")
 
     def _redirects(self, reply: Reply) -> bool:
-        """Whether a reply sends the request elsewhere, where that may be followed."""
+        """Follow a redirect, if the service declares so; returns whether it does."""
         if not self._left():
-            raise TimedOut("redirected when its time was over")
+            raise TimedOut("redirected after the deadline")
         request = redirected(self._request, reply, self._compiled.service)
         if request is None:
             return False
@@ -269,11 +264,11 @@ class CallRequest:
     def failed(self, error: Exception) -> None:
         """End with an unexpected exception in a step after an attempt."""
         if self._over:
-            raise error  # raised after the end: not of this request
+            raise error  # raised by what follows the end of this request
         self._end(self._context.caught(error, self._call))
 
     def lost(self) -> None:
-        """The answer is over: end a write with its last result, and leave a read."""
+        """The run is over: end a write with its last result; a read needs no result."""
         self._extra.give_back()
         if self._compiled.call.safe or self._over:
             return

@@ -1,6 +1,9 @@
-"""The conductor: runs one plan for one request on one thread, which blocks only on its mailbox.
+"""The conductor: runs the plan of a view for one request, on the thread of that request.
 
-`Run` decides what to do with each completion, and blocks only in `attend`.
+1. `begin` starts the calls that wait for nothing.
+2. `attend` handles completions and timers: the only place that blocks.
+3. `_end` stores the result of a call, and starts the calls that have waited for it.
+4. `fail` and `end` cancel what is under way, except writes that have been sent.
 """
 
 from collections import Counter
@@ -12,16 +15,16 @@ from typing import Any, Final
 from bff.engine import answer as answers
 from bff.engine.answer import Answer, Failure, ViewRequest, bad_request, failure_of
 from bff.engine.attempts import VIEW, Attempts
-from bff.engine.blame import InputFaults
 from bff.engine.budget import Budget
 from bff.engine.disconnect import DisconnectCheck
 from bff.engine.fanout import fan_out
 from bff.engine.idempotence import keyed
+from bff.engine.input_faults import InputFaults
 from bff.engine.outcomes import (
     CallResult,
     RunningCall,
     Timing,
-    blame_inputs,
+    attribute_to_dependencies,
     fail_call,
     fail_unsent_call,
     outcome_of,
@@ -29,13 +32,13 @@ from bff.engine.outcomes import (
 )
 from bff.engine.pagination import begin_call
 from bff.engine.prefill import Prepared, headers_of, prepare
-from bff.engine.run_context import RunContext, credentials_for, keep_credentials
+from bff.engine.run_context import RunContext, credentials_for, store_credentials
 from bff.engine.runtime import Runtime
-from bff.engine.view_failure import Judge
+from bff.engine.view_failure import FailureRules
 from bff.errors import BffError, Cancelled, InternalError, TimedOut
 from bff.model.exchange import Deadline, Headers, Outcome, OutcomeKind
 from bff.observe.boundary import without_frames
-from bff.plan.expression import truthy
+from bff.plan.expression import COMPUTED, truthy
 from bff.plan.order import Node
 from bff.plan.plan import Plan
 from bff.upstream.exchange import Completion, Exchange, Mailbox
@@ -50,7 +53,7 @@ def conduct(
     runtime: Runtime,
     exchange: Exchange | None = None,
 ) -> Answer:
-    """Run `plan` for a request, by the deadline; a batch has an `exchange` of its own."""
+    """Run a plan for a request, up to the deadline; a batch has an `exchange` of its own."""
     run = Run(plan, request, deadline, runtime, runtime.clock.mailbox(), exchange)
     try:
         run.begin()
@@ -61,7 +64,7 @@ def conduct(
 
 
 class Run:
-    """The state of one request: the calls under way, their values, and those that are ready."""
+    """One run of a plan: its calls, their values and outcomes, and what they wait for."""
 
     def __init__(
         self,
@@ -77,7 +80,7 @@ class Run:
         self.request = request
         self.deadline = deadline
         self.nodes: dict[str, Node] = dict(plan.nodes)
-        self.values = dict(request.scope)
+        self.values = {**request.scope, COMPUTED: {}} if plan.values else dict(request.scope)
         self.outcomes: dict[str, Outcome] = {}
         self.failure: Failure | None = None
         self._attempts = Attempts(exchange or runtime.exchange, runtime.effects, clock, mailbox)
@@ -92,7 +95,7 @@ class Run:
         self._begun = clock.now()
         self._awaited = {name: len(awaited) for name, awaited in plan.awaits.items()}
         self.waiting: Mapping[str, Sequence[str]] = plan.dependents
-        self._judging = Judge(plan)
+        self._failure_rules = FailureRules(plan)
         self._sent: Counter[tuple[str, str]] = Counter()
         self._running: dict[str, RunningCall] = {}
         self._prepared: dict[str, Prepared] = {}
@@ -104,13 +107,13 @@ class Run:
 
     @property
     def next_timer(self) -> float:
-        """The moment at which `tick` has something to do."""
+        """When `tick` has to be called next, on the conductor's clock."""
         due = self._attempts.next_timer()
         return self.deadline.at if due is None else due
 
     def begin(self) -> None:
-        """Start the calls that wait for nothing."""
-        self._judge()
+        """Start to obtain credentials, and start the calls that wait for nothing."""
+        self._check_failure_rules()
         self.prepare(self.nodes)
         if self.failure:
             return
@@ -128,68 +131,69 @@ class Run:
         self._attempts.attend(self.deadline, until)
 
     def prepare(self, names: Iterable[str]) -> None:
-        """Fill what of these calls can be filled before anything is sent."""
-        early = {each: self.plan.early[each] for each in names if each in self.plan.early}
+        """Fill the parts of calls that depend on the request alone; invalid values are a 400."""
+        early = {name: self.plan.early[name] for name in names if name in self.plan.early}
         if self.failure or not early:
             return
-        blame = InputFaults(self.plan.view)
-        self._prepared |= prepare(early, self.values, self.request.headers, blame)
-        if blame.errors:
-            self.fail(bad_request(blame.errors))
+        faults = InputFaults(self.plan.view)
+        self._prepared |= prepare(early, self.values, self.request.headers, faults)
+        if faults.errors:
+            self.fail(bad_request(faults.errors))
 
     def receive(self, completion: Completion) -> None:
-        """Handle the completion of an attempt; one that was given up is ignored."""
+        """Handle the completion of an attempt; that of a cancelled one is ignored."""
         self._attempts.receive(completion)
 
     def tick(self) -> None:
-        """Handle the timers that are due: attempts that are still under way have timed out."""
+        """Handle the timers that are due, and end the attempts that have timed out."""
         self._attempts.tick()
 
     def fail(self, failure: Failure) -> None:
-        """The view has failed: give up what is out, and never start the rest."""
+        """Fail the view: cancel the calls under way, and start no more."""
         self.failure = self.failure or failure
         self.give_up()
 
     def give_up(self) -> None:
-        """Give up what has not ended, but for writes that have been sent: these still end."""
+        """Cancel the calls that have not ended, except writes that have been sent."""
         self._attempts.give_up()
         if self.done:
             return
         for name in self.nodes:
             if name not in self.outcomes:
-                out = self._running.get(name)
-                if out and out.left and not out.node.compiled.call.safe:
+                call = self._running.get(name)
+                if call and call.left and not call.node.compiled.call.safe:
                     continue
-                kind: OutcomeKind = "failed" if out and self.failure else "skipped"
-                timing = self._timing(out.started if out else None)
+                kind: OutcomeKind = "failed" if call and self.failure else "skipped"
+                timing = self._timing(call.started if call else None)
                 self.outcomes[name] = Outcome(
                     kind, Cancelled.reason, started=timing.started, took=timing.took
                 )
 
     def end(self) -> None:
-        """Give up what is out, and wait for the end of writes that have been sent."""
+        """Cancel what is under way, and wait until writes that have been sent have ended."""
         self.give_up()
         self._attempts.attend(self.deadline, lambda: not self._attempts.under_way)
 
     def answer(self) -> Answer:
         """The shaped answer, or the failure."""
         outcomes = {name: self.outcomes[name] for name in self.nodes}
-        outcomes |= self._judging.outcomes
+        outcomes |= self._failure_rules.outcomes
         tags = answers.invalidated(self.plan, self.values, outcomes)
         if self.failure:
             return Answer(None, outcomes, failure=self.failure, invalidates=tags)
         try:
             answer = answers.answer_of(self.plan, self.values, outcomes, self.context.replies)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is reported
+        except Exception as error:  # noqa: BLE001 - reported, and answered 500
             self.context.runtime.boundary.caught(error, "answer", id_=self.request.id)
             answer = Answer(None, outcomes, failure=Failure(_INTERNAL))
         return replace(answer, invalidates=tags, lease=self.context.lease)
 
     def scope(self, _node: Node) -> Mapping[str, Any]:
         """The values that a call is filled with."""
-        return self.values  # the same for all; a view in Python gives some calls more
+        return self.values  # `PythonViewRun` adds values to some calls
 
     def _start(self, node: Node) -> None:
+        """Start a call all of whose predecessors have ended; it may end at once."""
         if self._attempts.over:
             return
         try:
@@ -203,14 +207,14 @@ class Run:
             fan = keyed(fan, node.compiled, self._sent, self.request.key)
             self.context.budget.send(len(fan.units))
         except BffError as error:
-            blame_inputs([error], node.needs, self.outcomes)
+            attribute_to_dependencies([error], node.needs, self.outcomes)
             self._end(node, fail_unsent_call(node.compiled, self.scope(node), error))
             return
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is reported
+        except Exception as error:  # noqa: BLE001 - reported, and fails the call
             self._end(node, fail_call(node.compiled, self._caught(error, node), Timing()))
             return
         if fan.failed:
-            blame_inputs(fan.failed.values(), node.needs, self.outcomes)
+            attribute_to_dependencies(fan.failed.values(), node.needs, self.outcomes)
         now = self._clock.now()
         ends = Deadline(min(now + node.compiled.timeout, self.deadline.at))
         call = RunningCall(node, fan, [None] * len(fan.units), len(fan.units), now, ends)
@@ -222,16 +226,12 @@ class Run:
         begin_call(policy, self.context, self, call, scope, cursors)
 
     def _skips(self, node: Node) -> bool:
-        """Whether the call is not made; what stands in its way may also be an error.
-
-        Raises:
-            BffError: the deadline has come, there are no credentials, `when` is not computable.
-        """
+        """End a call that has to be skipped; returns whether it was. Raises BffError."""
         if any(self.outcomes[name].kind == "skipped" for name in node.needs):
             self._end(node, CallResult(None, Outcome("skipped", "dependency")))
             return True
         if self.deadline.left(self._clock.now()) <= 0:
-            raise TimedOut("the view's deadline came before it could start")
+            raise TimedOut("the deadline of the view passed before it could start")
         when = node.compiled.when
         if when and not truthy(when.value(self.scope(node))):
             self._end(node, CallResult(None, Outcome("skipped", "when")))
@@ -239,8 +239,8 @@ class Run:
         return False
 
     def _obtained(self, name: str, result: Headers | BffError) -> None:
-        """The credentials of a hidden node were obtained, or not."""
-        if not keep_credentials(self.context, self, name.removeprefix("@"), result):
+        """Credentials were obtained, or not: start the calls that wait for them."""
+        if not store_credentials(self.context, self, name.removeprefix("@"), result):
             self._release(name)
 
     def unauthorized(self, error: BffError) -> None:
@@ -248,7 +248,7 @@ class Run:
         self.fail(failure_of(error, error.reason))
 
     def ended(self, call: RunningCall, index: int, result: Any) -> None:
-        """A request of a call has come to a value or an error."""
+        """A request of a call has ended with a value or an error."""
         call.results[index] = without_frames(result)
         call.left -= 1
         if call.left == 0:
@@ -256,39 +256,40 @@ class Run:
 
     def _finish(self, call: RunningCall) -> None:
         compiled, timing = call.node.compiled, self._timing(call.started)
-        if self._attempts.over and all(isinstance(each, Cancelled) for each in call.results):
-            return  # none of it was sent: `give_up` says so
+        if self._attempts.over and all(isinstance(result, Cancelled) for result in call.results):
+            return  # no request was sent: `give_up` sets the outcome
         try:
-            settled = with_freshness(outcome_of(compiled, call.fan, call.results, timing), call)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is reported
-            settled = fail_call(compiled, self._caught(error, call.node), timing)
-        if settled.outcome.kind not in {"ok", "stale"}:
+            result = with_freshness(outcome_of(compiled, call.fan, call.results, timing), call)
+        except Exception as error:  # noqa: BLE001 - reported, and fails the call
+            result = fail_call(compiled, self._caught(error, call.node), timing)
+        if result.outcome.kind not in {"ok", "stale"}:
             self.context.replies.pop(compiled.name, None)
-        self._end(call.node, settled)
+        self._end(call.node, result)
 
     def _caught(self, error: Exception, node: Node) -> InternalError:
-        about = self.request.origin(self.plan, node.compiled)
-        return self.context.runtime.boundary.caught(error, "call", about)
+        origin = self.request.origin(self.plan, node.compiled)
+        return self.context.runtime.boundary.caught(error, "call", origin)
 
-    def _end(self, node: Node, settled: CallResult) -> None:
-        self.values[node.name] = settled.value
-        self.outcomes[node.name] = settled.outcome
+    def _end(self, node: Node, result: CallResult) -> None:
+        """Store the result of a call; then fail the view, or start the calls that waited for it."""
+        self.values[node.name] = result.value
+        self.outcomes[node.name] = result.outcome
         if self._attempts.over:
             return
-        if settled.error:
-            self.fail(failure_of(settled.error, settled.outcome.reason, node.compiled))
+        if result.error:
+            self.fail(failure_of(result.error, result.outcome.reason, node.compiled))
         else:
-            self._judge()
+            self._check_failure_rules()
         self._release(node.name)
 
-    def _judge(self) -> None:
-        """Fail the view as soon as what its refusals and `require_any` depend on is there."""
-        failure = self._judging.verdict(self.values, self.outcomes)
+    def _check_failure_rules(self) -> None:
+        """Fail the view if a refusal applies, or all of its `require_any` calls failed."""
+        failure = self._failure_rules.evaluate(self.values, self.outcomes)
         if failure:
             self.fail(failure)
 
     def _release(self, name: str) -> None:
-        """Count down for what waits for a call or for credentials that are now there."""
+        """Start the calls that have awaited only this call, or these credentials."""
         for waiting in self.waiting.get(name, ()):
             self._awaited[waiting] -= 1
             if self._awaited[waiting] == 0:

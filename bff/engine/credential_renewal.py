@@ -7,8 +7,8 @@ The method does not matter: a request that was answered 401 was not processed (R
 from dataclasses import replace
 from typing import Final
 
-from bff.engine.attempts import Owner, Then
-from bff.engine.run_context import CallListener, RunContext, credentials_for, keep_credentials
+from bff.engine.attempts import OnResult, Owner
+from bff.engine.run_context import CallListener, RunContext, credentials_for, store_credentials
 from bff.errors import BffError
 from bff.model.exchange import Deadline, Headers, Reply, Request
 from bff.model.service import Service
@@ -31,22 +31,22 @@ class CredentialRenewal:
         """Whether a reply rejects the credentials for the first time."""
         return reply.status == _UNAUTHORIZED and bool(self._sent_with) and not self._begun
 
-    def begin(self, deadline: Deadline, owner: Owner, then: Then) -> None:
+    def begin(self, deadline: Deadline, owner: Owner, on_result: OnResult) -> None:
         """Obtain new credentials, unless another request of the answer has done so."""
         self._begun = True
         known = self._context.credentials.get(self._service.name, ())
         if known != self._sent_with:
-            then(known)
+            on_result(known)
             return
         effect = credentials_for(self._service, self._context.principal, self._sent_with)
-        self._context.attempts.obtain(effect, deadline, owner, then)
+        self._context.attempts.obtain(effect, deadline, owner, on_result)
 
     def ends_answer(self, result: Headers | BffError, listener: CallListener) -> bool:
-        """Store what was obtained; true if the client has to sign in again."""
-        return keep_credentials(self._context, listener, self._service.name, result)
+        """Store the result of a renewal; returns whether the client has to sign in again."""
+        return store_credentials(self._context, listener, self._service.name, result)
 
     def apply(self, request: Request) -> Request | None:
-        """The request with the new credentials; None if they are those that were rejected.
+        """The request with the new credentials; None if they equal the rejected ones.
 
         Raises:
             BffError: there are none.
@@ -56,6 +56,6 @@ class CredentialRenewal:
             raise known
         if known == self._sent_with:
             return None
-        others = [each for each in request.headers if each not in self._sent_with]
+        others = [header for header in request.headers if header not in self._sent_with]
         self._sent_with = known
         return replace(request, headers=(*others, *known))

@@ -1,4 +1,4 @@
-"""What a reply means to the call that asked for it: its value, or why it has none."""
+"""Decodes the replies of a call: the value of a reply, or the error in its place."""
 
 import base64
 import codecs
@@ -20,10 +20,10 @@ from bff.plan.compile import CompiledCall
 from bff.plan.page_links import page_of
 from bff.upstream.memory import Lease
 
-_FIRST_FAILURE: Final = 300  # a redirect is one too, unless the service follows it
+_FIRST_FAILURE: Final = 300  # a redirect that is not followed is a failure
 _OK: Final = 200
 _WITHOUT_BODY: Final = frozenset({204, 205})  # RFC 9110, sections 15.3.5 and 15.3.6
-# seconds, or a date as it is sent today (RFC 9110, sections 5.6.7 and 10.2.3)
+# seconds, or an IMF-fixdate (RFC 9110, sections 5.6.7 and 10.2.3)
 _RETRY_AFTER: Final = re.compile(
     r"\d{1,9}|[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT", re.ASCII
 )
@@ -36,38 +36,38 @@ _XML: Final = frozenset({"application/xml", "text/xml"})
 
 @dataclass(frozen=True, slots=True)
 class StatusValue:
-    """A value that stands for a status: in a fan-out, what each item of the request gets."""
+    """The value that a call declares for a status; each item of the request gets a copy."""
 
     value: Any
 
 
 def read_reply(call: CompiledCall, reply: Reply, lease: Lease | None = None) -> Any:
-    """The value of a reply, decoded anew: perhaps a `Page`, or a `StatusValue` for its status.
+    """The value of a reply: a `Page` of a paginated list, a `StatusValue`, or the decoded body.
 
     Args:
-        lease: takes what the value takes of the process's memory.
+        lease: counts the bytes that the value takes.
 
     Raises:
-        BadStatus: the status is a failure and the call has no value for it.
-        MemoryReached: the process has no room for the value.
-        BadReply: the body is not what the call says it is.
-        Unfillable: the part that counts cannot be computed.
+        BadStatus: the status is a failure, and the call declares no value for it.
+        MemoryReached: the process has no memory for the value.
+        BadReply: the body is not in the declared format.
+        Unfillable: `select` cannot be computed.
     """
     if reply.status in call.statuses:
         return StatusValue(orjson.loads(call.statuses[reply.status]))
     if reply.status in call.call.keeps:
-        return _full(reply, _lenient(call, reply, lease))
+        return _full(reply, _decoded_or_none(call, reply, lease))
     if not _OK <= reply.status < _FIRST_FAILURE:
         raise bad_status(reply)
     value = _decoded(call, reply, lease)
     if call.call.full:
         value = _full(reply, value)
-    counts = call.select.value(value) if call.select else value
-    return page_of(call.paging, value, counts, reply) if call.paging else counts
+    selected = call.select.value(value) if call.select else value
+    return page_of(call.paging, value, selected, reply) if call.paging else selected
 
 
 def bad_status(reply: Reply) -> BadStatus:
-    """The failure that a reply's status is, with what it says of when to ask again."""
+    """The error of a reply with a failure status, with its Retry-After if that is valid."""
     after = (reply.header("retry-after") or "").strip()
     if not _RETRY_AFTER.fullmatch(after) or not (after.isdigit() or http_date(after)):
         after = ""
@@ -75,12 +75,13 @@ def bad_status(reply: Reply) -> BadStatus:
 
 
 def connection_names(reply: Reply) -> frozenset[str]:
-    """The headers that a reply's `Connection` names: they cross no further (RFC 9110, 7.6.1)."""
+    """The headers that `Connection` names: they are not forwarded (RFC 9110, section 7.6.1)."""
     named = reply.header("connection") or ""
     return frozenset(token.strip().lower() for token in named.split(","))
 
 
 def _full(reply: Reply, body: Any) -> dict[str, Any]:
+    """A reply as an object of its status, headers and body."""
     headers: dict[str, str] = {}
     for name, value in reply.headers:
         if name not in _NEVER_A_VALUE:
@@ -88,8 +89,8 @@ def _full(reply: Reply, body: Any) -> dict[str, Any]:
     return {"status": reply.status, "headers": headers, "body": body}
 
 
-def _lenient(call: CompiledCall, reply: Reply, lease: Lease | None) -> Any:
-    """The body of a failure, which may be anything: null where it cannot be read."""
+def _decoded_or_none(call: CompiledCall, reply: Reply, lease: Lease | None) -> Any:
+    """The decoded body of a failure; null where it has another format, as of a proxy's page."""
     try:
         return _decoded(call, reply, lease)
     except BadReply:
@@ -101,15 +102,15 @@ def _decoded(call: CompiledCall, reply: Reply, lease: Lease | None) -> Any:
         lease.add(decoded_size(call.call.decode, reply.body))
     if reply.body:
         return _DECODERS[call.call.decode](reply)
-    if _lacks_its_body(call, reply):
+    if _is_body_missing(call, reply):
         raise BadReply("the reply is JSON or XML by its content type, and has no body")
     return None
 
 
-def _lacks_its_body(call: CompiledCall, reply: Reply) -> bool:
-    """Whether a reply without a byte is a fault: it promises a value, and something reads it.
+def _is_body_missing(call: CompiledCall, reply: Reply) -> bool:
+    """True if an empty reply is an error: its Content-Type promises a value, which is read.
 
-    The reply to a write never is. The write has been done: a failure would have it sent again.
+    The empty reply to a write is none: the write was done, and an error would have it sent again.
     """
     declared = call.call
     if call.unread or not declared.safe or declared.method == "HEAD":
@@ -148,27 +149,27 @@ def _text(reply: Reply) -> str:
     try:
         known = _CHARSETS.fullmatch(codecs.lookup(charset).name)
         text = reply.body.decode(charset if known else "unknown")
-        text.encode()  # some codecs make halves of surrogate pairs, which no JSON holds
+        text.encode()  # some codecs decode to lone surrogates, which JSON cannot contain
     except (LookupError, ValueError):
-        raise BadReply("the reply is not the text that it says it is") from None
-    return text.removeprefix("\ufeff")  # a byte order mark is none of the text
+        raise BadReply("the reply is not text in the charset of its Content-Type") from None
+    return text.removeprefix("\ufeff")  # the byte order mark is not part of the text
 
 
 def _xml(reply: Reply) -> Any:
-    """Elements as xmltodict maps them; a document with entities of its own is refused."""
+    """Elements as xmltodict maps them; a document that declares entities is refused."""
     media_type = _media_type(reply, "application/xml")
     if not _is_xml(media_type):
         raise BadReply("the reply is not XML by its content type")
     try:
         value = xmltodict.parse(reply.body, expat=_Expat, disable_entities=True)
-        orjson.dumps(value)  # what is nested too deeply for JSON is no value
+        orjson.dumps(value)  # refuses a document that is nested too deeply for JSON
     except Exception as error:  # noqa: BLE001  (expat's, xmltodict's and Python's own)
         raise BadReply(f"the reply is not XML: {type(error).__name__}") from None
     return value
 
 
 class _Expat:
-    """Makes parsers that refuse a document type with declarations of its own."""
+    """A parser factory for xmltodict: its parsers refuse a DTD, which may declare entities."""
 
     ExpatError = expat.ExpatError
 
@@ -187,7 +188,7 @@ def _refuse_declarations(
     has_declarations: bool,  # noqa: FBT001 - as expat calls it
 ) -> None:
     if has_declarations or system or public:
-        raise ValueError("the document has declarations, here or elsewhere")
+        raise ValueError("the document has a DTD")
 
 
 _DECODERS: Final[Mapping[str, Callable[[Reply], Any]]] = {

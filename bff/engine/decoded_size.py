@@ -1,8 +1,8 @@
-"""How many bytes a reply may take once it is decoded: judged before it is, by its structure.
+"""Estimates the bytes that a reply takes when it is decoded, from its structure.
 
 `[{},{},...]` takes three bytes for each object, and CPython 64 to 200. The sizes are those of
-CPython 3.11 to 3.13 on 64 bits, with the decoder's own tree; they are rather too large, which
-leaves room for the copies that a view makes.
+CPython 3.11 to 3.13 on 64 bits, with the decoder's own tree. They overestimate, which leaves room
+for the copies that a view makes.
 """
 
 from typing import Final
@@ -13,14 +13,14 @@ _IN_TABLE: Final = 5
 _LIST: Final = 80
 _VALUE: Final = 64  # a number or short text, its place in a list or dict, the decoder's 16
 _ELEMENT: Final = 400  # of XML: a text, a place in a dict, and often a dict or list of its own
-_TEXT: Final = 4  # bytes of a character, where one of the text is beyond the 65,536 first ones
+_TEXT: Final = 4  # bytes of a character, if one of the text is outside the BMP
 
 
 def decoded_size(kind: str, body: bytes) -> int:
-    """Bytes that the value of a body may take.
+    """The estimate for a body, in bytes.
 
     Args:
-        kind: how it is decoded, as a call declares it.
+        kind: the decoder, as declared in `decode` of a call.
     """
     if kind == "json":
         values = body.count(b",") + 1

@@ -1,4 +1,4 @@
-"""The check for a client that has disconnected, repeated while a view is conducted."""
+"""The check for a disconnected client, repeated while a view runs."""
 
 from collections.abc import Callable
 from typing import Final
@@ -15,7 +15,7 @@ class DisconnectCheck:
     """Fails a view whose client has disconnected.
 
     Args:
-        gone: whether the client has.
+        gone: whether the client has disconnected.
         fail: fails the view.
     """
 
@@ -30,7 +30,7 @@ class DisconnectCheck:
         self._gone, self._fail = gone, fail
 
     def begin(self) -> None:
-        """Check after a while, and again."""
+        """Start the timer of the next check."""
         self._attempts.wake(self._clock.now() + _EVERY, VIEW, self._check)
 
     def _check(self, _due: None) -> None:

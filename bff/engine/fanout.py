@@ -1,4 +1,8 @@
-"""One call becomes requests, and their replies one value: alone, per item, or in batches."""
+"""Fan-out: one call becomes one or more requests, and their replies become one value.
+
+A call without `each` is one request. With `each` it is one request for each item or, with `batch`,
+one for several items.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
@@ -16,13 +20,13 @@ from bff.plan.compile import CompiledCall, Fold
 from bff.plan.expression import Scope
 from bff.plan.template import as_text
 
-# What one request came to: the value of its reply, or why there is none.
+# The result of one request: the value of its reply, or the error in its place.
 Result = Any
 
 
 @dataclass(slots=True)
 class Unit:
-    """One request of a call, and the positions of the items that it is for."""
+    """One request of a call, and the indexes of the items that it is for."""
 
     request: Request
     items: list[int] = field(default_factory=list)
@@ -33,12 +37,13 @@ class FanOut:
     """The requests of one call.
 
     Args:
-        units: what is to be sent; identical requests are one.
-        items: the items of the innermost `each`; empty for a lone call.
-        nest: how many items each outer item has, for lists of lists; empty where there is one.
-        ids: in a batch, the id of each item as text, None for an item without one.
-        failed: items whose request cannot be made, and why.
-        scopes: of each item the values that it was filled with.
+        units: the requests to send; identical ones are sent once.
+        items: the items of the innermost `each`; empty for a call without `each`.
+        nest: with several `each`, for each level but the first how many items each outer item has:
+            `[[2, 1]]` for two orders with two lines and one line. Results are nested likewise.
+        ids: in a batch, the id of each item as text; None for an item without one.
+        failed: by index, the items whose request cannot be made, with the error.
+        scopes: for each item the values that its request is filled with.
     """
 
     units: list[Unit]
@@ -60,19 +65,19 @@ def fan_out(
 
     Args:
         extra: headers that are not templates: forwarded ones and credentials.
-        origin: what the requests are made for.
-        prepared: what of them is filled already.
+        origin: what the requests are made for, for logs and traces.
+        prepared: the parts that are filled already.
 
     Raises:
-        Unfillable: a lone request cannot be made, or the `each` cannot be computed.
-        BadReply: what the `each` selects is not a list.
+        Unfillable: the request of a call without `each` cannot be made, or `each` not be computed.
+        BadReply: the value that `each` selects is not a list.
         TooMany: it selects more than its `max`.
     """
     prepared = prepared or Prepared()
     if not call.each:
         return FanOut([Unit(request_of(call, scope, extra, origin, prepared.known))])
     scopes, nest = prepared.items_in(scope) or items_of(call, scope)
-    items = [each[call.each[-1][0]] for each in scopes]
+    items = [own[call.each[-1][0]] for own in scopes]
     fan = FanOut([], items, nest, scopes=list(scopes))
     if call.fold:
         return _batches(call, call.fold, scope, fan, extra, origin, prepared.known)
@@ -89,13 +94,13 @@ def fan_out(
     return fan
 
 
-def not_fanned_out(call: CompiledCall, scope: Scope, why: BffError) -> FanOut:
-    """The items of a call that is given up as a whole: each gets what a failure leaves."""
+def failed_fan_out(call: CompiledCall, scope: Scope, why: BffError) -> FanOut:
+    """The fan-out of a call that cannot be started: all items have failed with the same error."""
     try:
         scopes, nest = items_of(call, scope)
     except BffError:
         scopes, nest = [], []
-    items = [each[call.each[-1][0]] for each in scopes]
+    items = [own[call.each[-1][0]] for own in scopes]
     return FanOut([], items, nest, failed=dict.fromkeys(range(len(items)), why))
 
 
@@ -108,8 +113,9 @@ def _batches(
     origin: Origin | None,
     known: Known,
 ) -> FanOut:
+    """The fan-out of a batched call: each distinct id is requested once."""
     batch = fold.batch
-    typed: dict[str, Any] = {}  # the same id as text and as number is one id
+    typed: dict[str, Any] = {}  # by text: `7` and `"7"` are the same id
     for position, own in enumerate(fan.scopes):
         try:
             key, value = id_of(fold, own)
@@ -136,25 +142,25 @@ def join(
     """The value of a fanned-out call; with `into`, also attaches it to the items.
 
     Args:
-        results: for each unit the value of its reply, or the exception that stands for it.
-        missing: makes the value that an item gets whose request failed.
+        results: for each unit the value of its reply, or the error in its place.
+        missing: makes the value of an item whose request failed.
 
     Raises:
-        BadReply: the replies cannot be joined, or an item cannot take what is attached.
+        BadReply: a value cannot be attached to its item.
     """
     if not call.each:
         return results[0].value if isinstance(results[0], StatusValue) else results[0]
-    nothing = _nothing(call)
-    per_item = [missing() if at in fan.failed else nothing() for at in range(len(fan.items))]
+    empty = _empty_value(call)
+    per_item = [missing() if at in fan.failed else empty() for at in range(len(fan.items))]
     for unit, result in zip(fan.units, results, strict=True):
-        _deal(call, fan, unit, result, per_item, missing)
+        _distribute(call, fan, unit, result, per_item, missing)
     if call.call.into:
         _attach(fan.items, per_item, call.call.into, replace=call.call.replace)
         return per_item
     return _nested(per_item, fan.nest)
 
 
-def _deal(
+def _distribute(
     call: CompiledCall,
     fan: FanOut,
     unit: Unit,
@@ -162,6 +168,7 @@ def _deal(
     per_item: list[Any],
     missing: Callable[[], Any],
 ) -> None:
+    """Set the values of the items of one request; items never share a mutable value."""
     if isinstance(result, BffError):
         for position in unit.items:
             per_item[position] = missing()
@@ -170,28 +177,28 @@ def _deal(
         for position in unit.items:
             per_item[position] = deepcopy(result.value)
         return
-    nothing = _nothing(call)
-    dealt: set[Any] = set()
+    empty = _empty_value(call)
+    used: set[Any] = set()
     for position in unit.items:
         key = fan.ids[position] if call.fold else None
         value = result if key is None else result.get(key)
         if value is None and call.fold:
-            value = nothing()
-        per_item[position] = deepcopy(value) if key in dealt else value
-        dealt.add(key)
+            value = empty()
+        per_item[position] = deepcopy(value) if key in used else value
+        used.add(key)
 
 
-def _nothing(call: CompiledCall) -> Callable[[], Any]:
-    """Makes what an item has of which there is nothing: null, or no elements."""
+def _empty_value(call: CompiledCall) -> Callable[[], Any]:
+    """Makes the value of an item whose id the reply lacks: null, or an empty list for `many`."""
     return list if call.fold and call.fold.batch.many else lambda: None
 
 
 def by_key(fold: Fold, reply: Any) -> Mapping[str, Any]:
-    """The elements of a batched reply by their key, compared as text.
+    """The elements of a batched reply by their key as text; lists of elements for `many`.
 
     Raises:
-        BadReply: it is no list of elements with a key each, or has two for one id.
-        Unfillable: where they are cannot be computed.
+        BadReply: it is not a list of objects with a key, or has two elements for one id.
+        Unfillable: the expression that selects the elements cannot be computed.
     """
     elements = fold.elements.value({} if reply is None else reply) if fold.elements else reply
     if not isinstance(elements, list):
@@ -212,6 +219,11 @@ def by_key(fold: Fold, reply: Any) -> Mapping[str, Any]:
 
 
 def _attach(items: Sequence[Any], values: Sequence[Any], into: str, *, replace: bool) -> None:
+    """Set the member `into` of each item.
+
+    Raises:
+        BadReply: an item is not an object, has the member already, or is in the list twice.
+    """
     seen: set[int] = set()
     for item in items:
         if not isinstance(item, dict) or (into in item and not replace) or id(item) in seen:
@@ -222,6 +234,7 @@ def _attach(items: Sequence[Any], values: Sequence[Any], into: str, *, replace: 
 
 
 def _nested(values: list[Any], nest: Sequence[Sequence[int]]) -> list[Any]:
+    """The values as lists of lists; see `FanOut.nest`."""
     for counts in reversed(nest):
         at, lists = 0, []
         for count in counts:

@@ -1,4 +1,4 @@
-"""The keys with which a view's writes go to services: the same when the view is tried again."""
+"""Idempotency keys of a view's writes to services: the same when the client retries the view."""
 
 from collections import Counter
 from dataclasses import replace
@@ -12,23 +12,24 @@ _HEADER: Final = "idempotency-key"
 
 
 def keyed(fan: FanOut, call: CompiledCall, sent: Counter[tuple[str, str]], key: str) -> FanOut:
-    """The requests of a write, each with a key of its own; others as they are.
+    """The requests of a call; those of a write get an Idempotency-Key each, if they have none.
 
-    A request is told from the others of its call by where it goes: of a list that has become
-    shorter since the first try, the second element must not take the first one's key.
+    The key is derived from the key of the view's request, the call, and the target, with a number
+    for requests with equal targets. The position in the fan-out is not part of it: for `[a, b]`,
+    and `[b]` when the client retries, `b` must have the same key each time.
 
     Args:
-        sent: how many writes of which call have gone where, in this run; they are counted here.
-        key: of the view's request; empty without any.
+        sent: the writes of this run by call and target, which are counted here.
+        key: of the view's request; empty if it has none.
     """
     if not key or call.call.safe:
         return fan
-    for at, unit in enumerate(fan.units):
-        where = (call.name, unit.request.target)
-        sent[where] += 1
+    for index, unit in enumerate(fan.units):
+        target = (call.name, unit.request.target)
+        sent[target] += 1
         if all(header.lower() != _HEADER for header, _ in unit.request.headers):
-            told = "\n".join([key, *where, str(sent[where])])
-            own = sha256(told.encode()).hexdigest()[:32]
+            parts = "\n".join([key, *target, str(sent[target])])
+            own = sha256(parts.encode()).hexdigest()[:32]
             headers = (*unit.request.headers, (_HEADER, f'"{own}"'))
-            fan.units[at] = replace(unit, request=replace(unit.request, headers=headers))
+            fan.units[index] = replace(unit, request=replace(unit.request, headers=headers))
     return fan

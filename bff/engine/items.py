@@ -1,4 +1,4 @@
-"""The items of an `each`: what a call is made for, once for each."""
+"""The items of a call with `each`: a request is made for each of them."""
 
 from typing import Any
 
@@ -9,12 +9,12 @@ from bff.plan.template import as_text
 
 
 def items_of(call: CompiledCall, scope: Scope) -> tuple[list[dict[str, Any]], list[Any]]:
-    """The scope of every innermost item, and the counts by which results are nested again.
+    """The scope of each innermost item, and the counts of `FanOut.nest`.
 
     Raises:
         Unfillable: an `each` cannot be computed.
-        BadReply: what it selects is no list.
-        TooMany: it selects more than its `max`.
+        BadReply: it selects a value that is not a list.
+        TooMany: it selects more items than its `max`.
     """
     scopes: list[dict[str, Any]] = [dict(scope)]
     nest: list[list[int]] = []
@@ -22,7 +22,7 @@ def items_of(call: CompiledCall, scope: Scope) -> tuple[list[dict[str, Any]], li
         counts: list[int] = []
         deeper: list[dict[str, Any]] = []
         for outer in scopes:
-            found = _bounded(call, _selected(expression, outer), len(deeper))
+            found = _limited(call, _selected(expression, outer), len(deeper))
             counts.append(len(found))
             deeper += [{**outer, name: item} for item in found]
         scopes = deeper
@@ -39,8 +39,8 @@ def _selected(expression: Expression, scope: Scope) -> list[Any]:
     return selected
 
 
-def _bounded(call: CompiledCall, found: list[Any], before: int) -> list[Any]:
-    """What of a list the call may still have, before anything is made of it."""
+def _limited(call: CompiledCall, found: list[Any], before: int) -> list[Any]:
+    """The items that the call's `max` still allows, cut off before their scopes are made."""
     each = call.call.each
     if each is None or before + len(found) <= each.max:
         return found
@@ -50,15 +50,15 @@ def _bounded(call: CompiledCall, found: list[Any], before: int) -> list[Any]:
 
 
 def id_of(fold: Fold, scope: Scope) -> tuple[str | None, Any]:
-    """The id of a batch's item, as text and as it is; None where it has none.
+    """The id of an item of a batch, as text and with its own type; None where it has none.
 
     Raises:
-        Unfillable: it is no single value, or holds what stands between ids.
+        Unfillable: it is not a single value, or contains the separator of ids.
     """
     value = fold.ids.value(scope)
     if value is None:
         return None, None
     key = as_text(value, fold.ids.source.shown)
     if fold.batch.join and fold.batch.join in key:
-        raise Unfillable(f"an id holds `{fold.batch.join}`, which stands between ids")
+        raise Unfillable(f"an id contains `{fold.batch.join}`, the separator of ids")
     return key, value

@@ -1,4 +1,4 @@
-"""From the results of a call to its value and its outcome, by the call's own failure rule."""
+"""The value and the outcome of a call, from the results of its requests and its failure rule."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from bff.engine.fanout import FanOut, join, not_fanned_out
+from bff.engine.fanout import FanOut, failed_fan_out, join
 from bff.errors import BadReply, BffError, Unfillable
 from bff.model.exchange import Deadline, Freshness, Outcome, OutcomeKind
 from bff.plan.compile import CompiledCall
@@ -16,7 +16,7 @@ from bff.plan.order import Node
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """When a call started, in seconds after the view did (None: never), and how long it took."""
+    """When a call started, in seconds after the view (None: not at all), and its duration."""
 
     started: float | None = None
     took: float = 0.0
@@ -24,14 +24,14 @@ class Timing:
 
 @dataclass(slots=True)
 class RunningCall:
-    """A call whose requests are out.
+    """A call whose requests are under way.
 
     Args:
-        results: for each request its value or its error, as they come.
-        left: how many have not come.
-        started: when, on the conductor's clock.
-        ends: when they must have ended.
-        kept: by the index of a request, how fresh its cached reply is.
+        results: for each request its value or its error; None while it is under way.
+        left: the number of requests under way.
+        started: the start of the call, on the conductor's clock.
+        ends: the deadline of its requests.
+        freshness: by the index of a request, the freshness of its cached reply.
     """
 
     node: Node
@@ -40,15 +40,15 @@ class RunningCall:
     left: int
     started: float
     ends: Deadline
-    kept: dict[int, Freshness] = field(default_factory=dict)
+    freshness: dict[int, Freshness] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class IncompleteList:
-    """The pages of a list before one that failed, where the call accepts them.
+    """The pages of a list before one that failed, if the call accepts partial lists.
 
     Args:
-        of: pages that were asked for.
+        of: the number of pages requested.
     """
 
     value: Any
@@ -61,7 +61,7 @@ class CallResult:
     """How a call ended.
 
     Args:
-        error: what failed it, where that fails the view as well.
+        error: the error, if it fails the view as well.
     """
 
     value: Any
@@ -72,7 +72,13 @@ class CallResult:
 def outcome_of(
     call: CompiledCall, fan: FanOut, results: Sequence[Any], timing: Timing
 ) -> CallResult:
-    """All requests of a call have ended: join them, or take the call's rung.
+    """The result of a call whose requests have all ended.
+
+    1. Pages before one that failed: the value, with the outcome `failed`.
+    2. A request failed, and the call has no `each` or is required: the call fails.
+    3. Replies that cannot be joined: the call fails.
+    4. Some requests of a call with `each` failed: their items get null or the fallback.
+    5. Otherwise the outcome is `ok`.
 
     Args:
         results: for each unit of `fan` the value of its reply, or the error in its place.
@@ -81,10 +87,10 @@ def outcome_of(
         part = results[0]
         outcome = _outcome(call, part.error, timing, 1, part.of)
         return CallResult(part.value, replace(outcome, kind="failed"))
-    errors = [each for each in results if isinstance(each, BffError)]
+    errors = [result for result in results if isinstance(result, BffError)]
     errors += dict.fromkeys(fan.failed.values())
     of = len(fan.units) + len(fan.failed) if call.each else 0
-    failed = sum(isinstance(each, BffError) for each in results) + len(fan.failed) if of else 0
+    failed = sum(isinstance(result, BffError) for result in results) + len(fan.failed) if of else 0
     if errors and (not call.each or call.call.rung == "required"):
         return fail_call(call, errors[0], timing, failed, of)
     try:
@@ -93,47 +99,51 @@ def outcome_of(
         return fail_call(call, error, timing)
     except RecursionError:
         return fail_call(call, BadReply("the replies are nested too deeply"), timing)
-    if errors:  # some items have it, the others got null or the fallback
+    if errors:
         return CallResult(value, _outcome(call, errors[0], timing, failed, of))
     return CallResult(value, Outcome("ok", started=timing.started, took=timing.took))
 
 
-def with_freshness(settled: CallResult, running: RunningCall) -> CallResult:
-    """The result with how old it is; the outcome is `stale` if any part of it is."""
-    if not running.kept:
-        return settled
-    parts = list(running.kept.values())
+def with_freshness(result: CallResult, running: RunningCall) -> CallResult:
+    """The result with the freshness of its cached replies; `stale` if any of them is stale.
+
+    Together they are a hit if all are, and as fresh as the least fresh one; if a reply was not
+    cached, the lifetime is 0.
+    """
+    if not running.freshness:
+        return result
+    parts = list(running.freshness.values())
     oldest = max(parts, key=lambda part: part.age)
-    told = Freshness(
+    combined = Freshness(
         hit=all(part.hit for part in parts),
         ttl=min(part.ttl for part in parts) if len(parts) == len(running.fan.units) else 0.0,
         age=oldest.age,
         collapsed=any(part.collapsed for part in parts),
         reason=next((part.reason for part in parts if part.reason), ""),
     )
-    outcome = replace(settled.outcome, freshness=told)
+    outcome = replace(result.outcome, freshness=combined)
     if outcome.kind == "ok" and any(part.hit and part.ttl < 0 for part in parts):
-        outcome = replace(outcome, kind="stale", reason=told.reason)
-    return replace(settled, outcome=outcome)
+        outcome = replace(outcome, kind="stale", reason=combined.reason)
+    return replace(result, outcome=outcome)
 
 
 def fail_unsent_call(call: CompiledCall, scope: Scope, error: BffError) -> CallResult:
-    """A call that was never sent has failed; of a repeated one, each item gets its fallback."""
+    """The result of a call that failed before any request; with `each`, its items get fallbacks."""
     if not call.each or call.call.rung != "fallback":
         return fail_call(call, error, Timing())
-    settled = outcome_of(call, not_fanned_out(call, scope, error), (), Timing())
-    outcome = _outcome(call, error, Timing(), 0, 0)
-    return replace(settled, outcome=outcome)
+    result = outcome_of(call, failed_fan_out(call, scope, error), (), Timing())
+    return replace(result, outcome=_outcome(call, error, Timing(), 0, 0))
 
 
-def blame_inputs(
+def attribute_to_dependencies(
     errors: Iterable[BffError], needs: Iterable[str], outcomes: Mapping[str, Outcome]
 ) -> None:
-    """Requests that cannot be made, of a call whose inputs failed, are so for that reason.
+    """Set the reason `dependency` on errors of requests that lack the value of a failed call.
 
     Args:
-        needs: the calls whose values it uses.
-        outcomes: theirs among those of the view.
+        errors: of the requests of one call.
+        needs: the calls whose values that call uses.
+        outcomes: of the calls of the view that have ended.
     """
     if any(outcomes[name].kind in {"failed", "fallback"} for name in needs):
         for error in errors:
@@ -144,7 +154,7 @@ def blame_inputs(
 def fail_call(
     call: CompiledCall, error: BffError, timing: Timing, failed: int = 0, of: int = 0
 ) -> CallResult:
-    """The whole call has failed: the view does too, or a fallback or null takes its place."""
+    """The result of a call that failed as a whole: an error of the view, a fallback, or null."""
     outcome = _outcome(call, error, timing, failed, of)
     if call.call.rung == "required":
         return CallResult(None, outcome, error)

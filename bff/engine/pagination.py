@@ -1,7 +1,7 @@
-"""The pages of one list: fetches one page, or page after page up to a limit.
+"""Pagination: fetches one page of a list, or page after page up to a limit.
 
-Each page is a request of the call like any other: retried, cached, shared with others. All pages
-together have the call's time-out.
+Each page is a request of the call like any other: retried, cached, shared with others. The time-out
+of the call is for all pages together.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from bff.plan.expression import Scope
 from bff.plan.page_links import Page, Paging, Position, following, turned_to
 
 Begin = Callable[[CallListener, int], None]
-_MORE: Final = object()  # there is a page to be asked for
+_MORE: Final = object()  # a sentinel: another page has to be requested
 
 
 def begin_call(
@@ -30,7 +30,7 @@ def begin_call(
     scope: Scope,
     cursors: Cursors | None,
 ) -> None:
-    """Pursue the requests of a call, all at once, or page after page."""
+    """Begin the requests of a call: all at once, or page after page for a paginated list."""
 
     def begin(to: CallListener, index: int) -> None:
         begin_request(policy, context, to, call, index, scope)
@@ -44,7 +44,7 @@ def begin_call(
 
 
 class PageFetcher:
-    """The pages of one call, and those that are still to be asked for."""
+    """Fetches the pages of one call, one after the other."""
 
     def __init__(
         self,
@@ -63,59 +63,59 @@ class PageFetcher:
             self._position = cursors.starts.get(paging.pages.param)
         self._seen = {self._position}
         self._items: list[Any] = []
-        self._came = 0
-        self._due: int | None = None  # the page that is to be asked for
-        self._asking = False
+        self._fetched = 0  # pages
+        self._due: int | None = None  # the index of the page to request next
+        self._requesting = False
 
     def begin(self) -> None:
-        """Ask for the first page, or for the one that the client's cursor leads to."""
+        """Request the first page, or the page at the client's cursor."""
         unit = self._call.fan.units[0]
         try:
             unit.request = turned_to(self._paging, self._service, unit.request, self._position)
         except BffError as error:
             self._end(error)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is reported
+        except Exception as error:  # noqa: BLE001 - reported, and ends the call
             self._end(self._context.caught(error, self._call))
         else:
-            self._ask(0)
+            self._request_page(0)
 
     def ended(self, _call: RunningCall, index: int, result: Any) -> None:
-        """A page has come, or will not."""
+        """The request of a page has ended with the page or an error."""
         try:
-            done = self._turned(index, result)
+            value = self._next_page_or_value(index, result)
         except BffError as error:
-            done = self._what_came(error)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is reported
-            done = self._what_came(self._context.caught(error, self._call))
-        if done is _MORE:
-            self._ask(index + 1)
+            value = self._partial_or_error(error)
+        except Exception as error:  # noqa: BLE001 - reported, and ends the call
+            value = self._partial_or_error(self._context.caught(error, self._call))
+        if value is _MORE:
+            self._request_page(index + 1)
         else:
-            self._end(done)
+            self._end(value)
 
     def unauthorized(self, error: BffError) -> None:
         """The client has to sign in again."""
         self._listener.unauthorized(error)
 
-    def _ask(self, index: int) -> None:
-        """Request a page; cached ones end at once, and must not recurse."""
+    def _request_page(self, index: int) -> None:
+        """Request a page. A loop, as a cached page ends during `begin` and would recurse."""
         self._due = index
-        if self._asking:
+        if self._requesting:
             return
-        self._asking = True
+        self._requesting = True
         while self._due is not None:
             due, self._due = self._due, None
             self._begin(self, due)
-        self._asking = False
+        self._requesting = False
 
-    def _turned(self, index: int, result: Any) -> Any:
-        """What the pages come to; or that there is one more, whose request is made.
+    def _next_page_or_value(self, index: int, result: Any) -> Any:
+        """The value of the list after its last page; else `_MORE`, with the next request made.
 
         Raises:
-            BffError: there will be no more.
+            BffError: the list ends with an error.
         """
         if isinstance(result, BffError):
             raise result
-        after = self._took(index, result)
+        after = self._add_page(index, result)
         if after is None or self._paging.pages.param:
             return self._value(after)
         self._context.budget.send(1)
@@ -126,33 +126,34 @@ class PageFetcher:
         self._call.results.append(None)
         return _MORE
 
-    def _took(self, index: int, result: Any) -> Position | None:
-        """Take a page in; where the next one is that is to be asked for.
+    def _add_page(self, index: int, result: Any) -> Position | None:
+        """Add the items of a page. Returns the position of the next page; None after the last.
 
         Raises:
-            BadReply: the pages go round in a circle, or there is no telling.
-            TooMany: there are more than may be gathered.
+            BadReply: a page links to an earlier one, or the position of the next is malformed.
+            TooMany: the list has more pages than the call gathers.
         """
         page = Page(result.value) if isinstance(result, StatusValue) else result
         self._items += page.items
-        self._came += 1
+        self._fetched += 1
         if isinstance(result, StatusValue):
-            return None  # what stands for a status says nothing of a page after it
+            return None  # the value declared for a status has no next page
         request = self._call.fan.units[index].request
         after = following(self._paging, self._service, request, self._position, page)
         if after is None:
             return None
         if after in self._seen:
-            raise BadReply("the pages go round in a circle")
+            raise BadReply("the pages link in a cycle")
         self._seen.add(after)
         pages = self._paging.pages
-        if pages.gather and self._came >= pages.gather:
+        if pages.gather and self._fetched >= pages.gather:
             if pages.truncate:
                 return None
             raise TooMany(f"more than the {pages.gather} pages that the call gathers")
         return after
 
     def _value(self, after: Position | None) -> Any:
+        """The list or, if the client pages through it, an object with its items and `next`."""
         param = self._paging.pages.param
         if not param:
             return self._items
@@ -162,12 +163,12 @@ class PageFetcher:
             raise Unfillable("cursors cannot be sealed here")
         return {"items": self._items, "next": self._cursors.seal(param, after)}
 
-    def _what_came(self, error: BffError) -> Any:
-        """What counts where a page failed: nothing, or the pages before it."""
+    def _partial_or_error(self, error: BffError) -> Any:
+        """The result after a failed page: the pages before it, if the call accepts that."""
         pages = self._paging.pages
-        if not pages.partial or not 0 < self._came < pages.gather:
-            return error  # after the last page that may be read, it is no page that failed
-        return IncompleteList(self._items, error, of=self._came + 1)
+        if not pages.partial or not 0 < self._fetched < pages.gather:
+            return error  # with all pages gathered, the error is not one of a page
+        return IncompleteList(self._items, error, of=self._fetched + 1)
 
     def _end(self, result: Any) -> None:
         self._due = None

@@ -1,14 +1,14 @@
-"""Fills what a request alone determines of a view's required calls, before anything is sent.
+"""Fills the parts of a view's required calls that depend on the client's request alone.
 
-A value of the client's that fits no request is then the client's error, and not a service's. What
-is filled is used by the call when it starts.
+This happens before any request is sent, so that an invalid value of the client is answered 400,
+and not 502 after some of the calls. A call uses its filled parts when it starts.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from bff.engine.blame import InputFaults
+from bff.engine.input_faults import InputFaults
 from bff.engine.items import id_of, items_of
 from bff.engine.request import Known
 from bff.errors import BadReply, BffError, TooMany, Unfillable
@@ -21,19 +21,20 @@ from bff.plan.request_parts import Part
 from bff.plan.template import header_value
 
 _SELECTED: Final = {BadReply.reason: "is not a list", TooMany.reason: "has too many items"}
-_UNFIT: Final = "does not fit the request"
+_NOT_COMPUTABLE: Final = "cannot be processed by the view"
 
 
 @dataclass(slots=True)
 class Prepared:
-    """What of a call is filled.
+    """The parts of a call that are filled.
 
     Args:
-        known: of its parts, what they are filled with.
-        forwarded: the client's headers that are passed on; None where they are not known.
-        items: of each item the values of its names; None where the items are not known.
-        nest: how many items each outer one has.
-        own: of each item what its parts are filled with, and those of all.
+        known: the filled parts that all its requests share.
+        forwarded: the client's headers that are passed on; None where one of them is invalid.
+        items: for each item the values of the names that `each` binds; None where the items depend
+            on other calls.
+        nest: how many items each outer item has; see `FanOut`.
+        own: for each item its filled parts, together with `known`.
     """
 
     known: Known = field(default_factory=dict)
@@ -43,32 +44,33 @@ class Prepared:
     own: list[Known] = field(default_factory=list)
 
     def of(self, position: int) -> Known:
-        """What is known of the request for an item."""
+        """The filled parts of the request for an item."""
         return self.own[position] if self.own else self.known
 
     def items_in(self, scope: Scope) -> tuple[list[dict[str, Any]], list[Any]] | None:
-        """The scopes of the items with the values that have come since, and their nesting."""
+        """The scopes of the items, with the values of calls that have ended since, and `nest`."""
         if self.items is None:
             return None
-        return [{**scope, **each} for each in self.items], self.nest
+        return [{**scope, **names} for names in self.items], self.nest
 
 
 def prepare(
-    early: Mapping[str, Early], scope: Scope, headers: Mapping[str, str], blame: InputFaults
+    early: Mapping[str, Early], scope: Scope, headers: Mapping[str, str], faults: InputFaults
 ) -> dict[str, Prepared]:
-    """Fill what can be filled, by the names of calls.
+    """Fill the parts that depend on the request alone, by the names of calls.
 
     Args:
-        headers: the client's, those that may be forwarded.
-        blame: collects what of the client's does not fit.
+        headers: the client's headers that may be forwarded.
+        faults: collects the client's values that are invalid.
     """
-    found = {name: _prepared(each, scope, headers, blame) for name, each in early.items()}
-    return {name: each for name, each in found.items() if each}
+    found = {name: _prepared(parts, scope, headers, faults) for name, parts in early.items()}
+    return {name: prepared for name, prepared in found.items() if prepared}
 
 
 def _prepared(
-    early: Early, scope: Scope, headers: Mapping[str, str], blame: InputFaults
+    early: Early, scope: Scope, headers: Mapping[str, str], faults: InputFaults
 ) -> Prepared | None:
+    """The filled parts of one call; None where it is skipped."""
     call = early.call
     for when in early.whens:
         try:
@@ -76,23 +78,23 @@ def _prepared(
                 return None
         except Unfillable:
             if when is call.when:
-                blame.expression(when)
+                faults.expression(when)
             return None
-    prepared = Prepared(_filled(early, early.parts, scope, blame))
-    prepared.forwarded = _forwarded(call, headers, blame)
+    prepared = Prepared(_filled(early, early.parts, scope, faults))
+    prepared.forwarded = _forwarded(call, headers, faults)
     if early.items:
-        _prepare_items(early, scope, prepared, blame)
+        _prepare_items(early, scope, prepared, faults)
     return prepared
 
 
-def _prepare_items(early: Early, scope: Scope, prepared: Prepared, blame: InputFaults) -> None:
+def _prepare_items(early: Early, scope: Scope, prepared: Prepared, faults: InputFaults) -> None:
     call = early.call
     try:
         scopes, prepared.nest = items_of(call, scope)
     except (Unfillable, BadReply, TooMany) as error:
         if call.selects.roots <= OF_THE_REQUEST:
             for _, select in call.each:
-                blame.expression(select, call.bound, _SELECTED.get(error.reason, _UNFIT))
+                faults.expression(select, call.bound, _SELECTED.get(error.reason, _NOT_COMPUTABLE))
         return
     prepared.items = [{name: own[name] for name in call.bound} for own in scopes]
     for own in scopes:
@@ -100,23 +102,23 @@ def _prepare_items(early: Early, scope: Scope, prepared: Prepared, blame: InputF
             try:
                 id_of(call.fold, own)
             except Unfillable:
-                for each in call.fold.ids.expressions:
-                    blame.expression(each, call.bound, "is no id")
+                for expression in call.fold.ids.expressions:
+                    faults.expression(expression, call.bound, "is not a valid id")
         elif early.parts_of_items:
-            of_item = _filled(early, early.parts_of_items, own, blame)
+            of_item = _filled(early, early.parts_of_items, own, faults)
             prepared.own.append({**prepared.known, **of_item})
 
 
 def _filled(
-    early: Early, parts: Iterable[Part], scope: Scope, blame: InputFaults
+    early: Early, parts: Iterable[Part], scope: Scope, faults: InputFaults
 ) -> dict[Part, Any]:
-    """What parts are filled with; those that cannot be are left to the call."""
+    """The filled parts; a part that cannot be filled is left to the call, which then fails."""
     known = {}
     for part in parts:
         try:
             value = part.fill(scope)
         except Unfillable:
-            blame.part(part, scope, early.call.bound)
+            faults.part(part, scope, early.call.bound)
             continue
         if part not in early.anew:
             known[part] = value
@@ -124,24 +126,24 @@ def _filled(
 
 
 def forwarded_by(call: CompiledCall, headers: Mapping[str, str]) -> Headers:
-    """The client's headers that a call passes on. Raises Unfillable where one cannot be."""
+    """The client's headers that a call passes on. Raises Unfillable where one is invalid."""
     names = [name for name in call.forward if name in headers]
     return tuple((name, header_value(headers[name], name)) for name in names)
 
 
 def headers_of(
     call: CompiledCall,
-    prepared: "Prepared | None",
+    prepared: Prepared | None,
     client: Mapping[str, str],
     credentials: Headers | BffError,
 ) -> Headers:
-    """The headers of a call's requests that no template gives: the client's, and credentials.
+    """The headers of a call's requests that are not templates: forwarded ones, and credentials.
 
     Args:
         client: the client's headers, by lower-case names.
 
     Raises:
-        BffError: there are no credentials, or a header of the client's cannot be passed on.
+        BffError: there are no credentials, or a header of the client is invalid.
     """
     forwarded = prepared.forwarded if prepared else None
     if forwarded is None:
@@ -152,18 +154,18 @@ def headers_of(
 
 
 def _forwarded(
-    call: CompiledCall, headers: Mapping[str, str], blame: InputFaults
+    call: CompiledCall, headers: Mapping[str, str], faults: InputFaults
 ) -> Headers | None:
     try:
         return forwarded_by(call, headers) if call.forward else ()
     except Unfillable:
         for name in call.forward:
-            if not _is_fit(headers.get(name, ""), name):
-                blame.header(name)
+            if not _is_valid(headers.get(name, ""), name):
+                faults.header(name)
         return None
 
 
-def _is_fit(value: str, name: str) -> bool:
+def _is_valid(value: str, name: str) -> bool:
     try:
         header_value(value, name)
     except Unfillable:

@@ -1,4 +1,4 @@
-"""One request of a call, of its parts: those that were filled early, and the others."""
+"""Makes one request of a call from its parts: those filled early, and the others."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -8,7 +8,7 @@ from bff.plan.compile import CompiledCall
 from bff.plan.expression import Scope
 from bff.plan.request_parts import Given, Part
 
-Known = Mapping[Part, Any]  # of parts, what they are filled with
+Known = Mapping[Part, Any]  # parts that are filled already, with their encoded values
 NOTHING_KNOWN: Final[Known] = {}
 
 
@@ -24,12 +24,13 @@ def request_of(
 
     Args:
         extra: headers that are not templates: forwarded ones and credentials.
+        origin: what the request is made for, for logs and traces.
         known: parts that are filled already.
-        given: a template whose value is known already.
+        given: a template whose value is known already: the ids of a batch.
 
     Raises:
-        Unfillable: a value is missing that may not be left out, or does not fit its place.
-        BadReply: a link cannot be followed.
+        Unfillable: a value is missing and not optional, or is invalid in its part.
+        BadReply: a link leads to an address that the service does not declare.
     """
     pairs = [known[part] if part in known else part.fill(scope, given) for part in call.query]
     query = "&".join(filter(None, pairs))
@@ -60,5 +61,5 @@ def request_of(
 
 
 def _left_out(call: CompiledCall, scope: Scope) -> tuple[str, ...]:
-    """What a mark leaves out of a request, such as `query status`."""
+    """The optional parts that a request omits, such as `query status`."""
     return tuple(what for what, field in call.marks if field.leaves_out(scope))

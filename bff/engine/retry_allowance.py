@@ -1,4 +1,4 @@
-"""The share of one request in its service's budget for retries and hedges."""
+"""The retries and hedges of one request, counted against the retry budget of its service."""
 
 from bff.engine.budget import Budget
 from bff.upstream.guard import Guard
@@ -11,20 +11,20 @@ class RetryAllowance:
         budget: the view's.
     """
 
-    __slots__ = ("_budget", "_guard", "_had")
+    __slots__ = ("_budget", "_guard", "_taken")
 
     def __init__(self, guard: Guard, budget: Budget) -> None:
-        self._guard, self._budget, self._had = guard, budget, 0
+        self._guard, self._budget, self._taken = guard, budget, 0
 
     def take(self) -> bool:
-        """Whether one more may be sent."""
+        """Take one from both budgets; returns whether another attempt may be sent."""
         if not self._guard.spend():
             return False
-        self._had += 1
+        self._taken += 1
         return self._budget.affords(1)
 
     def give_back(self) -> None:
-        """None of them is out any more."""
-        if self._had:
-            self._guard.give_back(self._had)
-            self._had = 0
+        """Give back what was taken from the service's budget, as the attempts have ended."""
+        if self._taken:
+            self._guard.give_back(self._taken)
+            self._taken = 0

@@ -1,4 +1,4 @@
-"""What the requests of one answer share: budget, credentials, memory, and what replies brought."""
+"""The context of one run: the budget, credentials, memory and reply headers of its requests."""
 
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -28,13 +28,13 @@ from bff.upstream.memory import Lease
 
 @dataclass(frozen=True, slots=True)
 class RunContext:
-    """What the requests of one answer share.
+    """What all requests of one run share.
 
     Args:
-        budget: the requests and bytes that the answer may cost.
+        budget: the maximum of requests and reply bytes.
         lease: the memory that the answer's values take.
-        credentials: by service, the headers that its requests carry, or why there are none.
-        replies: by call, what of its first reply may go on to the client.
+        credentials: by service, the headers with its credentials, or the error in their place.
+        replies: by call, the status and headers of its replies.
 
     It has no reference to the run: a reference cycle would hold each request's values in memory
     until the garbage collector runs.
@@ -49,7 +49,7 @@ class RunContext:
     replies: dict[str, ReplyHead] = field(default_factory=dict)
 
     def caught(self, error: Exception, call: RunningCall) -> InternalError:
-        """Report an unexpected exception in one request of a call; what stands in its place.
+        """Report an unexpected exception in one request of a call; returns the error in its place.
 
         Raises:
             Exception: `error` itself, where the boundary raises.
@@ -57,21 +57,21 @@ class RunContext:
         return self.runtime.boundary.caught(error, "call", call.fan.units[0].request.origin)
 
 
-def credentials_for(service: Service, asker: Principal, rejected: Headers = ()) -> Credentials:
-    """The effect that obtains a service's credentials; the service's own are the same for all.
+def credentials_for(service: Service, client: Principal, rejected: Headers = ()) -> Credentials:
+    """The effect that obtains the credentials of a service, for the client or for the service.
 
     Args:
         rejected: the credentials that the service answered with 401.
     """
-    whose = asker if service.credentials in OF_THE_CALLER else NOBODY
-    return Credentials(service.name, whose, rejected)
+    principal = client if service.credentials in OF_THE_CALLER else NOBODY
+    return Credentials(service.name, principal, rejected)
 
 
 def credentials_error(error: BffError) -> BffError:
-    """What the failure to obtain a service's credentials is for a call, a stream or a relay.
+    """The error of a call, stream or relay for which no credentials were obtained.
 
     1. The client has to sign in again: `GrantEnded`.
-    2. The call's own time is over, or the provider has refused: as it is.
+    2. The call has timed out, or the provider has refused: the error itself.
     3. The session store or the provider is away: `NoCredentials`, with its status.
     """
     if isinstance(error, AuthError):
@@ -91,7 +91,7 @@ class CallListener(Protocol):
         """The client has to sign in again."""
 
 
-def keep_credentials(
+def store_credentials(
     context: RunContext, listener: CallListener, service: str, result: Headers | BffError
 ) -> bool:
     """Store what an effect obtained for the requests that follow.
@@ -119,13 +119,13 @@ def value_or_error(context: RunContext, call: CompiledCall, result: Reply | BffE
 
 
 def read(context: RunContext, call: CompiledCall, reply: Reply) -> Any:
-    """The value of a reply; what of the reply may go on to the client is stored in the context.
+    """The value of a reply; its status and headers are added to `replies` of the context.
 
     Raises:
         UpstreamError: it has no value, or the process has no memory for it.
     """
     head = context.replies.setdefault(call.name, ReplyHead(reply.status))
-    head.said.append(reply.headers)
+    head.headers.append(reply.headers)
     value = read_reply(call, reply, context.lease)
     if call.fold and not isinstance(value, StatusValue):
         value = by_key(call.fold, value)

@@ -1,4 +1,4 @@
-"""The runtime: what all requests of a process share."""
+"""The runtime: the objects that all requests of a process share."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ OnHit = Callable[[Request, CacheEntry], None]
 
 @dataclass(frozen=True, slots=True)
 class Caching:
-    """What caches replies and answers.
+    """The cache, and what fetches and refreshes its entries.
 
     Args:
         cache: holds the entries.
@@ -66,6 +66,6 @@ def caching_of(
     boundary: ErrorBoundary | None = None,
     on_hit: OnHit | None = None,
 ) -> Caching:
-    """What caches replies and answers in `cache`; its threads start with their first work."""
+    """The caching of a runtime; its threads start with their first job."""
     fetches = SharedFetches(effects, cache, clock, guards, boundary)
     return Caching(cache, fetches, Background(boundary), on_hit)

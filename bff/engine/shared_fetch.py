@@ -1,9 +1,8 @@
 """Shared fetches: requests whose replies are cached, each sent once for all who wait for it.
 
-A fetch has the full time-out of its call, and belongs to none of the requests that wait for it: a
-waiter that runs out of time leaves, and the fetch goes on. When it ends, its reply is
-stored first; only then its key is removed and its waiters get the result. So a request that comes
-later finds either the fetch or the stored reply.
+A fetch has the full time-out of its call, independent of its waiters: one that times out leaves,
+and the fetch goes on. When it ends, its reply is stored first; only then its key is removed and its
+waiters get the result. So a later request finds either the fetch or the stored reply.
 """
 
 from collections.abc import Callable, Collection, Hashable
@@ -126,11 +125,11 @@ class SharedFetches:
         return key, waiter
 
     def failed(self, fetch: SharedFetch, error: Exception) -> "FetchResult":
-        """The result of a fetch in which an unforeseen exception was raised."""
+        """The result of a fetch in which an unexpected exception was raised."""
         return FetchResult(self._boundary.reported(error, "load", fetch.request.origin), led=False)
 
     def _begin(self, fetch: SharedFetch, ends: Deadline, now: float) -> None:
-        entry = self._cache.get_fresh(fetch.address)  # a fetch that has just ended may have left it
+        entry = self._cache.get_fresh(fetch.address)  # stored by a fetch that has just ended
         if entry:
             self.complete(fetch.key, Reply(entry.status, entry.headers, entry.body), entry)
         else:
@@ -194,7 +193,7 @@ class SharedFetches:
         return fetch.key in self._queued
 
     def fail_if_overdue(self, fetch: SharedFetch) -> None:
-        """Fail a fetch, for all waiters, that has waited for a permit as long as it may."""
+        """Fail a fetch, for all waiters, if its wait for a permit has timed out."""
         queued = self._queued.get(fetch.key)
         if queued and queued.is_overdue(self._clock.now()):
             queued.fail()
@@ -229,7 +228,7 @@ class _FetchMailbox:
             return
         try:
             result, entry = self._fetches.store_reply(fetch, result)
-        except Exception as error:  # noqa: BLE001 - whatever storing it may raise, others wait
+        except Exception as error:  # noqa: BLE001 - reported; the waiters get an error
             result = self._fetches.failed(fetch, error).result
         self._fetches.complete(fetch.key, result, entry, self.url)
 
@@ -265,17 +264,17 @@ class _QueuedFetch:
             return
         try:
             self._fetches.send(self._mailbox, completion.result)
-        except Exception as error:  # noqa: BLE001 - this thread has just given its own permit back
+        except Exception as error:  # noqa: BLE001 - this thread serves another request
             failed = self._fetches.failed(self._mailbox.fetch, error)
             self._mailbox.put(Completion(0, failed.result))
 
     def is_overdue(self, now: float) -> bool:
-        """Whether it has waited as long as it may."""
+        """Whether its wait for a permit has timed out."""
         wait = self._mailbox.fetch.wait
         return wait is not None and now >= self._since + wait
 
     def fail(self) -> None:
-        """Stop waiting, unless a permit has come just now."""
+        """Fail it, unless it got a permit just now."""
         if self._waiting and self._guard.withdraw(self._waiting):
             self.put(Completion(0, LimitReached(NO_SLOT)))
 

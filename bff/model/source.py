@@ -42,11 +42,13 @@ class Source:
 
     Args:
         written: the text as it stands in the file, references unresolved: messages show this.
+        values: the named values that the text may use, compiled; None before a view is planned.
     """
 
     text: str
     place: Place
     written: str = ""
+    values: Mapping[str, Any] | None = field(default=None, compare=False, repr=False)
 
     @property
     def shown(self) -> str:

@@ -163,6 +163,7 @@ class View:
         max_calls: the most requests to services for one answer.
         max_bytes: the most bytes of all its replies together.
         strict: whether undeclared query parameters are refused.
+        values: named expressions that other expressions of the view may use.
         cache: how its answers are cached; None for not at all.
         invalidates: templates of the cache tags that a successful write invalidates.
         sparse: whether `?fields=` selects a part of it (sparse fieldsets).
@@ -190,6 +191,7 @@ class View:
     max_calls: int = 200
     max_bytes: int = 32 * 1024 * 1024
     strict: bool = False
+    values: Mapping[str, Source] = field(default_factory=dict)
     require: Requirement | None = None
     csrf: Csrf = "header"
     method: str = "GET"

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from bff.plan.expression import Ast, Expression, names_of
+from bff.plan.expression import Ast, Expression, names_of, walk
+from bff.plan.names_at_root import NAMED
 
 Path = tuple[str, ...]
 Paths = frozenset[Path]
@@ -20,6 +21,10 @@ _PROJECTIONS: Final = frozenset({"projection", "value_projection", "filter_proje
 _SELECTING: Final = frozenset(
     {"field", "subexpression", "flatten", "index_expression", "index", "slice", "identity"}
 ).union(_PROJECTIONS)
+# Functions whose result holds the items of their arguments, and no copies of them.
+_SAME_ITEMS: Final = frozenset(
+    {"sort_by", "reverse", "not_null", "values", "to_array", "max_by", "min_by"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,10 +126,13 @@ class _Reader:
 
     def read(self, node: Ast, here: Paths) -> Paths:
         handler = _HANDLERS.get(node["type"])
-        if handler is not None:
-            return handler(self, node, here)
         # multi-selects, functions, key-value pairs, expression references: any part may flow on
-        return self._union(node["children"], here)
+        found = handler(self, node, here) if handler else self._union(node["children"], here)
+        if NAMED in node and _copies(node):
+            # It is computed once, for all that use it: after what `into` attaches to its items,
+            # whatever part of it is used here.
+            self.decides |= found
+        return found
 
     def field(self, node: Ast, here: Paths) -> Paths:
         name: str = node["value"]
@@ -214,6 +222,12 @@ class _Reader:
         for node in nodes:
             found |= self.read(node, here)
         return found
+
+
+def _copies(node: Ast) -> bool:
+    """Whether a value may hold copies of items, which get nothing that is attached later."""
+    calls = (each["value"] for each in walk(node) if each["type"] == "function_expression")
+    return not _SAME_ITEMS.issuperset(calls)
 
 
 def _is_scalar(node: Ast) -> bool:

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import jmespath
@@ -14,20 +16,23 @@ from bff.model.source import Source, braces_back
 from bff.plan.expression_hints import hint_for, misreadings
 from bff.plan.foreign_functions import FUNCTIONS_ELSEWHERE
 from bff.plan.functions import FUNCTIONS, REPEATABLE
+from bff.plan.names_at_root import NAMED, with_names_replaced
 from bff.plan.standard import compare
 
 Ast = dict[str, Any]
 Scope = Mapping[str, Any]
+COMPUTED: Final = "@values"  # in a scope: the values computed so far; not a name of the language
 
 
 class _Interpreter(jmespath.visitor.TreeInterpreter):  # type: ignore[misc] # it has no types
-    """JMESPath's interpreter, with three differences.
+    """JMESPath's interpreter, with four differences.
 
     1. A literal is copied: the library returns the object of the syntax tree, which `into` may
        then change.
     2. Plain fields of a multi-select are looked up at once: the library visits each twice, which
        took half of the time of a shape.
     3. Comparing a number with a text is null, as specified, and not an exception.
+    4. A named value (`values`) is computed at its first use in a request.
     """
 
     def visit_comparator(self, node: Ast, value: Any) -> bool | None:
@@ -52,6 +57,30 @@ class _Interpreter(jmespath.visitor.TreeInterpreter):  # type: ignore[misc] # it
         value = node["value"]
         return deepcopy(value) if isinstance(value, list | dict) else value
 
+    def visit_named_value(self, node: Ast, scope: Scope) -> Any:
+        """A named value, from those that the request has computed already if it is there."""
+        expression: Expression = node["expression"]
+        computed = scope.get(COMPUTED)
+        if computed is None:  # before there is a request, as in the checks at load
+            return expression.value(scope)
+        name = node["value"]
+        if name not in computed:
+            try:
+                computed[name] = expression.value(scope)
+            except Unfillable as fault:
+                computed[name] = _NotComputable(str(fault))
+        found = computed[name]
+        if isinstance(found, _NotComputable):
+            raise Unfillable(found.reason)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class _NotComputable:
+    """In place of a named value: why it cannot be computed."""
+
+    reason: str
+
 
 _INTERPRETER: Final = _Interpreter(jmespath.Options(custom_functions=FUNCTIONS))
 
@@ -59,7 +88,7 @@ _INTERPRETER: Final = _Interpreter(jmespath.Options(custom_functions=FUNCTIONS))
 class Expression:
     """One compiled expression; `value` may be called from any number of threads."""
 
-    __slots__ = ("_compute", "ast", "reads", "source")
+    __slots__ = ("_compute", "_evaluated", "ast", "reads", "source")
 
     def __init__(self, source: Source) -> None:
         """Compile `source`.
@@ -79,6 +108,11 @@ class Expression:
         problems += _misread(source)
         if problems:
             raise ConfigError(problems)
+        self._evaluated = self.ast
+        if source.values:
+            values = source.values
+            self._evaluated = with_names_replaced(self.ast, partial(_to_compute, values))
+            self.ast = with_names_replaced(self.ast, partial(_to_analyse, values))
         self._compute = _plain_path(self.ast) or self._interpret
 
     def value(self, scope: Scope) -> Any:
@@ -93,7 +127,7 @@ class Expression:
             raise Unfillable(f"`{self.source.shown}`: {_without_data(error)}") from None
 
     def _interpret(self, scope: Scope) -> Any:
-        return _INTERPRETER.visit(self.ast, scope)
+        return _INTERPRETER.visit(self._evaluated, scope)
 
 
 def is_repeatable(expression: Expression) -> bool:
@@ -115,8 +149,23 @@ def walk(node: Ast) -> Iterator[Ast]:
             yield from walk(child)
 
 
+def _to_compute(values: Mapping[str, Expression], name: str) -> Ast | None:
+    if name not in values:
+        return None
+    return {"type": "named_value", "value": name, "children": [], "expression": values[name]}
+
+
+def _to_analyse(values: Mapping[str, Expression], name: str) -> Ast | None:
+    if name not in values:
+        return None
+    ast = values[name].ast
+    return {**ast, NAMED: (name, *ast.get(NAMED, ()))}  # it may be the name of another value
+
+
 def _without_data(error: BaseException) -> str:
     """The error without the value that caused it, which may be personal data."""
+    if isinstance(error, Unfillable):  # of a named value
+        return str(error)
     if isinstance(error, jmespath.exceptions.JMESPathTypeError):
         return f"{error.function_name}() cannot take a value of type {error.actual_type}"
     return type(error).__name__

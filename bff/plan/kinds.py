@@ -12,6 +12,7 @@ from typing import Any, Final
 from bff.model.problem import did_you_mean
 from bff.plan.expression import Ast, Expression
 from bff.plan.functions import FUNCTIONS
+from bff.plan.names_at_root import NAMED
 
 ALL: Final = frozenset({"null", "string", "number", "boolean", "array", "object"})
 _SHOWN: Final = {
@@ -92,10 +93,13 @@ def result_kind(expression: Expression, scope: Mapping[str, Kind]) -> Kind:
 class _Reader:
     """One walk over a syntax tree; `here` is the kind of the current value."""
 
-    def __init__(self) -> None:
+    def __init__(self, root: Ast | None = None) -> None:
         self.found: list[Never] = []
+        self._root = root
 
     def read(self, node: Ast, here: Kind) -> Kind:
+        if NAMED in node and node is not self._root:
+            return _Reader(node).read(node, here)  # its own parts are found where it is declared
         handler = _HANDLERS.get(node["type"])
         if handler:
             return handler(self, node, here)

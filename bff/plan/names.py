@@ -31,6 +31,8 @@ class Names:
         self, view: View, compiled: Mapping[str, CompiledCall], services: Mapping[str, Any]
     ) -> None:
         self.calls = frozenset(call.name for call in view.calls)
+        self._values = frozenset(view.values)
+        self._reported: set[Path] = set()  # beginnings of paths that values read in error
         self._has_body = view.body is not None
         self._body = view.body
         self._given = view.given
@@ -40,6 +42,15 @@ class Names:
             "services": frozenset(services),
             "headers": frozenset[str]().union(*(call.forward for call in compiled.values())),
         }
+
+    def problems_of_values(self, values: Mapping[str, Expression]) -> Iterator[Problem]:
+        """Problems of names in the values; what uses these does not report them again."""
+        for expression in values.values():
+            for path in sorted(reads(expression).all):
+                problem = self._problem(path, {}, "", expression.source.place)
+                if problem:
+                    self._reported.add(path[:2] if path[:1] and path[0] in RESERVED else path[:1])
+                    yield problem
 
     def problems_of_call(self, call: CompiledCall) -> Iterator[Problem]:
         """Problems of names in a call."""
@@ -111,6 +122,8 @@ class Names:
     def _problem(
         self, path: Path, bound: Mapping[str, Any], own: str, place: Place
     ) -> Problem | None:
+        if path[:1] in self._reported or path[:2] in self._reported:
+            return None
         if not path:
             return Problem(
                 "unknown-name",
@@ -130,7 +143,7 @@ class Names:
             return self._problem_below(path, place)
         if root == own:
             return Problem("cycle", place, f"the call `{own}` uses its own value")
-        known = self.calls | RESERVED | self._given | bound.keys()
+        known = self.calls | self._values | RESERVED | self._given | bound.keys()
         hint = _meant(path) or did_you_mean(root, known)
         if root in self._below["params"]:
             hint = f"a parameter is `params.{root}`"

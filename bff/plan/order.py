@@ -10,7 +10,7 @@ from bff.model.problem import Problem
 from bff.model.view import View
 from bff.plan.compile import CompiledCall
 from bff.plan.dependencies import Path, Paths, Reads, are_elements
-from bff.plan.refusals import Judgement
+from bff.plan.refusals import CompiledRefusal
 
 _MAY_FAIL = "it may fail the view"
 
@@ -42,7 +42,7 @@ class Node:
 
 
 def in_order(
-    view: View, compiled: Mapping[str, CompiledCall], refusals: Sequence[Judgement]
+    view: View, compiled: Mapping[str, CompiledCall], refusals: Sequence[CompiledRefusal]
 ) -> dict[str, Node]:
     """The calls of a view by name, with what each waits for.
 

@@ -42,7 +42,7 @@ class Page:
     """One page of a list.
 
     Args:
-        next: its cursor or link of the next page; None where it has none.
+        next: the cursor or link of the next page, as in the reply; None after the last page.
     """
 
     items: list[Any]
@@ -50,22 +50,22 @@ class Page:
 
 
 def page_of(paging: Paging, value: Any, items: Any, reply: Reply) -> Page:
-    """The page that a reply is.
+    """The page that a reply contains.
 
     Args:
         value: the decoded reply; `items` is the list in it.
 
     Raises:
-        BadReply: that is no list, or its `Link` header cannot be read.
-        Unfillable: where the next page is cannot be computed.
+        BadReply: `items` is not a list, or the `Link` header cannot be parsed.
+        Unfillable: the expression of the next page cannot be computed.
     """
     if not isinstance(items, list):
-        raise BadReply("what counts of a page is no list")
+        raise BadReply("the items of a page are not a list")
     if paging.pages.turn == "link":
-        said: Any = next_link(value for name, value in reply.headers if name == "link")
+        after: Any = next_link(value for name, value in reply.headers if name == "link")
     else:
-        said = paging.next.value(value) if paging.next and value is not None else None
-    return Page(items, None if said is False or said == "" else said)
+        after = paging.next.value(value) if paging.next and value is not None else None
+    return Page(items, None if after is False or after == "" else after)
 
 
 def next_link(values: Iterator[str]) -> str | None:
@@ -97,7 +97,7 @@ def following(
     """The position of the next page; None after the last.
 
     Args:
-        request: by which the page came, and `position`, what it was asked for with.
+        request: the request of the page, and `position` its position.
 
     Raises:
         BadReply: it is malformed, or leads to an address that the service does not declare.
@@ -144,8 +144,8 @@ def turned_to(
     path, _, query = request.target.partition("?")
     own = encode_query([(paging.pages.name, position)])
     name = own.partition("=")[0]
-    kept = [each for each in query.split("&") if each and each.partition("=")[0] != name]
-    return replace(request, target=f"{path}?{'&'.join([*kept, own])}")
+    others = [pair for pair in query.split("&") if pair and pair.partition("=")[0] != name]
+    return replace(request, target=f"{path}?{'&'.join([*others, own])}")
 
 
 def _size(name: str, request: Request) -> int:

@@ -13,13 +13,15 @@ from bff.plan.cache_rule import PlanCaching, compiled_tags
 from bff.plan.compile import CompiledCall, compile_call
 from bff.plan.dependencies import Reads, reads
 from bff.plan.early import Early, early_of
+from bff.plan.expression import Expression
 from bff.plan.names import RESERVED, Names
 from bff.plan.order import Node, attached, held_writes, in_order
 from bff.plan.python_function import Function
-from bff.plan.refusals import Judgement, judgements
+from bff.plan.refusals import CompiledRefusal, compile_refusals
 from bff.plan.shape import MadeShape, Shape
 from bff.plan.template import Template
 from bff.plan.unread import with_unread
+from bff.plan.values import compiled_values, used_names, used_values, with_values
 
 _NO_CONTENT: Final = 204
 
@@ -42,6 +44,7 @@ class Plan:
         invalidates: templates of the cache tags that a successful write invalidates.
         caching: its cache policies, once they have been proven.
         early: parts of its calls that are filled when the request begins.
+        values: the named values that it uses, each after those that it uses itself.
     """
 
     view: View
@@ -52,13 +55,26 @@ class Plan:
     shape: Shape
     credentials: Mapping[str, Service]
     forward: frozenset[str]
-    refusals: tuple[Judgement, ...] = ()
+    refusals: tuple[CompiledRefusal, ...] = ()
     require_any: tuple[str, ...] = ()
     pruned: tuple[str, ...] = ()
     tags: tuple[Template, ...] = ()
     invalidates: tuple[Template, ...] = ()
     caching: PlanCaching = field(default_factory=PlanCaching)
     early: Mapping[str, Early] = field(default_factory=dict)
+    values: Mapping[str, Expression] = field(default_factory=dict)
+
+    @property
+    def expressions(self) -> Iterator[tuple[Expression, frozenset[str]]]:
+        """Its expressions over the scope, with the names that stand for items; without its tags."""
+        nothing = frozenset[str]()
+        yield from ((leaf, nothing) for _, leaf in self.shape.leaves)
+        yield from ((refusal.when, nothing) for refusal in self.refusals)
+        for node in self.nodes.values():
+            compiled, items = node.compiled, frozenset(node.compiled.bound)
+            yield from ((one, items) for text in compiled.templates for one in text.expressions)
+            yield from ((one, items) for _, one in compiled.each)
+            yield from ((one, items) for one in (compiled.when, compiled.follow) if one)
 
     @property
     def changes_nothing(self) -> bool:
@@ -72,13 +88,18 @@ def plan(view: View, services: Mapping[str, Service]) -> dict[str, Plan]:
     Raises:
         ConfigError: with all its problems: expressions, names, cycles.
     """
-    compiled, problems = _compile(view, services)
+    declared = view
+    values, problems = compiled_values(view) if view.values else ({}, [])
+    if values:
+        view = with_values(view, values)
+    compiled, more = _compile(view, services)
+    problems += more
     shapes, more = _shapes(view)
     names = Names(view, compiled, services)
-    problems += more
+    problems += [*more, *names.problems_of_values(values)]
     problems += [each for call in compiled.values() for each in names.problems_of_call(call)]
     problems += [each for shape in shapes.values() for each in names.problems_of_shape(shape)]
-    refusals, more = judgements(view, names)
+    refusals, more = compile_refusals(view, names)
     problems += more + list(_unknown_calls(view, names))
     problems += names.problems_of_reads(Reads(frozenset(view.reads or ())), view.place)
     tags, more = compiled_tags(view.cache.tags if view.cache else (), names, before_calls=True)
@@ -90,8 +111,18 @@ def plan(view: View, services: Mapping[str, Service]) -> dict[str, Plan]:
     nodes = in_order(view, compiled, refusals)
     refusals = tuple(_with_attached(each, compiled) for each in refusals)
     plans = {name: _plan_for(view, name, nodes, shapes[name], refusals) for name in view.frontends}
-    made = (replace(each, tags=tags, invalidates=invalidates) for each in plans.values())
-    return {each.frontend: with_unread(each) for each in made}
+    made = (
+        replace(each, view=declared, tags=tags, invalidates=invalidates) for each in plans.values()
+    )
+    return {each.frontend: _with_used(with_unread(each), values) for each in made}
+
+
+def _with_used(plan: Plan, values: Mapping[str, Expression]) -> Plan:
+    """The plan, with those values that it uses."""
+    if not values:
+        return plan
+    tags = (one for text in (*plan.tags, *plan.invalidates) for one in text.expressions)
+    return replace(plan, values=used_values([*(one for one, _ in plan.expressions), *tags], values))
 
 
 def _unknown_calls(view: View, names: Names) -> Iterator[Problem]:
@@ -142,11 +173,18 @@ def _shapes(view: View) -> tuple[dict[str, Shape], list[Problem]]:
     return shapes, problems
 
 
-def _with_attached(refusal: Judgement, compiled: Mapping[str, CompiledCall]) -> Judgement:
-    """A refusal that also waits for the calls that attach (`into`) what it reads."""
+def _with_attached(
+    refusal: CompiledRefusal, compiled: Mapping[str, CompiledCall]
+) -> CompiledRefusal:
+    """A refusal that also waits for the calls that attach (`into`) what it reads.
+
+    One that uses a named value waits for all that attach to it: the value is computed once, for
+    all that use it.
+    """
     found = attached(reads(refusal.when), compiled)
-    by_name = {name for name, is_named in found.items() if is_named}
-    return replace(refusal, needs=refusal.needs | by_name)
+    every = bool(used_names(refusal.when))
+    names = {name for name, is_named in found.items() if is_named or every}
+    return replace(refusal, needs=refusal.needs | names)
 
 
 def _plan_for(
@@ -154,7 +192,7 @@ def _plan_for(
     frontend: str,
     nodes: Mapping[str, Node],
     shape: Shape,
-    refusals: tuple[Judgement, ...],
+    refusals: tuple[CompiledRefusal, ...],
 ) -> Plan:
     named = {source.text for source in view.require_any}
     named |= frozenset().union(*(each.needs for each in refusals))

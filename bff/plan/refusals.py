@@ -11,7 +11,7 @@ from bff.plan.names import Names
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class CompiledRefusal:
     """A refusal, compiled, with the calls that must have ended before it can be evaluated."""
 
     when: Expression
@@ -20,9 +20,9 @@ class Judgement:
     needs: frozenset[str]
 
 
-def judgements(view: View, names: Names) -> tuple[tuple[Judgement, ...], list[Problem]]:
+def compile_refusals(view: View, names: Names) -> tuple[tuple[CompiledRefusal, ...], list[Problem]]:
     """The refusals of a view, compiled, and their problems."""
-    compiled: list[Judgement] = []
+    compiled: list[CompiledRefusal] = []
     problems: list[Problem] = []
     for refusal in view.refuse:
         try:
@@ -32,5 +32,5 @@ def judgements(view: View, names: Names) -> tuple[tuple[Judgement, ...], list[Pr
             continue
         problems += names.problems_of_refusal(when)
         needs = reads(when).roots & names.calls
-        compiled.append(Judgement(when, refusal.status, refusal.title, needs))
+        compiled.append(CompiledRefusal(when, refusal.status, refusal.title, needs))
     return tuple(compiled), problems

@@ -65,8 +65,8 @@ def parse(source: Source) -> tuple[Part, ...]:
 
 def _expression(text: str, source: Source) -> Expression:
     if text.endswith(_MARK):
-        return Marked(Source(text.removesuffix(_MARK).rstrip(), source.place))
-    return Expression(Source(text, source.place))
+        return Marked(Source(text.removesuffix(_MARK).rstrip(), source.place, "", source.values))
+    return Expression(Source(text, source.place, "", source.values))
 
 
 def _closing_brace(source: Source, start: int) -> int:

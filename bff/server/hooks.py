@@ -29,7 +29,7 @@ from bff.server.trial_load import try_configuration
 from bff.server.worker import MOST_UNREAD
 from bff.upstream.exchanges import chosen
 from bff.web.management import drain
-from bff.web.management.listener import Operators
+from bff.web.management.listener import ManagementServer
 
 _CACHE: Final = "BFF_CACHE_FOLDER"
 _METRICS: Final = "PROMETHEUS_MULTIPROC_DIR"
@@ -192,7 +192,7 @@ class Hooks:
     def post_worker_init(self, worker: Worker) -> None:
         """Serve the management listener on its own threads, independent of the request threads."""
         for listener in worker.management:
-            Operators(listener.sock, worker.wsgi).start()
+            ManagementServer(listener.sock, worker.wsgi).start()
 
     def _is_managed(self, listener: object) -> bool:
         name = listener.getsockname()  # type: ignore[attr-defined] # gunicorn has no types

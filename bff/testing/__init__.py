@@ -1,4 +1,4 @@
-"""What teams test their views with: pytest's fixtures are in `bff/fixtures.py`."""
+"""The test tools for views; the pytest fixtures are in `bff/fixtures.py`."""
 
 from bff.testing.client import Client, Unmatched
 from bff.testing.outcomes import assert_outcomes, outcomes_of

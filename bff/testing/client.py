@@ -1,4 +1,4 @@
-"""A client that asks an app in its own process, signed in as whom the test says."""
+"""A test client for an app in the same process, signed in as the user of the test."""
 
 from http import HTTPStatus
 from typing import Any, Final
@@ -8,33 +8,33 @@ from werkzeug.test import TestResponse
 
 from bff.model.principal import NOBODY, Principal
 
-# Of the environ: who a test says that it is; parts of a batch get all that does not begin with bff.
+# The principal, in the WSGI environ; parts of a batch inherit keys that do not begin with `bff`.
 KEY: Final = "testing.principal"
-MISTAKES: Final = "bff.testing.mistakes"  # of an app's extensions: raises what a mock has raised
+MISTAKES: Final = "bff.testing.mistakes"  # an app extension that re-raises the exceptions of mocks
 ISSUER: Final = "https://issuer.test"
 
 
 class Unmatched(AssertionError):
-    """A view asked a service for what is neither scripted nor recorded."""
+    """A view sent a request that is neither mocked nor recorded."""
 
 
 class Client(FlaskClient):
-    """Werkzeug's test client; a request that nothing answers fails the test, not just the call."""
+    """Werkzeug's test client; an unmatched request fails the test, not just the call."""
 
     base: str = "http://localhost"
 
     def signed_in(self, principal: Principal) -> "Client":
-        """The same, for somebody."""
+        """The same client, signed in as a principal."""
         environ: dict[str, Any] = self.environ_base
         environ[KEY] = principal
         return self
 
     def open(self, *args: Any, **kwargs: Any) -> TestResponse:
-        """Ask.
+        """Send a request to the app.
 
         Raises:
-            Unmatched: with the view, the file and line of the call, and what comes nearest.
-            Exception: whatever a mock of the test's own has raised by mistake.
+            Unmatched: with the view, the file and line of the call, and the nearest entries.
+            Exception: raised by a mock of the test by mistake.
         """
         response = super().open(*args, **{"base_url": self.base, **kwargs})
         mistakes = self.application.extensions.get(MISTAKES)
@@ -48,8 +48,8 @@ class Client(FlaskClient):
         return response
 
 
-def somebody(subject: str | None, claims: dict[str, Any]) -> Principal:
-    """A person of that subject; nobody where there is none."""
+def principal_of(subject: str | None, claims: dict[str, Any]) -> Principal:
+    """The principal of a subject with these claims; anonymous where the subject is None."""
     if subject is None:
         return NOBODY
     scopes = frozenset(str(claims.pop("scope", "")).split())

@@ -1,7 +1,6 @@
-"""The failure matrix: what each frontend gets of a view with each of its services broken.
+"""The failure matrix: the answer of a view to each frontend, with each of its services failing.
 
-A view is replayed from recordings in virtual time, so that a service that times out takes its time
-and the test does not.
+A view is replayed from recordings in virtual time, so that timeouts do not slow the test down.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,9 +15,9 @@ import orjson
 from bff.declare.check import CheckedConfig
 from bff.dev.recordings.answerer import read_latency
 from bff.dev.recordings.faulty import BROKEN, CELLS, Broken, FaultyExchange
-from bff.dev.recordings.replay import Missed, ReplayExchange
-from bff.dev.recordings.tape import Tape
-from bff.dev.recordings.unmatched import told
+from bff.dev.recordings.replay import ReplayExchange, UnmatchedRequest
+from bff.dev.recordings.replay_cursor import ReplayCursor
+from bff.dev.recordings.unmatched import unmatched_text
 from bff.dev.recordings.virtual import VirtualClock
 from bff.model.exchange import Request
 from bff.model.principal import NOBODY, Principal
@@ -27,18 +26,18 @@ from bff.plan.plan import Plan
 from bff.testing.client import Unmatched
 from bff.testing.site import app_on, client_of
 
-_SURE: Final = 400  # the first status that is no answer
+_SURE: Final = 400  # the first status of an error
 _UNFORESEEN: Final = 500
 _KEY: Final = {"Idempotency-Key": "matrix"}
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What is asked of the view, in every cell.
+class MatrixRequest:
+    """The request of every cell.
 
     Args:
-        params: of the route and of the query.
-        body: JSON, for a view that takes one.
+        params: path and query parameters.
+        body: JSON, for a view with a body.
     """
 
     params: Mapping[str, Sequence[str]]
@@ -48,15 +47,15 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What a frontend gets.
+    """The answer to a frontend.
 
     Args:
-        service: which was broken; empty where none was.
-        broken: how.
-        took: seconds, of the virtual time.
+        service: the failing service; empty where none fails.
+        broken: the fault.
+        took: seconds of virtual time.
         calls: the outcome of each call, as in BFF-Calls.
-        differs: the paths of the body at which it is not what it is when all is well.
-        left_out: what a mark has left out of which call's requests: `orders: query status`.
+        differs: the paths at which the body differs from that without faults.
+        left_out: what optional marks left out of the requests of a call: `orders: query status`.
     """
 
     frontend: str
@@ -74,14 +73,16 @@ class Matrix:
     """Runs the cells of one view.
 
     Args:
-        tapes: the recordings, by service.
+        cursors: the recordings, by service.
 
     Raises:
-        ValueError: there is no such view, or it is a stream, of which there is no answer.
+        ValueError: there is no such view, or it is a stream, which has no answer to compare.
     """
 
-    def __init__(self, checked: CheckedConfig, tapes: Mapping[str, Tape], view: str) -> None:
-        self._checked, self._tapes = checked, tapes
+    def __init__(
+        self, checked: CheckedConfig, cursors: Mapping[str, ReplayCursor], view: str
+    ) -> None:
+        self._checked, self._cursors = checked, cursors
         if view not in checked.plans:
             hint = did_you_mean(view, checked.plans)
             raise ValueError(f"there is no view `{view}`; {hint}".rstrip("; "))
@@ -89,12 +90,12 @@ class Matrix:
         if any(plan.view.stream for plan in self._plans.values()):
             raise ValueError(f"`{view}` is a stream: it has no answer to compare")
 
-    def cells(self, asked: Asked) -> Iterator[Cell]:
-        """Every frontend, with nothing broken, then with each service broken in each way.
+    def cells(self, asked: MatrixRequest) -> Iterator[Cell]:
+        """Every frontend without faults, then with each fault of each service.
 
         Raises:
-            Unmatched: what is asked when all is well is not recorded.
-            ValueError: a parameter is missing, or there is none of its name.
+            Unmatched: a request without faults is not recorded.
+            ValueError: a parameter is missing or unknown.
         """
         for plan in self._plans.values():
             well, services = self._cell(plan, asked, "", "failing")
@@ -105,24 +106,26 @@ class Matrix:
                     yield cell
 
     def count(self) -> int:
-        """How many cells there are at most, for who waits for them."""
+        """The most cells there can be, for a progress bar."""
         return sum(
             1 + len(BROKEN) * len({node.compiled.service.name for node in plan.nodes.values()})
             for plan in self._plans.values()
         )
 
     def _cell(
-        self, plan: Plan, asked: Asked, service: str, broken: Broken, well: Any = None
+        self, plan: Plan, asked: MatrixRequest, service: str, broken: Broken, well: Any = None
     ) -> tuple[Cell, list[str]]:
         clock = VirtualClock()
-        for tape in self._tapes.values():
-            tape.rewind()
+        for cursor in self._cursors.values():
+            cursor.rewind()
         services = self._checked.config.services
-        replay = ReplayExchange(self._tapes, services, read_latency("recorded"), clock.after)
+        replay = ReplayExchange(self._cursors, services, read_latency("recorded"), clock.after)
         exchange = FaultyExchange(replay, {service: CELLS[broken]} if service else {})
         with TemporaryDirectory(prefix="bff-matrix-") as state:
-            app = app_on(self._checked, exchange, replay, Path(state), clock=clock, dice=_no_chance)
-            app.testing = False  # what is raised is the 500 of a cell, and ends no other
+            app = app_on(
+                self._checked, exchange, replay, Path(state), clock=clock, dice=_fixed_jitter
+            )
+            app.testing = False  # an exception becomes the 500 of its cell
             client = client_of(app, self._checked.config, asked.principal)
             response = client.open(
                 _target(plan, asked.params),
@@ -130,12 +133,12 @@ class Matrix:
                 json=asked.body,
                 headers=_KEY if plan.view.idempotency == "required" else {},
             )
-        missed: list[Missed] = replay.missed()
+        missed: list[UnmatchedRequest] = replay.missed()
         if missed:
-            raise Unmatched("\n\n".join(dict.fromkeys(map(told, missed))))
+            raise Unmatched("\n\n".join(dict.fromkeys(map(unmatched_text, missed))))
         body = orjson.loads(response.data) if response.data else None
         if isinstance(body, dict):
-            body.pop("id", None)  # a problem's, which is another each time
+            body.pop("id", None)  # the id of a problem differs each time
             if response.status_code == _UNFORESEEN:
                 body = {name: body[name] for name in body.keys() - {"error", "trace"}}
         return Cell(
@@ -152,7 +155,7 @@ class Matrix:
 
 
 def _left_out(requests: Sequence[Request]) -> tuple[str, ...]:
-    """What marks have left out, by the names of calls; the answer may be about more for it."""
+    """What marks have left out, by the names of calls: the answer may cover more because of it."""
     found = [
         f"{request.origin.call}: {what}"
         for request in requests
@@ -162,26 +165,26 @@ def _left_out(requests: Sequence[Request]) -> tuple[str, ...]:
     return tuple(sorted(set(found)))
 
 
-def _no_chance() -> float:
-    """A retry waits half of what it may, every time: two runs of a cell are the same."""
+def _fixed_jitter() -> float:
+    """Fixed jitter: two runs of a cell are equal."""
     return 0.5
 
 
 def verdict(cell: Cell, checked: CheckedConfig, view: str) -> str:
-    """What is wrong with a cell, whatever the view declares; empty if nothing is."""
+    """The failure of a cell, independent of what the view declares; empty for none."""
     plan = checked.plans[view][cell.frontend]
     if not cell.service and cell.status >= _SURE:
-        return f"answers {cell.status} though nothing is broken"
+        return f"answers {cell.status} without a fault"
     if cell.status == _UNFORESEEN:
-        return "answers 500, as nothing may"
+        return "answers 500, which is never allowed"
     if cell.took > plan.view.timeout:
-        return f"takes {cell.took} s, and the view has {plan.view.timeout} s"
+        return f"takes {cell.took} s; the timeout of the view is {plan.view.timeout} s"
     return ""
 
 
 def snapshot(cells: Sequence[Cell]) -> str:
-    """The cells as JSON that shows in a diff what has changed for whom."""
-    told_by = {
+    """The cells as JSON with readable diffs."""
+    by_cell = {
         " ".join(filter(None, (each.frontend, each.service, each.broken))): {
             name: value
             for name, value in asdict(each).items()
@@ -191,7 +194,7 @@ def snapshot(cells: Sequence[Cell]) -> str:
         }
         for each in cells
     }
-    return orjson.dumps(told_by, option=orjson.OPT_INDENT_2).decode() + "\n"
+    return orjson.dumps(by_cell, option=orjson.OPT_INDENT_2).decode() + "\n"
 
 
 def _target(plan: Plan, params: Mapping[str, Sequence[str]]) -> str:
@@ -217,7 +220,7 @@ def _lost(status: int, well: Any, body: Any) -> tuple[str, ...]:
 
 
 def _differs(well: Any, body: Any, path: str = "") -> Iterator[str]:
-    """Where two bodies differ; of a list, its elements count as one."""
+    """The paths at which two bodies differ; the elements of a list share one path."""
     if isinstance(well, dict) and isinstance(body, dict):
         for name in well.keys() | body.keys():
             inner = f"{path}.{name}" if path else name

@@ -1,22 +1,22 @@
-"""How the calls of an answer ended, as a test says it."""
+"""The outcomes of an answer's calls, for assertions."""
 
 from typing import Any
 
 
 def outcomes_of(response: Any) -> dict[str, str]:
-    """The outcome of each call of an answer, such as `ok` or `fallback`, from its BFF-Calls."""
+    """The outcome of each call, such as `ok` or `fallback`, from the BFF-Calls header."""
     return {name: each[0] for name, each in _calls(response).items()}
 
 
 def assert_outcomes(response: Any, **expected: str) -> None:
-    """Check how calls ended.
+    """Check the outcomes of calls.
 
     Args:
-        expected: for a call its outcome (`ok`, `stale`, `fallback`, `skipped`, `failed`), or its
+        expected: for each call its outcome (`ok`, `stale`, `fallback`, `skipped`, `failed`), or its
             outcome and reason: `orders="fallback timeout"`.
 
     Raises:
-        AssertionError: one ended otherwise, or there is none of that name; says how all did.
+        AssertionError: an outcome differs, or there is no such call; lists all outcomes.
     """
     found = _calls(response)
     wrong = [

@@ -1,4 +1,4 @@
-"""The real app, with everything around it in the hands of a test."""
+"""The real app with its clock, services, store and sessions controlled by a test."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -24,38 +24,38 @@ from bff.testing.client import Client
 from bff.upstream.exchange import Clock, Credentials, Exchange, Mailbox, SystemClock
 
 _BROWSERS: Final = "bff.testing.browsers"
-_SECRET: Final = "the secret of tests, which is none"  # noqa: S105 - it seals nothing of anybody
+_SECRET: Final = "a public secret for tests"  # noqa: S105 - seals test data only
 
 
-class Time:
-    """The time of an app: it passes as ever, and a test can put it forward."""
+class AdjustableClock:
+    """The clock of an app: real time, which a test can advance."""
 
     def __init__(self) -> None:
         self._ahead = 0.0
         self._system = SystemClock()
 
     def advance(self, seconds: float) -> None:
-        """Put it forward: sessions, kept replies and breakers grow older."""
+        """Advance the clock: sessions, cached replies and circuit breakers age."""
         self._ahead += seconds
 
     def now(self) -> float:
-        """Seconds on the clock by which deadlines and breakers go."""
+        """Monotonic seconds, for deadlines and circuit breakers."""
         return monotonic() + self._ahead
 
     def epoch(self) -> float:
-        """Seconds since 1970, by which sessions and kept replies go."""
+        """Seconds since 1970, for sessions and cached replies."""
         return time() + self._ahead
 
     def mailbox(self) -> Mailbox:
-        """A mailbox; whoever waits in it really waits."""
+        """A mailbox that waits in real time."""
         return self._system.mailbox()
 
 
-class Environ(dict[str, str]):
-    """An environment in which each service has an address, which nobody ever asks."""
+class StubEnviron(dict[str, str]):
+    """An environment in which each service has an address, which is never resolved."""
 
     def get(self, name: str, default: Any = None) -> Any:
-        """The value of a variable; an address for one that ends with _URL."""
+        """The value of a variable; for a name that ends with _URL, an address."""
         if name in self or not name.endswith("_URL"):
             return super().get(name, default)
         return f"http://{name.removesuffix('_URL').lower().replace('_', '-')}.test"
@@ -71,13 +71,13 @@ def app_on(
     epoch: Callable[[], float] = time,
     dice: Callable[[], float] = random,
 ) -> Flask:
-    """The app of a configuration, asking an exchange.
+    """The app of a configuration on an exchange.
 
     Args:
-        replay: what of it says which requests nothing answered.
-        state: a folder for what an app keeps.
+        replay: reports the unmatched requests.
+        state: the folder of the app's store.
         epoch: seconds since 1970.
-        dice: what spreads retries and lifetimes, from 0 to 1.
+        dice: a random number from 0 to 1, for jitter.
     """
     config = _alone(checked.config)
     browsers = Browsers(config, state, epoch)
@@ -103,19 +103,19 @@ def app_on(
 
 
 def client_of(app: Flask, config: Config, principal: Principal) -> Client:
-    """A client that is signed in, and asks the first host that is declared."""
+    """A signed-in client that sends requests to the first declared host."""
     client = app.test_client()
     if not isinstance(client, Client):
-        raise TypeError("the app was not made by app_on()")
+        raise TypeError("the app was not created by app_on()")
     client.base = f"http://{config.hosts[0]}"
     return client.signed_in(principal)
 
 
 def browser_of(app: Flask, config: Config, subject: str, claims: dict[str, Any]) -> Client:
-    """A client with the cookie of a session of its own, that asks the first host over TLS."""
+    """A client with a session cookie that sends requests to the first declared host over TLS."""
     client = app.test_client()
     if not isinstance(client, Client):
-        raise TypeError("the app was not made by app_on()")
+        raise TypeError("the app was not created by app_on()")
     host = config.hosts[0]
     client.base = f"https://{host}"
     browsers: Browsers = app.extensions[_BROWSERS]
@@ -125,13 +125,13 @@ def browser_of(app: Flask, config: Config, subject: str, claims: dict[str, Any])
 
 
 def _alone(config: Config) -> Config:
-    """The same configuration, with no store that other processes share."""
+    """The same configuration with a session store of its own."""
     session = replace(config.session, store="", secrets=(_SECRET,))
     return replace(config, session=session)
 
 
 def _credentials(effect: Any) -> Headers:
-    """A token that says whose it is, and that nobody takes for one."""
+    """A token that names the user, which no service accepts."""
     if not isinstance(effect, Credentials):
-        raise TypeError(f"nobody does {type(effect).__name__} here")
+        raise TypeError(f"unexpected effect {type(effect).__name__}")
     return (("authorization", f"Bearer token-of-{effect.principal.subject or 'the-app'}"),)

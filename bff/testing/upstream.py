@@ -1,4 +1,4 @@
-"""A respx router for each service, and recordings behind them: what a test's services answer."""
+"""The services of a test: a respx router for each, with recordings as a fallback."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,20 +16,20 @@ from bff.model.service import Service
 from bff.upstream.exchange import Completion, Sink
 from bff.upstream.pool import PoolExchange
 
-# What a transport raises: a mock that raises one of these means to.
+# Exceptions of transports, which a mock raises on purpose.
 _FAULTS: Final = (httpx.HTTPError, httpx.StreamError, ConnectionError, TimeoutError, BffError)
-_HINT: Final = "for a call that fails, have it raise an error of httpx's: httpx.ConnectError"
+_HINT: Final = "for a call that fails, raise an httpx error, such as httpx.ConnectError"
 
 
-class _NotScripted(BffError):
-    """No route of the test's takes the request."""
+class _NotMocked(BffError):
+    """No route of the test matches the request."""
 
 
 class Upstream:
     """The services: `upstream.orders.get("/orders").respond(503)`.
 
-    Each is a router of respx's, with the service's address as its base; nothing is patched, so
-    tests may run side by side, in threads and in processes.
+    Each is a respx router with the service's address as its base URL. Nothing is patched, so that
+    tests can run in parallel, in threads and in processes.
     """
 
     def __init__(self, services: Mapping[str, Service]) -> None:
@@ -51,21 +51,21 @@ class Upstream:
         return self._routers[name]
 
     def transport(self, service: Service) -> httpx.BaseTransport:
-        """What carries requests to a service: its router."""
+        """The transport of a service: its router."""
         name = service.name
         return _Transport(self._routers[name], name, self._asked[name], self._raised)
 
     def raise_mistakes(self) -> None:
-        """Raise what a mock of the test's own has raised, if one has; once.
+        """Raise an unexpected exception of a mock, once.
 
-        A view may have a fallback for a call that fails, and the test would pass.
+        A view may have a fallback for a failed call, so that the test would pass without this.
         """
         if self._raised:
             error, self._raised[:] = self._raised[0], []
             raise error
 
     def unasked(self) -> list[str]:
-        """The routes that nothing has asked, for people; none whose calls the test looks at."""
+        """Lines that list the routes never called, except those whose calls the test inspects."""
         return [
             line
             for name, router in self._routers.items()
@@ -77,28 +77,28 @@ class Upstream:
 
 def _unasked(service: str, route: respx.Route, asked: list[str]) -> list[str]:
     others = ", ".join(dict.fromkeys(asked)) or "nothing"
-    return [f"{service}: nothing asks {route.pattern!r}", f"  it was asked for: {others}"]
+    return [f"{service}: no request for {route.pattern!r}", f"  requests: {others}"]
 
 
 class _Calls(CallList):
-    """The calls of a route, and whether the test has looked at them: then it knows of none, too."""
+    """The calls of a route, and whether the test has inspected them."""
 
     looked_at = False
 
     @property
     def unexpected(self) -> bool:
-        """Whether there is none, and the test does not know."""
+        """True if there is no call, and the test has not inspected that."""
         return not self.looked_at and not list.__len__(self)
 
     @property
     def called(self) -> bool:  # type: ignore[override]  # respx has a property, typed as a bool
-        """Whether there is one."""
+        """True if there is a call."""
         self.looked_at = True
         return bool(list.__len__(self))
 
     @property
     def call_count(self) -> int:  # type: ignore[override]  # the same
-        """How many there are."""
+        """The number of calls."""
         self.looked_at = True
         return list.__len__(self)
 
@@ -109,7 +109,7 @@ class _Calls(CallList):
 
 class _Router(respx.Router):
     def route(self, *patterns: Any, name: str | None = None, **lookups: Any) -> respx.Route:
-        """A route that knows whether the test has looked at its calls."""
+        """A route that notes whether the test inspects its calls."""
         made = super().route(*patterns, name=name, **lookups)
         if not isinstance(made.calls, _Calls):
             made.calls = _Calls(name=made)
@@ -130,13 +130,13 @@ class _Transport(httpx.BaseTransport):
         try:
             return self._router.handler(request)
         except AllMockedAssertionError:
-            raise _NotScripted from None
+            raise _NotMocked from None
         except _FAULTS:
             raise
         except BaseException as error:
-            error.add_note(f"raised by the test's own mock of {self._service}: {_HINT}")
+            error.add_note(f"raised by the mock of {self._service}: {_HINT}")
             self._raised.append(error)
-            raise httpx.ConnectError("the test's own mock raised") from error
+            raise httpx.ConnectError("the mock of the test raised") from error
 
 
 @dataclass(slots=True)
@@ -145,38 +145,38 @@ class _Ticket:
     ticket: Any
 
 
-class ScriptedExchange:
-    """Asks the test's routes first, and the recordings for what these do not take."""
+class MockedExchange:
+    """Uses the routes of the test first, and recordings for requests that no route matches."""
 
     def __init__(
         self, services: Mapping[str, Service], upstream: Upstream, replay: ReplayExchange
     ) -> None:
-        self._scripted = PoolExchange(services, 16, upstream.transport)
+        self._mocked = PoolExchange(services, 16, upstream.transport)
         self._replay = replay
 
     def start(self, request: Request, deadline: Deadline, attempt: int, mailbox: Sink) -> _Ticket:
-        """Ask."""
-        ticket = _Ticket(self._scripted, None)
-        ear = _Ear(self._replay, request, deadline, mailbox, ticket)
-        ticket.ticket = self._scripted.start(request, deadline, attempt, ear)
+        """Send a request."""
+        ticket = _Ticket(self._mocked, None)
+        ear = _CompletionTap(self._replay, request, deadline, mailbox, ticket)
+        ticket.ticket = self._mocked.start(request, deadline, attempt, ear)
         return ticket
 
     def cancel(self, ticket: _Ticket) -> None:
-        """Give up an attempt."""
-        if ticket.by is self._scripted:
-            self._scripted.cancel(ticket.ticket)
+        """Cancel an attempt."""
+        if ticket.by is self._mocked:
+            self._mocked.cancel(ticket.ticket)
 
     def unready(self) -> str:
-        """It is always ready."""
+        """Always empty: it is always ready."""
         return ""
 
     def close(self) -> None:
         """End the threads."""
-        self._scripted.close()
+        self._mocked.close()
 
 
 @dataclass(frozen=True, slots=True)
-class _Ear:
+class _CompletionTap:
     replay: ReplayExchange
     request: Request
     deadline: Deadline
@@ -184,8 +184,8 @@ class _Ear:
     ticket: _Ticket
 
     def put(self, completion: Completion) -> None:
-        """Pass on what a route answered; have anything else replayed."""
-        if isinstance(completion.result, _NotScripted):
+        """Deliver the reply of a route, or replay a request that no route matches."""
+        if isinstance(completion.result, _NotMocked):
             self.ticket.by = self.replay
             self.replay.start(self.request, self.deadline, completion.attempt, self.mailbox)
         else:

@@ -1,1 +1,1 @@
-"""Services: how requests reach them, and how what they do is kept within bounds."""
+"""Upstream services: connections, requests, and the resilience policies of each service."""

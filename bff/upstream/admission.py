@@ -29,17 +29,17 @@ class OpenCircuits:
     """Refuses requests while the circuit breakers of all addresses are open.
 
     Args:
-        breakers: of each address; None of one without.
+        breakers: the circuit breaker of each address; None for an address without one.
     """
 
     def __init__(self, breakers: Sequence[Breaker | None]) -> None:
         self._breakers = breakers
 
     def admit(self, now: float) -> None:
-        """Admit a request where an address may be asked.
+        """Admit a request if the circuit breaker of any address allows it.
 
         Raises:
-            CircuitOpen: none may; it has the seconds until one may.
+            CircuitOpen: none does; has the seconds until one does.
         """
         shut = [each.opens_in(now) for each in self._breakers if each and not each.admits(now)]
         if len(shut) == len(self._breakers):
@@ -47,5 +47,5 @@ class OpenCircuits:
 
 
 def admission_of(policies: Policies, circuits: OpenCircuits) -> tuple[AdmissionPolicy, ...]:
-    """What a request to a service with these policies has to pass, in this order."""
+    """The admission policies of a service, in the order in which they apply."""
     return (circuits,) if policies.breaker else ()

@@ -1,4 +1,4 @@
-"""Which of several addresses is asked, and which are left out for a while."""
+"""Load balancing over the addresses of a service, and ejection of outliers."""
 
 from collections.abc import Sequence
 
@@ -6,12 +6,12 @@ from bff.model.policy import Balance, Eject
 
 
 def choose(policy: Balance, outstanding: Sequence[int], among: Sequence[int], turn: int) -> int:
-    """The address to ask.
+    """Choose an address; returns its index.
 
     Args:
-        outstanding: for every address, how many requests it has not answered.
-        among: the addresses that may be asked, in their order; at least one.
-        turn: how many choices were made before: whose turn it is, among equals too.
+        outstanding: for every address, the number of requests in flight.
+        among: indices of the available addresses, in order; at least one.
+        turn: the number of earlier choices; round robin, and ties of least outstanding, use it.
     """
     begin = turn % len(among)
     rotated = [*among[begin:], *among[:begin]]
@@ -21,10 +21,10 @@ def choose(policy: Balance, outstanding: Sequence[int], among: Sequence[int], tu
 
 
 class Outliers:
-    """The addresses that failed again and again, while there are others.
+    """Outlier ejection: an address with consecutive failures gets no requests for a while.
 
     Args:
-        addresses: how many there are.
+        addresses: the number of addresses of the service.
     """
 
     def __init__(self, policy: Eject, addresses: int) -> None:
@@ -35,14 +35,14 @@ class Outliers:
         self._most = int(policy.share * addresses) if addresses > 1 else 0
 
     def ejected(self, address: int, now: float) -> bool:
-        """Whether it is left out."""
+        """Whether an address is ejected."""
         return now < self._until[address]
 
     def record(self, address: int, now: float, *, failed: bool) -> bool:
-        """An answer has come, or has not.
+        """Record the outcome of a request.
 
         Returns:
-            Whether the address is left out from now on.
+            Whether this ejects the address.
         """
         if self.ejected(address, now):
             return False
@@ -61,7 +61,7 @@ class Outliers:
         return True
 
     def _forgives(self, address: int, now: float) -> int:
-        """One time is forgotten when it has been well for as long as it would be left out."""
+        """1 if a success cancels one earlier ejection: after one ejection time without failures."""
         if not self._times[address] or now < self._until[address] + self._policy.time:
             return 0
         self._until[address] = now

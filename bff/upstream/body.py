@@ -1,4 +1,4 @@
-"""Reply bodies: read and decompressed within a bound, however well they were compressed.
+"""Reply bodies: read and decompressed within a size limit, also if highly compressed.
 
 Content codings: RFC 9110, section 8.4.1. A few kilobytes of gzip can hold gigabytes of zeros.
 """
@@ -17,8 +17,8 @@ _MEMBERS: Final = 100
 _STEP: Final = 256 * 1024
 _MOST_CODINGS: Final = 5
 _NONE: Final = frozenset({"", "identity"})
-# The registered codings that are not accepted. Of other names, such as `utf-8` or `aws-chunked`,
-# browsers and libraries read the body as it is, and so does this: the name is a mistake.
+# The registered codings that are not supported. An unregistered name, such as `utf-8` or
+# `aws-chunked`, is a mistake of the service: the body is read as it is, as browsers do.
 _UNREADABLE: Final = frozenset(
     {"aes128gcm", "br", "compress", "dcb", "dcz", "exi", "pack200-gzip", "x-compress", "zstd"}
 )
@@ -28,19 +28,19 @@ _GZIP_MEMBER: Final = b"\x1f\x8b"
 def read_body(
     chunks: Iterable[bytes], coding: str, limit: int, lease: Lease | None = None
 ) -> bytes:
-    """The whole body, decoded.
+    """Read and decode a whole body.
 
-    What follows a whole gzip or deflate stream, and is no further gzip member, is left out.
+    Bytes after the end of a gzip or deflate stream that are not a gzip member are dropped.
 
     Args:
-        coding: the value of Content-Encoding, the coding that was applied last at its end (RFC
-            9110, section 8.4); empty for none.
-        limit: bytes that it may have, before and after decoding.
-        lease: takes the bytes as they come, and holds those of the body in the end.
+        coding: the value of Content-Encoding, in the order of application (RFC 9110, section 8.4);
+            empty for none.
+        limit: the largest size in bytes, before and after decoding.
+        lease: accounts for the bytes as they are read; in the end, for the decoded body.
 
     Raises:
-        TooMany: it has more, or the process has no room for it.
-        BadReply: it is cut off, or coded in a way that was not accepted.
+        TooMany: the body exceeds the limit, or the memory budget of the process.
+        BadReply: the body is truncated or invalid, or has an unsupported coding.
     """
     lease = lease or Memory(4 * limit).lease()
     codings = codings_in(coding)
@@ -48,23 +48,23 @@ def read_body(
 
 
 def codings_in(coding: str) -> list[str]:
-    """The codings that a Content-Encoding names, without those that change nothing.
+    """The codings of a Content-Encoding, without `identity`.
 
     Raises:
-        BadReply: one of them was not accepted.
+        BadReply: one of them is not supported.
     """
     codings = [each for name in coding.split(",") if (each := name.strip().lower()) not in _NONE]
     if len(codings) > _MOST_CODINGS or not _UNREADABLE.isdisjoint(codings):
-        raise BadReply("the reply is coded in a way that was not accepted")
+        raise BadReply("the Content-Encoding of the reply is not supported")
     return codings
 
 
 def decoded(body: bytes, codings: Sequence[str], limit: int, lease: Lease) -> bytes:
-    """A whole body without its codings; the lease, which holds its bytes, holds the result's.
+    """Decode a whole body; the lease accounts for `body` before, and for the result afterwards.
 
     Raises:
-        TooMany: it has more than `limit` bytes, or the process has no room for it.
-        BadReply: it is cut off, or not coded like that.
+        TooMany: the result exceeds `limit` bytes, or the memory budget of the process.
+        BadReply: the body is truncated or invalid.
     """
     for each in reversed(codings):
         body = _decoded(body, each, limit, lease)
@@ -78,14 +78,14 @@ def _decoded(body: bytes, coding: str, limit: int, lease: Lease) -> bytes:
     if coding == "deflate":
         try:
             return _inflate(body, zlib.MAX_WBITS, limit, lease)
-        except BadReply:  # some servers leave the zlib wrapper out
+        except BadReply:  # some servers send raw deflate, without the zlib wrapper
             lease.shrink(len(body))
             return _inflate(body, -zlib.MAX_WBITS, limit, lease)
     return body
 
 
 def _gather(chunks: Iterable[bytes], limit: int, lease: Lease) -> bytes:
-    gathered, size = BytesIO(), 0  # it gives its bytes away uncopied; a join would double them
+    gathered, size = BytesIO(), 0  # getvalue() makes no copy; a join would
     for chunk in chunks:
         size += len(chunk)
         if size > limit:
@@ -108,7 +108,7 @@ def _inflate(raw: bytes, window: int, limit: int, lease: Lease) -> bytes:
             except zlib.error as error:
                 raise BadReply(f"the reply cannot be decompressed: {error}") from None
             if not part and not decoder.eof and not decoder.unconsumed_tail:
-                raise BadReply("the compressed reply is cut off")
+                raise BadReply("the compressed reply is truncated")
             size += len(part)
             if size > limit:
                 raise TooMany(f"the decompressed reply has more than {limit} bytes")

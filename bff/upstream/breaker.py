@@ -1,4 +1,4 @@
-"""The circuit breaker of one address: whether it is worth asking just now."""
+"""The circuit breaker of one address of a service."""
 
 from collections import deque
 from typing import Literal
@@ -9,33 +9,33 @@ State = Literal["closed", "open", "half_open"]
 
 
 class Breaker:
-    """Counts how calls ended; opens when too many fail, and lets a few probe before it closes.
+    """Opens when too many of the recent calls failed; closes after a few successful probes.
 
-    Its owner guards it by a lock, and says what time it is.
+    Not thread-safe: the caller holds a lock, and passes the time in seconds.
     """
 
     def __init__(self, policy: Break) -> None:
         self._policy = policy
         self.state: State = "closed"
-        self.opened = 0  # how often, ever
+        self.opened = 0  # times, in total
         self._ended: deque[tuple[float, bool]] = deque(maxlen=policy.of)
-        self._era = 0  # calls of an earlier state tell nothing of this one
-        self._openings = 0  # in a row
+        self._era = 0  # counts changes of state: outcomes of calls of an earlier state are ignored
+        self._openings = 0  # consecutive
         self._until = 0.0
         self._probing = self._passed = 0
 
     def admits(self, now: float) -> bool:
-        """Whether a call may be made."""
+        """Whether a call is allowed."""
         if self.state == "open":
             return now >= self._until
         return self.state == "closed" or self._probing + self._passed < self._policy.probes
 
     def opens_in(self, now: float) -> float:
-        """Seconds until calls may be made again."""
+        """Seconds until calls are allowed again."""
         return max(0.0, self._until - now)
 
     def enter(self, now: float) -> int:
-        """A call is made that was admitted; the number that `leave` wants."""
+        """Begin a call that was admitted; returns the `era` to pass to `leave`."""
         if self.state == "open" and now >= self._until:
             self._turn("half_open")
         if self.state == "half_open":
@@ -43,11 +43,12 @@ class Breaker:
         return self._era
 
     def leave(self, era: int, now: float, took: float, *, failed: bool | None) -> None:
-        """A call has ended.
+        """End a call.
 
         Args:
+            era: the result of `enter`.
             took: seconds.
-            failed: None where it was given up, which says nothing unless it was slow by then.
+            failed: None if it was cancelled; that counts only if the call was slow by then.
         """
         if era != self._era:
             return

@@ -1,18 +1,18 @@
-"""How many requests may be sent besides the first ones: retries and hedges of one service."""
+"""The retry budget of a service: it limits concurrent retries and hedges."""
 
 from typing import Final
 
-_FLOOR: Final = 3  # so that a service that is seldom asked has retries at all
+_FLOOR: Final = 3  # so that retries are possible at a low rate of requests
 
 
 class ExtraBudget:
-    """Counts what was sent, or waits to be sent, besides first requests.
+    """A retry budget, as in Envoy: a share of the concurrent requests may be retries or hedges.
 
-    Without it, retries multiply the load of a service at the moment that it can bear least. Those
-    that wait count, or all of them would be let go at once.
+    Without it, retries multiply the load of an overloaded service. Queued ones count too, or they
+    would all be sent at once when the service recovers.
 
     Args:
-        share: of the requests to the service at the same time.
+        share: of all concurrent requests to the service, from 0 to 1.
     """
 
     def __init__(self, share: float) -> None:
@@ -21,10 +21,10 @@ class ExtraBudget:
         self.refused = 0
 
     def take(self, requests: int) -> bool:
-        """Whether one more may be sent.
+        """Take one retry or hedge from the budget; False if it is exhausted.
 
         Args:
-            requests: that are out or in line, first ones and others.
+            requests: all requests in flight or queued, retries and hedges included.
         """
         if self.out >= max(_FLOOR, int(self._share * requests)):
             self.refused += 1
@@ -33,5 +33,5 @@ class ExtraBudget:
         return True
 
     def give_back(self, number: int) -> None:
-        """So many have ended."""
+        """Return a number of retries and hedges that have ended."""
         self.out -= number

@@ -1,7 +1,7 @@
-"""The connections to one service: the one used last is used next, and none is looked for.
+"""A connection pool of one service that reuses the most recently used idle connection (LIFO).
 
-httpcore looks at every connection, and into the socket of each idle one, before and after each
-request. What is in flight to a service is bounded elsewhere, so there is nothing to wait for here.
+httpcore's pool polls the socket of every idle connection before and after each request. This one
+does not. It has no limit: the service's concurrency limit bounds the number of connections.
 """
 
 from time import monotonic
@@ -9,15 +9,15 @@ from typing import Any, Final
 
 import httpcore
 
-FRESH: Final = "fresh"  # the extension of a request that wants a connection of its own
-_SWEEP: Final = 1.0  # seconds between two looks for connections that have gone stale
+FRESH: Final = "fresh"  # the request extension that demands a new connection
+_SWEEP: Final = 1.0  # seconds between two removals of closed or expired connections
 
 
 class Connections(httpcore.ConnectionPool):
-    """httpcore's pool, for one origin and without a limit of its own.
+    """httpcore's pool, for one origin and without a limit.
 
     Args:
-        renew: seconds after which a connection serves no more: a service that has moved is found.
+        renew: the maximum age of a connection in seconds, so that DNS changes take effect.
     """
 
     _swept = 0.0
@@ -27,10 +27,10 @@ class Connections(httpcore.ConnectionPool):
         self._renew = renew
 
     def _assign_requests_to_connections(self) -> list[Any]:
-        """Give each request that has none a connection; httpcore calls this under its lock.
+        """Assign connections to the requests that have none; httpcore holds its lock meanwhile.
 
         Returns:
-            Connections that are to be closed.
+            Connections for the caller to close.
         """
         waiting = [each for each in self._requests if each.connection is None]
         if not waiting:
@@ -51,7 +51,7 @@ class Connections(httpcore.ConnectionPool):
         return closing
 
     def _idle(self, taken: set[Any], closing: list[Any]) -> Any:
-        """The idle connection that was used last, if it is still good."""
+        """The most recently used idle connection that is usable; None without any."""
         for at in range(len(self._connections) - 1, -1, -1):
             found = self._connections[at]
             if found in taken:
@@ -64,7 +64,7 @@ class Connections(httpcore.ConnectionPool):
         return None
 
     def _sweep(self, taken: set[Any], closing: list[Any]) -> None:
-        """Let go of what nobody has used, and the service has closed."""
+        """Remove idle connections that are closed or expired."""
         self._swept = monotonic()
         stale = [
             each
@@ -77,5 +77,5 @@ class Connections(httpcore.ConnectionPool):
 
 
 def _is_over(connection: Any) -> bool:
-    """Whether an idle connection is too old, or the service has closed it."""
+    """Whether an idle connection has expired, or the service has closed it."""
     return bool(connection.has_expired() or monotonic() > connection.serves_until)

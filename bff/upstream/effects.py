@@ -1,4 +1,4 @@
-"""Effects on a bounded pool of threads: what several conductors want at once takes place once."""
+"""Effects on a bounded pool of threads; concurrent equal effects are performed once."""
 
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
@@ -17,9 +17,9 @@ Performer = Callable[[Any], Any]
 
 @dataclass(frozen=True, slots=True)
 class Longer:
-    """What a performer gives for an effect that has to wait for somebody far away.
+    """The result of a performer whose work waits for a remote system.
 
-    It is done on threads of its own, so that whoever hangs there holds up nobody else.
+    Such work runs on a separate pool, so that a remote system that hangs delays no other effect.
     """
 
     work: Callable[[], Any]
@@ -29,18 +29,18 @@ _Waiter = tuple[int, Sink]
 
 
 class PoolEffects:
-    """Runs each effect by what its type is performed by.
+    """Performs each effect by the performer of its type.
 
-    An effect is owned by nobody: it takes as long as its performer does, whatever the deadline of
-    those who wait, and whoever leaves does not disturb the others.
+    An effect is independent of its waiters: their deadlines do not bound it, and a waiter that
+    cancels does not affect the others.
 
     Args:
-        performers: for each type of effect the function that does it, or says that it takes
-            `Longer`; it may block, within bounds of its own, and raises BffError.
-        size: threads for either.
-        boundary: hears of what a performer raises unforeseen.
+        performers: by type of effect, a function that performs it or returns `Longer`; it may
+            block for a bounded time, and raises BffError.
+        size: threads of each of the two pools.
+        boundary: reports unexpected exceptions of performers.
 
-    Threads start with the first effect, so one may be made before a fork.
+    Threads start with the first effect, so an instance can be created before a fork.
     """
 
     def __init__(
@@ -55,8 +55,8 @@ class PoolEffects:
         self._flights: SingleFlight[_Waiter] = SingleFlight(_deliver)
 
     def start(self, effect: Effect, deadline: Deadline, attempt: int, mailbox: Sink) -> _Waiter:
-        """Begin `effect`, or wait with those who wait for the same."""
-        del deadline  # nobody's short deadline becomes everybody's; the conductor keeps its own
+        """Start `effect`, or wait for the equal one that is in progress."""
+        del deadline  # a waiter's deadline must not bound the others; the conductor applies it
         waiter = (attempt, mailbox)
         work = partial(self._performers[type(effect)], effect)
         job = partial(self._perform, work, effect.key)
@@ -65,7 +65,7 @@ class PoolEffects:
         return waiter
 
     def cancel(self, ticket: _Waiter) -> None:
-        """Leave; a completion that comes all the same is ignored by its number."""
+        """Do nothing: the conductor ignores the completion by its attempt number."""
 
     def close(self) -> None:
         """End the threads."""
@@ -77,7 +77,7 @@ class PoolEffects:
             result: Any = work()
         except BffError as error:
             result = error
-        except Exception as error:  # noqa: BLE001  (whatever it raises, somebody waits)
+        except Exception as error:  # noqa: BLE001  (the waiters need a result)
             result = self._boundary.reported(error, "effect")
         if isinstance(result, Longer):
             job = partial(self._perform, result.work, key)

@@ -1,7 +1,7 @@
-"""The seams of the engine: what carries requests, what carries other effects, and what time it is.
+"""The interfaces of the engine to the outside: requests, other effects, and the clock.
 
-Both carriers have the same two verbs, `start` and `cancel`, and neither ever blocks the caller:
-a completion arrives in the mailbox that was given, with the number of its attempt.
+`Exchange` and `Effects` share the methods `start` and `cancel`, which never block the caller: a
+completion arrives in the given mailbox, with the number of its attempt.
 """
 
 from collections.abc import Hashable, Iterable, Iterator
@@ -18,10 +18,10 @@ from bff.upstream.steps import Steps
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """How one attempt ended: a reply, what an effect brought, or the error in its place.
+    """The outcome of one attempt: a reply, the result of an effect, or an error.
 
     Args:
-        steps: when what happened on the connection, where somebody wants to know.
+        steps: the times of events on the connection; None unless tracing is on.
     """
 
     attempt: int
@@ -30,89 +30,89 @@ class Completion:
 
 
 class Sink(Protocol):
-    """Where completions are left, by any thread."""
+    """Receives completions, from any thread."""
 
     def put(self, completion: Completion) -> None:
-        """Leave a completion; never blocks."""
+        """Add a completion; never blocks."""
 
 
 def reader_of(sink: Sink) -> Any:
-    """The `Poller` of the thread that waits in `sink`; None where none reads for it.
+    """The `Poller` of the thread that waits in `sink`; None if it has none.
 
-    A sink says so with an attribute `poller`; one that passes completions on, with its mailbox's.
+    It is the attribute `poller` of the sink; a sink that forwards to a mailbox has the mailbox's.
     """
     return getattr(sink, "poller", None)
 
 
 class DetachedMailbox:
-    """A mailbox whose thread also computes between waits, so that another reads for it."""
+    """A mailbox without a poller: its thread also computes, so another thread reads for it."""
 
     def __init__(self, mailbox: "Mailbox") -> None:
         self.put, self.get = mailbox.put, mailbox.get
 
 
 class Mailbox(Sink, Protocol):
-    """Where completions arrive: one conductor gets them."""
+    """A queue of completions with one consumer, a conductor."""
 
     def get(self, timeout: float) -> Completion | None:
-        """The next completion, or None once `timeout` seconds have passed without one."""
+        """The next completion; None after `timeout` seconds without one."""
 
 
 class Clock(Protocol):
-    """Time, and waiting: the two things that a simulation replaces."""
+    """Time and waiting, which a simulation replaces."""
 
     def now(self) -> float:
-        """Seconds on a clock that never goes back."""
+        """Monotonic time in seconds."""
 
     def mailbox(self) -> Mailbox:
-        """A new mailbox whose waiting is measured on this clock."""
+        """A new mailbox whose timeouts are measured on this clock."""
 
 
 class Exchange(Protocol):
-    """Carries requests to services and brings replies back; knows nothing of views."""
+    """Sends requests to services and delivers their replies."""
 
     def start(self, request: Request, deadline: Deadline, attempt: int, mailbox: Sink) -> Any:
-        """Send `request`; exactly one completion will be put, unless it is cancelled before.
+        """Send `request`; puts exactly one completion, unless it is cancelled before.
 
         Returns:
             A ticket for `cancel`.
         """
 
     def cancel(self, ticket: Any) -> None:
-        """Give up an attempt; what it holds is released soon."""
+        """Cancel an attempt; its resources are released soon."""
 
     def unready(self) -> str:
-        """Why it can carry no more just now; empty if it can."""
+        """Why it cannot accept more requests; empty if it can."""
 
 
 @runtime_checkable
 class Withdrawing(Protocol):
-    """An exchange that knows whether anything of a request has been sent."""
+    """An exchange that can tell whether any part of a request has been sent."""
 
     def withdraw(self, ticket: Any) -> bool:
-        """Give up an attempt if nothing of it has been sent; whether it was given up."""
+        """Cancel an attempt if nothing of it has been sent; True if it was cancelled."""
 
 
 def withdrawn(exchange: object, ticket: Any) -> bool:
-    """Give up an attempt if nothing of it has been sent.
+    """Cancel an attempt if nothing of it has been sent.
 
     Returns:
-        Whether it was given up; false where something has been sent, or may have been.
+        True if it was cancelled; False if a part has been sent, or may have been.
     """
     return isinstance(exchange, Withdrawing) and exchange.withdraw(ticket)
 
 
 @runtime_checkable
 class ReadByAsker(Protocol):
-    """An exchange whose requests are read by the thread that asks, while it waits."""
+    """An exchange whose replies are read by the requesting thread, while it waits."""
 
     def clock(self) -> Clock:
-        """The clock whose mailboxes read while their thread waits."""
+        """A clock whose mailboxes read connections while their thread waits."""
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """How full an exchange is: requests that it can carry at once, carries, and has waiting."""
+    """Utilization of an exchange: its capacity, requests in flight, and queued requests."""
 
     size: int
     busy: int
@@ -121,41 +121,41 @@ class Usage:
 
 @runtime_checkable
 class Measured(Protocol):
-    """An exchange that can be full."""
+    """An exchange with a limited capacity."""
 
     def usage(self) -> Usage:
-        """How full it is."""
+        """Its current utilization."""
 
 
 class Streamed(Protocol):
-    """A reply whose body is still on its way."""
+    """A reply whose body is streamed."""
 
     status: int
     headers: Headers
 
     def __iter__(self) -> Iterator[bytes]:
-        """The body, piece by piece, coded as it is; raises UpstreamError where it breaks off."""
+        """The body in chunks, undecoded; raises UpstreamError if it is truncated."""
 
     def wait(self, seconds: float) -> None:
-        """From now on a single wait may take so long."""
+        """Set the timeout of a single read, in seconds."""
 
     def cancel(self) -> None:
-        """Wake the thread that reads it, from another one: there will be no more."""
+        """End the stream from another thread; wakes the thread that reads it."""
 
     def close(self) -> None:
-        """Let it go, whole or not."""
+        """Release the connection, whether the body is complete or not."""
 
 
 @runtime_checkable
 class StreamingExchange(Protocol):
-    """Carries what is too large or too long to be held: on the thread that asks for it."""
+    """Streams bodies that are too large or too long to buffer, on the calling thread."""
 
     def stream(self, request: Request, body: Iterable[bytes] | None, idle: float) -> Streamed:
-        """Send `request`, and return when the head of its reply is there.
+        """Send `request`, and return once the headers of the reply are received.
 
         Args:
-            body: its pieces, sent as they come.
-            idle: seconds that a single wait may take.
+            body: its chunks; None for none.
+            idle: the timeout of a single read or write, in seconds.
 
         Raises:
             BffError: an UpstreamError, or what `body` raises.
@@ -163,28 +163,28 @@ class StreamingExchange(Protocol):
 
 
 class NoStreaming:
-    """Carries nothing: what is recorded or simulated has no streams."""
+    """For recordings and simulations, which do not support streams."""
 
     def stream(self, request: Request, body: Iterable[bytes] | None, idle: float) -> Streamed:
         """Raise Unreachable."""
         del body, idle
-        raise Unreachable(f"no stream of `{request.service}` is carried here")
+        raise Unreachable(f"streams of `{request.service}` are not supported here")
 
 
 class Effect(Protocol):
-    """Something besides a request that may block; what it is for, as a frozen record."""
+    """A blocking operation other than a request, described by a frozen record."""
 
     @property
     def key(self) -> Hashable:
-        """Effects with one key that are wanted at once take place once, for all who wait."""
+        """Concurrent effects with the same key are performed once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """The effect of obtaining the headers with which a service is called for somebody.
+    """The effect of obtaining the credential headers of a principal for a service.
 
     Args:
-        rejected: the headers that the service has just answered 401 to; they are not given again.
+        rejected: headers that the service has just rejected with 401; not returned again.
     """
 
     service: str
@@ -193,19 +193,19 @@ class Credentials:
 
     @property
     def key(self) -> Hashable:
-        """One person's credentials for one service."""
+        """The service, the principal and the rejected headers."""
         person = (self.principal.identity, self.principal.session, self.principal.token)
         return "credentials", self.service, person, self.rejected
 
 
 class _Dropped:
-    """The mailbox of an effect whose result is not wanted."""
+    """The mailbox of an effect whose result is not needed."""
 
     def put(self, completion: Completion) -> None:
         """Drop it."""
 
     def get(self, timeout: float) -> Completion | None:
-        """Nothing ever is in it."""
+        """Never called."""
         raise NotImplementedError
 
 
@@ -213,13 +213,13 @@ DROPPED: Final = _Dropped()
 
 
 class Effects(Protocol):
-    """Carries whatever else may block: credentials, shared stores, locks."""
+    """Performs other blocking operations: credentials, shared stores, locks."""
 
     def start(self, effect: Effect, deadline: Deadline, attempt: int, mailbox: Sink) -> Any:
-        """Begin `effect`; exactly one completion will be put, unless it is cancelled before."""
+        """Start `effect`; puts exactly one completion, unless it is cancelled before."""
 
     def cancel(self, ticket: Any) -> None:
-        """Give up an effect."""
+        """Stop waiting for an effect."""
 
 
 class _QueueMailbox:
@@ -235,10 +235,10 @@ class _QueueMailbox:
 
 
 class SystemClock:
-    """Real time."""
+    """The system's monotonic clock."""
 
     def now(self) -> float:
-        """Seconds of the system's monotonic clock."""
+        """Monotonic time in seconds."""
         return monotonic()
 
     def mailbox(self) -> Mailbox:
@@ -247,5 +247,5 @@ class SystemClock:
 
 
 def clock_for(exchange: Exchange) -> Clock:
-    """Real time, with mailboxes that suit an exchange."""
+    """The exchange's own clock if it has one, otherwise a `SystemClock`."""
     return exchange.clock() if isinstance(exchange, ReadByAsker) else SystemClock()

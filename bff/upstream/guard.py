@@ -1,7 +1,7 @@
-"""What is known of each service, shared by all requests of a process: may it be asked, and where.
+"""The resilience policies of each service in one process: admission, limits, choice of address.
 
-The policies decide; here are the one lock and the clock that they do without. A request that is
-let through holds a `Permit` until it has ended, however that may be.
+The policies are plain state machines; the guard adds the lock and the clock. An admitted request
+holds a `Permit` until it has ended, failed or been cancelled.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -29,7 +29,7 @@ _FIRST_ERROR: Final = 500
 
 @dataclass(slots=True, eq=False)
 class Waiting:
-    """Somebody in line for a place, and how they are told."""
+    """A request that waits in the queue of the concurrency limit; the mailbox gets its permit."""
 
     attempt: int
     mailbox: Sink
@@ -42,17 +42,18 @@ class _Address:
     url: str
     breaker: Breaker | None
     outstanding: int = 0
-    ejections: int = 0  # how often, ever
+    ejections: int = 0  # times, in total
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What operators may know of one service at a moment.
+    """A snapshot of one service, for operators.
 
     Args:
-        places: how many may be in flight.
-        extra: retries and hedges that are out, or wait to be sent.
-        extra_refused: those that the budget did not allow, ever.
+        places: the concurrency limit.
+        waiting: requests in the queue.
+        extra: retries and hedges that are in flight or queued.
+        extra_refused: those that the retry budget refused, in total.
     """
 
     places: int
@@ -64,10 +65,10 @@ class Seen:
 
 
 class Guard:
-    """What is known of one service.
+    """The policies and the state of one service. Thread-safe.
 
     Args:
-        places: requests in flight at once, where the service does not say.
+        places: the concurrency limit of a service that declares none.
     """
 
     def __init__(self, service: Service, places: int, clock: Clock, observer: Observer) -> None:
@@ -84,13 +85,13 @@ class Guard:
         self._extra = ExtraBudget(service.budget)
         self._turn = 0
         self._latencies: dict[str, Latencies] = {}
-        self._news: list[Callable[[], None]] = []  # to be told outside of the lock
+        self._news: list[Callable[[], None]] = []  # callbacks, run without the lock
 
     def admit(self, avoid: Collection[str] = ()) -> Permit | None:
-        """Leave to send a request at once; None where all places are taken.
+        """A permit to send a request now; None if the concurrency limit is reached.
 
         Args:
-            avoid: addresses that are asked only if there is no other.
+            avoid: addresses to use only if there is no other.
 
         Raises:
             UpstreamError: a policy refuses it, such as an open circuit breaker.
@@ -104,10 +105,10 @@ class Guard:
         return permit
 
     def start(self, avoid: Collection[str], attempt: int, mailbox: Sink) -> Waiting:
-        """Wait for a place; a completion brings the permit, or why there is none."""
+        """Wait for a slot; the result of the completion is a permit or an error."""
         waiting = Waiting(attempt, mailbox, avoid)
         with self._lock:
-            if self._places.enter():  # one has come free in between
+            if self._places.enter():  # a slot has become free since `admit`
                 self._hand_on(waiting, self._clock.now())
             else:
                 self._places.wait(waiting)
@@ -115,18 +116,18 @@ class Guard:
         return waiting
 
     def withdraw(self, waiting: Waiting) -> bool:
-        """Leave the line; false where it is over: a place was given, or there will be none."""
+        """Leave the queue; False if a completion has been sent, or is about to be."""
         with self._lock:
             return self._places.withdraw(waiting)
 
     def cancel(self, waiting: Waiting) -> None:
-        """Leave the line; a place that has been given meanwhile goes on."""
+        """Leave the queue; a permit that was granted meanwhile is returned."""
         self.withdraw(waiting)
         if waiting.permit:
-            self.settle(waiting.permit, Cancelled("nobody waits for it any more"))
+            self.settle(waiting.permit, Cancelled("cancelled while waiting for a slot"))
 
     def settle(self, permit: Permit, result: Reply | BffError) -> None:
-        """A request has ended, or was given up (`Cancelled`); only the first word counts."""
+        """End a permit with its outcome, or with `Cancelled`; further calls have no effect."""
         now = self._clock.now()
         with self._lock:
             if permit.over:
@@ -143,22 +144,22 @@ class Guard:
             self._observer(attempted)
 
     def spend(self) -> bool:
-        """Whether one more request may be sent besides the first ones."""
+        """Take a retry or hedge from the retry budget; False if it is exhausted."""
         with self._lock:
             return self._extra.take(self._places.taken + self._places.waiting)
 
     def give_back(self, number: int) -> None:
-        """So many of these have ended."""
+        """Return a number of ended retries and hedges to the retry budget."""
         with self._lock:
             self._extra.give_back(number)
 
     def latencies(self, endpoint: str) -> Latencies:
-        """What is remembered of one kind of request."""
+        """The recent latencies of an endpoint."""
         with self._lock:
             return self._latencies.setdefault(endpoint, Latencies())
 
     def seen(self) -> Seen:
-        """How it stands, for operators."""
+        """The current state, for operators."""
         now = self._clock.now()
         with self._lock:
             addresses = {
@@ -176,7 +177,7 @@ class Guard:
             return Seen(places.limit, places.taken, places.waiting, out, refused, addresses)
 
     def _permit(self, avoid: Collection[str], now: float) -> Permit:
-        """Choose an address for a place that has been taken; one of them may be asked."""
+        """Choose an address for a slot that is taken; at least one must be available."""
         at = self._choose(avoid, now) if len(self._addresses) > 1 else 0
         address = self._addresses[at]
         address.outstanding += 1
@@ -200,7 +201,7 @@ class Guard:
         return choose(self._service.balance, outstanding, fresh or well or admitting, self._turn)
 
     def _hand_on(self, waiting: Waiting | None, now: float) -> None:
-        """Give a place that is taken to who waits for it, or to whoever is next."""
+        """Pass a taken slot to a waiting request; if it is refused, to the next one."""
         while waiting:
             try:
                 self._circuits.admit(now)
@@ -213,11 +214,11 @@ class Guard:
                 return
 
     def _learn(self, permit: Permit, result: Reply | BffError, now: float) -> None:
-        """What the end of a request tells of its address."""
+        """Update circuit breaker, outliers and latencies with the outcome of a request."""
         failed = result.status >= _FIRST_ERROR if isinstance(result, Reply) else True
         took = now - permit.began
         address = self._addresses[permit.address]
-        cancelled = isinstance(result, Cancelled | MemoryReached)  # neither is its doing
+        cancelled = isinstance(result, Cancelled | MemoryReached)  # not caused by the service
         if address.breaker:
             before = address.breaker.state
             address.breaker.leave(permit.era, now, took, failed=None if cancelled else failed)
@@ -236,7 +237,7 @@ class Guard:
         self._news.append(partial(self._observer, AddressChanged(self._service.name, url, state)))
 
     def _tell(self) -> None:
-        """Tell whoever waited, and of what has changed: who hears of it may ask again at once."""
+        """Run pending callbacks without the lock, since they may call the guard again."""
         if self._news:
             with self._lock:
                 news, self._news = self._news, []
@@ -248,9 +249,9 @@ class Guards:
     """The guards of all services.
 
     Args:
-        places: requests in flight at once, of a service that does not say.
-        dice: gives numbers from 0 up to 1.
-        observer: hears how each request ended, and when what is known of an address changes.
+        places: the concurrency limit of services that declare none.
+        dice: random numbers from 0 up to 1.
+        observer: receives the outcome of each request, and changes of state of addresses.
     """
 
     def __init__(
@@ -271,5 +272,5 @@ class Guards:
         return self._guards[service]
 
     def seen(self) -> dict[str, Seen]:
-        """How all services stand, for operators."""
+        """The current state of all services, by name, for operators."""
         return {name: guard.seen() for name, guard in self._guards.items()}

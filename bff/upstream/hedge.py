@@ -1,4 +1,4 @@
-"""How long calls took lately, and so when a second request is worth sending."""
+"""Hedging: the delay before a second request, from recent latencies."""
 
 from collections import deque
 from typing import Final
@@ -6,12 +6,12 @@ from typing import Final
 from bff.model.policy import Hedge
 
 _KEPT: Final = 100
-_ENOUGH: Final = 20  # of fewer, the 95th percentile is one unlucky call
+_ENOUGH: Final = 20  # samples; of fewer, the 95th percentile is a single slow call
 _PERCENTILE: Final = 0.95
 
 
 class Latencies:
-    """The last durations of one kind of request, in seconds."""
+    """The last latencies of one endpoint, in seconds."""
 
     def __init__(self) -> None:
         self._last: deque[float] = deque(maxlen=_KEPT)
@@ -19,12 +19,12 @@ class Latencies:
         self._stale = 0
 
     def add(self, took: float) -> None:
-        """Another answer has come."""
+        """Add the latency of a reply."""
         self._last.append(took)
         self._stale += 1
 
     def p95(self) -> float | None:
-        """The 95th percentile; None while too little is known."""
+        """The 95th percentile; None while there are too few samples."""
         if len(self._last) < _ENOUGH:
             return None
         if self._p95 is None or self._stale * 10 >= len(self._last):
@@ -35,7 +35,7 @@ class Latencies:
 
 
 def hedge_after(policy: Hedge | None, latencies: Latencies | None) -> float | None:
-    """Seconds after which a second request is sent; None for none."""
+    """Seconds after which to send a second request; None for no hedging."""
     if policy is None or policy.never:
         return None
     if policy.after is not None:

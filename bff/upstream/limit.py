@@ -1,4 +1,4 @@
-"""How many calls of one service are in flight at once, and who waits in line."""
+"""The concurrency limit of one service, with a FIFO queue."""
 
 from typing import Generic, TypeVar
 
@@ -6,7 +6,7 @@ Waiter = TypeVar("Waiter")
 
 
 class Places(Generic[Waiter]):
-    """The places of a service; whoever comes to a full one waits in the order of coming."""
+    """The slots of a concurrency limit; requests wait for one in FIFO order."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
@@ -15,26 +15,26 @@ class Places(Generic[Waiter]):
 
     @property
     def waiting(self) -> int:
-        """How many wait."""
+        """The length of the queue."""
         return len(self._line)
 
     def enter(self) -> bool:
-        """Take a place, if there is one that nobody waits for."""
+        """Take a slot; False if none is free or others are waiting."""
         if self.taken >= self.limit or self._line:
             return False
         self.taken += 1
         return True
 
     def wait(self, waiter: Waiter) -> None:
-        """Stand in line."""
+        """Join the queue."""
         self._line[waiter] = None
 
     def withdraw(self, waiter: Waiter) -> bool:
-        """Leave the line; false where `waiter` stands in it no more."""
+        """Leave the queue; False if `waiter` is not in it any more."""
         return self._line.pop(waiter, self) is None
 
     def leave(self) -> Waiter | None:
-        """Give a place back; who has it now, if anybody waited."""
+        """Release a slot; returns the waiter that takes it over, if any."""
         for waiter in self._line:
             del self._line[waiter]
             return waiter

@@ -1,8 +1,8 @@
-"""A process's budget of bytes for replies and what is decoded from them (`BFF_MEMORY`).
+"""The memory budget of a process for replies and values decoded from them (`BFF_MEMORY`).
 
-A reply takes bytes as it is read, a view takes them for values before they are decoded. They are
-given back by the object that holds them, a `Lease`, when it is garbage: so a reply that several
-requests share is counted once, until the last of them drops it, however each of them ends.
+A reply takes bytes as it is read, a view takes them before it decodes values. A `Lease` holds them
+and returns them when it is garbage-collected. So a reply that several requests share is counted
+once, until the last of them drops it, even if it fails.
 """
 
 from collections import deque
@@ -13,15 +13,15 @@ from bff.errors import MemoryReached
 
 DEFAULT: Final = 128 * 1024 * 1024
 _SMALL: Final = 64 * 1024  # bytes; leases up to this may use the last part of the budget
-_RESERVED: Final = 8  # that part: one eighth
+_RESERVED: Final = 8  # the last part is one eighth
 
 
 class Memory:
-    """The bytes that all requests of a process hold together; thread-safe.
+    """The bytes that all requests of a process hold. Thread-safe.
 
     Args:
-        most: bytes. Seven eighths of them are for all; the rest is for small replies only, so that
-            those of one service that sends too much do not fail the calls of all others.
+        most: the budget in bytes. One eighth is reserved for small replies, so that a service that
+            sends too much does not fail the calls of all others.
     """
 
     def __init__(self, most: int = DEFAULT) -> None:
@@ -30,31 +30,35 @@ class Memory:
         self._lock = Lock()
         self._taken = 0
         self._refused = 0
-        # What ended leases held. A lease may end inside the garbage collector, at any point of any
-        # thread, also within `_take`: appending to a deque needs no lock.
+        # Bytes of ended leases. The garbage collector may end a lease at any point of any thread,
+        # also while the lock is held: appending to a deque needs no lock.
         self._returned: deque[int] = deque()
 
     def lease(self) -> "Lease":
-        """A new lease, of nothing yet."""
+        """A new, empty lease."""
         return Lease(self)
 
     @property
     def taken(self) -> int:
-        """Bytes that are taken now."""
+        """Bytes in use."""
         with self._lock:
             self._settle()
             return self._taken
 
     @property
     def refused(self) -> int:
-        """How often bytes were refused, ever."""
+        """The number of refusals, in total."""
         return self._refused
 
     def take(self, more: int, held: int) -> None:
-        """Take bytes for a lease that holds some.
+        """Take bytes for a lease.
+
+        Args:
+            more: bytes to take.
+            held: bytes that the lease holds already.
 
         Raises:
-            MemoryReached: there are not so many left.
+            MemoryReached: the budget is exhausted.
         """
         with self._lock:
             self._settle()
@@ -66,14 +70,14 @@ class Memory:
         raise MemoryReached(f"the process may hold {self.most} bytes of replies (BFF_MEMORY)")
 
     def give_back(self, size: int) -> None:
-        """Give bytes back; takes no lock."""
+        """Return bytes; takes no lock."""
         self._returned.append(size)
 
     def admit(self, size: int) -> None:
-        """Refuse what is announced and has no room, before it is read.
+        """Check the announced size of a reply before it is read; takes nothing.
 
         Raises:
-            MemoryReached: there are not so many bytes left.
+            MemoryReached: it exceeds the rest of the budget.
         """
         if size > _SMALL:
             self.take(size, 0)
@@ -85,7 +89,7 @@ class Memory:
 
 
 class Lease:
-    """Bytes that one reply or one request holds, until it is closed or garbage."""
+    """Bytes that one reply or one request holds, until it is garbage-collected."""
 
     __slots__ = ("_memory", "size")
 
@@ -93,25 +97,25 @@ class Lease:
         self._memory, self.size = memory, 0
 
     def another(self) -> "Lease":
-        """A new lease of the same memory, of nothing yet."""
+        """A new, empty lease of the same budget."""
         return Lease(self._memory)
 
     def add(self, size: int) -> None:
-        """Hold so many bytes more.
+        """Take more bytes.
 
         Raises:
-            MemoryReached: there are not so many left.
+            MemoryReached: the budget is exhausted.
         """
         self._memory.take(size, self.size)
         self.size += size
 
     def shrink(self, size: int) -> None:
-        """Hold no more than `size` bytes from now on."""
+        """Return all but `size` bytes."""
         if size < self.size:
             self._memory.give_back(self.size - size)
             self.size = size
 
     def __del__(self) -> None:
-        """Give everything back."""
+        """Return all bytes."""
         if self.size:
             self._memory.give_back(self.size)

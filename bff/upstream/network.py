@@ -1,7 +1,8 @@
-"""Connections whose every read and write is clamped to the deadline of the attempt they serve.
+"""Connections whose reads and writes are bounded by the deadline of the current attempt.
 
-httpx has time-outs per read only: an upstream that sends a byte now and then holds a thread for as
-long as it likes. Here the total is kept, look-ups included, and a blocked attempt can be woken.
+httpx has timeouts for single reads only, so an upstream that sends one byte at a time holds a
+thread without limit. Here the deadline covers the whole attempt, DNS lookups included, and another
+thread can wake a blocked attempt.
 """
 
 import select
@@ -24,7 +25,7 @@ _CHUNK: Final = 64 * 1024
 
 @contextmanager
 def carrying(ticket: Ticket) -> Any:
-    """Within this block the connections that this thread uses serve `ticket`."""
+    """Bind the connections that this thread uses to `ticket` during the block."""
     _current.ticket = ticket
     try:
         yield
@@ -38,7 +39,7 @@ def _ticket() -> Ticket:
 
 
 class Backend(httpcore.NetworkBackend):
-    """Opens the connections of a pool."""
+    """Opens connections, as the network backend of httpcore."""
 
     def __init__(self, resolver: Resolver) -> None:
         self._resolver = resolver
@@ -51,11 +52,11 @@ class Backend(httpcore.NetworkBackend):
         local_address: str | None = None,  # noqa: ARG002 - nobody declares one
         socket_options: Iterable[Any] | None = None,  # noqa: ARG002 - likewise
     ) -> httpcore.NetworkStream:
-        """Connect to the first address that answers.
+        """Connect to the first address that accepts the connection.
 
         Raises:
-            TimedOut: not before the attempt's deadline.
-            httpcore.ConnectError: no address does.
+            TimedOut: none does before the attempt's deadline.
+            httpcore.ConnectError: none does.
         """
         failure: Exception | None = None
         _ticket().kept = _ticket().ragged = False
@@ -79,14 +80,14 @@ class Backend(httpcore.NetworkBackend):
 
 
 def _break(sock: socket.socket) -> None:
-    """Wake whoever is blocked on a socket."""
-    with suppress(OSError):  # it may be closed already, which is as good
-        # SSLSocket.shutdown() would take its TLS state away under the other thread
+    """Wake the thread that is blocked on a socket."""
+    with suppress(OSError):  # it may be closed already
+        # not SSLSocket.shutdown(), which drops the TLS state that the other thread uses
         socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
 
 def _connect(sock: socket.socket, address: Any, share: int) -> None:
-    """Connect within a fair share of what is left: an address that is silent costs no other."""
+    """Connect within an equal share of the remaining time, so that others can be tried after."""
     ticket = _ticket()
     try:
         sock.settimeout(ticket.block_on(partial(_break, sock)) / share)
@@ -98,20 +99,20 @@ def _connect(sock: socket.socket, address: Any, share: int) -> None:
 
 
 class Stream(httpcore.NetworkStream):
-    """One connection, in use by whichever attempt its thread carries."""
+    """One connection, used by the attempt that its thread is bound to."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
         self._break = partial(_break, sock)
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002 - likewise
-        """Read what is there, for as long as the attempt may take."""
+        """Read available bytes, within the deadline of the attempt."""
         ticket = _ticket()
         try:
             self._socket.settimeout(ticket.block_on(self._break))
             received = self._socket.recv(max_bytes)
         except ssl.SSLEOFError:
-            received, ticket.ragged = b"", True  # it may be cut off: see must_say_its_length()
+            received, ticket.ragged = b"", True  # perhaps truncated: see must_say_its_length()
         except TimeoutError as error:
             raise httpcore.ReadTimeout(str(error)) from None
         except OSError as error:
@@ -123,10 +124,10 @@ class Stream(httpcore.NetworkStream):
         return received
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002 - likewise
-        """Write everything, within the attempt's time."""
+        """Write all bytes, within the deadline of the attempt."""
         ticket = _ticket()
         if ticket.kept is None:
-            ticket.kept = True  # written to without having been opened
+            ticket.kept = True  # not opened by this attempt: a reused connection
         rest = memoryview(buffer)
         try:
             while rest:
@@ -149,7 +150,7 @@ class Stream(httpcore.NetworkStream):
         server_hostname: str | None = None,
         timeout: float | None = None,  # noqa: ARG002 - likewise: the ticket's
     ) -> httpcore.NetworkStream:
-        """Begin TLS; CPython bounds the whole handshake by the socket's time-out."""
+        """Start TLS; CPython applies the socket's timeout to the whole handshake."""
         ticket = _ticket()
         try:
             self._socket.settimeout(ticket.block_on(self._break))
@@ -169,10 +170,10 @@ class Stream(httpcore.NetworkStream):
         return Stream(secured)
 
     def get_extra_info(self, info: str) -> Any:
-        """What httpcore asks of a connection: whether it is still good, and its TLS state."""
+        """Properties that httpcore reads: whether the socket is readable, and its TLS state."""
         if info == "is_readable":
             if self._socket.fileno() < 0:
-                return True  # closed: not to be used again
+                return True  # closed; httpcore then drops the connection
             poll = select.poll()
             poll.register(self._socket, select.POLLIN)
             return bool(poll.poll(0))

@@ -1,4 +1,4 @@
-"""Leave to send a request, from when it is given until how the request ended is known."""
+"""Permission to send one request, from its admission until its outcome is recorded."""
 
 from dataclasses import replace
 from types import TracebackType
@@ -13,16 +13,17 @@ from bff.upstream.hedge import Latencies
 
 
 class Giver(Protocol):
-    """What gives permits, and hears how each ended."""
+    """Issues permits, and records the outcome of each."""
 
     def settle(self, permit: "Permit", result: Reply | BffError) -> None:
-        """The request has ended, or was given up; only the first word counts."""
+        """Record the outcome of a permit; only the first call has an effect."""
 
 
 class Permit:
-    """Leave to send one request to one address; also the mailbox that its completion goes through.
+    """Permission to send one request to one address, and the sink for its completion.
 
-    So its end is counted when it ends, even while the conductor is busy with something else.
+    As the sink it records the outcome as soon as the request ends, also while the conductor is
+    busy, and then forwards the completion.
     """
 
     __slots__ = (
@@ -44,7 +45,7 @@ class Permit:
         self._giver = giver
         self.address, self.url, self.began, self.era = address, url, began, era
         self.over = False
-        self.latencies: Latencies | None = None  # where how long it takes is to be remembered
+        self.latencies: Latencies | None = None  # receives the latency of the request
         self._mailbox: Sink | None = None
         self._request: Request | None = None
         self._why: Why = "first"
@@ -52,14 +53,14 @@ class Permit:
 
     @property
     def poller(self) -> Any:
-        """What reads for the mailbox behind it; see `reader_of`."""
+        """The poller of the mailbox that it forwards to; see `reader_of`."""
         return None if self._mailbox is None else reader_of(self._mailbox)
 
     def sends(self, request: Request, why: Why = "first", resends: int = 0) -> Request:
-        """Note what is sent with this permit; the request, with what a trace says to the service.
+        """Record the request that is sent; returns it with the headers of its trace.
 
         Args:
-            resends: how often it was sent before.
+            resends: the number of times it was sent before.
         """
         self._request, self._why, self._resends = request, why, resends
         trace = request.origin.trace if request.origin else None
@@ -69,37 +70,37 @@ class Permit:
         return replace(request, trace=trace.headers(self._span))
 
     def towards(self, mailbox: Sink) -> "Permit":
-        """Have completions go on to `mailbox`."""
+        """Forward completions to `mailbox`."""
         self._mailbox = mailbox
         return self
 
     def start(
         self, exchange: Exchange, request: Request, deadline: Deadline, attempt: int, mailbox: Sink
     ) -> Any:
-        """Have a request carried, with completions that go on to `mailbox`.
+        """Send a request by an exchange, and forward its completion to `mailbox`.
 
-        Where that raises, the place is given back.
+        If the exchange raises, the slot is released.
 
         Returns:
-            The exchange's ticket.
+            The ticket of the exchange.
         """
         try:
             return exchange.start(request, deadline, attempt, self.towards(mailbox))
         except BaseException:
-            self.settle(Cancelled("it was never sent"))
+            self.settle(Cancelled("the request was not sent"))
             raise
 
     def shares(self) -> None:
-        """Another's request brings the completion: none is sent with this one, and none counts."""
+        """Release the slot: an equal request is in flight, whose completion this one receives."""
         self._request = None
-        self.settle(Cancelled("it is sent for somebody else already"))
+        self.settle(Cancelled("an equal request is in flight"))
 
     def settle(self, result: Reply | BffError) -> None:
-        """The request has ended, or was given up (`Cancelled`)."""
+        """Record the outcome, or `Cancelled`."""
         self._giver.settle(self, result)
 
     def put(self, completion: Completion) -> None:
-        """The request has ended; its completion goes on."""
+        """Record the outcome, and forward the completion."""
         try:
             self._giver.settle(self, completion.result)
         finally:
@@ -115,11 +116,11 @@ class Permit:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Give the place back, unless how the request ended is known by now."""
-        self.settle(error if isinstance(error, UpstreamError) else Cancelled("given up"))
+        """Release the slot, unless an outcome is recorded already."""
+        self.settle(error if isinstance(error, UpstreamError) else Cancelled("cancelled"))
 
     def attempted(self, result: Reply | BffError, now: float) -> Attempted | None:
-        """What observers hear of its end; None where nothing was ever sent with it."""
+        """The event for observers; None if no request was sent."""
         request = self._request
         if request is None:
             return None

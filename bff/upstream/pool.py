@@ -1,7 +1,7 @@
-"""The exchange that is always there: httpx's transport on a bounded pool of threads.
+"""An exchange that uses httpx's transport on a bounded pool of threads.
 
-Only the transport: an httpx.Client would keep cookies between people, follow redirects, read
-proxies from the environment and log whole URLs. None of that code is run here.
+It does not use httpx.Client, which would share cookies between users, follow redirects, read
+proxies from the environment and log whole URLs.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -37,23 +37,23 @@ from bff.upstream.wire import (
 from bff.upstream.workers import Workers
 
 _KEEPALIVE: Final = 30.0
-_WITHOUT_BODY: Final = frozenset({204, 304})  # whatever their length is said to be
+_WITHOUT_BODY: Final = frozenset({204, 304})  # whatever their Content-Length is
 _LONGEST: Final = 2**62
 
 
 class PoolExchange:
-    """Requests in flight, at most one per thread.
+    """Sends requests, each on one thread of the pool.
 
-    How many of them may be a service's is for its guard to say.
+    The concurrency limit of each service is up to its guard.
 
     Args:
-        services: where requests may go; nothing else is ever contacted.
-        size: threads, and so requests in flight.
-        transport: makes the transport for a service; tests hand in their own.
-        memory: what the replies may take of the process's memory.
-        traced: whether completions say when what happened on the connection.
+        services: the services, by name; no other host is ever contacted.
+        size: threads, which is the maximum of requests in flight.
+        transport: creates the transport of a service; for tests.
+        memory: the memory budget for replies.
+        traced: whether completions have the times of events on the connection.
 
-    Threads start with the first request, so one may be made before a fork.
+    Threads start with the first request, so an instance can be created before a fork.
     """
 
     def __init__(
@@ -71,12 +71,12 @@ class PoolExchange:
         self._resolver = Resolver(sum(len(each.urls) for each in services.values()))
         self._tls = TlsContexts()
         make = transport or self._transport
-        self._own = transport is None  # another does not tell what it has sent
+        self._own = transport is None  # other transports do not report what they have sent
         self._first = {name: service.url for name, service in services.items()}
         self._transports = {
             (name, url): make(service) for name, service in services.items() for url in service.urls
         }
-        # One that is dropped unclosed, as those for providers are, closes its connections.
+        # Closes the connections of an instance that is dropped unclosed, as those for providers.
         finalize(self, _close, self._transports).atexit = False
 
     def start(self, request: Request, deadline: Deadline, attempt: int, mailbox: Sink) -> Ticket:
@@ -93,25 +93,25 @@ class PoolExchange:
         return ticket
 
     def stream(self, request: Request, body: Iterable[bytes] | None, idle: float) -> Incoming:
-        """Send `request` on this very thread, and pass its bodies on piece by piece."""
+        """Send `request` on the calling thread, and stream its bodies."""
         url = request.url or self._first[request.service]
         return open_stream(self._transports[request.service, url], url, request, body, idle)
 
     def cancel(self, ticket: Ticket) -> None:
-        """Break the connection of an attempt, or forget it if it was not sent yet."""
+        """Cancel an attempt: shut its connection down, or drop it if it has not been sent."""
         ticket.cancel()
 
     def withdraw(self, ticket: Ticket) -> bool:
-        """Forget an attempt that was not sent yet; see `Withdrawing`."""
+        """Drop an attempt that has not been sent; see `Withdrawing`."""
         return self._own and ticket.withdraw()
 
     def unready(self) -> str:
-        """Whether more requests wait for a thread than there are threads."""
+        """The reason if at least as many requests are queued as there are threads; else empty."""
         waiting = self._workers.waiting
         return f"{waiting} requests wait for a thread" if waiting >= self._size else ""
 
     def usage(self) -> Usage:
-        """How full it is."""
+        """Its current utilization."""
         return Usage(self._size, self._workers.busy, self._workers.waiting)
 
     def close(self) -> None:
@@ -142,7 +142,7 @@ def _close(transports: Mapping[Any, httpx.BaseTransport]) -> None:
 def _work(
     transport: httpx.BaseTransport, url: str, ticket: Ticket, memory: Memory, *, traced: bool
 ) -> None:
-    """Carry a ticket; one that met a kept connection just as it was closed, once more."""
+    """Send a request; once more if the service closed the reused connection at that moment."""
     steps = Steps() if traced else None
     more: dict[str, Any] = {"trace": steps.note} if steps else {}
     result = _carried(transport, url, ticket, memory, more)
@@ -152,7 +152,7 @@ def _work(
 
 
 def _met_a_closing_one(ticket: Ticket) -> bool:
-    """Whether a request may be sent again without anybody's leave (RFC 9112, section 9.3.1)."""
+    """Whether to retry on a new connection without a retry policy (RFC 9112, section 9.3.1)."""
     met = ticket.kept and not ticket.heard
     return bool(met) and ticket.request.method in IDEMPOTENT and ticket.again()
 
@@ -169,7 +169,7 @@ def _carried(
     except BffError as error:
         result: BffError = without_frames(error)
         return result
-    except BaseException as error:  # noqa: BLE001  (whatever a transport raises is an outcome)
+    except BaseException as error:  # noqa: BLE001  (any exception of a transport is an outcome)
         return mapped(error, ticket)
 
 
@@ -181,7 +181,7 @@ def _send(
     extensions: dict[str, Any],
 ) -> Reply:
     request, lease = ticket.request, memory.lease()
-    ticket.left()  # one whose time is over, or that nobody wants, is not sent at all
+    ticket.left()  # not sent if cancelled or past its deadline
     outgoing = httpx.Request(
         request.method,
         url + request.target,
@@ -207,10 +207,10 @@ def _send(
 
 
 def _admit(response: httpx.Response, limit: int, memory: Memory) -> None:
-    """Judge a reply by the length that it announces (RFC 9110, section 8.6).
+    """Check the Content-Length of a reply before its body is read (RFC 9110, section 8.6).
 
     Raises:
-        TooMany: it is longer than a reply may be, or than the process has room for.
+        TooMany: it exceeds the limit for replies, or the memory budget of the process.
     """
     announced = whole_number(response.headers.get("content-length", ""), _LONGEST)
     if announced is None or response.status_code in _WITHOUT_BODY:

@@ -1,8 +1,7 @@
-"""Look-ups of names, on threads of their own: nothing can interrupt getaddrinfo(3).
+"""DNS lookups on separate threads, because getaddrinfo(3) cannot be interrupted.
 
-Everybody who asks for a name that is being looked up waits for that one look-up, so that a name
-that hangs holds one thread, whoever asks for it; and there may be a thread for each name, so that
-names that hang do not hold up any other.
+Concurrent lookups of one name share a thread, and there is a thread for each name. So a lookup that
+hangs occupies one thread, and does not delay the lookups of other names.
 """
 
 import socket
@@ -17,22 +16,22 @@ from bff.upstream.ticket import Ticket
 from bff.upstream.workers import Workers
 
 Addresses = list[tuple[int, Any]]  # address family, socket address
-Found = list[Any] | BaseException  # what getaddrinfo(3) gives
+Found = list[Any] | BaseException  # the result of getaddrinfo(3), or its error
 _Name = tuple[str, int]
 
 
 class Waiter(Protocol):
-    """Where the result of a look-up is left."""
+    """Receives the result of a lookup."""
 
     def put(self, found: Found, /) -> None:
-        """Leave it, by any thread; never blocks."""
+        """Deliver the result, from any thread; never blocks."""
 
 
 class Resolver:
-    """Finds the addresses of names; starts no thread before it is asked.
+    """Resolves names to addresses; its threads start with the first lookup.
 
     Args:
-        names: how many there are at most.
+        names: the maximum number of names, and of threads.
     """
 
     def __init__(self, names: int) -> None:
@@ -40,19 +39,19 @@ class Resolver:
         self._flights: SingleFlight[Waiter] = SingleFlight(_deliver)
 
     def resolve(self, host: str, port: int, ticket: Ticket) -> Addresses:
-        """The addresses of a name, by the deadline of `ticket`.
+        """Resolve a name, within the deadline of `ticket`.
 
         Raises:
-            Cancelled: the attempt was given up while it waited.
-            httpcore.ConnectTimeout: not in time.
-            httpcore.ConnectError: it has none.
+            Cancelled: the attempt was cancelled meanwhile.
+            httpcore.ConnectTimeout: the deadline passed.
+            httpcore.ConnectError: the lookup failed.
         """
         mine: SimpleQueue[Found] = SimpleQueue()
         self.ask(host, port, mine)
         try:
             found = mine.get(timeout=ticket.block_on(lambda: mine.put([])))
         except Empty:
-            raise httpcore.ConnectTimeout("the name was not found in time") from None
+            raise httpcore.ConnectTimeout("DNS lookup timed out") from None
         finally:
             ticket.unblock()
             self.forget(host, port, mine)
@@ -63,20 +62,20 @@ class Resolver:
             raise httpcore.ConnectError(str(error)) from None
 
     def ask(self, host: str, port: int, waiter: Waiter) -> None:
-        """Have the addresses of a name left with `waiter`: of a literal address, at once."""
+        """Start a lookup whose result goes to `waiter`; at once for a literal IP address."""
         name = (host, port)
         if _is_address(host):
-            waiter.put(_look_up(name))  # nothing to wait for
+            waiter.put(_look_up(name))  # does not block
         else:
             job = partial(self._workers.submit, partial(self._answer, name))
             self._flights.start(name, waiter, job, lambda error: error)
 
     def forget(self, host: str, port: int, waiter: Waiter) -> None:
-        """Leave the result with `waiter` no more; the look-up goes on for others."""
+        """Stop waiting; the lookup continues for other waiters."""
         self._flights.leave((host, port), waiter)
 
     def close(self) -> None:
-        """End the threads that can be ended."""
+        """End the threads; one that is in a lookup ends after it."""
         self._workers.close()
 
     def _answer(self, name: _Name) -> None:
@@ -84,10 +83,10 @@ class Resolver:
 
 
 def addresses_in(found: Found) -> Addresses:
-    """The addresses that a look-up has come to.
+    """The addresses in the result of a lookup.
 
     Raises:
-        OSError: it has failed.
+        OSError: the lookup failed.
     """
     if isinstance(found, BaseException):
         raise OSError(str(found))
@@ -101,7 +100,7 @@ def _deliver(waiter: Waiter, found: Found, _first: bool) -> None:  # noqa: FBT00
 def _look_up(name: _Name) -> Found:
     try:
         return list(socket.getaddrinfo(*name, type=socket.SOCK_STREAM))
-    except Exception as error:  # noqa: BLE001  (a name may be no name at all: UnicodeError)
+    except Exception as error:  # noqa: BLE001  (such as UnicodeError for an invalid name)
         return error
 
 

@@ -1,4 +1,4 @@
-"""Whether a request is sent again, and how long it waits before."""
+"""The retry policy: whether to retry a request, and the backoff before."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -16,16 +16,17 @@ _MOST_DOUBLINGS: Final = 16
 def wait_before(
     policy: Retry, tried: int, result: Any, left: float, dice: Callable[[], float]
 ) -> float | None:
-    """Seconds to wait before the request is sent again: exponential, with full jitter.
+    """Seconds to wait before the next retry: exponential backoff with full jitter.
 
     Args:
-        tried: how often it was sent.
-        result: the reply or the error that came last.
-        left: seconds until the call has to end.
-        dice: gives numbers from 0 up to 1.
+        tried: the number of attempts so far.
+        result: the last reply or error.
+        left: seconds until the deadline of the call.
+        dice: random numbers from 0 up to 1.
 
     Returns:
-        None where it is not sent again: it may not be, or there is no time for it.
+        The delay, at least that of Retry-After; None if the policy excludes a retry or the delay
+        exceeds the deadline.
     """
     if tried > policy.retries or not _is_declared(policy, result):
         return None
@@ -38,7 +39,7 @@ def wait_before(
 def _is_declared(policy: Retry, result: Any) -> bool:
     if isinstance(result, Reply):
         if result.status == _TOO_MANY and _retry_after(result) is None:
-            return False  # it says to stop, and not until when
+            return False  # 429 without Retry-After: the service gives no time for a retry
         return str(result.status) in policy.on
     if isinstance(result, TimedOut):
         return policy.each is not None
@@ -46,7 +47,7 @@ def _is_declared(policy: Retry, result: Any) -> bool:
 
 
 def _retry_after(reply: Reply) -> float | None:
-    """The seconds of Retry-After (RFC 9110, section 10.2.3); a date counts from the reply's own."""
+    """Retry-After in seconds (RFC 9110, section 10.2.3); a date is relative to the reply's Date."""
     given = (reply.header("retry-after") or "").strip()
     seconds = whole_number(given)
     if seconds is not None:

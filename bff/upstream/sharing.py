@@ -1,7 +1,7 @@
-"""An exchange for several conductors at once, which sends what they all want once.
+"""An exchange for the views of one batch, which sends equal requests once.
 
-It is for views that change nothing: what is sent, up to the bytes of its body, is what makes two
-requests one. What failed is forgotten at once, so that trying again is trying again.
+It is for safe views only. Requests are equal if method, target, headers and body are. Only
+successful replies are shared with later requests; a retry after a failure is sent.
 """
 
 from collections.abc import Hashable, Mapping
@@ -15,9 +15,9 @@ from bff.observe.boundary import ErrorBoundary
 from bff.upstream.exchange import Completion, Exchange, Sink
 from bff.upstream.permit import Permit
 
-BEGUN: Final = "bff.begun"  # in the environ of a part of a batch: when the batch began
+BEGUN: Final = "bff.begun"  # key of the environ of a part of a batch: the start time of the batch
 _FIRST_ERROR: Final = 400
-_WORTH: Final = 0.05  # seconds more than the first one has, in which a second try may come
+_WORTH: Final = 0.05  # seconds of remaining time for which a timed-out request is sent again
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class _Waiter:
 
 @dataclass(eq=False)
 class _Flight:
-    """One request under way, or its reply; a sink for its completion."""
+    """One request in flight, or its reply; the sink for its completion."""
 
     sharing: "Sharing"
     key: Hashable
@@ -40,27 +40,30 @@ class _Flight:
     reply: Reply | None = None
 
     def put(self, completion: Completion) -> None:
-        """It has ended: everybody who waits is told."""
+        """Deliver the completion to all waiters."""
         self.sharing.landed(self, completion)
 
 
 @dataclass(frozen=True, slots=True)
 class _Seat:
-    """Somebody's part in a flight."""
+    """The ticket of one waiter of a flight."""
 
     flight: _Flight
     waiter: _Waiter
 
 
 class Sharing:
-    """Requests of one batch; it is made for one, and forgotten with it.
+    """The requests of one batch; one instance for each batch.
+
+    It differs from `SingleFlight` in three ways:
+
+    1. Replies are shared with requests that start after the flight has ended.
+    2. The last waiter to cancel cancels the request.
+    3. If the request times out, waiters with a later deadline have it sent again.
 
     Args:
-        moving: by service, the header that says how long a request has: it is never the same.
-        boundary: hears of what the exchange raises unforeseen.
-
-    It is no `SingleFlight`: replies outlast their flights, the last to leave cancels the request,
-    and those who have more time than the first have it sent again.
+        moving: by service, the header with the remaining time, which is not compared.
+        boundary: reports unexpected exceptions of the exchange.
     """
 
     def __init__(
@@ -75,7 +78,7 @@ class Sharing:
         self._flights: dict[Hashable, _Flight] = {}
 
     def start(self, request: Request, deadline: Deadline, attempt: int, mailbox: Sink) -> Any:
-        """Send `request`, or wait for the same one, or have its reply at once."""
+        """Send `request`, wait for the equal one in flight, or deliver its reply at once."""
         moving = self._moving.get(request.service)
         headers = frozenset(each for each in request.headers if each[0] != moving)
         key = (request.service, request.method, request.target, headers, request.body)
@@ -97,7 +100,7 @@ class Sharing:
         return _Seat(flight, waiter)
 
     def cancel(self, ticket: Any) -> None:
-        """Leave; where nobody is left, the request is given up."""
+        """Stop waiting; the last waiter cancels the request."""
         flight: _Flight = ticket.flight
         with self._lock:
             if ticket.waiter in flight.waiters:
@@ -109,14 +112,13 @@ class Sharing:
             self._exchange.cancel(flight.ticket)
 
     def unready(self) -> str:
-        """As the exchange behind it."""
+        """As of the underlying exchange."""
         return self._exchange.unready()
 
     def landed(self, flight: _Flight, completion: Completion) -> None:
-        """A request has ended: a good reply is for whoever still comes, too.
+        """Deliver a completion to the waiters, and store a successful reply for later requests.
 
-        Whoever has more time than the one for whom it was sent is not late because that one is:
-        for them it is sent again.
+        After a timeout the request is sent again for the waiters with a later deadline.
         """
         result = completion.result
         good = isinstance(result, Reply) and result.status < _FIRST_ERROR
@@ -141,5 +143,5 @@ class Sharing:
     def _send(self, flight: _Flight) -> None:
         try:
             flight.ticket = self._exchange.start(flight.request, flight.deadline, 0, flight)
-        except Exception as error:  # noqa: BLE001 - others may wait by now
+        except Exception as error:  # noqa: BLE001 - other waiters need a result
             flight.put(Completion(0, self._boundary.reported(error, "call", flight.request.origin)))

@@ -1,4 +1,4 @@
-"""When what happened on a connection: what HAR calls timings."""
+"""The times of events on a connection, and HAR timings derived from them."""
 
 from dataclasses import dataclass
 from time import monotonic
@@ -11,11 +11,11 @@ _SENT: Final = ("send_request_headers", "send_request_body")
 
 @dataclass(frozen=True, slots=True)
 class Timings:
-    """How long the steps of one exchange took, in seconds; None for what did not take place.
+    """The durations of the steps of one exchange in seconds; None for a step that did not occur.
 
     Args:
-        blocked: until something was sent, or a connection begun.
-        connect: to a connection, `tls` included.
+        blocked: until the first byte was sent, or a connection started.
+        connect: time to connect, `tls` included.
     """
 
     blocked: float
@@ -27,12 +27,12 @@ class Timings:
 
     @property
     def total(self) -> float:
-        """All of it."""
+        """The sum of all steps."""
         return self.blocked + (self.connect or 0.0) + self.send + self.wait + self.receive
 
 
 class Steps:
-    """Notes what httpcore's `trace` extension tells of a request."""
+    """Records the events of httpcore's `trace` extension for one request."""
 
     __slots__ = ("_at",)
 
@@ -40,15 +40,15 @@ class Steps:
         self._at: dict[str, float] = {}
 
     def note(self, name: str, _info: dict[str, Any]) -> None:
-        """One event, such as `http11.send_request_headers.started`."""
+        """Record an event, such as `http11.send_request_headers.started`."""
         self._at[name.removeprefix("http11.")] = monotonic()
 
     def timings(self, started: float, ended: float) -> Timings:
-        """How long each step took.
+        """The duration of each step.
 
         Args:
-            started: when the exchange was asked for, on the monotonic clock.
-            ended: when its reply was whole.
+            started: when the request was started, in seconds of the monotonic clock.
+            ended: when its reply was complete.
         """
         at = self._at
         connect, tls = self._took(_CONNECT), self._took(_TLS)

@@ -1,7 +1,7 @@
-"""One request whose bodies are passed on piece by piece, on the thread that asks for it.
+"""Streaming of one request and its reply, on the calling thread.
 
-A relay's thread serves one client for as long as bytes flow, so it carries them itself. Nothing
-limits how long that takes in all; each single wait has a bound.
+The thread of a relay serves one client while bytes flow, so it also does the I/O to the service.
+There is no total timeout; each single read and write has an idle timeout.
 """
 
 import math
@@ -30,10 +30,10 @@ _ENDLESS: Final = Deadline(math.inf)
 
 
 class _StreamTicket(Ticket):
-    """An attempt of which every single read and write has a bound, besides all of it.
+    """An attempt with an idle timeout for each read and write, besides its deadline.
 
     Args:
-        idle: seconds.
+        idle: the idle timeout in seconds.
     """
 
     __slots__ = ("idle",)
@@ -46,16 +46,16 @@ class _StreamTicket(Ticket):
         return min(self.idle, super().left())
 
     def within(self, seconds: float) -> None:
-        """From now on all of it together has so long."""
+        """Set the deadline, in seconds from now."""
         self.deadline = Deadline(monotonic() + seconds)
 
     def endless(self) -> None:
-        """From now on it has as long as bytes flow."""
+        """Remove the deadline; the idle timeout remains."""
         self.deadline = _ENDLESS
 
 
 class Incoming:
-    """A reply whose body is still on its way; `close` it, whatever happens."""
+    """A reply whose body is streamed; the caller must `close` it."""
 
     def __init__(self, response: httpx.Response, ticket: _StreamTicket) -> None:
         self.status = response.status_code
@@ -63,19 +63,19 @@ class Incoming:
         self._response, self._ticket = response, ticket
 
     def __iter__(self) -> Iterator[bytes]:
-        """The body as it comes, coded as it is.
+        """The body in chunks, undecoded.
 
         Raises:
-            UpstreamError: it broke off, or nothing came for too long.
+            UpstreamError: it was truncated, or the idle timeout expired.
         """
-        pieces = iter(self._response.stream)  # type: ignore[arg-type] # it is a synchronous one
+        pieces = iter(self._response.stream)  # type: ignore[arg-type] # always a SyncByteStream here
         while True:
             try:
                 with carrying(self._ticket):
                     piece = next(pieces, None)
             except BffError:
                 raise
-            except Exception as error:  # noqa: BLE001  (whatever a transport raises is an outcome)
+            except Exception as error:  # noqa: BLE001  (any exception of a transport is an outcome)
                 raise mapped(error, self._ticket) from None
             if piece is None:
                 if self._ticket.ragged:
@@ -84,15 +84,15 @@ class Incoming:
             yield piece
 
     def wait(self, seconds: float) -> None:
-        """From now on a single wait may take so long."""
+        """Set the idle timeout, in seconds."""
         self._ticket.idle = seconds
 
     def cancel(self) -> None:
-        """Wake the thread that reads it, from another one: there will be no more."""
+        """End the stream from another thread; wakes the thread that reads it."""
         self._ticket.cancel()
 
     def close(self) -> None:
-        """Let the connection go: kept where the reply is whole, broken otherwise."""
+        """Release the connection, for reuse if the reply is complete; otherwise close it."""
         try:
             if has_surplus(self._response):
                 self._response.extensions["network_stream"].close()
@@ -107,12 +107,12 @@ def open_stream(
     body: Iterable[bytes] | None,
     idle: float,
 ) -> Incoming:
-    """Send a request, and return when the head of its reply is there.
+    """Send a request, and return once the headers of the reply are received.
 
     Args:
-        url: the service's address.
-        body: its pieces, sent as they come; None for none.
-        idle: seconds that a single wait may take, and the head of the reply.
+        url: the address of the service.
+        body: the chunks of the body; None for none.
+        idle: the timeout in seconds of a single read or write, and of the reply's headers.
 
     Raises:
         BffError: an UpstreamError, or what `body` raises.
@@ -121,7 +121,8 @@ def open_stream(
     try:
         return _opened(transport, url, ticket, body, {})
     except Unreachable:
-        met = ticket.kept and not ticket.heard  # a kept connection, just as it was closed
+        # the service closed a reused connection just as it was used
+        met = ticket.kept and not ticket.heard
         if not met or body is not None or request.method not in IDEMPOTENT:
             raise
     ticket = _StreamTicket(request, idle)
@@ -155,7 +156,7 @@ def _opened(
 
 
 def _timed(body: Iterable[bytes], ticket: _StreamTicket) -> Iterator[bytes]:
-    """The pieces of a body; the time for the head of the reply begins after the last."""
+    """The chunks of a body; the timeout for the reply's headers starts after the last one."""
     ticket.endless()
     yield from body
     ticket.within(ticket.idle)

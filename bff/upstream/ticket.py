@@ -1,4 +1,4 @@
-"""One attempt on its way: its deadline, and how to wake the thread that carries it."""
+"""One attempt in progress: its deadline, and its cancellation from another thread."""
 
 from collections.abc import Callable
 from threading import Lock
@@ -10,7 +10,7 @@ from bff.upstream.exchange import Sink
 
 
 class Ticket:
-    """An attempt, shared by the thread that carries it and the one that may cancel it."""
+    """An attempt, shared by the thread that performs its I/O and the one that may cancel it."""
 
     __slots__ = (
         "_cancelled",
@@ -36,41 +36,41 @@ class Ticket:
         self._lock = Lock()
         self._wake: Callable[[], None] | None = None
         self._cancelled = False
-        self._sent = False  # a part of the request may have been
-        self._once = False  # it is not to be sent a second time
-        self.hung_up = False  # the upstream closed the connection while it was read
-        self.kept: bool | None = None  # it was given a connection that had served others before
-        self.ragged = False  # over TLS, the connection ended without close_notify
-        self.heard = False  # something of a reply has come
+        self._sent = False  # a part of the request may have been sent
+        self._once = False  # it must not be sent a second time
+        self.hung_up = False  # the service closed the connection during a read
+        self.kept: bool | None = None  # a reused connection; None if not known yet
+        self.ragged = False  # a TLS connection ended without close_notify
+        self.heard = False  # a part of a reply was received
 
     @property
     def cancelled(self) -> bool:
-        """Whether nobody waits for this attempt any more."""
+        """Whether the attempt was cancelled."""
         return self._cancelled
 
     def left(self) -> float:
-        """Seconds that the attempt still has.
+        """Seconds until the deadline.
 
         Raises:
-            Cancelled: it was given up.
-            TimedOut: it has none.
+            Cancelled: the attempt was cancelled.
+            TimedOut: the deadline has passed.
         """
         if self._cancelled:
-            raise Cancelled("nobody waits for it any more")
+            raise Cancelled("the attempt was cancelled")
         left = self.deadline.left(monotonic())
         if left <= 0:
-            raise TimedOut("the time is over")
+            raise TimedOut("deadline exceeded")
         return left
 
     def block_on(self, wake: Callable[[], None]) -> float:
-        """Say how to wake the thread that is about to block; seconds for which it may."""
+        """Register `wake` before the thread blocks; returns the timeout in seconds."""
         with self._lock:
             left = self.left()
             self._wake = wake
             return left
 
     def send_on(self, wake: Callable[[], None]) -> float:
-        """As `block_on`, where the thread is about to send a part of the request."""
+        """As `block_on`, before the thread sends a part of the request."""
         with self._lock:
             left = self.left()
             self._wake = wake
@@ -78,20 +78,20 @@ class Ticket:
             return left
 
     def unblock(self) -> None:
-        """What the thread blocked on is not this attempt's any more: it may serve another next."""
+        """Unregister `wake`: the connection may serve another attempt next."""
         with self._lock:
             self._wake = None
 
     def cancel(self) -> None:
-        """Give up, and wake the thread that is blocked."""
+        """Cancel, and wake the blocked thread."""
         with self._lock:
             self._give_up()
 
     def withdraw(self) -> bool:
-        """Give up if nothing of the request has been sent; otherwise send it no second time.
+        """Cancel if nothing of the request has been sent; otherwise prevent that it is sent again.
 
         Returns:
-            Whether it was given up.
+            Whether it was cancelled.
         """
         with self._lock:
             self._once = True
@@ -100,7 +100,7 @@ class Ticket:
             return not self._sent
 
     def again(self) -> bool:
-        """Whether the request may be sent a second time, on another connection."""
+        """Whether the request may be sent again, on another connection."""
         with self._lock:
             if self._once or self._cancelled:
                 return False

@@ -1,4 +1,4 @@
-"""How services prove who they are, and how we do."""
+"""TLS contexts: certificate authorities of services, and client certificates (mutual TLS)."""
 
 import ssl
 from functools import cached_property
@@ -13,11 +13,11 @@ from bff.model.problem import Problem
 from bff.model.service import Service, Tls
 from bff.model.source import Place
 
-_NO_PASSWORD: Final = b""  # what OpenSSL is given where it would ask at a terminal
+_NO_PASSWORD: Final = b""  # otherwise OpenSSL prompts at a terminal
 
 
 class TlsContexts:
-    """One context for all services of the public authorities; one for each that says otherwise."""
+    """The TLS contexts of services: a shared one with public CAs, one for each `tls`."""
 
     def of(self, service: Service) -> ssl.SSLContext:
         """The context of a service.
@@ -37,12 +37,12 @@ class TlsContexts:
 
     @cached_property
     def _none(self) -> ssl.SSLContext:
-        """For plain http: trusts nobody, and is made at once, as loading authorities is not."""
+        """For plain http: without CAs, which take long to load."""
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def own_context(tls: Tls, name: str, place: Place) -> ssl.SSLContext:
-    """The context of a service or provider with its own authorities or certificates.
+    """The context of a service or provider with a private CA or a client certificate.
 
     Raises:
         ConfigError: a file cannot be used; the message names it.
@@ -69,11 +69,11 @@ def own_context(tls: Tls, name: str, place: Place) -> ssl.SSLContext:
 
 
 def _show(context: ssl.SSLContext, tls: Tls, name: str, place: Place) -> None:
-    """Have our certificate shown. An encrypted key is not asked for its password at a terminal."""
+    """Load the client certificate; an encrypted key is an error, not a prompt at a terminal."""
     try:
         context.load_cert_chain(tls.cert or "", tls.key, password=_NO_PASSWORD)
     except (OSError, ValueError) as error:
-        # of a pair that does not fit, and of most that is wrong with a key, OpenSSL names neither
+        # OpenSSL's error does not say whether the certificate or the key is wrong
         key, path = ("cert", tls.cert) if _is_no_certificate(tls) else ("key", tls.key or tls.cert)
         raise ConfigError([_problem(name, place, key, path, _why(error))]) from None
 

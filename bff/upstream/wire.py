@@ -1,4 +1,4 @@
-"""What httpx is given and gives, in our words: headers, errors, and what came too many."""
+"""Conversion to and from httpx: headers, exceptions, and checks of message framing."""
 
 from collections.abc import Iterable
 from typing import Any, Final
@@ -21,7 +21,7 @@ _NOT_HTTP: Final = (
 
 
 def sent_headers(headers: Headers) -> list[tuple[bytes, bytes]]:
-    """The headers as they are sent; one that is declared takes the place of ours."""
+    """The request headers for httpx, with defaults for those that are not given."""
     sent = dict(_STATIC)
     for name, value in headers:
         sent[name.encode()] = value.encode("utf-8", "surrogateescape")
@@ -34,10 +34,10 @@ def heard_headers(raw: Iterable[tuple[bytes, bytes]]) -> Headers:
 
 
 def has_surplus(response: httpx.Response) -> bool:
-    """Whether bytes came after the reply that nobody asked for.
+    """Whether the service sent bytes after the end of the reply (response splitting).
 
-    h11 would take them for the reply to the next request on the connection, which may be somebody
-    else's; httpcore does not look (seen: a wrong Content-Length, a body after HEAD).
+    h11 would parse them as the reply to the next request on the connection, which may be another
+    user's; httpcore does not check. Causes are a wrong Content-Length, or a body after HEAD.
     """
     found: Any = response.stream
     for name in ("_httpcore_stream", "_stream", "_connection", "_h11_state"):
@@ -46,12 +46,12 @@ def has_surplus(response: httpx.Response) -> bool:
 
 
 def must_say_its_length(response: httpx.Response) -> None:
-    """Refuse a reply that only the end of its connection ends, where that may be anybody's doing.
+    """Refuse a TLS reply that is delimited by the end of the connection, without close_notify.
 
-    Without close_notify the end is not authenticated (RFC 9112, section 9.8).
+    That end is not authenticated: an attacker may have truncated it (RFC 9112, section 9.8).
 
     Raises:
-        BadReply: neither a length nor chunks say where it ends.
+        BadReply: it has neither Content-Length nor Transfer-Encoding.
     """
     headers = response.headers
     if "content-length" not in headers and "transfer-encoding" not in headers:
@@ -59,18 +59,18 @@ def must_say_its_length(response: httpx.Response) -> None:
 
 
 def ends_uncertainly() -> BadReply:
-    """The error of a reply that may have been cut off by anybody (RFC 9112, section 9.8)."""
-    return BadReply("the connection ended without close_notify, and nothing says the length")
+    """The error of a reply that an attacker may have truncated (RFC 9112, section 9.8)."""
+    return BadReply("the connection ended without close_notify, and the reply has no length")
 
 
 def mapped(error: BaseException, ticket: Ticket) -> BffError:
-    """Our word for a foreign error; every exception has one."""
+    """The BffError of an exception of httpx; every exception has one."""
     kind = type(error).__name__
     text = f"{kind}: {error}"
     if isinstance(error, httpx.TimeoutException | TimeoutError):
         return TimedOut(text)
     if isinstance(error, _NOT_HTTP) and not ticket.hung_up:
-        return BadReply(kind)  # the text would quote what the upstream sent
+        return BadReply(kind)  # without the text, which may quote the reply
     if isinstance(error, httpx.ConnectError):
         return Unreachable(text, "connect")
     return Unreachable(text, "" if ticket.heard else "reset")

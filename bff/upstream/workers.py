@@ -1,4 +1,4 @@
-"""Threads that run what they are handed, and never hold up the end of the process."""
+"""A pool of daemon threads, which do not delay the end of the process."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from bff.observe.log import logger
 
 @dataclass(slots=True)
 class _Shared:
-    """What the threads have of their pool: not the pool, which ends them when it is dropped."""
+    """The state that threads share; they do not refer to the pool, so that it can be collected."""
 
     jobs: SimpleQueue[Callable[[], None] | None] = field(default_factory=SimpleQueue)
     lock: Lock = field(default_factory=Lock)
@@ -20,10 +20,10 @@ class _Shared:
 
 
 class Workers:
-    """At most `size` daemon threads, started as they are needed.
+    """At most `size` daemon threads, started on demand.
 
-    They end when it is closed, or is referred to no more: an app that `bff dev` replaces leaves
-    none behind, once its last request has been answered.
+    They end when the pool is closed or garbage-collected: an app that `bff dev` replaces leaves no
+    threads behind.
     """
 
     def __init__(self, size: int, name: str) -> None:
@@ -32,10 +32,10 @@ class Workers:
         finalize(self, _end, self._shared).atexit = False
 
     def submit(self, job: Callable[[], None]) -> None:
-        """Have `job` run by the next free thread; what it raises is logged, and ends no thread.
+        """Run `job` on the next free thread; its exceptions are logged.
 
         Raises:
-            RuntimeError: there is no thread, and none can be started.
+            RuntimeError: the pool has no thread, and cannot start one.
         """
         shared = self._shared
         with shared.lock:
@@ -49,10 +49,10 @@ class Workers:
         shared.jobs.put(job)
 
     def _starts(self, thread: Thread) -> bool:
-        """Start a thread; where the system has no more, those that run do the job.
+        """Start a thread; False if the system cannot, and other threads of the pool run.
 
         Raises:
-            RuntimeError: none runs either.
+            RuntimeError: it cannot, and no other thread runs.
         """
         try:
             thread.start()
@@ -64,17 +64,17 @@ class Workers:
 
     @property
     def waiting(self) -> int:
-        """Jobs that no thread has taken yet."""
+        """The number of queued jobs."""
         return self._shared.jobs.qsize()
 
     @property
     def busy(self) -> int:
-        """Threads that have something to do."""
+        """The number of threads that run a job."""
         with self._shared.lock:
             return len(self._shared.threads) - self._shared.idle
 
     def close(self) -> None:
-        """Let the threads end after what they are doing; waits for none of them."""
+        """End the threads after their current jobs, without waiting for them."""
         _end(self._shared)
 
 
@@ -87,8 +87,8 @@ def _work(shared: _Shared) -> None:
     while (job := shared.jobs.get()) is not None:
         try:
             job()
-        except Exception as error:  # noqa: BLE001 - a thread less would never be replaced
-            logger.error("unforeseen %s", type(error).__name__, exc_info=error)
-        job = None  # it may be what refers to the pool last
+        except Exception as error:  # noqa: BLE001 - an ended thread is not replaced
+            logger.error("unexpected %s", type(error).__name__, exc_info=error)
+        job = None  # it may hold the last reference to the pool
         with shared.lock:
             shared.idle += 1

@@ -1,1 +1,1 @@
-"""Flask ends here: requests come in, answers go out."""
+"""The HTTP side: Flask routes, and what each request passes on its way in and out."""

@@ -1,4 +1,4 @@
-"""An event for each request that was answered, and the place of the request in a trace."""
+"""Access events: one for each answered request, with its trace context (W3C)."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
@@ -27,16 +27,17 @@ class RequestRecord:
     """The record of a request while it is handled; views and relays add to it.
 
     Args:
-        begun: when it began, on the conductor's clock.
-        kept: what the cache did, as in the access log.
-        late: whether it was answered after the view's deadline.
+        begun: its start, on the conductor's clock.
+        outcomes: of its calls, by name.
+        cache: the result of the cache; see `Answered.cache`.
+        late: whether the view's deadline was exceeded.
         at_the_end: whether the event is emitted when the response body has ended.
     """
 
     begun: float
     trace: Trace
     outcomes: Mapping[str, Outcome] = field(default_factory=dict)
-    kept: str = ""
+    cache: str = ""
     late: bool = False
     at_the_end: bool = False
 
@@ -55,38 +56,41 @@ def emit_access_events(
         sampler: whether a trace is recorded; None to record none.
 
     Returns:
-        A function that counts the requests that are being answered.
+        A function that returns the number of requests in progress.
     """
-    trusted = {name for name, each in frontends.items() if each.trust_traceparent}
-    busy: set[int] = set()  # threads; one that could not say that it has ended says it next time
+    trusted = {name for name, frontend in frontends.items() if frontend.trust_traceparent}
+    # Threads with a request in progress. A set, and not a counter: a thread whose response was
+    # never closed is counted right again with its next request.
+    busy: set[int] = set()
     names: dict[str | None, _Names] = {}
 
     def begin() -> None:
-        asked = request_ctx.request  # once: going through the proxy each time is not for nothing
-        part_of = asked.environ.get(BEGUN)
-        if part_of is None:
+        http_request = request_ctx.request  # once, as each access through the proxy costs time
+        batch_begun = http_request.environ.get(BEGUN)
+        if batch_begun is None:
             busy.add(get_ident())
-        g.record = RequestRecord(part_of or clock.now(), _trace(asked, trusted, sampler))
+        trace = _trace(http_request, trusted, sampler)
+        g.record = RequestRecord(batch_begun or clock.now(), trace)
 
     def end(response: Response) -> Response:
-        asked, kept = request_ctx.request, app_ctx.g
-        if BEGUN not in asked.environ:
+        http_request, context = request_ctx.request, app_ctx.g
+        if BEGUN not in http_request.environ:
             response.call_on_close(lambda: busy.discard(get_ident()))
-        if asked.path in ANY_HOST:  # whether it is alive is asked all the time
+        if http_request.path in ANY_HOST:  # no events for the frequent health checks
             return response
-        known = names.get(asked.endpoint)
+        known = names.get(http_request.endpoint)
         if known is None:
-            known = names[asked.endpoint] = _names(asked)
-        record: RequestRecord = kept.record
+            known = names[http_request.endpoint] = _names(http_request)
+        record: RequestRecord = context.record
         event = Answered(
-            kept.request_id,
+            context.request_id,
             known[0],
             known[1],
             response.status_code,
             clock.now() - record.begun,
             record.outcomes,
-            record.kept,
-            asked.method,
+            record.cache,
+            http_request.method,
             known[2],
             record.late,
             record.trace,
@@ -104,20 +108,21 @@ def emit_access_events(
     return lambda: len(busy)
 
 
-def _names(asked: Request) -> _Names:
-    """The frontend, the view or relay, and the route; what is of sign-in is of no frontend."""
-    rule = asked.url_rule
+def _names(http_request: Request) -> _Names:
+    """The frontend, the view or relay, and the route; the first two are empty for sign-in."""
+    rule = http_request.url_rule
     route = rule.rule.replace("<", "{").replace(">", "}") if rule else ""
-    frontend, dot, view = (asked.endpoint or "").partition(".")
+    frontend, dot, view = (http_request.endpoint or "").partition(".")
     return (frontend, view.removeprefix(_RELAY), route) if dot else ("", "", route)
 
 
-def _trace(asked: Request, trusted: Collection[str], sampler: Sampler | None) -> Trace:
-    whole: Trace | None = asked.environ.get(TRACE)
-    if whole:
-        return whole.below()
-    if trusted and (asked.endpoint or "").partition(".")[0] in trusted:
-        headers = asked.headers
+def _trace(http_request: Request, trusted: Collection[str], sampler: Sampler | None) -> Trace:
+    """The trace of a request: below that of its batch, continued from a trusted client, or new."""
+    batch: Trace | None = http_request.environ.get(TRACE)
+    if batch:
+        return batch.below()
+    if trusted and (http_request.endpoint or "").partition(".")[0] in trusted:
+        headers = http_request.headers
         trace = continued(headers.get("Traceparent", ""), headers.get("Tracestate", ""))
     else:
         trace = begun()

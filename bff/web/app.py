@@ -1,4 +1,4 @@
-"""Flask, without the work for each request that this app does not need."""
+"""Flask and Werkzeug classes, without the work for each request that this app does not need."""
 
 from collections.abc import Callable
 from typing import IO, Any
@@ -16,25 +16,27 @@ class UnreadableBody(BadRequest):
 
 
 class ReadableRequest(Request):
-    """A request whose body fails in one way, whatever the server raises while it is read."""
+    """A request whose body raises UnreadableBody, whatever exception the server raises."""
 
     @cached_property
     def stream(self) -> IO[bytes]:
         """The body."""
         coded = "HTTP_TRANSFER_ENCODING" in self.environ
         length = 0 if coded else self.content_length or 0
-        return _Body(super().stream, length)  # type: ignore[return-value] # it reads, no more
+        return _Body(super().stream, length)  # type: ignore[return-value] # only its `read` is used
 
 
 class _Body:
-    """A stream that raises UnreadableBody for what is wrong with it.
+    """A stream that raises UnreadableBody whenever the body cannot be read.
 
-    gunicorn raises ParseException for chunks and trailers that are malformed; the connection raises
-    OSError where it is reset or timed out. Where a client closes before it has sent all, gunicorn
-    says that the body has ended, and Werkzeug believes it. What is too large stays Werkzeug's 413.
+    1. A malformed chunk or trailer: gunicorn raises ParseException.
+    2. A connection that is reset or times out: it raises OSError.
+    3. A client that closes before it has sent the whole body: gunicorn reports the end of the body.
+
+    A body that is too large raises Werkzeug's 413.
 
     Args:
-        length: bytes that the body has at least.
+        length: the minimum of bytes, by Content-Length; 0 for chunks.
     """
 
     def __init__(self, stream: IO[bytes], length: int) -> None:
@@ -44,7 +46,7 @@ class _Body:
         """Up to `size` bytes, or all.
 
         Raises:
-            UnreadableBody: it is malformed, cut off, or did not come.
+            UnreadableBody: it is malformed, cut off, or not sent in time.
             RequestEntityTooLarge: it is larger than allowed.
         """
         try:
@@ -53,7 +55,7 @@ class _Body:
             if error.code == BadRequest.code:
                 raise UnreadableBody from None
             raise
-        except Exception:  # noqa: BLE001 - each server raises errors of its own
+        except Exception:  # noqa: BLE001 - servers raise different exceptions
             raise UnreadableBody from None
         self._left -= len(data)
         if self._left > 0 and (size < 0 or not data):
@@ -62,10 +64,10 @@ class _Body:
 
 
 class Route(Rule):
-    """A rule that compiles what builds its URLs only when a URL is built.
+    """A rule that compiles the functions that build its URLs on first use.
 
-    Requests are matched, and no URL is built from a rule: compiling two functions for each took a
-    tenth of the time in which a worker with hundreds of views gets ready.
+    This app only matches requests, and builds no URL. Compiling two functions for each rule took a
+    tenth of the start of a worker with hundreds of views.
     """
 
     def _compile_builder(self, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:  # noqa: FBT001, FBT002 - as Werkzeug declares it
@@ -78,7 +80,7 @@ class Route(Rule):
 
 
 class App(Flask):
-    """An app whose views and hooks are plain functions: none has to be asked whether it is."""
+    """An app without async views, so that no function has to be checked for being a coroutine."""
 
     request_class = ReadableRequest
     url_rule_class = Route
@@ -88,7 +90,7 @@ class App(Flask):
         return func
 
     def finalize_request(self, rv: Any, from_error_handler: bool = False) -> Response:  # noqa: FBT001, FBT002 - as Flask declares it
-        """The response; one in whose place another will be sent is closed."""
+        """The response; closed if finalizing it raises, as an error response replaces it."""
         try:
             return super().finalize_request(rv, from_error_handler)
         except BaseException:

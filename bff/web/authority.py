@@ -1,4 +1,4 @@
-"""Which server a request is for, as its Host and its target say it."""
+"""The authority of a request: the host and port of its Host header and target."""
 
 import re
 from collections.abc import Mapping
@@ -11,18 +11,21 @@ _AUTHORITY_ENDS: Final = re.compile("[/?#]")
 
 
 def authority(environ: Mapping[str, Any]) -> tuple[str, str]:
-    """The host of a request in lower case, without a port; and what is wrong with the request.
+    """The host of a request, and why the request is invalid.
 
-    Wrong is a port that no server can have, and an absolute target that names another server than
-    Host does (RFC 9112, section 3.2.2): who reads one would take it for another request than who
-    reads the other.
+    An invalid request has a port outside 1 to 65535, or a target in absolute form that names
+    another server than Host (RFC 9112, section 3.2.2): proxies that use one or the other would
+    route it differently.
+
+    Returns:
+        The host in lower case without the port, and the reason; empty for a valid request.
     """
     host, port = _split(environ.get("HTTP_HOST", ""))
     if port and not _is_port(port):
-        return host, "the Host has a port that is none"
+        return host, "the port of the Host header is invalid"
     target = environ.get("RAW_URI") or "/"
     if not target.startswith(("/", "*")) and not _is_for(target, host, port):
-        return host, "the target and the Host name different servers"
+        return host, "the target and the Host header name different servers"
     return host, ""
 
 
@@ -38,7 +41,7 @@ def _is_port(text: str) -> bool:
 
 
 def _is_for(target: str, host: str, port: str) -> bool:
-    """Whether an absolute target names this host and port."""
+    """Whether a target in absolute form names this host and port."""
     scheme, _, rest = target.partition("://")
     default = _DEFAULT_PORTS.get(scheme.lower())
     named, its_port = _split(_AUTHORITY_ENDS.split(rest, maxsplit=1)[0])

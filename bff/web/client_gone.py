@@ -1,4 +1,4 @@
-"""Whether a client is still there, where the server lets one know: gunicorn hands its socket on."""
+"""Detects a disconnected client, under servers that pass the socket on, such as gunicorn."""
 
 import socket
 import ssl
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def gone_of(environ: Mapping[str, Any]) -> Callable[[], bool] | None:
-    """A look at the connection of a request; None where there is nothing to look at."""
+    """A check whether the client has disconnected; None without a socket, or with TLS on it."""
     sock = environ.get("gunicorn.socket")
     if not isinstance(sock, socket.socket) or isinstance(sock, ssl.SSLSocket):
         return None
@@ -16,7 +16,7 @@ def gone_of(environ: Mapping[str, Any]) -> Callable[[], bool] | None:
         try:
             return not sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
         except BlockingIOError:
-            return False  # nothing to read: it waits
+            return False  # connected, without data to read
         except OSError:
             return True
 

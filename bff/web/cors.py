@@ -1,7 +1,7 @@
-"""Which pages elsewhere may read our answers (Fetch, section 3.3): flask-cors, exact origins only.
+"""CORS (Fetch, section 3.3) by flask-cors, with exact origins only.
 
 flask-cors takes a string with a bracket for a regular expression, which it does not anchor, and
-compares others by their folded case. So it gets patterns that match one origin, and only that.
+compares other strings regardless of case. So it gets patterns that match exactly one origin.
 """
 
 import re
@@ -14,7 +14,7 @@ from flask_cors import CORS
 from bff.model.frontend import Frontend
 from bff.model.relay import Relay
 from bff.plan.plan import Plan
-from bff.web.origins import Sharing, sharing
+from bff.web.origins import CorsPolicy, cors_policies
 
 _METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 _PREFLIGHTS_LAST: Final = 600  # seconds
@@ -27,25 +27,27 @@ def cors(
     plans: Mapping[str, Mapping[str, Plan]],
     relays: Collection[Relay] = (),
 ) -> None:
-    """Let the pages of each frontend's origins read its views, and those that sign in `/auth/*`.
+    """Install CORS: for the views and relays of each frontend, and for `/auth/*`.
 
-    What `forward` and `respond` of a frontend's calls name, its pages may send and read. Only
-    frontends that take sessions get credentials: a bearer token needs none.
+    Only frontends with sessions allow credentials; a bearer token is a header.
 
     Args:
         plans: by view and frontend.
     """
     app.before_request(_answer_options)
-    resources = {name: _resource(each) for name, each in sharing(frontends, plans, relays).items()}
+    resources = {
+        name: _flask_cors_options(policy)
+        for name, policy in cors_policies(frontends, plans, relays).items()
+    }
     if not resources:
         return
     CORS(
         app,
-        resources={re.compile(f"/{name}/"): each for name, each in resources.items()},
+        resources={re.compile(f"/{name}/"): options for name, options in resources.items()},
         methods=_METHODS,
         max_age=_PREFLIGHTS_LAST,
-        always_send=False,  # without an Origin it would list all that are allowed
-        vary_header=False,  # it forgets that of answers without an Origin
+        always_send=False,  # else answers without an Origin list all allowed origins
+        vary_header=False,  # `vary` below also sets it on answers without an Origin
         intercept_exceptions=False,
     )
 
@@ -57,24 +59,25 @@ def cors(
     app.after_request(vary)
 
 
-def _resource(shared: Sharing) -> dict[str, Any]:
-    """What flask-cors is given."""
+def _flask_cors_options(policy: CorsPolicy) -> dict[str, Any]:
+    """The options of flask-cors for a policy."""
     return {
-        "origins": [_exactly(origin) for origin in sorted(shared.origins)],
-        "allow_headers": [_exactly(name, re.IGNORECASE) for name in shared.sent],
-        "expose_headers": shared.read,
-        "supports_credentials": shared.credentials,
+        "origins": [_exact_pattern(origin) for origin in sorted(policy.origins)],
+        "allow_headers": [_exact_pattern(name, re.IGNORECASE) for name in policy.allow_headers],
+        "expose_headers": policy.expose_headers,
+        "supports_credentials": policy.credentials,
     }
 
 
-def _exactly(text: str, flags: re.RegexFlag = re.NOFLAG) -> re.Pattern[str]:
+def _exact_pattern(text: str, flags: re.RegexFlag = re.NOFLAG) -> re.Pattern[str]:
     return re.compile(re.escape(text) + r"\Z", flags | re.ASCII)
 
 
 def _answer_options() -> Response | None:
-    """Answer OPTIONS before anybody asks who it is: a preflight has no credentials to show.
+    """Answer OPTIONS before authentication, as a preflight carries no credentials.
 
-    A preflight for what is not there passes too: the request itself then says that it is not.
+    A preflight for an unknown path succeeds as well, so that the page can read the 404 to its
+    request.
     """
     if request.method != "OPTIONS":
         return None

@@ -1,12 +1,12 @@
-"""From an exception to an answer: the one place for views, streams and relays.
+"""Turns exceptions into answers, for views, streams and relays alike.
 
 - `RequestRefused`: its status; `errors` names the faults.
-- `UpstreamError`, `Unfillable`, `GrantEnded`: a `Failure`, as a call of a view has it
+- `UpstreamError`, `Unfillable`, `GrantEnded`: the `Failure` of a call of a view
   (`engine.answer.failure_of`): its status, its reason, the name of the call.
-- any other `BffError`: its status, and an audit event. The client is not known, or may not ask.
+- any other `BffError` is of authentication or authorization: its status, and an audit event.
 
-A 503 always has Retry-After: the seconds that the error knows, else 2. So has the 409 to an
-Idempotency-Key whose first request is still being answered. A 401 says how to sign in.
+A 503 always has Retry-After: the seconds of the error, else 2. So has the 409 to an Idempotency-Key
+whose first request is still in progress. A 401 has the challenge WWW-Authenticate.
 """
 
 from collections.abc import Iterable, Mapping
@@ -28,7 +28,7 @@ from bff.errors import (
 from bff.model.principal import Principal
 from bff.plan.compile import CompiledCall
 from bff.web.access.admission import Admission
-from bff.web.access.authenticate import Rule, varies
+from bff.web.access.authenticate import AccessRule, vary_headers
 from bff.web.access.refusal import RETRY_AFTER, how_to_sign_in
 from bff.web.problem import problem
 
@@ -48,7 +48,7 @@ def error_response(
 
     Args:
         principal: the client, as far as it is known.
-        headers: that the answer has besides, unless the client is not admitted.
+        headers: additional headers of the answer, unless the client is not admitted.
         call: the call of a stream.
         relay: the name of a relay.
     """
@@ -58,7 +58,7 @@ def error_response(
         response = failed(failure_of(error, error.reason, call), admission.rule, relay)
     else:
         return admission.refused(error, principal)
-    response.vary.update(varies(admission.rule))
+    response.vary.update(vary_headers(admission.rule))
     response.headers.extend(list(headers))
     return response
 
@@ -73,8 +73,8 @@ def refused(error: RequestRefused) -> Response:
     return response
 
 
-def failed(failure: Failure, rule: Rule, relay: str = "") -> Response:
-    """The answer for a failure, without anything that a service has sent."""
+def failed(failure: Failure, rule: AccessRule, relay: str = "") -> Response:
+    """The answer for a failure; it has nothing of a reply, except a Retry-After passed on."""
     if failure.errors:
         response = problem(failure.status, failure.detail, errors=failure.errors)
     elif failure.call:
@@ -99,5 +99,5 @@ def _retry_after(failure: Failure, relay: str) -> str:
     after = failure.retry_after
     if after is not None:
         return after if isinstance(after, str) else str(max(1, ceil(after)))
-    of_a_service = failure.call or relay  # a view's own refusal says only what it declares
+    of_a_service = failure.call or relay  # a refusal of the view has no default
     return RETRY_AFTER if of_a_service and failure.status == StoreAway.status else ""

@@ -1,4 +1,4 @@
-"""Streams of events (HTML, section 9.2): passed on as they come, so many at once, and not for ever.
+"""Server-sent events (HTML, section 9.2): passed on with limits on their number and duration.
 
 A thread of its own reads from the service while the request's thread writes to the client. So while
 a service is silent, comments keep the connection alive, and a client that has disconnected or whose
@@ -21,27 +21,27 @@ from bff.web.client_gone import gone_of
 from bff.web.management import drain
 
 _UNAVAILABLE: Final = 503
-_TICK: Final = 0.5  # seconds between two looks for whether the client is still there
-_CHECK: Final = 2.0  # and for whether its session is
-_HELD: Final = 16  # pieces that wait for a slow client; more, and the service has to wait
-_COMMENT: Final = b":\n"  # no blank line: it would end an event that is half there
+_TICK: Final = 0.5  # seconds between two checks for a disconnected client
+_CHECK: Final = 2.0  # seconds between two checks of its session
+_BUFFERED: Final = 16  # pieces that are buffered for a slow client; then the service has to wait
+_COMMENT: Final = b":\n"  # no blank line, which would end an incomplete event
 
-AT_ONCE: Final = {  # for the proxies in front
+AT_ONCE: Final = {  # disables buffering in proxies in front
     "Cache-Control": "no-store, no-transform",
-    "X-Accel-Buffering": "no",  # what nginx calls it
+    "X-Accel-Buffering": "no",  # nginx
 }
 
-Alive = Callable[[str], bool]  # whether the session of this key goes on; may raise StoreAway
+Alive = Callable[[str], bool]  # whether the session of a key is active; may raise StoreAway
 
 
 def is_events(head: Reply) -> bool:
-    """Whether a reply is a stream of events (HTML, section 9.2.5), by its type."""
+    """Whether the Content-Type of a reply is that of an event stream (HTML, section 9.2.5)."""
     kind = (head.header("content-type") or "").partition(";")[0].strip().lower()
     return kind == "text/event-stream"
 
 
 def is_coded(head: Reply) -> bool:
-    """Whether a reply is compressed: no comment can be put into such a stream."""
+    """Whether a reply is compressed: comments cannot be inserted into such a stream."""
     return (head.header("content-encoding") or "identity").strip().lower() != "identity"
 
 
@@ -49,8 +49,8 @@ class EventStreams:
     """The open streams of a process.
 
     Args:
-        most: streams at once, one at least; the other threads are for other requests.
-        alive: whether a session goes on.
+        most: the maximum of open streams, at least 1; the other threads are for other requests.
+        alive: whether a session is active.
     """
 
     def __init__(self, most: float, alive: Alive) -> None:
@@ -58,21 +58,24 @@ class EventStreams:
         self._lock, self._open = Lock(), 0
 
     def take(self) -> Callable[[], None]:
-        """Take a place; what is returned gives it back, once.
+        """Count a stream that is about to open.
+
+        Returns:
+            A function that releases it; further calls of it do nothing.
 
         Raises:
-            RequestRefused: there is none.
+            RequestRefused: 503, as the maximum is reached.
         """
         with self._lock:
             if self._open >= self._most:
                 raise RequestRefused(_UNAVAILABLE, "too many streams are open")
             self._open += 1
-        given = Event()
+        released = Event()
 
         def release() -> None:
             with self._lock:
-                if not given.is_set():
-                    given.set()
+                if not released.is_set():
+                    released.set()
                     self._open -= 1
 
         return release
@@ -84,20 +87,20 @@ class EventStreams:
         max_age: float,
         principal: Principal,
         environ: Mapping[str, Any],
-        held: ExitStack,
+        resources: ExitStack,
     ) -> Iterator[bytes]:
-        """What goes to the client, until either side ends it or it has to end.
+        """The body of the answer, up to the end of the stream, of the session, or of `max_age`.
 
         Args:
-            keep_alive: seconds after which a silent stream says that it is there.
-            max_age: seconds after which it ends.
-            held: ends the thread that reads.
+            keep_alive: seconds without an event after which a comment is sent.
+            max_age: seconds after which the stream is closed.
+            resources: gets the reading thread, which is stopped with it.
 
         Raises:
-            RequestRefused: no thread can be started.
+            RequestRefused: 503, as no thread can be started.
         """
         incoming.wait(max_age)
-        pump = held.enter_context(_Pump(incoming))
+        pump = resources.enter_context(_Pump(incoming))
         return self._pieces(pump, keep_alive, max_age, principal, environ)
 
     def _pieces(
@@ -111,10 +114,10 @@ class EventStreams:
         gone = gone_of(environ)
         ends = monotonic() + max_age
         check = monotonic() + _CHECK
-        mark = _Mark()
-        spoken, whole = monotonic(), True
+        mark = _ByteOrderMark()
+        last_sent, at_line_end = monotonic(), True
         try:
-            yield _COMMENT  # servers send the head with the first piece: it is there at once
+            yield _COMMENT  # servers send the head with the first piece (PEP 3333)
             while monotonic() < ends and not drain.begun():
                 piece = pump.next(_TICK)
                 if piece == b"":
@@ -123,12 +126,12 @@ class EventStreams:
                     piece = mark.removed(piece)
                 if piece:
                     yield piece
-                    spoken, whole = monotonic(), piece.endswith(b"\n")
+                    last_sent, at_line_end = monotonic(), piece.endswith(b"\n")
                 elif gone and gone():
                     return
-                elif whole and monotonic() - spoken >= keep_alive:
+                elif at_line_end and monotonic() - last_sent >= keep_alive:
                     yield _COMMENT
-                    spoken = monotonic()
+                    last_sent = monotonic()
                 if monotonic() >= check:
                     if self._is_over(principal):
                         return
@@ -137,25 +140,26 @@ class EventStreams:
             pump.stop()
 
     def _is_over(self, principal: Principal) -> bool:
+        """Whether the session of the client has ended."""
         if not principal.session:
             return False
         try:
             return not self._alive(principal.session)
-        except StoreAway:  # not known: the stream goes on until `max_age`
+        except StoreAway:  # unknown: the stream goes on until `max_age`
             return False
 
 
-class _Mark:
-    """Leaves out the byte order mark that a stream may begin with (HTML, section 9.2.5).
+class _ByteOrderMark:
+    """Removes the byte order mark that a stream may begin with (HTML, section 9.2.5).
 
-    A comment is sent before it, after which it would be part of the first field's name.
+    As a comment is sent first, a browser would take the mark for a part of the first field's name.
     """
 
     def __init__(self) -> None:
         self._begin: bytes | None = b""
 
     def removed(self, piece: bytes) -> bytes:
-        """A piece without it; empty while it cannot be known yet."""
+        """A piece without the mark; empty while its first bytes may still be one."""
         if self._begin is None:
             return piece
         begin = self._begin + piece
@@ -167,16 +171,16 @@ class _Mark:
 
 
 class _Pump:
-    """Reads a stream on a thread of its own, no further ahead than a few pieces."""
+    """Reads a stream on a thread of its own, at most a few pieces ahead of the client."""
 
     def __init__(self, incoming: Streamed) -> None:
         self._incoming = incoming
-        self._pieces: Queue[bytes] = Queue(_HELD)
+        self._pieces: Queue[bytes] = Queue(_BUFFERED)
         self._stopped = Event()
         self._thread = Thread(target=self._read, name="bff-events", daemon=True)
         try:
             self._thread.start()
-        except RuntimeError:  # the system has no more
+        except RuntimeError:  # the system has no more threads
             raise RequestRefused(_UNAVAILABLE, "too many streams are open") from None
 
     def __enter__(self) -> Self:
@@ -186,14 +190,14 @@ class _Pump:
         self.stop()
 
     def next(self, timeout: float) -> bytes | None:
-        """The next piece; empty at the end, None where none came in time."""
+        """The next piece; empty at the end, None if none arrives within `timeout` seconds."""
         try:
             return self._pieces.get(timeout=timeout)
         except Empty:
             return None
 
     def stop(self) -> None:
-        """Read no more; returns when nothing of the connection is in use."""
+        """Stop reading; returns when the thread no longer uses the connection."""
         self._stopped.set()
         self._incoming.cancel()
         self._thread.join()
@@ -204,10 +208,11 @@ class _Pump:
                 if not self._put(piece):
                     return
         except BffError:
-            pass  # the client sees the end, and comes again
+            pass  # the client sees the end of the stream, and reconnects
         self._put(b"")
 
     def _put(self, piece: bytes) -> bool:
+        """Add a piece, when there is room; False once reading has stopped."""
         while not self._stopped.is_set():
             try:
                 self._pieces.put(piece, timeout=_TICK)

@@ -1,4 +1,4 @@
-"""What crosses between client and services by header, and what every answer carries."""
+"""The headers that are passed between clients and services, and those that answers add."""
 
 import re
 from collections.abc import Collection, Mapping
@@ -11,18 +11,19 @@ from werkzeug.urls import iri_to_uri
 from bff.model.exchange import Headers, Outcome
 from bff.model.view import View
 
-# RFC 9651: keys and tokens of ours are plain, so that serialising (section 4.1) is joining.
-_OURS: Final = re.compile(r"\s*(__host-|__secure-)?(http-)?(dev-)?bff", re.IGNORECASE)
+# Cookies that bff sets.
+_OWN_COOKIE: Final = re.compile(r"\s*(__host-|__secure-)?(http-)?(dev-)?bff", re.IGNORECASE)
+# RFC 9651, section 4.1: the keys and tokens of BFF-Calls need no escaping when they are serialised.
 _SEPARATOR: Final = ", "
 _ADDRESSES: Final = frozenset({"location", "content-location"})
-_TOTAL: Final = "view-total"  # with a hyphen, which no call has in its name
+_TOTAL: Final = "view-total"  # names of calls have no hyphen
 
 
 def forwardable(headers: IncomingHeaders, names: Collection[str]) -> dict[str, str]:
-    """The client's headers that a plan passes on.
+    """The client's headers of these names, by lower-case name.
 
     A header that the client's `Connection` names belongs to that connection (RFC 9110, section
-    7.6.1), and is left out whatever is declared.
+    7.6.1), and is omitted.
     """
     if not names:
         return {}
@@ -35,16 +36,17 @@ def forwardable(headers: IncomingHeaders, names: Collection[str]) -> dict[str, s
     for name in names:
         values = headers.getlist(name)
         if values and name not in bound:
-            # WSGI hands bytes on as Latin-1 (PEP 3333); what is no UTF-8 stays the bytes it was
+            # WSGI decodes bytes as Latin-1 (PEP 3333); bytes that are not UTF-8 stay unchanged
             raw = ", ".join(values).encode("latin-1", "replace")
             found[name] = raw.decode("utf-8", "surrogateescape")
     return found
 
 
 def is_sendable(name: str, value: str) -> bool:
-    """Whether a service's header can go on: in one line, and a URL where it has to be one.
+    """Whether a header of a service is valid: printable, and a URL in Location.
 
-    Werkzeug encodes these two when the head is sent, and raises for what is none.
+    Werkzeug encodes Location and Content-Location when it sends the head, and raises for a value
+    that is not a URL.
     """
     if not value.isprintable():
         return False
@@ -59,22 +61,22 @@ def is_sendable(name: str, value: str) -> bool:
 def respondable(headers: Headers) -> Headers:
     """The reply headers that go on to the client.
 
-    None that is malformed does, and no cookie that goes by a name of ours.
+    Malformed ones are omitted, and cookies with the name of a cookie of bff.
     """
     return tuple(
         (name, value)
         for name, value in headers
-        if is_sendable(name, value) and not (name == "set-cookie" and _OURS.match(value))
+        if is_sendable(name, value) and not (name == "set-cookie" and _OWN_COOKIE.match(value))
     )
 
 
 def calls_header(outcomes: Mapping[str, Outcome]) -> str:
     """The value of BFF-Calls: a dictionary (RFC 9651, section 3.2) of each call's outcome."""
-    return _SEPARATOR.join(f"{name}={_outcome(each)}" for name, each in outcomes.items())
+    return _SEPARATOR.join(f"{name}={_outcome(outcome)}" for name, outcome in outcomes.items())
 
 
 def lifecycle_headers(view: View) -> dict[str, str]:
-    """Deprecation (RFC 9745) and Sunset (RFC 8594) of a version that is on its way out."""
+    """Deprecation (RFC 9745) and Sunset (RFC 8594) of a view that declares them."""
     headers = {}
     if view.deprecated is not None:
         headers["Deprecation"] = f"@{view.deprecated}"
@@ -103,8 +105,8 @@ def timing_header(outcomes: Mapping[str, Outcome], total: float) -> str:
         total: seconds that the whole answer took.
     """
     entries = [
-        f'{name};dur={each.took * 1000:.1f};desc="{each.kind} {each.started * 1000:.1f}"'
-        for name, each in outcomes.items()
-        if each.started is not None
+        f'{name};dur={outcome.took * 1000:.1f};desc="{outcome.kind} {outcome.started * 1000:.1f}"'
+        for name, outcome in outcomes.items()
+        if outcome.started is not None
     ]
     return _SEPARATOR.join([*entries, f"{_TOTAL};dur={total * 1000:.1f}"])

@@ -1,4 +1,4 @@
-"""Request bodies: JSON of a bounded size, held against the view's schema."""
+"""Reads request bodies: JSON of limited size and depth, validated by the view's schema."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -16,32 +16,32 @@ from bff.plan.functions import identity
 from bff.plan.parameters import ends_at_end
 from bff.web.app import UnreadableBody
 
-_DEPTH: Final = 64
-_MOST: Final = 20  # errors in one answer
-_LENGTH: Final = 200  # characters of one
+_MAX_DEPTH: Final = 64
+_MAX_ERRORS: Final = 20  # in one answer
+_MAX_MESSAGE: Final = 200  # characters of one error
 
 
 def check_coding(headers: Headers) -> None:
-    """Let no coded body pass: it would have to be decoded before it could be bounded.
+    """Refuse a compressed body, whose size is known only after it is decompressed.
 
     Raises:
-        RequestRefused: 415, with the codings that are taken (RFC 9110, section 12.5.3).
+        RequestRefused: 415, with the accepted codings (RFC 9110, section 12.5.3).
     """
     codings = headers.get("Content-Encoding", "").lower().split(",")
-    if any(each.strip() not in {"", "identity"} for each in codings):
+    if any(coding.strip() not in {"", "identity"} for coding in codings):
         raise RequestRefused(
             415, "the body must not be compressed", [], {"Accept-Encoding": "identity"}
         )
 
 
 def _unique_items(_validator: Any, wanted: bool, value: Any, _schema: Any) -> Iterator[Any]:  # noqa: FBT001 - the library calls it
-    """`uniqueItems` in one pass; the library's own compares each item with each other."""
+    """`uniqueItems` in linear time; the library compares all pairs of items."""
     if wanted and isinstance(value, list) and len({identity(each) for each in value}) < len(value):
         yield ValidationError("has items that are equal")
 
 
 def _pattern(_validator: Any, pattern: str, value: Any, _schema: Any) -> Iterator[Any]:
-    """`pattern`, whose `$` is the end of the text, as in ECMA 262."""
+    """`pattern`, with `$` only at the end of the text, as in ECMA 262."""
     if isinstance(value, str) and not re.search(ends_at_end(pattern), value):
         yield ValidationError("does not have the form declared")
 
@@ -56,7 +56,7 @@ class BodyReader:
 
     Args:
         schema: JSON Schema 2020-12.
-        limit: bytes.
+        limit: the maximum of bytes.
     """
 
     def __init__(self, schema: Mapping[str, Any], limit: int) -> None:
@@ -64,11 +64,11 @@ class BodyReader:
         self._limit = limit
 
     def read(self, request: Request) -> Any:
-        """The body's value.
+        """The value of the body.
 
         Raises:
-            RequestRefused: 415 its type is not JSON, or it is compressed; 413 it is too large;
-                400 it is not JSON, or not as the schema says.
+            RequestRefused: 415 for another media type or a compressed body; 413 if it is too
+                large; 400 if it is not JSON, or not valid by the schema.
         """
         check_coding(request.headers)
         if not request.is_json:
@@ -79,22 +79,22 @@ class BodyReader:
         except ValueError as error:
             raise RequestRefused(400, f"the body is not JSON: {error}", []) from None
         if _is_deeper(raw, value):
-            raise RequestRefused(400, f"the body is nested more than {_DEPTH} levels deep", [])
+            raise RequestRefused(400, f"the body is nested more than {_MAX_DEPTH} levels deep", [])
         try:
             errors = [
-                {"pointer": _pointer(each.absolute_path), "detail": each.message[:_LENGTH]}
-                for each in islice(self._validator.iter_errors(value), _MOST)
+                {"pointer": _pointer(error.absolute_path), "detail": error.message[:_MAX_MESSAGE]}
+                for error in islice(self._validator.iter_errors(value), _MAX_ERRORS)
             ]
         except RecursionError:
             raise RequestRefused(400, "the body is nested too deeply", []) from None
-        except (ArithmeticError, ValueError):  # a format's own parser gave up: `a{99999999999}`
+        except (ArithmeticError, ValueError):  # of a format's parser: the regex `a{99999999999}`
             raise RequestRefused(400, "the body has a value that cannot be checked", []) from None
         if errors:
             raise RequestRefused(400, "the body is not as declared", errors)
         return value
 
     def _raw(self, request: Request) -> bytes:
-        """The bytes; of a body without a length no more are read than tell that it is too large."""
+        """The bytes; a body without Content-Length is read up to one byte more than the limit."""
         request.max_content_length = self._limit + 1
         try:
             raw = request.get_data(cache=False)
@@ -108,20 +108,21 @@ class BodyReader:
 
 
 def _is_deeper(raw: bytes, value: Any) -> bool:
-    """Whether lists and objects stand within each other more than 64 deep."""
-    if raw.count(b"[") + raw.count(b"{") <= _DEPTH:
+    """Whether lists and objects are nested more than 64 levels deep."""
+    if raw.count(b"[") + raw.count(b"{") <= _MAX_DEPTH:
         return False
     level = [value]
-    for _ in range(_DEPTH):
-        level = [each for outer in level for each in _nested_in(outer)]
+    for _ in range(_MAX_DEPTH):
+        level = [inner for outer in level for inner in _nested_in(outer)]
     return bool(level)
 
 
 def _nested_in(value: Any) -> list[Any]:
-    """The lists and objects that stand in a list or object."""
-    inner = value.values() if isinstance(value, dict) else value
-    return [each for each in inner if isinstance(each, dict | list)]
+    """The lists and objects directly within a list or object."""
+    members = value.values() if isinstance(value, dict) else value
+    return [member for member in members if isinstance(member, dict | list)]
 
 
 def _pointer(path: Any) -> str:
-    return "".join(f"/{str(each).replace('~', '~0').replace('/', '~1')}" for each in path)
+    """The JSON Pointer (RFC 6901) of a path."""
+    return "".join(f"/{str(key).replace('~', '~0').replace('/', '~1')}" for key in path)

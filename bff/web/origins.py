@@ -1,4 +1,4 @@
-"""Which pages of other origins may read what is answered, by frontend (Fetch, section 3.3)."""
+"""The CORS policies of frontends (Fetch, section 3.3)."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -7,13 +7,13 @@ from typing import Final
 from bff.model.frontend import Frontend
 from bff.model.relay import Relay
 from bff.plan.plan import Plan
-from bff.web.relay.headers import LAST_EVENT_ID, RELAYED_DOWN, RELAYED_UP
+from bff.web.relay.headers import LAST_EVENT_ID, RELAYED_REQUEST_HEADERS, RELAYED_RESPONSE_HEADERS
 
-_SENT: Final = frozenset(
+_ALLOWED_HEADERS: Final = frozenset(
     {"authorization", "content-type", "idempotency-key", "if-none-match", "x-csrf"}
 )
-# What the app itself answers with, besides what pages may read anyway (Fetch, section 2.2.2).
-_READ: Final = frozenset(
+# Besides the headers that pages may always read (Fetch, section 2.2.2).
+_EXPOSED_HEADERS: Final = frozenset(
     {
         "accept-encoding",
         "allow",
@@ -36,51 +36,53 @@ _AUTH: Final = "auth"
 
 
 @dataclass(frozen=True, slots=True)
-class Sharing:
-    """Which pages may read a frontend's answers, and how (Fetch, section 3.3).
+class CorsPolicy:
+    """The pages that may read a frontend's answers, and how (Fetch, section 3.3).
 
     Args:
         origins: exact origins of the pages.
-        sent: names of headers that they may send, in lower case.
-        read: names of headers that they may read, in lower case.
+        allow_headers: request headers that they may send, in lower case.
+        expose_headers: response headers that they may read, in lower case.
         credentials: whether requests may carry cookies.
     """
 
     origins: frozenset[str]
-    sent: frozenset[str]
-    read: frozenset[str]
+    allow_headers: frozenset[str]
+    expose_headers: frozenset[str]
     credentials: bool
 
 
-def sharing(
+def cors_policies(
     frontends: Mapping[str, Frontend],
     plans: Mapping[str, Mapping[str, Plan]],
     relays: Collection[Relay] = (),
-) -> dict[str, Sharing]:
-    """What pages may read below `/{name}/`, by name; without the names that no page may read.
+) -> dict[str, CorsPolicy]:
+    """The policies by first path segment (a frontend, or `auth`), of those with origins.
+
+    `forward` and `respond` of a frontend's calls and relays add to its headers.
 
     Args:
         plans: by view and frontend.
     """
     found = {}
     for name, frontend in frontends.items():
-        own = [each[name] for each in plans.values() if name in each]
-        nodes = [each.compiled for plan in own for each in plan.nodes.values()]
-        passing = [each for each in relays if name in each.frontends]
-        found[name] = Sharing(
+        own = [by_frontend[name] for by_frontend in plans.values() if name in by_frontend]
+        calls = [node.compiled for plan in own for node in plan.nodes.values()]
+        own_relays = [relay for relay in relays if name in relay.frontends]
+        found[name] = CorsPolicy(
             frozenset(frontend.origins),
-            _SENT.union(
+            _ALLOWED_HEADERS.union(
                 *(plan.forward for plan in own),
                 *({LAST_EVENT_ID} for plan in own if plan.view.stream),
-                *(RELAYED_UP | each.forward for each in passing),
+                *(RELAYED_REQUEST_HEADERS | relay.forward for relay in own_relays),
             ),
-            _READ.union(
-                *(each.respond for each in nodes),
-                *(RELAYED_DOWN | each.respond for each in passing),
+            _EXPOSED_HEADERS.union(
+                *(call.respond for call in calls),
+                *(RELAYED_RESPONSE_HEADERS | relay.respond for relay in own_relays),
             ),
             credentials="session" in frontend.access,
         )
-    takers = [each for each in frontends.values() if "session" in each.access]
-    origins = frozenset(origin for each in takers for origin in each.origins)
-    found[_AUTH] = Sharing(origins, _SENT, _READ, credentials=True)
-    return {name: each for name, each in found.items() if each.origins}
+    with_session = [frontend for frontend in frontends.values() if "session" in frontend.access]
+    origins = frozenset(origin for frontend in with_session for origin in frontend.origins)
+    found[_AUTH] = CorsPolicy(origins, _ALLOWED_HEADERS, _EXPOSED_HEADERS, credentials=True)
+    return {name: policy for name, policy in found.items() if policy.origins}

@@ -1,4 +1,4 @@
-"""Every error answer, as RFC 9457 problem details; nothing of an upstream's inside is in one."""
+"""Error answers as problem details (RFC 9457), without any internal of a service."""
 
 from collections.abc import Mapping
 from http.client import responses
@@ -20,7 +20,7 @@ def problem(status: int, detail: str = "", *, title: str = "", **members: Any) -
 
     Args:
         detail: a sentence for the developer of the frontend.
-        title: what the status is called here; its standard phrase if not given.
+        title: of the problem; the standard phrase of the status if not given.
         members: further members (RFC 9457, section 3.2).
     """
     content: Mapping[str, Any] = {
@@ -36,12 +36,13 @@ def problem(status: int, detail: str = "", *, title: str = "", **members: Any) -
 
 
 def handle_errors(app: Flask, boundary: ErrorBoundary) -> None:
-    """Answer whatever is raised while a request is handled with a problem.
+    """Answer an exception that is raised while a request is handled with a problem.
 
-    A test that asks the app in its own process gets what was raised, and a developer its trace.
+    In tests (`app.testing`) an unexpected exception is raised again; under development the problem
+    has its traceback.
     """
 
-    def werkzeugs(error: HTTPException) -> Response:
+    def http_error(error: HTTPException) -> Response:
         detail = str(error.description) if isinstance(error, UnreadableBody) else ""
         response = problem(error.code or 500, detail)
         for name, value in error.get_headers():
@@ -49,16 +50,16 @@ def handle_errors(app: Flask, boundary: ErrorBoundary) -> None:
                 response.headers[name] = value
         return response
 
-    def unforeseen(error: Exception) -> Response:
+    def unexpected(error: Exception) -> Response:
         boundary.reported(error, "request", id_=g.request_id)
         if app.testing:
             raise error
         return problem(500, **(_shown(error) if boundary.raises else {}))
 
-    app.register_error_handler(HTTPException, werkzeugs)
-    app.register_error_handler(Exception, unforeseen)
+    app.register_error_handler(HTTPException, http_error)
+    app.register_error_handler(Exception, unexpected)
 
 
 def _shown(error: Exception) -> Mapping[str, Any]:
-    """Lines of code, for a developer. The message may quote a token: the terminal has it."""
+    """The type and traceback, for a developer. Not the message, which may contain a token."""
     return {"error": type(error).__name__, "trace": format_tb(error.__traceback__)}

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
-from random import getrandbits  # an id opens nothing: no system call is due for it
+from random import getrandbits  # a request id is no secret: it needs no system call
 from typing import Any, Final
 
 from flask import Flask, Response, g
@@ -11,12 +11,12 @@ from flask.globals import request_ctx
 from bff.observe.log import logger
 from bff.web.authority import authority
 from bff.web.problem import problem
-from bff.web.text import is_utf8, tell_slashes_apart, with_slashes
+from bff.web.text import is_utf8, mark_encoded_slashes, restore_encoded_slashes
 
 _Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 REQUEST_ID: Final = "bff.request_id"
 _ID: Final = re.compile(r"[A-Za-z0-9._-]{8,64}")
-_MAX_TARGET: Final = 8190  # what nginx and gunicorn let through too
+_MAX_TARGET: Final = 8190  # bytes, as in nginx and gunicorn
 _MAX_HEADERS: Final = 32 * 1024
 _MAX_ANSWER: Final = 16_000  # bytes of an answer's headers; nginx reads 32 KB, with a cache's key
 _FRAMING: Final = 4  # bytes: the colon, the blank, and the end of the line
@@ -25,10 +25,10 @@ _TOO_LARGE: Final = (
     b'{"title":"Bad Gateway","status":502,'
     b'"detail":"the headers of the answer are too large","id":"%b"}'
 )
-_SHARING: Final = ("access-control-", "vary")  # so that a page can read what is answered instead
-# What an answer says unless it says so itself: it is data, and nothing in it runs, is guessed at,
-# framed, or embedded elsewhere. Pages of declared origins read it by CORS, which
-# Cross-Origin-Resource-Policy leaves alone (Fetch, section 3.9).
+_SHARING: Final = ("access-control-", "vary")  # so that pages of other origins can read the problem
+# Defaults of the security headers: an answer is data, in which no script runs, and which is not
+# sniffed, framed, or embedded by other sites. Cross-Origin-Resource-Policy does not affect CORS
+# (Fetch, section 3.9).
 _SAFE: Final = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -39,11 +39,11 @@ _SAFE: Final = {
 _HTTPS: Final = {"Strict-Transport-Security": "max-age=31536000"}  # RFC 6797
 _PLAIN: Final = [(name.lower(), name, value) for name, value in _SAFE.items()]
 _SECURE: Final = [*_PLAIN, *((name.lower(), name, value) for name, value in _HTTPS.items())]
-ANY_HOST: Final = frozenset({"/livez", "/readyz"})  # asked by address, and they say nothing
+ANY_HOST: Final = frozenset({"/livez", "/readyz"})  # health checks use the IP address
 
 
 def _size_of_target(environ: Mapping[str, Any]) -> int:
-    raw = environ.get("RAW_URI")  # as it came; of what is decoded, less is left
+    raw = environ.get("RAW_URI")  # encoded; the decoded path is shorter
     return len(raw) if raw else len(environ["PATH_INFO"]) + len(environ["QUERY_STRING"])
 
 
@@ -60,8 +60,8 @@ def guard(app: Flask, hosts: Collection[str]) -> None:
     """Install the checks; `hosts` are names without a port, in lower case."""
 
     def check() -> Response | None:
-        asked = request_ctx.request  # once: going through the proxy each time is not for nothing
-        environ = asked.environ
+        request = request_ctx.request  # once, as each access through the proxy costs time
+        environ = request.environ
         g.request_id = environ[REQUEST_ID]
         if _size_of_target(environ) > _MAX_TARGET:
             return problem(414, f"the address has more than {_MAX_TARGET} characters")
@@ -72,56 +72,58 @@ def guard(app: Flask, hosts: Collection[str]) -> None:
             wrong = "the query is not UTF-8"
         if not wrong and not _is_text(environ["PATH_INFO"]):
             wrong = "the path is not UTF-8"
-        if not wrong and not with_slashes(asked):
-            wrong = "the path has U+FDD0, which is no character"
+        if not wrong and not restore_encoded_slashes(request):
+            wrong = "the path contains the noncharacter U+FDD0"
         if wrong:
             return problem(400, wrong)
-        if host not in hosts and asked.path not in ANY_HOST:
+        if host not in hosts and request.path not in ANY_HOST:
             return problem(421, "this host name is not served here")
         return None
 
     app.before_request(check)
-    app.wsgi_app = _labelled(app.wsgi_app)  # type: ignore[assignment]  # as Flask documents it
+    app.wsgi_app = _with_standard_headers(app.wsgi_app)  # type: ignore[assignment]  # as Flask documents it
 
 
-def _labelled(app: _Wsgi) -> _Wsgi:
-    """Give each request an id, and each answer that and the headers above.
+def _with_standard_headers(app: _Wsgi) -> _Wsgi:
+    """Set the id of each request, and the id and security headers of each answer.
 
-    That is below Flask, where headers are a plain list: each one that is put into those of a
-    response is checked, and looked for among the others.
+    This is WSGI middleware, where headers are a plain list: Flask would check each header that is
+    added, and search for it among the others.
 
-    Headers that are too large for the proxies in front are replaced by a 502: nginx would take them
-    for a failure of the app, and ask it no more for a while.
+    An answer whose headers are too large for the proxies in front is replaced by a 502: nginx would
+    count it as a failure of this server, and stop sending requests to it for a while.
     """
 
     def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        given = environ.get("HTTP_X_REQUEST_ID", "")
-        own = environ[REQUEST_ID] = given if _ID.fullmatch(given) else f"{getrandbits(128):032x}"
-        tell_slashes_apart(environ)
+        received = environ.get("HTTP_X_REQUEST_ID", "")
+        id_ = environ[REQUEST_ID] = (
+            received if _ID.fullmatch(received) else f"{getrandbits(128):032x}"
+        )
+        mark_encoded_slashes(environ)
         safe = _SECURE if environ["wsgi.url_scheme"] == "https" else _PLAIN
 
-        stand_in: list[bytes] = []
+        replacement: list[bytes] = []
 
         def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
-            said = {name.lower() for name, _ in headers}
-            more = [(name, value) for lower, name, value in safe if lower not in said]
-            answered = [*headers, *more, ("X-Request-Id", own)]
-            if sum(len(name) + len(value) + _FRAMING for name, value in answered) > _MAX_ANSWER:
-                logger.error("the headers of an answer are too large", extra={"id": own})
-                stand_in.append(_TOO_LARGE % own.encode())
-                shared = [each for each in headers if each[0].lower().startswith(_SHARING)]
-                length = ("Content-Length", str(len(stand_in[0])))
+            present = {name.lower() for name, _ in headers}
+            added = [(name, value) for lower, name, value in safe if lower not in present]
+            sent_headers = [*headers, *added, ("X-Request-Id", id_)]
+            if sum(len(name) + len(value) + _FRAMING for name, value in sent_headers) > _MAX_ANSWER:
+                logger.error("the headers of an answer are too large", extra={"id": id_})
+                replacement.append(_TOO_LARGE % id_.encode())
+                shared = [pair for pair in headers if pair[0].lower().startswith(_SHARING)]
+                length = ("Content-Length", str(len(replacement[0])))
                 always = [(name, value) for _, name, value in safe]
-                answered = [*_OF_PROBLEM, length, *shared, *always, ("X-Request-Id", own)]
+                sent_headers = [*_OF_PROBLEM, length, *shared, *always, ("X-Request-Id", id_)]
                 status = "502 Bad Gateway"
-            return start_response(status, answered, *error)
+            return start_response(status, sent_headers, *error)
 
         body = app(environ, start)
-        if not stand_in:
+        if not replacement:
             return body
         close = getattr(body, "close", None)
         if close:
             close()
-        return stand_in
+        return replacement
 
     return answer

@@ -8,7 +8,7 @@ from bff.store.idempotency import IdempotencyKeys
 from bff.store.seal import Seal
 from bff.upstream.exchange import NoStreaming, StreamingExchange
 from bff.web.access.admission import Admission, Authenticate
-from bff.web.access.authenticate import Rule
+from bff.web.access.authenticate import AccessRule
 from bff.web.access.limits import RateLimits
 from bff.web.event_streams import EventStreams
 
@@ -41,6 +41,6 @@ class WebRuntime:
         exchange = self.runtime.exchange
         return exchange if isinstance(exchange, StreamingExchange) else NoStreaming()
 
-    def admission(self, rule: Rule) -> Admission:
+    def admission(self, rule: AccessRule) -> Admission:
         """What admits clients by the rule of one view or relay."""
         return Admission(rule, self.authenticate, self.limits, self.observer)

@@ -1,8 +1,8 @@
-"""The raw target of a relay: taken apart, decoded once and written anew, so that it stays inside.
+"""Rewrites the target of a relayed request, and refuses path traversal.
 
-Servers decode paths differently, and may read `%2e%2e` or `..;` as a step up after this check. So
-the raw target is read, and what any server could read as a step or a separator is refused
-(RFC 3986, sections 3.3 and 6.2.2).
+Servers decode paths differently, and may read `%2e%2e` or `..;` as a dot segment after this check.
+So the raw target is decoded segment by segment and encoded again, and a segment that any server may
+read as a dot segment or a separator is refused (RFC 3986, sections 3.3 and 6.2.2).
 """
 
 import re
@@ -13,22 +13,22 @@ from urllib.parse import quote, unquote_to_bytes
 
 from bff.errors import RequestRefused
 
-_TIMES: Final = 3  # that something may be encoded within itself before it is nothing but suspicious
+_MAX_DECODINGS: Final = 3  # a segment that is encoded more often is refused
 _PERCENT: Final = re.compile("%[0-9A-Fa-f]{2}")
-_LEGAL: Final = re.compile(r"[\x21\x24-\x7e]*")  # neither blanks, controls, `"` nor `#`
-_IN_SEGMENT: Final = "!$&'()*+,=:@~"  # RFC 3986, section 3.3, but for `;`: Tomcat cuts there
+_LEGAL: Final = re.compile(r"[\x21\x24-\x7e]*")  # without blanks, control characters, `"` and `#`
+_IN_SEGMENT: Final = "!$&'()*+,=:@~"  # RFC 3986, section 3.3, without `;`, at which Tomcat cuts
 _IN_QUERY: Final = "!$&'()*+,;=:@/?~%"
-_STEPS: Final = frozenset({"", ".", ".."})
+_DOT_SEGMENTS: Final = frozenset({"", ".", ".."})
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Where a relay takes its requests from and to, segment by segment.
+    """The paths of a relay, at a frontend and at its service, as segments.
 
     Args:
-        pattern: literal segments, the frontend's first, `{name}` for one of any text and, at the
-            end, `{name...}` for all that follow.
-        target: the same, below the service's address.
+        pattern: literal segments, first the frontend's; `{name}` for any segment and, at the end,
+            `{name...}` for all that follow.
+        target: likewise, below the address of the service.
     """
 
     pattern: tuple[str, ...]
@@ -36,72 +36,78 @@ class Route:
 
 
 def raw_target(environ: dict[str, Any]) -> str | None:
-    """The target as it came; None where the server does not hand it on."""
+    """The undecoded target; None where the server does not provide it."""
     raw = environ.get("RAW_URI") or environ.get("REQUEST_URI")
     return raw if isinstance(raw, str) else None
 
 
-def rewritten(raw: str, route: Route) -> str:
-    """The path and query that the service is asked for.
+def rewrite_target(raw: str, route: Route) -> str:
+    """The path and query of the request to the service.
 
     Raises:
-        RequestRefused: it is not one path that all servers read alike, below the relay's own.
+        RequestRefused: 400, as the target does not match the route, or servers may read it
+            differently.
     """
     path, mark, query = raw.partition("?")
     if not path.startswith("/") or not _LEGAL.fullmatch(raw):
-        raise RequestRefused(400, "the target is no path")
-    given = path[1:].split("/")
-    values = _matched(given, route.pattern)
-    found: list[str] = []
+        raise RequestRefused(400, "the target is not a path")
+    values = _match(path[1:].split("/"), route.pattern)
+    segments: list[str] = []
     for segment in route.target:
-        found += values[segment] if segment.startswith("{") else [segment]
-    return "/" + "/".join(found) + mark + quote(query, safe=_IN_QUERY)
+        segments += values[segment] if segment.startswith("{") else [segment]
+    return "/" + "/".join(segments) + mark + quote(query, safe=_IN_QUERY)
 
 
-def _matched(given: list[str], pattern: tuple[str, ...]) -> dict[str, list[str]]:
-    """The segments that each name of the pattern stands for, written anew."""
+def _match(segments: list[str], pattern: tuple[str, ...]) -> dict[str, list[str]]:
+    """The segments that each `{name}` of the pattern matches, normalized."""
     values: dict[str, list[str]] = {}
     for at, wanted in enumerate(pattern):
         if wanted.endswith("...}"):
-            rest = given[at:]
+            rest = segments[at:]
+            # a trailing slash, which is an empty last segment, is passed on
             last = rest[-1:] if rest[-1:] == [""] and len(rest) > 1 else []
-            values[wanted] = [_anew(each) for each in rest[: len(rest) - len(last)]] + last
+            values[wanted] = [
+                _normalized(segment) for segment in rest[: len(rest) - len(last)]
+            ] + last
             return values
-        if at >= len(given):
+        if at >= len(segments):
             raise RequestRefused(400, "the path is too short")
         if wanted.startswith("{"):
-            values[wanted] = [_anew(given[at])]
-        elif given[at] != wanted:
-            raise RequestRefused(400, "the path is not written as it is declared")
-    if len(given) > len(pattern):
+            values[wanted] = [_normalized(segments[at])]
+        elif segments[at] != wanted:
+            raise RequestRefused(400, "a literal segment of the path is not written as declared")
+    if len(segments) > len(pattern):
         raise RequestRefused(400, "the path is too long")
     return values
 
 
-def _anew(segment: str) -> str:
-    """One segment, decoded, found harmless, and encoded in the one way that is ours."""
+def _normalized(segment: str) -> str:
+    """A segment, decoded, checked, and encoded again."""
     if len(_PERCENT.findall(segment)) != segment.count("%"):
-        raise RequestRefused(400, "the path has a `%` that encodes nothing")
+        raise RequestRefused(400, "the path has a `%` without two hexadecimal digits")
     try:
         text = unquote_to_bytes(segment).decode()
     except UnicodeDecodeError:
         raise RequestRefused(400, "the path is not UTF-8") from None
-    _check(text)
+    _refuse_traversal(text)
     return quote(text, safe=_IN_SEGMENT)
 
 
-def _check(text: str) -> None:
-    """Refuse what is a step or holds a separator, even when it is decoded again."""
-    for _ in range(_TIMES):
+def _refuse_traversal(text: str) -> None:
+    """Refuse a dot segment or a separator, also if it appears when the text is decoded again.
+
+    The NFKC form is checked as well, as some servers normalize full-width dots and slashes.
+    """
+    for _ in range(_MAX_DECODINGS):
         for read in (text, normalize("NFKC", text)):
-            if read.partition(";")[0].strip() in _STEPS:
-                raise RequestRefused(400, "the path has an empty segment, or one of dots")
+            if read.partition(";")[0].strip() in _DOT_SEGMENTS:
+                raise RequestRefused(400, "the path has an empty segment, or a dot segment")
             if "/" in read or "\\" in read or not read.isprintable():
                 raise RequestRefused(
-                    400, "the path has a segment with a separator or a control in it"
+                    400, "a segment of the path contains a separator or a control character"
                 )
         again = unquote_to_bytes(text).decode(errors="replace")
         if again == text:
             return
         text = again
-    raise RequestRefused(400, "the path is encoded again and again")
+    raise RequestRefused(400, f"the path is percent-encoded more than {_MAX_DECODINGS} times")

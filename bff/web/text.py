@@ -1,7 +1,7 @@
-"""The path and the query of a request as text: read from the target as it came, or refused.
+"""The path and query of a request as text, decoded from its raw target.
 
-A server decodes a path before an app sees it. An encoded slash (`%2F`) then looks like one that
-separates segments, and bytes that are no UTF-8 are replaced by others.
+A WSGI server decodes the path before the app gets it. Then an encoded slash (`%2F`) cannot be
+distinguished from a separator, and bytes that are not UTF-8 have been replaced.
 """
 
 from typing import Any, Final
@@ -11,14 +11,14 @@ from flask import Request
 
 from bff.web.target import raw_target
 
-# Stands for an encoded slash while a route is looked for. Unicode has it for such internal use,
-# and no text that is exchanged holds it (Unicode 17, section 23.7).
+# Replaces an encoded slash while the route is matched. It is a noncharacter, which Unicode reserves
+# for internal use, and which no text for interchange contains (Unicode 17, section 23.7).
 _SLASH: Final = "\ufdd0"
 _SLASH_BYTES: Final = _SLASH.encode()
 
 
 def is_utf8(raw: bytes) -> bool:
-    """Whether bytes are text; nearly all that come in a target are ASCII."""
+    """Whether bytes are UTF-8; targets are nearly always ASCII, which is checked first."""
     try:
         return raw.isascii() or bool(raw.decode())
     except UnicodeError:
@@ -29,16 +29,16 @@ def broken_parameters(query: bytes) -> list[str]:
     """The names of the parameters of a query that are not UTF-8, or whose values are not."""
     if b"%" not in query or is_utf8(unquote_to_bytes(query)):
         return []
-    broken = [each for each in query.split(b"&") if not is_utf8(unquote_to_bytes(each))]
-    names = [unquote_to_bytes(each.partition(b"=")[0]).decode(errors="replace") for each in broken]
+    broken = [pair for pair in query.split(b"&") if not is_utf8(unquote_to_bytes(pair))]
+    names = [unquote_to_bytes(pair.partition(b"=")[0]).decode(errors="replace") for pair in broken]
     return list(dict.fromkeys(names))
 
 
 def path_info(path: str) -> str:
-    """The path of a target as WSGI has it (PEP 3333), its encoded slashes told from the others.
+    """The path of a target as WSGI has it (PEP 3333), with its encoded slashes replaced.
 
     Args:
-        path: as it came, without its query.
+        path: undecoded, without the query.
     """
     if "%2F" not in path and "%2f" not in path:
         return unquote_to_bytes(path).decode("latin-1")
@@ -46,10 +46,10 @@ def path_info(path: str) -> str:
     return _SLASH_BYTES.join(map(unquote_to_bytes, pieces)).decode("latin-1")
 
 
-def tell_slashes_apart(environ: dict[str, Any]) -> None:
-    """Have the routes take an encoded slash for a part of its segment.
+def mark_encoded_slashes(environ: dict[str, Any]) -> None:
+    """Replace encoded slashes in PATH_INFO, so that routing does not split a segment at them.
 
-    Where the server does not hand on the target, or has changed the path, nothing is done.
+    Nothing is changed where the server does not provide the raw target, or has rewritten the path.
     """
     path = (raw_target(environ) or "").partition("?")[0]
     if not path.startswith("/"):  # the absolute form (RFC 9112, section 3.2.2)
@@ -60,20 +60,20 @@ def tell_slashes_apart(environ: dict[str, Any]) -> None:
         environ["PATH_INFO"] = path_info(path)
 
 
-def with_slashes(asked: Request) -> bool:
-    """Give a request its slashes back, once its route is found.
+def restore_encoded_slashes(request: Request) -> bool:
+    """Undo `mark_encoded_slashes`, once the route of a request is found.
 
     Returns:
-        False where the client itself sent the character that stands for them.
+        False if the client itself sent the character that replaces them.
     """
-    if _SLASH not in asked.path:
+    if _SLASH not in request.path:
         return True
-    path = (raw_target(asked.environ) or asked.path).partition("?")[0]
+    path = (raw_target(request.environ) or request.path).partition("?")[0]
     if _SLASH_BYTES in unquote_to_bytes(path):
         return False
-    asked.path = asked.path.replace(_SLASH, "%2F")
-    if asked.view_args:
-        asked.view_args = {
-            name: value.replace(_SLASH, "/") for name, value in asked.view_args.items()
+    request.path = request.path.replace(_SLASH, "%2F")
+    if request.view_args:
+        request.view_args = {
+            name: value.replace(_SLASH, "/") for name, value in request.view_args.items()
         }
     return True

@@ -225,7 +225,7 @@ def test_stub_refuses_what_cannot_be(bff, arguments, told):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_stub_serves_until_it_is_told_to_stop(environ, repository, number):
+def test_stub_serves_until_it_is_stop_requested(environ, repository, number):
     command = [sys.executable, "-m", "bff.cli", "stub", "--json", "--control-port", "0"]
     with subprocess.Popen(  # noqa: S603
         command, cwd=repository, env=environ, stdout=subprocess.PIPE, text=True
@@ -299,6 +299,19 @@ def test_explain_says_how_pages_are_turned_and_what_is_a_stream(bff, doubtful):
     assert "pages by cursor as after: at most 5, one after the other" in told["all"]
     assert "pages by offset: one, by ?cursor=" in told["one"]
     assert "a stream of events" in told["told"]
+
+
+def test_explain_shows_values_and_what_they_read(bff, doubtful):
+    view = "get: /v\nvalues: {total: 'sum(x.all)', more: 'add(total, params.n)', no: 'x'}\n"
+    view += "params: {n: {type: integer}}\ncalls: {x: {get: users:/x}}\nshape: more\n"
+    (doubtful / "views/v.yaml").write_text(view)
+    told = bff("explain", "v", "--config", str(doubtful)).stdout
+    assert "value total = sum(x.all): reads x.all" in told
+    assert "value more = add(total, params.n): reads params.n, x.all" in told
+    assert "value no" not in told
+    told = json.loads(bff("explain", "v", "--json", "--config", str(doubtful)).stdout)
+    reads = {"expression": "sum(x.all)", "reads": ["x.all"]}
+    assert told[0]["values"]["total"] == reads
 
 
 def test_explain_says_what_may_forbid_a_write(bff, doubtful):

@@ -165,7 +165,7 @@ def test_without_a_name_the_provider_asks_for_one(environ, repository, port, tmp
     with started(environ, repository, port, tmp_path, "demo") as demo:
         status, _, body = demo.person.ask("/auth/login?return_to=/")
         assert status == 200
-        assert b"Who would you like to be?" in body
+        assert b"Choose an account" in body
         said = (tmp_path / "out").read_text()
     assert "as ada or grace, without a password" in said
 

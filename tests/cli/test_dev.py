@@ -175,7 +175,7 @@ def test_a_fault_that_cannot_be_played_is_refused(bff, port, words, complaint):
 def test_a_replay_without_recordings_is_refused(bff, config, port):
     done = bff("dev", "--config", str(config), "--replay", "--port", str(port))
     assert done.returncode == 2
-    assert "there is no .har file here" in done.stderr
+    assert "no .har file in this folder" in done.stderr
 
 
 def spent(dev):

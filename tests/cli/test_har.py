@@ -18,7 +18,7 @@ def test_it_prints_or_writes_one_file_of_all_services(bff, tmp_path):
 def test_what_cannot_be_done_is_said(bff, tmp_path):
     done = bff("har", "--recordings", str(tmp_path))
     assert done.returncode == 2
-    assert "there is no .har file here" in done.stderr
+    assert "no .har file in this folder" in done.stderr
     done = bff("har", "--output", str(tmp_path / "none/all.har"))
     assert done.returncode == 1
     assert "none/all.har: No such file" in done.stderr

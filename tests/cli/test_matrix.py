@@ -43,11 +43,11 @@ def test_a_snapshot_is_written_then_held_to(bff, tmp_path):
         (["order", "--as", "ada"], "needs a value for `id`"),
         (
             ["order", "--as", "ada", "--claim", "tenant=acme", "--param", "id=none"],
-            "nothing is recorded for",
+            "no recorded reply for",
         ),
         (["home", "--param", "limit"], "is not NAME=VALUE"),
         (["home", "--as", "ada", "--param", "limti=3"], "has no parameter `limti`"),
-        (["home", "--recordings", "docs"], "there is no .har file here"),
+        (["home", "--recordings", "docs"], "no .har file in this folder"),
     ],
 )
 def test_what_cannot_be_done_is_said(bff, words, complaint):
@@ -70,7 +70,7 @@ def test_a_stream_has_no_answers_to_compare(bff, tmp_path):
 def test_a_view_that_fails_with_nothing_broken_is_told(bff):
     done = bff("matrix", "home")
     assert done.returncode == 1
-    assert "answers 401 though nothing is broken" in done.stderr
+    assert "answers 401 without a fault" in done.stderr
 
 
 def test_what_came_of_a_request_with_something_left_out_is_marked(bff, tmp_path):

@@ -5,9 +5,9 @@ import sys
 
 from bff.cli.progress import bar
 from bff.dev.recordings.archive import Archive
-from bff.dev.recordings.tape import tapes_of
+from bff.dev.recordings.replay_cursor import replay_cursors
 from bff.dev.recordings.waterfall import together
-from bff.dev.rules import Redaction
+from bff.dev.rules import RedactionRules
 from tests.dev.sample_exchanges import exchanged
 
 
@@ -68,8 +68,8 @@ def test_all_that_takes_long_is_watched(tmp_path):
         return things
 
     made = [exchanged("orders", f"/{n}", b"1", after=n, visit=str(n)) for n in range(3)]
-    Archive(tmp_path, b"a key", "all").save(made, Redaction(), watch)
-    tapes_of(tmp_path, watch=watch)
+    Archive(tmp_path, b"a key", "all").save(made, RedactionRules(), watch)
+    replay_cursors(tmp_path, watch=watch)
     together(tmp_path, watch)
     assert seen == [
         ("looking for secrets", 3),

@@ -12,7 +12,7 @@ from bff.auth.oidc.development import refuse_development
 from bff.auth.oidc.http import Http
 from bff.auth.oidc.provider import OpenIdProvider
 from bff.dev.provider.app import LocalProvider
-from bff.dev.provider.values import Client
+from bff.dev.provider.values import RegisteredClient
 from bff.errors import ConfigError, ProviderAway
 from bff.model.access import Issuer, Provider
 from bff.model.source import Place
@@ -36,7 +36,9 @@ REAL = "https://id.shop.example"
 
 @pytest.fixture(scope="module")
 def local():
-    with LocalProvider([Client("shop", "", ("http://127.0.0.1/auth/callback",))]) as provider:
+    with LocalProvider(
+        [RegisteredClient("shop", "", ("http://127.0.0.1/auth/callback",))]
+    ) as provider:
         yield provider.issuer
 
 

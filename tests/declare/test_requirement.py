@@ -4,7 +4,7 @@ import pytest
 
 from bff.errors import Forbidden
 from bff.model.principal import Principal
-from bff.web.access.authenticate import Rule, admit
+from bff.web.access.authenticate import AccessRule, authorize
 
 BEFORE = """\
 version: 1
@@ -40,12 +40,12 @@ def rule_of(folder, claims, kept="roles"):
     root = BEFORE + PROVIDERS % (kept, kept)
     checked = folder.check({}, bff=root, home=None, x=view(claims))
     config = checked.config
-    return Rule(config.frontends["web"], "signed_in", require=config.views[0].require)
+    return AccessRule(config.frontends["web"], "signed_in", require=config.views[0].require)
 
 
 def lets_in(rule, claims):
     try:
-        admit(Principal("https://id.example", "ada", claims=claims), rule)
+        authorize(Principal("https://id.example", "ada", claims=claims), rule)
     except Forbidden:
         return False
     return True

@@ -3,9 +3,9 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from bff.dev.exchanged import Exchanged
+from bff.dev.recorded_exchange import RecordedExchange
 from bff.dev.recordings.archive import Archive
-from bff.dev.rules import Redaction
+from bff.dev.rules import RedactionRules
 from bff.model.exchange import Headers, Origin, Reply, Request
 from bff.model.source import Place
 from bff.upstream.steps import Timings
@@ -26,12 +26,12 @@ def exchanged(
     headers: Headers = (JSON,),
     posted: bytes = b"",
     kept: bool = False,
-) -> Exchanged:
+) -> RecordedExchange:
     """One exchange, so many seconds after the first."""
     at = BEGUN + timedelta(seconds=after)
     origin = Origin(visit, title, "web", "home", "a", Place("home.yaml", 1, 1)) if visit else None
     sent = (("content-type", "application/json"), ("cookie", "sid=secret-of-ada")) if posted else ()
-    return Exchanged(
+    return RecordedExchange(
         Request(
             service,
             "POST" if posted else "GET",
@@ -61,6 +61,6 @@ def record_everything(folder: Path) -> Path:
         exchanged("orders", "/background", b"[]", after=6.0, visit=""),
     ]
     folder = folder / "recordings"
-    saved = Archive(folder, b"a key", "all").save(made, Redaction())
+    saved = Archive(folder, b"a key", "all").save(made, RedactionRules())
     assert not saved.refused
     return folder

@@ -11,7 +11,7 @@ from werkzeug.test import Client
 from bff.app import create_app
 from bff.declare.check import check
 from bff.declare.settings import Settings
-from bff.dev.reload import Reloading
+from bff.dev.reload import ReloadingApp
 from bff.dev.stubs.stub import StubReply, StubServices
 from bff.plan.functions import forget_registered
 
@@ -51,7 +51,7 @@ def site(project):
             found = check(project / "config", {"S_URL": stubs.urls["s"]})
             return create_app(found, Settings(project / "config", state=project))
 
-        reloading = Reloading(build, project / "config")
+        reloading = ReloadingApp(build, project / "config")
         yield Client(reloading)
         reloading.close()
         sys.modules.pop("words", None)
@@ -140,7 +140,7 @@ def test_the_threads_of_an_app_end_with_it(site, project):
     ("name", "text", "message"),
     [
         ("s.har", '{"log": {"entries": [', "is not JSON, perhaps cut short"),
-        ("s.har", '{"log": {"entries": [7]}}', "log.entries[0]: should be an object, is 7"),
+        ("s.har", '{"log": {"entries": [7]}}', "log.entries[0]: should be an object, not 7"),
         ("rules.toml", "[redact\n", "Expected"),
         ("rules.toml", "[redact]\npaths = ['items[0].x']\n", "`items[].x` is each of them"),
     ],
@@ -148,19 +148,19 @@ def test_the_threads_of_an_app_end_with_it(site, project):
 def test_a_recording_that_cannot_be_read_is_a_problem_with_its_place(
     project, name, text, message, capsys
 ):
-    from bff.dev.recordings.tape import Shelf
+    from bff.dev.recordings.replay_cursor import RecordingFolder
 
     folder = project / "config/recordings"
     folder.mkdir()
     (folder / "s.har").write_text('{"log": {"entries": []}}')
     (folder / name).write_text(text)
-    shelf = Shelf(folder)
+    folder_of_recordings = RecordingFolder(folder)
 
     def build():
-        shelf.look(("s",))
+        folder_of_recordings.reload(("s",))
         return create_app(check(project / "config", {"S_URL": "http://127.0.0.1:1"}))
 
-    reloading = Reloading(build, project / "config")
+    reloading = ReloadingApp(build, project / "config")
     try:
         (problem,) = Client(reloading).get("/web/home").json["problems"]
     finally:

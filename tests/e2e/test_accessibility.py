@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 import pytest
 
 from bff.dev.provider.app import LocalProvider
-from bff.dev.provider.values import Client
+from bff.dev.provider.values import RegisteredClient
 from tests.e2e.browser import Browser, until
 
 pytestmark = pytest.mark.large  # axe-core is of `.ci/bootstrap npm`
@@ -36,7 +36,9 @@ def test_so_is_the_page_before_sign_in(signed_out: Browser) -> None:
 
 def test_so_are_the_pages_of_the_local_provider(only_browser: Browser) -> None:
     back = "http://127.0.0.1:1/back"
-    client = Client("app", "secret", redirect_uris=(back,), logout_uris=(), backchannel_uri="")
+    client = RegisteredClient(
+        "app", "secret", redirect_uris=(back,), logout_uris=(), backchannel_uri=""
+    )
     with LocalProvider([client]) as provider:
         asked = {
             "client_id": "app",
@@ -48,7 +50,7 @@ def test_so_are_the_pages_of_the_local_provider(only_browser: Browser) -> None:
             "state": "s",
         }
         only_browser.open(f"{provider.issuer}/oauth/authorize?{urlencode(asked)}")
-        until(lambda: "Who would you like to be?" in only_browser.text("h1"), "the page is there")
+        until(lambda: "Choose an account" in only_browser.text("h1"), "the page is there")
         assert found(only_browser) == {}
         only_browser.open(f"{provider.issuer}/")
         until(lambda: only_browser.text("h1"), "the page is there")

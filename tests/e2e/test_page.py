@@ -119,9 +119,9 @@ def test_any_view_opens_in_the_panel(page: Browser) -> None:
 def test_an_answer_that_was_kept_says_so(demo: Demo, page: Browser) -> None:
     demo.ask("GET", "/web/search?q=lamp")
     page.click("#links a[href='/web/search?q=lamp']")
-    sees(page, ".explored-news", "complete. It was kept: no service was asked.")
-    sees(page, "#explored .status", "kept, no call")
-    assert page.text("#explored .w-none") == "kept"
+    sees(page, ".explored-news", "complete. It was cached: no service was called.")
+    sees(page, "#explored .status", "cached, no call")
+    assert page.text("#explored .w-none") == "cached"
 
 
 def test_bad_parameters_are_told_one_by_one(page: Browser) -> None:

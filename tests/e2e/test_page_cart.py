@@ -22,7 +22,7 @@ def asked(page: Browser, url: str) -> Any:
 def cart(page: Browser) -> Iterator[Browser]:
     """The page as grace sees it, whose orders no other test looks at, and an empty cart."""
     page.click("#who [data-key=switch]")
-    sees(page, "h1", "Who would you like to be?")
+    sees(page, "h1", "Choose an account")
     page.click("button[value=grace]")
     try:
         sees(page, "#who", "Grace Hopper")

@@ -20,7 +20,7 @@ def rows(page: Browser) -> list[str]:
 
 def test_before_sign_in_the_page_invites_and_views_answer_401(signed_out: Browser) -> None:
     page = signed_out
-    sees(page, "#who", "Nobody is signed in")
+    sees(page, "#who", "Not signed in")
     assert "cart, home, order, orders answer 401" in page.text("#who")
     assert "product, search answer everybody" in page.text("#who")
     for frame in (".browser", ".phone"):
@@ -29,7 +29,7 @@ def test_before_sign_in_the_page_invites_and_views_answer_401(signed_out: Browse
     for side in (".side-web", ".side-mobile"):
         assert "401 Unauthorized" in page.text(f"{side} .status")
         assert "No call was made" in page.text(f"{side} .side-calls")
-    sees(page, "#news", "both answer 401, and no service was asked")
+    sees(page, "#news", "both answer 401, and no service was called")
     sees(page, ".explored-news", "/web/search?q=lamp: complete.")
     said = [entry["message"] for entry in page.log()]
     assert [each for each in said if "status of 401" not in each] == []
@@ -61,7 +61,7 @@ def test_one_click_signs_in_where_the_form_is_skipped(demo: Demo, signed_out: Br
 def test_somebody_else_is_one_choice_away(page: Browser) -> None:
     before = {name: each["value"] for name, each in page.cookies().items()}
     page.click("#who [data-key=switch]")
-    sees(page, "h1", "Who would you like to be?")
+    sees(page, "h1", "Choose an account")
     page.click("button[value=grace]")
     sees(page, "#who", "Grace Hopper")
     sees(page, ".browser", "Good to see you, Grace.")
@@ -69,7 +69,7 @@ def test_somebody_else_is_one_choice_away(page: Browser) -> None:
     after = {name: each["value"] for name, each in page.cookies().items()}
     assert [name for name in before.keys() & after.keys() if before[name] == after[name]] == []
     page.click("#who [data-key=sign-out]")
-    sees(page, "#who", "Nobody is signed in")
+    sees(page, "#who", "Not signed in")
 
 
 def test_the_time_that_is_left_runs(page: Browser) -> None:
@@ -82,7 +82,7 @@ def test_the_time_that_is_left_runs(page: Browser) -> None:
 
 def test_signing_out_ends_it_here_and_at_the_provider(demo: Demo, page: Browser) -> None:
     page.click("#who [data-key=sign-out]")
-    sees(page, "#who", "Nobody is signed in")
+    sees(page, "#who", "Not signed in")
     assert page.address == f"{demo.url}/"
     sees(page, ".browser", "Sign in to see your orders")
     page.open(f"{demo.url}/auth/login?prompt=none")  # the provider knows nobody any more

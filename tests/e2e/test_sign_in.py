@@ -23,7 +23,7 @@ import pytest
 
 from bff.cli.local_app import Local
 from bff.dev.provider.app import LocalProvider
-from bff.dev.provider.values import ACCOUNTS, Account, Client
+from bff.dev.provider.values import ACCOUNTS, Account, RegisteredClient
 from bff.dev.recordings.answerer import read_latency, replay_all
 from bff.dev.shop.recordings import shop_recordings
 from bff.dev.stubs.stub import StubServices
@@ -130,7 +130,7 @@ def front(folder: Path, port: int, app: int) -> list[str]:
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("site")
     app, management, https, issuer = (free_port() for _ in range(4))
-    client = Client(
+    client = RegisteredClient(
         "shop",
         "q7Vd-2mXk-9wLb-4zRt-8nHc",
         redirect_uris=(f"{SITE}/auth/callback",),
@@ -300,7 +300,7 @@ def test_signing_out_ends_the_session_here_and_there(site: Site) -> None:
     assert site.fetch("/web/home")[0] == 401
     assert site.with_cookie(cookie["name"], cookie["value"]) == {"authenticated": False}
     site.browser.open(f"{SITE}/auth/login")
-    assert "Who would you like to be?" in site.browser.text("h1")
+    assert "Choose an account" in site.browser.text("h1")
 
 
 def sign_out_by_the_form(site: Site) -> None:
@@ -310,7 +310,7 @@ def sign_out_by_the_form(site: Site) -> None:
     until(lambda: site.browser.address == f"{SITE}/bye.html", "the way back")
     assert site.with_cookie(cookie["name"], cookie["value"]) == {"authenticated": False}
     site.browser.open(f"{SITE}/auth/login")
-    assert "Who would you like to be?" in site.browser.text("h1"), "nobody is signed in there"
+    assert "Choose an account" in site.browser.text("h1"), "nobody is signed in there"
 
 
 def test_a_plain_form_signs_out_here_and_there(site: Site) -> None:
@@ -385,7 +385,7 @@ def test_signing_out_at_the_provider_ends_the_session(site: Site) -> None:
 
 def test_who_changes_their_mind_is_told_so_on_a_page(site: Site) -> None:
     site.browser.open(f"{SITE}/auth/login")
-    site.browser.click(".nobody")
+    site.browser.click(".cancel")
     until(lambda: "cancelled" in site.browser.text("body"), "a page that says so")
     assert "access_denied" not in site.browser.text("body")
     site.browser.open(SITE)

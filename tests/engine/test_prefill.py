@@ -5,8 +5,8 @@ import pytest
 from bff.declare.check import check_config
 from bff.declare.config import assemble
 from bff.declare.load import parse
-from bff.engine.blame import InputFaults
 from bff.engine.fanout import fan_out
+from bff.engine.input_faults import InputFaults
 from bff.engine.prefill import prepare
 
 ROOT = """
@@ -20,7 +20,7 @@ services: {s: {url: "http://127.0.0.1:1"}}
 LIST, OBJECT = "is a list, not a single value", "is an object, not a single value"
 BATCH = 'a: {each: body.x, batch: {get: s:/, query: {i: "{item}"}, join: ",", key: id}}'
 MISSING = "is missing"
-NOT_COMPUTED = "is not what can be computed with"
+NOT_COMPUTED = "cannot be processed by the view"
 
 
 def planned(calls, more=""):
@@ -32,18 +32,18 @@ def planned(calls, more=""):
 def begun(calls, scope, headers=None, more=""):
     """What is prepared for `scope`, and what is said of it."""
     plan = planned(calls, more)
-    blame = InputFaults(plan.view)
+    faults = InputFaults(plan.view)
     nobody = {"sub": None, "claims": {}, "signed_in": False, "visitor": None}
     values = {"params": {"id": "1"}, "body": {}, "headers": {}, "session": nobody, "locale": None}
     values |= {"frontend": "web", **scope}
-    return plan, prepare(plan.early, values, headers or {}, blame), blame.errors
+    return plan, prepare(plan.early, values, headers or {}, faults), faults.errors
 
 
-def bad(name, detail="cannot be sent on as it is", where="path"):
+def bad(name, detail="cannot be sent to a service", where="path"):
     return {"parameter": name, "in": where, "detail": detail}
 
 
-def at(pointer, detail="cannot be sent on as it is"):
+def at(pointer, detail="cannot be sent to a service"):
     return {"pointer": pointer, "detail": detail}
 
 
@@ -73,7 +73,7 @@ def test_a_value_that_would_leave_its_segment_is_named(value):
         ('a: {each: body.x, get: "s:/{item}"}', {"x": [1] * 101}, at("/x", "has too many items")),
         ('a: {each: body.x, get: "s:/{item.id}"}', {"x": [{"id": 1}, {}]}, at("/x", MISSING)),
         ('a: {each: body.x, get: s:/, query: {i: "{item.i}"}}', {"x": [{}]}, at("/x", MISSING)),
-        (BATCH, {"x": ["a,b"]}, at("/x", "is no id")),
+        (BATCH, {"x": ["a,b"]}, at("/x", "is not a valid id")),
     ],
 )  # fmt: skip
 def test_what_of_a_body_does_not_fit_is_pointed_to(calls, body, error):

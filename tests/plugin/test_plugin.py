@@ -27,7 +27,7 @@ import pytest
 def test_it(client_for):
     client_for().get("/web/search?q=lamp")
 """,
-        "recorded, and not asked for",
+        "recorded entries without a request",
     ),
     "unmatched in the background of a test that looks at nothing": (
         """
@@ -37,14 +37,14 @@ from queue import SimpleQueue
 def test_it(recordings):
     recordings.start(Request("orders", "GET", "/none"), Deadline(1), 1, SimpleQueue())
 """,
-        "nothing is recorded for GET orders:/none",
+        "no recorded reply for GET orders:/none",
     ),
     "a matrix of what is broken already": (
         """
 def test_it(failure_matrix):
     failure_matrix("home")
 """,
-        "answers 401 though nothing is broken",
+        "answers 401 without a fault",
     ),
     "a mistake in a mock": (
         """
@@ -63,7 +63,7 @@ def test_it(client_for, upstream):
     upstream.orders.get("/orders").mock(side_effect=ValueError("oops"))
     client_for("ada", tenant="acme").get("/web/home")
 """,
-        "the test's own mock of orders: for a call that fails",
+        "raised by the mock of orders: for a call that fails",
     ),
     "an assertion in a mock": (
         """
@@ -92,7 +92,7 @@ def test_it(client_for, upstream):
     upstream.catalog.get("/serch").respond(503)
     client_for().get("/web/search?q=lamp")
 """,
-        "take it away, mend its path, or assert that `route.called` is false",
+        "remove it, correct its path, or assert that `route.called` is false",
     ),
     "a matrix of a view that is not there": (
         """
@@ -130,7 +130,7 @@ import pytest
 def test_it(client_for):
     client_for().get("/web/search?q=lamp")
 """,
-        "the marker `recordings`: it names one folder",
+        "the marker `recordings`: it takes one folder",
     ),
     "a marker with a keyword that is mistyped": (
         """
@@ -140,7 +140,7 @@ import pytest
 def test_it(client_for):
     client_for().get("/web/search?q=lamp")
 """,
-        "it knows nothing of `unusd`",
+        "unknown argument `unusd`",
     ),
     "a snapshot that does not hold": (
         """

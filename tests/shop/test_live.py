@@ -7,8 +7,8 @@ import httpx
 import pytest
 
 from bff.dev.recordings.answerer import replay_all
-from bff.dev.recordings.match import Asked
-from bff.dev.recordings.tape import tapes_of
+from bff.dev.recordings.match import RequestKey
+from bff.dev.recordings.replay_cursor import replay_cursors
 from bff.dev.shop.recordings import shop_recordings
 from bff.dev.stubs.stub import StubServices
 
@@ -89,5 +89,5 @@ def test_the_catalog_has_any_list_of_products(ask):
 
 def test_a_list_is_as_it_was_recorded(ask):
     target = "/products?ids=p-100126,p-100041&fields=card"
-    entry = tapes_of(shop_recordings())["catalog"].next(Asked.target("GET", target))
+    entry = replay_cursors(shop_recordings())["catalog"].next(RequestKey.target("GET", target))
     assert ask("catalog", "GET", target).json() == json.loads(entry.content)

@@ -203,7 +203,7 @@ def test_a_forwarded_header_that_cannot_be_sent_is_not(site, value, rung, status
     reply = shop.app.test_client().get("/web/x", environ_overrides=environ)
     assert (reply.status_code, reply.headers["BFF-Calls"]) == (status, f"call={outcome}")
     assert rung or reply.json["errors"] == [
-        {"parameter": "x-app", "in": "header", "detail": "cannot be sent on as it is"}
+        {"parameter": "x-app", "in": "header", "detail": "cannot be sent to a service"}
     ]
     assert shop.stubs.requests() == []
 

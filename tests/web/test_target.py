@@ -3,7 +3,7 @@
 import pytest
 
 from bff.errors import RequestRefused
-from bff.web.target import Route, rewritten
+from bff.web.target import Route, rewrite_target
 
 FILES = Route(("web", "files", "{path...}"), ("v1", "{path...}"))
 INVOICE = Route(("web", "orders", "{id}", "invoice"), ("invoices", "{id}"))
@@ -89,17 +89,17 @@ LEADS_NOWHERE = [
 
 @pytest.mark.parametrize(("raw", "target"), LEADS)
 def test_a_path_below_the_tree_leads_to_the_same_below_the_service(raw, target):
-    assert rewritten(raw, FILES) == target
+    assert rewrite_target(raw, FILES) == target
 
 
 @pytest.mark.parametrize("raw", LEADS_NOWHERE)
 def test_what_any_server_could_read_as_elsewhere_leads_nowhere(raw):
     with pytest.raises(RequestRefused):
-        rewritten(raw, FILES)
+        rewrite_target(raw, FILES)
 
 
 def test_a_name_stands_for_one_segment():
-    assert rewritten("/web/orders/7/invoice", INVOICE) == "/invoices/7"
+    assert rewrite_target("/web/orders/7/invoice", INVOICE) == "/invoices/7"
 
 
 @pytest.mark.parametrize(
@@ -107,4 +107,4 @@ def test_a_name_stands_for_one_segment():
 )
 def test_a_path_that_is_longer_or_shorter_than_declared_leads_nowhere(raw):
     with pytest.raises(RequestRefused):
-        rewritten(raw, INVOICE)
+        rewrite_target(raw, INVOICE)

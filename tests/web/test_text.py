@@ -6,7 +6,7 @@ from urllib.parse import unquote_to_bytes
 import pytest
 
 from bff.dev.stubs.stub import StubReply
-from bff.web.text import broken_parameters, path_info, tell_slashes_apart
+from bff.web.text import broken_parameters, mark_encoded_slashes, path_info
 
 ITEM = """
 get: /item/{id}
@@ -142,7 +142,7 @@ def test_a_server_that_does_not_hand_the_target_on_is_taken_as_it_is():
         {"PATH_INFO": "/a/b/\ufdd0".encode().decode("latin-1"), "RAW_URI": "/a%2Fb/%EF%B7%90"},
     ):
         before = environ["PATH_INFO"]
-        tell_slashes_apart(environ)
+        mark_encoded_slashes(environ)
         assert environ["PATH_INFO"] == before
 
 
@@ -159,7 +159,7 @@ def test_the_character_that_stands_for_a_slash_is_none_of_the_clients(shop, valu
 
 def test_an_encoded_slash_in_a_target_in_absolute_form_is_a_part_of_its_segment():
     environ = {"PATH_INFO": "/web/item/a/b", "RAW_URI": "http://shop.example/web/item/a%2Fb?x=/"}
-    tell_slashes_apart(environ)
+    mark_encoded_slashes(environ)
     assert environ["PATH_INFO"] == path_info("/web/item/a%2Fb")
 
 

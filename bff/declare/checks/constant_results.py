@@ -121,16 +121,7 @@ def expressions_of(plans: Plans) -> Iterator[tuple[Expression, frozenset[str]]]:
     """Every expression of a view once, with the names that `each` binds for it."""
     seen: set[int] = set()
     for plan in plans.values():
-        found = [(leaf, frozenset[str]()) for _, leaf in plan.shape.leaves]
-        found += [(refusal.when, frozenset[str]()) for refusal in plan.refusals]
-        for node in plan.nodes.values():
-            compiled = node.compiled
-            items = frozenset(compiled.bound)
-            found += [(part, items) for text in compiled.templates for part in text.expressions]
-            found += [(over, items) for _, over in compiled.each]
-            found += [
-                (condition, items) for condition in (compiled.when, compiled.follow) if condition
-            ]
+        found = [*plan.expressions, *((each, frozenset[str]()) for each in plan.values.values())]
         for expression, bound in found:
             if id(expression) not in seen:
                 seen.add(id(expression))

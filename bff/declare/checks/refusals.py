@@ -12,7 +12,7 @@ from bff.model.view import Call, View
 from bff.plan.dependencies import reads
 from bff.plan.expression import Scope, truthy
 from bff.plan.plan import Plan
-from bff.plan.refusals import Judgement
+from bff.plan.refusals import CompiledRefusal
 
 _HINT: Final = "`x || `[]`` replaces a null"
 
@@ -29,7 +29,11 @@ def refusal_problems(plan: Plan) -> Iterator[Problem]:
 
 
 def _with_nulls(
-    view: View, refusal: Judgement, before: list[Judgement], calls: list[Call], scope: Scope
+    view: View,
+    refusal: CompiledRefusal,
+    before: list[CompiledRefusal],
+    calls: list[Call],
+    scope: Scope,
 ) -> Iterator[Problem]:
     found = reads(refusal.when)
     used = {path[:2] for path in found.all}
@@ -50,7 +54,7 @@ def _with_nulls(
 
 
 def _with_values(
-    refusal: Judgement, before: list[Judgement], call: Call, scope: Scope
+    refusal: CompiledRefusal, before: list[CompiledRefusal], call: Call, scope: Scope
 ) -> Iterator[Problem]:
     certain = is_sampled(reads(refusal.when), {call.name})
     for what, value in substitutes(call):
@@ -62,7 +66,9 @@ def _with_values(
             yield Problem("refusal-fails", refusal.when.source.place, message, warning=not certain)
 
 
-def _fault(refusal: Judgement, before: list[Judgement], scope: Scope) -> Unfillable | None:
+def _fault(
+    refusal: CompiledRefusal, before: list[CompiledRefusal], scope: Scope
+) -> Unfillable | None:
     """The error of a refusal; None if there is none, or an earlier refusal is true."""
     for earlier in before:
         try:

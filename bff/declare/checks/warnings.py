@@ -143,6 +143,7 @@ def _texts_like_expressions(view: View, compiled: CompiledCall) -> Iterator[Prob
     known |= {"session.sub", "session.visitor"}
     body_root = {"body"} if view.body is not None else set()
     others = {call.name for call in view.calls} - {compiled.name} | compiled.bound.keys()
+    others |= view.values.keys()
     for template in compiled.templates:
         if template.expressions and template is not compiled.path:
             continue

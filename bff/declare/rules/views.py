@@ -154,6 +154,13 @@ VIEWS: Final = (
         may_be_ignored=True,
     ),
     Rule(
+        "unused-value",
+        "A named value that nothing uses",
+        "It is never computed.",
+        "Use it, or remove it.",
+        may_be_ignored=True,
+    ),
+    Rule(
         "cache-and-hedge",
         "A cached call with a hedge",
         "Concurrent fetches of a cached reply are coalesced into one, which is not hedged.",

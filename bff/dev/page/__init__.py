@@ -1,1 +1,1 @@
-"""The demo page: a view's answers side by side, and the calls behind them."""
+"""The demo page: the answers of a view for each frontend, and the calls behind them."""

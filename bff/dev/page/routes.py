@@ -1,8 +1,7 @@
-"""The page that people see first: a view's two answers side by side, and the calls behind them.
+"""The routes of the demo page: its files, the declared views, and control of the stub services.
 
-It is for `bff demo` and `bff dev` alone: besides its files it serves what the page has to know of
-the views, and passes changes of the stub services on to their control API, which is on a port of
-its own.
+Only `bff demo` and `bff dev` serve it. Changes of stub services are forwarded to their control API,
+which listens on another port.
 """
 
 import re
@@ -18,7 +17,7 @@ from flask import Flask, Response, abort, request
 
 from bff.declare.check import CheckedConfig
 from bff.dev.recordings.replay import ReplayExchange
-from bff.dev.recordings.tape import shown
+from bff.dev.recordings.replay_cursor import entry_text
 from bff.dev.stubs.service import State
 from bff.model.frontend import Frontend
 from bff.model.view import Param
@@ -31,7 +30,7 @@ _POLICY: Final = "; ".join(
         "default-src 'none'",
         *(f"{kind}-src 'self'" for kind in ("script", "style", "connect", "img")),
         *(f"{kind} 'none'" for kind in ("base-uri", "form-action", "frame-ancestors")),
-        "require-trusted-types-for 'script'",  # no text becomes markup, not even by mistake
+        "require-trusted-types-for 'script'",  # innerHTML with text fails (Trusted Types)
     ]
 )
 _TYPES: Final = {
@@ -41,7 +40,7 @@ _TYPES: Final = {
     ".svg": "image/svg+xml",
 }
 _LOOPBACK_HOST: Final = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:\d+)?")
-_SAME_SITE: Final = {None, "same-origin", "none"}  # none: typed into the address bar
+_SAME_SITE: Final = {None, "same-origin", "none"}  # none: opened from the address bar
 _MOST_BYTES: Final = 1024
 _MOST_LATENCY_MS: Final = 60_000
 _STUB_SECONDS: Final = 5.0
@@ -55,35 +54,37 @@ def page_routes(
     shop: bool = False,
     replay: ReplayExchange | None = None,
 ) -> None:
-    """Serve the page at `/`, its files and what it asks for below `/demo/`.
+    """Serve the page at `/`, and its files and data below `/demo/`.
 
     Args:
         checked: the configuration that `app` serves.
-        stub: the address of the stubs' control API (`http://127.0.0.1:…`); None where there is
-            none, and the page then shows no controls.
-        shop: whether the view `home` is the shop's, and can be drawn as its customers see it.
-        replay: what answers from recordings, if that is what the app asks.
+        stub: the URL of the stubs' control API (`http://127.0.0.1:…`); None where there is none:
+            the page then shows no controls.
+        shop: whether the view `home` is that of the demo shop, and can be rendered as a shop.
+        replay: the exchange that answers from recordings, if the app uses one.
     """
-    told = orjson.dumps({**_told(checked), "shop": shop, "stubs": stub is not None})
+    declared = orjson.dumps({**_views(checked), "shop": shop, "stubs": stub is not None})
 
     def views() -> Response:
-        _refuse_strangers()
-        return _json(told)
+        _refuse_cross_site()
+        return _json(declared)
 
     def services() -> Response:
-        _refuse_strangers()
+        _refuse_cross_site()
         return _asked(stub, "GET", "/services")
 
     def service(name: str) -> Response:
-        _refuse_strangers()
+        _refuse_cross_site()
         if name not in checked.config.services:
             abort(404)
         return _asked(stub, "PUT", f"/services/{name}", _change())
 
     def unused() -> Response:
-        _refuse_strangers()
+        _refuse_cross_site()
         left = replay.unused() if replay else abort(404)
-        return _json(orjson.dumps({name: list(map(shown, each)) for name, each in left.items()}))
+        return _json(
+            orjson.dumps({name: list(map(entry_text, each)) for name, each in left.items()})
+        )
 
     app.add_url_rule("/demo/unused", "page.unused", unused)
     app.add_url_rule("/demo/views", "page.views", views)
@@ -111,11 +112,11 @@ def _json(content: bytes, status: int = 200) -> Response:
     return response
 
 
-# -- who may ask ---------------------------------------------------------------------------------
+# -- access control --------------------------------------------------------------------------------
 
 
-def _refuse_strangers() -> None:
-    """Only this machine, and no page but ours: Fetch Metadata, and Origin where that is missing."""
+def _refuse_cross_site() -> None:
+    """Accept only requests of this machine and page: by Fetch Metadata, or else by Origin."""
     host = request.headers.get("Host", "")
     near = ip_address(request.remote_addr or "0.0.0.0").is_loopback
     if not near or not _LOOPBACK_HOST.fullmatch(host):
@@ -126,11 +127,11 @@ def _refuse_strangers() -> None:
         abort(403)
 
 
-# -- the stubs' control API ----------------------------------------------------------------------
+# -- the stubs' control API ------------------------------------------------------------------------
 
 
 def _change() -> bytes:
-    """The change that is asked for, and nothing else of the request; a 4xx where it is not one."""
+    """The JSON of a change, validated; a 4xx where it is invalid."""
     if request.mimetype != "application/json":
         abort(415)
     request.max_content_length = _MOST_BYTES
@@ -149,7 +150,7 @@ def _change() -> bytes:
 
 
 def _asked(stub: str | None, method: str, path: str, body: bytes | None = None) -> Response:
-    """What the control API answers; 404 where there is none, 502 where it does not answer."""
+    """The response of the control API; 404 where there is none, 502 where it does not answer."""
     if stub is None:
         abort(404)
     connection = HTTPConnection(urlsplit(stub).netloc, timeout=_STUB_SECONDS)
@@ -163,29 +164,29 @@ def _asked(stub: str | None, method: str, path: str, body: bytes | None = None) 
         connection.close()
 
 
-# -- what the page knows of the views ------------------------------------------------------------
+# -- the declared views ----------------------------------------------------------------------------
 
 
-def _told(checked: CheckedConfig) -> dict[str, Any]:
-    """Every view, those that write for themselves, and every service."""
+def _views(checked: CheckedConfig) -> dict[str, Any]:
+    """The declared views, writes and services, for the page."""
     plans = [each for by_frontend in checked.plans.values() for each in by_frontend.values()]
     asked = [each for each in plans if not each.view.stream]
-    told = [_view(each, checked.config.frontends[each.frontend]) for each in asked]
+    declared = [_view(each, checked.config.frontends[each.frontend]) for each in asked]
     files = {each.view.name: each.view.place.file for each in asked}
     return {
         "services": {
             name: {"timeout_ms": round(each.timeout * 1000)}
             for name, each in checked.config.services.items()
         },
-        "views": [each for each in told if each["method"] == "GET"],
-        "writes": [each for each in told if each["method"] != "GET"],
+        "views": [each for each in declared if each["method"] == "GET"],
+        "writes": [each for each in declared if each["method"] != "GET"],
         "providers": list(checked.config.providers),
         "idle_seconds": checked.config.session.idle,
-        "declared": {name: _declared(Path(file)) for name, file in files.items()},
+        "declared": {name: _source(Path(file)) for name, file in files.items()},
     }
 
 
-def _declared(file: Path) -> Mapping[str, str]:
+def _source(file: Path) -> Mapping[str, str]:
     try:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):

@@ -1,12 +1,13 @@
-"""A small OpenID provider for development: two test accounts, no passwords, loopback only.
+"""A local OpenID provider for development: two test accounts, no passwords, loopback only.
 
-It speaks what the app asks of a real one: discovery, authorization code with PKCE, single sign-on,
-refresh with rotation, token exchange, revocation of a grant, RP-initiated and back-channel logout.
-`control` has it hang, refuse, or rotate its keys. Its metadata has `bff_development`, so that
-production can tell what it must not trust.
+It implements what the app uses: discovery, authorization code with PKCE, single sign-on, refresh
+with rotation, token exchange, revocation, RP-initiated and back-channel logout. `control` makes it
+hang, refuse requests, or rotate its keys. Its metadata has `bff_development`, by which production
+rejects it.
 
-with LocalProvider([Client("shop", "secret", ("http://127.0.0.1:8080/auth/callback",))]) as it:
-    httpx.get(it.issuer + "/.well-known/openid-configuration")
+shop = RegisteredClient("shop", "secret", ("http://127.0.0.1:8080/auth/callback",))
+with LocalProvider([shop]) as provider:
+    httpx.get(provider.issuer + "/.well-known/openid-configuration")
 """
 
 import time
@@ -23,33 +24,33 @@ from bff.dev.provider.logout import logout_routes
 from bff.dev.provider.sign_in import SignIn
 from bff.dev.provider.token_endpoint import TokenEndpoint
 from bff.dev.provider.tokens import ALGORITHM, Signer
-from bff.dev.provider.values import ACCOUNTS, EXCHANGE, GRANTS, Client, Refused
+from bff.dev.provider.values import ACCOUNTS, EXCHANGE, GRANTS, OAuthError, RegisteredClient
 
 TOKEN_SECONDS: Final = 300.0
 _MOST_BYTES: Final = 16 * 1024
 _FILES: Final = {"style.css": "text/css", "icon.svg": "image/svg+xml"}
 _IDLE_SECONDS: Final = 10.0
 _JOIN_SECONDS: Final = 5.0
-# No form-action: Chromium would apply it to the redirect back to the application, too.
+# Without form-action: Chromium applies it to the redirect back to the application as well.
 _POLICY: Final = (
     "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 
 
 class LocalProvider:
-    """Listens on a loopback port from the moment it is made, and answers from `start()` on.
+    """Listens on a loopback port from its creation, and answers after `start()`.
 
     Args:
-        clients: the applications that people sign in to.
+        clients: the registered applications.
         port: 0 takes a free one. OSError where it is taken.
-        always: an account that everybody is signed in as, without being asked; empty for none.
-        token_seconds: how long an access token is good for.
+        always: the account that every user is signed in as, without a form; empty for none.
+        token_seconds: the lifetime of an access token.
         now: the wall clock.
     """
 
     def __init__(
         self,
-        clients: Iterable[Client],
+        clients: Iterable[RegisteredClient],
         *,
         port: int = 0,
         always: str = "",
@@ -57,7 +58,9 @@ class LocalProvider:
         now: Callable[[], float] = time.time,
     ) -> None:
         app = Flask(__name__, static_folder=None, template_folder="templates")
-        self._server = make_server("127.0.0.1", port, app, threaded=True, request_handler=_Quiet)
+        self._server = make_server(
+            "127.0.0.1", port, app, threaded=True, request_handler=_SilentHandler
+        )
         self.issuer = f"http://127.0.0.1:{self._server.port}"
         signer = Signer(self.issuer, now, token_seconds)
         self.control = Control(signer)
@@ -65,11 +68,11 @@ class LocalProvider:
         self._thread = Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 
     def start(self) -> None:
-        """Answer."""
+        """Answer requests."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Close the socket; requests that are being answered are not waited for."""
+        """Close the socket, without waiting for requests in progress."""
         self.control.reset()
         if self._thread.is_alive():
             self._server.shutdown()
@@ -84,18 +87,18 @@ class LocalProvider:
         self.stop()
 
 
-class _Quiet(WSGIRequestHandler):
-    """Logs no request: their queries hold codes."""
+class _SilentHandler(WSGIRequestHandler):
+    """Logs no request: queries contain authorization codes."""
 
     timeout = _IDLE_SECONDS
 
     def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002 - werkzeug's name
-        """Nothing."""
+        """Log nothing."""
 
 
 def _routes(
     app: Flask,
-    clients: Iterable[Client],
+    clients: Iterable[RegisteredClient],
     always: str,
     signer: Signer,
     control: Control,
@@ -115,11 +118,13 @@ def _routes(
 
 def _guard(app: Flask, issuer: str, control: Control) -> None:
     def check() -> Response | None:
-        # a web page that had its own name resolve to loopback
+        # DNS rebinding by a web page
         if request.host != issuer.removeprefix("http://"):
             return Response("this host name is not served here\n", 421, mimetype="text/plain")
         if request.endpoint in {"metadata", "jwks", "end_session"}:
-            return control.apply(request.endpoint)  # the others apply it where they can refuse
+            return control.apply(
+                request.endpoint
+            )  # other endpoints apply it where they can return an OAuth error
         return None
 
     def label(response: Response) -> Response:
@@ -186,10 +191,10 @@ def _metadata(issuer: str) -> dict[str, Any]:
 
 
 def _token_routes(app: Flask, tokens: TokenEndpoint, control: Control) -> None:
-    def client() -> Client:
+    def client() -> RegisteredClient:
         given = request.authorization
         if given is None or given.type != "basic":
-            raise Refused("invalid_client", "client_secret_basic is needed")
+            raise OAuthError("invalid_client", "client_secret_basic is required")
         return tokens.client(given.username or "", given.password or "")
 
     def token() -> Mapping[str, Any] | Response:
@@ -207,7 +212,7 @@ def _token_routes(app: Flask, tokens: TokenEndpoint, control: Control) -> None:
         tokens.revoke(asked, request.form.get("token", ""))
         return Response()
 
-    def refused(error: Refused) -> tuple[dict[str, str], int, dict[str, str]]:
+    def refused(error: OAuthError) -> tuple[dict[str, str], int, dict[str, str]]:
         answer = {"error": error.error, "error_description": error.description}
         if error.error == "invalid_client":
             return answer, 401, {"WWW-Authenticate": 'Basic realm="local provider"'}
@@ -215,4 +220,4 @@ def _token_routes(app: Flask, tokens: TokenEndpoint, control: Control) -> None:
 
     app.add_url_rule("/oauth/token", "token", token, methods=["POST"])
     app.add_url_rule("/oauth/revoke", "revoke", revoke, methods=["POST"])
-    app.register_error_handler(Refused, refused)
+    app.register_error_handler(OAuthError, refused)

@@ -1,4 +1,4 @@
-"""Makes the local provider misbehave while it runs: hang, refuse, break, rotate its keys.
+"""Fault injection for the local provider: hang, refuse, fail, rotate keys.
 
 `LocalProvider.control` is for tests; `/oauth/control` is the same over HTTP, for developers.
 """
@@ -12,7 +12,7 @@ import orjson
 from flask import Flask, Response, request
 
 from bff.dev.provider.tokens import Signer
-from bff.dev.provider.values import GRANTS, Refused
+from bff.dev.provider.values import GRANTS, OAuthError
 
 ENDPOINTS: Final = ("metadata", "jwks", "authorize", "token", "revoke", "end_session")
 _CONTROLLED: Final = frozenset(ENDPOINTS) | GRANTS.keys()
@@ -23,12 +23,12 @@ _USAGE: Final = 'send an object such as {"token": {"hang": 5}} or {"keys": "rota
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What an endpoint does instead of what it should.
+    """The fault of an endpoint.
 
     Args:
-        hang: seconds before it answers; it then goes on as if nothing had been.
+        hang: seconds before it answers; without another fault it then answers normally.
         refuse: an OAuth error that it answers with (RFC 6749, sections 4.1.2.1 and 5.2).
-        status: an HTTP status that it answers with, and no body.
+        status: an HTTP status that it answers with, without a body.
     """
 
     hang: float = 0.0
@@ -37,7 +37,7 @@ class Fault:
 
 
 class Control:
-    """The faults of one provider, by the name of an endpoint or of a grant type."""
+    """The faults of one provider, by endpoint or grant type."""
 
     def __init__(self, signer: Signer) -> None:
         self._signer, self._lock = signer, Lock()
@@ -46,16 +46,16 @@ class Control:
 
     @property
     def faults(self) -> Mapping[str, Fault]:
-        """The faults that are set."""
+        """The current faults."""
         with self._lock:
             return dict(self._faults)
 
     def set(self, what: str, *, hang: float = 0.0, refuse: str = "", status: int = 0) -> None:
-        """Have an endpoint, or one grant type of the token endpoint, do something else.
+        """Set the fault of an endpoint, or of one grant type of the token endpoint.
 
         Args:
             what: one of `ENDPOINTS` or of `GRANTS`.
-            hang: seconds; `refuse` and `status` as in `Fault`. None of the three ends the fault.
+            hang: seconds; `refuse` and `status` as in `Fault`. None of the three removes the fault.
 
         Raises:
             ValueError: there is no such endpoint, or no such fault.
@@ -73,11 +73,11 @@ class Control:
             self._faults[what] = fault
             if fault == Fault():
                 del self._faults[what]
-            self._changed.set()  # what hangs looks again
+            self._changed.set()  # wakes hanging requests
             self._changed = Event()
 
     def reset(self) -> None:
-        """End all faults; requests that hang are answered."""
+        """Remove all faults; hanging requests are answered."""
         for what in self.faults:
             self.set(what)
 
@@ -85,30 +85,30 @@ class Control:
         """Sign with a new key.
 
         Args:
-            revoke: whether the keys before it are published no more, so that no token signed with
-                them counts; else they stay beside the new one, as in a planned rotation.
+            revoke: whether the previous keys are removed from the JWK Set, so that their tokens are
+                rejected; otherwise they stay in it, as in a planned rotation.
         """
         self._signer.rotate(revoke=revoke)
 
     def apply(self, what: str) -> Response | None:
-        """Do what a fault says; the answer to give instead, if there is one.
+        """Apply the fault of an endpoint; returns the response to send instead, or None.
 
         Raises:
-            Refused: the OAuth error that it says.
+            OAuthError: the fault is an OAuth error.
         """
         with self._lock:
             fault, changed = self._faults.get(what, Fault()), self._changed
         if fault.hang:
             changed.wait(fault.hang)
         if fault.refuse:
-            raise Refused(fault.refuse, "a fault that was set by /oauth/control")
+            raise OAuthError(fault.refuse, "a fault set with /oauth/control")
         return Response(status=fault.status) if fault.status else None
 
 
 def control_routes(app: Flask, control: Control) -> None:
-    """`/oauth/control`: GET lists the faults, PUT sets some, DELETE ends all.
+    """`/oauth/control`: GET lists the faults, PUT sets some, DELETE removes all.
 
-    A web page cannot use it: JSON of another origin needs CORS, which is not given.
+    Web pages cannot use it: JSON from another origin needs CORS, which is not enabled.
     """
 
     def faults() -> Mapping[str, Any]:
@@ -130,7 +130,7 @@ def control_routes(app: Flask, control: Control) -> None:
 
 
 def _change(control: Control, body: bytes) -> None:
-    """Set what a document says. Raises ValueError where it says nothing that can be done."""
+    """Set the faults of a document. Raises ValueError where it is invalid."""
     content = orjson.loads(body)
     if not isinstance(content, dict) or not content:
         raise ValueError(_USAGE)
@@ -144,7 +144,7 @@ def _change(control: Control, body: bytes) -> None:
 
 
 def _fault(given: Any) -> dict[str, Any]:
-    """The arguments of `Control.set` in a document; null ends a fault."""
+    """The arguments of `Control.set` in a document; null removes a fault."""
     types: Mapping[str, Any] = {"hang": (int, float), "refuse": str, "status": int}
     fault: dict[str, Any] = {} if given is None else given
     if not isinstance(fault, dict) or fault.keys() - types.keys():

@@ -1,4 +1,4 @@
-"""Signing out at the local provider: of one browser, and of every application that it visited."""
+"""Logout at the local provider: ends the browser's session, and notifies its applications."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -12,13 +12,13 @@ from werkzeug.wrappers import Response as BaseResponse
 from bff.dev.provider.grants import Grants
 from bff.dev.provider.sign_in import PATH, cookie_of
 from bff.dev.provider.tokens import Signer
-from bff.dev.provider.values import Client
+from bff.dev.provider.values import RegisteredClient
 
-_TELL_SECONDS: Final = 2.0  # for each application
+_NOTIFY_SECONDS: Final = 2.0  # seconds; timeout for each application
 
 
 def logout_routes(
-    app: Flask, clients: Mapping[str, Client], grants: Grants, signer: Signer
+    app: Flask, clients: Mapping[str, RegisteredClient], grants: Grants, signer: Signer
 ) -> None:
     """The end-session endpoint (OpenID Connect RP-Initiated Logout, section 2)."""
     cookie = cookie_of(signer.issuer)
@@ -48,7 +48,7 @@ def _back(place: str, state: str) -> BaseResponse:
     return redirect(f"{place}?{urlencode({'state': state})}" if state else place, 303)
 
 
-def _refused(client: Client | None, place: str) -> Response:
+def _refused(client: RegisteredClient | None, place: str) -> Response:
     known = ", ".join(client.logout_uris) if client else "no address, as it is not known"
     what = f"post_logout_redirect_uri is {place}; the client may use {known}."
     return Response(
@@ -56,8 +56,8 @@ def _refused(client: Client | None, place: str) -> Response:
     )
 
 
-def _end(sid: str, clients: Mapping[str, Client], grants: Grants, signer: Signer) -> None:
-    """End a session, and tell the clients that had a grant of it (Back-Channel Logout, 2.5)."""
+def _end(sid: str, clients: Mapping[str, RegisteredClient], grants: Grants, signer: Signer) -> None:
+    """End a session, and send logout tokens to its clients (Back-Channel Logout, section 2.5)."""
     subject, visited = grants.sign_out(sid)
     for client in sorted(visited):
         if uri := clients[client].backchannel_uri:
@@ -66,9 +66,9 @@ def _end(sid: str, clients: Mapping[str, Client], grants: Grants, signer: Signer
 
 def _tell(uri: str, form: Mapping[str, Any]) -> None:
     parts = urlsplit(uri)
-    connection = HTTPConnection(parts.netloc, timeout=_TELL_SECONDS)
+    connection = HTTPConnection(parts.netloc, timeout=_NOTIFY_SECONDS)
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
-    # An application that is away does not keep anybody signed in here.
+    # An unreachable application does not prevent the logout.
     with suppress(OSError, HTTPException):
         connection.request("POST", parts.path, urlencode(form), headers)
         connection.getresponse().read()

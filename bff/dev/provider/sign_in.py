@@ -1,4 +1,4 @@
-"""The local provider's pages for people: who do you want to be, and who are you."""
+"""The authorization endpoint of the local provider with its sign-in form, and the account page."""
 
 from collections.abc import Callable, Mapping
 from typing import Final
@@ -8,33 +8,33 @@ from flask import Flask, Response, redirect, render_template, request
 from werkzeug.wrappers import Response as BaseResponse
 
 from bff.dev.provider.control import Control
-from bff.dev.provider.grants import SESSION_SECONDS, Grants, SignedIn
+from bff.dev.provider.grants import SESSION_SECONDS, Grants, ProviderSession
 from bff.dev.provider.values import (
     ACCOUNTS,
-    Authorization,
-    Client,
-    Refused,
+    AuthorizationRequest,
+    OAuthError,
+    RegisteredClient,
     read_authorization,
 )
 
-PATH: Final = "/oauth"  # so that the app, on the same host, does not even get it
+PATH: Final = "/oauth"  # so that the app, on the same host, does not receive the cookie
 _NOT_ANYWHERE: Final = "The application's request cannot be answered"
 
 Clock = Callable[[], float]
 
 
 def cookie_of(issuer: str) -> str:
-    """The name of a provider's cookie, which cookies know no ports to tell it by."""
+    """The name of a provider's cookie, with its port: cookies are shared by all ports of a host."""
     return f"bff_local_{issuer.rpartition(':')[2]}"
 
 
 class SignIn:
-    """The authorization endpoint, and a page that says who is signed in here."""
+    """The authorization endpoint and the account page."""
 
     def __init__(
         self,
         issuer: str,
-        clients: Mapping[str, Client],
+        clients: Mapping[str, RegisteredClient],
         grants: Grants,
         always: str,
         control: Control,
@@ -45,7 +45,7 @@ class SignIn:
         self._cookie = cookie_of(issuer)
 
     def routes(self, app: Flask) -> None:
-        """Add both."""
+        """Add both routes."""
         methods = ["GET", "POST"]
         app.add_url_rule("/oauth/authorize", "authorize", self._authorize, methods=methods)
         app.add_url_rule("/oauth/account", "account", self._account)
@@ -55,17 +55,17 @@ class SignIn:
         redirect_uri = request.args.get("redirect_uri", "")
         if client is None or redirect_uri not in client.redirect_uris:
             return _unknown(client, redirect_uri)
-        back = _Back(self._issuer, redirect_uri, request.args.get("state", ""))
+        back = _ClientRedirect(self._issuer, redirect_uri, request.args.get("state", ""))
         try:
             asked = read_authorization(request.args.to_dict(flat=False), client, redirect_uri)
             if fault := self._control.apply("authorize"):
                 return fault
-            answer = self._chosen if request.method == "POST" else self._wanted
+            answer = self._chosen if request.method == "POST" else self._continue
             return answer(asked, back)
-        except Refused as refused:
+        except OAuthError as refused:
             return back.to(error=refused.error, error_description=refused.description)
 
-    def _wanted(self, asked: Authorization, back: "_Back") -> BaseResponse:
+    def _continue(self, asked: AuthorizationRequest, back: "_ClientRedirect") -> BaseResponse:
         person = self._person()
         if person and fits(asked, person, self._now()):
             if "consent" in asked.prompt and not self._always:
@@ -74,22 +74,24 @@ class SignIn:
         name = unasked(asked, self._always)
         return self._signed_in(asked, name, back) if name else _form(asked, person)
 
-    def _chosen(self, asked: Authorization, back: "_Back") -> BaseResponse:
+    def _chosen(self, asked: AuthorizationRequest, back: "_ClientRedirect") -> BaseResponse:
         if request.headers.get("Origin", self._issuer) != self._issuer:
-            raise Refused("access_denied", "the choice was made on another site")
+            raise OAuthError("access_denied", "the form was submitted from another origin")
         name, person = request.form.get("account", ""), self._person()
         if name not in ACCOUNTS:
-            raise Refused("access_denied", "nobody was chosen")
+            raise OAuthError("access_denied", "no account was selected")
         if "consent" in request.form and person and person.subject == name:
-            if fits(asked, person, self._now()):  # they have only been asked for consent
+            if fits(asked, person, self._now()):  # the form only asked for consent
                 return back.to(code=self._grants.code(asked, person))
-            return self._wanted(asked, back)
+            return self._continue(asked, back)
         return self._signed_in(asked, name, back)
 
-    def _person(self) -> SignedIn | None:
+    def _person(self) -> ProviderSession | None:
         return self._grants.signed_in(request.cookies.get(self._cookie, ""))
 
-    def _signed_in(self, asked: Authorization, name: str, back: "_Back") -> BaseResponse:
+    def _signed_in(
+        self, asked: AuthorizationRequest, name: str, back: "_ClientRedirect"
+    ) -> BaseResponse:
         before = request.cookies.get(self._cookie, "")
         cookie, person = self._grants.sign_in(name, next(iter(asked.acr_values), ""), before)
         response = back.to(code=self._grants.code(asked, person))
@@ -103,8 +105,8 @@ class SignIn:
         return render_template("account.html", account=person and ACCOUNTS[person.subject])
 
 
-def fits(asked: Authorization, person: SignedIn, now: float) -> bool:
-    """Whether somebody who is signed in here already is who is asked for, and freshly enough."""
+def fits(asked: AuthorizationRequest, person: ProviderSession, now: float) -> bool:
+    """True if a session satisfies `prompt`, `max_age`, `acr_values` and `login_hint`."""
     if asked.prompt & {"login", "select_account"}:
         return False
     if asked.max_age == 0:
@@ -116,22 +118,24 @@ def fits(asked: Authorization, person: SignedIn, now: float) -> bool:
     return asked.hint not in ACCOUNTS or asked.hint == person.subject
 
 
-def unasked(asked: Authorization, always: str) -> str:
-    """Who is signed in without a form; empty where it has to be shown.
+def unasked(asked: AuthorizationRequest, always: str) -> str:
+    """The account that is signed in without a form; empty where the form is needed.
 
     Raises:
-        Refused: it has to be, and may not be.
+        OAuthError: the form is needed, and `prompt=none` forbids it.
     """
     if "none" in asked.prompt:
-        raise Refused("login_required", "nobody is signed in, or not as is asked for")
+        raise OAuthError("login_required", "no session satisfies the request")
     if "select_account" in asked.prompt:
         return ""
     hint = asked.hint if asked.hint in ACCOUNTS and "login" not in asked.prompt else ""
     return hint or always
 
 
-def _form(asked: Authorization, person: SignedIn | None, *, consent: bool = False) -> Response:
-    """The choice of an account; with `consent`, the question whether the client may know it."""
+def _form(
+    asked: AuthorizationRequest, person: ProviderSession | None, *, consent: bool = False
+) -> Response:
+    """The sign-in form; with `consent`, the consent form for the current account."""
     accounts = [ACCOUNTS[person.subject]] if person and consent else ACCOUNTS.values()
     return Response(
         render_template(
@@ -145,17 +149,20 @@ def _form(asked: Authorization, person: SignedIn | None, *, consent: bool = Fals
     )
 
 
-def _unknown(client: Client | None, redirect_uri: str) -> Response:
-    """What may not be sent back anywhere (RFC 6749, section 4.1.2.1) is told to the developer."""
-    what = "There is no client of that client_id."
+def _unknown(client: RegisteredClient | None, redirect_uri: str) -> Response:
+    """An error page: without a valid client and redirect_uri, redirecting is forbidden.
+
+    See RFC 6749, section 4.1.2.1.
+    """
+    what = "The client_id is unknown."
     if client:
         known = ", ".join(client.redirect_uris)
         what = f"redirect_uri is {redirect_uri or 'missing'}; the client may use {known}."
     return Response(render_template("refused.html", title=_NOT_ANYWHERE, what=what), 400)
 
 
-class _Back:
-    """Redirects to the client: with its state, and with who answers (RFC 9207)."""
+class _ClientRedirect:
+    """Redirects to the client, with its `state` and the issuer (RFC 9207)."""
 
     def __init__(self, issuer: str, redirect_uri: str, state: str) -> None:
         self._issuer, self._redirect_uri, self._state = issuer, redirect_uri, state

@@ -1,4 +1,4 @@
-"""The tokens of the local provider, signed by keys that live as long as its process."""
+"""The tokens of the local provider, signed with keys that exist as long as its process."""
 
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping
@@ -20,21 +20,21 @@ LOGGED_OUT: Final = "http://schemas.openid.net/event/backchannel-logout"
 
 
 class Signer:
-    """Makes tokens, and reads those that it made.
+    """Creates tokens, and verifies those that it created.
 
     Args:
-        issuer: who they are of.
+        issuer: their issuer.
         now: the wall clock.
-        seconds: how long an access token is good for.
+        seconds: the lifetime of an access token.
     """
 
     def __init__(self, issuer: str, now: Callable[[], float], seconds: float) -> None:
         self.issuer, self.seconds = issuer, seconds
         self._now = now
-        self._keys = [_new_key()]  # the one that signs comes first
+        self._keys = [_new_key()]  # the signing key is first
 
     def rotate(self, *, revoke: bool) -> None:
-        """Sign with a new key; the others are published no more if they are revoked."""
+        """Sign with a new key; with `revoke`, the other keys are removed from the JWK Set."""
         self._keys = [_new_key(), *([] if revoke else self._keys)]
 
     def jwks(self) -> Mapping[str, Any]:
@@ -69,11 +69,11 @@ class Signer:
         return self._sign("logout+jwt", claims, LOGOUT_SECONDS)
 
     def read(self, token: str, kind: str, *, expired: bool = False) -> Mapping[str, Any] | None:
-        """The claims of a token of ours; None where it is not one, or not of that kind.
+        """The claims of a token; None where it is invalid, or of another kind.
 
         Args:
             kind: its `typ`.
-            expired: whether it may be out of date, as the hint of a sign-out may.
+            expired: whether it may have expired, as an `id_token_hint` at logout may.
         """
         try:
             found = jwt.decode(token, KeySet(list(self._keys)), algorithms=[ALGORITHM])

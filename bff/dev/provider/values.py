@@ -1,11 +1,11 @@
-"""Who can sign in at the local provider, and what an authorization request asks of it."""
+"""The accounts and clients of the local provider, and authorization requests."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 EXCHANGE: Final = "urn:ietf:params:oauth:grant-type:token-exchange"
-# What the token endpoint gives tokens for, and under which `grant_type` it is asked.
+# The grants of the token endpoint, with their `grant_type`.
 GRANTS: Final[Mapping[str, str]] = {
     "authorization_code": "authorization_code",
     "refresh_token": "refresh_token",
@@ -16,7 +16,7 @@ GRANTS: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A test account; nobody needs a password for it."""
+    """A test account without a password."""
 
     subject: str
     claims: Mapping[str, Any]
@@ -37,13 +37,13 @@ ACCOUNTS: Final[Mapping[str, Account]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Client:
-    """An application that people sign in to.
+class RegisteredClient:
+    """An application that is registered at the provider.
 
     Args:
-        redirect_uris: where codes may be sent; compared as text (RFC 9700, section 2.1).
-        logout_uris: where a sign-out may come back to.
-        backchannel_uri: what is told that a session has ended; empty for nobody.
+        redirect_uris: redirect URIs; compared as text (RFC 9700, section 2.1).
+        logout_uris: URIs that a logout may redirect to.
+        backchannel_uri: receives logout tokens; empty for none.
     """
 
     id: str
@@ -53,8 +53,8 @@ class Client:
     backchannel_uri: str = ""
 
 
-class Refused(Exception):
-    """A request that is answered with an OAuth error (RFC 6749, sections 4.1.2.1 and 5.2)."""
+class OAuthError(Exception):
+    """A request is answered with an OAuth error (RFC 6749, sections 4.1.2.1 and 5.2)."""
 
     def __init__(self, error: str, description: str) -> None:
         super().__init__(f"{error}: {description}")
@@ -63,22 +63,22 @@ class Refused(Exception):
 
 _PROMPTS: Final = frozenset({"none", "login", "consent", "select_account"})
 _CHALLENGE: Final = 43  # characters of a SHA-256 in base64url
-_LONGEST: Final = {"state": 4096, "nonce": 512}  # characters of what is sent back
+_LONGEST: Final = {"state": 4096, "nonce": 512}  # maximum characters
 _MOST_DIGITS: Final = 9
 
 
 @dataclass(frozen=True, slots=True)
-class Authorization:
-    """An authorization request that has been checked (OpenID Connect Core, section 3.1.2.1).
+class AuthorizationRequest:
+    """A validated authorization request (OpenID Connect Core, section 3.1.2.1).
 
     Args:
         challenge: of PKCE, by S256 (RFC 7636).
-        max_age: seconds since the person proved who they are; None for any.
-        audience: whom the access token is for; the client itself if not said.
-        hint: the account that the client expects.
+        max_age: the most seconds since authentication; None for any.
+        audience: of the access token; empty for the client itself.
+        hint: the account that the client expects (`login_hint`).
     """
 
-    client: Client
+    client: RegisteredClient
     redirect_uri: str
     challenge: str
     scope: str
@@ -91,30 +91,30 @@ class Authorization:
 
 
 def read_authorization(
-    parameters: Mapping[str, Sequence[str]], client: Client, redirect_uri: str
-) -> Authorization:
-    """Check what is asked, once it is known whom an error may be sent to.
+    parameters: Mapping[str, Sequence[str]], client: RegisteredClient, redirect_uri: str
+) -> AuthorizationRequest:
+    """Validate an authorization request, once its client and redirect_uri are valid.
 
     Raises:
-        Refused: it is not a request for a code by OpenID Connect, or not with PKCE.
+        OAuthError: it is not an OpenID Connect request for a code with PKCE.
     """
     if repeated := [name for name, values in parameters.items() if len(values) > 1]:
-        raise Refused("invalid_request", f"given twice: {', '.join(repeated)}")
+        raise OAuthError("invalid_request", f"repeated parameters: {', '.join(repeated)}")
     given = {name: values[0] for name, values in parameters.items()}
     if "request" in given or "request_uri" in given:
-        raise Refused("request_not_supported", "requests are parameters here")
+        raise OAuthError("request_not_supported", "request objects are not supported")
     if given.get("response_type") != "code":
-        raise Refused("unsupported_response_type", "response_type is `code` here")
+        raise OAuthError("unsupported_response_type", "response_type must be `code`")
     if given.get("response_mode", "query") != "query":
-        raise Refused("invalid_request", "response_mode is `query` here")
+        raise OAuthError("invalid_request", "response_mode must be `query`")
     challenge = given.get("code_challenge", "")
     if given.get("code_challenge_method") != "S256" or len(challenge) != _CHALLENGE:
-        raise Refused("invalid_request", "PKCE is needed, by S256 (RFC 7636)")
+        raise OAuthError("invalid_request", "PKCE with S256 is required (RFC 7636)")
     if "openid" not in given.get("scope", "").split():
-        raise Refused("invalid_scope", "scope has to contain `openid`")
+        raise OAuthError("invalid_scope", "scope must contain `openid`")
     if any(len(given.get(name, "")) > longest for name, longest in _LONGEST.items()):
-        raise Refused("invalid_request", "state or nonce is too long")
-    return Authorization(
+        raise OAuthError("invalid_request", "state or nonce is too long")
+    return AuthorizationRequest(
         client,
         redirect_uri,
         challenge,
@@ -131,7 +131,9 @@ def read_authorization(
 def _prompt(words: Iterable[str]) -> frozenset[str]:
     prompt = frozenset(words)
     if prompt - _PROMPTS or ("none" in prompt and len(prompt) > 1):
-        raise Refused("invalid_request", "prompt is `none`, or of `login select_account consent`")
+        raise OAuthError(
+            "invalid_request", "prompt must be `none`, or of `login select_account consent`"
+        )
     return prompt
 
 
@@ -139,5 +141,5 @@ def _max_age(text: str | None) -> int | None:
     if text is None:
         return None
     if not (text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS):
-        raise Refused("invalid_request", "max_age is a number of seconds")
+        raise OAuthError("invalid_request", "max_age must be a number of seconds")
     return int(text)

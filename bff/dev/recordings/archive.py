@@ -1,7 +1,7 @@
-"""Writes what was recorded into the files of a folder, so that they differ only where it does.
+"""Writes recorded exchanges into the files of a folder, with a minimal diff.
 
-A page is what one client asked of one view. A page that is recorded again, and is the same, stays
-as it is written, with its times; one that is not takes the place of the one before it.
+A page groups the calls of one request to a view. A page that is recorded again with the same
+replies stays as it is in the file, with its times; with other replies it replaces the old one.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,29 +11,29 @@ from typing import Literal
 
 import orjson
 
-from bff.dev.exchanged import Exchanged
 from bff.dev.har_files import har_files
+from bff.dev.recorded_exchange import RecordedExchange
 from bff.dev.recordings.har import Json, document, page_of, write
 from bff.dev.recordings.page_merge import merged, visits_of
-from bff.dev.recordings.pages import Page, read_pages
-from bff.dev.recordings.progress import Watch, unwatched
-from bff.dev.redaction.declared import NOTHING, Declared
+from bff.dev.recordings.pages import HarPage, read_pages
+from bff.dev.recordings.progress import Progress, no_progress
+from bff.dev.redaction.declared import NOTHING, DeclaredSecrets
 from bff.dev.redaction.pseudonyms import Pseudonyms
 from bff.dev.redaction.redact import Redactor
 from bff.dev.redaction.scan import Finding, findings, unreadable
-from bff.dev.rules import Redaction
+from bff.dev.rules import RedactionRules
 
 Mode = Literal["once", "new", "all", "none"]
 
 
 @dataclass(frozen=True, slots=True)
-class Saved:
-    """What saving came to.
+class SaveResult:
+    """The result of a save.
 
     Args:
-        entries: by service, how many its file now has.
+        entries: the number of entries in the file of each service.
         written: the services whose file has changed.
-        refused: why files are as they were before: what looks like a secret in them, by file.
+        refused: by file that was not written, the suspected secrets.
     """
 
     entries: Mapping[str, int]
@@ -42,29 +42,34 @@ class Saved:
 
 
 class Archive:
-    """A folder of recordings as it was, and as it becomes.
+    """The recordings of a folder, to which exchanges are added.
 
     Args:
-        key: of the pseudonyms.
-        mode: `all` drops what was recorded before of the services that are asked now.
-        secrets: what the configuration calls secret.
+        key: the key of the pseudonyms.
+        mode: `all` drops earlier entries of the services that are called now.
+        secrets: the secrets that the configuration declares.
 
     Raises:
-        RecordingError: what is there cannot be read.
+        RecordingError: an existing recording cannot be read.
     """
 
-    def __init__(self, folder: Path, key: bytes, mode: Mode, secrets: Declared = NOTHING) -> None:
+    def __init__(
+        self, folder: Path, key: bytes, mode: Mode, secrets: DeclaredSecrets = NOTHING
+    ) -> None:
         self._folder, self._key, self._mode, self._secrets = folder, key, mode, secrets
         self._before = {file.stem: read_pages(file) for file in har_files(folder)}
         self._last: dict[str, bytes] = {}
 
     def save(
-        self, exchanges: Sequence[Exchanged], rules: Redaction, watch: Watch = unwatched
-    ) -> Saved:
-        """Write all that was recorded since it was opened; as often as one likes.
+        self,
+        exchanges: Sequence[RecordedExchange],
+        rules: RedactionRules,
+        watch: Progress = no_progress,
+    ) -> SaveResult:
+        """Write all exchanges recorded since it was opened; it can be called repeatedly.
 
-        A file in which anything looks like a secret is not written: half a recording would be
-        replayed as if it were all of it.
+        A file with a suspected secret is not written at all: part of a recording would be replayed
+        as if it were complete.
         """
         redactor = self.redactor(rules)
         for each in watch(exchanges, "looking for secrets", len(exchanges)):
@@ -91,22 +96,24 @@ class Archive:
                 self._last[service] = content
                 write(file, whole)
                 written.append(service)
-        return Saved(entries, tuple(written), refused)
+        return SaveResult(entries, tuple(written), refused)
 
-    def redactor(self, rules: Redaction) -> Redactor:
-        """What takes secrets out, and has learnt none but those that are declared."""
+    def redactor(self, rules: RedactionRules) -> Redactor:
+        """A redactor that knows only the declared secrets."""
         return Redactor(rules, self._key, self._secrets.values, self._secrets.headers)
 
 
 def causes(found: Iterable[Finding]) -> list[list[Finding]]:
-    """Findings by their cause, each cause where it is found first."""
+    """Findings grouped by cause, in the order of the first finding of each."""
     by_cause: dict[str, list[Finding]] = {}
     for each in found:
         by_cause.setdefault(each.cause, []).append(each)
     return list(by_cause.values())
 
 
-def _suspicious(whole: Json, rules: Redaction, known: Pseudonyms, watch: Watch) -> list[Finding]:
+def _suspicious(
+    whole: Json, rules: RedactionRules, known: Pseudonyms, watch: Progress
+) -> list[Finding]:
     numbered = list(enumerate(whole["log"]["entries"]))
     titles = {page["id"]: page["title"] for page in whole["log"]["pages"]}
     found = []
@@ -116,8 +123,8 @@ def _suspicious(whole: Json, rules: Redaction, known: Pseudonyms, watch: Watch) 
     return found
 
 
-def _document(pages: Iterable[Page]) -> Json:
-    """A file of pages in the order of their times; of one time, in that of their names."""
+def _document(pages: Iterable[HarPage]) -> Json:
+    """A HAR document of pages, sorted by time, then by name."""
     whole = [page for page in pages if page.entries]
     named = sorted((page for page in whole if page.name), key=_page_order)
     order = {page.name: number for number, page in enumerate(named)}
@@ -135,7 +142,7 @@ def _document(pages: Iterable[Page]) -> Json:
     return document([page_of(each.name, each.title, each.started) for each in named], entries)
 
 
-def _page_order(page: Page) -> tuple[str, str, int]:
+def _page_order(page: HarPage) -> tuple[str, str, int]:
     name, _, number = page.name.rpartition("-")
     return page.started, name, int(number) if number.isdecimal() else 0
 

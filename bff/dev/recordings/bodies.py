@@ -1,7 +1,7 @@
-"""Large bodies of a recording, in files of their own beside it.
+"""Large bodies of a recording, stored in separate files beside it.
 
-HAR 1.2 has no field for that. Where a body is stands in `content.comment`, which is the standard's,
-and in `_file`, which Playwright reads: so whatever drops custom fields loses nothing.
+HAR 1.2 has no field for them. The file's name is in `content.comment`, which is standard, and in
+`_file`, which Playwright reads: tools that drop custom fields lose nothing.
 """
 
 import re
@@ -11,7 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
-LARGE: Final = 64 * 1024  # bytes of a body that is written beside
+LARGE: Final = 64 * 1024  # bytes from which a body is stored separately
 FOLDER: Final = "bodies"
 _DIGITS: Final = 16  # of the hash in a file's name
 _NAMED: Final = re.compile(rf"{FOLDER}/[\w.-]+")
@@ -19,7 +19,7 @@ _SUFFIXES: Final = {"json": ".json", "html": ".html", "xml": ".xml", "csv": ".cs
 
 
 def file_of(content: Mapping[str, Any]) -> Any:
-    """The file in which a body is that `content` itself has not; None where it names none."""
+    """The name of the file with a body that is not in `content`; None where there is none."""
     if content.get("text") is not None:
         return None
     comment = content.get("comment")
@@ -28,13 +28,13 @@ def file_of(content: Mapping[str, Any]) -> Any:
 
 
 def digest_of(content: Mapping[str, Any]) -> str:
-    """What tells two bodies apart, wherever they are."""
+    """A digest of a body, wherever it is stored."""
     file = file_of(content)
     return Path(file).stem.rpartition("-")[2] if file else _digest(_inline(content))
 
 
 def put_beside(recording: Path, content: dict[str, Any]) -> str:
-    """Move a body into a file of its own if it is large; the file's name, empty if it is not."""
+    """Move a large body into a separate file; returns the file's name, empty if it is not large."""
     file = file_of(content)
     if file:
         return Path(file).name
@@ -53,7 +53,7 @@ def put_beside(recording: Path, content: dict[str, Any]) -> str:
 
 
 def bodies_of(recording: Path) -> list[Path]:
-    """The files beside a recording that were written for it, and for no other service's."""
+    """The body files of one recording."""
     name = re.compile(rf"{re.escape(recording.stem)}-[0-9a-f]{{{_DIGITS}}}\.\w+")
     folder = recording.parent / FOLDER
     return [path for path in folder.glob("*") if name.fullmatch(path.name)]

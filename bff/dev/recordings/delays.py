@@ -1,4 +1,4 @@
-"""Does things a while later: one thread for all that wait, started by the first that has to."""
+"""Delayed actions: one thread runs them all, started with the first."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -8,31 +8,31 @@ from threading import Condition, Thread
 from time import monotonic
 from weakref import finalize
 
-# Does something so many seconds from now; what it gives takes that back.
+# Schedules an action, in seconds from now; returns a function that cancels it.
 After = Callable[[float, Callable[[], None]], Callable[[], None]]
 
 
 @dataclass(slots=True)
-class _Shared:
-    """What the thread has of its `Delays`: not it, which ends the thread when it is dropped."""
+class _Schedule:
+    """The state shared with the thread, which holds no reference to `Delays` and ends with it."""
 
     due: list[tuple[float, int]] = field(default_factory=list)
-    actions: dict[int, Callable[[], None]] = field(default_factory=dict)  # not taken back
+    actions: dict[int, Callable[[], None]] = field(default_factory=dict)  # not cancelled
     changed: Condition = field(default_factory=Condition)
     over: bool = False
 
 
 class Delays:
-    """Real time. What is due at once is done at once, on the thread that asks."""
+    """Actions in real time. Without a delay they run at once, on the calling thread."""
 
     def __init__(self) -> None:
-        self._shared = _Shared()
+        self._shared = _Schedule()
         self._thread: Thread | None = None
         self._numbers = 0
         finalize(self, _end, self._shared).atexit = False
 
     def after(self, seconds: float, action: Callable[[], None]) -> Callable[[], None]:
-        """Do something so many seconds from now."""
+        """Run an action `seconds` from now; returns a function that cancels it."""
         if seconds <= 0:
             action()
             return _nothing
@@ -50,11 +50,11 @@ class Delays:
         return partial(_withdraw, shared, number)
 
 
-def _withdraw(shared: _Shared, number: int) -> None:
+def _withdraw(shared: _Schedule, number: int) -> None:
     shared.actions.pop(number, None)
 
 
-def _run(shared: _Shared) -> None:
+def _run(shared: _Schedule) -> None:
     while True:
         with shared.changed:
             while not shared.due or shared.due[0][0] > monotonic():
@@ -67,11 +67,11 @@ def _run(shared: _Shared) -> None:
         del action
 
 
-def _end(shared: _Shared) -> None:
+def _end(shared: _Schedule) -> None:
     with shared.changed:
         shared.over = True
         shared.changed.notify()
 
 
 def _nothing() -> None:
-    """It is done: there is nothing to take back."""
+    """The action has run: there is nothing to cancel."""

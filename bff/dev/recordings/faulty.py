@@ -1,4 +1,4 @@
-"""An exchange in which some services do not do what they should."""
+"""An exchange in which some services fail, for the failure matrix."""
 
 from collections.abc import Callable, Mapping
 from typing import Final, Literal, get_args
@@ -9,20 +9,20 @@ from bff.errors import BffError, Unreachable
 from bff.model.exchange import Deadline, Reply, Request
 from bff.upstream.exchange import Completion, Sink
 
-Result = Reply | BffError | None  # None: it never comes
+Result = Reply | BffError | None  # None: no reply ever
 Broken = Literal["timeout", "failing", "truncated", "empty"]
 BROKEN: Final[tuple[Broken, ...]] = get_args(Broken)
 _JSON: Final = (("content-type", "application/json"),)
 _CUT: Final = Unreachable("the reply was cut short")
 _CLOSED: Final = Unreachable("the connection was closed without a reply", "reset")
-# What a view meets in the failure matrix.
+# The faults of the failure matrix.
 CELLS: Final[Mapping[Broken, Result]] = {
     "timeout": None,
     "failing": Reply(503, _JSON, b'{"title": "Service Unavailable"}'),
     "truncated": _CUT,
     "empty": Reply(200, _JSON, b""),
 }
-# What becomes of a request to a stub that plays a fault, as the exchange over sockets tells it.
+# The result of a request to a stub with each fault, as the exchange over sockets reports it.
 FAULTS: Final[Mapping[Fault, Result]] = {
     "reset": _CLOSED,
     "empty": _CLOSED,
@@ -34,7 +34,7 @@ FAULTS: Final[Mapping[Fault, Result]] = {
 
 
 class FaultyExchange:
-    """Replays, but for some services, of which always the same comes, or nothing ever.
+    """Replays recordings, except for services with a fixed result or none at all.
 
     Args:
         results: by service.
@@ -47,24 +47,24 @@ class FaultyExchange:
     def start(
         self, request: Request, deadline: Deadline, attempt: int, mailbox: Sink
     ) -> Callable[[], None]:
-        """Replay, or break."""
+        """Replay a request, or deliver the fault."""
         self.asked.append(request)
         if request.service not in self._results:
             return self._replay.start(request, deadline, attempt, mailbox)
-        self._replay.entry(request)  # it was asked for, and would have been the next
+        self._replay.entry(request)  # marks the entry as used
         result = self._results[request.service]
         if result is not None:
             mailbox.put(Completion(attempt, result))
         return _nothing
 
     def cancel(self, ticket: Callable[[], None]) -> None:
-        """Give up an attempt."""
+        """Cancel an attempt."""
         ticket()
 
     def unready(self) -> str:
-        """As a recording."""
+        """The status of the replay."""
         return self._replay.unready()
 
 
 def _nothing() -> None:
-    """There is nothing to take back."""
+    """There is nothing to cancel."""

@@ -1,4 +1,4 @@
-"""Exchanges as HAR 1.2: entries, pages, files, and the large bodies beside them."""
+"""Writes exchanges as HAR 1.2: entries, pages, files, and large bodies beside them."""
 
 import json
 from base64 import b64encode
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from bff.dev.exchanged import Exchanged
+from bff.dev.recorded_exchange import RecordedExchange
 from bff.dev.recordings import bodies
 from bff.model.exchange import Headers
 from bff.upstream.steps import Timings
@@ -17,8 +17,8 @@ from bff.upstream.steps import Timings
 Json = dict[str, Any]
 
 
-def entry_of(exchanged: Exchanged, page: str | None) -> Json:
-    """One exchange as an entry; `page` is the id of the page that it belongs to."""
+def entry_of(exchanged: RecordedExchange, page: str | None) -> Json:
+    """One exchange as a HAR entry; `page` is the id of its page."""
     request, reply = exchanged.request, exchanged.reply
     url = exchanged.base + request.target
     timings = _timings(exchanged.timings)
@@ -56,7 +56,7 @@ def entry_of(exchanged: Exchanged, page: str | None) -> Json:
 
 
 def page_of(name: str, title: str, started: str) -> Json:
-    """A page: what one client asked of one view."""
+    """A HAR page: one request of a client to a view."""
     return {
         "startedDateTime": started,
         "id": name,
@@ -66,18 +66,18 @@ def page_of(name: str, title: str, started: str) -> Json:
 
 
 def document(pages: list[Json], entries: list[Json]) -> Json:
-    """A whole file."""
+    """A HAR document."""
     creator = {"name": "bff", "version": version("bff-proxy")}
     return {"log": {"version": "1.2", "creator": creator, "pages": pages, "entries": entries}}
 
 
 def written(found: Json) -> str:
-    """A document as text that shows well in a diff."""
+    """A document as JSON text with readable diffs."""
     return json.dumps(found, ensure_ascii=False, indent=1) + "\n"
 
 
 def write(file: Path, found: Json) -> None:
-    """Write a file whole, with its large bodies beside; those that nobody refers to any more go."""
+    """Write a file with its large bodies beside it, and delete body files no longer referenced."""
     contents = [entry["response"]["content"] for entry in found["log"]["entries"]]
     kept = {bodies.put_beside(file, each) for each in contents}
     aside = file.with_suffix(".har.new")
@@ -103,7 +103,7 @@ def _timings(taken: Timings) -> Json:
     }
 
 
-def _cache(exchanged: Exchanged) -> Json:
+def _cache(exchanged: RecordedExchange) -> Json:
     if exchanged.fresh_until is None:
         return {}
     before = {
@@ -112,7 +112,10 @@ def _cache(exchanged: Exchanged) -> Json:
         "eTag": _as_text(exchanged.reply.header("etag") or ""),
         "hitCount": 1,
     }
-    return {"beforeRequest": before, "comment": "answered from the cache: nobody was asked"}
+    return {
+        "beforeRequest": before,
+        "comment": "answered from the cache, without a request to the service",
+    }
 
 
 def _posted(headers: Headers, body: bytes) -> Json:
@@ -123,7 +126,7 @@ def _posted(headers: Headers, body: bytes) -> Json:
 
 
 def text_of(body: bytes) -> Json:
-    """A body as the fields of `content` that hold it."""
+    """A body as the `text` and `encoding` fields of `content`."""
     try:
         return {"text": body.decode()}
     except UnicodeDecodeError:
@@ -135,7 +138,7 @@ def _named(pairs: Any) -> list[Json]:
 
 
 def _as_text(value: str) -> str:
-    """A value that JSON can hold: bytes of a client's header that are no text are not."""
+    """A value that JSON can represent: bytes of a header that are not UTF-8 are replaced."""
     return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 

@@ -1,4 +1,4 @@
-"""Headers of recordings as they can be sent: one value each, and no control characters."""
+"""Recorded headers in a form that can be sent: one value each, without control characters."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -10,7 +10,7 @@ _CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 def sendable(headers: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
-    """Headers as they can be sent (RFC 9110, section 5.5), their characters standing for bytes.
+    """Headers as they can be sent (RFC 9110, section 5.5), each character standing for one byte.
 
     Some tools join the values of a repeated header by line feeds.
     """
@@ -28,7 +28,7 @@ def header_value(text: str) -> str:
 
 
 def in_latin_1(text: str) -> str:
-    """A text whose characters stand for bytes: its own, or those of UTF-8."""
+    """A text whose characters stand for bytes: its own, or those of its UTF-8 encoding."""
     try:
         text.encode("latin-1")
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""What a recording cannot play: services with a state, answered by a file beside the recordings."""
+"""Stateful services in place of recorded ones, defined by `live.py` beside the recordings."""
 
 from collections.abc import Mapping
 from importlib.util import module_from_spec, spec_from_file_location
@@ -12,13 +12,13 @@ FILE: Final = "live.py"
 
 
 def live(folder: Path, recorded: Mapping[str, Answerer]) -> Mapping[str, Answerer]:
-    """What answers for each service: what is recorded, or what the folder's `live.py` makes of it.
+    """An answerer for each service: the recorded one, or that of the folder's `live.py`.
 
-    Its function `answerers()` gets what is recorded by service, and returns what answers instead;
-    a service that it leaves out answers as recorded.
+    Its function `answerers()` receives the recorded answerers by service, and returns those that
+    replace them.
 
     Raises:
-        RecordingError: the file cannot be run.
+        RecordingError: the file raises an exception.
     """
     file = folder / FILE
     spec = spec_from_file_location("bff_live", file) if file.is_file() else None
@@ -28,6 +28,6 @@ def live(folder: Path, recorded: Mapping[str, Answerer]) -> Mapping[str, Answere
     try:
         spec.loader.exec_module(module)
         own: Mapping[str, Answerer] = module.answerers(recorded)
-    except Exception as error:  # whatever somebody's file raises, its name has to be told
+    except Exception as error:  # user code can raise anything; the message names its file
         raise RecordingError(f"{file}: {error!r}") from error
     return {**recorded, **own}

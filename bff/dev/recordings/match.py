@@ -1,4 +1,4 @@
-"""Finds the recorded exchange that answers a request, or the nearest ones and how they differ."""
+"""Matches requests with recorded entries; without a match, finds the most similar ones."""
 
 import re
 from collections import Counter
@@ -10,21 +10,21 @@ from operator import attrgetter, itemgetter
 from typing import Self
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 
-from bff.dev.recordings.recording import Entry, Pairs
+from bff.dev.recordings.recording import Pairs, RecordedEntry
 from bff.dev.redaction.addresses import FORM
 from bff.dev.redaction.multipart import boundary_of, put_together, take_apart
 from bff.dev.redaction.pseudonyms import PSEUDONYM
 from bff.model.json_text import decode_json, encode_json
 
-# How much each kind of difference counts when the nearest entries are ranked.
+# Weights of each kind of difference when the nearest entries are ranked.
 _METHOD, _SEGMENT, _PAIR, _BODY = 3, 4, 1, 1
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What counts of a request: not its host, not its headers.
+class RequestKey:
+    """The parts of a request by which it is matched: without its host and headers.
 
-    The order of a query or form counts only among the values of one name: `sort=a&sort=b`.
+    The order of parameters counts only among those of one name: `sort=a&sort=b`.
     """
 
     method: str
@@ -34,132 +34,134 @@ class Asked:
 
     @classmethod
     def of(cls, method: str, path: str, query: Iterable[tuple[str, str]], body: bytes) -> Self:
-        """Put a request into the one form in which requests are compared.
+        """Normalize a request.
 
-        Paths compare by their decoded segments, so that `%2F` is not `/`; JSON bodies by value.
+        Paths are compared by decoded segments, so `%2F` differs from `/`; JSON bodies by value.
         """
         segments = [quote(unquote(segment), safe="") for segment in path.split("/")]
-        return cls(method.upper(), "/".join(segments), in_order(query), _by_value(body))
+        return cls(method.upper(), "/".join(segments), in_order(query), _canonical_body(body))
 
     @classmethod
     def target(cls, method: str, target: str, body: bytes = b"") -> Self:
-        """The same from a request target (RFC 9112, 3.2.1), such as `/orders?customer=ada`."""
+        """The key of a request target (RFC 9112, section 3.2.1), such as `/orders?customer=ada`."""
         path, _, query = target.partition("?")
         return cls.of(method, path, parse_qsl(query, keep_blank_values=True), body)
 
 
 @dataclass(frozen=True, slots=True)
-class Near:
-    """An entry that is not quite what was asked, and each thing that differs."""
+class Candidate:
+    """An entry similar to an unmatched request, and each difference."""
 
-    entry: Entry
+    entry: RecordedEntry
     differences: tuple[str, ...]
 
 
-class Index:
-    """Recorded entries by what was asked.
+class EntryIndex:
+    """An index of recorded entries by request.
 
-    What is asked is looked for as it is, then without what has a pseudonym in recordings, and then
-    with anything at all where a pseudonym stands: a replay may not know the secret.
+    A request is looked up in three steps: (1) as it is; (2) with secrets masked, as recordings have
+    pseudonyms in their place; (3) with a wildcard for each pseudonym, as the secret may be unknown.
 
     Args:
-        loosen: takes what does not count out of requests, asked and recorded alike.
-        hide: takes out what is secret by its name, too.
+        normalize: removes what is not compared, from requests and entries alike.
+        mask: masks values that are secret by their name.
     """
 
     def __init__(
         self,
-        entries: Iterable[Entry],
-        loosen: Callable[[Asked], Asked] = lambda asked: asked,
-        hide: Callable[[Asked], Asked] = lambda asked: asked,
+        entries: Iterable[RecordedEntry],
+        normalize: Callable[[RequestKey], RequestKey] = lambda key: key,
+        mask: Callable[[RequestKey], RequestKey] = lambda key: key,
     ) -> None:
-        self._loosen, self._hide = loosen, hide
-        exact: dict[Asked, list[Entry]] = {}
-        hidden: dict[Asked, list[Entry]] = {}
+        self._normalize, self._mask = normalize, mask
+        exact: dict[RequestKey, list[RecordedEntry]] = {}
+        masked: dict[RequestKey, list[RecordedEntry]] = {}
         for entry in entries:
-            asked = loosen(Asked.of(entry.method, entry.path, entry.query, entry.body))
-            exact.setdefault(asked, []).append(entry)
-            hidden.setdefault(hide(asked), []).append(entry)
-        self._exact = {asked: _answering(found) for asked, found in exact.items()}
-        self._hidden = {asked: _answering(found) for asked, found in hidden.items()}
-        self._open = [(_pattern(asked), asked) for asked in self._hidden if _has_pseudonym(asked)]
+            key = normalize(RequestKey.of(entry.method, entry.path, entry.query, entry.body))
+            exact.setdefault(key, []).append(entry)
+            masked.setdefault(mask(key), []).append(entry)
+        self._exact = {key: _without_cached(found) for key, found in exact.items()}
+        self._masked = {key: _without_cached(found) for key, found in masked.items()}
+        self._patterns = [(_pattern(key), key) for key in self._masked if _has_pseudonym(key)]
 
-    def find(self, asked: Asked) -> Entry | None:
-        """The first entry that was recorded for this, if there is one."""
-        return next(iter(self.sequence(asked)), None)
+    def find(self, key: RequestKey) -> RecordedEntry | None:
+        """The first entry recorded for a request; None where there is none."""
+        return next(iter(self.sequence(key)), None)
 
-    def sequence(self, asked: Asked) -> Sequence[Entry]:
-        """All that was recorded for this, in the order in which it came."""
-        asked = self._loosen(asked)
-        if asked in self._exact:
-            return self._exact[asked]
-        asked = self._hide(asked)
-        if asked in self._hidden:
-            return self._hidden[asked]
-        text = _flat(asked) if self._open else ""
-        found = (recorded for pattern, recorded in self._open if pattern.fullmatch(text))
-        return self._hidden.get(next(found, asked), ())
+    def sequence(self, key: RequestKey) -> Sequence[RecordedEntry]:
+        """All entries recorded for a request, in the order of recording."""
+        key = self._normalize(key)
+        if key in self._exact:
+            return self._exact[key]
+        key = self._mask(key)
+        if key in self._masked:
+            return self._masked[key]
+        text = _flat(key) if self._patterns else ""
+        found = (recorded for pattern, recorded in self._patterns if pattern.fullmatch(text))
+        return self._masked.get(next(found, key), ())
 
     def answers(self) -> set[int]:
-        """The numbers of the entries that can ever be an answer."""
-        return {entry.number for entries in self._hidden.values() for entry in entries}
+        """The numbers of the entries that can answer a request."""
+        return {entry.number for entries in self._masked.values() for entry in entries}
 
-    def nearest(self, asked: Asked, n: int = 3) -> list[Near]:
-        """The `n` entries that differ least, nearest first."""
-        asked = self._hide(self._loosen(asked))
+    def nearest(self, key: RequestKey, n: int = 3) -> list[Candidate]:
+        """The `n` entries with the fewest differences, the most similar first."""
+        key = self._mask(self._normalize(key))
 
-        def rank(recorded: Asked) -> tuple[int, int, int]:
-            unlike = -_common_start(asked.path, recorded.path)
-            return _distance(asked, recorded), unlike, self._hidden[recorded][0].number
+        def rank(recorded: RequestKey) -> tuple[int, int, int]:
+            unlike = -_common_start(key.path, recorded.path)
+            return _distance(key, recorded), unlike, self._masked[recorded][0].number
 
         return [
-            Near(self._hidden[recorded][0], tuple(_differences(asked, recorded)))
-            for recorded in nsmallest(n, self._hidden, key=rank)
+            Candidate(self._masked[recorded][0], tuple(_differences(key, recorded)))
+            for recorded in nsmallest(n, self._masked, key=rank)
         ]
 
 
 def in_order(pairs: Iterable[tuple[str, str]]) -> Pairs:
-    """The parameters of a query or form by name; those of one name in the order they have."""
+    """The parameters of a query or form sorted by name; those of one name stay in order."""
     return tuple(sorted(pairs, key=itemgetter(0)))
 
 
-def _answering(found: list[Entry]) -> list[Entry]:
-    """What a cache has answered, nobody asks for."""
-    return [each for each in found if not each.kept] or found[:1]
+def _without_cached(found: list[RecordedEntry]) -> list[RecordedEntry]:
+    """The entries that a service answered: a cached reply never reached the exchange."""
+    return [each for each in found if not each.from_cache] or found[:1]
 
 
-def _flat(asked: Asked) -> str:
-    pairs = "\0".join(f"{name}\1{value}" for name, value in asked.query)
-    return "\n".join((asked.method, asked.path, pairs, asked.body.decode(errors="replace")))
+def _flat(key: RequestKey) -> str:
+    pairs = "\0".join(f"{name}\1{value}" for name, value in key.query)
+    return "\n".join((key.method, key.path, pairs, key.body.decode(errors="replace")))
 
 
-def _has_pseudonym(asked: Asked) -> bool:
-    return bool(PSEUDONYM.search(_flat(asked)))
+def _has_pseudonym(key: RequestKey) -> bool:
+    return bool(PSEUDONYM.search(_flat(key)))
 
 
-def _pattern(asked: Asked) -> re.Pattern[str]:
-    """What fits a recorded request with anything at all in the place of each pseudonym."""
-    path, body = asked.path, asked.body.decode(errors="replace")
-    head = f"{asked.method}\n{path}\n"
-    pairs = "\0".join(f"{name}\1{value}" for name, value in asked.query)
+def _pattern(key: RequestKey) -> re.Pattern[str]:
+    """A regular expression for a recorded request, with a wildcard for each pseudonym."""
+    path, body = key.path, key.body.decode(errors="replace")
+    head = f"{key.method}\n{path}\n"
+    pairs = "\0".join(f"{name}\1{value}" for name, value in key.query)
     anything = r"[^/\n]+", r"[^\0\1\n]*", r'(?:[^"&<>\\\n]|\\.)*'
     return re.compile(
-        _opened(head, anything[0]) + _opened(pairs + "\n", anything[1]) + _opened(body, anything[2])
+        _with_wildcards(head, anything[0])
+        + _with_wildcards(pairs + "\n", anything[1])
+        + _with_wildcards(body, anything[2])
     )
 
 
-def _opened(text: str, anything: str) -> str:
-    """A text as a pattern; a pseudonym in a path or query is encoded as it was."""
+def _with_wildcards(text: str, anything: str) -> str:
+    """A text as a pattern; pseudonyms in paths and queries are percent-encoded."""
     coded = text.replace("%40example.invalid", "@example.invalid")
     return anything.join(map(re.escape, PSEUDONYM.split(coded)))
 
 
-def _by_value(body: bytes) -> bytes:
-    """A body in the one form in which bodies are compared: JSON, a form, multipart, or text."""
+def _canonical_body(body: bytes) -> bytes:
+    """The canonical form in which bodies are compared: JSON, a form, multipart, or text."""
     try:
         return encode_json(decode_json(body, halves=True), sort=True)
     except ValueError:
-        text = body.decode(errors="replace")  # HAR has text, and nothing else
+        text = body.decode(errors="replace")  # HAR stores request bodies as text
     boundary = boundary_of("", body)
     if boundary:
         return _parts(text.encode(), boundary)
@@ -169,7 +171,7 @@ def _by_value(body: bytes) -> bytes:
 
 
 def _parts(body: bytes, boundary: str) -> bytes:
-    """A multipart body with its parts by name, and a boundary that says nothing."""
+    """A multipart body with its parts sorted by name, and a fixed boundary."""
     try:
         parts = sorted(take_apart(body, boundary), key=attrgetter("name"))
     except ValueError:
@@ -182,28 +184,28 @@ def _common_start(one: str, other: str) -> int:
     return sum(1 for _ in alike)
 
 
-def _distance(asked: Asked, recorded: Asked) -> int:
-    segments = zip_longest(asked.path.split("/"), recorded.path.split("/"))
-    ours, theirs = Counter(asked.query), Counter(recorded.query)
-    pairs = sum(((ours - theirs) + (theirs - ours)).values())
+def _distance(key: RequestKey, recorded: RequestKey) -> int:
+    segments = zip_longest(key.path.split("/"), recorded.path.split("/"))
+    given, stored = Counter(key.query), Counter(recorded.query)
+    pairs = sum(((given - stored) + (stored - given)).values())
     return (
-        _METHOD * (asked.method != recorded.method)
+        _METHOD * (key.method != recorded.method)
         + _SEGMENT * sum(1 for mine, other in segments if mine != other)
         + _PAIR * pairs
-        + _BODY * (asked.body != recorded.body)
+        + _BODY * (key.body != recorded.body)
     )
 
 
-def _differences(asked: Asked, recorded: Asked) -> Iterable[str]:
-    if asked.method != recorded.method:
-        yield f"method: asked {asked.method}, recorded {recorded.method}"
-    if asked.path != recorded.path:
-        yield f"path: asked {asked.path}, recorded {recorded.path}"
-    ours, theirs = Counter(asked.query), Counter(recorded.query)
-    for name in sorted({name for name, _ in (ours - theirs) + (theirs - ours)}):
-        yield f"query: asked {_shown(name, asked.query)}, recorded {_shown(name, recorded.query)}"
-    if asked.body != recorded.body:
-        yield f"body: asked {_cut(asked.body)}, recorded {_cut(recorded.body)}"
+def _differences(key: RequestKey, recorded: RequestKey) -> Iterable[str]:
+    if key.method != recorded.method:
+        yield f"method: asked {key.method}, recorded {recorded.method}"
+    if key.path != recorded.path:
+        yield f"path: asked {key.path}, recorded {recorded.path}"
+    given, stored = Counter(key.query), Counter(recorded.query)
+    for name in sorted({name for name, _ in (given - stored) + (stored - given)}):
+        yield f"query: asked {_shown(name, key.query)}, recorded {_shown(name, recorded.query)}"
+    if key.body != recorded.body:
+        yield f"body: asked {_cut(key.body)}, recorded {_cut(recorded.body)}"
 
 
 def _shown(name: str, query: Pairs) -> str:

@@ -1,42 +1,42 @@
-"""Puts what was just recorded in the place of what it is the same as, and leaves the rest alone.
+"""Merges newly recorded pages into the existing ones: unchanged pages stay as they are.
 
-A visit is one page with the parts that it has in the files of several services. One that is
-recorded again, and is the same, stays as it is written, with its times.
+A visit is one page with its parts in the files of several services. A visit that is recorded again
+with the same replies stays as it is in the files, with its times.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from bff.dev.exchanged import Exchanged
+from bff.dev.recorded_exchange import RecordedExchange
 from bff.dev.recordings.har import entry_of
-from bff.dev.recordings.pages import Page
+from bff.dev.recordings.pages import HarPage
 
-Visit = dict[str, Page]  # a page's parts, by service
+Visit = dict[str, HarPage]  # a page's parts, by service
 
 
-def visits_of(exchanges: Iterable[Exchanged]) -> list[Visit]:
-    """What each request of a client led to, in the order in which they came."""
+def visits_of(exchanges: Iterable[RecordedExchange]) -> list[Visit]:
+    """The visits of the exchanges: one for each client request, in order."""
     visits: dict[Any, Visit] = {}
     begun: dict[Any, str] = {}
     for each in sorted(exchanges, key=lambda one: one.started):
         origin = each.request.origin
-        visit = origin.id if origin else object()  # what no client waits for stands alone
+        visit = origin.id if origin else object()  # background requests have no client request
         started = begun.setdefault(visit, each.started.isoformat(timespec="milliseconds"))
         title, name = (origin.target, f"{origin.frontend}.{origin.view}") if origin else ("", "")
         parts = visits.setdefault(visit, {})
-        page = parts.setdefault(each.request.service, Page(title, name, started))
+        page = parts.setdefault(each.request.service, HarPage(title, name, started))
         page.entries.append(entry_of(each, None))
     return list(visits.values())
 
 
-def reunited(files: Mapping[str, list[Page]]) -> list[Visit]:
-    """The parts of each page together, from the files of all services."""
+def reunited(files: Mapping[str, list[HarPage]]) -> list[Visit]:
+    """Visits put together from the parts in the files of all services."""
     visits: dict[tuple[str, str], Visit] = {}
     loose: list[Visit] = []
     for service, pages in files.items():
         for page in pages:
-            if page.name:  # and the title, as other tools call every first page the same
+            if page.name:  # with the title: other tools reuse page ids
                 visits.setdefault((page.name, page.title), {})[service] = page
             else:
                 loose.append({service: page})
@@ -44,15 +44,15 @@ def reunited(files: Mapping[str, list[Page]]) -> list[Visit]:
 
 
 def merged(
-    before: Mapping[str, list[Page]], visits: Iterable[Visit], *, keeps: bool
-) -> dict[str, list[Page]]:
-    """The pages of each service that was asked.
+    before: Mapping[str, list[HarPage]], visits: Iterable[Visit], *, keeps: bool
+) -> dict[str, list[HarPage]]:
+    """The pages of each service that was called.
 
-    A visit that is the same as the last one like it is not there a second time.
+    A visit equal to the last similar one is not added a second time.
 
     Args:
-        before: what the files have.
-        keeps: whether what was not asked for again stays.
+        before: the pages in the files.
+        keeps: whether pages stay that were not requested again.
     """
     old: dict[str, list[Visit]] = {}
     for visit in reunited(before):
@@ -60,12 +60,12 @@ def merged(
     taken = {page.name for pages in before.values() for page in pages}
     last: dict[Any, Any] = {}
     gone: set[int] = set()
-    made: dict[str, list[Page]] = {}
+    made: dict[str, list[HarPage]] = {}
     for visit in visits:
         asked = _title(visit), tuple(sorted((name, each.requests) for name, each in visit.items()))
         answered = {name: page.replies for name, page in visit.items()}
         if last.get(asked) == answered:
-            continue  # asked once more, answered the same
+            continue  # the same request, the same replies
         last[asked] = answered
         earlier = _earlier(visit, old.get(_title(visit), []))
         for service, page in _placed(visit, earlier, taken).items():
@@ -77,7 +77,7 @@ def merged(
 
 
 def _earlier(visit: Visit, old: list[Visit]) -> Visit:
-    """The old page that a visit is again, taken out of those that are left; empty if it is new."""
+    """The old visit that a visit repeats, removed from the candidates; empty if it is new."""
     found = max(old, key=lambda each: _likeness(visit, each), default=None)
     if found is None or _likeness(visit, found) < 0:
         return {}
@@ -86,14 +86,14 @@ def _earlier(visit: Visit, old: list[Visit]) -> Visit:
 
 
 def _likeness(visit: Visit, earlier: Visit) -> int:
-    """How many parts are of the same requests; 0 where one adds to the other, else below 0."""
+    """The number of parts with equal requests; 0 if one extends the other, else negative."""
     both = visit.keys() & earlier.keys()
     alike = sum(visit[each].requests == earlier[each].requests for each in both)
     return alike or (-1 if both or not _title(visit) else 0)
 
 
 def _placed(visit: Visit, earlier: Visit, taken: set[str]) -> Visit:
-    """The parts of a visit with its name; those that are the same as before, as they were."""
+    """The parts of a visit under its page id; unchanged parts are those of the earlier visit."""
     name = next((page.name for page in earlier.values()), None)
     if name is None:
         name = _unused(_name(visit), taken)

@@ -1,4 +1,4 @@
-"""The pages of recordings: what a client asked of a view, and what each service answered."""
+"""Pages of recordings: one request to a view, and the replies of each service."""
 
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,10 +12,10 @@ import orjson
 from bff.dev.har_files import read_json_file
 from bff.dev.recordings.bodies import digest_of
 from bff.dev.recordings.har import Json
-from bff.dev.recordings.progress import Watch, unwatched
+from bff.dev.recordings.progress import Progress, no_progress
 from bff.dev.recordings.recording import read_recording
 
-# They differ each time, and say nothing of what was answered.
+# Headers that differ each time and are not compared.
 _VOLATILE: Final = frozenset(
     {"date", "age", "expires", "server-timing", "x-request-id", "traceparent", "connection"}
     | {"x-runtime", "x-response-time", "keep-alive", "set-cookie", "via", "x-trace-id"}
@@ -23,13 +23,13 @@ _VOLATILE: Final = frozenset(
 
 
 @dataclass
-class Page:
-    """The part of a page that is in one service's file.
+class HarPage:
+    """The part of a page in the file of one service.
 
     Args:
-        title: what the client asked for; empty for entries that belong to no page.
-        name: the page's id, the same in all files; empty where it has none yet.
-        started: when the page was asked for, the same in all files.
+        title: the request target of the client; empty for entries without a page.
+        name: the page's id, equal in all files; empty where it has none yet.
+        started: the time of the client's request, equal in all files.
     """
 
     title: str
@@ -39,35 +39,35 @@ class Page:
 
     @cached_property
     def requests(self) -> tuple[str, ...]:
-        """What makes two parts the same part at two times."""
+        """Keys of its requests, which identify the same page in two recordings."""
         return tuple(sorted(map(_request_key, self.entries)))
 
     @cached_property
     def replies(self) -> tuple[str, ...]:
-        """What tells whether anything was answered otherwise."""
+        """Digests of its replies, which differ where a service answered differently."""
         return tuple(sorted(_request_key(each) + _reply_key(each) for each in self.entries))
 
 
-def read_pages(file: Path, watch: Watch = unwatched) -> list[Page]:
-    """The pages of one file, as they are written; what belongs to none is a page of its own.
+def read_pages(file: Path, watch: Progress = no_progress) -> list[HarPage]:
+    """The pages of one file, unchanged; each entry without a page is one of its own.
 
     Raises:
         RecordingError: the file cannot be read.
     """
-    read_recording(file, watch)  # says what is wrong with it
+    read_recording(file, watch)  # validates the file
     log = read_json_file(file)["log"]
     pages = {
-        each["id"]: Page(each.get("title") or "", each["id"], each.get("startedDateTime") or "")
+        each["id"]: HarPage(each.get("title") or "", each["id"], each.get("startedDateTime") or "")
         for each in log.get("pages") or []
         if each.get("id")
     }
-    loose: list[Page] = []
+    loose: list[HarPage] = []
     for entry in log["entries"]:
         page = pages.get(entry.get("pageref") or "")
         if page:
             page.entries.append(entry)
         else:
-            loose.append(Page("", "", entry.get("startedDateTime") or "", [entry]))
+            loose.append(HarPage("", "", entry.get("startedDateTime") or "", [entry]))
     return [*pages.values(), *loose]
 
 

@@ -1,4 +1,4 @@
-"""Long work, so that whoever waits for it can be shown how far it is."""
+"""Progress of long operations, for a progress bar."""
 
 from collections.abc import Iterable
 from typing import Protocol, TypeVar
@@ -6,14 +6,14 @@ from typing import Protocol, TypeVar
 T = TypeVar("T")
 
 
-class Watch(Protocol):
-    """Gives things on one by one, and sees how many are done."""
+class Progress(Protocol):
+    """Wraps an iterable to report how many items are done."""
 
     def __call__(self, things: Iterable[T], what: str, total: int) -> Iterable[T]:
-        """The things, `total` at most; `what` says what is done with them."""
+        """Iterate over `things`, `total` at most; `what` names the operation."""
 
 
-def unwatched(things: Iterable[T], what: str, total: int) -> Iterable[T]:
-    """Nobody waits."""
+def no_progress(things: Iterable[T], what: str, total: int) -> Iterable[T]:
+    """Report nothing."""
     del what, total
     return things

@@ -1,8 +1,8 @@
-"""The exchange that records: it has requests carried as they are, and notes what came of them.
+"""An exchange that records: it sends requests unchanged and notes each reply.
 
-What is asked of a service and what is answered from its recording is for the mode to say:
-`once` asks services that have no recording yet, `new` asks for what is not recorded, `all` asks for
-everything, `none` for nothing.
+The mode decides which requests are sent to services and which are answered from recordings:
+`once` sends those to services without a recording, `new` those that are not recorded, `all` every
+request, `none` no request.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -13,7 +13,7 @@ from time import monotonic
 from typing import Any
 
 from bff.cache.entry import CacheEntry
-from bff.dev.exchanged import Exchanged
+from bff.dev.recorded_exchange import RecordedExchange
 from bff.dev.recordings.archive import Mode
 from bff.dev.recordings.replay import ReplayExchange
 from bff.errors import Unreachable
@@ -30,16 +30,16 @@ class _Ticket:
 
 
 class Recorder:
-    """What was exchanged since it was made; told by many threads."""
+    """Collects exchanges; thread-safe."""
 
     def __init__(self, services: Mapping[str, Service]) -> None:
         self._services = services
         self._lock = Lock()
-        self._noted: list[Exchanged] = []
+        self._noted: list[RecordedExchange] = []
         self._failed: list[str] = []
 
     def note(self, request: Request, completion: Completion, started: float) -> None:
-        """An exchange has ended; one without a reply cannot be recorded."""
+        """Add a completed exchange; one without a reply is only listed as failed."""
         ended, reply = monotonic(), completion.result
         if not isinstance(reply, Reply):
             with self._lock:
@@ -48,36 +48,36 @@ class Recorder:
         steps = completion.steps or Steps()
         begun = datetime.now(UTC) - timedelta(seconds=ended - started)
         base = request.url or self._services[request.service].url
-        self._add(Exchanged(request, reply, base, begun, steps.timings(started, ended)))
+        self._add(RecordedExchange(request, reply, base, begun, steps.timings(started, ended)))
 
     def hit(self, request: Request, entry: CacheEntry) -> None:
-        """A request was answered from the cache."""
+        """Add a request that was answered from the cache."""
         reply = Reply(entry.status, entry.headers, entry.body)
         base = self._services[request.service].url
         until = datetime.fromtimestamp(entry.stored + entry.fresh, UTC)
-        self._add(Exchanged(request, reply, base, datetime.now(UTC), fresh_until=until))
+        self._add(RecordedExchange(request, reply, base, datetime.now(UTC), fresh_until=until))
 
-    def noted(self) -> list[Exchanged]:
-        """All of them."""
+    def noted(self) -> list[RecordedExchange]:
+        """All recorded exchanges."""
         with self._lock:
             return list(self._noted)
 
     def failed(self) -> list[str]:
-        """The requests that brought no reply."""
+        """The requests without a reply."""
         with self._lock:
             return list(dict.fromkeys(self._failed))
 
-    def _add(self, exchanged: Exchanged) -> None:
+    def _add(self, exchanged: RecordedExchange) -> None:
         with self._lock:
             self._noted.append(exchanged)
 
 
 class RecordingExchange:
-    """Carries requests to services, or answers them from recordings, as the mode says.
+    """Sends requests to services, or answers them from recordings, depending on the mode.
 
     Args:
-        live: carries them, and traces them.
-        replay: answers what is recorded.
+        live: sends requests, with the timings of each step.
+        replay: answers from recordings.
     """
 
     def __init__(
@@ -86,48 +86,50 @@ class RecordingExchange:
         self._live, self.replay, self._mode, self._recorder = live, replay, mode, recorder
 
     def start(self, request: Request, deadline: Deadline, attempt: int, mailbox: Sink) -> _Ticket:
-        """Carry a request, or answer it."""
+        """Send a request, or answer it from a recording."""
         if self._is_replayed(request):
             return _Ticket(self.replay, self.replay.start(request, deadline, attempt, mailbox))
         started = monotonic()
 
-        def heard(completion: Completion) -> None:
+        def on_completion(completion: Completion) -> None:
             self._recorder.note(request, completion, started)
             mailbox.put(completion)
 
-        return _Ticket(self._live, self._live.start(request, deadline, attempt, _Ear(heard)))
+        return _Ticket(
+            self._live, self._live.start(request, deadline, attempt, _CompletionTap(on_completion))
+        )
 
     def cancel(self, ticket: _Ticket) -> None:
-        """Give up an attempt."""
+        """Cancel an attempt."""
         ticket.by.cancel(ticket.ticket)
 
     def withdraw(self, ticket: _Ticket) -> bool:
-        """Give up an attempt that was not sent yet, where that is known."""
+        """Cancel an attempt that was not sent yet, if the exchange can tell."""
         return withdrawn(ticket.by, ticket.ticket)
 
     def stream(self, request: Request, body: Iterable[bytes] | None, idle: float) -> Streamed:
-        """Carry what is passed on piece by piece, for a relay: it is not recorded."""
+        """Stream a relayed request; streams are not recorded."""
         if self._mode == "none" or not isinstance(self._live, StreamingExchange):
-            raise Unreachable("nothing is recorded of relays")
+            raise Unreachable("relays are not recorded")
         return self._live.stream(request, body, idle)
 
     def unready(self) -> str:
-        """As the exchange that carries."""
+        """The status of the exchange that sends requests."""
         return self._live.unready()
 
     def _is_replayed(self, request: Request) -> bool:
         if self._mode == "once":
-            return request.service in self.replay.tapes
+            return request.service in self.replay.cursors
         return self._mode == "none" or (self._mode == "new" and self.replay.has(request))
 
 
 @dataclass(frozen=True, slots=True)
-class _Ear:
-    heard: Callable[[Completion], None]
+class _CompletionTap:
+    on_completion: Callable[[Completion], None]
 
     def put(self, completion: Completion) -> None:
-        """Hear of it first."""
-        self.heard(completion)
+        """Report the completion, then deliver it."""
+        self.on_completion(completion)
 
 
 def _path(request: Request) -> str:

@@ -1,4 +1,4 @@
-"""Reads recorded upstream exchanges: HAR 1.2 files, one for each service."""
+"""Reads recordings: HAR 1.2 files, one for each service."""
 
 import base64
 from collections.abc import Iterable, Iterator
@@ -14,28 +14,26 @@ import orjson
 from bff.dev.har_files import RecordingError, har_files, read_json_file
 from bff.dev.recordings import bodies
 from bff.dev.recordings.header_values import sendable
-from bff.dev.recordings.progress import Watch, unwatched
+from bff.dev.recordings.progress import Progress, no_progress
 
 Json = dict[str, object]
 Pairs = tuple[tuple[str, str], ...]
 T = TypeVar("T")
 _MOST_BYTES: Final = 512 * 1024 * 1024
-_FIRST_FINAL, _LAST = (
-    200,
-    599,
-)  # statuses of replies that are no interim ones (RFC 9110, section 15)
+# Status codes of final responses (RFC 9110, section 15).
+_FIRST_FINAL, _LAST = 200, 599
 _NO_CONTENT: Final = frozenset({204, 205, 304})
 _WITH_CONTENT: Final = "export it with content"
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class RecordedEntry:
     """One recorded exchange.
 
     Args:
-        number: from 0, as `log.entries` counts.
-        time: in ms.
-        kept: whether a cache answered, and nobody was asked.
+        number: its index in `log.entries`, from 0.
+        time: milliseconds until the reply was complete.
+        from_cache: whether the reply came from the cache, without a request to the service.
     """
 
     number: int
@@ -47,39 +45,40 @@ class Entry:
     headers: Pairs
     content: bytes
     time: float
-    kept: bool = False
+    from_cache: bool = False
 
     @property
     def target(self) -> str:
-        """The path and query, for people to read."""
+        """The path and query, for messages."""
         return self.path + ("?" + urlencode(self.query, safe=",/:") if self.query else "")
 
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """Everything that is recorded of one service, in the order in which it was asked.
+    """The entries of one service, in the order of their requests.
 
     Args:
-        bodiless: how many entries are left out, as the file lacks a body that they had.
+        bodiless: the number of entries left out because the file lacks their body.
     """
 
     service: str
     file: Path
-    entries: tuple[Entry, ...]
+    entries: tuple[RecordedEntry, ...]
     bodiless: int = 0
 
 
-def read_recording(file: Path, watch: Watch = unwatched) -> Recording:
+def read_recording(file: Path, watch: Progress = no_progress) -> Recording:
     """Read one HAR file; the service is named by the file's stem.
 
-    Hosts are not kept: a recording of production answers for a stub on loopback. Custom fields
-    (HAR 1.2 has them begin with `_`) are ignored.
+    Hosts are ignored, so that a recording of production can answer for a stub on loopback. So are
+    custom fields, which begin with `_` (HAR 1.2).
 
-    Raises RecordingError where the file is missing, is not JSON or is not HAR.
+    Raises:
+        RecordingError: the file is missing, is not JSON or is not HAR.
     """
     try:
         if file.stat().st_size > _MOST_BYTES:
-            raise RecordingError(f"{file}: is larger than {_MOST_BYTES >> 20} MB: divide it")
+            raise RecordingError(f"{file}: is larger than {_MOST_BYTES >> 20} MB: split it")
         document = read_json_file(file)
     except OSError as error:
         raise RecordingError(f"{file}: cannot be read: {error.strerror}") from error
@@ -91,7 +90,7 @@ def read_recording(file: Path, watch: Watch = unwatched) -> Recording:
         entries = _field(log, "entries", list, "log.")
         watched = watch(entries, f"reading {file.name}", len(entries))
         found = list(_entries(watched, file.parent))
-    except _Wrong as wrong:
+    except _InvalidHar as wrong:
         raise RecordingError(f"{file}: {wrong}") from None
     whole = [entry for _, entry in sorted(found, key=itemgetter(0)) if entry]
     bodiless = len(found) - len(whole)
@@ -101,7 +100,7 @@ def read_recording(file: Path, watch: Watch = unwatched) -> Recording:
 
 
 def warning_of(recording: Recording) -> str:
-    """What its user should know of a recording; empty for nothing."""
+    """A warning that entries were left out; empty if there are none."""
     if not recording.bodiless:
         return ""
     of = recording.bodiless + len(recording.entries)
@@ -109,19 +108,20 @@ def warning_of(recording: Recording) -> str:
     return f"{recording.file}: {left_out}; {_WITH_CONTENT}"
 
 
-def read_recordings(directory: Path, watch: Watch = unwatched) -> dict[str, Recording]:
+def read_recordings(directory: Path, watch: Progress = no_progress) -> dict[str, Recording]:
     """Read every `{service}.har` of a directory, by service, in alphabetical order.
 
-    Raises RecordingError where there is none, or one of them cannot be read.
+    Raises:
+        RecordingError: there is no such file, or one of them cannot be read.
     """
     return {name: read_recording(file, watch) for name, file in recordings_of(directory).items()}
 
 
 def recordings_of(directory: Path) -> dict[str, Path]:
-    """The files of a directory, by service. Raises RecordingError where there is none."""
+    """The HAR files of a directory, by service. Raises RecordingError where there is none."""
     files = har_files(directory)
     if not files:
-        raise RecordingError(f"{directory}: there is no .har file here")
+        raise RecordingError(f"{directory}: no .har file in this folder")
     return {file.stem: file for file in files}
 
 
@@ -132,19 +132,23 @@ def _check_pages(log: Json) -> None:
             _optional(_typed(page, dict, where), name, str, where + ".")
 
 
-class _Wrong(Exception):
-    """Where in the file, and what is wrong there."""
+class _InvalidHar(Exception):
+    """The place in a file, and what is invalid there."""
 
 
-def _entries(entries: Iterable[object], folder: Path) -> Iterator[tuple[datetime, Entry | None]]:
-    """When each entry began, and it; None where it lacks a body that it had."""
+def _entries(
+    entries: Iterable[object], folder: Path
+) -> Iterator[tuple[datetime, RecordedEntry | None]]:
+    """The start of each entry, and the entry; None where the file lacks its body."""
     begun = datetime.min.replace(tzinfo=UTC)
     for number, given in enumerate(entries):
         where = f"log.entries[{number}]"
         entry = _typed(given, dict, where)
         read = _entry(number, entry, where + ".", folder)
-        begun = _time(entry.get("startedDateTime")) or begun  # beside its neighbour, if it has none
-        if _FIRST_FINAL <= read.status <= _LAST:  # browsers write 0 where no reply came
+        begun = (
+            _time(entry.get("startedDateTime")) or begun
+        )  # without one: that of the entry before
+        if _FIRST_FINAL <= read.status <= _LAST:  # browsers write 0 where there was no reply
             yield begun, None if _is_bodiless(entry, read) else read
 
 
@@ -156,8 +160,8 @@ def _time(text: object) -> datetime | None:
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
-def _is_bodiless(entry: Json, read: Entry) -> bool:
-    """Whether a body was sent or came that the file has not: many tools leave them out."""
+def _is_bodiless(entry: Json, read: RecordedEntry) -> bool:
+    """True if a body was sent or received that is missing in the file: many tools omit bodies."""
     request, response = entry["request"], entry["response"]
     size = _size(request, "bodySize") if isinstance(request, dict) else 0
     if size > 0 and not read.body:
@@ -176,7 +180,7 @@ def _size(holder: Json, name: str) -> float:
     return size if isinstance(size, int | float) else 0
 
 
-def _entry(number: int, entry: Json, where: str, folder: Path) -> Entry:
+def _entry(number: int, entry: Json, where: str, folder: Path) -> RecordedEntry:
     request = _field(entry, "request", dict, where)
     response = _field(entry, "response", dict, where)
     url = _url(_field(request, "url", str, where + "request."), where + "request.url")
@@ -185,7 +189,7 @@ def _entry(number: int, entry: Json, where: str, folder: Path) -> Entry:
     _pairs(request, "headers", where + "request.")
     took = max(0.0, float(_typed(entry.get("time", 0), (int, float), where + "time")))
     cache = _optional(entry, "cache", dict, where) or {}
-    return Entry(
+    return RecordedEntry(
         number=number,
         method=_field(request, "method", str, where + "request.").upper(),
         path=url.path or "/",
@@ -195,7 +199,7 @@ def _entry(number: int, entry: Json, where: str, folder: Path) -> Entry:
         headers=tuple(sendable(_pairs(response, "headers", where + "response."))),
         content=_content(response, where + "response.", folder),
         time=took,
-        kept=not took and bool(cache.get("beforeRequest")),
+        from_cache=not took and bool(cache.get("beforeRequest")),
     )
 
 
@@ -203,11 +207,11 @@ def _url(text: str, where: str) -> SplitResult:
     try:
         return urlsplit(text)
     except ValueError as error:
-        raise _Wrong(f"{where}: is no address: {error}") from None
+        raise _InvalidHar(f"{where}: is not a URL: {error}") from None
 
 
 def _query(in_url: str, request: Json, where: str) -> Pairs:
-    # Both places hold the query. Some writers leave it out of one, and the URL is what was sent.
+    # HAR has the query twice; some tools omit one. The URL is authoritative.
     if in_url or not request.get("queryString"):
         return tuple(parse_qsl(in_url, keep_blank_values=True))
     return _pairs(request, "queryString", where)
@@ -235,19 +239,19 @@ def _content(response: Json, where: str, folder: Path) -> bytes:
         return text.encode()
     try:
         return base64.b64decode(text, validate=True)
-    except ValueError as error:  # also where it is not ASCII
-        raise _Wrong(f"{where}content.text: is not base64: {error}") from None
+    except ValueError as error:  # includes text that is not ASCII
+        raise _InvalidHar(f"{where}content.text: is not base64: {error}") from None
 
 
 def _beside(folder: Path, name: str, where: str) -> bytes:
-    """A body in a file of its own, as we and Playwright write large ones."""
+    """A body stored in a separate file (`_file`, also written by Playwright)."""
     path = (folder / name).resolve()
     if not path.is_relative_to(folder.resolve()):
-        raise _Wrong(f"{where}content: {name} leads out of the folder")
+        raise _InvalidHar(f"{where}content: {name} is outside the folder")
     try:
         return path.read_bytes()
     except OSError as error:
-        raise _Wrong(f"{where}content: {name} cannot be read: {error.strerror}") from None
+        raise _InvalidHar(f"{where}content: {name} cannot be read: {error.strerror}") from None
 
 
 def _pairs(holder: Json, name: str, where: str) -> Pairs:
@@ -262,7 +266,7 @@ def _pairs(holder: Json, name: str, where: str) -> Pairs:
 
 def _field(holder: Json, name: str, kind: type[T], where: str) -> T:
     if name not in holder:
-        raise _Wrong(f"{where}{name}: is missing")
+        raise _InvalidHar(f"{where}{name}: is missing")
     return _typed(holder[name], kind, where + name)
 
 
@@ -271,13 +275,13 @@ def _optional(holder: Json, name: str, kind: type[T], where: str) -> T | None:
     return None if value is None else _typed(value, kind, where + name)
 
 
-_WORDS = {dict: "an object", list: "a list", str: "a text", int: "a whole number"}
+_WORDS = {dict: "an object", list: "a list", str: "a string", int: "an integer"}
 
 
 def _typed(value: object, kind: type[T] | tuple[type[T], ...], where: str) -> T:
     if isinstance(value, bool) or not isinstance(value, kind):
         word = "a number" if isinstance(kind, tuple) else _WORDS[kind]
-        raise _Wrong(
-            f"{where}: should be {word}, is {str(orjson.dumps(value)[:40], 'utf-8', 'replace')}"
+        raise _InvalidHar(
+            f"{where}: should be {word}, not {str(orjson.dumps(value)[:40], 'utf-8', 'replace')}"
         )
     return value

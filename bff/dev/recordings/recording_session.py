@@ -1,4 +1,4 @@
-"""One run of recording: what is exchanged is written while it goes on, and summed up at its end."""
+"""One run of recording: new exchanges are written regularly, with a report at the end."""
 
 import atexit
 import os
@@ -13,28 +13,28 @@ from typing import Any, Final
 import orjson
 
 from bff.dev.har_files import RecordingError, har_files
-from bff.dev.recordings.archive import Archive, Mode, Saved, causes
-from bff.dev.recordings.progress import Watch, unwatched
+from bff.dev.recordings.archive import Archive, Mode, SaveResult, causes
+from bff.dev.recordings.progress import Progress, no_progress
 from bff.dev.recordings.record import Recorder, RecordingExchange
 from bff.dev.recordings.replay import ReplayExchange
-from bff.dev.recordings.tape import tapes_of
+from bff.dev.recordings.replay_cursor import replay_cursors
 from bff.dev.redaction.declared import declared_secrets
 from bff.dev.redaction.scan import Finding
 from bff.dev.rules import read_rules
 from bff.model.config import Config
 from bff.upstream.pool import PoolExchange
 
-_OFTEN: Final = 0.5  # seconds between two looks for what is new
-_COUNT: Final = re.compile(r", and so \d+ times? more")
+_OFTEN: Final = 0.5  # seconds between two saves
+_COUNT: Final = re.compile(r", and \d+ more times?")
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What is to be recorded, and where to.
+class RecordingOptions:
+    """Options of a recording.
 
     Args:
-        key: of the pseudonyms.
-        report: the file that says how it went.
+        key: the key of the pseudonyms.
+        report: the file for the report.
     """
 
     folder: str
@@ -43,14 +43,14 @@ class Wanted:
     report: str
 
 
-class Take:
-    """Records what an app exchanges with its services.
+class RecordingSession:
+    """Records the exchanges of an app with its services.
 
     Raises:
-        RecordingError: what was recorded before cannot be read.
+        RecordingError: an existing recording cannot be read.
     """
 
-    def __init__(self, wanted: Wanted, config: Config, pool: int) -> None:
+    def __init__(self, wanted: RecordingOptions, config: Config, pool: int) -> None:
         self._folder = folder = Path(wanted.folder)
         self._services = config.services
         self._rules = read_rules(folder, config.services)
@@ -58,22 +58,22 @@ class Take:
         secrets = declared_secrets(config, os.environ)
         self._archive = Archive(folder, wanted.key.encode(), wanted.mode, secrets)
         self._report = Path(wanted.report)
-        tapes = tapes_of(folder, self._rules) if har_files(folder) else {}
-        self.replay = ReplayExchange(tapes, config.services)
+        cursors = replay_cursors(folder, self._rules) if har_files(folder) else {}
+        self.replay = ReplayExchange(cursors, config.services)
         live = PoolExchange(config.services, pool, traced=True)
         self.exchange = RecordingExchange(live, self.replay, wanted.mode, self.recorder)
         self._saving, self._over = Lock(), Event()
         self._seen: Any = (0, self._rules)
-        self._saved = Saved({}, (), {})
-        self._said: list[str] = []
+        self._saved = SaveResult({}, (), {})
+        self._warned: list[str] = []
 
-    def begin(self, watch: Watch = unwatched) -> None:
-        """Write from now on whatever is new, and the rest when the process ends, for `watch`."""
+    def begin(self, watch: Progress = no_progress) -> None:
+        """Save new exchanges regularly, and the rest at exit; `watch` shows its progress."""
         atexit.register(self.finish, watch)
         Thread(target=self._save_often, name="bff-record", daemon=True).start()
 
-    def save(self, watch: Watch = unwatched) -> None:
-        """Write what is new; what was refused, as soon as rules.toml lets it pass."""
+    def save(self, watch: Progress = no_progress) -> None:
+        """Save new exchanges; refused ones are retried when rules.toml changes."""
         with self._saving:
             self._read_rules()
             noted = self.recorder.noted()
@@ -81,23 +81,23 @@ class Take:
                 return
             self._seen = len(noted), self._rules
             self._saved = self._archive.save(noted, self._rules.redact, watch)
-            self._say(self._refused())
+            self._warn(self._refused())
 
-    def finish(self, watch: Watch = unwatched) -> None:
-        """Write the rest, and how it went."""
+    def finish(self, watch: Progress = no_progress) -> None:
+        """Save the rest, and write the report."""
         self.save(watch)
-        self._report.write_bytes(orjson.dumps(self._told()))
+        self._report.write_bytes(orjson.dumps(self._summary()))
 
     def _read_rules(self) -> None:
         try:
             self._rules = read_rules(self._folder, self._services)
-        except RecordingError as error:  # somebody is just writing it
-            self._say([str(error)])
+        except RecordingError as error:  # incomplete while an editor writes it
+            self._warn([str(error)])
 
-    def _say(self, lines: list[str]) -> None:
-        """Tell at once what is not saved: it can still be mended."""
-        new = [each for each in lines if _COUNT.sub("", each) not in self._said]
-        self._said += [_COUNT.sub("", each) for each in new]
+    def _warn(self, lines: list[str]) -> None:
+        """Report each refused file at once, so that rules.toml can be corrected while recording."""
+        new = [each for each in lines if _COUNT.sub("", each) not in self._warned]
+        self._warned += [_COUNT.sub("", each) for each in new]
         sys.stderr.write("".join(f"not saved: {each}\n" for each in new))
         sys.stderr.flush()
 
@@ -109,7 +109,7 @@ class Take:
             took = monotonic() - begun
 
     def _refused(self) -> list[str]:
-        """Each cause once, with the lines of rules.toml that say what it is."""
+        """Each cause once, with the lines of rules.toml that would resolve it."""
         rules = self._folder / "rules.toml"
         return [
             _line(file, cause, rules)
@@ -117,7 +117,7 @@ class Take:
             for cause in causes(found)
         ]
 
-    def _told(self) -> dict[str, Any]:
+    def _summary(self) -> dict[str, Any]:
         unused = {
             name: [f"{each.method} {each.target}" for each in entries]
             for name, entries in self.replay.unused().items()
@@ -138,9 +138,9 @@ def _line(file: str, cause: list[Finding], rules: Path) -> str:
     first, more = cause[0], len(cause) - 1
     line = f"{file} {first.where} {first.verb} {first.what}"
     if more:
-        line += f", and so {more} time{'s' * (more > 1)} more"
+        line += f", and {more} more time{'s' * (more > 1)}"
     if first.secret:
-        line += f"\n    a secret: [redact] {first.secret} in {rules}"
+        line += f"\n    if it is a secret: [redact] {first.secret} in {rules}"
     if first.allow:
-        line += f"\n    no secret: [redact] {first.allow} in {rules}"
+        line += f"\n    if it is not: [redact] {first.allow} in {rules}"
     return line

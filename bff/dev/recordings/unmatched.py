@@ -1,4 +1,4 @@
-"""A request that is not recorded, told so that it can be mended, and never as a partial answer."""
+"""Requests without a recorded reply: the view is answered with 501 and a hint, never in part."""
 
 import sys
 from typing import Final
@@ -6,17 +6,17 @@ from typing import Final
 import orjson
 from flask import Flask, Response, g, request
 
-from bff.dev.recordings.replay import Missed, ReplayExchange
+from bff.dev.recordings.replay import ReplayExchange, UnmatchedRequest
 from bff.upstream.sharing import BEGUN
 
 _TITLE: Final = "A request of this view is not recorded"
 
 
 def refuse_unmatched(app: Flask, replay: ReplayExchange) -> None:
-    """Answer 501 in the place of whatever a view made of a request that is not recorded.
+    """Replace the answer of a view by 501 if one of its requests is not recorded.
 
-    The last to be added is the first that looks at an answer: so the log says 501, too. The parts
-    of a batch have one id, and are refused together.
+    Flask runs the last `after_request` function first, so that the access log has the 501 too. The
+    parts of a batch share a request id, and are refused together.
     """
 
     def check(response: Response) -> Response:
@@ -26,13 +26,13 @@ def refuse_unmatched(app: Flask, replay: ReplayExchange) -> None:
         if not missed:
             return response
         response.close()
-        return _refusal(list({told(each): each for each in missed}.values()))
+        return _refusal(list({unmatched_text(each): each for each in missed}.values()))
 
     app.after_request(check)
 
 
-def _refusal(missed: list[Missed]) -> Response:
-    sys.stderr.write("".join(f"{told(each)}\n" for each in missed))
+def _refusal(missed: list[UnmatchedRequest]) -> Response:
+    sys.stderr.write("".join(f"{unmatched_text(each)}\n" for each in missed))
     content = {"title": _TITLE, "status": 501, "missed": [_member(each) for each in missed]}
     body = orjson.dumps(content, option=orjson.OPT_INDENT_2)
     refusal = Response(body, 501, mimetype="application/problem+json")
@@ -40,36 +40,36 @@ def _refusal(missed: list[Missed]) -> Response:
     return refusal
 
 
-def told(missed: Missed) -> str:
-    """What was asked, by which call of which file, and what comes nearest."""
+def unmatched_text(missed: UnmatchedRequest) -> str:
+    """The request, the call and file that sent it, and the nearest entries."""
     asked, origin = missed.request, missed.request.origin
-    lines = [f"nothing is recorded for {_shown(missed)}"]
+    lines = [f"no recorded reply for {_shown(missed)}"]
     if origin:
         by = f"view `{origin.view}` of `{origin.frontend}`, call `{origin.call}`"
-        lines.append(f"  asked by  {origin.place}, {by}")
+        lines.append(f"  sent by   {origin.place}, {by}")
     if missed.file is None:
-        lines.append(f"  there is no recording of `{asked.service}` at all")
-    for near in missed.nearest:
-        entry = near.entry
+        lines.append(f"  there is no recording of `{asked.service}`")
+    for candidate in missed.nearest:
+        entry = candidate.entry
         lines.append(
             f"  nearest   {missed.file} log.entries[{entry.number}]: {entry.method} {entry.target}"
         )
-        lines += [f"            {each}" for each in near.differences]
-    lines.append(f"  to mend   {_remedy(missed)}")
+        lines += [f"            {each}" for each in candidate.differences]
+    lines.append(f"  to fix     {_remedy(missed)}")
     return "\n".join(lines)
 
 
-def _shown(missed: Missed) -> str:
-    """What was asked, without what is secret in it: it may be of a real client."""
+def _shown(missed: UnmatchedRequest) -> str:
+    """The request with its service; secrets are masked, as it may be that of a real client."""
     method, _, target = missed.shown.partition(" ")
     return f"{method} {missed.request.service}:{target}"
 
 
-def _remedy(missed: Missed) -> str:
+def _remedy(missed: UnmatchedRequest) -> str:
     loose = [
         each.split("asked ")[1].partition("=")[0].removeprefix("no ").partition(",")[0]
-        for near in missed.nearest[:1]
-        for each in near.differences
+        for candidate in missed.nearest[:1]
+        for each in candidate.differences
         if each.startswith("query: ")
     ]
     if loose and len(loose) == len(missed.nearest[0].differences):
@@ -78,7 +78,7 @@ def _remedy(missed: Missed) -> str:
     return "`bff record --mode new` records what is missing"
 
 
-def _member(missed: Missed) -> dict[str, object]:
+def _member(missed: UnmatchedRequest) -> dict[str, object]:
     origin = missed.request.origin
     return {
         "request": _shown(missed),
@@ -88,11 +88,11 @@ def _member(missed: Missed) -> dict[str, object]:
         "recording": str(missed.file) if missed.file else None,
         "nearest": [
             {
-                "entry": f"log.entries[{near.entry.number}]",
-                "request": f"{near.entry.method} {near.entry.target}",
-                "differs": list(near.differences),
+                "entry": f"log.entries[{candidate.entry.number}]",
+                "request": f"{candidate.entry.method} {candidate.entry.target}",
+                "differs": list(candidate.differences),
             }
-            for near in missed.nearest
+            for candidate in missed.nearest
         ],
-        "told": told(missed),
+        "told": unmatched_text(missed),
     }

@@ -1,7 +1,4 @@
-"""Time that passes only where somebody waits for it: what takes seconds is over at once.
-
-It is for one thread: the one that conducts.
-"""
+"""Virtual time for one thread: waiting advances the clock at once."""
 
 from collections.abc import Callable
 from functools import partial
@@ -13,28 +10,28 @@ from bff.upstream.exchange import Completion, Mailbox, Sink
 
 
 class VirtualClock:
-    """A clock that leaps to the next thing that is due."""
+    """A clock that advances to the next scheduled action."""
 
     def __init__(self) -> None:
         self._now = 0.0
         self._due: list[tuple[float, int]] = []
-        self._actions: dict[int, Callable[[], None]] = {}  # of those that were not taken back
+        self._actions: dict[int, Callable[[], None]] = {}  # not cancelled
         self._numbers = 0
 
     def now(self) -> float:
-        """Seconds since it was made."""
+        """Seconds since it was created."""
         return self._now
 
     def advance(self, to: float) -> None:
-        """Have it be so late, with nothing done that is due until then; it never goes back."""
+        """Set the clock forward without running actions; never backward."""
         self._now = max(self._now, to)
 
     def mailbox(self) -> Mailbox:
-        """A mailbox in which waiting is what makes time pass."""
-        return _Mailbox(self)
+        """A mailbox in which waiting advances the clock."""
+        return _VirtualMailbox(self)
 
     def after(self, seconds: float, action: Callable[[], None]) -> Callable[[], None]:
-        """Do something so many seconds from now; what is returned takes that back."""
+        """Schedule an action, in seconds from now; returns a function that cancels it."""
         self._numbers += 1
         number = self._numbers
         heappush(self._due, (self._now + max(0.0, seconds), number))
@@ -45,7 +42,7 @@ class VirtualClock:
         self._actions.pop(number, None)
 
     def leap(self, until: float) -> bool:
-        """Do the next thing that is due no later than `until`, or let that much time pass."""
+        """Run the next action due by `until`, or advance the clock to it; True if an action ran."""
         while self._due and self._due[0][0] <= until:
             at, number = heappop(self._due)
             action = self._actions.pop(number, None)
@@ -57,7 +54,7 @@ class VirtualClock:
         return False
 
 
-class _Mailbox:
+class _VirtualMailbox:
     def __init__(self, clock: VirtualClock) -> None:
         self._clock = clock
         self._arrived: list[Completion] = []
@@ -74,15 +71,15 @@ class _Mailbox:
 
 
 class InlineEffects:
-    """Effects that take place at once, on the thread that wants them."""
+    """Effects that run at once, on the calling thread."""
 
     def __init__(self, perform: Callable[[Any], Any]) -> None:
         self._perform = perform
 
     def start(self, effect: Any, deadline: Deadline, attempt: int, mailbox: Sink) -> None:
-        """Have it done."""
+        """Run an effect and deliver its result."""
         del deadline
         mailbox.put(Completion(attempt, self._perform(effect)))
 
     def cancel(self, ticket: None) -> None:
-        """It is done already."""
+        """Nothing to cancel: it has run."""

@@ -1,6 +1,6 @@
 """The recordings of all services as one HAR file, in which a page has all of its calls.
 
-Files are kept by service. A viewer that is to draw what one view asked, and when, needs one file.
+Recordings are stored by service; a waterfall viewer needs the calls of a page in one file.
 """
 
 from datetime import UTC, datetime
@@ -9,19 +9,19 @@ from pathlib import Path
 from bff.dev.recordings.bodies import file_of
 from bff.dev.recordings.har import Json, document, page_of, text_of
 from bff.dev.recordings.page_merge import Visit, reunited
-from bff.dev.recordings.pages import Page, read_pages
-from bff.dev.recordings.progress import Watch, unwatched
+from bff.dev.recordings.pages import HarPage, read_pages
+from bff.dev.recordings.progress import Progress, no_progress
 from bff.dev.recordings.recording import recordings_of
 
 
-def together(folder: Path, watch: Watch = unwatched) -> Json:
-    """One HAR document of a folder's files, with large bodies in it, and no custom fields.
+def together(folder: Path, watch: Progress = no_progress) -> Json:
+    """One HAR document of a folder's files, with large bodies inline, and without custom fields.
 
-    A part of a page that was recorded again stands where it stood in its own page, so that the
-    times of one page fit together. Each entry has its service as `comment`.
+    Entries of a page that was recorded again are moved to the page's start, so that the times of
+    one page fit together. Each entry has its service as `comment`.
 
     Raises:
-        RecordingError: there are none, or one of them cannot be read.
+        RecordingError: there is no recording, or one of them cannot be read.
     """
     parts = {name: read_pages(file, watch) for name, file in recordings_of(folder).items()}
     pages: list[Json] = []
@@ -40,12 +40,12 @@ def together(folder: Path, watch: Watch = unwatched) -> Json:
 
 
 def _named(visit: Visit, taken: set[str]) -> str:
-    """The id of a page; other tools call every first page the same."""
+    """A unique id of a page: other tools reuse page ids."""
     service, page = next(iter(visit.items()))
     return f"{page.name}-{service}" if page.name in taken else page.name
 
 
-def _entries(folder: Path, service: str, page: Page, named: str, start: str) -> list[Json]:
+def _entries(folder: Path, service: str, page: HarPage, named: str, start: str) -> list[Json]:
     made = []
     for entry in page.entries:
         own = {name: each for name, each in entry.items() if name[0] != "_" and name != "pageref"}
@@ -57,20 +57,20 @@ def _entries(folder: Path, service: str, page: Page, named: str, start: str) -> 
 
 
 def _whole(folder: Path, content: Json) -> Json:
-    """Content with its body in it."""
+    """Content with its body inline."""
     file = file_of(content)
     if file is None:
         return content
-    kept = {name: each for name, each in content.items() if name not in {"comment", "_file"}}
-    return {**kept, **text_of((folder / file).read_bytes())}
+    standard = {name: each for name, each in content.items() if name not in {"comment", "_file"}}
+    return {**standard, **text_of((folder / file).read_bytes())}
 
 
 def _moved(begun: str, page: str, start: str) -> str:
-    """When an entry began, had its page begun at `start`; in UTC, so that times sort as texts."""
+    """The start of an entry if its page began at `start`; in UTC, so that texts sort by time."""
     try:
         at = datetime.fromisoformat(begun) + (_at(start) - _at(page))
     except (ValueError, TypeError):
-        return begun  # another tool's, which is no time of ISO 8601
+        return begun  # not ISO 8601, from another tool
     return at.astimezone(UTC).isoformat(timespec="milliseconds")
 
 

@@ -1,4 +1,4 @@
-"""URLs and what is in them: user information, the query, a fragment, parameters of the path."""
+"""Rewrites the parts of URLs: user information, path parameters, query and fragment."""
 
 import re
 from collections.abc import Callable
@@ -10,16 +10,16 @@ FORM: Final = re.compile(
     r"[^\s&={}<>\"']{1,200}=[^\s&{}<>\"']*(?:&[^\s&={}<>\"']{1,200}(?:=[^\s&{}<>\"']*)?)*&?"
 )
 
-Named = Callable[[str, str], str]  # a parameter's name and value: what its value is to be
+Named = Callable[[str, str], str]  # (name, value) -> new value
 
 
-class Addresses:
-    """Rewrites URLs piece by piece; what is not changed stays as it is written.
+class UrlRewriter:
+    """Rewrites URLs part by part; unchanged parts stay as they are written.
 
     Args:
-        named: what becomes of a parameter's value.
-        text: what becomes of a segment of a path.
-        user: what becomes of a password, or a token, before the host.
+        named: rewrites the value of a parameter.
+        text: rewrites a segment of a path.
+        user: rewrites a password or token before the host.
     """
 
     def __init__(
@@ -28,7 +28,7 @@ class Addresses:
         self._named, self._text, self._user = named, text, user
 
     def url(self, url: str) -> str:
-        """An absolute URL (RFC 3986)."""
+        """Rewrite an absolute URL (RFC 3986)."""
         scheme, _, rest = url.partition("://")
         cut = min((at for at in map(rest.find, "/?#") if at >= 0), default=len(rest))
         authority, target = rest[:cut], rest[cut:]
@@ -41,7 +41,7 @@ class Addresses:
         return f"{scheme}://{authority}{self.target(target)}"
 
     def target(self, target: str) -> str:
-        """A path with its query and fragment (RFC 9112, section 3.2)."""
+        """Rewrite a path with its query and fragment (RFC 9112, section 3.2)."""
         target, hash_mark, fragment = target.partition("#")
         path, mark, query = target.partition("?")
         if "=" in fragment:
@@ -52,11 +52,11 @@ class Addresses:
         return self.path(path) + mark + self.pairs(query) + hash_mark + fragment
 
     def path(self, path: str) -> str:
-        """A path, with its parameters, such as `;jsessionid=…`."""
+        """Rewrite a path with its parameters, such as `;jsessionid=…`."""
         return "/".join(map(self._segment, path.split("/")))
 
     def pairs(self, query: str) -> str:
-        """A query or a form (application/x-www-form-urlencoded)."""
+        """Rewrite a query or a form (application/x-www-form-urlencoded)."""
         return "&".join(map(self._pair, query.split("&"))) if query else ""
 
     def _segment(self, segment: str) -> str:
@@ -76,5 +76,5 @@ class Addresses:
 
 
 def _again(written: str, made: str, plain: str) -> str:
-    """A piece as it was written, or what has taken its place, encoded."""
+    """The text as it was written if unchanged, otherwise the new text, percent-encoded."""
     return written if made == plain else quote(made, "", errors="replace")

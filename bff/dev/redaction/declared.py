@@ -1,4 +1,4 @@
-"""The secrets that a configuration declares, so that a recording has none of them."""
+"""The secrets that a configuration declares, which no recording may contain."""
 
 import re
 from base64 import b64decode
@@ -11,9 +11,9 @@ from bff.dev.redaction.secret_names import is_secret, word_set
 from bff.model.config import Config
 from bff.model.source import Reference
 
-_LEAST: Final = 8  # characters of a variable's value that is a secret by its name alone
-_SHORTEST: Final = 4  # and of any other reference
-# Keys whose values have a meaning of their own: addresses, files, names, numbers.
+_LEAST: Final = 8  # characters of an environment variable that is secret by its name
+_SHORTEST: Final = 4  # of any other reference
+# Keys whose values are not secrets: URLs, files, names, numbers.
 _STRUCTURE: Final = word_set(
     "url hosts origins issuer jwks audience client_id ca cert store name scope scopes provider"
     " version under languages timeout"
@@ -24,25 +24,25 @@ _PLAIN: Final = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Declared:
-    """What a configuration calls secret.
+class DeclaredSecrets:
+    """The secrets of a configuration.
 
     Args:
-        values: that must not be written, wherever they stand.
-        headers: that hold credentials, in lower case.
+        values: texts that must not be written anywhere.
+        headers: names, in lower case, of headers that hold credentials.
     """
 
     values: tuple[str, ...] = ()
     headers: frozenset[str] = frozenset()
 
 
-NOTHING: Final = Declared()
+NOTHING: Final = DeclaredSecrets()
 
 
-def declared_secrets(config: Config, environ: Mapping[str, str]) -> Declared:
-    """The secrets of a configuration, and those of the environment that are called so.
+def declared_secrets(config: Config, environ: Mapping[str, str]) -> DeclaredSecrets:
+    """The secrets of a configuration, and environment variables that are secret by their name.
 
-    Views in Python may have read the latter.
+    The latter may have been read by views in Python.
     """
     bearings = [each.credentials for each in config.relays if each.credentials]
     pairs = [
@@ -55,7 +55,7 @@ def declared_secrets(config: Config, environ: Mapping[str, str]) -> Declared:
     values += filter(None, map(_password, [*addresses, config.session.store, config.cache.url]))
     values += [value for name, value in environ.items() if len(value) >= _LEAST and is_secret(name)]
     found = dict.fromkeys(filter(None, values))
-    return Declared(tuple(found), frozenset(name.lower() for name, _ in pairs))
+    return DeclaredSecrets(tuple(found), frozenset(name.lower() for name, _ in pairs))
 
 
 def _referred(references: Iterable[Reference]) -> Iterator[str]:
@@ -75,7 +75,7 @@ def _providers(config: Config) -> Iterator[str]:
 
 
 def _in_header(value: str) -> Iterator[str]:
-    """The value, and what is in it: a password of Basic credentials (RFC 7617)."""
+    """The value, and secrets within it: the password of Basic credentials (RFC 7617)."""
     yield value
     scheme, _, credentials = value.partition(" ")
     if scheme.lower() != "basic":

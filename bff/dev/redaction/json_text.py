@@ -1,6 +1,6 @@
-"""JSON whose every member can be looked at, also one whose name stands twice, and written again.
+"""JSON decoded with every member, including duplicate names, and encoded again.
 
-Numbers stay as they are written: a float would lose digits of a large one.
+Numbers stay texts: a float would lose digits of large ones.
 """
 
 import json
@@ -9,21 +9,21 @@ from typing import Any, Final
 Scalar = Any  # str, Number, bool or None
 
 
-class Members(list[tuple[str, Any]]):
-    """The members of an object (RFC 8259, section 4), in their order."""
+class JsonObject(list[tuple[str, Any]]):
+    """The members of an object (RFC 8259, section 4), in order."""
 
 
-class Number(str):
+class JsonNumber(str):
     """A number as it is written."""
 
     __slots__ = ()
 
 
 def read_json(text: str) -> Any:
-    """The value of a text: Members, lists, texts, Numbers, True, False and None.
+    """Decode JSON into JsonObject, list, str, JsonNumber, True, False and None.
 
     Raises:
-        ValueError: it is no JSON, or is nested too deeply.
+        ValueError: it is not JSON, or is nested too deeply.
     """
     try:
         return _DECODER.decode(text)
@@ -32,10 +32,10 @@ def read_json(text: str) -> Any:
 
 
 def write_json(tree: Any) -> str:
-    """A value as text, without white space."""
-    if isinstance(tree, Number):
+    """Encode a value without white space."""
+    if isinstance(tree, JsonNumber):
         return str(tree)
-    if isinstance(tree, Members):
+    if isinstance(tree, JsonObject):
         return "{" + ",".join(f"{_text(name)}:{write_json(each)}" for name, each in tree) + "}"
     if isinstance(tree, list):
         return "[" + ",".join(map(write_json, tree)) + "]"
@@ -45,15 +45,18 @@ def write_json(tree: Any) -> str:
 def _text(text: str) -> str:
     try:
         text.encode()
-    except UnicodeEncodeError:  # half of a surrogate pair
+    except UnicodeEncodeError:  # an unpaired surrogate
         return json.dumps(text)
     return json.dumps(text, ensure_ascii=False)
 
 
 def _no_number(text: str) -> Any:
-    raise ValueError(f"{text} is no number")
+    raise ValueError(f"{text} is not a number")
 
 
 _DECODER: Final = json.JSONDecoder(
-    object_pairs_hook=Members, parse_float=Number, parse_int=Number, parse_constant=_no_number
+    object_pairs_hook=JsonObject,
+    parse_float=JsonNumber,
+    parse_int=JsonNumber,
+    parse_constant=_no_number,
 )

@@ -1,6 +1,6 @@
-"""XML and HTML as pieces: each text and attribute with the names that say what it is.
+"""Rewrites the texts and attributes of XML and HTML, each with its names.
 
-What is not changed stays as it is written, white space and all.
+Everything else stays as it is written, including white space.
 """
 
 import html
@@ -11,7 +11,7 @@ from typing import Final
 from xml.parsers import expat
 
 from bff.dev.redaction.secret_names import is_secret, word_set
-from bff.dev.redaction.spots import Spot, is_name_key, is_value_key
+from bff.dev.redaction.value_context import ValueContext, is_name_key, is_value_key
 
 _ATTRIBUTE: Final = re.compile(r"""([^\s=/"'<>]+)(\s*=\s*)("[^"]*"|'[^']*'|[^\s"'>]+)""")
 _TOKEN: Final = re.compile(
@@ -32,9 +32,9 @@ _VOID: Final = word_set("area base br col embed hr img input link meta param sou
 _HTML: Final = re.compile(
     r"\s*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html)\b", re.IGNORECASE | re.DOTALL
 )
-_NAMES_NEXT: Final = frozenset({"string", "integer", "real", "date"})  # of a property list
+_NAMES_NEXT: Final = frozenset({"string", "integer", "real", "date"})  # of property lists
 
-Leaf = Callable[[str, Spot], str]
+Leaf = Callable[[str, ValueContext], str]
 
 
 @dataclass(slots=True)
@@ -42,7 +42,7 @@ class _Element:
     name: str
     parent: "_Element | None" = None
     attributes: dict[str, str] = field(default_factory=dict)
-    named: str = ""  # what an attribute or a child says that its value is called
+    named: str = ""  # the name given by an attribute or a child element
     secret: bool = False
 
     @property
@@ -51,8 +51,8 @@ class _Element:
 
 
 @dataclass(slots=True)
-class _Piece:
-    """Something between the marks: a text to look at, of an element or of one of its attributes."""
+class _TextNode:
+    """The text of an element or of an attribute."""
 
     written: str
     owner: _Element
@@ -61,17 +61,17 @@ class _Piece:
 
 
 def is_html(text: str) -> bool:
-    """Whether a text begins as an HTML document does."""
+    """True if a text begins like an HTML document."""
     return bool(_HTML.match(text))
 
 
 def has_marks(text: str) -> bool:
-    """Whether there is any mark in a text, so that it has shorter texts in it."""
+    """True if a text contains tags."""
     return bool(_TOKEN.search(text))
 
 
 def is_xml(text: str) -> bool:
-    """Whether a text is well-formed XML without declarations of its own."""
+    """True if a text is well-formed XML without a DTD."""
     parser = expat.ParserCreate()
     parser.StartDoctypeDeclHandler = _refuse_declarations
     try:
@@ -82,12 +82,12 @@ def is_xml(text: str) -> bool:
 
 
 def rewrite_markup(text: str, leaf: Leaf) -> str:
-    """The text with each value in it as `leaf` wants it."""
+    """Rewrite each text and attribute value with `leaf`."""
     pieces = list(_pieces(text, lenient=is_html(text)))
     return "".join(_rewritten(piece, leaf) for piece in pieces)
 
 
-def _rewritten(piece: _Piece, leaf: Leaf) -> str:
+def _rewritten(piece: _TextNode, leaf: Leaf) -> str:
     if piece.kind == "mark":
         return piece.written
     owner, raw = piece.owner, piece.kind in {"cdata", "raw"}
@@ -97,59 +97,59 @@ def _rewritten(piece: _Piece, leaf: Leaf) -> str:
     start = plain[: len(plain) - len(plain.lstrip())]
     end = plain[len(plain.rstrip()) :]
     inner = plain.strip()
-    made = leaf(inner, _spot(piece, owner))
+    made = leaf(inner, _context(piece, owner))
     if made == inner:
         return piece.written
     whole = start + made + end
     return whole if raw else html.escape(whole)
 
 
-def _spot(piece: _Piece, owner: _Element) -> Spot:
+def _context(piece: _TextNode, owner: _Element) -> ValueContext:
     within = owner.parent.name if owner.parent else ""
     if piece.attribute:
         secret = owner.secret or (bool(owner.named) and is_value_key(piece.attribute))
         named = owner.named if is_value_key(piece.attribute) else ""
         at = (*owner.at, piece.attribute)
-        return Spot(named or piece.attribute, owner.name, owner.secret and secret, at)
+        return ValueContext(named or piece.attribute, owner.name, owner.secret and secret, at)
     named = owner.named
     if not named and owner.parent and (is_value_key(owner.name) or owner.name in _NAMES_NEXT):
         named = owner.parent.named
-    return Spot(named or owner.name, within, owner.secret, owner.at)
+    return ValueContext(named or owner.name, within, owner.secret, owner.at)
 
 
-def _pieces(text: str, *, lenient: bool) -> Iterator[_Piece]:
+def _pieces(text: str, *, lenient: bool) -> Iterator[_TextNode]:
     open_element, position = _Element(""), 0
-    made: list[_Piece] = []
+    made: list[_TextNode] = []
     for token in _TOKEN.finditer(text):
-        made.append(_Piece(text[position : token.start()], open_element, "text"))
+        made.append(_TextNode(text[position : token.start()], open_element, "text"))
         position = token.end()
         open_element = _step(token, open_element, made, lenient=lenient)
-    made.append(_Piece(text[position:], open_element, "text"))
+    made.append(_TextNode(text[position:], open_element, "text"))
     _name_siblings(made)
     yield from made
 
 
 def _step(
-    token: re.Match[str], current: _Element, made: list[_Piece], *, lenient: bool
+    token: re.Match[str], current: _Element, made: list[_TextNode], *, lenient: bool
 ) -> _Element:
-    """Add the pieces of one token; the element that is open after it."""
+    """Append the text nodes of one token; returns the element that is open after it."""
     if token["end"]:
-        made.append(_Piece(token[0], current, "mark"))
+        made.append(_TextNode(token[0], current, "mark"))
         return _closed(current, _local(token["end"]))
     for name, start, end in _RAW:
         if token[name] is not None:
             owner = current if name == "cdata" else _Element("")
-            made.append(_Piece(start, owner, "mark"))
-            made.append(_Piece(token[name], owner, "cdata" if name == "cdata" else "raw"))
-            made.append(_Piece(end, owner, "mark"))
+            made.append(_TextNode(start, owner, "mark"))
+            made.append(_TextNode(token[name], owner, "cdata" if name == "cdata" else "raw"))
+            made.append(_TextNode(end, owner, "mark"))
             return current
     if token["declaration"]:
-        made.append(_Piece(token[0], current, "mark"))
+        made.append(_TextNode(token[0], current, "mark"))
         return current
     if token["raw"]:
         opened = _opened(token["kind"], token["rawattrs"], current)
         made.extend(_tag(token["kind"], token["rawattrs"], opened))
-        made.append(_Piece(token["code"], opened, "raw"))
+        made.append(_TextNode(token["code"], opened, "raw"))
         return opened
     opened = _opened(token["tag"], token["attrs"], current)
     made.extend(_tag(token["tag"], token["attrs"], opened))
@@ -163,25 +163,25 @@ def _opened(tag: str, attributes: str, parent: _Element) -> _Element:
         value = html.unescape(quoted.strip("\"'"))
         if is_name_key(_local(name)) or (name.lower() == "type" and value == "password"):
             made.named = value if is_secret(value) else made.named or value
-    made.secret = made.secret or Spot(made.name, parent.name).is_container
+    made.secret = made.secret or ValueContext(made.name, parent.name).is_container
     return made
 
 
-def _tag(tag: str, attributes: str, element: _Element) -> Iterator[_Piece]:
-    yield _Piece(f"<{tag}", element, "mark")
+def _tag(tag: str, attributes: str, element: _Element) -> Iterator[_TextNode]:
+    yield _TextNode(f"<{tag}", element, "mark")
     position = 0
     for found in _ATTRIBUTE.finditer(attributes):
         name, value = found[1], found[3]
         quote = value[0] if value[0] in "\"'" else ""
         start = found.start(3) + len(quote)
-        yield _Piece(attributes[position:start], element, "mark")
-        yield _Piece(value.strip(quote) if quote else value, element, "text", _local(name))
+        yield _TextNode(attributes[position:start], element, "mark")
+        yield _TextNode(value.strip(quote) if quote else value, element, "text", _local(name))
         position = found.end(3) - len(quote)
-    yield _Piece(attributes[position:] + ">", element, "mark")
+    yield _TextNode(attributes[position:] + ">", element, "mark")
 
 
-def _name_siblings(pieces: list[_Piece]) -> None:
-    """Let `<key>password</key>` name the `<value>` beside it, before it or after."""
+def _name_siblings(pieces: list[_TextNode]) -> None:
+    """Apply `<key>password</key>` as the name of the adjacent `<value>`."""
     for piece in pieces:
         owner = piece.owner
         if piece.kind in {"text", "cdata"} and not piece.attribute and owner.parent:
@@ -208,4 +208,4 @@ def _refuse_declarations(
     has_declarations: bool,  # noqa: FBT001 - as expat calls it
 ) -> None:
     if has_declarations:
-        raise ValueError("the document has declarations of its own")
+        raise ValueError("the document has a DTD")

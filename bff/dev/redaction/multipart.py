@@ -1,4 +1,4 @@
-"""multipart bodies (RFC 2046, section 5.1; RFC 7578), taken apart and put together."""
+"""multipart bodies (RFC 2046, section 5.1; RFC 7578), parsed and assembled."""
 
 import re
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ class Part:
 
     Args:
         headers: as they are written.
-        body: decoded of no transfer coding.
+        body: with its transfer encoding.
     """
 
     headers: str
@@ -25,18 +25,18 @@ class Part:
 
     @property
     def name(self) -> str:
-        """The name of the field; empty where it has none."""
+        """The name of the form field; empty where it has none."""
         found = _NAME.search(self.header("content-disposition"))
         return found[1] if found else ""
 
     @property
     def is_coded(self) -> bool:
-        """Whether its body is in a transfer coding of MIME's, such as base64."""
+        """True if its body has a MIME transfer encoding, such as base64."""
         coding = self.header("content-transfer-encoding").strip().lower()
         return coding not in {"", "7bit", "8bit", "binary"}
 
     def header(self, name: str) -> str:
-        """The value of one of its headers; empty where it has none."""
+        """The value of a header; empty where it has none."""
         for line in self.headers.split("\r\n"):
             key, _, value = line.partition(":")
             if key.strip().lower() == name:
@@ -54,22 +54,22 @@ def boundary_of(kind: str, body: bytes) -> str:
 
 
 def take_apart(body: bytes, boundary: str) -> list[Part]:
-    """The parts of a body.
+    """Parse a body.
 
     Raises:
-        ValueError: it is not what its boundary says.
+        ValueError: it does not match its boundary.
     """
     mark = b"\r\n--" + boundary.encode("latin-1", "replace")
     start, *pieces = (b"\r\n" + body).split(mark)
     if start.strip() or not pieces or not pieces[-1].startswith(b"--"):
-        raise ValueError("the multipart body is not whole")
+        raise ValueError("the multipart body is incomplete")
     if pieces[-1][2:].strip():
-        raise ValueError("something stands behind the multipart body")
+        raise ValueError("data follows the multipart body")
     return [_part(piece) for piece in pieces[:-1]]
 
 
 def put_together(parts: Sequence[Part], boundary: str) -> bytes:
-    """The body of some parts."""
+    """Assemble a body."""
     mark = b"--" + boundary.encode("latin-1", "replace")
     lines = [mark + b"\r\n" + _written(part) + b"\r\n" for part in parts]
     return b"".join(lines) + mark + b"--\r\n"
@@ -78,10 +78,10 @@ def put_together(parts: Sequence[Part], boundary: str) -> bytes:
 def _part(piece: bytes) -> Part:
     begun = _LINE.match(piece)
     if not begun:
-        raise ValueError("a boundary does not end its line")
+        raise ValueError("a boundary is not followed by a line break")
     head, blank, body = (b"\r\n" + piece[begun.end() :]).partition(b"\r\n\r\n")
     if not blank:
-        raise ValueError("a part has no end of its headers")
+        raise ValueError("the headers of a part do not end")
     return Part(head.removeprefix(b"\r\n").decode("utf-8", "surrogateescape"), body)
 
 

@@ -1,4 +1,4 @@
-"""Stable pseudonyms: what stands for a secret wherever it stands, in every recording."""
+"""Stable pseudonyms, which replace secrets wherever they occur, in every recording."""
 
 import hmac
 import re
@@ -20,10 +20,10 @@ _KNOWN_SCHEMES: Final = re.compile(
 _PAIR: Final = re.compile(r"[\w-]+=\"?([^\",;\s]+)")
 _EMAIL: Final = re.compile(r"[^@\s]+@[^@\s]+")
 _MIXED: Final = re.compile(r"(?=.*[^A-Za-z\s])(?=.*[^\d\s])", re.DOTALL)
-_LONG: Final = 8  # characters of a secret that stands in no text by chance
-_SHORT: Final = 4  # and of one that stands in none by chance as a word of its own
-_WORDS_LONG: Final = 12  # the same of letters alone
-_PROSE_LONG: Final = 16  # and of several words
+_LONG: Final = 8  # minimum characters of a secret that is searched in any text
+_SHORT: Final = 4  # of one that is searched as a whole word
+_WORDS_LONG: Final = 12  # of one with letters only
+_PROSE_LONG: Final = 16  # of one with several words
 
 
 _ESCAPED: Final = re.compile(r"\\u|&#|\ufffd")
@@ -33,21 +33,21 @@ _ESCAPED: Final = re.compile(r"\\u|&#|\ufffd")
 class _Form:
     text: str
     stands: str
-    bounded: bool  # whether letters or digits beside it make it something else
+    bounded: bool  # whether it matches as a whole word only
 
 
 class Pseudonyms:
-    """Gives secrets their pseudonyms, and remembers them, to find them elsewhere.
+    """Creates pseudonyms, and replaces the known secrets in other texts.
 
     Args:
-        key: whoever has it can tell whether a guess was right.
-        declared: secrets of the configuration, which are looked for however short they are.
+        key: the HMAC key; it allows to verify a guessed secret.
+        declared: secrets of the configuration, which are searched however short they are.
     """
 
     def __init__(self, key: bytes, declared: Iterable[str] = ()) -> None:
         self._key = key
-        self._whole: dict[str, str] = {}  # what is replaced where it is a whole value
-        self._inside: dict[str, _Form] = {}  # and what is, within longer texts too
+        self._whole: dict[str, str] = {}  # pseudonyms of whole values
+        self._inside: dict[str, _Form] = {}  # of those also searched within longer texts
         self._ordered: list[_Form] | None = None
         self._focus: list[_Form] | None = None
         for secret in declared:
@@ -57,13 +57,13 @@ class Pseudonyms:
         """The pseudonym of a secret.
 
         Args:
-            declared: whether it is the whole value, and no scheme with credentials behind.
+            declared: whether it is the whole value, without an authentication scheme before it.
         """
         if not secret or PSEUDONYM.fullmatch(secret):
             return secret
         scheme = None if declared else _SCHEME.fullmatch(secret)
         if scheme and _KNOWN_SCHEMES.fullmatch(scheme[1]):
-            # Credentials as in a header (RFC 9110, section 11.4), wherever they stand.
+            # Credentials as in a header (RFC 9110, section 11.4), in any place.
             self._learn_inner(scheme[2])
             return f"{scheme[1]} {self.of(scheme[2], declared=True)}"
         stands = self.stands_for(secret)
@@ -71,7 +71,7 @@ class Pseudonyms:
         return stands
 
     def of_number(self, number: str) -> str:
-        """A number of as many digits that stands for one."""
+        """The pseudonym of a number, with as many digits."""
         whole = number.lstrip("-").partition(".")[0]
         stands = str(int(self._digest(number), 16) % 10 ** len(whole) or 1)
         if len(whole) >= _SHORT:
@@ -79,35 +79,35 @@ class Pseudonyms:
         return stands
 
     def number(self, number: str) -> str:
-        """A number, or what stands for it where it is a secret of elsewhere."""
+        """The number, or its pseudonym if it is a known secret."""
         known = len(number) >= _LONG - 2 and number in self._whole
         return self.of_number(number) if known else number
 
     def replaced(self, text: str) -> str:
-        """A text without any secret that is known."""
+        """A text with all known secrets replaced."""
         return self._whole[text] if text in self._whole else self.replaced_within(text)
 
     def replaced_within(self, text: str) -> str:
-        """A text without any secret that stands in none by chance, such as the name of a member."""
+        """A text with those known secrets replaced that are too long to occur by chance."""
         for form in self._forms() if self._focus is None else self._focus:
             if form.text in text:
                 text = _substituted(text, form)
         return text
 
     def focus(self, texts: Sequence[str] | None) -> None:
-        """Look from now on only for what is in these texts; for all that is known if None.
+        """Search from now on only for secrets that occur in these texts; for all of them if None.
 
-        What is looked for in thousands of small texts is so looked for in one large one.
+        One search in a large text replaces thousands of searches in small ones.
         """
         self._focus = None
         if texts is None or any(_ESCAPED.search(each) for each in texts):
-            return  # it may be written in a way that only reading it undoes
+            return  # it may be encoded in a way that only parsing decodes
         whole = "\n".join([*texts, *readings_of(texts)])
         there = {form.stands for form in self._forms() if form.text in whole}
         self._focus = [form for form in self._forms() if form.stands in there]
 
     def left(self, text: str) -> bool:
-        """Whether a secret that is known is still in a text."""
+        """True if a text still contains a known secret."""
         forms = self._forms() if self._focus is None else self._focus
         return any(each.text in text and _substituted(text, each) != text for each in forms)
 
@@ -118,7 +118,7 @@ class Pseudonyms:
         return self._ordered
 
     def _learn(self, secret: str, stands: str, least: int = 0) -> None:
-        """Remember one; it is looked for within texts from `least` characters on, if declared."""
+        """Store a secret; it is searched within texts from `least` characters on, if declared."""
         if secret in self._whole or PSEUDONYM.search(secret):
             return
         if least or len(secret) >= _LONG - 2:
@@ -132,7 +132,7 @@ class Pseudonyms:
                 self._inside.setdefault(form, _Form(form, stands, bounded))
 
     def _learn_inner(self, credentials: str) -> None:
-        """What is in credentials: a password of Basic ones (RFC 7617), each parameter of others."""
+        """Store the secrets in credentials: the password of Basic (RFC 7617), or each parameter."""
         try:
             plain = b64decode(credentials, validate=True).decode()
         except ValueError:
@@ -147,7 +147,7 @@ class Pseudonyms:
                 self.of(value)
 
     def stands_for(self, secret: str) -> str:
-        """The pseudonym of a secret that is not to be found elsewhere."""
+        """The pseudonym of a secret that is not searched elsewhere."""
         if PSEUDONYM.fullmatch(secret):
             return secret
         end = "@example.invalid" if _EMAIL.fullmatch(secret) else ""
@@ -159,7 +159,7 @@ class Pseudonyms:
 
 
 def _is_telling(secret: str, least: int) -> bool:
-    """Whether a secret stands in no text by chance: a password that is a word may."""
+    """True if a secret is unlikely to occur by chance, unlike a password that is a word."""
     if secret.isdecimal():
         return len(secret) >= _LONG
     if secret.isalpha() and secret in {secret.lower(), secret.upper(), secret.title()}:

@@ -1,6 +1,6 @@
-"""Rewrites bodies by what they are: JSON, a form, multipart, CSV, XML, HTML, text, or an image.
+"""Rewrites bodies by type: JSON, forms, multipart, CSV, XML, HTML, text and media.
 
-A body that is none of these cannot be read, so nobody can say that there is no secret in it.
+A body of another type is unreadable: it might contain secrets.
 """
 
 import codecs
@@ -14,14 +14,14 @@ from typing import Final
 from bff.dev.redaction.addresses import FORM
 from bff.dev.redaction.markup import is_html, is_xml, rewrite_markup
 from bff.dev.redaction.multipart import Part, boundary_of, put_together, take_apart
-from bff.dev.redaction.rewrite import Rewriter, TooDeep
+from bff.dev.redaction.rewrite import NestingTooDeep, Rewriter
 
 _CHARSET: Final = re.compile(r"charset=\"?([\w.:-]+)", re.IGNORECASE)
 _TEXTS: Final = re.compile(
     r"ascii|utf-(8|16|32)(-\w+)*|iso8859-\d+|cp\d+|koi8-\w|big5\w*|gb\w+|shift_jis\w*|euc_\w+"
 )
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f]")
-# What media begin with. Their content is for eyes and ears, and public to who may ask for it.
+# File signatures of media, whose content is not searched.
 _MEDIA: Final = re.compile(
     rb"\x89PNG|\xff\xd8\xff|GIF8[79]a"
     rb"|RIFF.{4}(?:WEBP|WAVE|AVI )|BM.{4}\x00{4}|\x00\x00[\x01\x02]\x00"
@@ -34,7 +34,7 @@ _LINES: Final = ("ndjson", "jsonl", "json-seq", "jsonlines")
 
 
 class Unreadable(ValueError):
-    """A body in which secrets cannot be looked for; the message says why."""
+    """A body that cannot be searched for secrets; the message gives the reason."""
 
 
 def media_type(kind: str) -> str:
@@ -43,37 +43,37 @@ def media_type(kind: str) -> str:
 
 
 def is_media(body: bytes, kind: str) -> bool:
-    """Whether a body is the image, sound, film or font that its type says."""
+    """True if a body is the image, sound, film or font that its type declares."""
     family = media_type(kind).partition("/")[0]
     return family in {"image", "audio", "video", "font"} and starts_as_media(body)
 
 
 def starts_as_media(body: bytes) -> bool:
-    """Whether a body begins as an image, sound, film or font does."""
+    """True if a body begins with the signature of an image, sound, film or font."""
     return bool(_MEDIA.match(body))
 
 
 def text_of(body: bytes, kind: str) -> str:
-    """The text of a body.
+    """The decoded text of a body.
 
     Raises:
-        Unreadable: it is none, or in no known character set.
+        Unreadable: it is not text, or its character set is unknown.
     """
     charset = _charset(kind)
     try:
         text = body.decode(charset)
     except ValueError:
-        raise Unreadable(f"no text in {charset}") from None
+        raise Unreadable(f"not text in {charset}") from None
     if _CONTROL.search(text.removeprefix("\ufeff")) and "json-seq" not in kind:
-        raise Unreadable("no text: it has control characters")
+        raise Unreadable("not text: it has control characters")
     return text
 
 
 def rewrite_body(body: bytes, kind: str, rewriter: Rewriter) -> tuple[bytes, str]:
-    """A body with what takes the place of its secrets, and its Content-Type.
+    """Rewrite the secrets of a body; returns the body and its Content-Type.
 
     Raises:
-        Unreadable: they cannot be looked for in it.
+        Unreadable: it cannot be searched.
     """
     if not body or is_media(body, kind):
         return body, kind
@@ -83,7 +83,7 @@ def rewrite_body(body: bytes, kind: str, rewriter: Rewriter) -> tuple[bytes, str
     text = text_of(body, kind)
     try:
         made = _reader(text, kinds, rewriter)(text)
-    except TooDeep as error:
+    except NestingTooDeep as error:
         raise Unreadable(str(error)) from None
     if made == text:
         return body, kind
@@ -91,7 +91,7 @@ def rewrite_body(body: bytes, kind: str, rewriter: Rewriter) -> tuple[bytes, str
 
 
 def _charset(kind: str) -> str:
-    """The character set of a Content-Type. Raises Unreadable where it is not known."""
+    """The character set of a Content-Type. Raises Unreadable where it is unknown."""
     declared = _CHARSET.search(kind)
     charset = declared[1] if declared else "utf-8"
     try:
@@ -99,7 +99,7 @@ def _charset(kind: str) -> str:
     except LookupError:
         known = None
     if known is None:
-        raise Unreadable(f"a text in {charset}, which is no known character set")
+        raise Unreadable(f"a text in {charset}, which is an unknown character set")
     return charset
 
 
@@ -124,15 +124,15 @@ def _json(rewriter: Rewriter, text: str) -> str:
         return text
     try:
         made = rewriter.json(bare)
-    except TooDeep:
+    except NestingTooDeep:
         raise
     except ValueError:
-        raise Unreadable("no JSON, though its type says so, perhaps cut short") from None
+        raise Unreadable("not JSON as its type declares, perhaps truncated") from None
     return text if made == bare else made
 
 
 def _lines(rewriter: Rewriter, text: str) -> str:
-    """JSON in lines, each with a record separator before it perhaps (RFC 7464)."""
+    """Rewrite JSON lines, optionally with record separators (RFC 7464)."""
     made = []
     for line in text.split("\n"):
         mark = line[: len(line) - len(line.lstrip("\x1e"))]
@@ -141,12 +141,12 @@ def _lines(rewriter: Rewriter, text: str) -> str:
 
 
 def _table(rewriter: Rewriter, text: str) -> str:
-    """CSV (RFC 4180), or the like with another delimiter; its first line has the names."""
+    """Rewrite CSV (RFC 4180), or with another delimiter; its first line has the names."""
     mark = max(",;\t|", key=text.partition("\n")[0].count)
     try:
         rows = list(csv.reader(StringIO(text.removeprefix("\ufeff"), newline=""), delimiter=mark))
     except csv.Error:
-        raise Unreadable("no CSV, though its type says so") from None
+        raise Unreadable("not CSV as its type declares") from None
     names = rows[0] if rows else []
     made = [[rewriter.text(name) for name in names]]
     for row in rows[1:]:
@@ -165,7 +165,7 @@ def _xml(rewriter: Rewriter, text: str) -> str:
     if not text.strip():
         return text
     if not is_xml(text):
-        raise Unreadable("no XML, though its type says so, or it has declarations of its own")
+        raise Unreadable("not XML as its type declares, or with a DTD")
     return rewrite_markup(text, rewriter.leaf)
 
 
@@ -178,14 +178,14 @@ def _multipart(body: bytes, kind: str, rewriter: Rewriter) -> tuple[bytes, str]:
     made = [_part(part, rewriter) for part in parts]
     if made == parts:
         return body, kind
-    # A boundary may have been made of the content, and would tell whether a guess is right.
+    # A boundary may be derived from the content, and could verify a guessed secret.
     other = f"bff-{rewriter.stands_for(boundary)}"
     return put_together(made, other), kind.replace(boundary, other)
 
 
 def _part(part: Part, rewriter: Rewriter) -> Part:
     if part.is_coded:
-        raise Unreadable("a part of multipart that is in a transfer coding")
+        raise Unreadable("multipart with a transfer encoding in a part")
     headers = rewriter.text(part.headers)
     kind = part.header("content-type")
     if not kind:

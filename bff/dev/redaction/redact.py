@@ -1,7 +1,7 @@
-"""Takes secrets out of exchanges before they are written, and puts stable pseudonyms there.
+"""Replaces secrets in exchanges by stable pseudonyms before they are written.
 
-The same secret has the same pseudonym wherever it stands, in one recording and in the next: so what
-is joined by it can still be joined, and a new recording differs only where something changed.
+A secret has the same pseudonym in every place and every recording: values that refer to each other
+still do, and a new recording differs only where data has changed.
 """
 
 import re
@@ -10,12 +10,12 @@ from dataclasses import replace
 from typing import Final
 from urllib.parse import unquote
 
-from bff.dev.exchanged import Exchanged
+from bff.dev.recorded_exchange import RecordedExchange
 from bff.dev.redaction.pseudonyms import PREFIX, Pseudonyms
 from bff.dev.redaction.read_body import Unreadable, rewrite_body
-from bff.dev.redaction.rewrite import Act, Rewriter
+from bff.dev.redaction.rewrite import Rewriter, ValueVisitor
 from bff.dev.redaction.secret_names import is_parameter
-from bff.dev.rules import Redaction
+from bff.dev.rules import RedactionRules
 from bff.model.exchange import Headers
 
 __all__ = ["PREFIX", "Redactor"]
@@ -26,17 +26,17 @@ _COOKIES: Final = re.compile(r";[ \t]*")
 
 
 class Redactor:
-    """Learns secrets from exchanges, then takes all of them out of each.
+    """Learns secrets from exchanges, then removes all of them from each.
 
     Args:
-        key: of the pseudonyms; whoever has it can tell whether a guess was right.
-        secrets: values that the configuration calls secret.
-        names: headers that hold them, in lower case.
+        key: the HMAC key of the pseudonyms; it allows to verify a guessed secret.
+        secrets: secret values of the configuration.
+        names: headers with credentials, in lower case.
     """
 
     def __init__(
         self,
-        rules: Redaction,
+        rules: RedactionRules,
         key: bytes,
         secrets: Iterable[str] = (),
         names: Iterable[str] = (),
@@ -45,32 +45,32 @@ class Redactor:
         harmless = rules.allow.patterns
         known = (each for each in secrets if not any(one.fullmatch(each) for one in harmless))
         self.pseudonyms = Pseudonyms(key, known)
-        self._learner = Rewriter(_Learn(self.pseudonyms, rules), rules)
-        self._replacer = Rewriter(_Replace(self.pseudonyms, rules), rules)
+        self._learner = Rewriter(_Collector(self.pseudonyms, rules), rules)
+        self._replacer = Rewriter(_Replacer(self.pseudonyms, rules), rules)
 
-    def learn(self, exchanged: Exchanged) -> None:
-        """Find what is secret where secrets stand: by name, by path, by pattern."""
+    def learn(self, exchanged: RecordedExchange) -> None:
+        """Collect the secrets of an exchange: by name, by path, by pattern."""
         self._redact(exchanged, self._learner)
 
-    def redacted(self, exchanged: Exchanged) -> Exchanged:
-        """The exchange without any secret that was learnt, of itself or of another.
+    def redacted(self, exchanged: RecordedExchange) -> RecordedExchange:
+        """The exchange with all learned secrets replaced, also those of other exchanges.
 
-        A body that cannot be read stays as it is: `bff.dev.redaction.scan` finds it.
+        An unreadable body stays as it is: `bff.dev.redaction.scan` reports it.
         """
         self.pseudonyms.focus(_texts(exchanged))
         return self._redact(exchanged, self._replacer)
 
     def text(self, text: str) -> str:
-        """A text without any secret that was learnt."""
+        """A text with all learned secrets replaced."""
         self.pseudonyms.focus(None)
         return self._replacer.text(text)
 
     def target(self, target: str) -> str:
-        """A path and query without any secret that was learnt."""
+        """A path and query with all learned secrets replaced."""
         self.pseudonyms.focus(None)
         return self._replacer.addresses.target(target)
 
-    def _redact(self, exchanged: Exchanged, rewriter: Rewriter) -> Exchanged:
+    def _redact(self, exchanged: RecordedExchange, rewriter: Rewriter) -> RecordedExchange:
         request, reply = exchanged.request, exchanged.reply
         origin, target = request.origin, rewriter.addresses.target
         if origin:
@@ -111,7 +111,7 @@ class Redactor:
 
 
 def _whole(value: str, rewriter: Rewriter) -> str:
-    """Credentials of any scheme (RFC 9110, section 11.4); of one, the scheme stays."""
+    """Rewrite credentials (RFC 9110, section 11.4); the authentication scheme stays."""
     found = _CREDENTIALS.fullmatch(value)
     made = rewriter.secret(value)
     if found and made.startswith(PREFIX):
@@ -124,12 +124,12 @@ def _cookie(pair: str, rewriter: Rewriter) -> str:
     bare = value.strip().strip('"')
     made = rewriter.secret(bare)
     if unquote(bare) != bare:
-        rewriter.secret(unquote(bare))  # as it may stand elsewhere
+        rewriter.secret(unquote(bare))  # as it may occur elsewhere
     return f"{name}={made}"
 
 
-def _texts(exchanged: Exchanged) -> list[str]:
-    """All texts of an exchange, as they are."""
+def _texts(exchanged: RecordedExchange) -> list[str]:
+    """All texts of an exchange, unchanged."""
     request, reply = exchanged.request, exchanged.reply
     origin = request.origin.target if request.origin else ""
     headers = [value for _, value in (*request.headers, *reply.headers)]
@@ -137,30 +137,30 @@ def _texts(exchanged: Exchanged) -> list[str]:
     return [exchanged.base, request.target, origin, *headers, *bodies]
 
 
-class _Learn(Act):
-    """Remembers what is secret."""
+class _Collector(ValueVisitor):
+    """Collects secrets."""
 
-    def __init__(self, pseudonyms: Pseudonyms, rules: Redaction) -> None:
+    def __init__(self, pseudonyms: Pseudonyms, rules: RedactionRules) -> None:
         self._pseudonyms, self._rules = pseudonyms, rules
 
     def secret(self, text: str) -> str:
-        """One that is called so."""
+        """A value that is secret by its name."""
         return self._pseudonyms.of(text)
 
     def declared(self, text: str) -> str:
-        """One that is declared."""
+        """A value that rules.toml declares secret."""
         return self._pseudonyms.of(text, declared=True)
 
     def word(self, text: str) -> str:
-        """One that is not looked for elsewhere."""
+        """A word that is replaced here only."""
         return self._pseudonyms.stands_for(text)
 
     def number(self, number: str) -> str:
-        """A number that is one."""
+        """A number that is a secret."""
         return self._pseudonyms.of_number(number)
 
     def plain(self, text: str) -> str:
-        """Any other text: what a pattern finds in it."""
+        """Any other text: the patterns of rules.toml are applied."""
         for pattern in self._rules.patterns:
             text = pattern.sub(lambda found: self.declared(found[0]), text)
         return text
@@ -170,17 +170,17 @@ class _Learn(Act):
         return self.plain(name)
 
 
-class _Replace(_Learn):
-    """Replaces what was learnt."""
+class _Replacer(_Collector):
+    """Replaces the collected secrets."""
 
     def plain_number(self, number: str) -> str:
-        """Any other number, which may be a secret elsewhere."""
+        """Any other number: replaced if it is a known secret."""
         return self._pseudonyms.number(number)
 
     def plain(self, text: str) -> str:
-        """Any other text, which may be a secret elsewhere, or have one in it."""
+        """Any other text: known secrets within it are replaced."""
         return self._pseudonyms.replaced(super().plain(text))
 
     def key(self, name: str) -> str:
-        """The name of a member, which may be one, as where tokens are looked up."""
-        return self._pseudonyms.replaced_within(_Learn.plain(self, name))
+        """The name of a member, which may be a secret, as in a map of tokens."""
+        return self._pseudonyms.replaced_within(_Collector.plain(self, name))

@@ -1,6 +1,6 @@
-"""Looks in what is about to be written for what still looks like a secret.
+"""Scans entries for suspected secrets before they are written.
 
-What is random and public by its nature is none: an ETag, the id of a request, a cursor, an image.
+Random values that are public by nature are ignored: ETags, request ids, cursors, images.
 """
 
 import re
@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from bff.dev.exchanged import Exchanged
-from bff.dev.redaction.addresses import URL, Addresses
-from bff.dev.redaction.looks import looks_random
+from bff.dev.recorded_exchange import RecordedExchange
+from bff.dev.redaction.addresses import URL, UrlRewriter
 from bff.dev.redaction.pseudonyms import PSEUDONYM, Pseudonyms
+from bff.dev.redaction.randomness import looks_random
 from bff.dev.redaction.read_body import Unreadable, is_media, media_type, rewrite_body
-from bff.dev.redaction.rewrite import Act, Rewriter
+from bff.dev.redaction.rewrite import Rewriter, ValueVisitor
 from bff.dev.redaction.secret_names import is_public, word_set
-from bff.dev.redaction.spots import At, Spot
 from bff.dev.redaction.token_shapes import token_in
-from bff.dev.rules import Allowed, Redaction
+from bff.dev.redaction.value_context import At, ValueContext
+from bff.dev.rules import AllowList, RedactionRules
 from bff.model.exchange import Headers
 
 _PUBLIC_HEADERS: Final = word_set(
@@ -34,21 +34,21 @@ _DATA: Final = re.compile(
     r"|data:application/(?:font-woff2?|x-font-\w+)[^,]*,[\w+/=]*"
     r"|(?:sha(?:1|224|256|384|512)|md5)[-:=][\w+/=-]{20,}|nonce-[\w+/=-]+"
 )
-_SHORT: Final = 6  # characters of a text in which there is no secret that is looked for
-_DEEPEST: Final = 10  # values within values
+_SHORT: Final = 6  # shorter texts are not scanned
+_DEEPEST: Final = 10  # levels of nested values
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What looks like a secret, or cannot be read, and where; the secret itself is not told.
+    """A suspected secret or an unreadable body, and its place, without the secret itself.
 
     Args:
         where: the entry, and the place in it.
         what: what it looks like.
-        cause: what all findings of one cause have in common.
-        secret: the line of rules.toml by which it is one.
-        allow: the line by which it is none.
-        verb: what `what` is to it.
+        cause: equal for all findings of one cause.
+        secret: the line of rules.toml that declares it secret.
+        allow: the line that allows it.
+        verb: the verb before `what`.
     """
 
     where: str
@@ -63,18 +63,18 @@ def findings(
     entry: dict[str, Any],
     number: int,
     title: str,
-    allow: Allowed | None = None,
+    allow: AllowList | None = None,
     known: Pseudonyms | None = None,
 ) -> list[Finding]:
-    """What in a HAR entry still looks like a secret.
+    """The suspected secrets of a HAR entry.
 
     Args:
-        number: the entry's, from 0.
-        title: of its page.
-        allow: what may look like one.
-        known: secrets, which must not be there in whatever form.
+        number: the index of the entry, from 0.
+        title: the title of its page.
+        allow: what is allowed although it looks like a secret.
+        known: secrets that must not occur in any encoding.
     """
-    allowed = allow or Allowed()
+    allowed = allow or AllowList()
     finder = _Finder(allowed, known)
     request, response = entry["request"], entry["response"]
     posted = request.get("postData") or {}
@@ -106,8 +106,8 @@ def _texts(message: dict[str, Any]) -> list[str]:
     return [message.get("url") or "", posted.get("text") or "", text, *values]
 
 
-def unreadable(exchanged: Exchanged, allow: Allowed, known: Pseudonyms) -> list[Finding]:
-    """The bodies of an exchange in which secrets cannot be looked for."""
+def unreadable(exchanged: RecordedExchange, allow: AllowList, known: Pseudonyms) -> list[Finding]:
+    """The bodies of an exchange that cannot be searched for secrets."""
     request, reply = exchanged.request, exchanged.reply
     bodies = (("request", request.headers, request.body), ("response", reply.headers, reply.body))
     found = []
@@ -126,9 +126,9 @@ def _why_unreadable(body: bytes, kind: str, known: Pseudonyms) -> str:
     if is_media(body, kind):
         known.focus(None)
         hidden = known.left(body.decode("latin-1"))
-        return "an image or the like, with a secret in it" if hidden else ""
+        return "an image or other media with a secret in it" if hidden else ""
     try:
-        rewrite_body(body, kind, Rewriter(Act(), Redaction()))
+        rewrite_body(body, kind, Rewriter(ValueVisitor(), RedactionRules()))
     except Unreadable as error:
         return str(error)
     return ""
@@ -139,7 +139,7 @@ def _content_type(headers: Headers) -> str:
 
 
 def _shown(request: dict[str, Any]) -> str:
-    """The method and path, for people; not a path that looks like a secret itself."""
+    """The method and path, for messages; the path is omitted if it looks like a secret."""
     path = urlsplit(request["url"]).path
     hidden = token_in(path) or any(looks_random(each, in_path=True) for each in path.split("/"))
     return f"{request['method']} {'…' if hidden else path}"
@@ -156,19 +156,19 @@ def _bytes(content: dict[str, Any]) -> bytes:
 
 
 class _Finder(Rewriter):
-    """Goes through an entry as the redaction does, and notes what looks like a secret."""
+    """Traverses an entry as the redaction does, and collects suspected secrets."""
 
-    def __init__(self, allow: Allowed, known: Pseudonyms | None) -> None:
-        super().__init__(Act(), Redaction())
+    def __init__(self, allow: AllowList, known: Pseudonyms | None) -> None:
+        super().__init__(ValueVisitor(), RedactionRules())
         self.found: list[Finding] = []
         self._allow, self._known = allow, known
         self._place = self._name = self._line = ""
         self._at: At = ()
         self._in_path = self._is_public = False
-        self.addresses = Addresses(self.parameter, self._segment, self._segment)
+        self.addresses = UrlRewriter(self.parameter, self._segment, self._segment)
 
     def target(self, place: str, text: str) -> None:
-        """An address."""
+        """Scan a URL."""
         self._place, self._name, self._at, self._line = place, "", (), ""
         if "://" in text:
             self._check(text, certain=True)
@@ -177,7 +177,7 @@ class _Finder(Rewriter):
             self.addresses.target(text)
 
     def header(self, place: str, name: str, value: str) -> None:
-        """A header."""
+        """Scan a header."""
         if self._allow.header(name):
             return
         self._is_public = name.lower() in _PUBLIC_HEADERS or is_public(name)
@@ -190,12 +190,12 @@ class _Finder(Rewriter):
         self._is_public = False
 
     def at(self, place: str, name: str, value: str, line: str) -> None:
-        """A field of a form."""
+        """Scan a form field."""
         self._place, self._name, self._at, self._line = place, name, (), line
         self.text(value)
 
     def body(self, place: str, body: bytes, described: dict[str, Any]) -> None:
-        """A body; one that cannot be read is another matter."""
+        """Scan a body; an unreadable one is searched for known secrets only."""
         self._place, self._name, self._at, self._line = place, "", (), ""
         kind = str(described.get("mimeType") or "")
         if is_media(body, kind):
@@ -206,25 +206,25 @@ class _Finder(Rewriter):
         except Unreadable:
             self._check(body.decode(errors="replace"), certain=True)
 
-    def leaf(self, text: str, spot: Spot) -> str:
-        """A text that stands somewhere."""
-        if not spot.at:
+    def leaf(self, text: str, context: ValueContext) -> str:
+        """Scan a text in its context."""
+        if not context.at:
             return self.text(text)
         outer = self._name, self._at, self._line
-        if not self._allow.at(spot.at):
-            path = _path(spot.at)
-            self._name, self._at = spot.name, spot.at
+        if not self._allow.at(context.at):
+            path = _path(context.at)
+            self._name, self._at = context.name, context.at
             self._line = f'paths = ["{path}"]'
             self.text(text)
         self._name, self._at, self._line = outer
         return text
 
     def pair(self, name: str, value: str) -> str:
-        """A field of a form or of multipart."""
-        return self.leaf(value, Spot(name, at=(name,))) if name else self.text(value)
+        """Scan a field of a form or of multipart."""
+        return self.leaf(value, ValueContext(name, at=(name,))) if name else self.text(value)
 
     def parameter(self, name: str, value: str) -> str:
-        """A parameter of a query."""
+        """Scan a query parameter."""
         outer = self._name, self._line
         self._name = name
         self._line = self._line or f'query = ["{name}"]'
@@ -233,7 +233,7 @@ class _Finder(Rewriter):
         return value
 
     def text(self, text: str) -> str:
-        """A text, and whatever is in it."""
+        """Scan a text and the values nested in it."""
         if len(text) < _SHORT:
             return text
         self._deep += 1
@@ -257,7 +257,7 @@ class _Finder(Rewriter):
         text = PSEUDONYM.sub("redacted-", text)
         what = token_in(text)
         if not what and self._known and self._known.left(text):
-            what = "a secret that stands elsewhere"
+            what = "a secret found elsewhere"
         if not what and not certain and not (self._is_public or is_public(self._name)):
             bare = _DATA.sub(" ", URL.sub(" ", text))
             what = looks_random(bare, self._name, in_path=self._in_path)

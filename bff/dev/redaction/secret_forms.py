@@ -1,6 +1,6 @@
-"""The ways in which one secret can be written: percent-encoded, as base64, escaped, in hexadecimal.
+"""The encodings of a secret: percent-encoding, base64, escapes and hexadecimal.
 
-A secret that is learnt in one place is found by these in every other.
+A secret learned in one place is found in any of these encodings elsewhere.
 """
 
 import html
@@ -12,16 +12,16 @@ from typing import Final
 from urllib.parse import quote, quote_plus, unquote
 
 _RUN: Final = re.compile(r"[A-Za-z0-9+/_-]{16,}={0,2}")
-_LEAST_CODED: Final = 6  # characters of a secret that is looked for within other base64
+_LEAST_CODED: Final = 6  # minimum characters of a secret that is searched within other base64
 
 
 def forms_of(secret: str) -> frozenset[str]:
-    """The secret as it is, and each encoding that differs from it."""
+    """The secret, and each encoding that differs from it."""
     return frozenset(each for each in _forms(secret) if each)
 
 
 def readings_of(texts: Iterable[str]) -> Iterator[str]:
-    """What else these texts are when percent-encoding and base64 in them are undone."""
+    """These texts with percent-encoding and base64 decoded."""
     for text in texts:
         inner = list(filter(None, map(printable_base64, _RUN.findall(text))))
         if "%" in text or "+" in text:
@@ -32,7 +32,7 @@ def readings_of(texts: Iterable[str]) -> Iterator[str]:
 
 
 def printable_base64(text: str) -> str | None:
-    """The text that some base64 is; None where it is none."""
+    """The text encoded as base64; None where it is not base64 of a text."""
     coded = text.rstrip("=").replace("-", "+").replace("_", "/")
     try:
         plain = b64decode(coded + "=" * (-len(coded) % 4), validate=True).decode()
@@ -77,7 +77,7 @@ def _percent(text: str) -> Iterator[str]:
             coded = quote(text, safe, encoding, "ignore")
             yield coded
             yield _lower_percent(coded)
-    plus = quote_plus(text, errors="ignore")  # of half a surrogate pair, which has no encoding
+    plus = quote_plus(text, errors="ignore")  # an unpaired surrogate has no encoding
     yield plus
     yield _lower_percent(plus)
 
@@ -88,14 +88,14 @@ def _lower_percent(text: str) -> str:
 
 
 def _base64(raw: bytes) -> Iterator[str]:
-    """Its base64, alone and as it stands within that of something longer (RFC 4648)."""
+    """Its base64, alone and within that of a longer text (RFC 4648)."""
     for encode in (b64encode, urlsafe_b64encode):
         whole = encode(raw).decode()
         yield whole
         yield whole.rstrip("=")
         if len(raw) < _LEAST_CODED:
             continue
-        for before in range(3):  # six bits a character: it may begin within one
+        for before in range(3):  # 6 bits per character: it has three possible alignments
             coded = encode(b"\0" * before + raw).decode().rstrip("=")
             start, bits = (0, 2, 3)[before], (before + len(raw)) * 8
             yield coded[start : bits // 6]

@@ -1,7 +1,7 @@
-"""Decides by its name whether a header, parameter, field or member holds a secret.
+"""Decides by name whether a header, parameter, field or member holds a secret.
 
-Names are compared by their words, so that `clientSecret`, `client_secret`, `Client-Secret` and
-`user[client.secret]` are one name.
+Names are compared by their words: `clientSecret`, `client_secret`, `Client-Secret` and
+`user[client.secret]` are equal.
 """
 
 import re
@@ -10,12 +10,12 @@ from typing import Final
 
 
 def word_set(words: str) -> frozenset[str]:
-    """The words of a text, to look others up in."""
+    """The words of a text, as a set."""
     return frozenset(words.split())
 
 
 _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_]+")
-# A word with one of these in it: `csrfmiddlewaretoken`, `JSESSIONID`, `newpassword2`.
+# Parts of a word: `csrfmiddlewaretoken`, `JSESSIONID`, `newpassword2`.
 _STEMS: Final = re.compile(
     r"token(?!i[sz])|secret(?!ar)|passw|passphrase|passcode|passkey|apikey|accesskey|authkey"
     r"|privatekey|credential|cookie|jwt|sessionid|sessid|signature|assertion|authorization|pwd"
@@ -25,7 +25,7 @@ _WORDS: Final = word_set(
     "auth sid otp totp pin pass pw psw sig hmac cvv cvc csc csrf xsrf bearer verifier sas jws jwe"
     " pat dsn kennwort passwort"
 )
-_KEYS: Final = word_set(  # `…_key` of these is a secret; a primary or partition key is none
+_KEYS: Final = word_set(  # `…_key` of these is a secret; a primary or partition key is not
     "api access private secret session signing encryption master account subscription function"
     " functions shared storage host admin app client consumer license licence service server auth"
     " security deploy webhook root ssh pgp gpg aes hmac rsa write integration ingest developer"
@@ -37,7 +37,7 @@ _CODES: Final = word_set(
     " passcode unlock pairing one time"
 )
 _IDS: Final = frozenset({"session", "sess"})
-# What ends with one of these is about a secret: `token_type`, `password_changed_at`.
+# Last words of metadata about a secret: `token_type`, `password_changed_at`.
 _ABOUT: Final = word_set(
     "type types expires expire expiry expiration exp in at on date time ttl count total length size"
     " limit max min required requires enabled disabled policy url uri endpoint href name names"
@@ -45,11 +45,11 @@ _ABOUT: Final = word_set(
     " updated created valid invalid verified age present scope scopes usage used strength"
     " description title label placeholder role roles kind"
 )
-_BARE_KEY: Final = frozenset(  # headers and parameters that end with `key` and are no secret
+_BARE_KEY: Final = frozenset(  # headers and parameters that end with `key` and are not secret
     {"idempotency", "cache", "surrogate", "websocket", "partition", "sort", "primary", "public"}
     | {"foreign", "routing", "dedup", "deduplication", "message", "object", "i18n", "locale"}
 )
-_PUBLIC: Final = word_set(  # what is called so is random and public
+_PUBLIC: Final = word_set(  # random and public by nature
     "id ids uuid guid ulid etag hash hashes sha md5 sha1 sha256 sha384 sha512 crc"
     " checksum checksums digest integrity cursor cursors after before nonce trace span revision"
     " commit rev tree fingerprint thumbprint request correlation version build avatar gravatar"
@@ -69,10 +69,10 @@ def words_of(name: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=4096)
 def is_secret(name: str, within: str = "") -> bool:
-    """Whether what has this name is a secret.
+    """True if a value of this name is a secret.
 
     Args:
-        within: the name of what holds it, so that `{"api": {"key": …}}` is an API key.
+        within: the name of its parent, so that `{"api": {"key": …}}` is an API key.
     """
     words = words_of(name)
     if not words or words[-1] in _ABOUT:
@@ -85,14 +85,14 @@ def is_secret(name: str, within: str = "") -> bool:
 
 
 def hints_secret(text: str) -> bool:
-    """Whether there may be the name of a secret in a text: said quickly, and too often."""
+    """A fast pre-check: False only if a text has no name of a secret."""
     return bool(_HINT.search(text))
 
 
 def is_parameter(name: str) -> bool:
-    """Whether a query or form parameter, or a header, of this name is a secret.
+    """True if a query or form parameter, or a header, of this name is a secret.
 
-    There a `key` opens something, and a `code` is exchanged for a token (RFC 6749, section 4.1.2).
+    There a `key` grants access, and a `code` is exchanged for a token (RFC 6749, section 4.1.2).
     """
     words = words_of(name)
     if is_secret(name) or words in {("code",), ("appid",), ("ticket",)}:
@@ -101,33 +101,33 @@ def is_parameter(name: str) -> bool:
 
 
 def is_number(name: str) -> bool:
-    """Whether a number of this secret name is the secret: a PIN is, `tokens: 7` counts some."""
+    """True if a number of this name is a secret: a PIN is, `tokens: 7` is a count."""
     words = words_of(name)
     counts = words and words[-1] in {"tokens", "cookies", "secrets", "credentials", "signatures"}
     return not counts and words[:1] not in {("max",), ("min",), ("total",), ("num",), ("number",)}
 
 
 def is_about(name: str) -> bool:
-    """Whether a member of a secret object tells something about it: its type, its end."""
+    """True if a member of a secret object is metadata, such as its type or expiry."""
     words = words_of(name)
     return bool(words) and words[-1] in _ABOUT
 
 
 def is_public(name: str) -> bool:
-    """Whether what has this name is random and public by its nature: an ETag, a cursor, an id."""
+    """True if a value of this name is random and public: an ETag, a cursor, an id."""
     words = words_of(name)
     if not words or is_secret(name):
         return False
     shown = len(words) > 1 and (words[-1].isdecimal() or words[-1] in _SHOWN)
     last = words[-2] if shown else words[-1]
-    whole = "".join(words[-2:])  # `ETag` has two
+    whole = "".join(words[-2:])  # `ETag` has two words
     return (
         last in _PUBLIC or whole in _PUBLIC or (last.endswith("id") and len(last) > len("sid") + 1)
     )
 
 
 def is_code(name: str) -> bool:
-    """Whether it is called a code and nothing else, which is a secret if it looks like one."""
+    """True if its name is just `code`: a secret only if it looks like one."""
     return words_of(name) == ("code",)
 
 

@@ -1,9 +1,9 @@
-"""What tokens and keys of well-known services look like."""
+"""Patterns of the tokens and keys of well-known services."""
 
 import re
 from typing import Final
 
-# Their own documentation says so, and code hosts look for the same.
+# From their documentation; code hosts scan for the same patterns.
 _TOKENS: Final = (
     ("a JSON Web Token", r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*"),
     ("an encrypted JSON Web Token", r"\beyJ[\w-]{8,}\.[\w-]*\.[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}"),
@@ -79,7 +79,7 @@ _TOKENS: Final = (
     ),
 )
 TOKENS: Final = tuple((what, re.compile(pattern)) for what, pattern in _TOKENS)
-# Ids of Stripe's API, which are as random as its keys are, and public.
+# Ids of Stripe's API: random like its keys, but public.
 TYPED_ID: Final = re.compile(
     r"(?:acct|ba|card|ch|cn|cs_(?:test|live)|cus|dp|evt|fee|file|ii|il|in|ipi|link|mandate|mbur|obt"
     r"|or|pi|pl|plan|plink|pm|po|price|prod|prv|py|pyr|qt|re|req|rcpt|seti|setatt|si|sub|sub_sched"
@@ -88,5 +88,5 @@ TYPED_ID: Final = re.compile(
 
 
 def token_in(text: str) -> str:
-    """What kind of token is in a text; empty for none."""
+    """The kind of token that a text contains; empty for none."""
     return next((what for what, pattern in TOKENS if pattern.search(text)), "")

@@ -1,1 +1,1 @@
-"""The demo shop: its configuration, and what generates the recordings of its six services."""
+"""The demo shop: its configuration, and the generator of the recordings of its six services."""

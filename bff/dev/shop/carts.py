@@ -1,12 +1,12 @@
-"""Carts as two people had them, and what they did with them; live.py plays what comes after."""
+"""Recorded carts of two users and the changes they make; live.py answers everything after that."""
 
 from typing import Any
 
-from bff.dev.shop.har import Recorder
+from bff.dev.shop.har import HarBuilder
 
 Json = dict[str, Any]
 
-# Whose cart has how many of which product, where something is in it.
+# Carts that are not empty: user -> product -> quantity.
 CARTS: dict[str, dict[str, int]] = {
     "ada": {"p-100126": 1, "p-100041": 2},
     "grace": {"p-100126": 1},
@@ -15,8 +15,8 @@ _WHERE = {"name": "Ada Lovelace", "street": "12 Mill Lane", "city": "London"}
 _FREE_FROM, _SHIPPING = 5000, 490  # cents
 
 
-def record_carts(products: dict[str, Json], users: dict[str, Json], to: Recorder) -> None:
-    """Ada changes a cart that has something in it; grace fills an empty one, and orders."""
+def record_carts(products: dict[str, Json], users: dict[str, Json], to: HarBuilder) -> None:
+    """Record that ada changes a cart with items, and that grace fills an empty one and orders."""
     ada = _cart("ada", products)
     to.get("/carts/ada", body=ada)
     for product_id, quantity in CARTS["ada"].items():
@@ -38,7 +38,7 @@ def record_carts(products: dict[str, Json], users: dict[str, Json], to: Recorder
         to.get(f"/carts/{sub}", body=empty)
 
 
-def _order(sub: str, cart: Json, order_id: str, to: Recorder) -> None:
+def _order(sub: str, cart: Json, order_id: str, to: HarBuilder) -> None:
     asked = {"customer": sub, "address": _WHERE, "payment": "card", "note": None}
     order = {
         "id": order_id,

@@ -1,4 +1,4 @@
-"""Chance that repeats: each thing of the shop has dice of its own, seeded by its name."""
+"""Reproducible randomness: each object of the shop has its own generator, seeded by its name."""
 
 from random import Random
 from typing import TypeVar
@@ -8,27 +8,27 @@ T = TypeVar("T")
 
 
 class Dice:
-    """Seeded choices. A new thing, or a new choice for one thing, leaves all others as they were.
+    """Seeded choices. A new object, or a further choice for one, does not change the others.
 
-    Only `Random.random()` is used: Python promises its sequence across versions, and no other.
+    Only `Random.random()` is used: Python guarantees its sequence across versions, and no other.
     """
 
     def __init__(self, *names: object) -> None:
         self._random = Random(":".join([SEED, *map(str, names)]))  # noqa: S311 - not a secret
 
     def between(self, least: int, most: int) -> int:
-        """A whole number, both ends included."""
+        """An integer, both ends included."""
         return least + int(self._random.random() * (most - least + 1))
 
     def chance(self, of_one: float) -> bool:
-        """True in that part of the cases."""
+        """True with that probability."""
         return self._random.random() < of_one
 
     def pick(self, things: list[T]) -> T:
-        """One of them."""
+        """One of the items."""
         return things[int(self._random.random() * len(things))]
 
     def some(self, things: list[T], count: int) -> list[T]:
-        """`count` different ones (or all, if there are fewer), in random order."""
+        """`count` different items (or all, if there are fewer), in random order."""
         left = list(things)
         return [left.pop(int(self._random.random() * len(left))) for _ in things[:count]]

@@ -1,4 +1,4 @@
-"""Writes exchanges as HAR 1.2, with every field that the format demands and none of our own."""
+"""Builds HAR 1.2 files, with all required fields and no custom ones."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -15,7 +15,7 @@ from bff.dev.shop.orders import TODAY
 Json = dict[str, Any]
 Query = Mapping[str, str | int | list[str] | None]
 
-# The quickest and the usual slowest reply of each service, in tenths of a millisecond.
+# The minimum and usual maximum latency of each service, in tenths of a millisecond.
 _LATENCY = {
     "users": (60, 180),
     "orders": (240, 600),
@@ -26,8 +26,8 @@ _LATENCY = {
 }
 
 
-class Recorder:
-    """Collects the exchanges of one service; a read that it has already is not kept twice."""
+class HarBuilder:
+    """Collects the exchanges of one service; a repeated read is recorded once."""
 
     def __init__(self, service: str) -> None:
         self._service = service
@@ -36,7 +36,7 @@ class Recorder:
     def get(
         self, path: str, query: Query | None = None, *, body: object, status: int = 200
     ) -> None:
-        """Record a GET and its JSON reply. None in the query is left out, a list repeated."""
+        """Record a GET and its JSON reply. None in the query is omitted, a list is repeated."""
         asked = {key: value for key, value in (query or {}).items() if value is not None}
         encoded = urlencode(asked, doseq=True, safe=",")
         target = path + ("?" + encoded if encoded else "")
@@ -44,12 +44,12 @@ class Recorder:
             self._entries[target] = self._entry("GET", target, asked, body, status)
 
     def again(self, path: str, *, body: object) -> None:
-        """Record one more reply to a GET, which comes after those that are recorded already."""
+        """Record another reply to a GET, after those recorded before."""
         key = f"{path} {len(self._entries)}"
         self._entries[key] = self._entry("GET", path, {}, body, 200)
 
     def write(self, method: str, path: str, sent: object, *, body: object, status: int) -> None:
-        """Record a write and its JSON reply; None as what is sent or as the reply is no body."""
+        """Record a write and its JSON reply; None, as either, is an empty body."""
         text = None if sent is None else orjson.dumps(sent).decode()
         key = f"{method} {path} {text}"
         self._entries[key] = self._entry(method, path, {}, body, status, text)
@@ -121,7 +121,7 @@ class Recorder:
     def _timings(self, target: str) -> Json:
         dice = Dice("latency", self._service, target)
         least, most = _LATENCY[self._service]
-        wait = dice.between(least, dice.between(least, most))  # most replies are quick ones
+        wait = dice.between(least, dice.between(least, most))  # most replies are fast
         if dice.chance(0.02):
             wait *= 2
         return {"send": 0.1, "wait": wait / 10, "receive": dice.between(2, 9) / 10}

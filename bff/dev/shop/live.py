@@ -1,7 +1,7 @@
-"""What a recording of the shop cannot play: carts, and the orders that are made of them.
+"""The stateful services of the shop, which a recording cannot replay: carts and orders.
 
-`bff stub` and `bff demo` ask this first. It begins with the carts that are recorded, and forgets
-everything when it ends.
+`bff stub` and `bff demo` use them in place of recordings. They start with the recorded carts, and
+store everything in memory.
 """
 
 import json
@@ -16,40 +16,40 @@ from bff.dev.recordings.message import Answerer, StubReply, StubRequest
 Json = dict[str, Any]
 _CARD = ("id", "title", "currency", "price_cents", "stock")
 _FREE_FROM, _SHIPPING = 5000, 490  # cents
-_CHANGE, _ORDER = 0.03, 0.35  # seconds: an order waits for a payment
+_CHANGE, _ORDER = 0.03, 0.35  # seconds; an order takes as long as a payment
 _MOST = 99
 _OK = 200
 
 
 def answerers(recorded: Mapping[str, Answerer]) -> Mapping[str, Answerer]:
-    """The services whose answers depend on what was written."""
-    shop = Shop(recorded)
+    """The stateful services, by name; all others answer from recordings."""
+    shop = LiveShop(recorded)
     return {
-        "orders": Orders(shop),
+        "orders": OrderService(shop),
         "catalog": shop.catalog,
         "reviews": shop.reviews,
         "notifications": shop.notifications,
     }
 
 
-class Shop:
-    """Carts and new orders of everybody, and what the other services know of them."""
+class LiveShop:
+    """The carts and new orders of all users, and the replies that depend on them."""
 
     def __init__(self, recorded: Mapping[str, Answerer]) -> None:
         self._recorded = recorded
         self.lock = RLock()
-        self.carts: dict[str, dict[str, int]] = {}  # by person: how many of which product
+        self.carts: dict[str, dict[str, int]] = {}  # user -> product -> quantity
         self.orders: dict[str, Json] = {}  # by id, oldest first
-        self.replies: dict[tuple[str, str], StubReply] = {}  # by person and Idempotency-Key
+        self.replies: dict[tuple[str, str], StubReply] = {}  # by user and Idempotency-Key
 
     def ask(self, service: str, path: str, query: Mapping[str, Any] | None = None) -> StubReply:
-        """What is recorded."""
+        """The recorded reply to a GET."""
         asked = urlencode(query or {}, doseq=True, safe=",")
         target = path + ("?" + asked if asked else "")
         return self._recorded[service](StubRequest(service, "GET", target, path, asked))
 
     def otherwise(self, request: StubRequest) -> StubReply:
-        """The same, for what is none of our business."""
+        """The recorded reply to a request that depends on no state."""
         return self._recorded[request.service](request)
 
     def product(self, product_id: str) -> Json | None:
@@ -58,7 +58,7 @@ class Shop:
         return json.loads(reply.body) if reply.status == _OK else None
 
     def cart(self, sub: str) -> dict[str, int]:
-        """Somebody's cart; at first what is recorded of it."""
+        """The cart of a user, initially as recorded."""
         if sub not in self.carts:
             reply = self.ask("orders", f"/carts/{sub}")
             lines = json.loads(reply.body)["items"] if reply.status == _OK else []
@@ -66,12 +66,12 @@ class Shop:
         return self.carts[sub]
 
     def placed_by(self, sub: str) -> list[Json]:
-        """Somebody's new orders, newest first."""
+        """The new orders of a user, newest first."""
         with self.lock:
             return [each for each in reversed(self.orders.values()) if each["customer"] == sub]
 
     def catalog(self, request: StubRequest) -> StubReply:
-        """Any list of products: a recording has only the lists that somebody has asked for."""
+        """Any list of products; only some lists are recorded."""
         asked = parse_qs(request.query)
         if (request.method, request.path) != ("GET", "/products") or "ids" not in asked:
             return self.otherwise(request)
@@ -83,7 +83,7 @@ class Shop:
         return StubReply.json({"items": cards}, headers=headers, delay=delay)
 
     def reviews(self, request: StubRequest) -> StubReply:
-        """Nobody has reviewed what is in a new order."""
+        """Products of new orders have no reviews."""
         asked = parse_qs(request.query)
         lines = [set(_products(each)) for each in self.placed_by(asked.get("author", [""])[0])]
         if request.path == "/reviews" and set(asked.get("product", [])) in lines:
@@ -106,14 +106,14 @@ class Shop:
         return StubReply.json(counts, delay=reply.delay)
 
 
-class Orders:
-    """The service `orders`: what it has of carts and new orders, and what is recorded."""
+class OrderService:
+    """The service `orders`: carts and new orders, and recorded replies."""
 
-    def __init__(self, shop: Shop) -> None:
+    def __init__(self, shop: LiveShop) -> None:
         self._shop = shop
 
     def __call__(self, request: StubRequest) -> StubReply:
-        """Answer; a write under an Idempotency-Key once, and then as before."""
+        """Answer a request; a repeated Idempotency-Key gets the first reply again."""
         parts = [unquote(each) for each in request.path.strip("/").split("/")]
         with self._shop.lock:
             own = self._read if request.method == "GET" else self._written

@@ -1,4 +1,4 @@
-"""What was ordered, by whom, and where the parcels are."""
+"""Orders, their customers, and the tracking of their parcels."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -7,7 +7,7 @@ from bff.dev.shop.dice import Dice
 
 Json = dict[str, Any]
 TODAY = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
-# How many orders each customer has; ada is who `bff demo` is signed in as.
+# The number of orders of each customer; `bff demo` is signed in as ada.
 _COUNTS = {"ada": 24, "grace": 6, "alan": 4, "katherine": 3, "edsger": 1, "barbara": 0}
 _CARRIERS = ["Postbus", "Velo Courier", "Parcelway"]
 
@@ -70,7 +70,7 @@ def _shipments(order_id: str, lines: int, dice: Dice) -> list[Json]:
 
 
 def make_tracking(orders: list[Json]) -> dict[str, Json]:
-    """Where each parcel is, by shipment id."""
+    """The location of each parcel, by shipment id."""
     return {
         shipment["id"]: _tracking(shipment, order)
         for order in orders

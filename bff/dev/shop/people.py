@@ -1,4 +1,4 @@
-"""Who buys at the shop, and what is in their inboxes."""
+"""The customers of the shop, and their messages."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,7 +17,7 @@ _PEOPLE = [
     ("barbara", "Barbara Liskov", "free", "new-homes", "Boston", "navy"),
 ]
 
-# segment -> the root categories that it cares for, and what it is told
+# segment -> its root categories and its message
 SEGMENTS = {
     "coffee-lovers": (["coffee-and-tea", "kitchen"], "Goes with your kettle"),
     "home-workers": (["home-office", "lighting"], "For a calmer desk"),
@@ -34,7 +34,7 @@ _TOLD = {
 
 
 def make_users() -> dict[str, Json]:
-    """Everyone by `sub`."""
+    """All users by `sub`."""
     return {
         sub: {
             "id": sub,
@@ -58,7 +58,7 @@ def make_users() -> dict[str, Json]:
 
 
 def make_messages(orders: list[Json]) -> list[Json]:
-    """What one customer was told about these orders, newest first."""
+    """The messages of one customer about these orders, newest first."""
     return [
         {
             "id": f"n-{order['id'][2:]}{nth}",

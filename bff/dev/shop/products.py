@@ -45,7 +45,7 @@ def make_categories() -> dict[str, Json]:
 
 
 def make_products() -> dict[str, Json]:
-    """Ten products for each leaf category, by id, in the order of their ids."""
+    """Ten products for each leaf category, by id, in order of their ids."""
     numbers = count(100001)
     leaves = [(root, leaf) for root, below in CATEGORIES.items() for leaf in below]
     made = [_product(f"p-{next(numbers)}", *leaf, n) for leaf in leaves for n in range(10)]
@@ -84,7 +84,7 @@ def _product(product_id: str, root: str, leaf: str, nth: int) -> Json:
 
 
 def card(product: Json) -> Json:
-    """What lists show of a product."""
+    """The fields of a product that lists contain."""
     kept = {key: product[key] for key in ("id", "title", "currency", "price_cents", "stock")}
     return {**kept, "brand": product["brand"]["name"], "image": product["images"][0]}
 

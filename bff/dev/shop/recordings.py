@@ -1,4 +1,4 @@
-"""Where the shop's configuration and its recordings are; the recordings are generated."""
+"""The location of a configuration's recordings; those of the shop are generated."""
 
 import os
 from hashlib import sha256
@@ -10,17 +10,17 @@ from typing import Final
 from bff.dev.har_files import RecordingError, har_files
 
 _HERE: Final = Path(__file__).parent
-# In a checkout a symbolic link to its folder `config`; a wheel has a copy of that.
+# In a checkout a symbolic link to `config`; a wheel contains a copy.
 CONFIG: Final = (_HERE / "config").resolve()
 _RULES: Final = "rules.toml"
 _LIVE: Final = "from bff.dev.shop.live import answerers\n\n__all__ = ['answerers']\n"
 
 
 def folder_of(config: Path) -> Path:
-    """The recordings of a configuration: its folder `recordings`; the shop has generated ones.
+    """The folder `recordings` of a configuration; for the demo shop, the generated one.
 
     Raises:
-        RecordingError: the shop's cannot be written.
+        RecordingError: the shop's recordings cannot be written.
     """
     folder = config / "recordings"
     if har_files(folder) or config.resolve() != CONFIG:
@@ -29,10 +29,10 @@ def folder_of(config: Path) -> Path:
 
 
 def shop_recordings() -> Path:
-    """The folder of the shop's recordings, generated when it is first asked for.
+    """The folder of the shop's recordings, generated on first use.
 
-    It is in the user's cache (XDG Base Directory) and named by a digest of the code that generates
-    it, so that a change of that code takes effect at once.
+    It is in the user's cache directory (XDG Base Directory Specification), named by a digest of the
+    generating code, so that changed code takes effect at once.
 
     Raises:
         RecordingError: the cache cannot be written.
@@ -54,15 +54,15 @@ def shop_recordings() -> Path:
 
 
 def write(folder: Path) -> None:
-    """Write each `{service}.har`, and what belongs beside them; the same bytes each time.
+    """Write each `{service}.har` and the files beside them; byte-identical each time.
 
     Raises:
         OSError: the folder cannot be written.
     """
-    from bff.dev.shop.services import Shop, record
+    from bff.dev.shop.services import ShopData, record
 
     folder.mkdir(parents=True, exist_ok=True)
-    for recorder in record(Shop()):
+    for recorder in record(ShopData()):
         recorder.save(folder)
     copyfile(_HERE / _RULES, folder / _RULES)
     (folder / "live.py").write_text(_LIVE, encoding="utf-8")
@@ -76,7 +76,7 @@ def _digest() -> str:
 
 
 def _rename(made: Path, folder: Path) -> None:
-    """Move a folder to its place, unless another process has been quicker."""
+    """Move a folder to its place, unless another process has created it in the meantime."""
     try:
         made.rename(folder)
     except OSError:

@@ -1,4 +1,4 @@
-"""What customers wrote about products."""
+"""Customers' reviews of products."""
 
 from datetime import timedelta
 from typing import Any
@@ -29,7 +29,7 @@ def make_reviews(product_id: str) -> list[Json]:
 
 
 def make_own_reviews(user: Json, orders: list[Json]) -> list[Json]:
-    """What one customer wrote about what they ordered."""
+    """The reviews of one customer for the products of these orders."""
     bought = {
         line["product_id"]: None
         for order in orders
@@ -40,7 +40,7 @@ def make_own_reviews(user: Json, orders: list[Json]) -> list[Json]:
     for product_id in bought:
         dice = Dice("own", user["id"], product_id)
         author = {"id": user["id"], "name": user["name"]}
-        times = dice.pick([0, 0, 1, 1, 2])  # some write again after a year
+        times = dice.pick([0, 0, 1, 1, 2])  # some review again after a year
         written += [_review(product_id, 100 + nth, author, dice) for nth in range(times)]
     return written
 
@@ -59,7 +59,7 @@ def _review(product_id: str, nth: int, author: Json, dice: Dice) -> Json:
 
 
 def summary(product_id: str, latest: list[Json]) -> Json | None:
-    """The average of a product, or None where nobody has reviewed it."""
+    """The average rating of a product; None where it has no review."""
     if not latest:
         return None
     dice = Dice("summary", product_id)

@@ -1,10 +1,10 @@
-"""The searches that are recorded: every one that a visitor of the demo is likely to try."""
+"""The recorded searches: those that a visitor of the demo is likely to try."""
 
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
-from bff.dev.shop.har import Recorder
+from bff.dev.shop.har import HarBuilder
 from bff.dev.shop.products import search, slug
 from bff.dev.shop.vocabulary import BRANDS, SEARCHES
 
@@ -19,8 +19,8 @@ PRICES = [
 ]
 
 
-def record_searches(products: list[Json], categories: dict[str, Json], to: Recorder) -> None:
-    """Record each search, with its parameters in any order: the stub does not mind."""
+def record_searches(products: list[Json], categories: dict[str, Json], to: HarBuilder) -> None:
+    """Record each search; stubs match parameters in any order."""
     for asked in _searches(categories):
         full = {"q": "", "sort": "relevance", "page": 1, **asked}
         to.get("/search", full, body=search(products, categories, full))

@@ -1,11 +1,11 @@
-"""What each service is asked by the shop's views, and what it answers."""
+"""The requests of the shop's views to each service, and their replies."""
 
 from collections.abc import Iterator
 from typing import Any
 
 from bff.dev.shop.carts import CARTS, record_carts
 from bff.dev.shop.dice import Dice
-from bff.dev.shop.har import Recorder
+from bff.dev.shop.har import HarBuilder
 from bff.dev.shop.orders import make_orders, make_tracking
 from bff.dev.shop.people import SEGMENTS, make_messages, make_users
 from bff.dev.shop.products import card, make_categories, make_products
@@ -21,8 +21,8 @@ HOME_LIMITS = range(1, 21)
 ORDERS_PAGE = 10
 
 
-class Shop:
-    """Everything there is to know, before services divide it among them."""
+class ShopData:
+    """All data of the shop, from which the services answer."""
 
     def __init__(self) -> None:
         self.categories = make_categories()
@@ -49,21 +49,21 @@ class Shop:
         return Dice("similar", product["id"]).some(alike, 6)
 
 
-def record(shop: Shop) -> Iterator[Recorder]:
+def record(shop: ShopData) -> Iterator[HarBuilder]:
     """One recorder for each service, filled."""
     for service, fill in _FILL.items():
-        recorder = Recorder(service)
+        recorder = HarBuilder(service)
         fill(shop, recorder)
         yield recorder
 
 
-def _users(shop: Shop, to: Recorder) -> None:
+def _users(shop: ShopData, to: HarBuilder) -> None:
     for sub, user in shop.users.items():
         to.get(f"/users/{sub}", body=user)
     to.missing("/users/mallory", detail="There is no user mallory.")
 
 
-def _orders(shop: Shop, to: Recorder) -> None:
+def _orders(shop: ShopData, to: HarBuilder) -> None:
     for sub in shop.users:
         orders = shop.orders_of(sub)
         for limit in HOME_LIMITS:
@@ -89,10 +89,10 @@ def _orders(shop: Shop, to: Recorder) -> None:
     record_carts(shop.products, shop.users, to)
 
 
-def _order_pages(to: Recorder, sub: str, status: str | None, orders: list[Json]) -> None:
+def _order_pages(to: HarBuilder, sub: str, status: str | None, orders: list[Json]) -> None:
     found = [order for order in orders if status in (None, order["status"])]
     pages = -(-len(found) // ORDERS_PAGE)
-    for page in range(1, pages + 2):  # one past the end: someone will ask
+    for page in range(1, pages + 2):  # one past the end, which clients may request
         start = (page - 1) * ORDERS_PAGE
         shown = found[start : start + ORDERS_PAGE]
         body = {"items": shown, "total": len(found), "page": page, "pages": pages}
@@ -100,7 +100,7 @@ def _order_pages(to: Recorder, sub: str, status: str | None, orders: list[Json])
         to.get("/orders", asked, body=body)
 
 
-def _catalog(shop: Shop, to: Recorder) -> None:
+def _catalog(shop: ShopData, to: HarBuilder) -> None:
     for category_id, category in shop.categories.items():
         to.get(f"/categories/{category_id}", body=category)
     for product_id, product in shop.products.items():
@@ -122,23 +122,23 @@ def _catalog(shop: Shop, to: Recorder) -> None:
     _cart_cards(shop, to)
 
 
-def _cards(shop: Shop, to: Recorder, ids: list[str]) -> None:
+def _cards(shop: ShopData, to: HarBuilder, ids: list[str]) -> None:
     cards = [card(shop.products[product_id]) for product_id in ids]
     to.get("/products", {"ids": ",".join(ids), "fields": "card"}, body={"items": cards})
 
 
-def _cart_cards(shop: Shop, to: Recorder) -> None:
+def _cart_cards(shop: ShopData, to: HarBuilder) -> None:
     for ids in CARTS.values():
         _cards(shop, to, list(ids))
 
 
 def _batches(orders: list[Json]) -> list[list[str]]:
-    """The ids of all lines, each once, where it comes first, by the size of a batch."""
+    """The ids of all order lines without duplicates, in batches of the configured size."""
     ids = list(dict.fromkeys(line["product_id"] for order in orders for line in order["lines"]))
     return [ids[start : start + BATCH] for start in range(0, len(ids), BATCH)]
 
 
-def _recommendations(shop: Shop, to: Recorder) -> None:
+def _recommendations(shop: ShopData, to: HarBuilder) -> None:
     for segment, (roots, reason) in SEGMENTS.items():
         liked = [p for p in shop.products.values() if p["category_ids"][0] in roots]
         chosen = Dice("segment", segment).some(liked, 12)
@@ -153,7 +153,7 @@ def _recommendations(shop: Shop, to: Recorder) -> None:
         to.get(f"/similar/{product_id}", body={"ids": []})
 
 
-def _reviews(shop: Shop, to: Recorder) -> None:
+def _reviews(shop: ShopData, to: HarBuilder) -> None:
     for product_id in [*shop.products, *UNKNOWN_PRODUCTS]:
         latest, stars = shop.reviews.get(product_id, []), shop.summaries.get(product_id)
         if stars:
@@ -164,13 +164,13 @@ def _reviews(shop: Shop, to: Recorder) -> None:
         to.get(f"/products/{product_id}/reviews", {"limit": 3}, body=shown)
     for sub, user in shop.users.items():
         written = make_own_reviews(user, shop.orders_of(sub))
-        # Of others' orders too: the view may ask before its permission check has said no.
+        # Of other users' orders too: the view may call before its permission check has failed.
         for ids in [ids for order in shop.orders.values() for ids in _batches([order])]:
             shown = {"items": [review for review in written if review["product_id"] in ids]}
             to.get("/reviews", {"author": sub, "product": ids}, body=shown)
 
 
-def _notifications(shop: Shop, to: Recorder) -> None:
+def _notifications(shop: ShopData, to: HarBuilder) -> None:
     for sub in shop.users:
         messages = make_messages(shop.orders_of(sub))
         unread = sum(1 for message in messages if not message["read"])

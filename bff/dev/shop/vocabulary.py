@@ -1,4 +1,4 @@
-"""The words that the shop's catalog is made of."""
+"""The vocabulary of the shop's catalog."""
 
 # Root category -> leaf category -> nouns; each leaf has its prices in whole euros.
 CATEGORIES: dict[str, dict[str, tuple[int, int, list[str]]]] = {
@@ -84,7 +84,7 @@ COUNTRIES = ["DE", "DK", "SE", "PT", "IT", "JP"]
 
 PRAISE = [
     "Made to be used every day, and to be repaired rather than replaced.",
-    "A quiet favourite of ours, and of the people who make it.",
+    "A quiet favourite of our team, and of the people who make it.",
     "Plain lines, good weight, and nothing that does not need to be there.",
     "Small enough for a small home, sturdy enough for a large one.",
     "Designed in-house and made in a family workshop since 1987.",

@@ -1,1 +1,1 @@
-"""Stub services: real HTTP on ports of their own, from recordings or scripts."""
+"""Stub services: HTTP servers on ports of their own, which replay recordings or run scripts."""

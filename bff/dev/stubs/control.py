@@ -1,4 +1,4 @@
-"""The control API of the stubs: make a service slow, failing or down while it runs."""
+"""The control API of the stubs, which makes a service slow, failing or down while it runs."""
 
 from typing import Any, Literal, Protocol, get_args
 from urllib.parse import unquote
@@ -6,14 +6,14 @@ from urllib.parse import unquote
 import orjson
 
 from bff.dev.recordings.message import Answerer, Fault, StubReply, StubRequest
-from bff.dev.stubs.service import State, Status
+from bff.dev.stubs.service import ServiceStatus, State
 
 _MOST_LATENCY_MS = 600_000
 _LOOPBACK = {"127.0.0.1", "localhost"}
 
 
-class Controlled(Protocol):
-    """What can be controlled: StubServices, and whatever else has its two methods."""
+class ServiceControl(Protocol):
+    """Services that can be controlled, such as StubServices."""
 
     def set(
         self,
@@ -22,19 +22,22 @@ class Controlled(Protocol):
         latency: float | None = None,
         state: State | None = None,
         fault: Fault | Literal["none"] | None = None,
-    ) -> Status:
+    ) -> ServiceStatus:
         """Change one service."""
 
-    def state(self) -> dict[str, Status]:
-        """How each service is."""
+    def state(self) -> dict[str, ServiceStatus]:
+        """The status of each service."""
 
 
-def control(services: Controlled) -> Answerer:
-    """Answer `GET /services`, and `PUT /services/{name}` with `latency_ms`, `state`, `fault`."""
+def control(services: ServiceControl) -> Answerer:
+    """An answerer for the control API.
+
+    `GET /services` lists them; `PUT /services/{name}` takes `latency_ms`, `state` and `fault`.
+    """
 
     def answer(request: StubRequest) -> StubReply:
         host = (request.header("Host") or "").rpartition(":")[0] or request.header("Host")
-        if host not in _LOOPBACK:  # a web page that had its own name resolve to loopback
+        if host not in _LOOPBACK:  # DNS rebinding by a web page
             return StubReply.problem(403, "Only for this machine")
         match [unquote(segment) for segment in request.path.strip("/").split("/")]:
             case ["services"]:
@@ -49,13 +52,13 @@ def control(services: Controlled) -> Answerer:
     return answer
 
 
-def _listed(services: Controlled, request: StubRequest) -> StubReply:
+def _listed(services: ServiceControl, request: StubRequest) -> StubReply:
     if request.method != "GET":
         return StubReply.problem(405, "Only GET here")
     return StubReply.json(services.state())
 
 
-def _one(services: Controlled, name: str, request: StubRequest) -> StubReply:
+def _one(services: ServiceControl, name: str, request: StubRequest) -> StubReply:
     if request.method == "GET":
         return StubReply.json(services.state()[name])
     if request.method != "PUT":
@@ -71,7 +74,7 @@ def _one(services: Controlled, name: str, request: StubRequest) -> StubReply:
 
 
 def _change(body: Any) -> tuple[float | None, State | None, Fault | Literal["none"] | None]:
-    """The latency in seconds, the state and the fault that are asked for. Raises ValueError."""
+    """The latency in seconds, the state and the fault of a request. Raises ValueError."""
     if not isinstance(body, dict) or not body or body.keys() - {"latency_ms", "state", "fault"}:
         raise ValueError('send an object such as {"latency_ms": 300, "state": "failing"}')
     latency, state, fault = body.get("latency_ms"), body.get("state"), body.get("fault")
@@ -85,6 +88,6 @@ def _change(body: Any) -> tuple[float | None, State | None, Fault | Literal["non
 
 
 def _is_latency(value: Any) -> bool:
-    # JSON has no NaN and no infinity, so the range is all there is to check.
+    # JSON has no NaN and no infinity, so a check of the range is enough.
     number = isinstance(value, int | float) and not isinstance(value, bool)
     return number and 0 <= value <= _MOST_LATENCY_MS

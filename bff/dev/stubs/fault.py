@@ -1,4 +1,4 @@
-"""The ways in which a stub service breaks a reply on the wire. To add one: a function, a line."""
+"""Faults that a stub service plays on the wire; each is one function and one line in a table."""
 
 import socket
 import struct
@@ -13,12 +13,12 @@ DRIBBLE_SECONDS = 0.05
 
 
 def _reset(sock: socket.socket, _reply: StubReply, _stopping: Event) -> None:
-    # Lingering for no time makes the close, which follows, abort the connection.
+    # SO_LINGER with 0 seconds makes the following close abort the connection.
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 def _empty(_sock: socket.socket, _reply: StubReply, _stopping: Event) -> None:
-    """Nothing is sent; the close follows."""
+    """Send nothing; the connection is then closed."""
 
 
 def _truncated(sock: socket.socket, reply: StubReply, _stopping: Event) -> None:
@@ -33,7 +33,7 @@ def _dribble_headers(sock: socket.socket, reply: StubReply, stopping: Event) -> 
 
 
 def _dribble_body(sock: socket.socket, reply: StubReply, stopping: Event) -> None:
-    # Chunked, so that no length gives away how much is to come.
+    # Chunked, so that no Content-Length announces the end.
     sock.sendall(render_head(reply, keep_alive=True, framing="Transfer-Encoding: chunked"))
     body = chain(reply.body, repeat(ord(" ")))
     _dribble(sock, (b"1\r\n%c\r\n" % byte for byte in body), stopping)

@@ -1,4 +1,4 @@
-"""Speaks HTTP/1.1 (RFC 9112) on an accepted socket: requests in, each reply out in one send."""
+"""HTTP/1.1 (RFC 9112) on an accepted socket: reads requests, and sends each reply at once."""
 
 import re
 import socket
@@ -14,22 +14,22 @@ _BODY_LIMIT = 64 * 1024 * 1024
 _READ = 64 * 1024
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
 _BODILESS = {204, 304}
-_LINE_END = re.compile(r"[\r\n]+")  # other control characters a script may send on purpose
+_LINE_END = re.compile(r"[\r\n]+")  # scripts may send other control characters
 
 
 class BadRequest(ValueError):
-    """What came is not an HTTP/1.1 request."""
+    """The received bytes are not an HTTP/1.1 request."""
 
 
-class Gone(Exception):
-    """The peer closed the connection, or was silent for IDLE_SECONDS."""
+class ConnectionClosed(Exception):
+    """The peer closed the connection, or sent nothing for IDLE_SECONDS."""
 
 
 class Connection:
-    """Reads requests off one socket, one after the other, and remembers if it stays open."""
+    """Reads the requests of one connection, and tracks whether it stays open."""
 
     def __init__(self, sock: socket.socket) -> None:
-        # Without it a reply's last segment waits for the client's delayed ACK: 40 ms.
+        # With Nagle's algorithm a reply's last segment waits for the client's delayed ACK: 40 ms.
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.settimeout(IDLE_SECONDS)
         self.sock = sock
@@ -37,7 +37,7 @@ class Connection:
         self._buffer = bytearray()
 
     def read(self, service: str) -> StubRequest:
-        """Wait for the next request. Raises Gone or BadRequest."""
+        """Wait for the next request. Raises ConnectionClosed or BadRequest."""
         first, *lines = self._line_block().split("\r\n")
         try:
             method, target, version = first.split(" ")
@@ -53,7 +53,7 @@ class Connection:
         return StubRequest(service, method, target, path, query, headers, self._body(fields))
 
     def send(self, reply: StubReply, *, head_only: bool = False) -> None:
-        """Send status line, headers and body at once. Raises OSError where the peer has gone."""
+        """Send status line, headers and body at once. Raises OSError if the peer disconnected."""
         bare = head_only or reply.status in _BODILESS
         head = render_head(reply, keep_alive=self.keep_alive)
         self.sock.sendall(head if bare else head + reply.body)
@@ -80,7 +80,7 @@ class Connection:
                 break
             body += self._exactly(size)
             self._until(b"\r\n")
-        while self._until(b"\r\n"):  # trailers, which nobody asks for
+        while self._until(b"\r\n"):  # trailers are ignored
             pass
         return bytes(body)
 
@@ -108,18 +108,18 @@ class Connection:
     def _receive(self) -> None:
         try:
             data = self.sock.recv(_READ)
-        except OSError as error:  # reset, shut down by stop(), or idle for too long
-            raise Gone from error
+        except OSError as error:  # reset, shut down by stop(), or timed out
+            raise ConnectionClosed from error
         if not data:
-            raise Gone
+            raise ConnectionClosed
         self._buffer += data
 
 
 def render_head(reply: StubReply, *, keep_alive: bool, framing: str | None = None) -> bytes:
     """The status line and headers, with the blank line that ends them.
 
-    `framing` is a whole header line that says where the body ends; without it, the reply's own
-    headers do, or else Content-Length.
+    `framing` is a header line that delimits the body; without it, the headers of the reply do, or
+    Content-Length is added.
     """
     lines = [f"HTTP/1.1 {reply.status} {_REASONS.get(reply.status, 'Unknown')}"]
     lines += [_LINE_END.sub(" ", f"{name}: {value}") for name, value in reply.headers]
@@ -136,5 +136,5 @@ def render_head(reply: StubReply, *, keep_alive: bool, framing: str | None = Non
 def _origin_form(target: str) -> str:
     if target.startswith("/"):
         return target
-    parts = urlsplit(target)  # absolute-form, which a server has to accept: RFC 9112, 3.2.2
+    parts = urlsplit(target)  # absolute-form, which servers must accept: RFC 9112, 3.2.2
     return (parts.path or "/") + ("?" + parts.query if parts.query else "")

@@ -1,4 +1,4 @@
-"""One listening socket with a thread for each connection, all of which it can end."""
+"""A listening socket with a thread for each connection; closing it ends all of them."""
 
 import socket
 from collections.abc import Callable
@@ -12,10 +12,10 @@ Serve = Callable[[socket.socket, Event], None]
 
 
 class Listener:
-    """Listens from the moment it is made until `close()`.
+    """Listens from its creation until `close()`.
 
-    `serve` is run with each accepted socket, in a thread of its own, and with an event that is
-    set when it should end; the socket is closed after it. Port 0 takes a free one. Raises OSError
+    `serve` is called with each accepted socket, in a thread of its own, and with an event that is
+    set when it should end; the socket is closed afterwards. Port 0 takes a free one. Raises OSError
     where the port is taken.
     """
 
@@ -25,22 +25,22 @@ class Listener:
         self._stopping = Event()
         self._lock = Lock()
         self._open: dict[Thread, socket.socket] = {}
-        # create_server sets SO_REUSEADDR: a service that comes back finds its port in TIME_WAIT.
+        # create_server sets SO_REUSEADDR: the port of a restarted service may be in TIME_WAIT.
         self._socket = socket.create_server((host, port), backlog=512)
         self.port: int = self._socket.getsockname()[1]
         self._acceptor = Thread(target=self._accept, name=f"stub {name}", daemon=True)
         self._acceptor.start()
 
     def close(self) -> None:
-        """Stop listening, cut every open connection and wait for the threads to end."""
+        """Stop listening, close every connection and wait for the threads to end."""
         with self._lock:
             self._stopping.set()
             still_open = dict(self._open)
         for sock in (self._socket, *still_open.values()):
-            with suppress(OSError):  # the peer, or its thread, was quicker
+            with suppress(OSError):  # already closed by the peer or its thread
                 sock.shutdown(socket.SHUT_RDWR)
         for thread in (self._acceptor, *still_open):
-            if thread is not current_thread():  # an answerer may take its own service down
+            if thread is not current_thread():  # an answerer may stop its own service
                 thread.join(_JOIN_SECONDS)
         self._socket.close()
 
@@ -48,7 +48,7 @@ class Listener:
         while not self._stopping.is_set():
             try:
                 sock, _ = self._socket.accept()
-            except OSError:  # closed; or out of file descriptors, which passes
+            except OSError:  # closed, or temporarily out of file descriptors
                 self._stopping.wait(_RETRY_SECONDS)
                 continue
             thread = Thread(target=self._run, args=[sock], name=f"stub {self._name}", daemon=True)
@@ -56,7 +56,7 @@ class Listener:
                 if self._stopping.is_set():
                     sock.close()
                     return
-                # Those that have ended stay until here, so that close() can join every one of them.
+                # Ended threads are removed only here, so that close() can join all of them.
                 self._open = {one: its for one, its in self._open.items() if one.is_alive()}
                 self._open[thread] = sock
                 thread.start()

@@ -1,4 +1,4 @@
-"""One stub service: its port, its answerer, and the trouble that it is told to make."""
+"""One stub service: its port, its answerer, its latency and its faults."""
 
 import socket
 import sys
@@ -9,17 +9,17 @@ from typing import Literal, TypedDict
 
 from bff.dev.recordings.message import Answerer, Fault, StubReply, StubRequest
 from bff.dev.stubs.fault import FAULTS
-from bff.dev.stubs.http import BadRequest, Connection, Gone
+from bff.dev.stubs.http import BadRequest, Connection, ConnectionClosed
 from bff.dev.stubs.listener import Listener
 
 State = Literal["up", "failing", "down"]
 
 
-class Status(TypedDict):
-    """How a service is: its state, the latency added to each reply, and where it listens.
+class ServiceStatus(TypedDict):
+    """The status of a service: its state, the latency added to each reply, and its address.
 
     Args:
-        fault: what it does instead of replying; None where it replies.
+        fault: the fault in place of replies; None for none.
     """
 
     state: State
@@ -29,7 +29,7 @@ class Status(TypedDict):
 
 
 class StubService:
-    """Answers for one service on one port, on loopback unless said, as it was last set to."""
+    """A service on one port, on loopback by default, with a state that can be changed."""
 
     def __init__(
         self,
@@ -51,15 +51,15 @@ class StubService:
         self._fault: Fault | None = None
         self._listener: Listener | None = None
         self._switching = Lock()  # one change of state at a time
-        self._lock = Lock()  # guards what was asked
+        self._lock = Lock()  # guards the received requests
 
     def start(self) -> None:
-        """Listen, unless it does or is down. Raises OSError where the port is taken."""
+        """Listen, unless it already does or is down. Raises OSError where the port is taken."""
         with self._switching:
             self._listen()
 
     def stop(self) -> None:
-        """Close the listening socket and every connection; the port number is remembered."""
+        """Close the listening socket and every connection; the port number is reused by `start`."""
         with self._switching:
             self._close()
 
@@ -70,7 +70,7 @@ class StubService:
         state: State | None = None,
         fault: Fault | Literal["none"] | None = None,
     ) -> None:
-        """Change the latency (seconds, added to each reply), the state, what it does to replies."""
+        """Change the latency (seconds, added to each reply), the state, or the fault."""
         with self._switching:
             if fault is not None:
                 self._fault = None if fault == "none" else fault
@@ -83,8 +83,8 @@ class StubService:
                 else:
                     self._listen()
 
-    def status(self) -> Status:
-        """The state, as the control port shows it."""
+    def status(self) -> ServiceStatus:
+        """The status, as the control API returns it."""
         return {
             "state": self._state,
             "latency_ms": self._latency * 1000,
@@ -93,12 +93,12 @@ class StubService:
         }
 
     def requests(self) -> list[StubRequest]:
-        """What it was asked so far, if it was made with `keep`: a copy."""
+        """A copy of the received requests, if created with `keep`."""
         with self._lock:
             return list(self._asked)
 
     def forget(self) -> None:
-        """Begin `requests()` anew."""
+        """Clear `requests()`."""
         with self._lock:
             self._asked.clear()
 
@@ -117,7 +117,7 @@ class StubService:
             self._listener = None
 
     def _serve(self, sock: socket.socket, stopping: Event) -> None:
-        with suppress(Gone, OSError):  # peers may leave at any point, and are tested for it
+        with suppress(ConnectionClosed, OSError):  # peers may disconnect at any point
             connection = Connection(sock)
             while connection.keep_alive and not stopping.is_set():
                 try:
@@ -146,9 +146,11 @@ class StubService:
             return StubReply.problem(503, f"{self.name} was set to fail")
         try:
             return self._answer(request)
-        except Exception as error:  # noqa: BLE001 - whatever an answerer raises, the client must hear
+        except Exception as error:  # noqa: BLE001 - an answerer can raise anything; the client gets a 500
             traceback.print_exc(file=sys.stderr)
-            return StubReply.problem(500, "The stub's answerer raised", detail=repr(error))
+            return StubReply.problem(
+                500, "The stub's answerer raised an exception", detail=repr(error)
+            )
 
     def _note(self, request: StubRequest) -> None:
         if self._keep:

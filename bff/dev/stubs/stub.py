@@ -1,4 +1,4 @@
-"""Stands in for the internal services: real HTTP on ports of their own, recorded or scripted.
+"""Stub services in place of the internal ones: HTTP servers, recorded or scripted.
 
 with StubServices({"users": lambda request: StubReply.json({"id": 7})}) as services:
     httpx.get(services.urls["users"] + "/users/7")
@@ -9,20 +9,28 @@ from typing import Literal, Self
 
 from bff.dev.recordings.message import Answerer, Fault, StubReply, StubRequest
 from bff.dev.stubs.control import control
-from bff.dev.stubs.service import State, Status, StubService
+from bff.dev.stubs.service import ServiceStatus, State, StubService
 
-__all__ = ["Answerer", "Fault", "State", "Status", "StubReply", "StubRequest", "StubServices"]
+__all__ = [
+    "Answerer",
+    "Fault",
+    "ServiceStatus",
+    "State",
+    "StubReply",
+    "StubRequest",
+    "StubServices",
+]
 
 
 class StubServices:
-    """Several stub services, each on a port of its own; at rest until `start()`.
+    """Stub services, each on a port of its own; they listen after `start()`.
 
     Args:
-        answerers: what answers for each service; called from many threads at once.
-        ports: by service; 0, or not named, takes a free one.
-        keep: remember every request, for `requests()`.
-        control_port: where to serve the control API; 0 takes a free port, None serves none.
-        host: the address that services listen on; the control API is on loopback always.
+        answerers: the answerer of each service; called from several threads at once.
+        ports: by service; 0, or no entry, takes a free one.
+        keep: store every request, for `requests()`.
+        control_port: the port of the control API; 0 takes a free port, None serves none.
+        host: the address that services listen on; the control API is always on loopback.
     """
 
     def __init__(
@@ -36,7 +44,7 @@ class StubServices:
     ) -> None:
         wanted = ports or {}
         if unknown := sorted(set(wanted) - set(answerers)):
-            raise ValueError(f"ports for services that are not there: {', '.join(unknown)}")
+            raise ValueError(f"ports for unknown services: {', '.join(unknown)}")
         self._services = {
             name: StubService(name, answer, wanted.get(name, 0), keep=keep, host=host)
             for name, answer in answerers.items()
@@ -46,7 +54,7 @@ class StubServices:
         )
 
     def start(self) -> None:
-        """Listen on every port. Raises OSError, with nothing left open, where one is taken."""
+        """Listen on every port. Raises OSError where one is taken; all others are then closed."""
         try:
             for service in self._all():
                 service.start()
@@ -55,7 +63,7 @@ class StubServices:
             raise
 
     def stop(self) -> None:
-        """Close every socket, cut every connection, join every thread; at once, and for good."""
+        """Close every socket and connection, and join every thread; they cannot be restarted."""
         for service in reversed(self._all()):
             service.stop()
 
@@ -66,12 +74,12 @@ class StubServices:
 
     @property
     def urls(self) -> dict[str, str]:
-        """The address of each service, once started."""
+        """The URL of each service, once started."""
         return {name: f"http://127.0.0.1:{port}" for name, port in self.ports.items()}
 
     @property
     def control_url(self) -> str | None:
-        """The address of the control API, if there is one."""
+        """The URL of the control API; None where there is none."""
         return None if self._control is None else f"http://127.0.0.1:{self._control.port}"
 
     def set(
@@ -81,30 +89,30 @@ class StubServices:
         latency: float | None = None,
         state: State | None = None,
         fault: Fault | Literal["none"] | None = None,
-    ) -> Status:
-        """Change how a service behaves from now on, and return how it is then.
+    ) -> ServiceStatus:
+        """Change the behaviour of a service; returns its new status.
 
         Args:
             service: its name; KeyError where there is none.
-            latency: seconds, added to whatever delay its replies have.
+            latency: seconds, added to the delay of each reply.
             state: `failing` answers 503 to everything; `down` closes the port and all connections,
                 so that connects are refused; `up` opens the same port again.
-            fault: what it does instead of replying, see `StubReply`; `none` ends that.
+            fault: the fault in place of replies, see `StubReply`; `none` ends it.
         """
         self._services[service].set(latency=latency, state=state, fault=fault)
         return self._services[service].status()
 
-    def state(self) -> dict[str, Status]:
-        """How each service is."""
+    def state(self) -> dict[str, ServiceStatus]:
+        """The status of each service."""
         return {name: service.status() for name, service in self._services.items()}
 
     def requests(self, service: str | None = None) -> list[StubRequest]:
-        """What a service was asked, in order; or all of them, service by service."""
+        """The requests that a service received, in order; or those of all, service by service."""
         chosen = self._services.values() if service is None else [self._services[service]]
         return [request for one in chosen for request in one.requests()]
 
     def forget(self) -> None:
-        """Begin `requests()` anew."""
+        """Clear `requests()`."""
         for service in self._services.values():
             service.forget()
 

@@ -152,7 +152,7 @@ class Attempt:
         if self._dial is not None and now < self.deadline.at:
             self.step(self._dial.expire)
         else:
-            self._end(TimedOut("the time is over"))
+            self._end(TimedOut("deadline exceeded"))
 
     def step(self, work: Callable[[], None]) -> None:
         """Do a part of the work; what it raises is the end of it."""
@@ -172,7 +172,7 @@ class Attempt:
 
     def _begin(self) -> None:
         if monotonic() >= self.deadline.at:
-            raise TimedOut("the time is over")
+            raise TimedOut("deadline exceeded")
         self._written = self._address.request_bytes(self.request)
         connection = self._address.idle.take()
         if connection is None:
@@ -193,7 +193,7 @@ class Attempt:
         )
         with self._lock:
             if self._cancelled:
-                raise Cancelled("nobody waits for it any more")
+                raise Cancelled("the attempt was cancelled")
             self._sent = True
         self._advance()
 
@@ -210,7 +210,7 @@ class Attempt:
                 self._complete(transfer)
 
     def _broken(self, transfer: Transfer, error: ConnectionBroken) -> None:
-        """The connection is broken: a kept one may have been closed just as it was used."""
+        """Handle a broken connection; the service may have closed a reused one meanwhile."""
         self._drop_transfer()
         has_begun = transfer.parser.has_begun
         may_be_met = transfer.is_kept and not has_begun and self.request.method in IDEMPOTENT
@@ -268,7 +268,7 @@ class Attempt:
         try:
             self._sink.put(Completion(self.attempt, result, self._steps))
         except Exception as error:  # noqa: BLE001 - the thread goes on for others
-            logger.error("unforeseen %s", type(error).__name__, exc_info=error)
+            logger.error("unexpected %s", type(error).__name__, exc_info=error)
 
     def _drop_transfer(self) -> None:
         transfer, self._transfer = self._transfer, None

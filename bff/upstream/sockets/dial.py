@@ -84,7 +84,7 @@ class Dial:
         if self._socket is not None and not self._handshaking and monotonic() < self._until:
             self._failed(TimedOut("ConnectTimeout: timed out"))
         else:
-            raise TimedOut("ConnectTimeout: the time is over")
+            raise TimedOut("ConnectTimeout: deadline exceeded")
 
     def abandon(self) -> None:
         """Release what it holds."""

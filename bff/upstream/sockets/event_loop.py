@@ -84,7 +84,7 @@ class EventLoop:
             try:
                 poller.turn(_SWEEP)
             except Exception as error:  # noqa: BLE001 - others wait for what this thread reads
-                logger.error("unforeseen %s", type(error).__name__, exc_info=error)
+                logger.error("unexpected %s", type(error).__name__, exc_info=error)
                 sleep(_PAUSE)
             now = monotonic()
             if now >= swept + _SWEEP:

@@ -53,7 +53,7 @@ class PolledMailbox:
 
 
 class PollingClock:
-    """Real time; whoever waits in its mailboxes reads connections meanwhile."""
+    """Real time, with mailboxes whose waiting thread reads connections."""
 
     def now(self) -> float:
         """Seconds of the system's monotonic clock."""

@@ -154,7 +154,7 @@ class Poller:
             try:
                 job()
             except Exception as error:  # noqa: BLE001 - it is another request's, or nobody's
-                logger.error("unforeseen %s", type(error).__name__, exc_info=error)
+                logger.error("unexpected %s", type(error).__name__, exc_info=error)
 
     def _expire(self, now: float) -> None:
         for watched in [each for each in self._watched if each.due <= now]:

@@ -1,8 +1,8 @@
-"""One reply, parsed by llhttp (httptools), with the rules of framing that llhttp leaves to us.
+"""A parser of one reply: llhttp (httptools), with the message framing that llhttp leaves open.
 
-llhttp reads a reply without knowing what was asked, goes on into whatever follows it, and is never
-told that the connection has ended. So this decides where a reply ends (RFC 9112, section 6.3):
-after its head (HEAD, 204, 304), with its length, with its last chunk, or with its connection.
+llhttp does not know the request, parses bytes after the end of the reply, and does not see the end
+of the connection. So the parser decides where the reply ends (RFC 9112, section 6.3): after the
+headers (HEAD, 204, 304), after its length, after its last chunk, or with its connection.
 """
 
 import re

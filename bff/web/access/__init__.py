@@ -1,1 +1,1 @@
-"""Who may ask: sign-in and sign-out, authentication, sessions of a person, rate limits."""
+"""Access control: sign-in and sign-out, authentication, session endpoints, rate limits."""

@@ -1,4 +1,4 @@
-"""The client's address, as a trusted proxy states it."""
+"""The client's IP address, from X-Forwarded-For if the proxy is trusted."""
 
 import os
 import re
@@ -12,7 +12,7 @@ _PORT: Final = re.compile(r"(:(\d{0,5}|_[\w.-]+))?")  # RFC 7239, section 6
 
 
 def _entries(text: str) -> frozenset[str]:
-    """Addresses and networks with commas between, read as gunicorn reads them."""
+    """Comma-separated addresses and networks, in gunicorn's format."""
     return frozenset(filter(None, (each.strip() for each in text.split(","))))
 
 
@@ -20,11 +20,11 @@ _TRUSTED: Final = _entries(os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1,::1"
 
 
 def client_address(request: Request) -> str:
-    """The client's address, in its one canonical form, without a port.
+    """The client's IP address in canonical form, without a port.
 
-    The last entry of X-Forwarded-For counts, which the proxy next to this process has written,
-    and only if that proxy is trusted. An entry that is no address (`unknown`, `_hidden`, none at
-    all) counts as the proxy's own address.
+    It is the last entry of X-Forwarded-For, which the nearest proxy appended, if that proxy is
+    trusted. Otherwise, and if the entry is not an address (`unknown`, `_hidden`, empty; RFC 7239,
+    section 6), it is the peer's address.
     """
     peer = str(request.environ.get("REMOTE_ADDR", ""))
     forwarded = request.environ.get("HTTP_X_FORWARDED_FOR")
@@ -35,9 +35,9 @@ def client_address(request: Request) -> str:
 
 @lru_cache(maxsize=1024)
 def _is_trusted(peer: str, trusted: frozenset[str]) -> bool:
-    """Whether an address is that of a trusted proxy; addresses and networks, as gunicorn reads."""
+    """Whether a peer is a trusted proxy, by FORWARDED_ALLOW_IPS."""
     if not peer or "*" in trusted:
-        return True  # without an address it is a socket of this machine
+        return True  # a peer without an address is connected to a Unix socket
     try:
         address = ip_address(_canonical(peer))
         return any(address in ip_network(each, strict=False) for each in trusted)
@@ -47,7 +47,7 @@ def _is_trusted(peer: str, trusted: frozenset[str]) -> bool:
 
 @lru_cache(maxsize=1024)
 def _canonical(node: str) -> str:
-    """An address without port, brackets and zone; empty if it is none.
+    """An address without port, brackets and zone; empty if it is not an address.
 
     An IPv4-mapped IPv6 address (RFC 4291, section 2.5.5.2) becomes the IPv4 address.
     """

@@ -1,4 +1,4 @@
-"""Who asks for a view or a relay, whether they may, and what is answered where they may not."""
+"""Admission to a view or a relay: authentication, rate limit, authorization, and refusals."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,54 +10,56 @@ from bff.errors import AuthError, BffError
 from bff.model.principal import NOBODY, Principal
 from bff.observe.events import Audited, Observer
 from bff.web.access.address import client_address
-from bff.web.access.authenticate import Rule, admit, varies
+from bff.web.access.authenticate import AccessRule, authorize, vary_headers
 from bff.web.access.limits import RateLimits
 from bff.web.access.refusal import refusal
 
-Authenticate = Callable[[Request, Rule], Principal]
+Authenticate = Callable[[Request, AccessRule], Principal]
 
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """Lets in by the rule of one view or relay.
+    """Admits requests by the access rule of one view or relay.
 
     Args:
-        authenticate: says who asks, from the request.
-        limits: how often one person may ask; None for as often as they like.
+        authenticate: gives the principal of a request.
+        limits: the rate limits; None for no limit.
     """
 
-    rule: Rule
+    rule: AccessRule
     authenticate: Authenticate
     limits: RateLimits | None
     observer: Observer
 
     def principal(self) -> Principal:
-        """Who asks; where anybody may, credentials are not even looked at.
+        """The principal of the current request; anonymous for `public`, which reads no credentials.
+
+        A failed authentication counts towards the rate limit of the client's address.
 
         Raises:
-            AuthError: nobody, or somebody whose word does not count.
-            StoreAway, ProviderAway: that cannot be said just now.
+            AuthError: the credentials are invalid or ambiguous, or the request is cross-site.
+            StoreAway, ProviderAway: the session store or the provider is unavailable.
         """
         if self.rule.access == "public":
             return NOBODY
         try:
             return self.authenticate(request_ctx.request, self.rule)
         except AuthError:
-            self._count(NOBODY)  # whoever tries tokens out has only so many tries
+            self._count(NOBODY)  # limits guessing of tokens
             raise
 
     def admit(self, principal: Principal) -> None:
-        """Let who asks in, or not.
+        """Apply the rate limit, then authorize.
 
         Raises:
-            AuthError: they may not, or have asked too often.
+            AuthError: the rate limit is exceeded, or the principal is not authorized.
         """
         self._count(principal)
         if self.rule.access != "public":
-            admit(principal, self.rule)
+            authorize(principal, self.rule)
 
     def refused(self, error: BffError, principal: Principal) -> Response:
-        """The answer to whom is not let in; the audit hears of it."""
+        """The response to a request that is not admitted; it is written to the audit log."""
         self.observer(
             Audited(
                 "refused",
@@ -70,10 +72,10 @@ class Admission:
             )
         )
         response = refusal(error, self.rule)
-        response.vary.update(varies(self.rule))
+        response.vary.update(vary_headers(self.rule))
         return response
 
     def _count(self, principal: Principal) -> None:
         if self.limits:
             who = principal.identity if principal.signed_in else client_address(request_ctx.request)
-            self.limits.person(who)
+            self.limits.count_request(who)

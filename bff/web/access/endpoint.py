@@ -1,4 +1,4 @@
-"""Our own endpoints below `/auth`: what they need, and what all their answers have in common."""
+"""The endpoints below `/auth`: their shared context, error handling and response headers."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,17 +21,18 @@ from bff.web.json_body import check_coding
 from bff.web.problem import problem
 
 _SEE_OTHER: Final = 303
-_PATIENCE: Final = 5.0  # seconds for telling providers, which is a courtesy
+_REVOCATION_TIMEOUT: Final = 5.0  # seconds for all revocations of one request: best effort
 
 
 @dataclass(frozen=True, slots=True)
-class SignIn:
-    """What signing in and out needs.
+class AuthContext:
+    """The objects that the endpoints below `/auth` share.
 
     Args:
-        providers: by name, the usual one first.
-        return_to: origins besides our own that people may come back to.
-        origins: origins of the pages of frontends that take sessions.
+        providers: by name; the first is the default.
+        logins: sign-ins in progress.
+        return_to: allowed origins of `return_to`, besides the request's own.
+        origins: origins of the frontends that use sessions; their pages pass the CSRF check.
     """
 
     providers: Mapping[str, OpenIdProvider]
@@ -45,64 +46,64 @@ class SignIn:
     origins: frozenset[str] = frozenset()
 
     def sign_out(self, session: Session) -> StoredTokens | None:
-        """End a session at its person's request, and its grant at the provider.
+        """End a session at its user's request, and revoke its tokens.
 
         Returns:
-            The tokens that it had; None if it had just ended.
+            The tokens that it had; None if it had already ended.
         """
         ended = self.sessions.sign_out(session.key)
-        self.heard("signed_out", session)
+        self.audit("signed_out", session)
         self._revoke([ended] if ended else [])
         return ended
 
-    def end(self, those: Iterable[Session], own: str) -> None:
-        """End sessions that a person has chosen from the list of theirs.
+    def end_sessions(self, those: Iterable[Session], own: str) -> None:
+        """End sessions of one user, and revoke their tokens.
 
         Args:
-            own: the key of the session that asks.
+            own: the key of the session of the request.
         """
         ended = []
         for each in those:
-            kept = self.sessions.end(each.key)
-            self.heard("signed_out", each, "" if each.key == own else "elsewhere")
-            ended += [kept] if kept else []
+            tokens = self.sessions.end(each.key)
+            self.audit("signed_out", each, "" if each.key == own else "elsewhere")
+            ended += [tokens] if tokens else []
         self._revoke_unshared(ended)
 
-    def replace(self, keys: Iterable[str], successor: str) -> None:
-        """End the sessions that a browser had before the new one.
+    def end_replaced(self, keys: Iterable[str], successor: str) -> None:
+        """End the sessions that a new session of the same browser replaces.
 
         Args:
-            successor: the key of that.
+            successor: the key of the new session.
         """
         ended = []
         for key in keys:
-            kept = self.sessions.replace(key, successor)
-            if kept:
-                about = {"subject": kept.tokens.subject, "provider": kept.provider}
+            stored = self.sessions.replace(key, successor)
+            if stored:
+                about = {"subject": stored.tokens.subject, "provider": stored.provider}
                 self.observer(
                     Audited("ended", session=key, reason="replaced", id=g.request_id, **about)
                 )
-                ended.append(kept)
+                ended.append(stored)
         self._revoke_unshared(ended)
 
     def _revoke_unshared(self, ended: Iterable[StoredTokens]) -> None:
-        """Revoke the grants that no other session has its tokens from.
+        """Revoke tokens whose grant no other session shares.
 
-        Signing in again, in the same session of the provider's, adds tokens to the same grant: to
-        revoke those that have been replaced would end the new ones (RFC 7009, section 2.1).
+        Signing in again within the same session at the provider adds tokens to the same grant;
+        revoking the replaced tokens would end the new ones too (RFC 7009, section 2.1).
         """
         self._revoke([each for each in ended if not self.sessions.shares_grant(each)])
 
     def _revoke(self, ended: Iterable[StoredTokens]) -> None:
-        """Tell providers of tokens that nobody uses any more, for as long as one may keep us."""
-        until = monotonic() + _PATIENCE
-        for kept in ended:
-            provider = self.providers.get(kept.provider)
+        """Revoke tokens at their providers (RFC 7009), best effort within a time limit."""
+        until = monotonic() + _REVOCATION_TIMEOUT
+        for stored in ended:
+            provider = self.providers.get(stored.provider)
             if provider and monotonic() < until:
-                provider.revoke(kept.tokens.refresh or kept.tokens.access)
+                provider.revoke(stored.tokens.refresh or stored.tokens.access)
 
-    def heard(self, what: Any, session: Session, reason: str = "") -> None:
-        """Tell the listener what has become of a session."""
+    def audit(self, what: Any, session: Session, reason: str = "") -> None:
+        """Write an event of a session to the audit log."""
         self.observer(
             Audited(
                 what,
@@ -116,22 +117,24 @@ class SignIn:
         )
 
 
-Endpoint = Callable[..., Response]  # of SignIn and the variables of its route
+Endpoint = Callable[..., Response]  # takes an AuthContext and the variables of its route
 
 
-def add_endpoints(app: Flask, parts: SignIn, routes: Sequence[tuple[str, str, Endpoint]]) -> None:
+def add_endpoints(
+    app: Flask, auth: AuthContext, routes: Sequence[tuple[str, str, Endpoint]]
+) -> None:
     """Add routes as (method, path, view)."""
     for method, path, view in routes:
         app.add_url_rule(
-            path, f"{method} {path}".replace(".", "_"), _endpoint(view, parts), methods=[method]
+            path, f"{method} {path}".replace(".", "_"), _endpoint(view, auth), methods=[method]
         )
 
 
-def _endpoint(view: Endpoint, parts: SignIn) -> Callable[..., Response]:
+def _endpoint(view: Endpoint, auth: AuthContext) -> Callable[..., Response]:
     def answer(**variables: str) -> Response:
         try:
             check_coding(request.headers)
-            return view(parts, **variables)
+            return view(auth, **variables)
         except RequestRefused as error:
             response = problem(error.status, str(error))
             response.headers.update(error.headers)
@@ -139,16 +142,16 @@ def _endpoint(view: Endpoint, parts: SignIn) -> Callable[..., Response]:
         except BffError as error:
             reason = type(error).__name__
             about = {"id": g.request_id, "detail": error.detail}
-            parts.observer(Audited("refused", reason=reason, **about))
-            return refusal(error, page=_is_looked_at())
+            auth.observer(Audited("refused", reason=reason, **about))
+            return refusal(error, page=_wants_html())
 
     return answer
 
 
-def never_stored(response: Response) -> Response:
-    """Below `/auth` no answer is stored anywhere.
+def no_store(response: Response) -> Response:
+    """Set `Cache-Control: no-store` on every response below `/auth`.
 
-    Of what is not there, or cannot be done there, too: a cache may guess how long that holds.
+    That includes 404 and 405, which caches may store heuristically (RFC 9110, section 15.1).
     """
     if request.path.startswith("/auth/"):
         response.headers["Cache-Control"] = "no-store"
@@ -156,18 +159,18 @@ def never_stored(response: Response) -> Response:
     return response
 
 
-def _is_looked_at() -> bool:
-    """Whether a person sees the answer, rather than a script."""
+def _wants_html() -> bool:
+    """Whether the client is a browser that shows the response as a page."""
     return request.method == "GET" and "text/html" in request.headers.get("Accept", "")
 
 
-def json_of(content: Any) -> Response:
-    """An answer of 200."""
+def json_response(content: Any) -> Response:
+    """A response with status 200 and a JSON body."""
     return Response(encode_json(content), mimetype="application/json")
 
 
 def see_other(location: str) -> Response:
-    """Send the browser there, without a page that would repeat the address."""
+    """A redirect by 303 without a body, which would repeat the URL (RFC 9110, section 15.4.4)."""
     response = Response(status=_SEE_OTHER)
     response.headers["Location"] = location
     del response.headers["Content-Type"]

@@ -1,4 +1,4 @@
-"""The pages that a person sees of a sign-in: that it is done, or why it is not; and a way on."""
+"""The HTML pages of sign-in and sign-out: errors, and pages that redirect the browser."""
 
 from base64 import b64encode
 from collections.abc import Mapping
@@ -23,66 +23,72 @@ _SUBMIT: Final = "document.forms[0].submit()"
 
 
 _TITLES: Final[Mapping[int, str]] = {
-    HTTPStatus.INTERNAL_SERVER_ERROR: "Signing in does not work just now",
-    HTTPStatus.SERVICE_UNAVAILABLE: "Signing in does not work just now",
-    HTTPStatus.BAD_GATEWAY: "Signing in is not set up correctly",
+    HTTPStatus.INTERNAL_SERVER_ERROR: "Sign-in is temporarily unavailable",
+    HTTPStatus.SERVICE_UNAVAILABLE: "Sign-in is temporarily unavailable",
+    HTTPStatus.BAD_GATEWAY: "Sign-in is misconfigured",
 }
 
 
 def _hash_of(text: str) -> str:
-    """The source expression that allows an inline style or script (CSP 3, section 2.3.1)."""
+    """The CSP hash source that allows an inline style or script (CSP 3, section 2.3.1)."""
     return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
 
 
 _STYLE_HASH, _SUBMIT_HASH = _hash_of(_STYLE), _hash_of(_SUBMIT)
-_AT_HOME: Final = "base-uri 'none'; frame-ancestors 'none'"
-_POLICY: Final = f"default-src 'none'; style-src {_STYLE_HASH}; form-action 'none'; {_AT_HOME}"
+_NO_FRAMING: Final = "base-uri 'none'; frame-ancestors 'none'"
+_POLICY: Final = f"default-src 'none'; style-src {_STYLE_HASH}; form-action 'none'; {_NO_FRAMING}"
 
 
 def error_page(status: int, detail: str, again: str = "/auth/login") -> Response:
-    """A small page; whatever is in it is text, and none of it the provider's.
+    """An error page; its texts are escaped, and none comes from the provider.
 
     Args:
-        again: where "Try again" leads; a wrong configuration does not offer it.
+        detail: the reason, for the user.
+        again: the path of the link "Try again"; omitted for a 502, a misconfiguration.
     """
-    title = _TITLES.get(status, "Signing in did not work")
+    title = _TITLES.get(status, "Sign-in failed")
     link = f'<a href="{escape(again)}">Try again</a>'
-    help_ = "If you ask for help, say this number"
+    help_ = "If you ask for help, give this request ID"
     if status == HTTPStatus.BAD_GATEWAY:
         link = ""
-        help_ = "Trying again will not help. Tell those who run this site this number"
+        help_ = "Trying again will not help. Give the operators of this site this request ID"
     return _page(
         status,
         title,
         f"""<p>{escape(_sentence(detail or responses.get(status, "Error")))}</p>
-<p>{link}<a href="/">Go to the start</a></p>
+<p>{link}<a href="/">Go to the start page</a></p>
 <p><small>{help_}: <code>{escape(g.request_id)}</code></small></p>""",
     )
 
 
 def onward_page(location: str, title: str) -> Response:
-    """A page that goes on by itself, after a sign-in or a sign-out; it is seen for a moment.
+    """A page that redirects by the header Refresh, after a sign-in or a sign-out.
 
-    After a redirect the browser would still be on its way from where it came from. From a provider
-    it would not send a cookie that is SameSite=Strict; from a form, the `form-action` of that
-    form's page would have to allow all that follows (CSP 3, section 6.4.1).
+    An HTTP redirect would not do, for two reasons:
+
+    1. After a redirect from the provider the request is still cross-site: the browser does not send
+       cookies with SameSite=Strict.
+    2. After a form, `form-action` of the form's page applies to every redirect that follows (CSP 3,
+       section 6.4.1).
     """
-    response = _page(200, title, f'<p><a href="{escape(location)}">Go on</a></p>')
+    response = _page(200, title, f'<p><a href="{escape(location)}">Continue</a></p>')
     response.headers["Refresh"] = f"0; url={location}"
     return response
 
 
 def posting_page(request: EndSession) -> Response:
-    """A page that posts a request to a provider, for which an address would be too long."""
+    """A page that sends an end-session request to the provider by POST: too long for a URL."""
     fields = "".join(
         f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">'
         for name, value in request.params.items()
     )
     content = f"""<form method="post" action="{escape(request.endpoint)}">{fields}
-<button>Go on to the provider</button></form><script>{_SUBMIT}</script>"""
-    response = _page(200, "You are signed out here", content)
-    # without form-action: the provider may redirect anywhere on its way back
-    policy = f"default-src 'none'; style-src {_STYLE_HASH}; script-src {_SUBMIT_HASH}; {_AT_HOME}"
+<button>Continue to the provider</button></form><script>{_SUBMIT}</script>"""
+    response = _page(200, "You are signed out of this site", content)
+    # without form-action, which would apply to all redirects of the provider too
+    policy = (
+        f"default-src 'none'; style-src {_STYLE_HASH}; script-src {_SUBMIT_HASH}; {_NO_FRAMING}"
+    )
     response.headers["Content-Security-Policy"] = policy
     return response
 

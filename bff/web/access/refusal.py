@@ -1,4 +1,4 @@
-"""Errors of signing in and of access, as the answers that browsers, scripts and apps expect."""
+"""Errors of authentication and authorization, as responses for browsers, scripts and apps."""
 
 from typing import Final
 from urllib.parse import quote
@@ -19,34 +19,34 @@ from bff.errors import (
     RateLimited,
     StoreAway,
 )
-from bff.web.access.authenticate import Rule, sent
+from bff.web.access.authenticate import AccessRule, csrf_headers
 from bff.web.access.error_page import error_page
-from bff.web.access.limits import limited_headers
+from bff.web.access.limits import rate_limit_headers
 from bff.web.problem import problem
 
-RETRY_AFTER: Final = "2"  # seconds in which a store that restarts is usually back
+RETRY_AFTER: Final = "2"  # seconds; a store usually restarts within them
 _FOUND: Final = 302
-_WORDS: Final = {
-    StoreAway: "sessions cannot be looked up just now: try again in a moment",
-    ProviderAway: "the identity provider does not answer just now: try again in a moment",
+_DETAILS: Final = {
+    StoreAway: "the session store is unavailable: try again in a moment",
+    ProviderAway: "the identity provider is unavailable: try again in a moment",
     ProviderMisconfigured: NOT_SET_UP,
 }
 
 
-def refusal(error: BffError, rule: Rule | None = None, *, page: bool = False) -> Response:
-    """The answer for an error that says why nobody is answered.
+def refusal(error: BffError, rule: AccessRule | None = None, *, page: bool = False) -> Response:
+    """The response for an error: a redirect to sign-in, an HTML page, or a problem (RFC 9457).
 
     Args:
-        rule: the view's, if it is one that was asked for.
-        page: whether a person looks at it.
+        rule: the access rule of the view or relay; None for endpoints below `/auth`.
+        page: whether to respond with an HTML page instead of a problem.
     """
     if isinstance(error, LoginRequired) and rule and _may_sign_in(rule):
         return _to_login()
-    detail = _WORDS.get(type(error)) or (str(error) if isinstance(error, AuthError) else "")
+    detail = _DETAILS.get(type(error)) or (str(error) if isinstance(error, AuthError) else "")
     again = g.get("sign_in_again", "/auth/login")
     response = error_page(error.status, detail, again) if page else problem(error.status, detail)
     if isinstance(error, RateLimited):
-        response.headers.update(limited_headers(error))
+        response.headers.update(rate_limit_headers(error))
     elif error.status == StoreAway.status:
         response.headers["Retry-After"] = RETRY_AFTER
     challenge = _challenge(error, rule)
@@ -55,8 +55,8 @@ def refusal(error: BffError, rule: Rule | None = None, *, page: bool = False) ->
     return response
 
 
-def _challenge(error: BffError, rule: Rule | None) -> str:
-    """How to do better (RFC 9110, section 11.6.1; RFC 6750, section 3)."""
+def _challenge(error: BffError, rule: AccessRule | None) -> str:
+    """The value of WWW-Authenticate (RFC 9110, section 11.6.1; RFC 6750, section 3)."""
     if isinstance(error, InvalidToken):
         return f'Bearer realm="bff", error="invalid_token", error_description="{error}"'
     if isinstance(error, Forbidden) and error.scope:
@@ -64,20 +64,20 @@ def _challenge(error: BffError, rule: Rule | None) -> str:
     return how_to_sign_in(rule) if isinstance(error, LoginRequired) else ""
 
 
-def how_to_sign_in(rule: Rule | None) -> str:
-    """The challenge for whoever is not signed in, or is not any more."""
+def how_to_sign_in(rule: AccessRule | None) -> str:
+    """The challenge for an anonymous request, or one whose session has ended."""
     if rule and "bearer" in rule.frontend.access:
         return 'Bearer realm="bff"'
-    return 'Session realm="bff", login="/auth/login"'  # no scheme that a browser would ask for
+    return 'Session realm="bff", login="/auth/login"'  # a scheme for which browsers show no dialog
 
 
-def _may_sign_in(rule: Rule) -> bool:
-    return "session" in rule.frontend.access and is_navigation(sent(request))
+def _may_sign_in(rule: AccessRule) -> bool:
+    return "session" in rule.frontend.access and is_navigation(csrf_headers(request))
 
 
 def _to_login() -> Response:
-    """A person who follows a link is sent to sign in, and comes back to where it led."""
-    target = request.environ.get("RAW_URI", "")  # as it was sent: a path that is decoded is another
+    """Redirect a navigation to sign-in, with the requested URL as `return_to`."""
+    target = request.environ.get("RAW_URI", "")  # undecoded: decoding may change the path
     if not target.startswith("/"):
         target = quote(request.path)
     if len(target) > MAX_LENGTH:

@@ -1,4 +1,4 @@
-"""What a person may know of their sessions, and end; and what the provider may (back-channel)."""
+"""Session endpoints: a user lists and ends sessions; a provider ends them (back-channel)."""
 
 from hashlib import sha256
 from typing import Final
@@ -13,18 +13,18 @@ from bff.errors import LoginRequired, SignInFailed
 from bff.observe.events import Audited
 from bff.web.access.address import client_address
 from bff.web.access.authenticate import session_of
-from bff.web.access.endpoint import SignIn, add_endpoints, json_of
+from bff.web.access.endpoint import AuthContext, add_endpoints, json_response
 from bff.web.problem import problem
 
 _NO_CONTENT: Final = 204
-_MOST_TOKEN: Final = 16 * 1024  # bytes of a logout token
+_MAX_TOKEN: Final = 16 * 1024  # bytes of a logout token
 
 
-def session_routes(app: Flask, parts: SignIn) -> None:
+def session_routes(app: Flask, auth: AuthContext) -> None:
     """`/auth/session`, `/auth/sessions` and `/auth/backchannel-logout`."""
     add_endpoints(
         app,
-        parts,
+        auth,
         [
             ("GET", "/auth/session", _session),
             ("GET", "/auth/sessions", _sessions),
@@ -35,14 +35,14 @@ def session_routes(app: Flask, parts: SignIn) -> None:
     )
 
 
-def _session(parts: SignIn) -> Response:
-    """Whether somebody is signed in, who, and until when; asking puts the end off unless told."""
+def _session(auth: AuthContext) -> Response:
+    """The state of the session; extends its idle time unless `?slide=false`."""
     slide = request.args.get("slide") != "false"
-    session = session_of(request, parts.sessions, parts.cookies, parts.origins, slide=slide)
+    session = session_of(request, auth.sessions, auth.cookies, auth.origins, slide=slide)
     if session is None:
-        return json_of({"authenticated": False})
-    left = parts.sessions.expires(session) - parts.sessions.now()
-    return json_of(
+        return json_response({"authenticated": False})
+    left = auth.sessions.expires(session) - auth.sessions.now()
+    return json_response(
         {
             "authenticated": True,
             "sub": session.subject,
@@ -53,11 +53,11 @@ def _session(parts: SignIn) -> Response:
     )
 
 
-def _sessions(parts: SignIn) -> Response:
-    """The devices at which this person is signed in."""
-    session = _own(parts)
-    found = parts.sessions.of_person(session.issuer, session.subject)
-    return json_of(
+def _sessions(auth: AuthContext) -> Response:
+    """List the sessions of the user."""
+    session = _current(auth)
+    found = auth.sessions.of_person(session.issuer, session.subject)
+    return json_response(
         {
             "sessions": [
                 {
@@ -74,67 +74,70 @@ def _sessions(parts: SignIn) -> Response:
     )
 
 
-def _end_one(parts: SignIn, public_id: str) -> Response:
-    """Sign out one device, which may be this one."""
-    session = _own(parts)
-    for each in parts.sessions.of_person(session.issuer, session.subject):
+def _end_one(auth: AuthContext, public_id: str) -> Response:
+    """End one session of the user, which may be the current one."""
+    session = _current(auth)
+    for each in auth.sessions.of_person(session.issuer, session.subject):
         if each.public_id == public_id:
-            return _ended(parts, session, [each])
-    return problem(404, "there is no such session of yours")
+            return _end(auth, session, [each])
+    return problem(404, "no such session")
 
 
-def _end_many(parts: SignIn) -> Response:
-    """Sign out everywhere; with `?keep=current`, everywhere else."""
-    session = _own(parts)
+def _end_many(auth: AuthContext) -> Response:
+    """End all sessions of the user; with `?keep=current`, all others."""
+    session = _current(auth)
     keep = request.args.get("keep")
     if keep not in {None, "current"}:
-        return problem(400, "`keep` is `current`, or not given")
-    found = parts.sessions.of_person(session.issuer, session.subject)
-    return _ended(parts, session, [each for each in found if not keep or each.key != session.key])
+        return problem(400, "`keep` must be `current` or absent")
+    found = auth.sessions.of_person(session.issuer, session.subject)
+    return _end(auth, session, [each for each in found if not keep or each.key != session.key])
 
 
-def _ended(parts: SignIn, own: Session, those: list[Session]) -> Response:
+def _end(auth: AuthContext, own: Session, those: list[Session]) -> Response:
     response = Response(status=_NO_CONTENT)
     del response.headers["Content-Type"]
-    parts.end(those, own.key)
+    auth.end_sessions(those, own.key)
     for each in those:
         if each.key == own.key:
-            response.headers.add("Set-Cookie", parts.cookies.drop_session(request))
+            response.headers.add("Set-Cookie", auth.cookies.clear_session(request))
     return response
 
 
-def _own(parts: SignIn) -> Session:
-    session = session_of(request, parts.sessions, parts.cookies, parts.origins)
+def _current(auth: AuthContext) -> Session:
+    session = session_of(request, auth.sessions, auth.cookies, auth.origins)
     if session is None:
         raise LoginRequired("sign in first")
     return session
 
 
-def _backchannel_logout(parts: SignIn) -> Response:
-    """Back-Channel Logout 1.0, section 2.5: the provider says that somebody has signed out."""
-    parts.limits.provider(client_address(request))
+def _backchannel_logout(auth: AuthContext) -> Response:
+    """End the sessions that a provider names (OpenID Connect Back-Channel Logout 1.0, 2.5)."""
+    auth.limits.count_logout(client_address(request))
     if request.mimetype != "application/x-www-form-urlencoded":
-        raise SignInFailed("a form with a logout_token is wanted")
-    request.max_content_length = _MOST_TOKEN
-    said = _logout_token(parts, request.form.get("logout_token", ""))
-    seen = f"jti:{sha256(orjson.dumps([said.issuer, said.jti])).hexdigest()}"
-    if parts.sessions.store.get(seen):
-        raise SignInFailed("the token was used before")
-    for key in parts.sessions.end_all(said.issuer, said.subject, said.sid):
-        parts.observer(
-            Audited("ended", said.issuer, said.subject, key, reason="backchannel", id=g.request_id)
+        raise SignInFailed("the request must be a form with a `logout_token`")
+    request.max_content_length = _MAX_TOKEN
+    token = _logout_token(auth, request.form.get("logout_token", ""))
+    used = f"jti:{sha256(orjson.dumps([token.issuer, token.jti])).hexdigest()}"
+    if auth.sessions.store.get(used):
+        raise SignInFailed("the logout token has been used already")
+    for key in auth.sessions.end_all(token.issuer, token.subject, token.sid):
+        auth.observer(
+            Audited(
+                "ended", token.issuer, token.subject, key, reason="backchannel", id=g.request_id
+            )
         )
-    parts.sessions.store.put(seen, b"", said.expires)  # last: what failed may be sent again
+    # last, so that the provider can repeat a request that failed
+    auth.sessions.store.put(used, b"", token.expires)
     return Response(status=200, mimetype="text/plain")
 
 
-def _logout_token(parts: SignIn, token: str) -> LogoutToken:
-    """The token, from whichever of our providers has signed it."""
+def _logout_token(auth: AuthContext, token: str) -> LogoutToken:
+    """The validated logout token; its issuer selects the provider."""
     try:
         issuer = read(token).claims.get("iss")
     except BadToken as error:
-        raise SignInFailed(f"the token does not count: {error}") from None
-    for provider in parts.providers.values():
+        raise SignInFailed(f"invalid logout token: {error}") from None
+    for provider in auth.providers.values():
         if provider.provider.issuer == issuer:
             return provider.logout_token(token)
-    raise SignInFailed("the token is from no provider of ours")
+    raise SignInFailed("the issuer is not a configured provider")

@@ -1,4 +1,4 @@
-"""Signing in: navigations to the provider and back (OpenID Connect Core, section 3.1)."""
+"""Sign-in by the authorization code flow (OpenID Connect Core, section 3.1)."""
 
 from contextlib import suppress
 from typing import Final
@@ -14,23 +14,23 @@ from bff.auth.session.return_to import local_or_allowed
 from bff.auth.session.sessions import key_of
 from bff.errors import SignInFailed, StoreAway
 from bff.web.access.address import client_address
-from bff.web.access.authenticate import own_origin, sent
-from bff.web.access.endpoint import SignIn, add_endpoints, never_stored, see_other
+from bff.web.access.authenticate import csrf_headers, own_origin
+from bff.web.access.endpoint import AuthContext, add_endpoints, no_store, see_other
 from bff.web.access.error_page import onward_page
 
-_DIGITS: Final = 9  # of a number of seconds
+_MAX_DIGITS: Final = 9  # of `max_age`
 _PURPOSES: Final = ("Sec-Purpose", "Purpose", "X-Purpose", "X-Moz")
 _PROMPTS: Final = frozenset({"login", "consent", "select_account", "none"})
-_MOST_ACR: Final = 200
+_MAX_ACR: Final = 200  # characters
 _TITLE: Final = "You are signed in"
 
 
-def sign_in_routes(app: Flask, parts: SignIn) -> None:
+def sign_in_routes(app: Flask, auth: AuthContext) -> None:
     """`/auth/login` and `/auth/callback`."""
-    app.after_request(never_stored)
+    app.after_request(no_store)
     add_endpoints(
         app,
-        parts,
+        auth,
         [
             ("GET", "/auth/login", _login),
             ("GET", "/auth/login/<provider>", _login),
@@ -40,137 +40,139 @@ def sign_in_routes(app: Flask, parts: SignIn) -> None:
     )
 
 
-def _login(parts: SignIn, provider: str = "") -> Response:
-    """Send the browser to the provider, and have it keep what the way back is checked against."""
+def _login(auth: AuthContext, provider: str = "") -> Response:
+    """Redirect to the provider, with a cookie that binds the sign-in to this browser."""
     _check_is_visit()
     try:
-        wanted = _wanted(parts, provider)
-        g.sign_in_again = wanted.path()
-    finally:  # what cannot be begun counts, too
-        parts.limits.sign_in(client_address(request))
-    parts.sessions.prepare()  # before the person goes to the provider and back for nothing
-    redirect_uri = own_origin(request) + _callback_path(parts, wanted.provider)
-    login, key = parts.logins.begin(wanted, redirect_uri)
-    asked = parts.providers[wanted.provider]
-    response = see_other(asked.authorization_url(login, wanted.prompt))
-    for cookie in parts.cookies.keep_login(request, login.state, key):
+        login_request = _login_request(auth, provider)
+        g.sign_in_again = login_request.path()
+    finally:  # invalid requests count, too
+        auth.limits.count_sign_in(client_address(request))
+    auth.sessions.prepare()  # fails before the user is sent to the provider
+    redirect_uri = own_origin(request) + _callback_path(auth, login_request.provider)
+    login, key = auth.logins.begin(login_request, redirect_uri)
+    url = auth.providers[login_request.provider].authorization_url(login, login_request.prompt)
+    response = see_other(url)
+    for cookie in auth.cookies.set_login(request, login.state, key):
         response.headers.add("Set-Cookie", cookie)
     return response
 
 
 def _check_is_visit() -> None:
-    """Raise CrossSite where it is no visit, before a cookie is set or a state is used."""
-    check_is_visit(sent(request), [request.headers.get(name, "") for name in _PURPOSES])
+    """Raise CrossSite unless it is a navigation, before a cookie is set or a state is used."""
+    check_is_visit(csrf_headers(request), [request.headers.get(name, "") for name in _PURPOSES])
 
 
-def _wanted(parts: SignIn, provider: str) -> LoginRequest:
-    """What a browser asks for that begins a sign-in.
+def _login_request(auth: AuthContext, provider: str) -> LoginRequest:
+    """The parameters of a sign-in, from the query.
 
     Raises:
-        SignInFailed: it cannot be had.
+        SignInFailed: one is invalid.
     """
-    name, asked = provider or next(iter(parts.providers), ""), request.args
-    if name not in parts.providers:
-        raise SignInFailed("there is no such provider")
-    prompt = asked.get("prompt", "")
+    name, query = provider or next(iter(auth.providers), ""), request.args
+    if name not in auth.providers:
+        raise SignInFailed("unknown provider")
+    prompt = query.get("prompt", "")
     if prompt and prompt not in _PROMPTS:
-        raise SignInFailed("`prompt` is none of " + ", ".join(sorted(_PROMPTS)))
+        raise SignInFailed("`prompt` must be one of " + ", ".join(sorted(_PROMPTS)))
     return LoginRequest(
         provider=name,
         return_to=local_or_allowed(
-            asked.get("return_to", "/"), own_origin(request), parts.return_to
+            query.get("return_to", "/"), own_origin(request), auth.return_to
         ),
-        max_age=_max_age(asked.get("max_age")),
-        acr_values=_acr_values(asked.get("acr_values", "")),
+        max_age=_max_age(query.get("max_age")),
+        acr_values=_acr_values(query.get("acr_values", "")),
         prompt=prompt,
-        previous=_previous(parts),
+        previous=_previous(auth),
     )
 
 
-def _callback_path(parts: SignIn, provider: str) -> str:
-    """Where a provider sends people back to.
+def _callback_path(auth: AuthContext, provider: str) -> str:
+    """The path of a provider's redirect URI.
 
-    Each has a path of its own, so that none can have another's codes redeemed (RFC 9700, 4.4).
+    It is distinct for each provider, against mix-up attacks (RFC 9700, section 4.4).
     """
-    usual = next(iter(parts.providers), "")
-    return "/auth/callback" if provider == usual else f"/auth/callback/{provider}"
+    default = next(iter(auth.providers), "")
+    return "/auth/callback" if provider == default else f"/auth/callback/{provider}"
 
 
-def _callback(parts: SignIn, **_provider: str) -> Response:
-    """Take the browser back from the provider, and begin a session with an id of its own."""
+def _callback(auth: AuthContext, **_provider: str) -> Response:
+    """Complete a sign-in: validate the authorization response, and start a new session."""
     _check_is_visit()
     state = request.args.get("state", "")
-    pending = parts.logins.read(state)
-    if pending and pending.request.provider in parts.providers:
+    pending = auth.logins.read(state)
+    if pending and pending.request.provider in auth.providers:
         g.sign_in_again = pending.request.path()
-    parts.limits.sign_in(client_address(request))
-    earlier = parts.logins.session_of(state) if pending else None
-    if pending and earlier and parts.sessions.is_active(earlier):
-        # a browser that went back in its history; any other is not signed in by this page
+    auth.limits.count_sign_in(client_address(request))
+    earlier = auth.logins.session_of(state) if pending else None
+    if pending and earlier and auth.sessions.is_active(earlier):
+        # the user navigated back to this page; it does not sign in any other browser
         return onward_page(pending.request.return_to, _TITLE)
     if earlier is not None:
         raise SignInFailed("this sign-in has been used already")
-    key = parts.cookies.login_key(request, state)
+    key = auth.cookies.login_key(request, state)
     if pending is None or not pending.is_of(key):
-        raise SignInFailed("this sign-in was not begun in this browser, or too long ago")
-    asked = parts.providers.get(pending.request.provider)
-    if asked is None or request.path != _callback_path(parts, pending.request.provider):
-        raise SignInFailed("this sign-in was begun at another provider")
-    return _returned(parts, asked, pending, key)
+        raise SignInFailed("this sign-in was not started in this browser, or has expired")
+    provider = auth.providers.get(pending.request.provider)
+    if provider is None or request.path != _callback_path(auth, pending.request.provider):
+        raise SignInFailed("this sign-in was started with another provider")
+    return _complete(auth, provider, pending, key)
 
 
-def _returned(parts: SignIn, asked: OpenIdProvider, pending: PendingLogin, key: str) -> Response:
-    """End a sign-in, whose state counts no more whether it succeeds or not.
+def _complete(
+    auth: AuthContext, provider: OpenIdProvider, pending: PendingLogin, key: str
+) -> Response:
+    """Redeem the code and create a session; the state is used up, also if this fails.
 
     Raises:
-        SignInFailed: it does not.
-        ProviderAway, StoreAway: it cannot be said just now.
+        SignInFailed: the authorization response or the ID token is invalid.
+        ProviderAway, StoreAway: the provider or the session store is unavailable.
     """
     state, given = request.args["state"], request.args
-    if parts.logins.is_late(pending):
-        raise SignInFailed("this sign-in was begun too long ago")
+    if auth.logins.is_late(pending):
+        raise SignInFailed("this sign-in has expired")
     if not given.get("error"):
-        asked.prepare()  # if that cannot be had, nothing is spent, and the page can be reloaded
-    mark = parts.logins.use(state)
+        provider.prepare()  # fails before the state is used, so that the page can be reloaded
+    mark = auth.logins.use(state)
     if not mark:
         raise SignInFailed("this sign-in has been used already")
-    asked.check_issuer(given.get("iss"))
+    provider.check_issuer(given.get("iss"))
     if given.get("error"):
-        raise callback_refusal(given["error"], asked.provider.issuer)
+        raise callback_refusal(given["error"], provider.provider.issuer)
     login = pending.login(state, key, own_origin(request) + request.path)
-    person = asked.redeem(given.get("code", ""), given.get("iss"), login)
+    person = provider.redeem(given.get("code", ""), given.get("iss"), login)
     about = {
         "agent": request.headers.get("User-Agent", ""),
-        "visitor": parts.cookies.visitor(request),
+        "visitor": auth.cookies.visitor(request),
     }
-    made = parts.sessions.create(person, login.provider, asked.provider.client_id, about)
-    parts.replace({pending.request.previous, _previous(parts)} - {""}, key_of(made))
-    session = parts.sessions.load(made)
+    made = auth.sessions.create(person, login.provider, provider.provider.client_id, about)
+    auth.end_replaced({pending.request.previous, _previous(auth)} - {""}, key_of(made))
+    session = auth.sessions.load(made)
     if session:
-        parts.heard("signed_in", session)
-        with suppress(StoreAway):  # then going back to this page does not go on, and no more
-            parts.logins.succeeded(state, mark, session.key, parts.sessions.ends(session))
+        auth.audit("signed_in", session)
+        with suppress(StoreAway):  # without it, only navigating back to this page fails
+            auth.logins.succeeded(state, mark, session.key, auth.sessions.ends(session))
     response = onward_page(login.return_to, _TITLE)
-    response.headers.add("Set-Cookie", parts.cookies.keep_session(request, made))
-    response.headers.add("Set-Cookie", parts.cookies.drop_login(request, state))
+    response.headers.add("Set-Cookie", auth.cookies.set_session(request, made))
+    response.headers.add("Set-Cookie", auth.cookies.clear_login(request, state))
     return response
 
 
-def _previous(parts: SignIn) -> str:
-    """The key of the session that the browser has now, which the new one will replace."""
-    given = parts.cookies.session_id(request)
+def _previous(auth: AuthContext) -> str:
+    """The key of the browser's current session, which the new one replaces; empty for none."""
+    given = auth.cookies.session_id(request)
     return key_of(given) if given else ""
 
 
 def _max_age(text: str | None) -> int | None:
     if text is None:
         return None
-    if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS):
-        raise SignInFailed("`max_age` is a number of seconds")
+    if not (text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS):
+        raise SignInFailed("`max_age` must be a number of seconds")
     return int(text)
 
 
 def _acr_values(text: str) -> str:
-    if len(text) > _MOST_ACR or not text.isprintable():
-        raise SignInFailed("`acr_values` is a few words")
+    if len(text) > _MAX_ACR or not text.isprintable():
+        raise SignInFailed(f"`acr_values` must be at most {_MAX_ACR} printable characters")
     return text

@@ -1,1 +1,1 @@
-"""The management listener: health, gauges, the cache's administration, draining."""
+"""The management listener: health checks, gauges, cache administration, draining."""

@@ -1,4 +1,4 @@
-"""What operators may do with the cache, on the management listener: see it, and invalidate."""
+"""Cache administration on the management listener: statistics, entries, invalidation."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
@@ -12,80 +12,83 @@ from bff.model.json_text import decode_json
 from bff.model.untrusted import whole_number
 
 PREFIX: Final = "/cache"
-_MOST: Final = 64 * 1024  # bytes of a request
+_MAX_BODY: Final = 64 * 1024  # bytes
 _KEYS: Final = frozenset({"tags", "views", "services", "all"})
 
 
 class CacheAdmin:
-    """Answers below `/cache`.
+    """The endpoints below `/cache`.
 
     Args:
-        cache: this process's; None where nothing is kept.
+        cache: the cache of this process; None if no caching is configured.
     """
 
     def __init__(self, cache: Cache | None) -> None:
         self._cache = cache
 
     def respond(self, environ: Mapping[str, Any]) -> Response:
-        """Answer a request."""
+        """Respond to a request, given its WSGI environ."""
         path = environ.get("PATH_INFO", "").removeprefix(PREFIX)
         method = environ.get("REQUEST_METHOD", "")
         wanted = {"": "GET", "/entries": "GET", "/purge": "POST"}.get(path)
         if wanted is None:
-            return _told(404, {"error": "not here"})
+            return _json_response(404, {"error": "not found"})
         if method != wanted:
-            return _told(405, {"error": f"this is for {wanted}"}, Allow=wanted)
+            return _json_response(405, {"error": f"method not allowed: use {wanted}"}, Allow=wanted)
         if self._cache is None:
-            return _told(409, {"error": "nothing is declared to be kept"})
+            return _json_response(409, {"error": "no caching is configured"})
         if path == "/purge":
             return self._purge(self._cache, environ)
         if path == "/entries":
-            return _told(200, {"entries": self._cache.entries()})
-        return _told(200, self._cache.stats())
+            return _json_response(200, {"entries": self._cache.entries()})
+        return _json_response(200, self._cache.stats())
 
     def _purge(self, cache: Cache, environ: Mapping[str, Any]) -> Response:
-        # a page of somebody's browser could send a form here, but JSON only if it was asked first
+        # CSRF: a web page can send a form here without a preflight, but not JSON
         if environ.get("CONTENT_TYPE", "").split(";")[0].strip() != "application/json":
-            return _told(415, {"error": "the body must be application/json"})
+            return _json_response(415, {"error": "the body must be application/json"})
         if environ.get("HTTP_CONTENT_ENCODING", "identity").strip().lower() != "identity":
             coded = {"error": "the body must not be compressed"}
-            return _told(415, coded, **{"Accept-Encoding": "identity"})
+            return _json_response(415, coded, **{"Accept-Encoding": "identity"})
         length = whole_number(environ.get("CONTENT_LENGTH", ""))
-        if length is None or length > _MOST:
-            return _told(413, {"error": f"a body of at most {_MOST} bytes is needed"})
+        if length is None or length > _MAX_BODY:
+            return _json_response(
+                413, {"error": f"Content-Length is required, and at most {_MAX_BODY}"}
+            )
         try:
             tags = _tags(decode_json(environ["wsgi.input"].read(length), halves=False))
         except ValueError as error:
-            return _told(400, {"error": str(error)})
-        told = cache.invalidate(tags)
-        return _told(200 if told else 202, {"invalidated": len(tags), "everywhere": told})
+            return _json_response(400, {"error": str(error)})
+        everywhere = cache.invalidate(tags)
+        content = {"invalidated": len(tags), "everywhere": everywhere}
+        return _json_response(200 if everywhere else 202, content)
 
 
 def _tags(body: Any) -> list[str]:
-    """The keys that a body names.
+    """The tags to invalidate, as the cache stores them.
 
     Raises:
-        ValueError: it names none, or is nothing of the kind.
+        ValueError: the body is invalid, or names none.
     """
     if not isinstance(body, dict) or body.keys() - _KEYS:
-        raise ValueError(f"the body is an object of {', '.join(sorted(_KEYS))}")
-    tags = [tag_of(text) for text in _texts(body, "tags")]
-    tags += [kind_of("view", name) for name in _texts(body, "views")]
-    tags += [kind_of("service", name) for name in _texts(body, "services")]
+        raise ValueError(f"the body must be an object with the keys {', '.join(sorted(_KEYS))}")
+    tags = [tag_of(text) for text in _strings(body, "tags")]
+    tags += [kind_of("view", name) for name in _strings(body, "views")]
+    tags += [kind_of("service", name) for name in _strings(body, "services")]
     tags += [key_of(EVERYTHING)] if body.get("all") is True else []
     if not tags:
-        raise ValueError("nothing is named")
+        raise ValueError("the body names nothing to invalidate")
     return tags
 
 
-def _texts(body: Mapping[str, Any], name: str) -> Iterable[str]:
+def _strings(body: Mapping[str, Any], name: str) -> Iterable[str]:
     found = body.get(name, [])
     if not isinstance(found, list) or not all(isinstance(each, str) and each for each in found):
-        raise ValueError(f"`{name}` is a list of texts")
+        raise ValueError(f"`{name}` must be a list of non-empty strings")
     return found
 
 
-def _told(status: int, content: Mapping[str, Any], **headers: str) -> Response:
+def _json_response(status: int, content: Mapping[str, Any], **headers: str) -> Response:
     response = Response(orjson.dumps(content), status, mimetype="application/json")
     response.headers["Cache-Control"] = "no-store"
     response.headers.extend(headers)

@@ -1,16 +1,16 @@
-"""Whether the service is about to stop: told by gunicorn's master, seen by all of its workers."""
+"""Draining before a stop: a flag that gunicorn's master sets and all workers read."""
 
 import mmap
 from typing import Final
 
-_begun: Final = mmap.mmap(-1, 1)  # shared with the processes that are forked later
+_begun: Final = mmap.mmap(-1, 1)  # shared memory: processes that are forked later see it
 
 
 def begin() -> None:
-    """From now on no more requests are wanted; those that come are answered all the same."""
+    """Begin draining: `/readyz` fails from now on; requests are still answered."""
     _begun[0] = 1
 
 
 def begun() -> str:
-    """The reason not to be ready; empty if there is none."""
+    """A readiness check: the reason not to be ready; empty if not draining."""
     return "stopping" if _begun[0] else ""

@@ -1,4 +1,4 @@
-"""How full everything is: what metrics look at every few seconds."""
+"""Gauges of a process: pools, limits, memory and caches, sampled every few seconds."""
 
 from collections.abc import Callable, Iterable
 
@@ -39,7 +39,7 @@ from bff.web.management.reading_threads import BODIES, HEADS
 from bff.web.management.store_watch import StoreWatch
 
 
-def levels_of(
+def gauge_values(
     guards: Guards,
     exchange: Exchange,
     cache: Cache | None,
@@ -48,12 +48,12 @@ def levels_of(
     memory: Memory,
     sessions: StoreWatch,
 ) -> Iterable[Measurement]:
-    """How full everything is just now."""
+    """The current value of every gauge."""
     yield THREADS, (), settings.threads
     yield ACTIVE, (), answering()
     yield READING, ("head",), len(HEADS)
     yield READING, ("body",), len(BODIES)
-    for reason in EXPECTED:  # Prometheus sees no increase in a counter that begins with 1
+    for reason in EXPECTED:  # so that Prometheus sees an increase to 1
         yield WORKERS_ENDED, (reason,), 0
     yield REFUSED, (), bool(snapshot.rejection())
     yield SESSIONS_AWAY, (), bool(sessions.reason())

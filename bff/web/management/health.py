@@ -1,4 +1,4 @@
-"""Health: a word for load balancers in public, the reasons on the management listener."""
+"""Health checks: public for load balancers, with reasons on the management listener."""
 
 import os
 import re
@@ -11,42 +11,43 @@ from flask import Flask, Response
 from bff.web.management.cache_admin import PREFIX, CacheAdmin
 from bff.web.management.listener import MANAGED
 
-Check = Callable[[], str]  # a reason against, or an empty text
+Check = Callable[[], str]  # the reason why it fails; empty if it passes
 _ADDRESS: Final = re.compile(r"(localhost|[\d.]+|\[[0-9a-f:]+\])(:\d+)?", re.IGNORECASE)
-_PROMETHEUS: Final = "text/plain; version=0.0.4; charset=utf-8"  # its exposition format
+_PROMETHEUS: Final = "text/plain; version=0.0.4; charset=utf-8"  # the text exposition format
 _READY: Final = 200
 _NOT_READY: Final = 503
 
 
 def health_routes(app: Flask, checks: Mapping[str, Check]) -> None:
-    """`/livez` and `/readyz`: a status and one word, nothing about the inside."""
+    """Add `/livez` and `/readyz`: a status and a short text, no internal details."""
 
     def livez() -> Response:
-        return _word("live", _READY)
+        return _text("live", _READY)
 
     def readyz() -> Response:
         ready = not any(check() for check in checks.values())
-        return _word("ready", _READY) if ready else _word("not ready", _NOT_READY)
+        return _text("ready", _READY) if ready else _text("not ready", _NOT_READY)
 
     app.add_url_rule("/livez", view_func=livez)
     app.add_url_rule("/readyz", view_func=readyz)
 
 
-def _word(word: str, status: int) -> Response:
-    response = Response(f"{word}\n", status, mimetype="text/plain")
+def _text(text: str, status: int) -> Response:
+    response = Response(f"{text}\n", status, mimetype="text/plain")
     response.headers["Cache-Control"] = "no-store"
     return response
 
 
-class Management:
-    """The listener of operators, in front of the app: requests on its socket are its own.
+class ManagementApp:
+    """WSGI middleware: handles requests on the management socket, passes on all others.
 
     Args:
-        public: the app that answers on every other socket.
-        notes: reasons that operators should know and that do not make the process unready.
-        cache: answers what is asked below `/cache`.
-        reports: what else they may look at, by path, as JSON.
-        metrics: what Prometheus reads.
+        public: the WSGI app for all other sockets.
+        checks: the readiness checks, by name.
+        notes: checks that are reported, and do not make the process unready.
+        reports: further JSON documents, by path.
+        cache: the endpoints below `/cache`.
+        metrics: gives the metrics in Prometheus's text format.
     """
 
     def __init__(
@@ -66,7 +67,7 @@ class Management:
     def __call__(
         self, environ: dict[str, Any], start_response: Callable[..., Any]
     ) -> Iterable[bytes]:
-        """Answer by the socket that the request came in on; no header can say otherwise."""
+        """Dispatch by the socket of the request; clients cannot set this key of the environ."""
         if MANAGED not in environ:
             answer: Iterable[bytes] = self._public(environ, start_response)
             return answer
@@ -74,10 +75,10 @@ class Management:
 
     def _respond(self, environ: Mapping[str, Any]) -> Response:
         if not _ADDRESS.fullmatch(environ.get("HTTP_HOST", "")):
-            return _word("ask by address", 421)  # a name may have been rebound by a web page
+            return _text("the Host header must be an IP address or localhost", 421)  # DNS rebinding
         path = environ.get("PATH_INFO", "")
         if path == "/livez":
-            return _word("live", _READY)
+            return _text("live", _READY)
         if path == PREFIX or path.startswith(f"{PREFIX}/"):
             return self._cache.respond(environ)
         if path == "/metrics":
@@ -85,7 +86,7 @@ class Management:
         if path in self._reports:
             report = {"process": os.getpid(), **self._reports[path]()}
             return Response(orjson.dumps(report), mimetype="application/json")
-        return self._readiness() if path == "/readyz" else _word("not here", 404)
+        return self._readiness() if path == "/readyz" else _text("not found", 404)
 
     def _readiness(self) -> Response:
         reasons = {name: check() for name, check in self._checks.items()}

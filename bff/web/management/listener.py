@@ -1,4 +1,4 @@
-"""The management listener on threads of its own: it answers while all request threads are busy."""
+"""The management listener: its own threads respond while all request threads are busy."""
 
 import socket
 from collections.abc import Callable
@@ -10,14 +10,14 @@ from time import monotonic
 from typing import Any, Final
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
-MANAGED: Final = "bff.management"  # set in the environ of what came in on its socket
-_PATIENCE: Final = 10  # seconds that a connection may take to say what it wants
-_NOTICE: Final = 0.1  # seconds within which an end is noticed
-MOST: Final = 16  # connections at once; further ones wait to be accepted
+MANAGED: Final = "bff.management"  # a key of the environ of its requests
+_READ_TIMEOUT: Final = 10  # seconds for the whole request
+_POLL_INTERVAL: Final = 0.1  # seconds, of the check for shutdown
+MAX_CONNECTIONS: Final = 16  # at once; further ones wait to be accepted
 
 
-class _Timed(RawIOBase):
-    """What a client sends, for so many seconds in all: it may not hold a thread byte by byte."""
+class _DeadlineReader(RawIOBase):
+    """Reads from a socket with a total deadline: a slow client cannot hold a thread (slowloris)."""
 
     def __init__(self, sock: socket.socket, seconds: float) -> None:
         self._sock, self._seconds, self._end = sock, seconds, monotonic() + seconds
@@ -33,65 +33,66 @@ class _Timed(RawIOBase):
         try:
             return self._sock.recv_into(buffer)
         finally:
-            self._sock.settimeout(self._seconds)  # for the answer
+            self._sock.settimeout(self._seconds)  # for the response
 
 
-class _Handler(WSGIRequestHandler):
-    timeout = _PATIENCE
+class _ManagementHandler(WSGIRequestHandler):
+    timeout = _READ_TIMEOUT
 
     def setup(self) -> None:
-        """Read from the connection, within bounds."""
+        """Open the connection, and limit the time for its request."""
         super().setup()
-        self.rfile = BufferedReader(_Timed(self.connection, self.timeout))
+        self.rfile = BufferedReader(_DeadlineReader(self.connection, self.timeout))
 
     def handle(self) -> None:
-        """Answer a request, if one comes."""
+        """Handle one request; a connection that is closed or times out is no error."""
         with suppress(TimeoutError, ConnectionError):
             super().handle()
 
     def get_environ(self) -> dict[str, Any]:
-        """As gunicorn's, with what only this listener says, and no header can."""
+        """The environ as in gunicorn, plus `MANAGED`, which no header can set."""
         return {**super().get_environ(), "gunicorn.socket": self.connection, MANAGED: True}
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
-        """Nothing: the app tells what is worth a line."""
+        """Log nothing; the app has its own log."""
 
 
-class Operators(ThreadingMixIn, WSGIServer):
-    """Answers requests on a socket that listens already, each connection on a thread of its own.
+class ManagementServer(ThreadingMixIn, WSGIServer):
+    """Serves a WSGI app on a listening socket, with one thread for each connection.
 
     Args:
-        app: the same as on the other sockets.
+        listening: a bound socket that listens.
+        app: the same app as on the other sockets.
     """
 
     daemon_threads = True
 
     def __init__(self, listening: socket.socket, app: Callable[..., Any]) -> None:
         address = listening.getsockname()
-        BaseServer.__init__(self, address, _Handler)
+        BaseServer.__init__(self, address, _ManagementHandler)
         self.socket = listening
         self.server_name, self.server_port = str(address[0]), address[1]
         self.setup_environ()
         self.set_app(app)
-        self._room = BoundedSemaphore(MOST)
+        self._slots = BoundedSemaphore(MAX_CONNECTIONS)
 
     def start(self) -> None:
-        """Answer, on a thread of its own."""
-        run = {"poll_interval": _NOTICE}
+        """Accept connections, on a new thread."""
+        run = {"poll_interval": _POLL_INTERVAL}
         Thread(target=self.serve_forever, kwargs=run, name="bff-management", daemon=True).start()
 
     def get_request(self) -> tuple[socket.socket, Any]:
-        """The next connection, once there is a thread for it; for no longer than others last."""
-        self._room.acquire()
+        """Accept the next connection, once fewer than `MAX_CONNECTIONS` are open."""
+        self._slots.acquire()
         try:
             return super().get_request()
         except BaseException:
-            self._room.release()
+            self._slots.release()
             raise
 
     def shutdown_request(self, request: Any) -> None:
-        """End a connection, however it came to its end."""
+        """Close a connection, and allow another."""
         try:
             super().shutdown_request(request)
         finally:
-            self._room.release()
+            self._slots.release()

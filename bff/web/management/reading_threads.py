@@ -1,6 +1,6 @@
-"""Which threads wait for the bytes of a request: the gunicorn worker counts, metrics look.
+"""The threads that wait for the bytes of a request: the gunicorn worker adds them, for a gauge.
 
-Threads add and discard their own id, which is atomic in CPython: no lock is taken per request.
+Threads add and discard their own id, which is atomic in CPython: no lock is needed per request.
 """
 
 from collections.abc import Iterator

@@ -1,7 +1,7 @@
-"""Whether the sessions' store can be used: asked every few seconds, and logged if it changes.
+"""Health check of the session store: cached for a few seconds; changes are logged.
 
-A store that takes no writes still answers reads: sessions that exist work, but users cannot sign in
-and tokens cannot be refreshed. So `unready` of a store writes.
+A read-only or full store still answers reads: existing sessions work, but users cannot sign in and
+tokens cannot be refreshed. So the `unready` of a store performs a write.
 """
 
 from collections.abc import Callable
@@ -11,42 +11,42 @@ from typing import Final
 
 from bff.observe.log import logger
 
-_ASKED_AGAIN: Final = 2.0  # seconds
+_TTL: Final = 2.0  # seconds for which a result is cached
 
 
 class StoreWatch:
-    """Thread-safe; while one thread asks, others are given the last reason.
+    """Caches the state of the session store. Thread-safe: during a check others get the last state.
 
     Args:
-        unready: why the store cannot be used, with its name; empty if it can. It may block.
-        clock: seconds on a clock that never goes back.
+        unready: checks the store, and may block; why it cannot be used, with its name, or empty.
+        clock: a monotonic clock, in seconds.
     """
 
     def __init__(self, unready: Callable[[], str], clock: Callable[[], float] = monotonic) -> None:
         self._unready, self._clock = unready, clock
-        self._asking = Lock()
-        self._asked: float | None = None
+        self._checking = Lock()
+        self._checked_at: float | None = None
         self._why = ""
 
     def reason(self) -> str:
         """Why the store cannot be used now; empty if it can."""
-        if self._is_recent() or not self._asking.acquire(blocking=self._asked is None):
+        if self._is_recent() or not self._checking.acquire(blocking=self._checked_at is None):
             return self._why
         try:
             if not self._is_recent():
                 before, self._why = self._why, self._unready()
-                self._asked = self._clock()
+                self._checked_at = self._clock()
                 _log(before, self._why)
         finally:
-            self._asking.release()
+            self._checking.release()
         return self._why
 
     def _is_recent(self) -> bool:
-        return self._asked is not None and self._clock() - self._asked < _ASKED_AGAIN
+        return self._checked_at is not None and self._clock() - self._checked_at < _TTL
 
 
 def _log(before: str, why: str) -> None:
     if why and why != before:
-        logger.error("the sessions' store cannot be used: %s", why)
+        logger.error("session store unavailable: %s", why)
     elif before and not why:
-        logger.info("the sessions' store can be used again")
+        logger.info("session store available again")

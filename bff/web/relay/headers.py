@@ -1,4 +1,4 @@
-"""Which headers cross a relay, up and down, and in which form."""
+"""The headers that a relay passes on: of requests to the service, and of replies to the client."""
 
 from collections.abc import Collection, Sequence
 from typing import Final
@@ -13,8 +13,8 @@ from bff.model.untrusted import split_url
 from bff.web.headers import forwardable, is_sendable
 
 LAST_EVENT_ID: Final = "last-event-id"  # HTML, section 9.2.4
-# RFC 9110: content, conditions and ranges are between the client and the service alone.
-_UP: Final = (
+# RFC 9110: content, content negotiation, conditional requests and ranges.
+_REQUEST_HEADERS: Final = (
     "accept",
     "accept-encoding",
     "accept-language",
@@ -30,8 +30,8 @@ _UP: Final = (
     LAST_EVENT_ID,
     "range",
 )
-RELAYED_UP: Final = frozenset(_UP)
-_DOWN: Final = frozenset(
+RELAYED_REQUEST_HEADERS: Final = frozenset(_REQUEST_HEADERS)
+_RESPONSE_HEADERS: Final = frozenset(
     {
         "accept-ranges",
         "allow",
@@ -48,23 +48,27 @@ _DOWN: Final = frozenset(
         "vary",
     }
 )
-RELAYED_DOWN: Final = frozenset({"accept-ranges", "content-disposition", "content-range"})
-_SHARED: Final = ("public", "s-maxage", "proxy-revalidate")
+RELAYED_RESPONSE_HEADERS: Final = frozenset(
+    {"accept-ranges", "content-disposition", "content-range"}
+)
+_SHARED_ONLY: Final = ("public", "s-maxage", "proxy-revalidate")
 
 
-def sent_up(request: Request, relay: Relay, credentials: Headers, length: int | None) -> Headers:
+def upstream_headers(
+    request: Request, relay: Relay, credentials: Headers, length: int | None
+) -> Headers:
     """The headers of the request to the service.
 
     Args:
-        length: bytes of the body; None where that is not known, or there is none.
+        length: bytes of the body; None for an unknown length, or no body.
 
     Raises:
-        Ambiguous: two cookies have one name.
+        Ambiguous: two cookies have the same name.
     """
-    found = forwardable(request.headers, [*_UP, *sorted(relay.forward)])
+    found = forwardable(request.headers, [*_REQUEST_HEADERS, *sorted(relay.forward)])
     if relay.stream == "events":
-        found["accept-encoding"] = "identity"  # comments are put into the stream
-    found.setdefault("accept-encoding", "identity")  # or ours would be sent in its place
+        found["accept-encoding"] = "identity"  # comments are inserted into the stream
+    found.setdefault("accept-encoding", "identity")  # else the HTTP client adds its own
     cookies = read_cookies(request.headers.get("Cookie", ""), "") if relay.cookies else {}
     wanted = [f"{name}={cookies[name]}" for name in relay.cookies if name in cookies]
     if wanted:
@@ -74,19 +78,19 @@ def sent_up(request: Request, relay: Relay, credentials: Headers, length: int | 
     return (*found.items(), *credentials)
 
 
-def sent_down(
+def client_headers(
     reply: Reply, relay: Relay, here: str, there: str, *, shared: bool
 ) -> list[tuple[str, str]]:
     """The headers of the answer.
 
     Args:
-        reply: status and headers of the service's.
-        here: the path of the relay's tree as clients know it, and `there` as the service does.
-        shared: whether everybody gets the same.
+        reply: the status and headers of the service's reply.
+        here: the path prefix of the relay at the frontend, and `there` at the service.
+        shared: whether all clients may get the same answer, as access is public.
     """
-    allowed = (_DOWN | relay.respond) - connection_names(reply)
+    allowed = (_RESPONSE_HEADERS | relay.respond) - connection_names(reply)
     if reply.header("transfer-encoding"):
-        allowed -= {"content-length"}  # it says nothing of the body (RFC 9112, section 6.3)
+        allowed -= {"content-length"}  # Transfer-Encoding overrides it (RFC 9112, section 6.3)
     found = [
         (name, value)
         for name, value in reply.headers
@@ -100,10 +104,10 @@ def sent_down(
             and value.isprintable()
             and not is_own_cookie(value.partition("=")[0])
         ]
-    location = _moved(reply.header("location") or "", here, there)
+    location = _relayed_location(reply.header("location") or "", here, there)
     if location and "location" not in relay.respond:
         found.append(("location", location))
-    found.append(("cache-control", _kept(_all(reply, "cache-control"), shared=shared)))
+    found.append(("cache-control", _cache_control(_all(reply, "cache-control"), shared=shared)))
     return found
 
 
@@ -111,29 +115,32 @@ def _all(reply: Reply, name: str) -> list[str]:
     return [value for key, value in reply.headers if key == name and value.isprintable()]
 
 
-def _kept(said: Sequence[str], *, shared: bool) -> str:
-    """Cache-Control: what the service says, but for one person only where one is asked for."""
-    given = [each.strip() for value in said for each in value.split(",") if each.strip()]
+def _cache_control(values: Sequence[str], *, shared: bool) -> str:
+    """Cache-Control (RFC 9111, section 5.2.2): that of the service, but `private` for a user."""
+    directives = [part.strip() for value in values for part in value.split(",") if part.strip()]
     if shared:
-        return ", ".join(given) or "no-cache"
-    own = [each for each in given if each.lower().partition("=")[0] not in (*_SHARED, "private")]
+        return ", ".join(directives) or "no-cache"
+    dropped = (*_SHARED_ONLY, "private")
+    own = [
+        directive for directive in directives if directive.lower().partition("=")[0] not in dropped
+    ]
     return ", ".join(["private", *(own or ["no-cache"])])
 
 
-def _moved(location: str, here: str, there: str) -> str:
-    """Where a redirect leads, as clients know it; empty where that is no place of the relay's."""
+def _relayed_location(location: str, here: str, there: str) -> str:
+    """A Location within the relay, with the client's prefix; empty for any other Location."""
     parts = split_url(location)
     if parts is None:
         return ""
     inside = location.startswith("/") and not parts.netloc and "\\" not in location
     tail = parts.path.removeprefix(there) if inside and parts.path.startswith(there) else None
     whole = there.endswith("/") or not tail
-    if tail is None or not whole or not location.isprintable() or _climbs(tail):
+    if tail is None or not whole or not location.isprintable() or _has_dot_segment(tail):
         return ""
     return here + tail + (f"?{parts.query}" if parts.query else "")
 
 
-def _climbs(tail: str) -> bool:
-    """Whether a path has a step in it: it may lead out of the tree again."""
-    lower: Collection[str] = tail.lower().replace("%2e", ".").split("/")
-    return any(each in {".", ".."} for each in lower) or "//" in f"/{tail}"
+def _has_dot_segment(tail: str) -> bool:
+    """Whether a path has a dot segment or an empty one, and may lead out of the relay."""
+    segments: Collection[str] = tail.lower().replace("%2e", ".").split("/")
+    return any(segment in {".", ".."} for segment in segments) or "//" in f"/{tail}"

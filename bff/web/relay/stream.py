@@ -1,4 +1,4 @@
-"""Views that are streams of events: one call, whose events are passed on as they come."""
+"""The routes of views that are event streams: the events of one call are passed on."""
 
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -7,9 +7,9 @@ from typing import Any, Final
 from flask import Flask, Response, g, request
 
 from bff.engine.answer import CANNOT_BE_SENT
-from bff.engine.blame import InputFaults
 from bff.engine.decode import bad_status, connection_names
 from bff.engine.fanout import fan_out
+from bff.engine.input_faults import InputFaults
 from bff.engine.prefill import prepare
 from bff.errors import BadReply, BffError, UpstreamError
 from bff.model.exchange import Headers, Origin, Reply, Request
@@ -17,19 +17,19 @@ from bff.model.frontend import Frontend
 from bff.model.principal import NOBODY, Principal
 from bff.plan.plan import Plan
 from bff.plan.template import header_value
-from bff.web.access.authenticate import Rule, varies
+from bff.web.access.authenticate import AccessRule, vary_headers
 from bff.web.errors import error_response
 from bff.web.event_streams import AT_ONCE, is_coded, is_events
 from bff.web.headers import forwardable, is_sendable, lifecycle_headers
-from bff.web.held import HeldResponse
 from bff.web.relay.headers import LAST_EVENT_ID
 from bff.web.relay.upstream_call import OutgoingRequest, StreamingCall
 from bff.web.runtime import WebRuntime
+from bff.web.streaming_response import StreamingResponse
 from bff.web.views.parameters import bad_parameters
 from bff.web.views.scope import Scopes
 
 _EVENTS: Final = "text/event-stream"
-_ASKED: Final = (("accept", _EVENTS), ("accept-encoding", "identity"))
+_ACCEPT: Final = (("accept", _EVENTS), ("accept-encoding", "identity"))
 _NO_CONTENT: Final = 204
 _SUCCESS: Final = range(200, 300)
 
@@ -40,7 +40,7 @@ def stream_routes(
     frontends: Mapping[str, Frontend],
     web: WebRuntime,
 ) -> None:
-    """One route for each view of each frontend that is a stream."""
+    """Add a route for each view of each frontend that is a stream."""
     for name, by_frontend in plans.items():
         for frontend, plan in by_frontend.items():
             if plan.view.stream:
@@ -67,7 +67,7 @@ class StreamHandler:
         timeout = min(self._call.timeout, view.timeout)
         self._streaming_call = StreamingCall(service.name, service, web, timeout)
         self._streams = web.streams
-        self._rule = Rule(
+        self._rule = AccessRule(
             frontend,
             view.access_at(frontend),
             view.csrf,
@@ -86,52 +86,54 @@ class StreamHandler:
             principal = self._admission.principal()
             self._admission.admit(principal)
             scope = self._scopes.of(variables, principal)
-            outgoing = OutgoingRequest(principal, self._maker(scope))
+            outgoing = OutgoingRequest(principal, self._request_factory(scope))
             if request.method == "GET":
-                return self._opened(outgoing)
+                return self._open(outgoing)
             response = self._head()
         except BffError as error:
             return self._failed(error, principal)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is reported
+        except Exception as error:  # noqa: BLE001 - reported, and answered as a failure
             found = self._web.runtime.boundary.caught(error, "stream", self._origin())
             return self._failed(found, principal)
-        return self._finished(response)
+        return self._with_headers(response)
 
     def _failed(self, error: BffError, principal: Principal) -> Response:
-        return error_response(error, self._admission, principal, self._more(), call=self._call)
+        return error_response(
+            error, self._admission, principal, self._added_headers(), call=self._call
+        )
 
-    def _finished(self, response: Response) -> Response:
-        response.vary.update(varies(self._rule))
-        response.headers.extend(self._more())
+    def _with_headers(self, response: Response) -> Response:
+        response.vary.update(vary_headers(self._rule))
+        response.headers.extend(self._added_headers())
         return response
 
-    def _more(self) -> list[tuple[str, str]]:
-        """The headers of every answer to a client that is admitted."""
+    def _added_headers(self) -> list[tuple[str, str]]:
+        """The headers of each answer to an admitted client."""
         cookies = [("Set-Cookie", cookie) for cookie in g.get("cookies", ())]
         return [*self._lifecycle.items(), *cookies]
 
-    def _maker(self, scope: Mapping[str, Any]) -> Callable[[Headers], Request]:
-        """What makes the request.
+    def _request_factory(self, scope: Mapping[str, Any]) -> Callable[[Headers], Request]:
+        """A function that makes the request to the service, given its credentials.
 
         Raises:
-            RequestRefused: the client's values allow none.
-            Unfillable: it cannot be made.
+            RequestRefused: 400, as the request cannot be made with the client's values.
+            Unfillable: it cannot be made for another reason.
         """
-        blame = InputFaults(self._plan.view)
-        prepared = prepare(self._plan.early, scope, scope["headers"], blame)
-        if blame.errors:
-            raise bad_parameters(blame.errors, CANNOT_BE_SENT)
+        faults = InputFaults(self._plan.view)
+        prepared = prepare(self._plan.early, scope, scope["headers"], faults)
+        if faults.errors:
+            raise bad_parameters(faults.errors, CANNOT_BE_SENT)
         last = forwardable(request.headers, [LAST_EVENT_ID])
         passed = {**scope["headers"], **last}
         forwarded = tuple((name, header_value(value, name)) for name, value in passed.items())
         origin = self._origin()
         known = prepared.get(self._call.name)
-        (unit,) = fan_out(self._call, scope, (*_ASKED, *forwarded), prepared=known).units
+        (unit,) = fan_out(self._call, scope, (*_ACCEPT, *forwarded), prepared=known).units
 
         def make(credentials: Headers) -> Request:
-            asked = unit.request
-            headers = (*asked.headers, *credentials)
-            return Request(asked.service, "GET", asked.target, headers, origin=origin)
+            filled = unit.request
+            headers = (*filled.headers, *credentials)
+            return Request(filled.service, "GET", filled.target, headers, origin=origin)
 
         return make
 
@@ -139,31 +141,32 @@ class StreamHandler:
         names = (self._frontend.name, self._plan.view.name, self._call.name)
         return Origin(g.request_id, "", *names, self._call.call.place, g.record.trace)
 
-    def _opened(self, outgoing: OutgoingRequest) -> Response:
-        """The stream, once its head is there.
+    def _open(self, outgoing: OutgoingRequest) -> Response:
+        """The stream, as soon as the head of the reply has arrived.
 
         Raises:
-            RequestRefused: as many streams are open as may be.
-            BffError: there is none.
+            RequestRefused: 503, as the maximum of open streams is reached.
+            BffError: there is no reply, or it is not a stream.
         """
-        with ExitStack() as held:
-            held.callback(self._streams.take())
-            permit, incoming = self._streaming_call.fetch(outgoing, held)
+        with ExitStack() as resources:
+            resources.callback(self._streams.take())
+            permit, incoming = self._streaming_call.fetch(outgoing, resources)
             head = Reply(incoming.status, incoming.headers, b"")
-            permit.settle(head)  # it holds a thread for long, and no place of the service
-            wrong = _wrong(head)
-            if wrong:
-                raise wrong
+            permit.settle(head)  # a stream does not count against the concurrency limit
+            error = _stream_error(head)
+            if error:
+                raise error
             if head.status == _NO_CONTENT:
-                return self._finished(self._response(head, Response(status=_NO_CONTENT)))
+                return self._with_headers(self._response(head, Response(status=_NO_CONTENT)))
             view, environ = self._plan.view, request.environ
             times = (view.keep_alive, view.max_age)
-            body = self._streams.body(incoming, *times, outgoing.principal, environ, held)
-            response = HeldResponse(body, content_type=_EVENTS)
-            self._finished(self._response(head, response))
-            return response.owns(held)
+            body = self._streams.body(incoming, *times, outgoing.principal, environ, resources)
+            response = StreamingResponse(body, content_type=_EVENTS)
+            self._with_headers(self._response(head, response))
+            return response.release_on_close(resources)
 
     def _response(self, head: Reply, response: Response) -> Response:
+        """The response, with the reply headers that the call passes on (`respond`)."""
         allowed = self._call.respond - connection_names(head)
         for name, value in head.headers:
             if name in allowed and is_sendable(name, value):
@@ -172,16 +175,19 @@ class StreamHandler:
         return response
 
     def _head(self) -> Response:
-        """The headers of a stream, without a request to its service."""
+        """The answer to HEAD: the headers of a stream, without a request to its service."""
         response = Response(content_type=_EVENTS)
         response.headers.update(AT_ONCE)
         return response
 
 
-def _wrong(head: Reply) -> UpstreamError | None:
-    """Why a reply is no stream; a 204 is a good one: the client is to come no more."""
+def _stream_error(head: Reply) -> UpstreamError | None:
+    """The error of a reply that is not a stream; None for a stream, or a 204.
+
+    A 204 stops the client from reconnecting (HTML, section 9.2.3).
+    """
     if head.status not in _SUCCESS:
         return bad_status(head)
     if head.status != _NO_CONTENT and (is_coded(head) or not is_events(head)):
-        return BadReply("the reply is no stream of events")
+        return BadReply("the reply is not an event stream")
     return None

@@ -1,4 +1,4 @@
-"""A request's body as it comes: framed in one way only, bounded, and never held as a whole."""
+"""Request bodies of relays: streamed, with a maximum size, and safe from request smuggling."""
 
 from collections.abc import Iterator
 from typing import IO, Any, Final
@@ -10,15 +10,15 @@ from bff.model.untrusted import whole_number
 from bff.web.app import UnreadableBody
 
 _PIECE: Final = 64 * 1024
-_MOST: Final = 2**62  # bytes; more than any relay lets through
+_MAX_LENGTH: Final = 2**62  # bytes; more than any relay allows
 
 
 def body_length(environ: dict[str, Any]) -> int | None:
-    """How many bytes the body has: 0 for no body, None where chunks tell.
+    """The bytes of the body: 0 for no body, None for a chunked one.
 
     Raises:
-        RequestRefused: it has a length and a coding, or one of them is malformed: servers read such
-            a request differently (RFC 9112, section 6.3).
+        RequestRefused: 400, as the request has both Content-Length and Transfer-Encoding, or a
+            malformed one: servers parse such a request differently (RFC 9112, section 6.3).
     """
     length = environ.get("CONTENT_LENGTH") or ""
     coding = environ.get("HTTP_TRANSFER_ENCODING", "")
@@ -30,7 +30,7 @@ def body_length(environ: dict[str, Any]) -> int | None:
         return None
     if not length:
         return 0
-    found = whole_number(length, _MOST)
+    found = whole_number(length, _MAX_LENGTH)
     if found is None:
         raise RequestRefused(400, "Content-Length is not one number")
     return found
@@ -40,15 +40,15 @@ def pieces(request: Request, most: int) -> Iterator[bytes]:
     """The body, piece by piece.
 
     Args:
-        most: bytes that it may have.
+        most: the maximum of bytes.
 
     Raises:
-        RequestRefused: it is too large, malformed, or cut off.
+        RequestRefused: 413 if it is too large; 400 if it is malformed or cut off.
     """
-    got = 0
+    received = 0
     while piece := _read(request.stream):
-        got += len(piece)
-        if got > most:
+        received += len(piece)
+        if received > most:
             raise RequestRefused(413, f"the body has more than {most} bytes")
         yield piece
 

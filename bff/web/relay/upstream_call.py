@@ -1,4 +1,4 @@
-"""A request to a service whose reply is streamed, sent on the thread of the client's request."""
+"""Requests to services with a streamed reply, sent on the thread of the client's request."""
 
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
@@ -22,8 +22,9 @@ class OutgoingRequest:
     """A request to a service that is still to be made.
 
     Args:
-        make: makes the request, given the headers of its credentials.
-        body: makes the pieces of its body; None without one. A body is sent only once.
+        make: makes the request, given the headers with its credentials.
+        body: returns the pieces of its body; None without one. A request with a body is never
+            sent again.
     """
 
     principal: Principal
@@ -32,45 +33,45 @@ class OutgoingRequest:
 
 
 class StreamingCall:
-    """Sends requests to one service: a slot, credentials, the request, a renewal.
+    """Sends requests to one service: waits for a slot, obtains credentials, renews them once.
 
     Args:
-        place: the name of the service whose concurrency limit holds.
-        service: the same service, perhaps with credentials of the relay's own.
+        guard: the name of the service whose policies apply, such as its concurrency limit.
+        service: the same service, which may have other credentials for a relay.
         timeout: seconds without progress after which it fails.
     """
 
-    def __init__(self, place: str, service: Service, web: WebRuntime, timeout: float) -> None:
+    def __init__(self, guard: str, service: Service, web: WebRuntime, timeout: float) -> None:
         self._runtime, self._exchange = web.runtime, web.streaming
-        self._guard, self._service = web.runtime.guards[place], service
+        self._guard, self._service = web.runtime.guards[guard], service
         self._timeout = timeout
 
-    def fetch(self, outgoing: OutgoingRequest, held: ExitStack) -> tuple[Permit, Streamed]:
+    def fetch(self, outgoing: OutgoingRequest, resources: ExitStack) -> tuple[Permit, Streamed]:
         """The reply, as soon as its head has arrived, and the permit of its slot.
 
         Args:
-            held: releases both.
+            resources: gets both, and releases them.
 
         Raises:
             BffError: there is no reply.
         """
-        permit = held.enter_context(self._permitted())
-        incoming = self._opened(outgoing, permit)
-        held.callback(incoming.close)
+        permit = resources.enter_context(self._permit())
+        incoming = self._open(outgoing, permit)
+        resources.callback(incoming.close)
         return permit, incoming
 
-    def _opened(self, outgoing: OutgoingRequest, permit: Permit) -> Streamed:
-        """Send it; a read that is answered 401 is sent once more, with fresh credentials."""
+    def _open(self, outgoing: OutgoingRequest, permit: Permit) -> Streamed:
+        """Send a request; after a 401, one without a body is sent again with new credentials."""
         credentials = self._credentials(outgoing.principal, ())
-        incoming = self._sent(outgoing, permit, credentials)
+        incoming = self._send(outgoing, permit, credentials)
         again = credentials and self._service.credentials in OF_THE_CALLER and outgoing.body is None
         if incoming.status != _UNAUTHORIZED or not again:
             return incoming
         incoming.close()
         fresh = self._credentials(outgoing.principal, credentials)
-        return self._sent(outgoing, permit, fresh, ("renewal", 1))
+        return self._send(outgoing, permit, fresh, ("renewal", 1))
 
-    def _sent(
+    def _send(
         self,
         outgoing: OutgoingRequest,
         permit: Permit,
@@ -82,10 +83,10 @@ class StreamingCall:
         return self._exchange.stream(permit.sends(request, *why), body, self._timeout)
 
     def _credentials(self, principal: Principal, rejected: Headers) -> Headers:
-        """The credentials with which the service is called for the client, as headers.
+        """The headers with the credentials for the service.
 
         Raises:
-            BffError: they were not obtained in time, or not at all.
+            BffError: they could not be obtained, or not in time.
         """
         if not self._service.asks_for_tokens:
             return ()
@@ -105,11 +106,11 @@ class StreamingCall:
         headers: Headers = found
         return headers
 
-    def _permitted(self) -> Permit:
+    def _permit(self) -> Permit:
         """The permit for one request.
 
         Raises:
-            UpstreamError: a policy of the service refuses it, or no slot becomes free in time.
+            UpstreamError: a policy of the service rejects it, or no slot becomes free in time.
         """
         permit = self._guard.admit()
         if permit:

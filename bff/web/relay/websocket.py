@@ -1,7 +1,8 @@
-"""Whether a WebSocket may be opened: what nginx asks before it relays one (`auth_request`).
+"""The authorization of WebSockets, for the `auth_request` of nginx.
 
-A WebSocket would hold a thread for hours, so nginx carries it; who may open it is for us to say.
-Any page may try, with the person's cookie (RFC 6455, section 10.2): its exact origin counts.
+As a WebSocket would occupy a thread for hours, nginx relays it, and requests this endpoint before.
+A page of any origin may open one with the user's cookie (RFC 6455, section 10.2), so the exact
+origin is checked.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,7 +15,7 @@ from bff.errors import BffError, CrossSite, InvalidToken, LoginRequired
 from bff.model.frontend import Frontend
 from bff.model.principal import NOBODY
 from bff.model.relay import Relay
-from bff.web.access.authenticate import Rule, own_origin
+from bff.web.access.authenticate import AccessRule, own_origin
 from bff.web.runtime import WebRuntime
 
 PREFIX: Final = "/auth/websocket"
@@ -26,7 +27,7 @@ _FIRST_SERVER_ERROR: Final = 500
 def websocket_routes(
     app: Flask, relays: Iterable[Relay], frontends: Mapping[str, Frontend], web: WebRuntime
 ) -> None:
-    """`/auth/websocket/{frontend}/{relay}`: 204, 401 or 403, as nginx understands it."""
+    """Add `/auth/websocket/{frontend}/{relay}` for each WebSocket relay."""
     for relay in relays:
         for name in relay.frontends if relay.stream == "websocket" else ():
             app.add_url_rule(
@@ -42,11 +43,11 @@ class WebSocketCheck:
 
     def __init__(self, relay: Relay, frontend: Frontend, web: WebRuntime) -> None:
         self._frontend = frontend
-        rule = Rule(frontend, relay.access_at(frontend), "origin", relay.require)
+        rule = AccessRule(frontend, relay.access_at(frontend), "origin", relay.require)
         self._admission = web.admission(rule)
 
     def __call__(self) -> Response:
-        """204, 401 or 403."""
+        """204, 401 or 403: the statuses that `auth_request` distinguishes."""
         principal = NOBODY
         try:
             principal = self._admission.principal()
@@ -55,9 +56,9 @@ class WebSocketCheck:
                 self._check_origin()
         except BffError as error:
             response = self._admission.refused(error, principal)
-            unknown = isinstance(error, LoginRequired | InvalidToken)
+            unauthenticated = isinstance(error, LoginRequired | InvalidToken)
             if error.status < _FIRST_SERVER_ERROR:
-                response.status_code = _UNAUTHORIZED if unknown else _FORBIDDEN
+                response.status_code = _UNAUTHORIZED if unauthenticated else _FORBIDDEN
             return response
         response = Response(status=_NO_CONTENT)
         del response.headers["Content-Type"]
@@ -66,6 +67,6 @@ class WebSocketCheck:
         return response
 
     def _check_origin(self) -> None:
-        """Only pages of declared origins may; apps that bring a token have no origin."""
+        """Refuse pages of undeclared origins; apps, which send a bearer token, have none."""
         if request.headers.get("Origin") not in {own_origin(request), *self._frontend.origins}:
-            raise CrossSite("pages of this origin may not open this")
+            raise CrossSite("pages of this origin may not open this WebSocket")

@@ -1,1 +1,1 @@
-"""Views as routes: parameters in, conducted or cached answers out."""
+"""The routes of views: from parameters to a conducted or cached answer."""

@@ -1,8 +1,8 @@
 """`POST /{frontend}/_batch`: several views in one round trip, each with its own status.
 
-Each part is a request of its own, with the caller's headers and everything that is checked of any
-other. They begin at the same moment, so that the slowest view's deadline is that of all of them,
-and what several of them ask of a service in the same words is asked once.
+Each part is dispatched as a request of its own, with the client's headers and with all checks. The
+parts start at the same time, so that the batch takes as long as its slowest view; equal requests of
+several parts to a service are sent once.
 """
 
 from collections.abc import Iterable, Mapping
@@ -28,12 +28,12 @@ from bff.web.problem import problem
 from bff.web.request_checks import REQUEST_ID
 from bff.web.text import path_info
 
-EXCHANGE: Final = "bff.exchange"  # and what carries the requests of all of its parts
+EXCHANGE: Final = "bff.exchange"  # in the environ of a part: the exchange that all parts share
 PATH: Final = "/_batch"
 _MAX_BODY: Final = 64 * 1024
-_SLACK: Final = 0.5  # seconds besides what the slowest view may take
-# What belongs to the request that carries the batch, and to none of its parts.
-_NOT_OF_A_PART: Final = frozenset(
+_SLACK: Final = 0.5  # seconds by which a part may be later than its view's time-out
+# Keys of the environ of the batch that its parts do not inherit.
+_NOT_INHERITED: Final = frozenset(
     {
         "CONTENT_LENGTH",
         "CONTENT_TYPE",
@@ -49,7 +49,7 @@ _NOT_OF_A_PART: Final = frozenset(
         "wsgi.input",
     }
 )
-_TOLD: Final = ("bff-calls", "cache-status", "content-language", "etag", "retry-after")
+_PART_HEADERS: Final = ("bff-calls", "cache-status", "content-language", "etag", "retry-after")
 
 
 def batch_routes(
@@ -59,17 +59,19 @@ def batch_routes(
     runtime: Runtime,
     threads: int,
 ) -> None:
-    """A batch for each frontend that says so."""
+    """Add the route of each frontend that declares `batch`."""
     workers = Workers(threads, "bff-batch")
-    moving = {name: each.deadline for name, each in runtime.services.items() if each.deadline}
+    deadline_headers = {
+        name: service.deadline for name, service in runtime.services.items() if service.deadline
+    }
     for name, frontend in frontends.items():
         own = {
-            f"{name}.{view}": each[name].view.timeout
-            for view, each in plans.items()
-            if name in each and each[name].view.method == "GET" and not each[name].view.stream
+            f"{name}.{view}": found[name].view.timeout
+            for view, found in plans.items()
+            if name in found and found[name].view.method == "GET" and not found[name].view.stream
         }
         if frontend.batch:
-            handler = BatchHandler(app, frontend, own, runtime, workers, moving)
+            handler = BatchHandler(app, frontend, own, runtime, workers, deadline_headers)
             app.add_url_rule(f"/{name}{PATH}", f"{name}._batch", handler, methods=["POST"])
 
 
@@ -77,8 +79,9 @@ class BatchHandler:
     """Answers the batches of one frontend.
 
     Args:
-        views: the endpoints that may be parts of one, and the seconds that each may take.
-        moving: by service, the header that says how long a request has.
+        views: the endpoints that may be parts of a batch, with their time-outs in seconds.
+        deadline_headers: by service, the name of the header with the time left for a request. Its
+            value differs between otherwise equal requests.
     """
 
     def __init__(
@@ -88,24 +91,24 @@ class BatchHandler:
         views: Mapping[str, float],
         runtime: Runtime,
         workers: Workers,
-        moving: Mapping[str, str],
+        deadline_headers: Mapping[str, str],
     ) -> None:
         self._app, self._frontend, self._views = app, frontend.name, views
         self._runtime, self._clock = runtime, runtime.clock
-        self._workers, self._moving = workers, moving
+        self._workers, self._deadline_headers = workers, deadline_headers
         self._body = BodyReader(_schema(frontend.batch), _MAX_BODY)
 
     def __call__(self) -> Response:
-        """The answers of all parts, by their names."""
+        """The answers of all parts, by name; 404 for an unknown view, 504 for one that is late."""
         begun = self._clock.now()
         try:
             wanted: Mapping[str, str] = self._body.read(request)["requests"]
         except RequestRefused as error:
             return refused(error)
-        sharing = Sharing(self._runtime.exchange, self._moving, self._runtime.boundary)
+        sharing = Sharing(self._runtime.exchange, self._deadline_headers, self._runtime.boundary)
         shared = {BEGUN: begun, TRACE: g.record.trace, EXCHANGE: sharing}
         environs = {name: self._environ(path) | shared for name, path in wanted.items()}
-        times = {name: self._time(environ) for name, environ in environs.items()}
+        times = {name: self._timeout(environ) for name, environ in environs.items()}
         answers: SimpleQueue[tuple[str, Response]] = SimpleQueue()
         known = [name for name, seconds in times.items() if seconds]
         for name in known:
@@ -118,14 +121,16 @@ class BatchHandler:
             except Empty:
                 break
             found[name] = response
-        late = {name: problem(504, "it did not come in time") for name in wanted.keys() - found}
-        return _together(wanted, {**found, **late})
+        late = {
+            name: problem(504, "the view did not answer in time") for name in wanted.keys() - found
+        }
+        return _combined(wanted, {**found, **late})
 
     def _environ(self, path: str) -> dict[str, Any]:
-        """The environ of one part: the caller's, for another path."""
+        """The environ of one part: that of the batch, for another path."""
         place, _, query = path.partition("?")
-        kept = {name: each for name, each in request.environ.items() if _is_kept(name)}
-        return kept | {
+        inherited = {name: value for name, value in request.environ.items() if _is_inherited(name)}
+        return inherited | {
             "REQUEST_METHOD": "GET",
             "PATH_INFO": path_info(f"/{self._frontend}{place}"),
             "QUERY_STRING": query,
@@ -135,8 +140,8 @@ class BatchHandler:
             "wsgi.input": BytesIO(),
         }
 
-    def _time(self, environ: dict[str, Any]) -> float:
-        """Seconds that a part may take; 0 where there is no such view."""
+    def _timeout(self, environ: dict[str, Any]) -> float:
+        """The time-out of a part in seconds; 0 for an unknown view."""
         try:
             endpoint, _ = self._app.url_map.bind_to_environ(environ).match()
         except HTTPException:
@@ -149,23 +154,24 @@ class BatchHandler:
         with self._app.request_context(environ):
             try:
                 response = self._app.full_dispatch_request()
-            except Exception as error:  # noqa: BLE001 - the other parts are answered all the same
+            except Exception as error:  # noqa: BLE001 - reported; the other parts are answered
                 response = self._app.handle_exception(error)
             answers.put((name, response))
 
 
-def _is_kept(name: str) -> bool:
-    return name not in _NOT_OF_A_PART and not name.startswith(("bff.", "flask.", "werkzeug."))
+def _is_inherited(name: str) -> bool:
+    return name not in _NOT_INHERITED and not name.startswith(("bff.", "flask.", "werkzeug."))
 
 
-def _together(wanted: Iterable[str], found: Mapping[str, Response]) -> Response:
+def _combined(wanted: Iterable[str], found: Mapping[str, Response]) -> Response:
+    """The answer of a batch; of the same cookie of several parts, one is set."""
     parts = {name: _part(found[name]) for name in wanted}
     response = Response(orjson.dumps({"responses": parts}), mimetype="application/json")
     response.headers["Cache-Control"] = "no-store"
     cookies = {
         cookie.partition("=")[0]: cookie
-        for each in found.values()
-        for cookie in each.headers.getlist("Set-Cookie")
+        for part in found.values()
+        for cookie in part.headers.getlist("Set-Cookie")
     }
     for cookie in cookies.values():
         response.headers.add("Set-Cookie", cookie)
@@ -173,14 +179,15 @@ def _together(wanted: Iterable[str], found: Mapping[str, Response]) -> Response:
 
 
 def _part(response: Response) -> dict[str, Any]:
-    headers = {name: response.headers[name] for name in _TOLD if name in response.headers}
+    """The status, some headers, and the JSON body of a part."""
+    headers = {name: response.headers[name] for name in _PART_HEADERS if name in response.headers}
     body = response.get_data()
     content = {"body": orjson.Fragment(body)} if body else {}
     return {"status": response.status_code, "headers": headers, **content}
 
 
 def _schema(most: int) -> Mapping[str, Any]:
-    """What a batch is: paths below the frontend's prefix, by names of the caller's."""
+    """The schema of a batch: paths below the frontend's prefix, by names that the client gives."""
     path = {"type": "string", "pattern": r"^/[!-~]*$", "maxLength": 4096}
     requests = {
         "type": "object",

@@ -14,7 +14,7 @@ from bff.plan.plan import Plan
 
 @dataclass(frozen=True, slots=True)
 class Cacheability:
-    """What the parts of an answer allow together: the strictest of them decides.
+    """Whether and how long an answer may be cached, by the strictest of its parts.
 
     Args:
         lifetime: seconds for which it is fresh; infinite where no part sets a bound.
@@ -28,7 +28,7 @@ class Cacheability:
 
 
 def cacheability_of(plan: Plan, answer: Answer, now: float) -> Cacheability:
-    """What the replies behind an answer allow.
+    """The cacheability of an answer, by its replies.
 
     Args:
         now: seconds since 1970.
@@ -42,10 +42,10 @@ def cacheability_of(plan: Plan, answer: Answer, now: float) -> Cacheability:
             lifetime = 0.0  # the reply could not be stored
         if policy is not None and policy.shared != "everyone":
             shareable = False
-    for name, replied in answer.replies.items():
+    for name, head in answer.replies.items():
         call = plan.nodes[name].compiled
         sent = {field.name for field in call.headers} | set(call.forward)
-        for headers in replied.said:
+        for headers in head.headers:
             directives = directives_of(headers)
             storable = storable and "no-store" not in directives
             shareable = shareable and may_be_shared(directives, sent, headers)
@@ -71,12 +71,12 @@ def clients_may_store(plan: Plan) -> bool:
 
 def is_partial(outcomes: Mapping[str, Outcome]) -> bool:
     """Whether a part of an answer has failed."""
-    return any(each.kind in {"failed", "fallback"} for each in outcomes.values())
+    return any(outcome.kind in {"failed", "fallback"} for outcome in outcomes.values())
 
 
 def is_stale(outcomes: Mapping[str, Outcome]) -> bool:
     """Whether a part of an answer is stale."""
-    return any(each.kind == "stale" for each in outcomes.values())
+    return any(outcome.kind == "stale" for outcome in outcomes.values())
 
 
 def cache_control(*, public: bool, lifetime: float, stale: float, revocable: bool) -> str:

@@ -1,4 +1,4 @@
-"""Cached views: an answer from the cache, or made once for all requests that want it."""
+"""Cached views: an answer from the cache, or one that concurrent requests share."""
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
@@ -39,18 +39,19 @@ _SLACK: Final = 1.0  # seconds by which an answer may be later than its view's t
 _FIRST_SERVER_ERROR: Final = 500
 _TOO_MANY_REQUESTS: Final = 429
 UNWRITABLE: Final = Failure(
-    502, detail="the answer is no JSON: it is nested too deeply, or not finite"
+    502,
+    detail="the answer cannot be written as JSON: it is nested too deeply, or not finite",
 )
 INTERNAL: Final = Failure(500)
 
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """What a request is answered with.
+    """The result for a request: a representation or a failure.
 
     Args:
-        representation: of the answer; None where there is only a failure.
-        answer: that was made for the request; None where a stored one is answered.
+        representation: of the answer; None for a failure.
+        answer: the conducted answer; None if it is from the cache.
         slot: where the representation is stored; None if it is not.
         freshness: how the cache was used; None if it was not.
     """
@@ -69,26 +70,28 @@ Conduct = Callable[[ViewRequest, float], Answer]
 def conducted(
     responses: ViewResponses,
     conduct: Conduct,
-    asked: ViewRequest,
+    request: ViewRequest,
     begun: float,
     now: float,
     boundary: ErrorBoundary,
 ) -> Served:
-    """Make an answer and its representation; the log has its calls even where that raises.
+    """Make an answer and its representation.
+
+    If making the representation fails, the result still has the answer, for the log.
 
     Args:
         begun: when the request began, on the conductor's clock.
         now: seconds since 1970.
     """
-    answer = conduct(asked, begun)
+    answer = conduct(request, begun)
     if answer.failure:
         return Served(None, answer, answer.failure)
     try:
-        return Served(responses.represent(answer, asked.scope["locale"], now), answer)
+        return Served(responses.represent(answer, request.scope["locale"], now), answer)
     except Unwritable:
         return Served(None, answer, UNWRITABLE)
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is reported
-        boundary.caught(error, "answer", id_=asked.id)
+    except Exception as error:  # noqa: BLE001 - reported, and answered 500
+        boundary.caught(error, "answer", id_=request.id)
         return Served(None, answer, INTERNAL)
 
 
@@ -116,26 +119,28 @@ class CachedView:
         self._flights: SingleFlight[Mailbox] = SingleFlight(_deliver)
         self._timeout = plan.view.timeout
 
-    def serve(self, asked: ViewRequest, begun: float) -> Served:
-        """Answer from the cache, or have the answer made: by this request, or by one under way.
+    def serve(self, request: ViewRequest, begun: float) -> Served:
+        """Answer from the cache; else make the answer, or wait for a request that is making it.
 
         Args:
-            asked: without `gone`: others may wait for the answer, and it is stored in any case.
+            request: without `gone`, as others may wait for the answer, which is also stored.
             begun: when the request began, on the conductor's clock.
         """
         try:
-            key = self._key(asked)
+            key = self._key(request)
         except Unfillable:  # it could not be invalidated by its tags, so it is not stored
-            return self._conducted(asked, begun, self._cache.now())
+            return self._conducted(request, begun, self._cache.now())
 
         def do(step: Step) -> Any:
             if isinstance(step, Decode):
                 return from_entry(step.entry) or UNUSABLE
             if isinstance(step, Refresh):
-                return self._caching.background.run(key.digest, partial(self._refresh, key, asked))
+                return self._caching.background.run(
+                    key.digest, partial(self._refresh, key, request)
+                )
             if isinstance(step, RemoteLookup):
                 return self._look_up(step)
-            served = self._fetch(key, step.lookup, asked, begun)
+            served = self._fetch(key, step.lookup, request, begun)
             return Fetched(served, _reason(served))
 
         outcome = perform(cached_fetch(self._cache, key), do)
@@ -147,20 +152,22 @@ class CachedView:
         answer = failed.answer if failed else None
         return Served(outcome.value, answer, slot=slot, freshness=outcome.freshness)
 
-    def _conducted(self, asked: ViewRequest, begun: float, now: float) -> Served:
-        return conducted(self._responses, self._conduct, asked, begun, now, self._runtime.boundary)
+    def _conducted(self, request: ViewRequest, begun: float, now: float) -> Served:
+        return conducted(
+            self._responses, self._conduct, request, begun, now, self._runtime.boundary
+        )
 
-    def _key(self, asked: ViewRequest) -> CacheKey:
-        policy, scope = self._policy, asked.scope
-        tags = policy.tags_of(asked.principal, [scope], "view", self._plan.view.name)
-        users = policy.key_scope(asked.principal, scope)
-        headers = sorted(asked.headers.items())
-        starts = sorted(asked.cursors.starts.items()) if asked.cursors else ()
+    def _key(self, request: ViewRequest) -> CacheKey:
+        policy, scope = self._policy, request.scope
+        tags = policy.tags_of(request.principal, [scope], "view", self._plan.view.name)
+        users = policy.key_scope(request.principal, scope)
+        headers = sorted(request.headers.items())
+        starts = sorted(request.cursors.starts.items()) if request.cursors else ()
         own = (self._plan.frontend, scope["locale"], scope["params"], headers, starts)
         return cache_key(["page", self._fingerprint, own, users], tags)
 
     def _look_up(self, step: RemoteLookup) -> Lookup:
-        """Look in the shared store, for a moment at most."""
+        """Look up an entry in the shared store; a lookup without result if that takes too long."""
         mailbox = self._clock.mailbox()
         deadline = Deadline(self._clock.now() + _LOOKUP)
         self._runtime.effects.start(step, deadline, 0, mailbox)
@@ -168,17 +175,20 @@ class CachedView:
         found = completion.result if completion else None
         return found if isinstance(found, Lookup) else Lookup()
 
-    def _fetch(self, key: CacheKey, lookup: Lookup, asked: ViewRequest, begun: float) -> Served:
-        """Have the answer made once for all requests that want it now.
+    def _fetch(self, key: CacheKey, lookup: Lookup, request: ViewRequest, begun: float) -> Served:
+        """Make the answer once for all concurrent requests for it.
 
-        A request whose flight fails joins or makes one more, once: not all of a crowd fail with the
-        request that happened to be first.
+        1. The first request makes the answer, and the others wait for it.
+        2. If that fails, a waiter joins or starts one more flight, once, so that one failure does
+           not fail all waiters.
+        3. A waiter that times out, or whose second flight failed with an exception, makes the
+           answer for itself.
         """
         clock, flight = self._clock, flight_key(self._cache, key, lookup)
         for again in (False, True):
             now, mailbox = clock.now(), clock.mailbox()
             if self._flights.join(flight, mailbox, now, now + self._timeout + _SLACK):
-                return self._lead(flight, lookup.address, asked, begun)
+                return self._lead(flight, lookup.address, request, begun)
             completion = mailbox.get(max(0.0, begun + self._timeout - clock.now()))
             if completion is None:
                 self._flights.leave(flight, mailbox)
@@ -188,16 +198,16 @@ class CachedView:
                 freshness = served.freshness
                 collapsed = replace(freshness, collapsed=True) if freshness else None
                 return replace(served, freshness=collapsed)
-        return self._conducted(asked, begun, self._cache.now())
+        return self._conducted(request, begun, self._cache.now())
 
     def _lead(
-        self, flight: Hashable, address: str | None, asked: ViewRequest, begun: float
+        self, flight: Hashable, address: str | None, request: ViewRequest, begun: float
     ) -> Served:
         """Make and store the answer, then give it to all waiters."""
         served: Served | None = None
         try:
-            served = self._stored_meanwhile(address) or self._made(address, asked, begun)
-        finally:  # also where making it raises, as others wait
+            served = self._stored_meanwhile(address) or self._made(address, request, begun)
+        finally:  # also if making it raises, as others wait
             self._flights.complete(flight, served)
         return served
 
@@ -210,9 +220,9 @@ class CachedView:
         freshness = freshness_of(entry, self._cache.now())
         return Served(made, slot=CacheSlot(address, entry), freshness=freshness)
 
-    def _made(self, address: str | None, asked: ViewRequest, begun: float) -> Served:
+    def _made(self, address: str | None, request: ViewRequest, begun: float) -> Served:
         now = self._cache.now()
-        served = self._conducted(asked, begun, now)
+        served = self._conducted(request, begun, now)
         made, answer = served.representation, served.answer
         shared = self._policy.shared != "person"
         if (
@@ -235,14 +245,14 @@ class CachedView:
         times = (now, fresh, rule.stale, rule.stale_if_error)
         return made, to_entry(made, *times, self._responses.label)
 
-    def _refresh(self, key: CacheKey, asked: ViewRequest) -> None:
-        """On a background thread, for the same user: make the answer anew."""
+    def _refresh(self, key: CacheKey, request: ViewRequest) -> None:
+        """Make and store the answer again, for the same user, on a background thread."""
         lookup = lookup_to_refresh(self._cache, key)
         if lookup is None:
             return
         now, flight = self._clock.now(), flight_key(self._cache, key, lookup)
         if self._flights.join(flight, DROPPED, now, now + self._timeout + _SLACK):
-            self._lead(flight, lookup.address, asked, now)
+            self._lead(flight, lookup.address, request, now)
 
 
 def _deliver(waiter: Mailbox, served: Served | None, _first: bool) -> None:  # noqa: FBT001 - a callback
@@ -250,9 +260,9 @@ def _deliver(waiter: Mailbox, served: Served | None, _first: bool) -> None:  # n
 
 
 def _reason(served: Served) -> str | None:
-    """The reason of a failure that a stored answer may replace; None if there is none.
+    """The reason of a failure that a stale answer may replace (RFC 5861, section 4); else None.
 
-    That is a failure of a service, not the answer of one: a 404 is an answer (RFC 5861, section 4).
+    That is a failure of a service. A 404 is not: it is the answer of the service.
     """
     failure, answer = served.failure, served.answer
     if failure is None or failure.status < _FIRST_SERVER_ERROR:

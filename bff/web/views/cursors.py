@@ -1,4 +1,4 @@
-"""Cursors of clients: sealed, so that they reveal nothing and cannot be changed.
+"""Pagination cursors of clients: encrypted and authenticated positions in lists.
 
 A cursor is valid for the list, the frontend, the user and the parameters that it was made for. Any
 other is answered 400, without a request to a service.
@@ -30,7 +30,7 @@ class CursorReader:
     """Reads and makes the cursors of one view of one frontend.
 
     Args:
-        lists: how their pages are turned, by the parameter that carries the cursor.
+        lists: the pagination of each list, by the parameter that has its cursor.
     """
 
     def __init__(
@@ -43,36 +43,36 @@ class CursorReader:
     def given(
         self, request: Request, params: Mapping[str, Any], principal: Principal
     ) -> Cursors | None:
-        """What a request's cursors lead to, and how further ones are made for it.
+        """The positions of a request's cursors, and a function that makes further cursors.
 
         Args:
-            params: its other parameters, as declared.
+            params: the values of its declared parameters.
 
         Raises:
-            RequestRefused: one was not made for this list, this person and these parameters.
+            RequestRefused: 400, as one was not made for this list, user and parameters.
         """
         visitor = principal.visitor if self._by_visitor else ""
-        whose = digest_of(*self._of, principal.identity, visitor, sorted(params.items()))
+        context = digest_of(*self._of, principal.identity, visitor, sorted(params.items()))
         starts: dict[str, Position] = {}
         errors = []
         for name, pages in self._lists.items():
             given = request.args.getlist(name)
             try:
                 if given:
-                    starts[name] = self._opened(given, pages, f"cursor:{name}:{whose}")
+                    starts[name] = self._opened(given, pages, f"cursor:{name}:{context}")
             except ValueError:
-                detail = "is no cursor of this list, for this user and these parameters"
+                detail = "is not a cursor of this list, for this user and these parameters"
                 errors.append({"parameter": name, "in": "query", "detail": detail})
         if errors:
             raise bad_parameters(errors)
-        return Cursors(starts, partial(self._sealed, whose))
+        return Cursors(starts, partial(self._sealed, context))
 
-    def _sealed(self, whose: str, name: str, position: Position) -> str:
-        sealed = self._seal.seal(orjson.dumps(position), f"cursor:{name}:{whose}")
+    def _sealed(self, context: str, name: str, position: Position) -> str:
+        sealed = self._seal.seal(orjson.dumps(position), f"cursor:{name}:{context}")
         return urlsafe_b64encode(sealed).rstrip(b"=").decode()
 
     def _opened(self, given: list[str], pages: Pages, context: str) -> Position:
-        """Raises ValueError for what was not sealed for this."""
+        """The position of a cursor. Raises ValueError if it was not sealed in this context."""
         if len(given) > 1 or not _SEALED.fullmatch(given[0]):
             raise ValueError
         try:
@@ -81,19 +81,19 @@ class CursorReader:
         except BadSeal:
             raise ValueError from None
         if isinstance(position, int) != (pages.turn == "offset"):
-            raise ValueError  # the service's pages were turned otherwise when it was made
+            raise ValueError  # it was made when the call had another kind of pagination
         return position
 
 
 class _NoCursors:
-    """Of a view that has no lists to turn the pages of."""
+    """The cursors of a view without a paginated list."""
 
     def given(self, *_: Any) -> None:
-        """None are read, and none are made."""
+        """None: there are no cursors to read or make."""
 
 
 def cursors_of(plan: Plan, frontend: Frontend, seal: Seal | None) -> CursorReader | _NoCursors:
-    """What reads and makes a view's cursors."""
+    """The reader of a view's cursors."""
     pages = [node.compiled.call.pages for node in plan.nodes.values()]
-    lists = {each.param: each for each in pages if each and each.param}
+    lists = {paging.param: paging for paging in pages if paging and paging.param}
     return CursorReader(lists, plan, frontend, seal) if lists and seal else _NoCursors()

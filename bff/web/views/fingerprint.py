@@ -1,4 +1,4 @@
-"""The fingerprint of a view's declaration: cached answers of another one are never used."""
+"""The fingerprint of a view's declaration, a part of cache keys: a changed view starts anew."""
 
 import sys
 from collections.abc import Iterator
@@ -21,10 +21,14 @@ def fingerprint(plan: Plan) -> str:
 
 
 def _files(view: View) -> Iterator[Path]:
+    """The modules of its functions."""
     if view.function is not None:
         yield Path(view.function.__code__.co_filename)
-    made = [view.shape_with, *(call.body for call in view.calls if call.body_kind == "json_with")]
-    for source in made:
+    functions = [
+        view.shape_with,
+        *(call.body for call in view.calls if call.body_kind == "json_with"),
+    ]
+    for source in functions:
         if isinstance(source, Source):
             module = sys.modules.get(source.text.partition(":")[0])
             file = getattr(module, "__file__", None)

@@ -1,4 +1,7 @@
-"""Idempotency-Key: a write that a client sends again is answered as it was, and not done again."""
+"""Idempotency-Key: a retried write gets the stored answer, and is not executed again.
+
+See draft-ietf-httpapi-idempotency-key-header.
+"""
 
 import re
 from collections.abc import Mapping
@@ -13,17 +16,17 @@ from bff.model.principal import Principal
 from bff.model.view import View
 from bff.store.idempotency import IdempotencyKeys, Lease, StoredResponse
 
-# A string of RFC 9651, section 3.3.3, or the token in it, as many clients send it.
+# A quoted string (RFC 9651, section 3.3.3), or a bare token, which many clients send.
 _KEY: Final = re.compile(r'"([\x20\x21\x23-\x5b\x5d-\x7e]{1,200})"|([\w.:+/=~-]{1,200})', re.ASCII)
-_SLACK: Final = 5.0  # seconds besides what the view may take
+_SLACK: Final = 5.0  # seconds by which a view may be later than its time-out
 _FIRST_SERVER_ERROR: Final = 500
-_NEVER_KEPT: Final = frozenset({401, 408, 425, 429, 499})  # what asking again may change
-_NOT_OF_THE_ANSWER: Final = frozenset({"set-cookie", "server-timing", "content-length"})
+_NEVER_STORED: Final = frozenset({401, 408, 425, 429, 499})  # a retry may get another answer
+_HEADERS_NOT_STORED: Final = frozenset({"set-cookie", "server-timing", "content-length"})
 _REPLAYED: Final = "Idempotency-Replayed"
 
 
 class ViewIdempotency:
-    """The keys of one view of one frontend."""
+    """The idempotency keys of one view at one frontend."""
 
     def __init__(self, view: View, frontend: str, once: IdempotencyKeys) -> None:
         self._view, self._frontend, self._once = view, frontend, once
@@ -31,11 +34,15 @@ class ViewIdempotency:
     def begin(
         self, request: Request, principal: Principal, scope: Mapping[str, Any]
     ) -> Lease | StoredResponse | None:
-        """What a request's key entitles to; None without a key.
+        """Begin a request with a key.
+
+        Returns:
+            A lease to execute the request, the stored answer of an earlier one, or None for a
+            request without a key.
 
         Raises:
-            RequestRefused: with 400 it is none, it is missing and required, or the client is
-                not known; with 409 and 422 as `IdempotencyKeys.begin` says.
+            RequestRefused: 400 for a malformed key, a required key that is missing, or an anonymous
+                client; 409 and 422 as in `IdempotencyKeys.begin`.
             StoreAway: the store of the keys is away.
         """
         given = request.headers.get("Idempotency-Key")
@@ -48,37 +55,37 @@ class ViewIdempotency:
             raise RequestRefused(
                 400, "the Idempotency-Key is not one string of 1 to 200 characters"
             )
-        person = principal.identity if principal.signed_in else principal.visitor
-        if not person:
+        owner = principal.identity if principal.signed_in else principal.visitor
+        if not owner:
             raise RequestRefused(
-                400, "an Idempotency-Key needs a client that is known: sign in first"
+                400, "an Idempotency-Key needs an identified client: sign in first"
             )
-        whose = [person, self._frontend, self._view.name, found[1] or found[2]]
-        wanted = [scope["params"], scope.get("body")]
-        print_ = sha256(encode_json(wanted, sort=True)).hexdigest()
-        return self._once.begin(whose, print_, self._view.timeout + _SLACK)
+        name = [owner, self._frontend, self._view.name, found[1] or found[2]]
+        content = [scope["params"], scope.get("body")]
+        fingerprint = sha256(encode_json(content, sort=True)).hexdigest()
+        return self._once.begin(name, fingerprint, self._view.timeout + _SLACK)
 
-    def end(self, turn: Lease, response: Response | None) -> None:
-        """Keep an answer, unless it says that something is not well and may be well later."""
-        if response is None or not _is_kept(response.status_code):
-            self._once.end(turn, None)
+    def end(self, lease: Lease, response: Response | None) -> None:
+        """Store an answer, unless a retry may get another one: after a 5xx, a 401, a 429."""
+        if response is None or not _is_stored(response.status_code):
+            self._once.end(lease, None)
             return
         headers = tuple(
             (name, value)
             for name, value in response.headers
-            if name.lower() not in _NOT_OF_THE_ANSWER
+            if name.lower() not in _HEADERS_NOT_STORED
         )
-        self._once.end(turn, StoredResponse(response.status_code, headers, response.get_data()))
+        self._once.end(lease, StoredResponse(response.status_code, headers, response.get_data()))
 
 
-def replayed(kept: StoredResponse) -> Response:
-    """An answer that was given before."""
-    response = Response(kept.body, kept.status)
+def replayed(stored: StoredResponse) -> Response:
+    """The response of a stored answer."""
+    response = Response(stored.body, stored.status)
     response.headers.clear()
-    response.headers.extend(list(kept.headers))
+    response.headers.extend(list(stored.headers))
     response.headers[_REPLAYED] = "true"
     return response
 
 
-def _is_kept(status: int) -> bool:
-    return status < _FIRST_SERVER_ERROR and status not in _NEVER_KEPT
+def _is_stored(status: int) -> bool:
+    return status < _FIRST_SERVER_ERROR and status not in _NEVER_STORED

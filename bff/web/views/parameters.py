@@ -1,4 +1,4 @@
-"""Parameters of a request: texts of its path and query become what the view declares."""
+"""Decodes the parameters in the path and query of a request to their declared types."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,7 +14,7 @@ from bff.web.text import broken_parameters
 def bad_parameters(
     errors: Sequence[Mapping[str, str]], what: str = "parameters are not as declared"
 ) -> RequestRefused:
-    """The error of a request whose parameters are not as declared, or cannot be sent on.
+    """The error of a request with invalid parameters.
 
     Args:
         errors: an entry for each parameter.
@@ -24,18 +24,18 @@ def bad_parameters(
 
 
 def parameters(view: View, variables: Mapping[str, str]) -> dict[str, Any]:
-    """The values of a view's parameters.
+    """The values of a view's parameters, by name.
 
     Args:
         variables: those of the path.
 
     Raises:
-        RequestRefused: some are not as declared.
+        RequestRefused: 400, as some are not as declared.
     """
     broken = broken_parameters(request.query_string)
     if broken:
         raise bad_parameters(
-            [{"parameter": n, "in": "query", "detail": "is not UTF-8"} for n in broken]
+            [{"parameter": name, "in": "query", "detail": "is not UTF-8"} for name in broken]
         )
     values: dict[str, Any] = {}
     errors = []

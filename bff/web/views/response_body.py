@@ -1,4 +1,4 @@
-"""Responses of views: an answer becomes a representation, and that a response to one request."""
+"""The responses of views: makes representations of answers, and responses of those."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -55,7 +55,7 @@ class _PlainResponse(Response):
     default_mimetype = None
 
     def get_wsgi_headers(self, environ: Any) -> ResponseHeaders:
-        """Return the headers as they are; werkzeug would make and check each of them again."""
+        """Return the headers unchanged; Werkzeug would copy and check each of them."""
         del environ
         if self.status_code in _WITHOUT_LENGTH:
             self.headers.remove("Content-Length")
@@ -84,7 +84,7 @@ class ViewResponses:
         self._is_get = plan.view.method == "GET"
         self._stale = rule.stale if rule else 0.0
         calls = [policy.rule for policy in plan.caching.calls.values()]
-        self._revocable = any(each.tags for each in ([rule] if rule else []) + calls)
+        self._revocable = any(policy.tags for policy in ([rule] if rule else []) + calls)
         self._lifecycle: Headers = tuple(lifecycle_headers(plan.view).items())
         self.label = f"{plan.view.name} at {frontend.name}"
         self._lasts = clients_may_store(plan)
@@ -149,7 +149,7 @@ class ViewResponses:
             headers.append(("ETag", coded_etag(made.etag, coding)))
             known = request.headers.get("If-None-Match")
             if known is not None and etag_matches(made.etag, known):
-                without_body = [each for each in headers if each[0] != "Content-Type"]
+                without_body = [header for header in headers if header[0] != "Content-Type"]
                 return _PlainResponse(status=_NOT_MODIFIED, headers=without_body)
         body = made.body
         if coding and slot is not None:

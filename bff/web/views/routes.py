@@ -1,4 +1,4 @@
-"""Views as routes: a request becomes values for a plan, the conductor's answer a response."""
+"""The routes of views: admits a request, conducts its plan, and makes the response."""
 
 from collections.abc import Mapping
 from time import time
@@ -15,7 +15,7 @@ from bff.model.frontend import Frontend
 from bff.model.principal import NOBODY
 from bff.plan.plan import Plan
 from bff.store.idempotency import StoredResponse
-from bff.web.access.authenticate import Rule, varies
+from bff.web.access.authenticate import AccessRule, vary_headers
 from bff.web.access_events import RequestRecord
 from bff.web.client_gone import gone_of
 from bff.web.errors import error_response, failed
@@ -39,17 +39,17 @@ def view_routes(
     frontends: Mapping[str, Frontend],
     web: WebRuntime,
 ) -> None:
-    """One route for each view of each frontend; streams have others."""
+    """Add a route for each view of each frontend; for streams see `relay.stream`."""
     for name, by_frontend in plans.items():
         for frontend, plan in by_frontend.items():
-            fragments = {each: plans[each][frontend] for each in plan.view.refresh}
+            fragments = {other: plans[other][frontend] for other in plan.view.refresh}
 
             def make(
-                drawn: Plan,
+                selected: Plan,
                 frontend: Frontend = frontends[frontend],
                 fragments: Mapping[str, Plan] = fragments,
             ) -> ViewHandler:
-                return ViewHandler(drawn, frontend, web, fragments)
+                return ViewHandler(selected, frontend, web, fragments)
 
             if plan.view.stream:
                 continue
@@ -60,7 +60,7 @@ def view_routes(
                 f"/{frontend}{route}",
                 endpoint=f"{frontend}.{name}",
                 view_func=handler,
-                methods=[plan.view.method],  # HEAD comes with GET, OPTIONS by itself
+                methods=[plan.view.method],  # Flask adds HEAD and OPTIONS
             )
 
 
@@ -77,15 +77,15 @@ class ViewHandler:
         self._plan, self._frontend = plan, frontend
         self._web, self._runtime = web, web.runtime
         view, together = plan.view, (plan, *fragments.values())
-        self._rule = Rule(
+        self._rule = AccessRule(
             frontend=frontend,
             access=view.access_at(frontend),
             csrf=view.csrf,
             require=view.require,
-            visitor=any("session.visitor" in each.caching.inputs for each in together),
+            visitor=any("session.visitor" in used.caching.inputs for used in together),
         )
         self._admission = web.admission(self._rule)
-        self._vary = varies(self._rule)
+        self._vary = vary_headers(self._rule)
         self._time = view.timeout - view.reserve  # seconds until its deadline
         self._scopes = Scopes(plan, frontend, self._runtime.services, fragments.values())
         self._cursors = cursors_of(plan, frontend, web.seal)
@@ -107,7 +107,10 @@ class ViewHandler:
 
     def __call__(self, **variables: str) -> Response:
         """The answer to the request that is being handled."""
-        request, known = request_ctx.request, app_ctx.g  # once: each access goes through a proxy
+        request, known = (
+            request_ctx.request,
+            app_ctx.g,
+        )  # once, as each access through the proxy costs time
         record: RequestRecord = known.record
         begun = record.begun
         principal = NOBODY
@@ -116,62 +119,63 @@ class ViewHandler:
             self._admission.admit(principal)
             scope = self._scopes.of(variables, principal)
             cursors = self._cursors.given(request, scope["params"], principal)
-            turn = self._keys.begin(request, principal, scope) if self._keys else None
+            lease = self._keys.begin(request, principal, scope) if self._keys else None
         except BffError as error:
             return error_response(error, self._admission, principal, self._lifecycle.items())
-        if isinstance(turn, StoredResponse):
-            return replayed(turn)
+        if isinstance(lease, StoredResponse):
+            return replayed(lease)
         answered = None
         try:
             gone = None if self._cached else gone_of(request.environ)
-            key = turn.name if turn else ""
+            key = lease.name if lease else ""
             id_, target = known.request_id, request.full_path.rstrip("?")
             about = (scope["headers"], principal, gone, key, id_, target, record.trace)
-            asked = ViewRequest(scope, *about, cursors)
-            served = self._served(asked, begun)
-            response = self._answered(served, asked, begun)
-            # a request that was refused as it is may be corrected under the same key
+            view_request = ViewRequest(scope, *about, cursors)
+            served = self._served(view_request, begun)
+            response = self._answered(served, view_request, begun)
+            # the client may correct an invalid request, and send it with the same key
             answered = None if served.failure and served.failure.errors else response
         finally:
-            if self._keys and turn:
-                self._keys.end(turn, answered)
+            if self._keys and lease:
+                self._keys.end(lease, answered)
         return response
 
-    def _served(self, asked: ViewRequest, begun: float) -> Served:
-        """The answer to an admitted request: cached, or conducted."""
+    def _served(self, view_request: ViewRequest, begun: float) -> Served:
+        """The result of an admitted request, cached or conducted."""
         if self._cached:
-            return self._cached.serve(asked, begun)
+            return self._cached.serve(view_request, begun)
         now, boundary = self._now(), self._runtime.boundary
-        return conducted(self._responses, self._conduct, asked, begun, now, boundary)
+        return conducted(self._responses, self._conduct, view_request, begun, now, boundary)
 
-    def _answered(self, served: Served, asked: ViewRequest, begun: float) -> Response:
-        """The response, and what the log has of it."""
-        clock, scope = self._runtime.clock, asked.scope
+    def _answered(self, served: Served, view_request: ViewRequest, begun: float) -> Response:
+        """The response; its outcomes and cache result are added to the record of the request."""
+        clock, scope = self._runtime.clock, view_request.scope
         response = self._response(served, scope["locale"])
         took = clock.now() - begun
         record: RequestRecord = app_ctx.g.record
-        record.kept = served.freshness.word if served.freshness else ""
+        record.cache = served.freshness.word if served.freshness else ""
         if served.answer:
             record.outcomes, record.late = served.answer.outcomes, took >= self._time
         if self._web.timing:
             response.headers["Server-Timing"] = timing_header(record.outcomes, took)
         return response
 
-    def _conduct(self, asked: ViewRequest, begun: float) -> Answer:
+    def _conduct(self, view_request: ViewRequest, begun: float) -> Answer:
         """Conduct the view; its tags are invalidated before the answer is sent or cached."""
         caching, deadline = self._runtime.caching, Deadline(begun + self._time)
-        answer = self._run(self._plan, asked, deadline)
+        answer = self._run(self._plan, view_request, deadline)
         if answer.invalidates and caching:
             caching.cache.invalidate(answer.invalidates)
-        return self._fragments.added(answer, asked, begun, deadline)
+        return self._fragments.add_to(answer, view_request, begun, deadline)
 
-    def _run(self, plan: Plan, asked: ViewRequest, deadline: Deadline) -> Answer:
-        # a refresh in the background belongs to no client request, and so to no batch
+    def _run(self, plan: Plan, view_request: ViewRequest, deadline: Deadline) -> Answer:
+        # a background refresh has no client request, and so no batch
         batch = request.environ.get(EXCHANGE) if has_request_context() else None
         run = run_python_view if plan.view.function else conduct
-        return run(plan, asked, deadline, self._runtime, batch)
+        return run(plan, view_request, deadline, self._runtime, batch)
 
     def _response(self, served: Served, locale: str | None) -> Response:
+        """The response of a representation or a failure, with Cache-Status and new cookies."""
         if served.representation is not None:
             request, slot = request_ctx.request, served.slot
             response = self._responses.respond(

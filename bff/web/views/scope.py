@@ -1,4 +1,4 @@
-"""The values of the root names for one request of a view, or what is wrong with the request."""
+"""The scope of a request: the values of the reserved root names, such as `params`, `session`."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -17,10 +17,10 @@ from bff.web.views.parameters import parameters
 
 
 class Scopes:
-    """Makes the scopes of one view of one frontend.
+    """Makes the scopes of one view at one frontend.
 
     Args:
-        fragments: the plans of the views that are answered in the same scope.
+        fragments: the plans of the views that it refreshes, which use the same scope.
     """
 
     def __init__(
@@ -31,8 +31,8 @@ class Scopes:
         fragments: Iterable[Plan] = (),
     ) -> None:
         self._plan, self._frontend = plan, frontend
-        used = any("services" in each.caching.inputs for each in (plan, *fragments))
-        addresses = {name: {"url": each.url} for name, each in services.items()}
+        used = any("services" in used_by.caching.inputs for used_by in (plan, *fragments))
+        addresses = {name: {"url": service.url} for name, service in services.items()}
         self._services = addresses if used else {}  # copied for each request
         view = plan.view
         self._body = BodyReader(view.body, view.max_body) if view.body is not None else None
@@ -44,11 +44,11 @@ class Scopes:
             variables: those of the path.
 
         Raises:
-            RequestRefused: it is not as declared.
-            InvalidToken: the claims of the client's token cannot be copied.
+            RequestRefused: a parameter or the body is not as declared.
+            InvalidToken: the claims of the client's token are nested too deeply.
         """
         languages = self._frontend.languages
-        request = request_ctx.request  # once: going through the proxy each time is not for nothing
+        request = request_ctx.request  # once, as each access through the proxy costs time
         scope = {
             "params": parameters(self._plan.view, variables),
             "session": {
@@ -62,13 +62,13 @@ class Scopes:
             if languages
             else None,
             "headers": forwardable(request.headers, self._plan.forward),
-            "services": {name: dict(each) for name, each in self._services.items()},
+            "services": {name: dict(address) for name, address in self._services.items()},
         }
         return scope | {"body": self._body.read(request)} if self._body else scope
 
 
 def _own_copy(claims: Mapping[str, Any]) -> dict[str, Any]:
-    """A copy of the claims: expressions may change it, and the principal is shared."""
+    """A deep copy of the claims: expressions may change it, and requests share the principal."""
     try:
         copy: dict[str, Any] = decode_json(encode_json(claims), halves=False)
     except (TypeError, ValueError):

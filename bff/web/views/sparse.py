@@ -1,7 +1,7 @@
-"""`?fields=user.name,orders.id`: less of a view, and no calls that none of it needs.
+"""Sparse fieldsets: `?fields=user.name,orders.id` selects fields, and only the calls they need.
 
-A view of fewer fields is a plan of its own, made when it is first requested. So each has its own
-proofs of who may share it, its own cache entries and its own outcomes.
+Each selection is a plan of its own, made when it is first requested. So it has its own analysis of
+who may share its answers, its own cache entries and its own outcomes.
 """
 
 import re
@@ -21,18 +21,18 @@ from bff.web.errors import refused
 
 _FIELD: Final = re.compile(r"[A-Za-z_][\w-]*(\.[A-Za-z_][\w-]*){0,9}", re.ASCII)
 _MOST_FIELDS: Final = 50
-_MOST_PLANS: Final = 64  # of one view: clients ask for few different selections
+_MOST_PLANS: Final = 64  # of one view: clients use few different selections
 PARAMETER: Final = "fields"
 
 Handler = Callable[..., Response]
-Wanted = dict[str, Any]  # names, and of each what is wanted of it: nothing more for all of it
+Selection = dict[str, Any]  # by name, the selection within it; empty for the whole value
 
 
 class Sparse:
-    """Answers one view of one frontend, or so much of it as is asked for.
+    """Answers one view at one frontend, or the selected fields of it.
 
     Args:
-        make: a handler for a plan.
+        make: makes the handler of a plan.
     """
 
     def __init__(
@@ -40,15 +40,15 @@ class Sparse:
     ) -> None:
         self._plan, self._services, self._make = whole, services, make
         self._whole = make(whole)
-        self._of = lru_cache(_MOST_PLANS)(self._handler)
+        self._handlers = lru_cache(_MOST_PLANS)(self._handler)
 
     def __call__(self, **variables: str) -> Response:
         """The whole view, or the fields of it that the query names."""
-        asked = request.args.getlist(PARAMETER)
-        if not asked:
+        given = request.args.getlist(PARAMETER)
+        if not given:
             return self._whole(**variables)
         try:
-            handler = self._of(fields_of(asked))
+            handler = self._handlers(fields_of(given))
         except RequestRefused as error:
             return refused(error)
         return handler(**variables)
@@ -61,10 +61,10 @@ class Sparse:
 
 
 def fields_of(given: list[str]) -> tuple[str, ...]:
-    """The fields that a query names, in the one form that all ways to say so have.
+    """The fields that a query selects, sorted and without duplicates.
 
     Raises:
-        RequestRefused: they are none.
+        RequestRefused: 400, as they are malformed or too many.
     """
     names = sorted({name for text in given for name in text.split(",")})
     if len(names) > _MOST_FIELDS or not all(map(_FIELD.fullmatch, names)):
@@ -81,42 +81,47 @@ def shape_of(whole: Plan) -> Tree:
     return Source(view.calls[0].name, view.place) if tree is None else tree
 
 
-def pruned(tree: Tree, wanted: Wanted, path: str) -> Tree:
-    """The part of a shape that is wanted.
+def pruned(tree: Tree, selection: Selection, path: str) -> Tree:
+    """The selected part of a shape.
+
+    Args:
+        path: of the tree within the answer, for messages.
 
     Raises:
-        RequestRefused: something is that it does not have.
+        RequestRefused: 400, as the shape does not have a selected field.
     """
-    if not wanted:
+    if not selection:
         return tree
     if isinstance(tree, dict):
-        unknown = sorted(wanted.keys() - tree.keys())
+        unknown = sorted(selection.keys() - tree.keys())
         if unknown:
             raise RequestRefused(400, f"there is no field `{path}{unknown[0]}`")
         return {
-            name: pruned(each, wanted[name], f"{path}{name}.")
-            for name, each in tree.items()
-            if name in wanted
+            name: pruned(member, selection[name], f"{path}{name}.")
+            for name, member in tree.items()
+            if name in selection
         }
     if isinstance(tree, Source):
-        names = ",".join(_paths(wanted))
+        names = ",".join(_paths(selection))
         return Source(f"pick({tree.text}, '{names}')", tree.place, tree.written)
     return tree
 
 
-def _nested(fields: tuple[str, ...]) -> Wanted:
-    wanted: Wanted = {}
+def _nested(fields: tuple[str, ...]) -> Selection:
+    """The fields as a tree; `user.name` is omitted if `user` is selected."""
+    selection: Selection = {}
     for field in fields:
-        whole = {at for at in fields if field.startswith(f"{at}.")}
-        inner = wanted
-        for name in () if whole else field.split("."):
+        covered = any(field.startswith(f"{other}.") for other in fields)
+        inner = selection
+        for name in () if covered else field.split("."):
             inner = inner.setdefault(name, {})
-    return wanted
+    return selection
 
 
-def _paths(wanted: Wanted) -> list[str]:
+def _paths(selection: Selection) -> list[str]:
+    """The fields of a selection, dotted."""
     return [
         f"{name}.{path}" if path else name
-        for name, inner in sorted(wanted.items())
+        for name, inner in sorted(selection.items())
         for path in (_paths(inner) or [""])
     ]

@@ -17,7 +17,7 @@ from joserfc.jwk import KeySet
 from bff.dev.provider.app import LocalProvider
 from bff.dev.provider.token_endpoint import ACCESS_TOKEN
 from bff.dev.provider.tokens import LOGGED_OUT
-from bff.dev.provider.values import EXCHANGE, Client
+from bff.dev.provider.values import EXCHANGE, RegisteredClient
 
 BACK = "http://127.0.0.1:8080/auth/callback"
 OUT = "http://127.0.0.1:8080/"
@@ -108,8 +108,8 @@ def told():
 def provider(clock, told):
     uri = told.pop()
     clients = [
-        Client("shop", SECRET, (BACK,), (OUT,), uri),
-        Client("other", "other", (BACK,)),
+        RegisteredClient("shop", SECRET, (BACK,), (OUT,), uri),
+        RegisteredClient("other", "other", (BACK,)),
     ]
     with LocalProvider(clients, token_seconds=60, now=lambda: clock[0]) as made:
         yield made
@@ -310,7 +310,7 @@ def test_the_form_is_shown_again_for_who_asks_for_that(browser, clock, changed):
     clock[0] += 60
     reply, body = browser.authorize(**changed)
     assert reply.status == 200
-    assert "signed in here now" in body
+    assert "signed in</span>" in body
     if changed.get("prompt") is None:
         assert browser.answer(prompt="none", **changed)["error"] == "login_required"
 
@@ -343,7 +343,7 @@ def test_consent_is_asked_for_and_is_no_new_sign_in(browser, clock):
     clock[0] += 60
     reply, body = browser.authorize(prompt="consent")
     assert reply.status == 200
-    assert "Do you let shop know who you are?" in body
+    assert "Allow shop to read your account?" in body
     assert ("Ada" in body, "Grace" in body) == (True, False)
     assert browser.answer({"account": ""}, prompt="consent")["error"] == "access_denied"
     code = browser.answer({"account": "ada", "consent": "yes"}, prompt="consent")["code"]
@@ -357,7 +357,7 @@ def test_consent_stands_in_for_no_sign_in(browser, clock):
     for more in ({"prompt": "login consent"}, {"prompt": "consent", "max_age": "10"}):
         reply, body = browser.authorize({"account": "ada", "consent": "yes"}, **more)
         assert reply.status == 200
-        assert "Who would you like to be?" in body
+        assert "Choose an account" in body
 
 
 def test_fresh_enough_is_fresh_enough(browser, clock):
@@ -377,7 +377,7 @@ def test_a_hint_skips_the_form(browser):
 
 
 def test_always_somebody_skips_the_form():
-    with LocalProvider([Client("shop", SECRET, (BACK,))], always="ada") as provider:
+    with LocalProvider([RegisteredClient("shop", SECRET, (BACK,))], always="ada") as provider:
         browser = Browser(provider)
         assert browser.answer(prompt="none")["error"] == "login_required"
         assert "code" in browser.answer()
@@ -578,16 +578,16 @@ def test_a_sign_out_comes_back_to_no_strange_place(browser, place):
 
 def test_the_browser_alone_can_sign_out_too(browser, told):
     tokens_of(browser, account="grace")
-    assert "You are Grace Hopper" in browser.ask("GET", "/oauth/account")[1]
+    assert "Signed in as Grace Hopper" in browser.ask("GET", "/oauth/account")[1]
     reply, body = browser.ask("POST", "/oauth/end-session", {})
     assert reply.status == 200
-    assert "Nobody is signed in here" in body
+    assert "Not signed in" in body
     assert len(told) == 1
-    assert "Nobody is signed in here" in browser.ask("GET", "/oauth/account")[1]
+    assert "Not signed in" in browser.ask("GET", "/oauth/account")[1]
 
 
 def test_an_application_that_is_away_keeps_nobody_signed_in():
-    client = Client("shop", SECRET, (BACK,), (OUT,), "http://127.0.0.1:1/out")
+    client = RegisteredClient("shop", SECRET, (BACK,), (OUT,), "http://127.0.0.1:1/out")
     with LocalProvider([client]) as provider:
         browser = Browser(provider)
         tokens = tokens_of(browser)
@@ -616,4 +616,4 @@ def test_no_code_and_no_secret_is_written_anywhere(browser, capfd):
     browser.ask("GET", "/nothing?code=secret")
     browser.ask("BREW", "/oauth/token?code=secret")
     assert capfd.readouterr() == ("", "")
-    assert SECRET not in repr(Client("shop", SECRET, (BACK,)))
+    assert SECRET not in repr(RegisteredClient("shop", SECRET, (BACK,)))

@@ -13,10 +13,10 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from bff.dev.provider.app import LocalProvider
-from bff.dev.provider.values import Client
+from bff.dev.provider.values import RegisteredClient
 
 FORM = "application/x-www-form-urlencoded"
-CLIENT = Client("shop", "secret", ("http://127.0.0.1:1/back",))
+CLIENT = RegisteredClient("shop", "secret", ("http://127.0.0.1:1/back",))
 BASIC = "Basic " + b64encode(b"shop:secret").decode()
 
 
@@ -56,7 +56,7 @@ def test_an_endpoint_refuses_until_it_is_told_otherwise(provider):
     assert token(provider)[0] == 200
 
 
-ANY_WORDS = "a fault that was set by /oauth/control"
+ANY_WORDS = "a fault set with /oauth/control"
 
 
 def test_one_grant_type_refuses_and_the_others_go_on(provider):

@@ -12,28 +12,30 @@ import httpx
 import pytest
 
 from bff.dev.recordings.answerer import read_latency, replay
-from bff.dev.recordings.match import Asked
-from bff.dev.recordings.recording import Entry, Recording
-from bff.dev.recordings.tape import Tape
+from bff.dev.recordings.match import RequestKey
+from bff.dev.recordings.recording import RecordedEntry, Recording
+from bff.dev.recordings.replay_cursor import ReplayCursor
 from bff.dev.stubs.stub import StubReply, StubRequest
 
 ROOT = Path(__file__).parents[3]
 HOLD = 20.0
 
 HEADERS = (("Content-Type", "text/plain"), ("Content-Encoding", "gzip"), (":status", "200"))
-ENTRY = Entry(0, "GET", "/a", Asked.target("GET", "/a?x=1").query, b"", 200, HEADERS, b"hi", 7.0)
+ENTRY = RecordedEntry(
+    0, "GET", "/a", RequestKey.target("GET", "/a?x=1").query, b"", 200, HEADERS, b"hi", 7.0
+)
 
 
 def test_a_recording_answers_without_the_headers_that_no_longer_hold():
-    tape = Tape(Recording("users", Path("users.har"), (ENTRY,)))
-    answer = replay(tape, read_latency("recorded", Random()))
+    cursor = ReplayCursor(Recording("users", Path("users.har"), (ENTRY,)))
+    answer = replay(cursor, read_latency("recorded", Random()))
     reply = answer(StubRequest("users", "GET", "/a?x=1", "/a", "x=1"))
     assert reply == StubReply(200, [("Content-Type", "text/plain")], b"hi", 0.007)
 
 
 def test_what_is_not_recorded_is_501_with_the_nearest(capsys):
-    tape = Tape(Recording("users", Path("users.har"), (ENTRY,)))
-    answer = replay(tape, read_latency("0ms", Random()))
+    cursor = ReplayCursor(Recording("users", Path("users.har"), (ENTRY,)))
+    answer = replay(cursor, read_latency("0ms", Random()))
     reply = answer(StubRequest("users", "GET", "/a?x=2", "/a", "x=2"))
     problem = json.loads(reply.body)
     assert reply.status == 501
@@ -46,7 +48,7 @@ def test_what_is_not_recorded_is_501_with_the_nearest(capsys):
         }
     ]
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("users.har: nothing is recorded for GET /a?x=2; nearest is")
+    assert line.startswith("users.har: no recorded reply for GET /a?x=2; nearest is")
 
 
 def test_latencies_are_read():
@@ -74,7 +76,7 @@ def run_command(*arguments):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_command_serves_the_shop_until_it_is_told_to_stop(number):
+def test_the_command_serves_the_shop_until_it_is_stop_requested(number):
     with run_command("--json", "--latency", "0ms", "--control-port", "0") as process:
         told = json.loads(process.stdout.readline())
         users = told["services"]["users"]["url"] + "/users/ada"

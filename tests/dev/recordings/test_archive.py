@@ -9,14 +9,14 @@ from bff.dev.har_files import RecordingError
 from bff.dev.recordings.archive import Archive
 from bff.dev.recordings.recording import read_recording
 from bff.dev.recordings.waterfall import together
-from bff.dev.rules import Redaction
+from bff.dev.rules import RedactionRules
 from tests.dev.sample_exchanges import exchanged, record_everything
 
 
 @pytest.fixture
 def save(tmp_path):
     def run(*made, mode="all"):
-        return Archive(tmp_path, b"a key", mode).save(made, Redaction())
+        return Archive(tmp_path, b"a key", mode).save(made, RedactionRules())
 
     return run
 
@@ -122,7 +122,7 @@ def test_pages_of_other_tools_that_have_the_same_name_stay_apart(tmp_path):
 
 
 def test_where_there_is_nothing_to_put_together_that_is_said(tmp_path):
-    with pytest.raises(RecordingError, match=r"there is no \.har file here"):
+    with pytest.raises(RecordingError, match=r"no \.har file in this folder"):
         together(tmp_path)
 
 

@@ -9,7 +9,7 @@ import pytest
 from bff.cli.faults import WORDS, read_faults
 from bff.dev.recordings.faulty import FAULTS, FaultyExchange
 from bff.dev.recordings.replay import ReplayExchange
-from bff.dev.recordings.tape import tapes_of
+from bff.dev.recordings.replay_cursor import replay_cursors
 from bff.dev.stubs import fault as stub_fault
 from bff.dev.stubs.stub import StubReply, StubServices
 from bff.model.exchange import Deadline, Request
@@ -37,7 +37,7 @@ def replay(tmp_path):
         "response": {"status": 200, "content": {"text": "[1, 2, 3]"}},
     }
     (tmp_path / "orders.har").write_text(json.dumps({"log": {"entries": [entry]}}))
-    return ReplayExchange(tapes_of(tmp_path), {})
+    return ReplayExchange(replay_cursors(tmp_path), {})
 
 
 @pytest.mark.parametrize("fault", WORDS.values())

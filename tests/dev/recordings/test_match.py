@@ -4,13 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bff.dev.recordings.match import Asked, Index
-from bff.dev.recordings.recording import Entry
+from bff.dev.recordings.match import EntryIndex, RequestKey
+from bff.dev.recordings.recording import RecordedEntry
 
 
 def recorded(number, target, method="GET", body=b""):
-    asked = Asked.target(method, target)
-    return Entry(number, method, target.partition("?")[0], asked.query, body, 200, (), b"", 1.0)
+    asked = RequestKey.target(method, target)
+    return RecordedEntry(
+        number, method, target.partition("?")[0], asked.query, body, 200, (), b"", 1.0
+    )
 
 
 ENTRIES = [
@@ -21,7 +23,7 @@ ENTRIES = [
     recorded(4, "/orders", "POST", b'{"lines": [1], "note": ""}'),
     recorded(5, "/orders/o-5001"),
 ]
-INDEX = Index(ENTRIES)
+INDEX = EntryIndex(ENTRIES)
 
 
 @pytest.mark.parametrize(
@@ -35,7 +37,7 @@ INDEX = Index(ENTRIES)
     ],
 )
 def test_the_same_request_is_found(method, target, body, number):
-    found = INDEX.find(Asked.target(method, target, body))
+    found = INDEX.find(RequestKey.target(method, target, body))
     assert found is not None
     assert found.number == number
 
@@ -55,7 +57,7 @@ def test_the_same_request_is_found(method, target, body, number):
     ],
 )
 def test_another_request_is_not(method, target, body):
-    assert INDEX.find(Asked.target(method, target, body)) is None
+    assert INDEX.find(RequestKey.target(method, target, body)) is None
 
 
 @pytest.mark.parametrize(
@@ -75,17 +77,17 @@ def test_another_request_is_not(method, target, body):
     ],
 )
 def test_the_nearest_says_what_differs(method, target, body, number, differences):
-    nearest = INDEX.nearest(Asked.target(method, target, body), 2)
+    nearest = INDEX.nearest(RequestKey.target(method, target, body), 2)
     assert len(nearest) == 2
     assert (nearest[0].entry.number, nearest[0].differences) == (number, differences)
 
 
 def test_nothing_is_near_where_nothing_is_recorded():
-    assert Index([]).nearest(Asked.target("GET", "/")) == []
+    assert EntryIndex([]).nearest(RequestKey.target("GET", "/")) == []
 
 
 @given(st.permutations([("a", "1"), ("a", "2"), ("b", ""), ("ä", "&=")]))
 def test_the_order_of_the_query_matters_among_values_of_one_name_alone(pairs):
-    one = Asked.of("GET", "/x", pairs, b"")
+    one = RequestKey.of("GET", "/x", pairs, b"")
     same = pairs.index(("a", "1")) < pairs.index(("a", "2"))
-    assert (one == Asked.of("GET", "/x", sorted(pairs), b"")) == same
+    assert (one == RequestKey.of("GET", "/x", sorted(pairs), b"")) == same

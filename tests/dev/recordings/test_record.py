@@ -14,7 +14,7 @@ from bff.declare.config import assemble
 from bff.declare.load import parse
 from bff.declare.settings import Settings
 from bff.dev.recordings.recording import read_recording
-from bff.dev.recordings.recording_session import Take, Wanted
+from bff.dev.recordings.recording_session import RecordingOptions, RecordingSession
 from bff.dev.recordings.unmatched import refuse_unmatched
 from bff.dev.stubs.stub import StubReply, StubServices
 from bff.model.principal import Principal
@@ -45,7 +45,9 @@ class Live:
         files = {name: parse(view, f"{name}.yaml", {}) for name, view in pairs}
         checked = check_config(assemble(parse(root, "bff.yaml", {}), files, {}))
         report = str(self.folder.parent / "report.json")
-        take = Take(Wanted(str(self.folder), mode, "a key", report), checked.config, 8)
+        take = RecordingSession(
+            RecordingOptions(str(self.folder), mode, "a key", report), checked.config, 8
+        )
         app = create_app(
             checked,
             Settings(Path("unused")),
@@ -155,10 +157,10 @@ def test_a_file_in_which_something_looks_like_a_secret_is_not_saved_and_its_plac
     first, *remedies = line.split("\n")
     place = "response.content.text at items[0].note looks like a JSON Web Token"
     where = f"{live.folder}/orders.har log.entries[0] GET /of/grace: {place}"
-    assert first == f"{where}, and so 1 time more"
+    assert first == f"{where}, and 1 more time"
     assert remedies == [
-        f'    a secret: [redact] paths = ["items[].note"] in {live.folder}/rules.toml',
-        f'    no secret: [redact] allow = ["items[].note"] in {live.folder}/rules.toml',
+        f'    if it is a secret: [redact] paths = ["items[].note"] in {live.folder}/rules.toml',
+        f'    if it is not: [redact] allow = ["items[].note"] in {live.folder}/rules.toml',
     ]
     said = capsys.readouterr().err
     assert f"not saved: {first}" in said

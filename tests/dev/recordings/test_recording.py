@@ -71,10 +71,10 @@ def test_a_posted_body_is_text_or_form_fields(save):
     [
         ("", "is not JSON"),
         ('{"log": {"entries": [', "perhaps cut short"),
-        ("[]", "the file: should be an object, is []"),
+        ("[]", "the file: should be an object, not []"),
         ("{}", "log: is missing"),
         ('{"log": {}}', "log.entries: is missing"),
-        ('{"log": {"entries": [7]}}', "log.entries[0]: should be an object, is 7"),
+        ('{"log": {"entries": [7]}}', "log.entries[0]: should be an object, not 7"),
         ('{"log": {"entries": [{}]}}', "log.entries[0].request: is missing"),
     ],
 )
@@ -90,11 +90,11 @@ def test_what_is_not_har_is_refused_by_file_and_place(tmp_path, content, complai
 @pytest.mark.parametrize(
     ("changes", "complaint"),
     [
-        ({"response": {"status": "200"}}, "response.status: should be a whole number"),
-        ({"response": {"status": True}}, "response.status: should be a whole number"),
+        ({"response": {"status": "200"}}, "response.status: should be an integer"),
+        ({"response": {"status": True}}, "response.status: should be an integer"),
         ({"response": {"content": {"text": "?", "encoding": "base64"}}}, "is not base64"),
         ({"response": {"headers": [{}]}}, "response.headers[0].name: is missing"),
-        ({"request": {"url": None}}, "request.url: should be a text, is null"),
+        ({"request": {"url": None}}, "request.url: should be a string, not null"),
     ],
 )
 def test_a_wrong_field_is_named(save, changes, complaint):
@@ -131,7 +131,10 @@ def test_a_body_may_be_in_a_file_beside_and_nowhere_else(save, tmp_path):
         save(exchange(response={"content": {"_file": "bodies/large.json"}}))
     ).entries
     assert entry.content == b"[1]"
-    for name, complaint in [("../other.json", "leads out"), ("bodies/none.json", "cannot be read")]:
+    for name, complaint in [
+        ("../other.json", "is outside"),
+        ("bodies/none.json", "cannot be read"),
+    ]:
         with pytest.raises(RecordingError, match=complaint):
             read_recording(save(exchange(response={"content": {"_file": name}})))
 

@@ -4,15 +4,15 @@ import json
 from dataclasses import replace
 
 import pytest
-from tests.dev.test_redact_corpus import JSON, leaks, reply, saved, with_headers
-from tests.dev.test_replay_secrets import answers, tape
 
 from bff.dev.har_files import RecordingError
-from bff.dev.recordings.loosen import loosening
-from bff.dev.recordings.match import Asked
+from bff.dev.recordings.match import RequestKey
+from bff.dev.recordings.normalize import ignoring
 from bff.dev.recordings.pages import read_pages
 from bff.dev.recordings.recording import read_recording
-from bff.dev.rules import Looseness
+from bff.dev.rules import MatchRules
+from tests.dev.redaction.test_redact_corpus import JSON, leaks, reply, saved, with_headers
+from tests.dev.redaction.test_replay_secrets import answers, cursor
 from tests.dev.sample_exchanges import BEGUN
 
 SECRET = "Zebra-Kiwi9917xQ"
@@ -50,22 +50,22 @@ def test_a_har_with_half_a_pair_is_read(text, content, tmp_path):
 @pytest.mark.parametrize("end", [b"", b"\\ud83d"])
 def test_a_request_with_one_is_found_again(start, end, tmp_path):
     secret = SECRET.encode() + end
-    found = tape(tmp_path, body=start + b'{"n": "a\\ud83d", "password": "%s"}' % secret)
+    found = cursor(tmp_path, body=start + b'{"n": "a\\ud83d", "password": "%s"}' % secret)
     other_order = b'{"password": "%s", "n": "a\\uD83D"}' % secret
     assert answers(found, body=other_order)
     assert not answers(found, body=other_order.replace(b"a\\u", b"b\\u"))
 
 
 def test_what_does_not_count_is_left_out_of_one():
-    loosen = loosening(Looseness(body=("at",)))
+    loosen = ignoring(MatchRules(body=("at",)))
     one, other = (
-        loosen(Asked.target("POST", "/x", b'{"n": "\\ud83d", "at": %d}' % at)) for at in (1, 2)
+        loosen(RequestKey.target("POST", "/x", b'{"n": "\\ud83d", "at": %d}' % at)) for at in (1, 2)
     )
     assert one == other
 
 
 def test_large_numbers_tell_bodies_apart():
-    one, other = (Asked.target("POST", "/x", b"[123456789012345678901%d]" % n) for n in (1, 2))
+    one, other = (RequestKey.target("POST", "/x", b"[123456789012345678901%d]" % n) for n in (1, 2))
     assert one != other
 
 

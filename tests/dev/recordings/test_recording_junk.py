@@ -7,9 +7,9 @@ import pytest
 
 from bff.dev.har_files import RecordingError
 from bff.dev.recordings.archive import Archive
-from bff.dev.recordings.tape import tapes_of
+from bff.dev.recordings.replay_cursor import replay_cursors
 from bff.dev.recordings.waterfall import together
-from bff.dev.rules import Redaction
+from bff.dev.rules import RedactionRules
 from tests.dev.sample_exchanges import exchanged, record_everything
 
 JUNK = [None, 7, -1.5, True, "", "x", "http://[", "\ud800", [], [None], [[]], {}, {"a": None}, [{}]]
@@ -57,9 +57,9 @@ def read_every_way(folder):
     """Why it cannot be read; empty if it can."""
     new = exchanged("orders", "/new", b"1", visit="9", title="/web/new")
     try:
-        tapes_of(folder)["orders"].unused()
+        replay_cursors(folder)["orders"].unused()
         together(folder)
-        Archive(folder, b"a key", "new").save([new], Redaction())
+        Archive(folder, b"a key", "new").save([new], RedactionRules())
     except RecordingError as error:
         return str(error)
     return ""
@@ -86,4 +86,4 @@ def test_a_file_that_is_cut_short_anywhere_is_refused(document, tmp_path):
     for end in range(0, len(text) - 1, 97):
         file.write_text(text[:end])
         with pytest.raises(RecordingError, match="is not JSON"):
-            tapes_of(tmp_path)
+            replay_cursors(tmp_path)

@@ -13,8 +13,8 @@ from bff.declare.load import parse
 from bff.declare.settings import Settings
 from bff.dev.har_files import RecordingError
 from bff.dev.recordings.replay import ReplayExchange
-from bff.dev.recordings.tape import Shelf, tapes_of
-from bff.dev.recordings.unmatched import refuse_unmatched, told
+from bff.dev.recordings.replay_cursor import RecordingFolder, replay_cursors
+from bff.dev.recordings.unmatched import refuse_unmatched, unmatched_text
 from bff.dev.rules import read_rules
 from bff.errors import Unreachable
 from bff.model.exchange import Deadline, Origin, Request
@@ -52,7 +52,9 @@ def replay(tmp_path):
         (tmp_path / "orders.har").write_text(json.dumps(log))
         (tmp_path / "rules.toml").write_text(rules)
         service = Service("orders", Place("bff.yaml"), url, 1.0, 10_000)
-        return ReplayExchange(tapes_of(tmp_path, services=("orders", "users")), {"orders": service})
+        return ReplayExchange(
+            replay_cursors(tmp_path, services=("orders", "users")), {"orders": service}
+        )
 
     return make
 
@@ -102,17 +104,17 @@ def test_while_files_change_only_those_are_read_again_and_what_was_asked_is_reme
 
     write("orders", entry("/a", 1), entry("/a", 2), entry("/b", 3))
     write("users", entry("/u", 1))
-    shelf = Shelf(tmp_path)
-    first = shelf.look()
+    folder_of_recordings = RecordingFolder(tmp_path)
+    first = folder_of_recordings.reload()
     assert ask(ReplayExchange(first, {}), "/a") == 1
     write("users", entry("/u", 1), entry("/longer", 1))
-    second = shelf.look()
+    second = folder_of_recordings.reload()
     assert second["orders"] is first["orders"]
     assert len(second["users"].unused()) == 2
     assert ask(ReplayExchange(second, {}), "/a") == 1, "sequences begin again"
     assert [each.target for each in second["orders"].unused()] == ["/a", "/b"]
     (tmp_path / "rules.toml").write_text("[match]\nignore_query = ['ts']\n")
-    assert ask(ReplayExchange(shelf.look(), {}), "/a?ts=1") == 1
+    assert ask(ReplayExchange(folder_of_recordings.reload(), {}), "/a?ts=1") == 1
 
 
 def test_an_address_with_a_path_is_a_part_of_what_was_recorded(replay):
@@ -146,8 +148,8 @@ def test_what_is_missing_is_told_with_the_line_that_asked_and_the_nearest(replay
     made = replay(entry("/a?limit=5&q=x", 1), entry("/b", 2))
     assert isinstance(ask(made, "/a?limit=6&q=x"), Unreachable)
     (missed,) = made.missed("id-1")
-    text = told(missed)
-    assert "nothing is recorded for GET orders:/a?limit=6&q=x" in text
+    text = unmatched_text(missed)
+    assert "no recorded reply for GET orders:/a?limit=6&q=x" in text
     assert "config/views/home.yaml:14:5, view `home` of `web`, call `orders`" in text
     assert "log.entries[0]: GET /a?limit=5&q=x" in text
     assert "query: asked limit=6, recorded limit=5" in text
@@ -158,7 +160,7 @@ def test_what_is_missing_is_told_with_the_line_that_asked_and_the_nearest(replay
 def test_a_service_without_a_recording_is_said_to_have_none(replay):
     made = replay(entry("/a", 1))
     assert isinstance(ask(made, "/x", service="users"), Unreachable)
-    assert "no recording of `users` at all" in told(made.missed()[0])
+    assert "no recording of `users`" in unmatched_text(made.missed()[0])
 
 
 def test_a_view_that_misses_one_is_refused_though_the_call_has_a_fallback(replay, capsys):
@@ -185,7 +187,7 @@ def test_a_reply_takes_as_long_as_it_is_said_to(replay):
     waits = []
     made = replay(entry("/a", 1))
     slow = ReplayExchange(
-        made.tapes, {}, lambda each: each.time / 1000, lambda after, _: waits.append(after)
+        made.cursors, {}, lambda each: each.time / 1000, lambda after, _: waits.append(after)
     )
     slow.start(Request("orders", "GET", "/a"), Deadline(1), 1, SimpleQueue())
     assert waits == [0.03]
@@ -197,9 +199,9 @@ def test_a_reply_takes_as_long_as_it_is_said_to(replay):
         ("[redact", "rules.toml: Expected"),
         ("[redakt]\n", "redakt: is not known; did you mean `redact`?"),
         ("[match]\nignore = []\n", "match.ignore: is not known"),
-        ("[match]\nignore_query = 'ts'\n", "match.ignore_query: should be a list of texts"),
+        ("[match]\nignore_query = 'ts'\n", "match.ignore_query: should be a list of strings"),
         ("match = 1\n", "match: should be a table"),
-        ("[redact]\npatterns = ['(']\n", "redact.patterns: is no pattern"),
+        ("[redact]\npatterns = ['(']\n", "redact.patterns: is not a pattern"),
         ("[redact]\npaths = ['items[0].x']\n", "`items[].x` is each of them"),
         ("[redact]\npaths = ['$.items[*].x']\n", "`items[].x` is each of them"),
         ("[redact]\npaths = ['a..b', '']\n", "`a..b` is no path"),

@@ -11,15 +11,15 @@ import pytest
 from bff.declare.config import assemble
 from bff.declare.load import parse
 from bff.dev.recordings.archive import Archive
-from bff.dev.redaction.declared import NOTHING, Declared, declared_secrets
-from bff.dev.rules import Redaction, read_rules
+from bff.dev.redaction.declared import NOTHING, DeclaredSecrets, declared_secrets
+from bff.dev.rules import RedactionRules, read_rules
 from bff.model.exchange import Reply
 from bff.plan.bodies import encode_form, encode_multipart
 from tests.dev.sample_exchanges import exchanged
 
 VALUE = 'hunter-22/é&+ "x"'
 TOKEN = "tok_4711"
-NO_RULES = Redaction()
+NO_RULES = RedactionRules()
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
 XML = "application/xml"
@@ -263,7 +263,7 @@ def test_a_declared_secret_is_hidden_wherever_it_stands_and_however_it_is_coded(
         request(*encode_multipart({"q": secret})),
         request(JSON, json.dumps({"q": secret})),
     ]
-    declared = Declared((secret,))
+    declared = DeclaredSecrets((secret,))
     for number, each in enumerate(made):
         text, refused = saved(tmp_path / str(number), each, secrets=declared)
         assert not refused, (number, refused)
@@ -312,21 +312,21 @@ def test_every_secret_of_a_configuration_is_known():
 @pytest.mark.parametrize(
     ("kind", "body", "why"),
     [
-        ("application/zip", b"PK\x03\x04\xff\xfe\x00", "no text"),
+        ("application/zip", b"PK\x03\x04\xff\xfe\x00", "not text"),
         ("application/octet-stream", b"\x00\x01password=hunter22", "control characters"),
-        ("image/png", b"password\xff=hunter22", "no text"),
-        (JSON, b'{"password": "hunter22"', "no JSON"),
-        (JSON, '{"password": "hunter22"}'.encode("utf-16"), "no text in utf-8"),
-        ("application/problem+json", b"oops password", "no JSON"),
-        (XML, b"<a><password>hunter22</password>", "no XML"),
-        (XML, b'<!DOCTYPE a [<!ENTITY p "hunter22">]><a>&p;</a>', "no XML"),
-        ("text/plain; charset=x-unknown", b"password hunter22", "no known character set"),
-        ("text/plain; charset=hex", b"68756e746572", "no known character set"),
-        ("multipart/mixed; boundary=b", b"--b\r\nA: 1\r\n\r\nhunter22", "not whole"),
+        ("image/png", b"password\xff=hunter22", "not text"),
+        (JSON, b'{"password": "hunter22"', "not JSON"),
+        (JSON, '{"password": "hunter22"}'.encode("utf-16"), "not text in utf-8"),
+        ("application/problem+json", b"oops password", "not JSON"),
+        (XML, b"<a><password>hunter22</password>", "not XML"),
+        (XML, b'<!DOCTYPE a [<!ENTITY p "hunter22">]><a>&p;</a>', "not XML"),
+        ("text/plain; charset=x-unknown", b"password hunter22", "unknown character set"),
+        ("text/plain; charset=hex", b"68756e746572", "unknown character set"),
+        ("multipart/mixed; boundary=b", b"--b\r\nA: 1\r\n\r\nhunter22", "incomplete"),
         (
             "multipart/mixed; boundary=b",
             b"--b\r\nContent-Transfer-Encoding: base64\r\n\r\naHVudGVyMjI=\r\n--b--\r\n",
-            "transfer coding",
+            "transfer encoding",
         ),
     ],
 )
@@ -400,7 +400,7 @@ def test_an_image_is_saved_but_not_with_a_secret_in_it(tmp_path):
     kind = "image/png"
     _, refused = saved(tmp_path / "a", reply(kind, b"\x89PNG\r\n\x1a\n\xff\x00"))
     assert not refused
-    declared = Declared(("zorro-4711-quick",))
+    declared = DeclaredSecrets(("zorro-4711-quick",))
     hidden = b"\x89PNG\r\n\x1a\n\xff\x00zorro-4711-quick"
     _, refused = saved(tmp_path / "b", reply(kind, hidden), secrets=declared)
     assert refused

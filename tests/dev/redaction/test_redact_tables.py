@@ -1,9 +1,9 @@
 """Tables: the first line says which column is secret."""
 
 import pytest
-from tests.dev.test_redact_corpus import leaks, reply, saved
 
-from bff.dev.rules import Redaction
+from bff.dev.rules import RedactionRules
+from tests.dev.redaction.test_redact_corpus import leaks, reply, saved
 
 SECRET = "Zebra-Kiwi9917xQ"
 
@@ -24,7 +24,7 @@ def test_a_secret_column_is_redacted(kind, table, tmp_path):
 
 
 def test_rules_name_a_column(tmp_path):
-    rules = Redaction(paths=("note",))
+    rules = RedactionRules(paths=("note",))
     made = reply("text/csv", f"id,note\n1,{SECRET}\n")
     written, refused = saved(tmp_path, made, rules=rules)
     assert not refused

@@ -6,9 +6,9 @@ from urllib.parse import quote
 import pytest
 
 from bff.dev.recordings.archive import Archive
-from bff.dev.recordings.match import Asked
-from bff.dev.recordings.tape import tapes_of
-from bff.dev.redaction.declared import NOTHING, Declared
+from bff.dev.recordings.match import RequestKey
+from bff.dev.recordings.replay_cursor import replay_cursors
+from bff.dev.redaction.declared import NOTHING, DeclaredSecrets
 from bff.dev.rules import read_rules
 from bff.plan.bodies import encode_form, encode_json, encode_multipart
 from tests.dev.sample_exchanges import exchanged
@@ -18,7 +18,7 @@ SECRET = "hunter-22/é"
 LOGIN = exchanged("users", "/login", b"{}", posted=b'{"token": "hunter-22/\xc3\xa9"}')
 
 
-def tape(folder, target="/x", body=b"", rules="", secrets=NOTHING):
+def cursor(folder, target="/x", body=b"", rules="", secrets=NOTHING):
     (folder / "rules.toml").write_text(rules)
     asked = exchanged("users", target, b'{"yes": 1}', posted=body)
     kind = "multipart/form-data" if body.startswith(b"--") else FORM
@@ -28,11 +28,11 @@ def tape(folder, target="/x", body=b"", rules="", secrets=NOTHING):
     done = Archive(folder, b"a key", "all", secrets).save(made, read_rules(folder).redact)
     assert not done.refused
     assert SECRET not in (folder / "users.har").read_text()
-    return tapes_of(folder)["users"]
+    return replay_cursors(folder)["users"]
 
 
 def answers(found, target="/x", body=b""):
-    entry = found.next(Asked.target("POST" if body else "GET", target, body))
+    entry = found.next(RequestKey.target("POST" if body else "GET", target, body))
     return entry is not None and entry.content == b'{"yes": 1}'
 
 
@@ -40,7 +40,7 @@ def answers(found, target="/x", body=b""):
 @pytest.mark.parametrize("name", ["password", "note"])
 def test_a_body_with_a_secret_in_it_is_found_again(encode, name, tmp_path):
     _, body = encode({"user": "ada", name: SECRET})
-    found = tape(tmp_path, body=body)
+    found = cursor(tmp_path, body=body)
     assert answers(found, body=body)
     _, other_order = encode({name: SECRET, "user": "ada"})
     assert answers(found, body=other_order)
@@ -51,14 +51,14 @@ def test_a_body_with_a_secret_in_it_is_found_again(encode, name, tmp_path):
 @pytest.mark.parametrize("name", ["token", "q"])
 def test_so_is_a_target_with_one(name, tmp_path):
     target = f"/of/{quote(SECRET, '')}/x?a=1&{name}={quote(SECRET, '')}"
-    found = tape(tmp_path, target=target)
+    found = cursor(tmp_path, target=target)
     assert answers(found, target)
     assert not answers(found, target.replace("a=1", "a=2"))
     assert not answers(found, target.replace("/x", "/y"))
 
 
 def test_the_order_of_a_forms_fields_does_not_count_but_of_one_name(tmp_path):
-    found = tape(tmp_path, body=b"b=2&a=1&a=0")
+    found = cursor(tmp_path, body=b"b=2&a=1&a=0")
     assert answers(found, body=b"a=1&b=2&a=0")
     assert not answers(found, body=b"a=0&b=2&a=1")
 
@@ -72,14 +72,14 @@ def test_two_peoples_pseudonyms_are_told_apart(tmp_path):
         exchanged("users", "/of/token-of-grace-2", b'{"name": "grace"}'),
     ]
     Archive(tmp_path, b"a key", "all").save(made, read_rules(tmp_path).redact)
-    found = tapes_of(tmp_path)["users"]
+    found = replay_cursors(tmp_path)["users"]
     for entry in found.recording.entries[1:]:
-        asked = Asked.target("GET", entry.path)
+        asked = RequestKey.target("GET", entry.path)
         assert found.next(asked).content == entry.content
 
 
 def test_a_declared_secret_in_a_path_is_found_again(tmp_path):
-    found = tape(tmp_path, "/bot4711-secret/send", secrets=Declared(("bot4711-secret",)))
+    found = cursor(tmp_path, "/bot4711-secret/send", secrets=DeclaredSecrets(("bot4711-secret",)))
     assert answers(found, "/bot4711-secret/send")
 
 
@@ -89,13 +89,13 @@ def test_a_declared_secret_in_a_path_is_found_again(tmp_path):
 @pytest.mark.parametrize("encode", [encode_form, encode_multipart, encode_json])
 def test_rules_name_a_field_of_a_form_and_it_is_found_again(rule, encode, tmp_path):
     _, body = encode({"mail": "a@b.cc", "n": "1"})
-    found = tape(tmp_path, body=body, rules=f"[redact]\n{rule}\n")
+    found = cursor(tmp_path, body=body, rules=f"[redact]\n{rule}\n")
     assert "a@b.cc" not in (tmp_path / "users.har").read_text()
     assert answers(found, body=body)
 
 
 def test_a_field_that_does_not_count_may_be_a_forms(tmp_path):
-    found = tape(tmp_path, body=b"at=1&n=1", rules='[match]\nignore_body = ["users:at"]\n')
+    found = cursor(tmp_path, body=b"at=1&n=1", rules='[match]\nignore_body = ["users:at"]\n')
     assert answers(found, body=b"n=1&at=2")
     assert answers(found, body=b"n=1")
     assert not answers(found, body=b"n=2&at=1")

@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from bff.dev.redaction.scan import findings
-from bff.dev.rules import Allowed
+from bff.dev.rules import AllowList
 from bff.dev.shop.recordings import shop_recordings
 
 RECORDINGS = shop_recordings()
@@ -57,7 +57,7 @@ def test_a_secret_is_found_wherever_it_stands(secret):
         "request.headers.X-Note": entry(header=secret),
         "request.url": entry(url=f"http://s/x?y={secret}"),
     }
-    allow = Allowed(patterns=(re.compile(re.escape(secret)),))
+    allow = AllowList(patterns=(re.compile(re.escape(secret)),))
     for place, each in places.items():
         (found,) = findings(each, 3, "")
         assert (found.where, found.what) == (f"log.entries[3] GET /x: {place}", SECRETS[secret])

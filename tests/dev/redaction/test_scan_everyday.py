@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bff.dev.recordings.archive import Archive, causes
-from bff.dev.rules import Redaction, read_rules
+from bff.dev.rules import RedactionRules, read_rules
 from tests.dev.sample_exchanges import exchanged
 
 EVERYDAY = json.loads((Path(__file__).parent / "everyday.json").read_text())
@@ -18,7 +18,7 @@ def test_what_is_public_by_nature_is_saved_as_it_is(service, tmp_path):
     headers = [("content-type", "application/json"), *map(tuple, EVERYDAY[service]["headers"])]
     body = json.dumps(EVERYDAY[service]["body"]).encode()
     made = exchanged("users", "/x", body, headers=tuple(headers))
-    done = Archive(tmp_path, b"a key", "all").save([made], Redaction())
+    done = Archive(tmp_path, b"a key", "all").save([made], RedactionRules())
     assert not done.refused
 
 
@@ -42,7 +42,7 @@ PAGE = """<!doctype html><html><head>
 @pytest.mark.parametrize(("kind", "body"), [("application/xml", S3), ("text/html", PAGE)])
 def test_documents_of_everyday_services_are_saved_too(kind, body, tmp_path):
     made = exchanged("files", "/x", body.encode(), headers=(("content-type", kind),))
-    done = Archive(tmp_path, b"a key", "all").save([made], Redaction())
+    done = Archive(tmp_path, b"a key", "all").save([made], RedactionRules())
     assert not done.refused
     text = (tmp_path / "files.har").read_text()
     assert "1ueGcxLPRx1Tr" not in text
@@ -78,7 +78,7 @@ TOKENS = [
 @pytest.mark.parametrize("name", ["note", "key"])
 def test_tokens_and_keys_are_found(token, name, tmp_path):
     made = exchanged("users", "/x", json.dumps({name: token}).encode())
-    done = Archive(tmp_path, b"a key", "all").save([made], Redaction())
+    done = Archive(tmp_path, b"a key", "all").save([made], RedactionRules())
     assert done.refused
     assert not list(tmp_path.glob("*.har"))
 
@@ -87,7 +87,7 @@ def test_tokens_and_keys_are_found(token, name, tmp_path):
 def test_a_certain_token_is_found_where_random_ones_are_public(name, tmp_path):
     headers = (("content-type", "application/json"), (name, TOKENS[0]))
     made = exchanged("users", "/x", b"{}", headers=headers)
-    assert Archive(tmp_path, b"a key", "all").save([made], Redaction()).refused
+    assert Archive(tmp_path, b"a key", "all").save([made], RedactionRules()).refused
 
 
 def test_a_cause_is_told_once_and_its_line_lets_it_pass(tmp_path):
@@ -103,7 +103,7 @@ def test_a_cause_is_told_once_and_its_line_lets_it_pass(tmp_path):
         for number in range(5)
     ]  # fmt: skip
     archive = Archive(tmp_path, b"a key", "all")
-    (found,) = archive.save(made, Redaction()).refused.values()
+    (found,) = archive.save(made, RedactionRules()).refused.values()
     told = {(len(cause), cause[0].secret, cause[0].allow) for cause in causes(found)}
     assert told == {
         (10, 'paths = ["items[].bio"]', 'allow = ["items[].bio"]'),

@@ -14,7 +14,7 @@ from bff.declare.config import assemble
 from bff.declare.load import parse
 from bff.declare.settings import Settings
 from bff.dev.provider.app import LocalProvider
-from bff.dev.provider.values import Client
+from bff.dev.provider.values import RegisteredClient
 from bff.dev.recordings.message import StubReply
 from bff.dev.stubs.stub import StubServices
 from bff.errors import ConfigError, StoreAway
@@ -54,7 +54,7 @@ def make(tmp_path):
 
         def site(limits="{sign_in: 100/minute}", pool=8, users=echo, more=""):
             wall, heard = Wall(), []
-            client = Client(
+            client = RegisteredClient(
                 "shop", "shop-secret", (f"{HOST}/auth/callback",), (f"{HOST}/auth/logged-out",)
             )
             idp = stack.enter_context(LocalProvider([client], always="ada", now=wall))

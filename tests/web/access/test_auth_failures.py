@@ -428,7 +428,11 @@ def test_the_keys_of_bearer_tokens_cannot_be_had(site, path, reply, status):
 
 
 LOGOUTS = {
-    "iss": ({"iss": "https://evil.example"}, {}, "the token is from no provider of ours"),
+    "iss": (
+        {"iss": "https://evil.example"},
+        {},
+        "the issuer is not a configured provider",
+    ),
     "aud": ({"aud": PLANTED}, {}, "its aud is missing or wrong"),
     "exp": ({"exp": NOW - 60}, {}, "it has expired (exp)"),
     "typ": ({}, {"typ": "at+jwt"}, "its typ is not that of a logout token"),

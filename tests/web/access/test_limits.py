@@ -14,7 +14,7 @@ from bff.declare.settings import Settings
 from bff.errors import RateLimited, StoreAway
 from bff.model.access import Limits as Rules
 from bff.store.sqlite import SqliteStore
-from bff.web.access.limits import RateLimits, limited_headers
+from bff.web.access.limits import RateLimits, rate_limit_headers
 
 ADDRESS = "203.0.113.7"
 
@@ -79,20 +79,20 @@ def counted(store, address):
 
 
 def test_what_is_more_than_the_rule_allows_is_refused_until_the_window_is_over(limits, clock):
-    assert passed(limits.sign_in, ADDRESS, times=10) == 3
+    assert passed(limits.count_sign_in, ADDRESS, times=10) == 3
     clock.at += 59.9
-    assert passed(limits.sign_in, ADDRESS) == 0
+    assert passed(limits.count_sign_in, ADDRESS) == 0
     clock.at += 0.2
-    assert passed(limits.sign_in, ADDRESS, times=10) == 3
+    assert passed(limits.count_sign_in, ADDRESS, times=10) == 3
 
 
 def test_a_refusal_says_what_the_rule_is_and_how_long_to_wait(limits, clock):
-    assert passed(limits.sign_in, ADDRESS, times=3) == 3
+    assert passed(limits.count_sign_in, ADDRESS, times=3) == 3
     clock.at += 20
     with pytest.raises(RateLimited) as refused:
-        limits.sign_in(ADDRESS)
+        limits.count_sign_in(ADDRESS)
     assert (refused.value.status, refused.value.retry_after) == (429, 41)  # never a moment early
-    assert limited_headers(refused.value) == {
+    assert rate_limit_headers(refused.value) == {
         "Retry-After": "41",
         "RateLimit-Policy": '"sign-in";q=3;w=60',
         "RateLimit": '"sign-in";r=0;t=41',
@@ -102,21 +102,21 @@ def test_a_refusal_says_what_the_rule_is_and_how_long_to_wait(limits, clock):
 
 def test_the_wait_is_never_longer_than_the_window_nor_nothing(limits, clock):
     waits = []
-    assert passed(limits.sign_in, ADDRESS, times=3) == 3
+    assert passed(limits.count_sign_in, ADDRESS, times=3) == 3
     for after in (0, 59.5, 0.4):
         clock.at += after
         with pytest.raises(RateLimited) as refused:
-            limits.sign_in(ADDRESS)
+            limits.count_sign_in(ADDRESS)
         waits.append(refused.value.retry_after)
     assert waits == [60, 1, 1]
 
 
 def test_rules_addresses_and_people_are_counted_apart(limits):
-    assert passed(limits.sign_in, ADDRESS, times=9) == 3
-    assert passed(limits.sign_in, "203.0.113.8", times=9) == 3
-    assert passed(limits.person, ADDRESS, times=9) == 5
-    assert passed(limits.person, "a" * 64, times=9) == 5
-    assert passed(limits.person, "b" * 64, times=9) == 5
+    assert passed(limits.count_sign_in, ADDRESS, times=9) == 3
+    assert passed(limits.count_sign_in, "203.0.113.8", times=9) == 3
+    assert passed(limits.count_request, ADDRESS, times=9) == 5
+    assert passed(limits.count_request, "a" * 64, times=9) == 5
+    assert passed(limits.count_request, "b" * 64, times=9) == 5
 
 
 @pytest.mark.parametrize(
@@ -132,26 +132,26 @@ def test_rules_addresses_and_people_are_counted_apart(limits):
     ],
 )
 def test_addresses_of_one_network_are_one(limits, one, other, same):
-    assert passed(limits.sign_in, one, times=3) == 3
-    assert passed(limits.sign_in, other) == (0 if same else 1)
+    assert passed(limits.count_sign_in, one, times=3) == 3
+    assert passed(limits.count_sign_in, other) == (0 if same else 1)
 
 
 def test_without_a_rule_nothing_is_asked(store, clock):
     limits = RateLimits(store, Rules(sign_in="", person=""), clock.now)
-    assert passed(limits.sign_in, ADDRESS, times=9) == 9
-    assert passed(limits.person, ADDRESS, times=9) == 9
+    assert passed(limits.count_sign_in, ADDRESS, times=9) == 9
+    assert passed(limits.count_request, ADDRESS, times=9) == 9
     assert store.asked == 0
 
 
 def test_who_has_no_address_is_not_counted(limits, store):
-    assert passed(limits.sign_in, "", times=9) == 9
+    assert passed(limits.count_sign_in, "", times=9) == 9
     assert store.asked == 0
 
 
 def test_the_default_limits_sign_ins_alone(store, clock):
     limits = RateLimits(store, Rules(), clock.now)
-    assert passed(limits.sign_in, ADDRESS, times=30) == 20
-    assert passed(limits.person, ADDRESS, times=30) == 30
+    assert passed(limits.count_sign_in, ADDRESS, times=30) == 20
+    assert passed(limits.count_request, ADDRESS, times=30) == 30
 
 
 def test_processes_count_together_and_none_is_missed(tmp_path, clock):
@@ -161,7 +161,7 @@ def test_processes_count_together_and_none_is_missed(tmp_path, clock):
     processes = [RateLimits(store, rules, clock.now) for store in stores]
 
     def ask(at):
-        return passed(processes[at % len(processes)].sign_in, ADDRESS)
+        return passed(processes[at % len(processes)].count_sign_in, ADDRESS)
 
     with ThreadPoolExecutor(16) as pool:
         assert sum(pool.map(ask, range(64))) == 20
@@ -171,32 +171,32 @@ def test_processes_count_together_and_none_is_missed(tmp_path, clock):
 
 
 def test_while_the_store_is_away_each_process_counts_alone(limits, store):
-    assert passed(limits.sign_in, ADDRESS, times=2) == 2
+    assert passed(limits.count_sign_in, ADDRESS, times=2) == 2
     store.away = "get put"
-    assert passed(limits.sign_in, ADDRESS, times=9) == 3
+    assert passed(limits.count_sign_in, ADDRESS, times=9) == 3
     with pytest.raises(RateLimited) as refused:
-        limits.sign_in(ADDRESS)
+        limits.count_sign_in(ADDRESS)
     assert 0 < refused.value.retry_after <= 60
 
 
 def test_when_the_store_is_back_its_counts_count_again(limits, store):
-    assert passed(limits.sign_in, ADDRESS, times=3) == 3
+    assert passed(limits.count_sign_in, ADDRESS, times=3) == 3
     store.away = "get put"
-    assert passed(limits.sign_in, ADDRESS) == 1
+    assert passed(limits.count_sign_in, ADDRESS) == 1
     store.away = ""
     for at in range(100):  # it looks after a second whether the store is there
         other = f"198.51.100.{at}"
-        limits.sign_in(other)
+        limits.count_sign_in(other)
         if counted(store, other):
             break
         time.sleep(0.05)
-    assert passed(limits.sign_in, ADDRESS) == 0
+    assert passed(limits.count_sign_in, ADDRESS) == 0
 
 
 def test_a_store_that_goes_away_while_a_refusal_is_made_costs_nothing_but_the_exact_time(
     limits, store
 ):
-    assert passed(limits.sign_in, ADDRESS, times=3) == 3
+    assert passed(limits.count_sign_in, ADDRESS, times=3) == 3
     put = store.store.put
 
     def last(*args):
@@ -205,13 +205,13 @@ def test_a_store_that_goes_away_while_a_refusal_is_made_costs_nothing_but_the_ex
 
     store.store.put = last
     with pytest.raises(RateLimited) as refused:
-        limits.sign_in(ADDRESS)
+        limits.count_sign_in(ADDRESS)
     assert refused.value.retry_after == 60
 
 
 def test_more_at_once_than_can_be_counted_is_too_many(limits, store):
     store.store.put = lambda *_: ""
-    assert passed(limits.sign_in, ADDRESS) == 0
+    assert passed(limits.count_sign_in, ADDRESS) == 0
 
 
 def test_the_store_is_not_asked_before_it_is_needed(store, clock):
@@ -221,17 +221,17 @@ def test_the_store_is_not_asked_before_it_is_needed(store, clock):
 
 def test_counts_of_a_process_alone_are_forgotten_when_their_windows_end(limits, store, clock):
     store.away = "get put"
-    assert passed(limits.sign_in, ADDRESS, times=9) == 3
+    assert passed(limits.count_sign_in, ADDRESS, times=9) == 3
     for at in range(100):
-        limits.sign_in(f"198.51.100.{at}")
+        limits.count_sign_in(f"198.51.100.{at}")
     clock.at += 60
-    assert passed(limits.sign_in, ADDRESS, times=9) == 3
-    assert len(limits._sign_in._own._counts) == 1
+    assert passed(limits.count_sign_in, ADDRESS, times=9) == 3
+    assert len(limits._sign_in._local._counts) == 1
 
 
 def test_a_store_that_was_away_is_not_asked_again_at_once(limits, store):
     store.away = "get put"
-    assert passed(limits.sign_in, ADDRESS, times=9) == 3
+    assert passed(limits.count_sign_in, ADDRESS, times=9) == 3
     assert store.asked == 1
 
 

@@ -14,7 +14,7 @@ from bff.declare.config import assemble
 from bff.declare.load import parse
 from bff.declare.settings import Settings
 from bff.dev.provider.app import LocalProvider
-from bff.dev.provider.values import Client
+from bff.dev.provider.values import RegisteredClient
 from bff.dev.recordings.message import StubReply
 from bff.dev.stubs.stub import StubServices
 from bff.observe.events import Audited
@@ -68,7 +68,7 @@ def site(tmp_path):
     with ExitStack() as stack:
         wall = Wall()
         heard = []
-        client = Client(
+        client = RegisteredClient(
             "shop",
             "shop-secret",
             (f"{HOST}/auth/callback", "http://localhost/auth/callback"),
@@ -291,7 +291,7 @@ def test_a_sign_in_that_takes_too_long_is_begun_anew(site):
     site.wall.at += 601
     refused = browser.go(back)
     assert refused.status_code == 400
-    assert "too long ago" in refused.text
+    assert "This sign-in has expired" in refused.text
 
 
 def test_a_provider_that_refuses_ends_in_a_page_of_our_words(site):

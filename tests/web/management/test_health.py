@@ -6,13 +6,13 @@ from werkzeug.test import EnvironBuilder, TestResponse, run_wsgi_app
 
 from bff.dev.stubs.stub import StubReply
 from bff.web.management import listener as operators
-from bff.web.management.health import Management, health_routes
+from bff.web.management.health import ManagementApp, health_routes
 
 
 def app(checks, notes=None):
     public = Flask("public", static_folder=None)
     health_routes(public, checks)
-    return Management(public, checks, notes or {}, {"/upstreams": lambda: {"s": 1}})
+    return ManagementApp(public, checks, notes or {}, {"/upstreams": lambda: {"s": 1}})
 
 
 def ask(managed, path, came=None, method="GET", headers=None):

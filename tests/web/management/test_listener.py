@@ -7,12 +7,12 @@ from contextlib import ExitStack, closing, suppress
 
 import pytest
 
-from bff.web.management.listener import MOST, Operators, _Handler
+from bff.web.management.listener import MAX_CONNECTIONS, ManagementServer, _ManagementHandler
 from tests.faults.deployed import until
 
 
 @pytest.fixture
-def operators() -> Iterator[tuple[Operators, int]]:
+def operators() -> Iterator[tuple[ManagementServer, int]]:
     """A listener, and its port."""
 
     def app(_environ, start_response):
@@ -20,7 +20,7 @@ def operators() -> Iterator[tuple[Operators, int]]:
         return [b"ok"]
 
     with socket.create_server(("127.0.0.1", 0)) as server:
-        made = Operators(server, app)
+        made = ManagementServer(server, app)
         made.start()
         yield made, server.getsockname()[1]
         made.shutdown()
@@ -43,14 +43,14 @@ def test_as_many_connections_as_there_is_room_for_have_threads(operators) -> Non
     _, port = operators
     before = threads()
     with ExitStack() as stack:
-        for _ in range(2 * MOST):
+        for _ in range(2 * MAX_CONNECTIONS):
             line = stack.enter_context(closing(socket.create_connection(("127.0.0.1", port), 20)))
             line.sendall(b"GET /liv")
-        until("all places are taken", lambda: threads() == before + MOST)
+        until("all places are taken", lambda: threads() == before + MAX_CONNECTIONS)
         late = threading.Thread(target=answer, args=[port])
         late.start()
         late.join(0.2)
-        assert threads() == before + MOST
+        assert threads() == before + MAX_CONNECTIONS
     late.join(20)
     assert not late.is_alive()
     assert answer(port).endswith(b"ok")
@@ -58,12 +58,12 @@ def test_as_many_connections_as_there_is_room_for_have_threads(operators) -> Non
 
 def test_clients_that_send_byte_by_byte_hold_no_places(operators, monkeypatch, capsys) -> None:
     """Each byte used to put the end off: sixteen such clients held all places for good."""
-    monkeypatch.setattr(_Handler, "timeout", 1.0)
+    monkeypatch.setattr(_ManagementHandler, "timeout", 1.0)
     _, port = operators
     with ExitStack() as stack:
         lines = [
             stack.enter_context(closing(socket.create_connection(("127.0.0.1", port), 20)))
-            for _ in range(MOST)
+            for _ in range(MAX_CONNECTIONS)
         ]
         late = threading.Thread(target=answer, args=[port])
         late.start()
@@ -88,6 +88,6 @@ def test_a_thread_that_cannot_be_started_leaves_its_place(operators, monkeypatch
     with monkeypatch.context() as patch:
         patch.setattr(made, "process_request", fails)
         patch.setattr(made, "handle_error", lambda *_: None)
-        for _ in range(2 * MOST):
+        for _ in range(2 * MAX_CONNECTIONS):
             assert answer(port) == b""
     assert answer(port).endswith(b"ok")

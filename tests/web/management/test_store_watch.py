@@ -29,9 +29,9 @@ def test_it_is_asked_every_few_seconds_and_changes_are_logged(caplog: pytest.Log
     assert told == ["", "Redis at x: full", "Redis at x: full", "Redis at x: replica", ""]
     messages = [each.getMessage() for each in caplog.records]
     assert messages == [
-        "the sessions' store cannot be used: Redis at x: full",
-        "the sessions' store cannot be used: Redis at x: replica",
-        "the sessions' store can be used again",
+        "session store unavailable: Redis at x: full",
+        "session store unavailable: Redis at x: replica",
+        "session store available again",
     ]
 
 

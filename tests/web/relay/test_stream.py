@@ -8,7 +8,7 @@ from flask import g
 from bff.dev.stubs.stub import StubReply
 from bff.errors import LoginRequired, StoreAway
 from bff.model.principal import Principal
-from bff.web.event_streams import _Mark
+from bff.web.event_streams import _ByteOrderMark
 
 ADA = Principal("https://id.example", "ada", token="hers")
 VIEW = """
@@ -61,9 +61,9 @@ def test_a_byte_order_mark_before_the_first_event_is_left_out(stream, body):
 
 def test_a_byte_order_mark_may_come_in_pieces():
     for pieces in ([b"\xef", b"\xbb", b"\xbfdata", MARK], [b"\xef\xbb", b"\xbf", b"data", MARK]):
-        mark = _Mark()
+        mark = _ByteOrderMark()
         assert b"".join(map(mark.removed, pieces)) == b"data" + MARK
-    other = _Mark()
+    other = _ByteOrderMark()
     assert [other.removed(piece) for piece in (b"\xef", b"x", MARK)] == [b"", b"\xefx", MARK]
 
 
@@ -113,7 +113,7 @@ def test_a_value_that_fits_no_request_is_400_and_reaches_no_service(stream):
     shop = stream(view=VIEW.replace("id: {type: integer}", "id: {type: string}"))
     reply = shop.get("/web/orders/%2e%2e/events")
     assert (reply.status_code, reply.mimetype) == (400, "application/problem+json")
-    wrong = {"parameter": "id", "in": "path", "detail": "cannot be sent on as it is"}
+    wrong = {"parameter": "id", "in": "path", "detail": "cannot be sent to a service"}
     assert reply.json["errors"] == [wrong]
     assert not shop.stubs.requests()
 

@@ -526,4 +526,4 @@ def test_the_log_says_whether_it_was_kept(shop, wall):
     place.get("/web/v/7"), place.get("/web/v/7")
     wall.pass_by(11)
     place.get("/web/v/7")
-    assert [each.kept for each in place.heard] == ["miss", "hit", "stale"]
+    assert [each.cache for each in place.heard] == ["miss", "hit", "stale"]

@@ -319,7 +319,7 @@ def test_a_body_that_fits_no_request_may_be_corrected_under_the_same_key(order, 
     ask = order(ORDER.replace('"shop:/orders"', '"shop:/orders/{body.product}"'))
     refused = ask("..")
     assert (refused.status_code, shop.done) == (400, 0)
-    wrong = {"pointer": "/product", "detail": "cannot be sent on as it is"}
+    wrong = {"pointer": "/product", "detail": "cannot be sent to a service"}
     assert refused.json["errors"] == [wrong]
     assert ask("p-1").status_code == 201
     assert shop.done == 1

@@ -1,9 +1,9 @@
-// Asks a view, and reads what its answer says of itself in its headers.
+// Requests a view, and parses the headers of its answer.
 
 import { send } from "./send.js";
 
-// Everything the page shows of one answer. `status` is 0 where there was none. A write says what it
-// sends: `{ method, body, key }`.
+// Everything that the page shows of one answer; `status` is 0 without one. A write passes
+// `{ method, body, key }`.
 export async function ask(url, signal, sent = {}) {
   const begun = performance.now();
   try {
@@ -82,14 +82,14 @@ export const isSignedOut = (answer) => answer.status === 401;
 const HARMLESS = new Set(["ok", "skipped", "stale"]);
 export const degraded = (answer) => answer.calls.filter((call) => !HARMLESS.has(call.outcome));
 
-// complete, partial, locked or problem: how the whole answer is.
+// The verdict on an answer: complete, partial, locked or problem.
 export function verdict(answer) {
   if (isSignedOut(answer)) return "locked";
   if (isProblem(answer)) return "problem";
   return degraded(answer).length ? "partial" : "complete";
 }
 
-// Why a call ended as it did, in words; empty when it is ok.
+// The reason for the outcome of a call, as text; empty when it is ok.
 export function because(call, service) {
   const who = service ?? "the service";
   const words = {
@@ -100,12 +100,12 @@ export function because(call, service) {
     unfillable: "its request could not be filled in",
     when: "its condition was not met",
     dependency: "a call it needs has failed",
-    cancelled: "nobody needed it any more",
+    cancelled: "its result was no longer needed",
     too_many: "the view would have made too many calls",
     shape: "the shape could not be filled",
-    credentials: "no credentials were to be had",
-    circuit_open: `${who} is not asked for a while, as too many calls have failed`,
-    limit: `${who} has no place left`,
+    credentials: "no credentials were available",
+    circuit_open: `the circuit breaker of ${who} is open: too many calls have failed`,
+    limit: `the concurrency limit of ${who} is reached`,
   };
   return call.reason ? words[call.reason] ?? call.reason : "";
 }

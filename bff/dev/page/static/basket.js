@@ -1,11 +1,11 @@
-// The cart as a customer sees it: its lines, how many of each, and what that comes to.
+// The cart: its lines, quantities and total.
 
 import { because, isProblem } from "./answer.js";
 import { el } from "./dom.js";
 import { picture } from "./pictures.js";
 import { blamed, euros, note, problemFacts } from "./shop.js";
 
-// What differs between two carts: by product, how many there were and how many there are.
+// The difference between two carts: the old and new quantity by product.
 export function changes(before, after) {
   const [old, now] = [before, after].map((cart) => new Map((cart?.lines ?? []).map((line) => [line.id, line])));
   return [...new Set([...old.keys(), ...now.keys()])].flatMap((id) => {
@@ -14,8 +14,8 @@ export function changes(before, after) {
   });
 }
 
-// `acts` are what the buttons do: `change(id, by)` and `remove(id)`; `marks` the products that the
-// last write has changed.
+// `acts` are the actions of the buttons: `change(id, by)` and `remove(id)`; `marks` are the products
+// that the last write changed.
 export function basket(answer, cart, plan, marks, acts) {
   if (isProblem(answer)) return trouble(answer, plan);
   const call = blamed(answer, ["product"]);

@@ -1,4 +1,4 @@
-// The cart and the order form: writes that bring the cart along, and are done once for each key.
+// The cart and the order form: writes that return the cart, idempotent by their key.
 
 import { ask, isProblem, isSignedOut } from "./answer.js";
 import { basket, changes } from "./basket.js";
@@ -13,7 +13,7 @@ const SECOND = 1000;
 const PART = "refresh.cart.";
 
 export class Cart {
-  // `placed` is called when there is a new order.
+  // `placed` is called after a new order.
   constructor(root, told, placed) {
     this.root = root;
     this.plans = new Map(told.writes.filter((each) => each.frontend === "web").map((each) => [each.name, each]));
@@ -44,7 +44,7 @@ export class Cart {
     });
   }
 
-  // A key is made with an order, and not with the click that sends it.
+  // The key is generated for an order, not for each click that sends it.
   renew() {
     this.key = crypto.randomUUID();
     this.root.querySelector("#order-key").textContent = this.key;
@@ -54,7 +54,7 @@ export class Cart {
     if (!this.root.hidden) this.show(await ask(this.plan.route));
   }
 
-  // Fills in who the order goes to, unless somebody has.
+  // Fills in the recipient, unless the field has a value.
   address(name) {
     if (!this.root.hidden) this.form.elements.name.value ||= name;
   }
@@ -102,7 +102,7 @@ export class Cart {
     for (let time = 0; time < times; time += 1) this.place(body, key);
   }
 
-  // Sends an order; while the first try of it is under way, again a little later, with its key.
+  // Sends an order; while an earlier request with its key is in progress, retries a little later.
   async place(body, key, tries = TRIES) {
     const answer = await this.write("place_order", "/web/orders", body, key);
     if (answer.status === 409 && tries > 1) {
@@ -123,7 +123,7 @@ export class Cart {
     const plan = this.plans.get(name);
     const sent = { method: plan.method, body, key };
     const answer = await ask(url, undefined, sent);
-    // what an answer of before brings along is as it was then
+    // a replayed answer contains the cart of its time
     const cart = answer.replayed ? null : answer.value?.cart;
     const changed = cart ? changes(this.cart, cart) : [];
     this.writes.add({ plan, url, sent, answer, changed });
@@ -148,7 +148,7 @@ export class Cart {
   }
 }
 
-// Whether nobody knows what has become of it.
+// True if the result of a write is unknown.
 const undecided = ({ status }) => status === 0 || status === 409 || status >= 500;
 
 const another = (body) => ({ ...body, payment: body.payment === "card" ? "invoice" : "card" });

@@ -1,4 +1,4 @@
-// The file that declares a view, with its comments set back.
+// The file that declares a view, with dimmed comments.
 
 import { el, fold } from "./dom.js";
 

@@ -1,4 +1,4 @@
-// Elements from data: text goes in as text, never as markup.
+// Creates elements; text is always inserted as text, never as markup.
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -20,7 +20,7 @@ function fill(node, attributes, children) {
   return node;
 }
 
-// Puts new content into a container; whoever was in there with the keyboard stays where they were.
+// Replaces the content of a container; the keyboard focus within it is restored.
 export function replace(container, ...content) {
   const focused = container.contains(document.activeElement) ? document.activeElement : null;
   const key = focused?.closest("[data-key]")?.dataset.key;
@@ -37,7 +37,7 @@ export function replace(container, ...content) {
   if (key) container.querySelector(`[data-key="${CSS.escape(key)}"]`)?.focus({ preventScroll: true });
 }
 
-// A <details> that is as open as the person left it, although it is made anew with every answer.
+// A <details> that stays open or closed although it is created again with every answer.
 export function fold(key, openAtFirst, summary, content, attributes = {}) {
   const node = el("details", attributes, el("summary", { "data-key": key }, summary));
   const build = typeof content === "function" ? content : () => content;

@@ -1,4 +1,4 @@
-// Any view of any frontend: choose it, fill in its parameters, see its answer and its calls.
+// Any view of any frontend: select it, fill in its parameters, see its answer and calls.
 
 import { ask, isProblem } from "./answer.js";
 import { bytes, el, fold, replace } from "./dom.js";
@@ -35,7 +35,7 @@ export class Explorer {
     return this.views[Number(this.select.value)];
   }
 
-  // One field for each declared parameter, with what it may be.
+  // One field for each declared parameter, with its constraints.
   fillParams(values = {}) {
     this.params.replaceChildren(...this.view.params.map((param) => {
       const given = values[param.name] ?? (param.in === "path" ? this.examples[this.view.name] : null) ?? "";
@@ -53,7 +53,7 @@ export class Explorer {
     }));
   }
 
-  // The address that the form stands for.
+  // The URL of the form.
   address() {
     let path = this.view.route;
     const query = new URLSearchParams();
@@ -71,7 +71,7 @@ export class Explorer {
     return this.again();
   }
 
-  // Opens an address in the panel; false where no view has it.
+  // Opens a URL in the panel; false where no view has it.
   open(address, { focus = true } = {}) {
     const url = new URL(address, location.href);
     for (const [index, view] of this.views.entries()) {

@@ -1,4 +1,4 @@
-// How much is in the cart, wherever the page says so: each mention is a way to the cart.
+// The number of items in the cart, in each place that shows it as a link to the cart.
 
 import { el } from "./dom.js";
 

@@ -1,4 +1,4 @@
-// JSON as a tree that folds, the way a person reads it.
+// JSON as a collapsible tree.
 
 import { el, fold } from "./dom.js";
 

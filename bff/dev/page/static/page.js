@@ -1,4 +1,4 @@
-// The page: asks `home` for both frontends, shows both answers, and asks again when a service changes.
+// The page: requests `home` for both frontends, and again when a service changes.
 
 import { ask, isSignedOut } from "./answer.js";
 import { Cart } from "./cart.js";
@@ -42,7 +42,7 @@ class Home {
       ...["frame", "line", "calls", "body"].map((part) => el("div", { class: `side-${part}` })));
   }
 
-  // Asks both sides at once; each is shown when it comes. Resolves with the answers.
+  // Requests both at once; each is shown when it arrives. Resolves with the answers.
   async ask() {
     this.asked?.abort();
     const asked = this.asked = new AbortController();
@@ -72,7 +72,7 @@ class Home {
         tree(answer.value, key)), { class: "block" }));
   }
 
-  // Both waterfalls have one time axis, so that their lengths can be compared.
+  // Both waterfalls share one time axis, so that they can be compared.
   showCalls() {
     const scale = axis(Math.max(...this.sides.map((side) => side.answer?.total ?? 0)));
     for (const { name, answer, plan, article } of this.sides) {
@@ -86,7 +86,7 @@ class Home {
     }
   }
 
-  // Marks the parts of the rendered page that a call feeds.
+  // Highlights the parts of the rendered page that use the data of a call.
   point(article, call) {
     for (const part of article.querySelectorAll("[data-calls]")) {
       part.classList.toggle("is-pointed", call !== null && part.dataset.calls.split(" ").includes(call));
@@ -96,7 +96,7 @@ class Home {
   announce() {
     const out = this.sides.every((side) => isSignedOut(side.answer));
     const news = out && this.sides.length
-      ? ["Nobody is signed in: both answer 401, and no service was asked."]
+      ? ["You are not signed in: both answer 401, and no service was called."]
       : this.sides.map((side) => sentence(side.title, side.answer, side.plan));
     if ($("news").textContent !== news.join("")) replace($("news"), news.map((each) => el("span", {}, each)));
   }
@@ -112,7 +112,7 @@ function links(explorer, web) {
   replace($("links"), known.map((each) => el("a", { href: each, "data-view": each }, each)));
 }
 
-// Links to views open in the panel, unless somebody wants them in a tab of their own.
+// Links to views open in the panel, unless the user opens them in a new tab.
 function openInPanel(explorer) {
   document.addEventListener("click", (event) => {
     const link = event.target.closest?.("a[data-view]");
@@ -121,7 +121,7 @@ function openInPanel(explorer) {
   });
 }
 
-// A view that whoever is here may ask for as it is; if there is none, then any.
+// A view that the user can request without parameters; any view if there is none.
 function example({ views, shop }, signedIn = false) {
   const open = views.filter((view) => (signedIn || view.access !== "signed_in") && !view.params.some((param) => param.required));
   const search = shop && open.find((view) => view.route === "/web/search");
@@ -154,7 +154,7 @@ async function begin() {
   if (first && !explorer.url) explorer.open(first, { focus: false });
 }
 
-// The page of somebody's own views, of which it cannot know what they look like.
+// The page of a configuration other than the demo shop, without a rendered shop.
 function plain(told) {
   document.title = "bff dev";
   $("title").textContent = "Your views, and the calls behind them";
@@ -166,7 +166,7 @@ function plain(told) {
   document.querySelector("main").classList.toggle("no-stubs", !told.stubs);
 }
 
-// Asks once a second while the box is ticked and the page is seen; never twice at a time.
+// Requests once a second while the box is ticked and the page is visible; one at a time.
 function keepAsking(askOnce) {
   let timer = null;
   const turn = async () => {

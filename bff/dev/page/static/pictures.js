@@ -1,10 +1,10 @@
-// Product pictures that need no files: a silhouette by what the product is, a colour by its id.
+// Product pictures as SVG: a silhouette by the kind of product, a colour by its id.
 
 import { el, svg } from "./dom.js";
 
 const HUES = [14, 34, 48, 96, 152, 178, 204, 224, 262, 334];
 
-// Silhouettes in 48 x 48: what is drawn first is the body, what comes second the detail on it.
+// Silhouettes in 48 x 48: first the body, then the details.
 const KINDS = [
   [/\b(pendant|lantern|cluster|globe)/gi, "M23 4h2v10h-2zM24 13c9 0 15 7 15 16H9c0-9 6-16 15-16z", "M19 31a5 5 0 0 0 10 0z"],
   [/\b(floor|arc|tripod|uplighter)/gi, "M17 5h14l5 14H12zM23 19h2v14l9 10h-3l-7-8-7 8h-3l9-10z", "M23 22h2v8h-2z"],
@@ -37,7 +37,7 @@ function hash(text) {
   return value >>> 0;
 }
 
-// By the word that stands last: a brand may be called Quiet Desk, and make notebooks.
+// By the last word of the title: the brand Quiet Desk makes notebooks.
 function kind(title) {
   let best = OTHER;
   let last = -1;
@@ -48,7 +48,7 @@ function kind(title) {
   return best;
 }
 
-// `title` null means that nothing is known of the product: an empty frame stands there.
+// `title` is null for an unknown product, which gets an empty frame.
 export function picture(id, title) {
   if (!title) {
     return el("span", { class: "pic pic-none", role: "img", "aria-label": "No picture" });

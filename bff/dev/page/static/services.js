@@ -3,7 +3,7 @@
 import { el, milliseconds } from "./dom.js";
 import { send } from "./send.js";
 
-// What each choice asks of the stub's control API.
+// The request to the control API for each choice.
 const CHOICES = [
   ["up", "up", { state: "up", latency_ms: 0 }],
   ["slow", "400 ms", { state: "up", latency_ms: 400 }],
@@ -14,7 +14,7 @@ const CHOICES = [
 const SPOKEN = { slow: "slow by 400 ms", slower: "slow by 2 s" };
 
 export class Services {
-  // `changed` is called after every change that a stub has taken.
+  // `changed` is called after every change that a stub has accepted.
   constructor(root, declared, changed) {
     this.rows = root.querySelector("#controls");
     this.error = root.querySelector("#services-error");
@@ -26,7 +26,7 @@ export class Services {
     this.allUp.addEventListener("click", () => this.everythingUp());
   }
 
-  // Shows how the stubs are now, which somebody may have changed from elsewhere.
+  // Shows the current state of the stubs, which other clients can change too.
   async refresh() {
     if (this.pending) return;
     let states;

@@ -1,4 +1,4 @@
-// Who is asking: the session, the time it has left, signing in and out, and a person's devices.
+// The session: the user, its remaining time, sign-in and sign-out, and the user's devices.
 
 import { el, fold, replace } from "./dom.js";
 import { send } from "./send.js";
@@ -6,12 +6,12 @@ import { send } from "./send.js";
 const LOGIN = "/auth/login?return_to=%2F";
 const SECOND = 1000;
 
-// Where to sign in, with a provider other than the usual one or with that.
+// The URL to sign in with a provider.
 export const loginUrl = (provider, usual) =>
   provider === usual ? LOGIN : LOGIN.replace("/login", `/login/${encodeURIComponent(provider)}`);
 
 export class Session {
-  // `changed` is called when somebody has been signed out, here or elsewhere.
+  // `changed` is called when the session has ended, in this browser or elsewhere.
   constructor(root, told, changed) {
     this.bar = root.querySelector("#who");
     this.list = root.querySelector("#devices");
@@ -32,7 +32,7 @@ export class Session {
     return String(this.state?.claims?.name ?? "");
   }
 
-  // Asks how things are, without using the session: looking at it does not keep it.
+  // Requests the state of the session without extending it.
   async refresh() {
     const before = this.state;
     let state;
@@ -51,26 +51,26 @@ export class Session {
   }
 
   draw() {
-    replace(this.bar, this.signedIn ? this.somebody() : this.nobody());
+    replace(this.bar, this.signedIn ? this.account() : this.anonymous());
     replace(this.list, this.signedIn ? this.deviceList() : []);
     this.tick();
   }
 
-  nobody() {
+  anonymous() {
     const names = (access) => [...new Set(this.told.views.filter((view) => (view.access === "signed_in") === access).map((view) => view.name))];
     const [locked, open] = [names(true), names(false)];
     const [usual] = this.told.providers;
     return el("div", { class: "who who-nobody" },
       el("span", { class: "face", "aria-hidden": "true" }),
       el("div", { class: "who-name" },
-        el("b", {}, this.ended ? "You have been signed out" : "Nobody is signed in"),
-        el("span", {}, locked.length ? [codes(locked), ` ${answers(locked)} 401, before any service is asked. `] : "", open.length ? [codes(open), ` ${answers(open)} everybody.`] : "")),
+        el("b", {}, this.ended ? "You have been signed out" : "Not signed in"),
+        el("span", {}, locked.length ? [codes(locked), ` ${answers(locked)} 401, before any service is called. `] : "", open.length ? [codes(open), ` ${answers(open)} everyone.`] : "")),
       el("div", { class: "who-acts" }, this.told.providers.length
         ? this.told.providers.map((name) => el("a", { class: "primary", href: loginUrl(name, usual), "data-key": `sign-in-${name}` }, usual === name ? "Sign in" : `Sign in with ${name}`))
         : "No provider is declared."));
   }
 
-  somebody() {
+  account() {
     const { sub, claims, provider } = this.state;
     const name = String(claims.name ?? sub);
     const shown = Object.entries(claims).filter(([key, value]) => key !== "name" && typeof value !== "object");
@@ -79,10 +79,10 @@ export class Session {
       el("div", { class: "who-name" }, el("b", {}, name), el("span", {}, el("code", {}, sub), ` by ${provider}`)),
       el("dl", { class: "who-claims", "aria-label": "Claims" }, shown.map(([key, value]) => el("div", {}, el("dt", {}, key), el("dd", {}, String(value))))),
       el("div", { class: "who-time" },
-        el("span", {}, "ends in ", el("b", { role: "timer" }), ", unless it is used"),
+        el("span", {}, "ends after ", el("b", { role: "timer" }), " of inactivity"),
         el("span", { class: "left", "aria-hidden": "true" }, el("i"))),
       el("div", { class: "who-acts" },
-        el("a", { href: `${LOGIN}&prompt=select_account`, "data-key": "switch" }, "Be somebody else"),
+        el("a", { href: `${LOGIN}&prompt=select_account`, "data-key": "switch" }, "Switch account"),
         el("button", { type: "button", class: "quiet", "data-key": "sign-out", onclick: () => this.signOut() }, "Sign out")));
   }
 
@@ -100,7 +100,7 @@ export class Session {
     ], { class: "devices" });
   }
 
-  // The time that is left, once a second; and when it is over, how things are then.
+  // Shows the remaining time once a second; requests the state when it is over.
   tick() {
     if (!this.signedIn) return;
     const left = Math.max(0, Math.round((this.ends - performance.now()) / SECOND));
@@ -150,7 +150,7 @@ const time = (seconds) => new Date(seconds * SECOND).toLocaleTimeString("en-GB",
 const BROWSERS = [[/Edg\/(\d+)/, "Edge"], [/OPR\/(\d+)/, "Opera"], [/Firefox\/(\d+)/, "Firefox"], [/Chrome\/(\d+)/, "Chrome"], [/Version\/(\d+).*Safari/, "Safari"]];
 const SYSTEMS = [[/Android/, "Android"], [/iPhone|iPad/, "iOS"], [/Windows/, "Windows"], [/Mac OS X/, "macOS"], [/CrOS/, "ChromeOS"], [/Linux/, "Linux"]];
 
-// A User-Agent in two or three words.
+// A short name of a User-Agent.
 export function device(agent) {
   const [browser, version] = BROWSERS.flatMap(([pattern, name]) => pattern.test(agent) ? [[name, pattern.exec(agent)[1]]] : [])[0] ?? [];
   const system = SYSTEMS.find(([pattern]) => pattern.test(agent))?.[1];

@@ -1,5 +1,5 @@
-// The shop's two frontends: the answer of `home` as a person would see it, with what is missing
-// marked by the call that is to blame.
+// The shop's two frontends: the answer of `home` rendered as pages, with missing parts marked by
+// the call that failed.
 
 import { because, isProblem, isSignedOut, outcomeWords } from "./answer.js";
 import { el } from "./dom.js";
@@ -10,7 +10,7 @@ import { loginUrl } from "./session.js";
 export const euros = (cents) => (cents / 100).toLocaleString("en-IE", { style: "currency", currency: "EUR" });
 const day = (text) => new Date(text).toLocaleDateString("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
 
-// What a part of the page is made of: the calls are to blame for it, in this order.
+// The calls that provide a part of the page, in order.
 export function blamed(answer, names) {
   return names.map((name) => answer.calls.find((call) => call.name === name))
     .find((call) => call && call.outcome !== "ok" && call.outcome !== "stale");
@@ -87,7 +87,7 @@ function webMore(answer, plan, more) {
       product.why && el("span", { class: "why" }, product.why)), addButton(product.id, product.title, "home")))));
 }
 
-// Whatever is pressed that has this mark goes into the cart: cart.js listens.
+// A button that adds a product to the cart; cart.js handles its clicks.
 export const addButton = (id, title, where) =>
   el("button", { type: "button", class: "add", "data-add": id, "data-key": `add-${where}-${id}` }, "Add to cart", el("span", { class: "unseen" }, `: ${title ?? id}`));
 
@@ -136,7 +136,7 @@ function inboxNote(answer, plan) {
 
 const WINDOW = ["Kettle", "Desk lamp", "Turntable", "Notebook", "Tent", "Mug"];
 
-// Nobody is signed in: what a shop shows its visitors.
+// Not signed in: the shop as an anonymous visitor sees it.
 function welcome() {
   return [
     el("div", { class: "masthead" }, el("span", { class: "brand" }, "The Shop")),

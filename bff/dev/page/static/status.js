@@ -1,4 +1,4 @@
-// What an answer is as a whole: its status line, its past, and the sentence that is read aloud.
+// The summary of an answer: its status line, its history, and the sentence for screen readers.
 
 import { because, degraded, isProblem, isSignedOut, verdict } from "./answer.js";
 import { bytes, el, milliseconds, svg } from "./dom.js";
@@ -13,9 +13,9 @@ export function statusLine(answer) {
   const how = verdict(answer);
   const count = answer.calls.length;
   const words = {
-    complete: answer.kept ? "kept, no call" : count === 1 ? "complete, 1 call" : `complete, ${count} calls`,
+    complete: answer.kept ? "cached, no call" : count === 1 ? "complete, 1 call" : `complete, ${count} calls`,
     partial: `partial, ${degraded(answer).length} of ${count} calls degraded`,
-    locked: "nobody is signed in",
+    locked: "not signed in",
     problem: "problem",
   };
   return el("p", { class: "status" },
@@ -26,7 +26,7 @@ export function statusLine(answer) {
     answer.cache && el("span", { class: "cache" }, el("span", { class: "unseen" }, "Cache-Control: "), answer.cache));
 }
 
-// The last answers as bars: how long, and how good.
+// The last answers as bars: duration and verdict.
 export function past() {
   const answers = [];
   return {
@@ -48,18 +48,18 @@ export function past() {
   };
 }
 
-// What became of an answer, in a sentence: without times, so that it changes only when that does.
+// The result of an answer as a sentence, without times, so that it changes only with the result.
 export function sentence(name, answer, plan) {
   const service = (call) => plan?.calls[call.name]?.service;
   if (answer.status === 0) return `${name}: no answer; is the demo still running?`;
-  if (isSignedOut(answer)) return `${name}, 401 Unauthorized: nobody is signed in, and no service was asked.`;
+  if (isSignedOut(answer)) return `${name}, 401 Unauthorized: not signed in, and no service was called.`;
   if (isProblem(answer)) {
     const call = answer.calls.find((each) => each.name === answer.value?.call);
     const why = call ? `${call.name} is required and failed: ${because(call, service(call))}` : answer.value?.detail ?? "";
     return `${name}, ${answer.status} ${NAMES[answer.status] ?? ""}: ${why}.`;
   }
   const bad = degraded(answer);
-  if (!bad.length) return `${name}: complete.${answer.kept ? " It was kept: no service was asked." : ""}`;
+  if (!bad.length) return `${name}: complete.${answer.kept ? " It was cached: no service was called." : ""}`;
   const each = bad.map((call) =>
     `${call.name} ${call.outcome === "fallback" ? "is on its fallback" : "failed and is left out"}, because ${because(call, service(call))}`);
   return `${name}, partial: ${each.join("; ")}.`;

@@ -5,18 +5,17 @@ import { el, fold, milliseconds } from "./dom.js";
 
 const STEPS = [5, 10, 20, 25, 50, 100, 200, 250, 500, 1000, 2000, 5000, 10000];
 
-// A round length of the time axis, and where its ticks are. All in milliseconds.
+// A rounded length of the time axis, and its ticks, in milliseconds.
 export function axis(longest) {
   const step = STEPS.find((each) => longest / each <= 5) ?? STEPS.at(-1);
   const end = Math.max(step, Math.ceil(longest / step) * step);
   return { end, ticks: Array.from({ length: Math.round(end / step) + 1 }, (_, index) => index * step) };
 }
 
-// `plan` is what was declared of the view, and may be missing; `point` hears which call is pointed
-// at, or null.
+// `plan` is the declared view, if known; `point` is called with the call under the pointer, or null.
 export function waterfall(answer, plan, { end, ticks }, key, point = () => {}) {
   const limited = answer.calls.some((call) => limit(call, plan?.calls[call.name]) <= end);
-  const rows = answer.calls.map((call) => row(call, plan?.calls[call.name], end, `${key}/${call.name}`, point, answer.kept ? "kept" : "not made"));
+  const rows = answer.calls.map((call) => row(call, plan?.calls[call.name], end, `${key}/${call.name}`, point, answer.kept ? "cached" : "not made"));
   return el("div", { class: "waterfall" },
     el("div", { class: "w-axis" },
       plan && el("span", { class: "w-deadline" }, `deadline ${milliseconds(plan.timeout_ms)}`),
@@ -64,7 +63,7 @@ function row(call, declared, end, key, point, none) {
   return item;
 }
 
-// When the call's time-out would end it, in milliseconds after the view's start.
+// The end of the call's timeout, in milliseconds after the view's start.
 const limit = (call, declared) => declared && call.start !== null ? call.start + declared.timeout_ms : Infinity;
 
 function timeLabel(call, end, declared) {

@@ -1,4 +1,4 @@
-// What was written: each write, what became of it, and what of the cart its answer has changed.
+// The list of writes: each with its result, and the changes of the cart in its answer.
 
 import { isProblem, verdict } from "./answer.js";
 import { bytes, el, fold, milliseconds } from "./dom.js";
@@ -16,7 +16,7 @@ export class Writes {
     this.count = 0;
   }
 
-  // Puts a write on top of the list, open; the one before it closes.
+  // Adds a write at the top of the list, expanded; the previous one is collapsed.
   add({ plan, url, sent, answer, changed }) {
     this.count += 1;
     this.none.hidden = true;
@@ -41,7 +41,7 @@ export class Writes {
         [el("dt", {}, "took"), el("dd", {}, milliseconds(answer.total))]),
       isProblem(answer) && answer.value && problemFacts(answer.value),
       answer.replayed
-        ? el("p", { class: "none-asked" }, "No call was made: this is the answer to the first try, as it was kept.")
+        ? el("p", { class: "none-asked" }, "No call was made: this is the stored answer to the first request.")
         : answer.calls.length > 0
           ? waterfall(answer, plan, axis(answer.total), key)
           : el("p", { class: "none-asked" }, "No call was made."),
@@ -51,7 +51,7 @@ export class Writes {
   }
 }
 
-// What has become of a write, in a few words.
+// The result of a write, as a short text.
 export function became(answer) {
   if (answer.status === 0) return "no answer";
   if (answer.replayed) return "answered as before, nothing was done";

@@ -1,4 +1,4 @@
-"""Tells what is random from what has an order: keys from words, ids, paths and numbers."""
+"""Distinguishes random keys from words, ids, paths and numbers by their entropy."""
 
 import math
 import re
@@ -11,24 +11,24 @@ from bff.dev.redaction.secret_forms import printable_base64
 from bff.dev.redaction.secret_names import words_of
 from bff.dev.redaction.token_shapes import TYPED_ID, token_in
 
-_LONG: Final = 28  # characters of a key
+_LONG: Final = 28  # minimum characters of a key
 _RUN: Final = re.compile(rf"[A-Za-z0-9+/_=-]{{{_LONG},}}")
-_DISORDER: Final = 4.0  # bits a character; words and numbers have less, hexadecimal at most this
+_DISORDER: Final = 4.0  # entropy in bits per character; less in words and numbers, 4 in hexadecimal
 _HEX: Final = re.compile(r"(?<![\w-])(?:[0-9a-f]{32,}|[0-9A-F]{32,})(?![\w-]|\.[a-z])")
 _HEX_KEY: Final = re.compile(r"(?:[0-9a-f]{20,}|[0-9A-F]{20,})")
-_SHA1: Final = 40  # hexadecimal digits of a commit
-# UUIDs without hyphens (RFC 9562): random ones, and those that begin with the time of these years.
+_SHA1: Final = 40  # hexadecimal digits of a commit id
+# UUIDs without hyphens (RFC 9562): random ones, and those that begin with a current timestamp.
 _UUID: Final = re.compile(r"(?:[0-9a-f]{12}4|01[89a][0-9a-f]{9}7)[0-9a-f]{3}[89ab][0-9a-f]{15}")
-_DISTINCT: Final = 9  # of sixteen digits, which any random number of 32 has
-_MOST_MEDIA: Final = 64  # characters of base64 that show what it is of
+_DISTINCT: Final = 9  # distinct digits; a random number of 32 digits has more
+_MOST_MEDIA: Final = 64  # characters of base64 that are decoded to detect media
 
 
 def looks_random(text: str, name: str = "", *, in_path: bool = False) -> str:
-    """What kind of key a text seems to have in it; empty for none.
+    """The kind of random key that a text seems to contain; empty for none.
 
     Args:
-        name: of what the text is the value.
-        in_path: whether it is part of a path, where hexadecimal is the name of a file.
+        name: the name of the value.
+        in_path: whether it is part of a path, where hexadecimal is usually a file name.
     """
     runs = [piece for run in _RUN.findall(text) for piece in (run, *run.split("/"))]
     if any(map(_is_random, runs)):
@@ -50,14 +50,14 @@ def _is_hex_key(run: str) -> bool:
 
 
 def _is_random(run: str) -> bool:
-    """Whether a run of characters has letters of both cases, digits, and little order."""
+    """True if a run of characters mixes cases and digits and has high entropy."""
     if (
         len(run) < _LONG
         or run.count("/") > len(run) / 12
         or run.count("-") > len(run) / 8
         or TYPED_ID.fullmatch(run)
     ):
-        return False  # a path, or words, or an id
+        return False  # a path, words or an id
     mixed = all(any(test(each) for each in run) for test in (str.isupper, str.islower, str.isdigit))
     counts = Counter(run).values()
     bits = -sum(count / len(run) * math.log2(count / len(run)) for count in counts)
@@ -65,7 +65,7 @@ def _is_random(run: str) -> bool:
 
 
 def _is_readable(run: str) -> bool:
-    """Whether it is base64 of a text without a token in it, or of an image."""
+    """True if it is the base64 of a text without a token, or of an image."""
     plain = printable_base64(run)
     if plain is not None:
         return not token_in(plain)

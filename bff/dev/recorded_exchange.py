@@ -1,4 +1,4 @@
-"""One exchange with a service as it took place: what recordings are made of."""
+"""A completed exchange with a service, from which recordings are made."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,12 +10,12 @@ NO_TIME = Timings(0.0, None, None, 0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
-class Exchanged:
-    """A request, its reply, and when.
+class RecordedExchange:
+    """A request, its reply, and their times.
 
     Args:
-        base: the address of the service, below which the request's target is.
-        fresh_until: where the reply came from the cache and nobody was asked, how long it holds.
+        base: the URL of the service; the request's target is relative to it.
+        fresh_until: for a reply from the cache, when it becomes stale.
     """
 
     request: Request

@@ -1,4 +1,4 @@
-"""Which of the client's values keep a request from being made: what a 400 names."""
+"""Finds the values of the client's request that a call cannot send: the `errors` of a 400."""
 
 from collections.abc import Iterable
 from typing import Any, Final
@@ -10,17 +10,17 @@ from bff.plan.expression import Expression, Scope, names_of
 from bff.plan.fields import OF_THE_REQUEST
 from bff.plan.request_parts import Part, Target
 
-_GIVEN: Final = frozenset({"params", "body", "headers"})  # by the client
-_UNFIT: Final = "cannot be sent on as it is"
-_NOT_COMPUTABLE: Final = "is not what can be computed with"
+_FROM_CLIENT: Final = frozenset({"params", "body", "headers"})  # root names of the client's values
+_NOT_SENDABLE: Final = "cannot be sent to a service"
+_NOT_COMPUTABLE: Final = "cannot be processed by the view"
 Bound = dict[str, Paths]
 
 
 class InputFaults:
     """Collects the faults of one request.
 
-    Args:
-        errors: one for each value, as for parameters that are not as declared.
+    Attributes:
+        errors: an entry for each value: its parameter or JSON Pointer (RFC 6901), and a detail.
     """
 
     def __init__(self, view: View) -> None:
@@ -28,8 +28,8 @@ class InputFaults:
         self.errors: list[dict[str, str]] = []
 
     def part(self, part: Part, scope: Scope, bound: Bound) -> None:
-        """A part of a request cannot be filled: name what the client gave that does not fit."""
-        empty = isinstance(part, Target)  # elsewhere an empty text is sent
+        """Add the client's values because of which a part of a request cannot be filled."""
+        empty = isinstance(part, Target)  # an empty text is invalid in a path, and valid elsewhere
         found = False
         for expressions, fill in part.pieces():
             try:
@@ -43,36 +43,38 @@ class InputFaults:
     def expression(
         self, expression: Expression, bound: Bound | None = None, why: str = _NOT_COMPUTABLE
     ) -> None:
-        """An expression is at fault: name what it reads, if only the client gives it."""
+        """Add the values that an invalid expression reads, if all are of the client's request."""
         found = reads(expression, bound)
         if found.roots <= OF_THE_REQUEST:
             plain = names_of(expression.ast) or ()
             for path in sorted(found.result or found.all):
-                if path[0] in _GIVEN:
+                if path[0] in _FROM_CLIENT:
+                    # a computed value of the body is attributed to its top-level member
                     whole = tuple(plain) == path
-                    self._name(path if whole or path[0] != "body" else path[:2], why)
+                    self._add(path if whole or path[0] != "body" else path[:2], why)
 
     def header(self, name: str) -> None:
-        """A header of the client cannot be passed on."""
-        self._name(("headers", name), _UNFIT)
+        """Add a header of the client that cannot be passed on."""
+        self._add(("headers", name), _NOT_SENDABLE)
 
     def _piece(
         self, expressions: Iterable[Expression], scope: Scope, bound: Bound, *, empty: bool
     ) -> None:
-        """One of these does not fit, or all of them together do not."""
-        reasons = {each: _why(each, scope, empty=empty) for each in expressions}
+        """Add the values of the invalid expressions; if all are valid alone, of all of them."""
+        reasons = {expression: _why(expression, scope, empty=empty) for expression in expressions}
         if any(reasons.values()):
-            for each, why in reasons.items():
+            for expression, why in reasons.items():
                 if why:
-                    self.expression(each, bound, why)
-        elif all(reads(each, bound).roots <= OF_THE_REQUEST for each in reasons):
-            for each in reasons:
-                self.expression(each, bound, _UNFIT)
+                    self.expression(expression, bound, why)
+        elif all(reads(expression, bound).roots <= OF_THE_REQUEST for expression in reasons):
+            for expression in reasons:
+                self.expression(expression, bound, _NOT_SENDABLE)
 
-    def _name(self, path: tuple[str, ...], why: str) -> None:
+    def _add(self, path: tuple[str, ...], why: str) -> None:
+        """Add the entry of one value, unless there is one already."""
         root, names = path[0], path[1:]
         if root == "body":
-            pointer = "".join(f"/{each.replace('~', '~0').replace('/', '~1')}" for each in names)
+            pointer = "".join(f"/{name.replace('~', '~0').replace('/', '~1')}" for name in names)
             error = {"pointer": pointer, "detail": why}
         else:
             where = "header" if root == "headers" else self._where.get(".".join(names), "query")
@@ -82,7 +84,7 @@ class InputFaults:
 
 
 def _why(expression: Expression, scope: Scope, *, empty: bool) -> str:
-    """Why the value of an expression can stand nowhere; empty where it may."""
+    """Why the value of an expression is invalid in any part of a request; empty if it is valid."""
     try:
         value: Any = expression.value(scope)
     except Unfillable:

@@ -1,4 +1,4 @@
-"""Where a value stands, and whether what stands there is a secret."""
+"""The context of a value, by which it is decided whether it is a secret."""
 
 import re
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from bff.dev.redaction.secret_names import (
     words_of,
 )
 
-At = tuple[str | int, ...]  # names of members, and places in lists
+At = tuple[str | int, ...]  # names of members, and indexes of lists
 _NAME_KEYS: Final = word_set(
     "name key field param parameter header attribute property label n k id code type kind"
     " fieldname keyname paramname headername variable varname"
@@ -23,7 +23,7 @@ _VALUE_KEYS: Final = word_set(
     "value values val v content text data string raw plain current old new default body stringvalue"
     " secretstring input answer payload"
 )
-_WORDS: Final = word_set(  # what stands where secrets do, and is none
+_WORDS: Final = word_set(  # values in the place of a secret that are none
     "true false null none yes no on off bearer basic digest negotiate dpop oauth oauth2 include"
     " omit same-origin required optional string number integer boolean object array text"
     " password hidden * mac n/a undefined present missing missing-token set unset active inactive"
@@ -32,20 +32,20 @@ _CODE_TEXT: Final = re.compile(
     r"(?=.*\d)\S{6,}|\d{4,}|(?=.*[a-z])(?=.*[A-Z])(?![A-Z][a-z]+(?:[A-Z][a-z]+)*$)[A-Za-z]{8,}"
     r"|\S{24,}"
 )
-_CODE_NUMBER: Final = 6  # digits of a number that is a code and no status or error
+_CODE_NUMBER: Final = 6  # minimum digits of a code; shorter ones are statuses or errors
 _TEACHING: Final = frozenset(
     {"errors", "error", "messages", "labels", "properties", "translations", "fields", "violations"}
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Spot:
-    """Where a value stands.
+class ValueContext:
+    """The context of a value.
 
     Args:
-        name: what it is called.
-        within: what holds it is called.
-        secret: whether that is a secret as a whole.
+        name: its name.
+        within: the name of its parent.
+        secret: whether the parent is a secret as a whole.
         at: the path to it.
     """
 
@@ -56,23 +56,23 @@ class Spot:
 
     @property
     def is_container(self) -> bool:
-        """Whether all that is in it is secret."""
+        """True if everything in it is secret."""
         return self.secret or is_secret(self.name, self.within)
 
     def holds_secret(self, text: str) -> bool:
-        """Whether a text that stands here is a secret."""
+        """True if a text in this context is a secret."""
         if text.lower() in _WORDS or not text:
             return False
         if is_code(self.name) and not self.secret:
             return bool(_CODE_TEXT.fullmatch(text) or PSEUDONYM.fullmatch(text))
         if self.within in _TEACHING and " " in text:
-            return False  # what is wrong with a password, not the password
+            return False  # an error message about a password
         if self.secret and is_about(self.name) and not is_value_key(self.name):
             return False
         return self.is_container
 
     def holds_number(self, number: str) -> bool:
-        """Whether a number that stands here is a secret."""
+        """True if a number in this context is a secret."""
         if is_code(self.name) and not self.secret:
             return len(number) >= _CODE_NUMBER
         if self.secret and not is_secret(self.name, self.within):
@@ -81,11 +81,11 @@ class Spot:
 
 
 def is_name_key(name: str) -> bool:
-    """Whether a member of this name says what its sibling, the value, is called."""
+    """True if a member of this name holds the name of its sibling, the value."""
     return "".join(words_of(name)) in _NAME_KEYS
 
 
 def is_value_key(name: str) -> bool:
-    """Whether a member of this name is the value that its sibling names."""
+    """True if a member of this name is the value that its sibling names."""
     words = words_of(name)
     return not words or "".join(words) in _VALUE_KEYS or words[-1] == "value"
