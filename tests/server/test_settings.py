@@ -29,7 +29,7 @@ def test_they_follow_from_the_settings_of_the_process() -> None:
     assert not config.preload_app
     assert config.forwarder_headers == []
     assert config.forwarded_allow_ips == ["127.0.0.1", "::1"]
-    assert descriptors_needed(config, 64) == 1600 + 128 + 256
+    assert descriptors_needed(config, 64) == 1600 + 200 + 128 + 256
 
 
 def test_without_a_management_listener_there_is_one_socket() -> None:
