@@ -38,6 +38,7 @@ TABLES = [
 # what a key's words say in the place of the model's value
 OTHERWISE = {
     ("view", "params"): {},
+    ("view", "respond"): {},
     ("service", "redirects"): "refuse",
 }
 

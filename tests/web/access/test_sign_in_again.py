@@ -83,7 +83,7 @@ def refresh_token(site, browser):
 def is_dead(site, token):
     """Whether the provider takes a refresh token no more."""
     grant = site.idp.tokens._grants
-    return token.partition(".")[0] not in grant._lines
+    return token.partition(".")[0] not in grant._families
 
 
 def test_another_device_that_is_signed_out_has_its_grant_revoked(site):

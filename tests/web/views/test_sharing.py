@@ -133,5 +133,5 @@ def test_an_answer_nested_too_deeply_is_no_500(site):
 
 def test_a_get_does_not_write(site):
     view = "get: /x\ncall: {post: users:/of}\n"
-    with pytest.raises(bff.ConfigError, match="a get changes nothing"):
+    with pytest.raises(bff.ConfigError, match="a view with `get` is read-only"):
         site(view, users=echo)
