@@ -19,7 +19,7 @@ from bff.observe.events import Observer, notify_all
 from bff.observe.log import log_events
 from bff.store.idempotency import IdempotencyKeys
 from bff.upstream import exchanges
-from bff.upstream.exchange import Clock, Effects, Exchange, ReadByAsker, clock_for
+from bff.upstream.exchange import Clock, Effects, Exchange, PollingExchange, clock_for
 from bff.upstream.guard import Guards
 from bff.upstream.memory import Memory
 from bff.web.access.admission import Authenticate
@@ -129,7 +129,7 @@ def create_app(
     notes = {
         "configuration": snapshot.rejection,
         "metrics": metrics.without_disk_space,
-        "exchange": lambda: "sockets" if isinstance(exchange, ReadByAsker) else "pool",
+        "exchange": lambda: "sockets" if isinstance(exchange, PollingExchange) else "pool",
     }
     if cache:
         notes["cache"] = cache.unavailable
@@ -151,7 +151,7 @@ def create_app(
     stream_routes(app, checked.plans, config.frontends, web)
     relay_routes(app, config.relays, config.frontends, web)
     websocket_routes(app, config.relays, config.frontends, web)
-    reports = {"/upstreams": guards.seen}
+    reports = {"/upstreams": guards.snapshot}
     managed = ManagementApp(app.wsgi_app, checks, notes, reports, CacheAdmin(cache), metrics.text)
     app.wsgi_app = managed  # type: ignore[method-assign]  # as Flask documents it
     return app

@@ -44,17 +44,17 @@ class SimulatedExchange:
     def start(
         self, request: Request, deadline: Deadline, attempt: int, mailbox: Mailbox
     ) -> Started:
-        ticket = Started(request, deadline, attempt, self._clock.now(), mailbox)
-        self.started.append(ticket)
+        handle = Started(request, deadline, attempt, self._clock.now(), mailbox)
+        self.started.append(handle)
         played = self._script(request)
         if played:
             completion = Completion(attempt, played.result)
-            ticket.withdraw = self._clock.after(played.after, partial(mailbox.put, completion))
-        return ticket
+            handle.withdraw = self._clock.after(played.after, partial(mailbox.put, completion))
+        return handle
 
-    def cancel(self, ticket: Started) -> None:
-        ticket.cancelled = self._clock.now()
-        ticket.withdraw()
+    def cancel(self, handle: Started) -> None:
+        handle.cancelled = self._clock.now()
+        handle.withdraw()
 
     def unready(self) -> str:
         return ""
@@ -103,8 +103,8 @@ class SimulatedEffects:
     def start(
         self, effect: Credentials, deadline: Deadline, attempt: int, mailbox: Mailbox
     ) -> Started:
-        ticket = Started(effect, deadline, attempt, self._clock.now(), mailbox)
-        self.started.append(ticket)
+        handle = Started(effect, deadline, attempt, self._clock.now(), mailbox)
+        self.started.append(handle)
         if self._latency is not None:
             result: Headers | BffError
             try:
@@ -112,9 +112,9 @@ class SimulatedEffects:
             except BffError as error:
                 result = error
             completion = Completion(attempt, result)
-            ticket.withdraw = self._clock.after(self._latency, partial(mailbox.put, completion))
-        return ticket
+            handle.withdraw = self._clock.after(self._latency, partial(mailbox.put, completion))
+        return handle
 
-    def cancel(self, ticket: Started) -> None:
-        ticket.cancelled = self._clock.now()
-        ticket.withdraw()
+    def cancel(self, handle: Started) -> None:
+        handle.cancelled = self._clock.now()
+        handle.withdraw()

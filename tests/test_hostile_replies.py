@@ -21,8 +21,8 @@ from bff.dev.recordings.virtual import InlineEffects, VirtualClock
 from bff.errors import BadReply, TimedOut, TooMany, Unreachable
 from bff.model.exchange import Reply, Request
 from bff.observe.events import UnexpectedError
+from bff.upstream.batch_exchange import BatchExchange
 from bff.upstream.body import read_body
-from bff.upstream.sharing import Sharing
 from bff.web.views.batch import EXCHANGE
 from tests.simulation import Played, SimulatedExchange
 
@@ -283,7 +283,7 @@ class Site:
         """What should have been given back."""
         made = [self.app.view_functions[name] for name in ("web.passed0", "web.live")]
         runtime, streams = made[0]._web.runtime, made[1]._streams  # type: ignore[attr-defined]
-        seen = runtime.guards.seen()
+        seen = runtime.guards.snapshot()
         found = [
             name for name, each in seen.items() if each.in_flight or each.waiting or each.extra
         ]
@@ -299,7 +299,7 @@ def test_whatever_services_reply_is_an_outcome(seed: int, tmp_path: Any) -> None
     for _ in range(ROUNDS):
         for view in VIEWS:
             site.ask(f"/web/{view}", "POST" if view == "write" else "GET")
-        batch = {EXCHANGE: Sharing(site.exchange)}
+        batch = {EXCHANGE: BatchExchange(site.exchange)}
         for view in Random(seed).sample(sorted(VIEWS), 20):
             site.ask(f"/web/{view}", environ_overrides=batch)
         for relay in RELAYS:

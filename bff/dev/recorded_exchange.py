@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bff.model.exchange import Reply, Request
-from bff.upstream.steps import Timings
+from bff.upstream.connection_events import Timings
 
 NO_TIME = Timings(0.0, None, None, 0.0, 0.0, 0.0)
 

@@ -15,7 +15,7 @@ from bff.upstream.exchange import (
     Effects,
     Exchange,
     Mailbox,
-    withdrawn,
+    withdraw_unsent,
 )
 from bff.upstream.guard import Guard
 from bff.upstream.permit import Permit
@@ -77,8 +77,8 @@ class Starter(Protocol):
     def start(self, what: Any, deadline: Deadline, attempt: int, mailbox: Mailbox, /) -> Any:
         """Start work, which puts exactly one completion into the mailbox unless cancelled."""
 
-    def cancel(self, ticket: Any) -> None:
-        """Cancel the work of a ticket."""
+    def cancel(self, handle: Any) -> None:
+        """Cancel the work that `start` has returned a handle of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +142,9 @@ class Attempts:
             The number of the attempt, for `cancel`.
         """
         number = self._number(deadline.at)
-        ticket = permit.start(self.exchange, request, deadline, number, self._mailbox)
-        drop = partial(self._cancel, ticket, permit)
-        withdraw = None if safe else partial(withdrawn, self.exchange, ticket)
+        handle = permit.start(self.exchange, request, deadline, number, self._mailbox)
+        drop = partial(self._cancel, handle, permit)
+        withdraw = None if safe else partial(withdraw_unsent, self.exchange, handle)
         late = TimedOut("no reply in time")
         self._under_way[number] = _Attempt(owner, on_result, drop, late, withdraw)
         return number
@@ -159,9 +159,9 @@ class Attempts:
     ) -> int:
         """Wait for a permit, until a time. Returns the attempt's number."""
         number = self._number(until)
-        ticket = guard.start(avoid, number, self._mailbox)
+        handle = guard.start(avoid, number, self._mailbox)
         late = LimitReached("concurrency limit reached: timed out waiting for a slot")
-        drop = partial(_leave, guard, ticket)
+        drop = partial(_leave, guard, handle)
         self._under_way[number] = _Attempt(owner, on_result, drop, late)
         return number
 
@@ -179,8 +179,8 @@ class Attempts:
     ) -> int:
         """Start the work of a starter. Returns the attempt's number."""
         number = self._number(deadline.at)
-        ticket = starter.start(what, deadline, number, self._mailbox)
-        drop = partial(_abandon, starter, ticket)
+        handle = starter.start(what, deadline, number, self._mailbox)
+        drop = partial(_abandon, starter, handle)
         self._under_way[number] = _Attempt(owner, on_result, drop, TimedOut("no reply in time"))
         return number
 
@@ -249,17 +249,17 @@ class Attempts:
         heappush(self._timers, (due, self._numbers))
         return self._numbers
 
-    def _cancel(self, ticket: Any, permit: Permit, why: BffError) -> None:
-        self.exchange.cancel(ticket)
+    def _cancel(self, handle: Any, permit: Permit, why: BffError) -> None:
+        self.exchange.cancel(handle)
         permit.settle(why)
 
 
-def _leave(guard: Guard, ticket: Any, _why: BffError) -> None:
-    guard.cancel(ticket)
+def _leave(guard: Guard, handle: Any, _why: BffError) -> None:
+    guard.cancel(handle)
 
 
-def _abandon(starter: Starter, ticket: Any, _why: BffError) -> None:
-    starter.cancel(ticket)
+def _abandon(starter: Starter, handle: Any, _why: BffError) -> None:
+    starter.cancel(handle)
 
 
 def _nothing(_why: BffError) -> None:

@@ -6,7 +6,7 @@ from typing import Final
 
 from bff.cache.single_flight import SingleFlight
 from bff.observe.boundary import ErrorBoundary
-from bff.upstream.workers import Workers
+from bff.upstream.thread_pool import ThreadPool
 
 _THREADS: Final = 4
 _MAX_JOBS: Final = 200  # running and waiting; further ones are dropped
@@ -20,7 +20,7 @@ class Background:
 
     def __init__(self, boundary: ErrorBoundary | None = None, size: int = _THREADS) -> None:
         self._boundary = boundary or ErrorBoundary()
-        self._workers = Workers(size, "bff-refresh")
+        self._workers = ThreadPool(size, "bff-refresh")
         self._flights: SingleFlight[None] = SingleFlight(lambda *_: None)
 
     def run(self, key: Hashable, job: Callable[[], object]) -> bool:

@@ -139,7 +139,7 @@ class CallRequest:
             request = replace(request, headers=(*request.headers, (service.deadline, left)))
         if not service.hopeless or (hedge and hedge.after is None):
             permit.latencies = self._latencies
-        request = permit.sends(request, *why)
+        request = permit.record_request(request, *why)
         send, safe = self._attempts.send, self._compiled.call.safe
         on_result = partial(self._receive, permit)
         self._out[permit] = send(request, ends, permit, self, on_result, safe=safe)

@@ -19,8 +19,8 @@ from bff.errors import Cancelled, LimitReached, UpstreamError
 from bff.model.exchange import Deadline, Reply, Request, Tried
 from bff.observe.boundary import ErrorBoundary
 from bff.plan.cache_rule import CachePolicy
-from bff.upstream.exchange import DROPPED, Clock, Completion, Effects, Exchange, Mailbox
-from bff.upstream.guard import Guard, Guards, Waiting
+from bff.upstream.exchange import NULL_MAILBOX, Clock, Completion, Effects, Exchange, Mailbox
+from bff.upstream.guard import Guard, Guards, QueuedRequest
 from bff.upstream.hedge import Latencies
 from bff.upstream.permit import Permit
 
@@ -113,7 +113,7 @@ class SharedFetches:
             deadline: of the waiter, which does not bound the fetch.
 
         Returns:
-            The ticket for `cancel`.
+            The handle for `cancel`.
         """
         del deadline
         key, now = fetch.key, self._clock.now()
@@ -135,16 +135,16 @@ class SharedFetches:
         else:
             self._admit(_FetchMailbox(self, fetch, ends), now)
 
-    def cancel(self, ticket: tuple[Hashable, _Waiter]) -> None:
+    def cancel(self, handle: tuple[Hashable, _Waiter]) -> None:
         """Stop waiting; the fetch goes on."""
-        self._flights.leave(*ticket)
+        self._flights.leave(*handle)
 
     def store(self, address: str, entry: CacheEntry) -> None:
         """Store an entry in memory and, without waiting for it, in the shared store."""
         self._cache.put_local(address, entry)
         if self._cache.shared:
             deadline = Deadline(self._clock.now() + _WRITE)
-            self._effects.start(RemoteWrite(address, entry), deadline, 0, DROPPED)
+            self._effects.start(RemoteWrite(address, entry), deadline, 0, NULL_MAILBOX)
 
     def store_reply(self, fetch: SharedFetch, result: Any) -> tuple[Any, CacheEntry | None]:
         """Store the reply of a fetch if that is allowed.
@@ -185,7 +185,7 @@ class SharedFetches:
         if fetch.deadline:
             left = str(int(mailbox.ends.left(self._clock.now()) * 1000))
             request = replace(request, headers=(*request.headers, (fetch.deadline, left)))
-        request = permit.sends(request, *fetch.why)
+        request = permit.record_request(request, *fetch.why)
         permit.start(fetch.exchange, request, mailbox.ends, 0, mailbox)
 
     def is_queued(self, fetch: SharedFetch) -> bool:
@@ -246,7 +246,7 @@ class _QueuedFetch:
     ) -> None:
         self._queued, self._fetches, self._guard, self._mailbox = queued, fetches, guard, mailbox
         self._since = since
-        self._waiting: Waiting | None = None
+        self._waiting: QueuedRequest | None = None
         queued[mailbox.fetch.key] = self
         try:
             self._waiting = guard.start(mailbox.fetch.avoid, 0, self)  # may call `put` at once

@@ -27,7 +27,7 @@ from bff.server.run_folders import is_of_this_run, run_folder, sweep_folders
 from bff.server.settings import descriptors_needed
 from bff.server.trial_load import try_configuration
 from bff.server.worker import MOST_UNREAD
-from bff.upstream.exchanges import chosen
+from bff.upstream.exchanges import exchange_kind
 from bff.web.management import drain
 from bff.web.management.listener import ManagementServer
 
@@ -164,7 +164,7 @@ class Hooks:
     def _log_exchange(self, server: Arbiter) -> None:
         """Log which exchange sends requests to services."""
         declared = snapshot.current(self._settings.config).config.exchange
-        server.log.info("requests to services are carried by: %s", chosen(declared))
+        server.log.info("requests to services are carried by: %s", exchange_kind(declared))
 
     def _make_folders(self) -> None:
         """Make the folders in which workers share cached replies and metrics."""

@@ -140,9 +140,9 @@ class _Transport(httpx.BaseTransport):
 
 
 @dataclass(slots=True)
-class _Ticket:
+class _Handle:
     by: Any
-    ticket: Any
+    handle: Any
 
 
 class MockedExchange:
@@ -154,17 +154,17 @@ class MockedExchange:
         self._mocked = PoolExchange(services, 16, upstream.transport)
         self._replay = replay
 
-    def start(self, request: Request, deadline: Deadline, attempt: int, mailbox: Sink) -> _Ticket:
+    def start(self, request: Request, deadline: Deadline, attempt: int, mailbox: Sink) -> _Handle:
         """Send a request."""
-        ticket = _Ticket(self._mocked, None)
-        ear = _CompletionTap(self._replay, request, deadline, mailbox, ticket)
-        ticket.ticket = self._mocked.start(request, deadline, attempt, ear)
-        return ticket
+        handle = _Handle(self._mocked, None)
+        ear = _CompletionTap(self._replay, request, deadline, mailbox, handle)
+        handle.handle = self._mocked.start(request, deadline, attempt, ear)
+        return handle
 
-    def cancel(self, ticket: _Ticket) -> None:
+    def cancel(self, handle: _Handle) -> None:
         """Cancel an attempt."""
-        if ticket.by is self._mocked:
-            self._mocked.cancel(ticket.ticket)
+        if handle.by is self._mocked:
+            self._mocked.cancel(handle.handle)
 
     def unready(self) -> str:
         """Always empty: it is always ready."""
@@ -181,12 +181,12 @@ class _CompletionTap:
     request: Request
     deadline: Deadline
     mailbox: Sink
-    ticket: _Ticket
+    handle: _Handle
 
     def put(self, completion: Completion) -> None:
         """Deliver the reply of a route, or replay a request that no route matches."""
         if isinstance(completion.result, _NotMocked):
-            self.ticket.by = self.replay
+            self.handle.by = self.replay
             self.replay.start(self.request, self.deadline, completion.attempt, self.mailbox)
         else:
             self.mailbox.put(completion)

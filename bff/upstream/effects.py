@@ -10,13 +10,13 @@ from bff.errors import BffError, Unreachable
 from bff.model.exchange import Deadline
 from bff.observe.boundary import ErrorBoundary
 from bff.upstream.exchange import Completion, Effect, Sink
-from bff.upstream.workers import Workers
+from bff.upstream.thread_pool import ThreadPool
 
 Performer = Callable[[Any], Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Longer:
+class RemoteWork:
     """The result of a performer whose work waits for a remote system.
 
     Such work runs on a separate pool, so that a remote system that hangs delays no other effect.
@@ -35,7 +35,7 @@ class PoolEffects:
     cancels does not affect the others.
 
     Args:
-        performers: by type of effect, a function that performs it or returns `Longer`; it may
+        performers: by type of effect, a function that performs it or returns `RemoteWork`; it may
             block for a bounded time, and raises BffError.
         size: threads of each of the two pools.
         boundary: reports unexpected exceptions of performers.
@@ -50,8 +50,8 @@ class PoolEffects:
         boundary: ErrorBoundary | None = None,
     ) -> None:
         self._performers, self._boundary = performers, boundary or ErrorBoundary()
-        self._workers = Workers(size, "bff-effects")
-        self._longer = Workers(size, "bff-effects-longer")
+        self._workers = ThreadPool(size, "bff-effects")
+        self._longer = ThreadPool(size, "bff-effects-longer")
         self._flights: SingleFlight[_Waiter] = SingleFlight(_deliver)
 
     def start(self, effect: Effect, deadline: Deadline, attempt: int, mailbox: Sink) -> _Waiter:
@@ -64,7 +64,7 @@ class PoolEffects:
         self._flights.start(effect.key, waiter, submit, _no_thread)
         return waiter
 
-    def cancel(self, ticket: _Waiter) -> None:
+    def cancel(self, handle: _Waiter) -> None:
         """Do nothing: the conductor ignores the completion by its attempt number."""
 
     def close(self) -> None:
@@ -79,7 +79,7 @@ class PoolEffects:
             result = error
         except Exception as error:  # noqa: BLE001  (the waiters need a result)
             result = self._boundary.reported(error, "effect")
-        if isinstance(result, Longer):
+        if isinstance(result, RemoteWork):
             job = partial(self._perform, result.work, key)
             self._flights.launch(key, partial(self._longer.submit, job), _no_thread)
         else:

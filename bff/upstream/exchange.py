@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol, runtime_checkable
 from bff.errors import Unreachable
 from bff.model.exchange import Deadline, Headers, Request
 from bff.model.principal import Principal
-from bff.upstream.steps import Steps
+from bff.upstream.connection_events import ConnectionEvents
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +21,12 @@ class Completion:
     """The outcome of one attempt: a reply, the result of an effect, or an error.
 
     Args:
-        steps: the times of events on the connection; None unless tracing is on.
+        events: the times of events on the connection; None unless tracing is on.
     """
 
     attempt: int
     result: Any
-    steps: Steps | None = field(default=None, compare=False)
+    events: ConnectionEvents | None = field(default=None, compare=False)
 
 
 class Sink(Protocol):
@@ -36,7 +36,7 @@ class Sink(Protocol):
         """Add a completion; never blocks."""
 
 
-def reader_of(sink: Sink) -> Any:
+def poller_of(sink: Sink) -> Any:
     """The `Poller` of the thread that waits in `sink`; None if it has none.
 
     It is the attribute `poller` of the sink; a sink that forwards to a mailbox has the mailbox's.
@@ -75,10 +75,10 @@ class Exchange(Protocol):
         """Send `request`; puts exactly one completion, unless it is cancelled before.
 
         Returns:
-            A ticket for `cancel`.
+            A handle for `cancel`.
         """
 
-    def cancel(self, ticket: Any) -> None:
+    def cancel(self, handle: Any) -> None:
         """Cancel an attempt; its resources are released soon."""
 
     def unready(self) -> str:
@@ -86,24 +86,24 @@ class Exchange(Protocol):
 
 
 @runtime_checkable
-class Withdrawing(Protocol):
+class WithdrawingExchange(Protocol):
     """An exchange that can tell whether any part of a request has been sent."""
 
-    def withdraw(self, ticket: Any) -> bool:
+    def withdraw(self, handle: Any) -> bool:
         """Cancel an attempt if nothing of it has been sent; True if it was cancelled."""
 
 
-def withdrawn(exchange: object, ticket: Any) -> bool:
+def withdraw_unsent(exchange: object, handle: Any) -> bool:
     """Cancel an attempt if nothing of it has been sent.
 
     Returns:
         True if it was cancelled; False if a part has been sent, or may have been.
     """
-    return isinstance(exchange, Withdrawing) and exchange.withdraw(ticket)
+    return isinstance(exchange, WithdrawingExchange) and exchange.withdraw(handle)
 
 
 @runtime_checkable
-class ReadByAsker(Protocol):
+class PollingExchange(Protocol):
     """An exchange whose replies are read by the requesting thread, while it waits."""
 
     def clock(self) -> Clock:
@@ -120,14 +120,14 @@ class Usage:
 
 
 @runtime_checkable
-class Measured(Protocol):
+class MeasuredExchange(Protocol):
     """An exchange with a limited capacity."""
 
     def usage(self) -> Usage:
         """Its current utilization."""
 
 
-class Streamed(Protocol):
+class StreamedReply(Protocol):
     """A reply whose body is streamed."""
 
     status: int
@@ -150,7 +150,7 @@ class Streamed(Protocol):
 class StreamingExchange(Protocol):
     """Streams bodies that are too large or too long to buffer, on the calling thread."""
 
-    def stream(self, request: Request, body: Iterable[bytes] | None, idle: float) -> Streamed:
+    def stream(self, request: Request, body: Iterable[bytes] | None, idle: float) -> StreamedReply:
         """Send `request`, and return once the headers of the reply are received.
 
         Args:
@@ -165,7 +165,7 @@ class StreamingExchange(Protocol):
 class NoStreaming:
     """For recordings and simulations, which do not support streams."""
 
-    def stream(self, request: Request, body: Iterable[bytes] | None, idle: float) -> Streamed:
+    def stream(self, request: Request, body: Iterable[bytes] | None, idle: float) -> StreamedReply:
         """Raise Unreachable."""
         del body, idle
         raise Unreachable(f"streams of `{request.service}` are not supported here")
@@ -198,7 +198,7 @@ class Credentials:
         return "credentials", self.service, person, self.rejected
 
 
-class _Dropped:
+class _NullMailbox:
     """The mailbox of an effect whose result is not needed."""
 
     def put(self, completion: Completion) -> None:
@@ -209,7 +209,7 @@ class _Dropped:
         raise NotImplementedError
 
 
-DROPPED: Final = _Dropped()
+NULL_MAILBOX: Final = _NullMailbox()
 
 
 class Effects(Protocol):
@@ -218,7 +218,7 @@ class Effects(Protocol):
     def start(self, effect: Effect, deadline: Deadline, attempt: int, mailbox: Sink) -> Any:
         """Start `effect`; puts exactly one completion, unless it is cancelled before."""
 
-    def cancel(self, ticket: Any) -> None:
+    def cancel(self, handle: Any) -> None:
         """Stop waiting for an effect."""
 
 
@@ -248,4 +248,4 @@ class SystemClock:
 
 def clock_for(exchange: Exchange) -> Clock:
     """The exchange's own clock if it has one, otherwise a `SystemClock`."""
-    return exchange.clock() if isinstance(exchange, ReadByAsker) else SystemClock()
+    return exchange.clock() if isinstance(exchange, PollingExchange) else SystemClock()

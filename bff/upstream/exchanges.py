@@ -1,4 +1,4 @@
-"""Which exchange runs: over sockets where httptools is installed, or on the pool of threads."""
+"""Selects the exchange: the socket exchange if httptools is installed, else the pool exchange."""
 
 from collections.abc import Mapping
 from typing import Final, Literal
@@ -18,7 +18,7 @@ _HINT: Final = "install bff-proxy[fast], or leave it out"
 
 
 def is_installed() -> bool:
-    """Whether what the exchange over sockets needs is installed (extra `fast`)."""
+    """Whether httptools is installed, which the socket exchange needs (extra `fast`)."""
     try:
         import httptools  # noqa: F401
     except ImportError:
@@ -26,8 +26,8 @@ def is_installed() -> bool:
     return True
 
 
-def chosen(declared: str) -> Kind:
-    """The exchange that runs where `declared` stands in bff.yaml; empty where nothing does."""
+def exchange_kind(declared: str) -> Kind:
+    """The exchange that is used if bff.yaml declares `declared`; empty if it declares none."""
     if declared == "pool" or not is_installed():
         return "pool"
     return "sockets"
@@ -36,19 +36,19 @@ def chosen(declared: str) -> Kind:
 def open_exchange(
     declared: str, services: Mapping[str, Service], size: int, memory: Memory, place: Place
 ) -> Exchange:
-    """An exchange for these services.
+    """Create the exchange for these services.
 
     Args:
-        size: requests in flight at once.
-        memory: what replies may take of the process's memory.
-        place: of what is declared.
+        size: the maximum of requests in flight.
+        memory: the memory budget for replies.
+        place: of the declaration, for the error.
 
     Raises:
-        ConfigError: what is declared is not installed.
+        ConfigError: the declared exchange is not installed.
     """
     if declared == "sockets" and not is_installed():
         raise ConfigError([Problem("exchange", place, _NOT_INSTALLED, _HINT)])
-    if chosen(declared) == "pool":
+    if exchange_kind(declared) == "pool":
         return PoolExchange(services, size, memory=memory)
     from bff.upstream.sockets.exchange import SocketExchange
 

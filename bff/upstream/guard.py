@@ -21,14 +21,14 @@ from bff.upstream.breaker import Breaker
 from bff.upstream.budget import ExtraBudget
 from bff.upstream.exchange import Clock, Completion, Sink
 from bff.upstream.hedge import Latencies
-from bff.upstream.limit import Places
+from bff.upstream.limit import ConcurrencyLimit
 from bff.upstream.permit import Permit
 
 _FIRST_ERROR: Final = 500
 
 
 @dataclass(slots=True, eq=False)
-class Waiting:
+class QueuedRequest:
     """A request that waits in the queue of the concurrency limit; the mailbox gets its permit."""
 
     attempt: int
@@ -46,7 +46,7 @@ class _Address:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class GuardSnapshot:
     """A snapshot of one service, for operators.
 
     Args:
@@ -68,13 +68,17 @@ class Guard:
     """The policies and the state of one service. Thread-safe.
 
     Args:
-        places: the concurrency limit of a service that declares none.
+        default_limit: the concurrency limit of a service that declares none.
     """
 
-    def __init__(self, service: Service, places: int, clock: Clock, observer: Observer) -> None:
+    def __init__(
+        self, service: Service, default_limit: int, clock: Clock, observer: Observer
+    ) -> None:
         self._service, self._clock, self._observer = service, clock, observer
         self._lock = Lock()
-        self._places: Places[Waiting] = Places(service.limit or places)
+        self._slots: ConcurrencyLimit[QueuedRequest] = ConcurrencyLimit(
+            service.limit or default_limit
+        )
         self._addresses = [
             _Address(url, Breaker(service.breaker) if service.breaker else None)
             for url in service.urls
@@ -85,7 +89,7 @@ class Guard:
         self._extra = ExtraBudget(service.budget)
         self._turn = 0
         self._latencies: dict[str, Latencies] = {}
-        self._news: list[Callable[[], None]] = []  # callbacks, run without the lock
+        self._callbacks: list[Callable[[], None]] = []  # run without the lock
 
     def admit(self, avoid: Collection[str] = ()) -> Permit | None:
         """A permit to send a request now; None if the concurrency limit is reached.
@@ -100,27 +104,27 @@ class Guard:
         with self._lock:
             for policy in self._admission:
                 policy.admit(now)
-            permit = self._permit(avoid, now) if self._places.enter() else None
-        self._tell()
+            permit = self._permit(avoid, now) if self._slots.acquire() else None
+        self._run_callbacks()
         return permit
 
-    def start(self, avoid: Collection[str], attempt: int, mailbox: Sink) -> Waiting:
+    def start(self, avoid: Collection[str], attempt: int, mailbox: Sink) -> QueuedRequest:
         """Wait for a slot; the result of the completion is a permit or an error."""
-        waiting = Waiting(attempt, mailbox, avoid)
+        waiting = QueuedRequest(attempt, mailbox, avoid)
         with self._lock:
-            if self._places.enter():  # a slot has become free since `admit`
-                self._hand_on(waiting, self._clock.now())
+            if self._slots.acquire():  # a slot has become free since `admit`
+                self._grant_next(waiting, self._clock.now())
             else:
-                self._places.wait(waiting)
-        self._tell()
+                self._slots.enqueue(waiting)
+        self._run_callbacks()
         return waiting
 
-    def withdraw(self, waiting: Waiting) -> bool:
+    def withdraw(self, waiting: QueuedRequest) -> bool:
         """Leave the queue; False if a completion has been sent, or is about to be."""
         with self._lock:
-            return self._places.withdraw(waiting)
+            return self._slots.dequeue(waiting)
 
-    def cancel(self, waiting: Waiting) -> None:
+    def cancel(self, waiting: QueuedRequest) -> None:
         """Leave the queue; a permit that was granted meanwhile is returned."""
         self.withdraw(waiting)
         if waiting.permit:
@@ -135,10 +139,10 @@ class Guard:
             permit.over = True
             self._addresses[permit.address].outstanding -= 1
             try:
-                self._learn(permit, result, now)
+                self._record_outcome(permit, result, now)
             finally:
-                self._hand_on(self._places.leave(), now)
-        self._tell()
+                self._grant_next(self._slots.release(), now)
+        self._run_callbacks()
         attempted = permit.attempted(result, now)
         if attempted:
             self._observer(attempted)
@@ -146,7 +150,7 @@ class Guard:
     def spend(self) -> bool:
         """Take a retry or hedge from the retry budget; False if it is exhausted."""
         with self._lock:
-            return self._extra.take(self._places.taken + self._places.waiting)
+            return self._extra.take(self._slots.taken + self._slots.waiting)
 
     def give_back(self, number: int) -> None:
         """Return a number of ended retries and hedges to the retry budget."""
@@ -158,7 +162,7 @@ class Guard:
         with self._lock:
             return self._latencies.setdefault(endpoint, Latencies())
 
-    def seen(self) -> Seen:
+    def snapshot(self) -> GuardSnapshot:
         """The current state, for operators."""
         now = self._clock.now()
         with self._lock:
@@ -172,9 +176,9 @@ class Guard:
                 }
                 for number, each in enumerate(self._addresses)
             }
-            places, extra = self._places, self._extra
+            slots, extra = self._slots, self._extra
             out, refused = extra.out, extra.refused
-            return Seen(places.limit, places.taken, places.waiting, out, refused, addresses)
+            return GuardSnapshot(slots.limit, slots.taken, slots.waiting, out, refused, addresses)
 
     def _permit(self, avoid: Collection[str], now: float) -> Permit:
         """Choose an address for a slot that is taken; at least one must be available."""
@@ -200,20 +204,24 @@ class Guard:
         outstanding = [each.outstanding for each in self._addresses]
         return choose(self._service.balance, outstanding, fresh or well or admitting, self._turn)
 
-    def _hand_on(self, waiting: Waiting | None, now: float) -> None:
+    def _grant_next(self, waiting: QueuedRequest | None, now: float) -> None:
         """Pass a taken slot to a waiting request; if it is refused, to the next one."""
         while waiting:
             try:
                 self._circuits.admit(now)
             except CircuitOpen as error:
-                self._news.append(partial(waiting.mailbox.put, Completion(waiting.attempt, error)))
-                waiting = self._places.leave()
+                self._callbacks.append(
+                    partial(waiting.mailbox.put, Completion(waiting.attempt, error))
+                )
+                waiting = self._slots.release()
             else:
                 permit = waiting.permit = self._permit(waiting.avoid, now)
-                self._news.append(partial(waiting.mailbox.put, Completion(waiting.attempt, permit)))
+                self._callbacks.append(
+                    partial(waiting.mailbox.put, Completion(waiting.attempt, permit))
+                )
                 return
 
-    def _learn(self, permit: Permit, result: Reply | BffError, now: float) -> None:
+    def _record_outcome(self, permit: Permit, result: Reply | BffError, now: float) -> None:
         """Update circuit breaker, outliers and latencies with the outcome of a request."""
         failed = result.status >= _FIRST_ERROR if isinstance(result, Reply) else True
         took = now - permit.began
@@ -234,22 +242,24 @@ class Guard:
             self._changed(address.url, address.breaker.state)
 
     def _changed(self, url: str, state: str) -> None:
-        self._news.append(partial(self._observer, AddressChanged(self._service.name, url, state)))
+        self._callbacks.append(
+            partial(self._observer, AddressChanged(self._service.name, url, state))
+        )
 
-    def _tell(self) -> None:
+    def _run_callbacks(self) -> None:
         """Run pending callbacks without the lock, since they may call the guard again."""
-        if self._news:
+        if self._callbacks:
             with self._lock:
-                news, self._news = self._news, []
-            for tell in news:
-                tell()
+                callbacks, self._callbacks = self._callbacks, []
+            for callback in callbacks:
+                callback()
 
 
 class Guards:
     """The guards of all services.
 
     Args:
-        places: the concurrency limit of services that declare none.
+        default_limit: the concurrency limit of services that declare none.
         dice: random numbers from 0 up to 1.
         observer: receives the outcome of each request, and changes of state of addresses.
     """
@@ -257,20 +267,21 @@ class Guards:
     def __init__(
         self,
         services: Mapping[str, Service],
-        places: int,
+        default_limit: int,
         clock: Clock,
         dice: Callable[[], float] = random,
         observer: Observer = lambda _: None,
     ) -> None:
         self.dice = dice
         self._guards = {
-            name: Guard(service, places, clock, observer) for name, service in services.items()
+            name: Guard(service, default_limit, clock, observer)
+            for name, service in services.items()
         }
 
     def __getitem__(self, service: str) -> Guard:
         """The guard of a service."""
         return self._guards[service]
 
-    def seen(self) -> dict[str, Seen]:
+    def snapshot(self) -> dict[str, GuardSnapshot]:
         """The current state of all services, by name, for operators."""
-        return {name: guard.seen() for name, guard in self._guards.items()}
+        return {name: guard.snapshot() for name, guard in self._guards.items()}

@@ -5,8 +5,8 @@ from typing import Final
 
 from bff.model.policy import Hedge
 
-_KEPT: Final = 100
-_ENOUGH: Final = 20  # samples; of fewer, the 95th percentile is a single slow call
+_WINDOW: Final = 100
+_MIN_SAMPLES: Final = 20  # samples; of fewer, the 95th percentile is a single slow call
 _PERCENTILE: Final = 0.95
 
 
@@ -14,7 +14,7 @@ class Latencies:
     """The last latencies of one endpoint, in seconds."""
 
     def __init__(self) -> None:
-        self._last: deque[float] = deque(maxlen=_KEPT)
+        self._last: deque[float] = deque(maxlen=_WINDOW)
         self._p95: float | None = None
         self._stale = 0
 
@@ -25,7 +25,7 @@ class Latencies:
 
     def p95(self) -> float | None:
         """The 95th percentile; None while there are too few samples."""
-        if len(self._last) < _ENOUGH:
+        if len(self._last) < _MIN_SAMPLES:
             return None
         if self._p95 is None or self._stale * 10 >= len(self._last):
             ordered = sorted(self._last)

@@ -16,26 +16,26 @@ from typing import Any, Final
 
 import httpcore
 
+from bff.upstream.attempt_handle import AttemptHandle
 from bff.upstream.resolve import Resolver
-from bff.upstream.ticket import Ticket
 
 _current = local()
 _CHUNK: Final = 64 * 1024
 
 
 @contextmanager
-def carrying(ticket: Ticket) -> Any:
-    """Bind the connections that this thread uses to `ticket` during the block."""
-    _current.ticket = ticket
+def bound_to(handle: AttemptHandle) -> Any:
+    """Bind the connections that this thread uses to `handle` during the block."""
+    _current.handle = handle
     try:
         yield
     finally:
-        del _current.ticket
+        del _current.handle
 
 
-def _ticket() -> Ticket:
-    ticket: Ticket = _current.ticket
-    return ticket
+def _handle() -> AttemptHandle:
+    handle: AttemptHandle = _current.handle
+    return handle
 
 
 class Backend(httpcore.NetworkBackend):
@@ -48,7 +48,7 @@ class Backend(httpcore.NetworkBackend):
         self,
         host: str,
         port: int,
-        timeout: float | None = None,  # noqa: ARG002  (the ticket's deadline is what counts)
+        timeout: float | None = None,  # noqa: ARG002  (the handle's deadline is what counts)
         local_address: str | None = None,  # noqa: ARG002 - nobody declares one
         socket_options: Iterable[Any] | None = None,  # noqa: ARG002 - likewise
     ) -> httpcore.NetworkStream:
@@ -59,8 +59,8 @@ class Backend(httpcore.NetworkBackend):
             httpcore.ConnectError: none does.
         """
         failure: Exception | None = None
-        _ticket().kept = _ticket().ragged = False
-        addresses = self._resolver.resolve(host, port, _ticket())
+        _handle().reused = _handle().ragged = False
+        addresses = self._resolver.resolve(host, port, _handle())
         for tried, (family, address) in enumerate(addresses):
             sock = socket.socket(family, socket.SOCK_STREAM)
             try:
@@ -88,14 +88,14 @@ def _break(sock: socket.socket) -> None:
 
 def _connect(sock: socket.socket, address: Any, share: int) -> None:
     """Connect within an equal share of the remaining time, so that others can be tried after."""
-    ticket = _ticket()
+    handle = _handle()
     try:
-        sock.settimeout(ticket.block_on(partial(_break, sock)) / share)
+        sock.settimeout(handle.block_on(partial(_break, sock)) / share)
         sock.connect(address)
     except TimeoutError as error:
         raise httpcore.ConnectTimeout(str(error)) from None
     finally:
-        ticket.unblock()
+        handle.unblock()
 
 
 class Stream(httpcore.NetworkStream):
@@ -107,38 +107,38 @@ class Stream(httpcore.NetworkStream):
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002 - likewise
         """Read available bytes, within the deadline of the attempt."""
-        ticket = _ticket()
+        handle = _handle()
         try:
-            self._socket.settimeout(ticket.block_on(self._break))
+            self._socket.settimeout(handle.block_on(self._break))
             received = self._socket.recv(max_bytes)
         except ssl.SSLEOFError:
-            received, ticket.ragged = b"", True  # perhaps truncated: see must_say_its_length()
+            received, handle.ragged = b"", True  # perhaps truncated: see require_length()
         except TimeoutError as error:
             raise httpcore.ReadTimeout(str(error)) from None
         except OSError as error:
             raise httpcore.ReadError(str(error)) from None
         finally:
-            ticket.unblock()
-        ticket.hung_up = not received
-        ticket.heard = ticket.heard or bool(received)
+            handle.unblock()
+        handle.hung_up = not received
+        handle.received = handle.received or bool(received)
         return received
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002 - likewise
         """Write all bytes, within the deadline of the attempt."""
-        ticket = _ticket()
-        if ticket.kept is None:
-            ticket.kept = True  # not opened by this attempt: a reused connection
+        handle = _handle()
+        if handle.reused is None:
+            handle.reused = True  # not opened by this attempt: a reused connection
         rest = memoryview(buffer)
         try:
             while rest:
-                self._socket.settimeout(ticket.send_on(self._break))
+                self._socket.settimeout(handle.send_on(self._break))
                 rest = rest[self._socket.send(rest[:_CHUNK]) :]
         except TimeoutError as error:
             raise httpcore.WriteTimeout(str(error)) from None
         except OSError as error:
             raise httpcore.WriteError(str(error)) from None
         finally:
-            ticket.unblock()
+            handle.unblock()
 
     def close(self) -> None:
         """Close the connection."""
@@ -148,12 +148,12 @@ class Stream(httpcore.NetworkStream):
         self,
         ssl_context: ssl.SSLContext,
         server_hostname: str | None = None,
-        timeout: float | None = None,  # noqa: ARG002 - likewise: the ticket's
+        timeout: float | None = None,  # noqa: ARG002 - likewise: the handle's
     ) -> httpcore.NetworkStream:
         """Start TLS; CPython applies the socket's timeout to the whole handshake."""
-        ticket = _ticket()
+        handle = _handle()
         try:
-            self._socket.settimeout(ticket.block_on(self._break))
+            self._socket.settimeout(handle.block_on(self._break))
             secured = ssl_context.wrap_socket(
                 self._socket, server_hostname=server_hostname, suppress_ragged_eofs=False
             )
@@ -166,7 +166,7 @@ class Stream(httpcore.NetworkStream):
             self.close()
             raise
         finally:
-            ticket.unblock()
+            handle.unblock()
         return Stream(secured)
 
     def get_extra_info(self, info: str) -> Any:

@@ -8,11 +8,11 @@ from bff.errors import BffError, Cancelled, UpstreamError
 from bff.model.exchange import Deadline, Reply, Request, Why
 from bff.model.trace import new_span
 from bff.observe.events import Attempted
-from bff.upstream.exchange import Completion, Exchange, Sink, reader_of
+from bff.upstream.exchange import Completion, Exchange, Sink, poller_of
 from bff.upstream.hedge import Latencies
 
 
-class Giver(Protocol):
+class PermitIssuer(Protocol):
     """Issues permits, and records the outcome of each."""
 
     def settle(self, permit: "Permit", result: Reply | BffError) -> None:
@@ -27,7 +27,7 @@ class Permit:
     """
 
     __slots__ = (
-        "_giver",
+        "_issuer",
         "_mailbox",
         "_request",
         "_resends",
@@ -41,8 +41,10 @@ class Permit:
         "url",
     )
 
-    def __init__(self, giver: Giver, address: int, url: str, began: float, era: int) -> None:
-        self._giver = giver
+    def __init__(
+        self, issuer: PermitIssuer, address: int, url: str, began: float, era: int
+    ) -> None:
+        self._issuer = issuer
         self.address, self.url, self.began, self.era = address, url, began, era
         self.over = False
         self.latencies: Latencies | None = None  # receives the latency of the request
@@ -53,10 +55,10 @@ class Permit:
 
     @property
     def poller(self) -> Any:
-        """The poller of the mailbox that it forwards to; see `reader_of`."""
-        return None if self._mailbox is None else reader_of(self._mailbox)
+        """The poller of the mailbox that it forwards to; see `poller_of`."""
+        return None if self._mailbox is None else poller_of(self._mailbox)
 
-    def sends(self, request: Request, why: Why = "first", resends: int = 0) -> Request:
+    def record_request(self, request: Request, why: Why = "first", resends: int = 0) -> Request:
         """Record the request that is sent; returns it with the headers of its trace.
 
         Args:
@@ -69,7 +71,7 @@ class Permit:
         self._span = new_span()
         return replace(request, trace=trace.headers(self._span))
 
-    def towards(self, mailbox: Sink) -> "Permit":
+    def forward_to(self, mailbox: Sink) -> "Permit":
         """Forward completions to `mailbox`."""
         self._mailbox = mailbox
         return self
@@ -82,27 +84,27 @@ class Permit:
         If the exchange raises, the slot is released.
 
         Returns:
-            The ticket of the exchange.
+            The handle of the exchange.
         """
         try:
-            return exchange.start(request, deadline, attempt, self.towards(mailbox))
+            return exchange.start(request, deadline, attempt, self.forward_to(mailbox))
         except BaseException:
             self.settle(Cancelled("the request was not sent"))
             raise
 
-    def shares(self) -> None:
+    def release_shared(self) -> None:
         """Release the slot: an equal request is in flight, whose completion this one receives."""
         self._request = None
         self.settle(Cancelled("an equal request is in flight"))
 
     def settle(self, result: Reply | BffError) -> None:
         """Record the outcome, or `Cancelled`."""
-        self._giver.settle(self, result)
+        self._issuer.settle(self, result)
 
     def put(self, completion: Completion) -> None:
         """Record the outcome, and forward the completion."""
         try:
-            self._giver.settle(self, completion.result)
+            self._issuer.settle(self, completion.result)
         finally:
             if self._mailbox:
                 self._mailbox.put(completion)

@@ -16,25 +16,25 @@ from bff.model.exchange import Deadline, Reply, Request
 from bff.model.service import Service
 from bff.model.untrusted import whole_number
 from bff.observe.boundary import without_frames
+from bff.upstream.attempt_handle import AttemptHandle
 from bff.upstream.body import read_body
+from bff.upstream.connection_events import ConnectionEvents
 from bff.upstream.connections import FRESH, Connections
 from bff.upstream.exchange import Completion, Sink, Usage
+from bff.upstream.httpx_mapping import (
+    has_surplus,
+    map_error,
+    reply_headers,
+    request_headers,
+    require_length,
+)
 from bff.upstream.memory import Memory
-from bff.upstream.network import Backend, carrying
+from bff.upstream.network import Backend, bound_to
 from bff.upstream.resolve import Resolver
 from bff.upstream.retry import IDEMPOTENT
-from bff.upstream.steps import Steps
-from bff.upstream.stream import Incoming, open_stream
-from bff.upstream.ticket import Ticket
+from bff.upstream.stream import HttpxStreamedReply, open_stream
+from bff.upstream.thread_pool import ThreadPool
 from bff.upstream.tls import TlsContexts
-from bff.upstream.wire import (
-    has_surplus,
-    heard_headers,
-    mapped,
-    must_say_its_length,
-    sent_headers,
-)
-from bff.upstream.workers import Workers
 
 _KEEPALIVE: Final = 30.0
 _WITHOUT_BODY: Final = frozenset({204, 304})  # whatever their Content-Length is
@@ -67,11 +67,11 @@ class PoolExchange:
     ) -> None:
         self._memory = memory or Memory()
         self._size, self._traced = size, traced
-        self._workers = Workers(size, "bff-upstream")
+        self._workers = ThreadPool(size, "bff-upstream")
         self._resolver = Resolver(sum(len(each.urls) for each in services.values()))
         self._tls = TlsContexts()
         make = transport or self._transport
-        self._own = transport is None  # other transports do not report what they have sent
+        self._reports_sent = transport is None  # other transports do not report what they have sent
         self._first = {name: service.url for name, service in services.items()}
         self._transports = {
             (name, url): make(service) for name, service in services.items() for url in service.urls
@@ -79,31 +79,35 @@ class PoolExchange:
         # Closes the connections of an instance that is dropped unclosed, as those for providers.
         finalize(self, _close, self._transports).atexit = False
 
-    def start(self, request: Request, deadline: Deadline, attempt: int, mailbox: Sink) -> Ticket:
+    def start(
+        self, request: Request, deadline: Deadline, attempt: int, mailbox: Sink
+    ) -> AttemptHandle:
         """Send `request` as soon as a thread is free."""
         url = request.url or self._first[request.service]
         transport = self._transports[request.service, url]
-        ticket = Ticket(request, deadline, attempt, mailbox)
+        handle = AttemptHandle(request, deadline, attempt, mailbox)
         try:
             self._workers.submit(
-                partial(_work, transport, url, ticket, self._memory, traced=self._traced)
+                partial(_work, transport, url, handle, self._memory, traced=self._traced)
             )
         except RuntimeError as error:
             mailbox.put(Completion(attempt, Unreachable(f"no thread: {error}", "connect")))
-        return ticket
+        return handle
 
-    def stream(self, request: Request, body: Iterable[bytes] | None, idle: float) -> Incoming:
+    def stream(
+        self, request: Request, body: Iterable[bytes] | None, idle: float
+    ) -> HttpxStreamedReply:
         """Send `request` on the calling thread, and stream its bodies."""
         url = request.url or self._first[request.service]
         return open_stream(self._transports[request.service, url], url, request, body, idle)
 
-    def cancel(self, ticket: Ticket) -> None:
+    def cancel(self, handle: AttemptHandle) -> None:
         """Cancel an attempt: shut its connection down, or drop it if it has not been sent."""
-        ticket.cancel()
+        handle.cancel()
 
-    def withdraw(self, ticket: Ticket) -> bool:
-        """Drop an attempt that has not been sent; see `Withdrawing`."""
-        return self._own and ticket.withdraw()
+    def withdraw(self, handle: AttemptHandle) -> bool:
+        """Drop an attempt that has not been sent; see `WithdrawingExchange`."""
+        return self._reports_sent and handle.withdraw()
 
     def unready(self) -> str:
         """The reason if at least as many requests are queued as there are threads; else empty."""
@@ -140,56 +144,56 @@ def _close(transports: Mapping[Any, httpx.BaseTransport]) -> None:
 
 
 def _work(
-    transport: httpx.BaseTransport, url: str, ticket: Ticket, memory: Memory, *, traced: bool
+    transport: httpx.BaseTransport, url: str, handle: AttemptHandle, memory: Memory, *, traced: bool
 ) -> None:
     """Send a request; once more if the service closed the reused connection at that moment."""
-    steps = Steps() if traced else None
-    more: dict[str, Any] = {"trace": steps.note} if steps else {}
-    result = _carried(transport, url, ticket, memory, more)
-    if isinstance(result, Unreachable) and _met_a_closing_one(ticket):
-        result = _carried(transport, url, ticket, memory, {**more, FRESH: True})
-    ticket.mailbox.put(Completion(ticket.attempt, result, steps))
+    events = ConnectionEvents() if traced else None
+    more: dict[str, Any] = {"trace": events.record} if events else {}
+    result = _attempt(transport, url, handle, memory, more)
+    if isinstance(result, Unreachable) and _may_resend(handle):
+        result = _attempt(transport, url, handle, memory, {**more, FRESH: True})
+    handle.mailbox.put(Completion(handle.attempt, result, events))
 
 
-def _met_a_closing_one(ticket: Ticket) -> bool:
+def _may_resend(handle: AttemptHandle) -> bool:
     """Whether to retry on a new connection without a retry policy (RFC 9112, section 9.3.1)."""
-    met = ticket.kept and not ticket.heard
-    return bool(met) and ticket.request.method in IDEMPOTENT and ticket.again()
+    closed = handle.reused and not handle.received
+    return bool(closed) and handle.request.method in IDEMPOTENT and handle.prepare_resend()
 
 
-def _carried(
+def _attempt(
     transport: httpx.BaseTransport,
     url: str,
-    ticket: Ticket,
+    handle: AttemptHandle,
     memory: Memory,
     extensions: dict[str, Any],
 ) -> Reply | BffError:
     try:
-        return _send(transport, url, ticket, memory, extensions)
+        return _send(transport, url, handle, memory, extensions)
     except BffError as error:
         result: BffError = without_frames(error)
         return result
     except BaseException as error:  # noqa: BLE001  (any exception of a transport is an outcome)
-        return mapped(error, ticket)
+        return map_error(error, handle)
 
 
 def _send(
     transport: httpx.BaseTransport,
     url: str,
-    ticket: Ticket,
+    handle: AttemptHandle,
     memory: Memory,
     extensions: dict[str, Any],
 ) -> Reply:
-    request, lease = ticket.request, memory.lease()
-    ticket.left()  # not sent if cancelled or past its deadline
+    request, lease = handle.request, memory.lease()
+    handle.left()  # not sent if cancelled or past its deadline
     outgoing = httpx.Request(
         request.method,
         url + request.target,
-        headers=sent_headers(request.headers + request.trace),
+        headers=request_headers(request.headers + request.trace),
         content=request.body or None,
         extensions=extensions,
     )
-    with carrying(ticket):
+    with bound_to(handle):
         response = transport.handle_request(outgoing)
         try:
             if request.method != "HEAD":
@@ -197,13 +201,13 @@ def _send(
             coding = response.headers.get("content-encoding", "")
             stream: Any = response.stream
             body = read_body(stream, coding, request.max_reply, lease)
-            if ticket.ragged:
-                must_say_its_length(response)
+            if handle.ragged:
+                require_length(response)
             if has_surplus(response):
                 response.extensions["network_stream"].close()
         finally:
             response.close()
-    return Reply(response.status_code, heard_headers(response.headers.raw), body, lease)
+    return Reply(response.status_code, reply_headers(response.headers.raw), body, lease)
 
 
 def _admit(response: httpx.Response, limit: int, memory: Memory) -> None:

@@ -12,8 +12,8 @@ from typing import Any, Protocol
 import httpcore
 
 from bff.cache.single_flight import SingleFlight
-from bff.upstream.ticket import Ticket
-from bff.upstream.workers import Workers
+from bff.upstream.attempt_handle import AttemptHandle
+from bff.upstream.thread_pool import ThreadPool
 
 Addresses = list[tuple[int, Any]]  # address family, socket address
 Found = list[Any] | BaseException  # the result of getaddrinfo(3), or its error
@@ -35,11 +35,11 @@ class Resolver:
     """
 
     def __init__(self, names: int) -> None:
-        self._workers = Workers(names, "bff-resolver")
+        self._workers = ThreadPool(names, "bff-resolver")
         self._flights: SingleFlight[Waiter] = SingleFlight(_deliver)
 
-    def resolve(self, host: str, port: int, ticket: Ticket) -> Addresses:
-        """Resolve a name, within the deadline of `ticket`.
+    def resolve(self, host: str, port: int, handle: AttemptHandle) -> Addresses:
+        """Resolve a name, within the deadline of `handle`.
 
         Raises:
             Cancelled: the attempt was cancelled meanwhile.
@@ -49,13 +49,13 @@ class Resolver:
         mine: SimpleQueue[Found] = SimpleQueue()
         self.ask(host, port, mine)
         try:
-            found = mine.get(timeout=ticket.block_on(lambda: mine.put([])))
+            found = mine.get(timeout=handle.block_on(lambda: mine.put([])))
         except Empty:
             raise httpcore.ConnectTimeout("DNS lookup timed out") from None
         finally:
-            ticket.unblock()
+            handle.unblock()
             self.forget(host, port, mine)
-        ticket.left()
+        handle.left()
         try:
             return addresses_in(found)
         except OSError as error:

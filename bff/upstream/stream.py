@@ -14,22 +14,22 @@ import httpx
 
 from bff.errors import BffError, Unreachable
 from bff.model.exchange import Deadline, Request
+from bff.upstream.attempt_handle import AttemptHandle
 from bff.upstream.connections import FRESH
-from bff.upstream.network import carrying
-from bff.upstream.retry import IDEMPOTENT
-from bff.upstream.ticket import Ticket
-from bff.upstream.wire import (
+from bff.upstream.httpx_mapping import (
     has_surplus,
-    heard_headers,
-    mapped,
-    must_say_its_length,
-    sent_headers,
+    map_error,
+    reply_headers,
+    request_headers,
+    require_length,
 )
+from bff.upstream.network import bound_to
+from bff.upstream.retry import IDEMPOTENT
 
 _ENDLESS: Final = Deadline(math.inf)
 
 
-class _StreamTicket(Ticket):
+class _StreamHandle(AttemptHandle):
     """An attempt with an idle timeout for each read and write, besides its deadline.
 
     Args:
@@ -54,13 +54,13 @@ class _StreamTicket(Ticket):
         self.deadline = _ENDLESS
 
 
-class Incoming:
+class HttpxStreamedReply:
     """A reply whose body is streamed; the caller must `close` it."""
 
-    def __init__(self, response: httpx.Response, ticket: _StreamTicket) -> None:
+    def __init__(self, response: httpx.Response, handle: _StreamHandle) -> None:
         self.status = response.status_code
-        self.headers = heard_headers(response.headers.raw)
-        self._response, self._ticket = response, ticket
+        self.headers = reply_headers(response.headers.raw)
+        self._response, self._handle = response, handle
 
     def __iter__(self) -> Iterator[bytes]:
         """The body in chunks, undecoded.
@@ -71,25 +71,25 @@ class Incoming:
         pieces = iter(self._response.stream)  # type: ignore[arg-type] # always a SyncByteStream here
         while True:
             try:
-                with carrying(self._ticket):
+                with bound_to(self._handle):
                     piece = next(pieces, None)
             except BffError:
                 raise
             except Exception as error:  # noqa: BLE001  (any exception of a transport is an outcome)
-                raise mapped(error, self._ticket) from None
+                raise map_error(error, self._handle) from None
             if piece is None:
-                if self._ticket.ragged:
-                    must_say_its_length(self._response)
+                if self._handle.ragged:
+                    require_length(self._response)
                 return
             yield piece
 
     def wait(self, seconds: float) -> None:
         """Set the idle timeout, in seconds."""
-        self._ticket.idle = seconds
+        self._handle.idle = seconds
 
     def cancel(self) -> None:
         """End the stream from another thread; wakes the thread that reads it."""
-        self._ticket.cancel()
+        self._handle.cancel()
 
     def close(self) -> None:
         """Release the connection, for reuse if the reply is complete; otherwise close it."""
@@ -106,7 +106,7 @@ def open_stream(
     request: Request,
     body: Iterable[bytes] | None,
     idle: float,
-) -> Incoming:
+) -> HttpxStreamedReply:
     """Send a request, and return once the headers of the reply are received.
 
     Args:
@@ -117,46 +117,46 @@ def open_stream(
     Raises:
         BffError: an UpstreamError, or what `body` raises.
     """
-    ticket = _StreamTicket(request, idle)
+    handle = _StreamHandle(request, idle)
     try:
-        return _opened(transport, url, ticket, body, {})
+        return _opened(transport, url, handle, body, {})
     except Unreachable:
         # the service closed a reused connection just as it was used
-        met = ticket.kept and not ticket.heard
-        if not met or body is not None or request.method not in IDEMPOTENT:
+        closed = handle.reused and not handle.received
+        if not closed or body is not None or request.method not in IDEMPOTENT:
             raise
-    ticket = _StreamTicket(request, idle)
-    return _opened(transport, url, ticket, body, {FRESH: True})
+    handle = _StreamHandle(request, idle)
+    return _opened(transport, url, handle, body, {FRESH: True})
 
 
 def _opened(
     transport: httpx.BaseTransport,
     url: str,
-    ticket: _StreamTicket,
+    handle: _StreamHandle,
     body: Iterable[bytes] | None,
     extensions: dict[str, Any],
-) -> Incoming:
-    request = ticket.request
+) -> HttpxStreamedReply:
+    request = handle.request
     try:
         outgoing = httpx.Request(
             request.method,
             url + request.target,
-            headers=sent_headers(request.headers + request.trace),
-            content=None if body is None else _timed(body, ticket),
+            headers=request_headers(request.headers + request.trace),
+            content=None if body is None else _timed(body, handle),
             extensions=extensions,
         )
-        with carrying(ticket):
+        with bound_to(handle):
             response = transport.handle_request(outgoing)
     except BffError:
         raise
     except Exception as error:  # noqa: BLE001  (likewise)
-        raise mapped(error, ticket) from None
-    ticket.endless()
-    return Incoming(response, ticket)
+        raise map_error(error, handle) from None
+    handle.endless()
+    return HttpxStreamedReply(response, handle)
 
 
-def _timed(body: Iterable[bytes], ticket: _StreamTicket) -> Iterator[bytes]:
+def _timed(body: Iterable[bytes], handle: _StreamHandle) -> Iterator[bytes]:
     """The chunks of a body; the timeout for the reply's headers starts after the last one."""
-    ticket.endless()
+    handle.endless()
     yield from body
-    ticket.within(ticket.idle)
+    handle.within(handle.idle)

@@ -12,8 +12,8 @@ from bff.model.exchange import Outcome
 from bff.model.frontend import Frontend
 from bff.model.trace import Trace, begun, continued
 from bff.observe.events import Answered, Observer
+from bff.upstream.batch_exchange import BATCH_STARTED
 from bff.upstream.exchange import Clock
-from bff.upstream.sharing import BEGUN
 from bff.web.request_checks import ANY_HOST
 
 TRACE: Final = "bff.trace"  # in the environ of a request of a batch: the trace of the batch
@@ -66,7 +66,7 @@ def emit_access_events(
 
     def begin() -> None:
         http_request = request_ctx.request  # once, as each access through the proxy costs time
-        batch_begun = http_request.environ.get(BEGUN)
+        batch_begun = http_request.environ.get(BATCH_STARTED)
         if batch_begun is None:
             busy.add(get_ident())
         trace = _trace(http_request, trusted, sampler)
@@ -74,7 +74,7 @@ def emit_access_events(
 
     def end(response: Response) -> Response:
         http_request, context = request_ctx.request, app_ctx.g
-        if BEGUN not in http_request.environ:
+        if BATCH_STARTED not in http_request.environ:
             response.call_on_close(lambda: busy.discard(get_ident()))
         if http_request.path in ANY_HOST:  # no events for the frequent health checks
             return response

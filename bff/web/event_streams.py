@@ -16,7 +16,7 @@ from typing import Any, Final, Self
 from bff.errors import BffError, RequestRefused, StoreAway
 from bff.model.exchange import Reply
 from bff.model.principal import Principal
-from bff.upstream.exchange import Streamed
+from bff.upstream.exchange import StreamedReply
 from bff.web.client_gone import gone_of
 from bff.web.management import drain
 
@@ -82,7 +82,7 @@ class EventStreams:
 
     def body(
         self,
-        incoming: Streamed,
+        incoming: StreamedReply,
         keep_alive: float,
         max_age: float,
         principal: Principal,
@@ -173,7 +173,7 @@ class _ByteOrderMark:
 class _Pump:
     """Reads a stream on a thread of its own, at most a few pieces ahead of the client."""
 
-    def __init__(self, incoming: Streamed) -> None:
+    def __init__(self, incoming: StreamedReply) -> None:
         self._incoming = incoming
         self._pieces: Queue[bytes] = Queue(_BUFFERED)
         self._stopped = Event()

@@ -27,7 +27,7 @@ from bff.model.principal import NOBODY, Principal
 from bff.model.service import Grant, Service
 from bff.model.source import Place
 from bff.store.seal import Seal
-from bff.upstream.effects import Longer
+from bff.upstream.effects import RemoteWork
 from bff.upstream.exchange import Credentials
 
 START = 1_000_000.0
@@ -109,7 +109,7 @@ class Process:
     def have(self, name, principal, rejected=()):
         """The token for a call."""
         result = self._keeper.perform(Credentials(name, principal, rejected))
-        headers = result.work() if isinstance(result, Longer) else result
+        headers = result.work() if isinstance(result, RemoteWork) else result
         return headers[0][1].removeprefix("Bearer ")
 
 

@@ -8,7 +8,7 @@ from bff.dev.recordings.archive import Archive
 from bff.dev.rules import RedactionRules
 from bff.model.exchange import Headers, Origin, Reply, Request
 from bff.model.source import Place
-from bff.upstream.steps import Timings
+from bff.upstream.connection_events import Timings
 
 BEGUN = datetime(2026, 11, 2, 9, 0, 0, tzinfo=UTC)
 JSON = ("content-type", "application/json")

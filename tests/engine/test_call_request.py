@@ -54,7 +54,7 @@ class Bench:
         caching = caching_of(cache, effects, clock, guards) if cache else None
         runtime = Runtime(exchange, effects, clock, guards, caching)
         answer = conduct(self.plan, asked(), deadline, runtime)
-        seen = self.guards["s"].seen()
+        seen = self.guards["s"].snapshot()
         assert (seen.in_flight, seen.waiting, seen.extra) == (0, 0, 0)
         return answer.outcomes["call"]
 
@@ -225,7 +225,7 @@ def test_the_budget_bounds_what_is_sent_again_at_once(bench):
     again = [each.at for each in made.exchange.started if each.at > 0]
     # 20 % of those under way, never fewer than three; each that ends makes fewer
     assert 3 <= len(again) <= 8
-    assert made.guards["s"].seen().extra == 0
+    assert made.guards["s"].snapshot().extra == 0
 
 
 def test_what_waits_for_a_place_past_its_time_has_met_the_limit(bench):
@@ -253,7 +253,7 @@ def test_an_error_of_the_machine_gives_everything_back(bench):
     def breaks(_number):
         raise BrokenError
 
-    made.exchange.cancel = lambda _ticket: None
+    made.exchange.cancel = lambda _handle: None
     effects = SimulatedEffects(made.clock, None)
     mailbox = made.clock.mailbox()
     mailbox.get = breaks
@@ -265,7 +265,7 @@ def test_an_error_of_the_machine_gives_everything_back(bench):
             Deadline(9.0),
             Runtime(made.exchange, effects, made.clock, made.guards),
         )
-    seen = made.guards["s"].seen()
+    seen = made.guards["s"].snapshot()
     assert (seen.in_flight, seen.extra) == (0, 0)
 
 
@@ -299,7 +299,7 @@ def test_a_client_that_has_gone_is_not_worked_for_unless_something_is_written(be
     assert answer.failure.status == 499
     assert made.clock.now() == pytest.approx(0.5), "the second look"
     assert all(each.cancelled == pytest.approx(0.5) for each in made.exchange.started)
-    assert made.guards["s"].seen().in_flight == 0
+    assert made.guards["s"].snapshot().in_flight == 0
 
 
 def circles(run):

@@ -81,16 +81,16 @@ class Conductor(RuleBasedStateMachine):
     def complete(self, data: st.DataObject, result_of: Any) -> None:
         if not self.out:
             return
-        ticket = data.draw(st.sampled_from(self.out), label="which")
-        self.completed.add(ticket.attempt)
-        what = ticket.what
+        handle = data.draw(st.sampled_from(self.out), label="which")
+        self.completed.add(handle.attempt)
+        what = handle.what
         is_request = isinstance(what, Request)
         result = result_of(what) if is_request else (("authorization", "secret"),)
-        self.deliver(ticket, result)
+        self.deliver(handle, result)
 
-    def deliver(self, ticket: Started, result: Any) -> None:
+    def deliver(self, handle: Started, result: Any) -> None:
         """As a carrier does; a place that comes free may go to who waits for it."""
-        ticket.mailbox.put(Completion(ticket.attempt, result))
+        handle.mailbox.put(Completion(handle.attempt, result))
         self.receive()
 
     def tick(self) -> None:
@@ -131,11 +131,11 @@ class Conductor(RuleBasedStateMachine):
     def refuse_credentials(self, error: Any, data: st.DataObject) -> None:
         waiting = [each for each in self.out if each in self.effects.started]
         if waiting:
-            ticket = data.draw(st.sampled_from(waiting), label="whose")
-            self.completed.add(ticket.attempt)
-            if not ticket.what.rejected:  # else the service was asked with the first ones
-                self.refused.add(ticket.what.service)
-            self.deliver(ticket, error)
+            handle = data.draw(st.sampled_from(waiting), label="whose")
+            self.completed.add(handle.attempt)
+            if not handle.what.rejected:  # else the service was asked with the first ones
+                self.refused.add(handle.what.service)
+            self.deliver(handle, error)
 
     @precondition(lambda self: not self.run.done)
     @rule(data=st.data(), by=st.floats(0, 0.5), moved=st.booleans())
@@ -152,8 +152,8 @@ class Conductor(RuleBasedStateMachine):
         over = [each for each in self.started if each not in self.out]
         if over:
             before = dict(self.run.outcomes)
-            ticket = data.draw(st.sampled_from(over), label="which")
-            self.deliver(ticket, reply([]))
+            handle = data.draw(st.sampled_from(over), label="which")
+            self.deliver(handle, reply([]))
             assert self.run.outcomes == before
 
     @precondition(lambda self: not self.run.done)
@@ -193,7 +193,7 @@ class Conductor(RuleBasedStateMachine):
     def places_and_budgets_are_kept(self) -> None:
         if not hasattr(self, "run"):
             return
-        for name, seen in self.guards.seen().items():
+        for name, seen in self.guards.snapshot().items():
             out = [each for each in self.out if each in self.exchange.started]
             assert seen.in_flight == sum(each.what.service == name for each in out)
             assert seen.in_flight <= LIMITS.get(name, 32)

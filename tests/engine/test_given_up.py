@@ -87,9 +87,9 @@ class Left:
     def __getattr__(self, name):
         return getattr(self._fetches, name)
 
-    def cancel(self, ticket):
+    def cancel(self, handle):
         self.left += 1
-        self._fetches.cancel(ticket)
+        self._fetches.cancel(handle)
 
 
 class BreaksDown(VirtualClock):

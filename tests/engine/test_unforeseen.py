@@ -66,7 +66,7 @@ class Bench:
         try:
             return conduct(self.plan, asked(), Deadline(self.clock.now() + 5), self.runtime)
         finally:
-            for seen in self.guards.seen().values():
+            for seen in self.guards.snapshot().values():
                 assert (seen.in_flight, seen.waiting, seen.extra) == (0, 0, 0)
             assert not len(self.caching.fetches._flights)
             assert not self.caching.fetches._queued

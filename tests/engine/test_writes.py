@@ -62,7 +62,7 @@ class Ran:
         self.run.attend(lambda: self.run.done)
         self.answer = self.run.answer()
         places = [
-            (each.in_flight, each.waiting, each.extra) for each in self.guards.seen().values()
+            (each.in_flight, each.waiting, each.extra) for each in self.guards.snapshot().values()
         ]
         assert places == [(0, 0, 0)] * len(SERVICES)
 

@@ -41,11 +41,11 @@ class Connections(SimulatedExchange):
                 self.wrong.append(f"`{node.name}` was sent, and {missing} may still forbid it")
         return super().start(request, deadline, attempt, mailbox)
 
-    def has_sent(self, ticket: Started) -> bool:
-        return bool(self.started.index(ticket) % 3)
+    def has_sent(self, handle: Started) -> bool:
+        return bool(self.started.index(handle) % 3)
 
-    def withdraw(self, ticket: Started) -> bool:
-        return not self.has_sent(ticket)
+    def withdraw(self, handle: Started) -> bool:
+        return not self.has_sent(handle)
 
 
 def forbidding(plan: Plan, write: str) -> set[str]:
@@ -113,9 +113,9 @@ class Writes(Conductor):
     def end_the_grant(self, data: st.DataObject) -> None:
         waiting = [each for each in self.out if each in self.effects.started]
         if waiting:
-            ticket = data.draw(st.sampled_from(waiting), label="whose")
-            self.completed.add(ticket.attempt)
-            self.deliver(ticket, GrantEnded("the session is over"))
+            handle = data.draw(st.sampled_from(waiting), label="whose")
+            self.completed.add(handle.attempt)
+            self.deliver(handle, GrantEnded("the session is over"))
 
     @precondition(lambda self: not self.run.done)
     @rule()

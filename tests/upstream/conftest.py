@@ -131,11 +131,11 @@ class Asking:
         usage = self.exchange.usage()
         return max(0, usage.busy) + usage.waiting
 
-    def is_blocked(self, ticket):
+    def is_blocked(self, handle):
         """Whether an attempt waits for its name, its connection, or what it carries."""
         if isinstance(self.exchange, PoolExchange):
-            return ticket._wake is not None
-        return ticket._dial is not None or ticket._transfer is not None
+            return handle._wake is not None
+        return handle._dial is not None or handle._transfer is not None
 
     def idle(self, url, service="s"):
         """The idle connections to an address."""

@@ -46,27 +46,27 @@ def test_a_blocked_attempt_is_woken_at_once_and_the_pool_goes_on(
 ):
     started = threading.Event()
     made = asking(s=serving(lambda wire: serve(wire, started, ends)).url, size=1)
-    ticket = made.start("/hang")
+    handle = made.start("/hang")
     until(started.is_set)
     began = monotonic()
-    made.exchange.cancel(ticket)
+    made.exchange.cancel(handle)
     until(lambda: made.working == 0, "the worker to be free")
     assert monotonic() - began < 0.5
-    _drop_late_word_of(made, ticket)
+    _drop_late_word_of(made, handle)
     assert made.ask("/next").body == b'"fine"'
 
 
-def _drop_late_word_of(made, ticket):
+def _drop_late_word_of(made, handle):
     """A completion may still come for what was cancelled; more than one never."""
     completion = made.poll(0.05)
-    assert completion is None or completion.attempt == ticket.attempt
+    assert completion is None or completion.attempt == handle.attempt
 
 
 def test_an_attempt_that_is_sending_is_woken(serving, asking, until, ends):
     made = asking(s=serving(lambda _: ends.wait()).url)
-    ticket = made.start("/", method="POST", body=b"x" * 32_000_000)
-    until(lambda: made.is_blocked(ticket), "it to block")
-    made.exchange.cancel(ticket)
+    handle = made.start("/", method="POST", body=b"x" * 32_000_000)
+    until(lambda: made.is_blocked(handle), "it to block")
+    made.exchange.cancel(handle)
     began = monotonic()
     until(lambda: made.working == 0, "the worker to be free")
     assert monotonic() - began < 0.5
@@ -83,9 +83,9 @@ def test_an_attempt_that_is_connecting_is_woken(asking, until):
                 sock.settimeout(0)
                 sock.connect_ex(("127.0.0.1", port))
             made = asking(s=f"http://127.0.0.1:{port}")
-            ticket = made.start("/")
-            until(lambda: made.is_blocked(ticket), "it to block")
-            made.exchange.cancel(ticket)
+            handle = made.start("/")
+            until(lambda: made.is_blocked(handle), "it to block")
+            made.exchange.cancel(handle)
             began = monotonic()
             until(lambda: made.working == 0, "the worker to be free")
             assert monotonic() - began < 0.5
@@ -104,9 +104,9 @@ def test_an_attempt_that_looks_a_name_up_is_woken(asking, until, ends, monkeypat
 
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
     made = asking(s="http://users.slow:80")
-    ticket = made.start("/", seconds=5)
+    handle = made.start("/", seconds=5)
     until(asked.is_set)
-    made.exchange.cancel(ticket)
+    made.exchange.cancel(handle)
     began = monotonic()
     until(lambda: made.working == 0, "the worker to be free")
     assert monotonic() - began < 0.5
@@ -127,10 +127,10 @@ def test_what_waits_in_line_is_forgotten_and_never_sent(serving, asking, until, 
     until(started.is_set)
     waiting = [made.start(f"/waiting{number}") for number in range(3)]
     made.start("/last")
-    for ticket in waiting:
-        made.exchange.cancel(ticket)
+    for handle in waiting:
+        made.exchange.cancel(handle)
     ends.set()
-    cancelled = {ticket.attempt for ticket in waiting}
+    cancelled = {handle.attempt for handle in waiting}
     attempts = []
     while {1, 5} - set(attempts):
         attempts.append(made.next().attempt)
@@ -145,10 +145,10 @@ def test_cancelling_twice_or_after_the_end_is_harmless(serving, asking):
 
     made = asking(s=serving(serve).url)
     for _ in range(20):
-        ticket = made.start("/")
+        handle = made.start("/")
         assert isinstance(made.next().result, Reply)
-        made.exchange.cancel(ticket)
-        made.exchange.cancel(ticket)
+        made.exchange.cancel(handle)
+        made.exchange.cancel(handle)
 
 
 def test_a_cancelled_attempt_never_harms_the_next_on_the_same_connection(serving, asking):
@@ -161,19 +161,19 @@ def test_a_cancelled_attempt_never_harms_the_next_on_the_same_connection(serving
     made = asking(s=serving(serve).url, size=1)
     # from far too early to far too late
     for number in range(600):
-        ticket = made.start(f"/cancelled{number}")
+        handle = made.start(f"/cancelled{number}")
         following = made.start(f"/kept{number}")
         if number % 3:
-            canceller = threading.Thread(target=made.exchange.cancel, args=(ticket,))
+            canceller = threading.Thread(target=made.exchange.cancel, args=(handle,))
             canceller.start()
             canceller.join()
         else:
             spin = monotonic() + (number % 100) * 0.00001
             while monotonic() < spin:
                 pass
-            made.exchange.cancel(ticket)
+            made.exchange.cancel(handle)
         completion = made.next()
-        while completion.attempt == ticket.attempt:
+        while completion.attempt == handle.attempt:
             completion = made.next()
         assert completion.attempt == following.attempt
         result = completion.result
@@ -189,12 +189,12 @@ def test_every_attempt_has_at_most_one_completion_while_many_are_cancelled(servi
     made = asking(s=serving(serve).url, size=4)
     kept, cancelled = set(), set()
     for number in range(400):
-        ticket = made.start("/")
+        handle = made.start("/")
         if number % 2:
-            made.exchange.cancel(ticket)
-            cancelled.add(ticket.attempt)
+            made.exchange.cancel(handle)
+            cancelled.add(handle.attempt)
         else:
-            kept.add(ticket.attempt)
+            kept.add(handle.attempt)
     until(lambda: made.working == 0, "the end of all")
     found = []
     with suppress(AttributeError):

@@ -93,7 +93,7 @@ def test_the_clock_is_the_exchanges(declared):
 
 def test_respx_sees_every_call_though_sockets_are_installed(declared, tmp_path):
     """Routes of a test's own, as `bff.testing` and the plugin have them."""
-    assert exchanges.chosen("") == "sockets"
+    assert exchanges.exchange_kind("") == "sockets"
     checked = declared()
     upstream = Upstream(checked.config.services)
     route = upstream.s.get("/x").respond(json={"a": 1})

@@ -57,7 +57,7 @@ def test_a_place_that_comes_free_goes_to_who_waits_first(guarding, clock):
     assert guard.admit() is None
     for attempt in (1, 2):
         guard.start((), attempt, mailbox)
-    assert guard.seen().waiting == 2
+    assert guard.snapshot().waiting == 2
     guard.settle(held, WELL)
     completion = mailbox.get(0.0)
     assert completion.attempt == 1
@@ -75,7 +75,7 @@ def test_who_left_the_line_gets_no_place_and_loses_none(guarding, clock):
     guard.settle(held, WELL)
     assert mailbox.get(0.0).attempt == 2
     guard.cancel(second)  # it has the place, and does not want it any more
-    assert guard.seen().in_flight == 0
+    assert guard.snapshot().in_flight == 0
     assert guard.admit()
 
 
@@ -89,17 +89,17 @@ def test_a_place_that_is_free_by_now_is_had_at_once(guarding, clock):
 def test_only_the_first_word_about_an_end_counts(guarding, clock, ends):
     guard, mailbox = guarding(limit=2), clock.mailbox()
     one, other = guard.admit(), guard.admit()
-    one.towards(mailbox).put(Completion(1, ends))
+    one.forward_to(mailbox).put(Completion(1, ends))
     one.settle(BROKEN)
     one.put(Completion(1, WELL))
-    assert guard.seen().in_flight == 1
+    assert guard.snapshot().in_flight == 1
     guard.settle(other, WELL)
-    assert guard.seen().in_flight == 0
+    assert guard.snapshot().in_flight == 0
 
 
 def test_an_end_is_counted_before_the_conductor_looks(guarding, clock):
     guard, mailbox = guarding(limit=1), clock.mailbox()
-    permit = guard.admit().towards(mailbox)
+    permit = guard.admit().forward_to(mailbox)
     permit.put(Completion(1, WELL))
     assert guard.admit(), "nobody has read the mailbox yet"
     assert mailbox.get(0.0).result is WELL
@@ -117,7 +117,7 @@ def test_an_open_breaker_refuses_and_says_until_when(guarding, clock, heard):
     with pytest.raises(CircuitOpen) as refused:
         guard.admit()
     assert refused.value.retry_after == 3.0
-    assert guard.seen().addresses["http://one.test"]["state"] == "open"
+    assert guard.snapshot().addresses["http://one.test"]["state"] == "open"
     clock.advance(5.0)
     probe = guard.admit()
     with pytest.raises(CircuitOpen):
@@ -143,7 +143,7 @@ def test_who_waits_when_it_opens_is_told(guarding, clock):
         guard.start((), attempt, mailbox)
     guard.settle(held, BROKEN)
     assert [type(mailbox.get(0.0).result) for _ in range(2)] == [CircuitOpen, CircuitOpen]
-    assert guard.seen().in_flight == 0
+    assert guard.snapshot().in_flight == 0
 
 
 def test_each_address_has_a_breaker_of_its_own(guarding):
@@ -179,7 +179,7 @@ def test_one_that_fails_in_a_row_is_left_out_for_a_while(guarding, clock, heard)
         permit = guard.admit()
         guard.settle(permit, GONE if permit.url == "http://one.test" else WELL)
     assert heard == [AddressChanged("s", "http://one.test", "ejected")]
-    counted = {url: each["ejections"] for url, each in guard.seen().addresses.items()}
+    counted = {url: each["ejections"] for url, each in guard.snapshot().addresses.items()}
     assert counted == {"http://one.test": 1, "http://two.test": 0}
     assert {guard.admit().url for _ in range(4)} == {"http://two.test"}
     clock.advance(10.0)
@@ -204,7 +204,7 @@ def test_the_budget_is_a_share_of_what_is_under_way(guarding):
         guard.admit()
     assert sum(guard.spend() for _ in range(100)) == 10
     guard.give_back(10)
-    assert guard.seen().extra == 0
+    assert guard.snapshot().extra == 0
 
 
 def test_no_more_than_a_fifth_of_what_is_out_was_sent_again(guarding):
@@ -216,7 +216,7 @@ def test_no_more_than_a_fifth_of_what_is_out_was_sent_again(guarding):
         again += 1
         permits.append(guard.admit())
     assert again == 19
-    assert again / guard.seen().in_flight <= 0.2
+    assert again / guard.snapshot().in_flight <= 0.2
 
 
 def test_a_service_that_is_seldom_asked_has_a_few_all_the_same(guarding):
@@ -272,4 +272,4 @@ def test_many_threads_keep_the_limit_and_lose_no_place():
         thread.join(20)
     assert len(done) == 400
     assert most[0] <= 3
-    assert (guard.seen().in_flight, guard.seen().waiting) == (0, 0)
+    assert (guard.snapshot().in_flight, guard.snapshot().waiting) == (0, 0)

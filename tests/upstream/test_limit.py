@@ -1,34 +1,34 @@
-"""Places of a service, and the line before them."""
+"""The concurrency limit of a service, and its queue."""
 
-from bff.upstream.limit import Places
+from bff.upstream.limit import ConcurrencyLimit
 
 
 def test_whoever_comes_to_a_full_one_waits_in_the_order_of_coming():
-    places = Places(2)
-    assert [places.enter() for _ in range(3)] == [True, True, False]
+    slots = ConcurrencyLimit(2)
+    assert [slots.acquire() for _ in range(3)] == [True, True, False]
     for name in "abc":
-        places.wait(name)
-    assert places.waiting == 3
-    assert [places.leave() for _ in range(3)] == ["a", "b", "c"]
-    assert places.taken == 2
-    assert [places.leave(), places.leave()] == [None, None]
-    assert places.taken == 0
+        slots.enqueue(name)
+    assert slots.waiting == 3
+    assert [slots.release() for _ in range(3)] == ["a", "b", "c"]
+    assert slots.taken == 2
+    assert [slots.release(), slots.release()] == [None, None]
+    assert slots.taken == 0
 
 
 def test_nobody_jumps_the_queue():
-    places = Places(1)
-    assert places.enter()
-    places.wait("a")
-    assert not places.enter()
-    assert places.leave() == "a"
-    assert not places.enter()
+    slots = ConcurrencyLimit(1)
+    assert slots.acquire()
+    slots.enqueue("a")
+    assert not slots.acquire()
+    assert slots.release() == "a"
+    assert not slots.acquire()
 
 
 def test_whoever_leaves_the_line_gets_no_place():
-    places = Places(1)
-    places.enter()
-    places.wait("a")
-    places.wait("b")
-    assert places.withdraw("a")
-    assert not places.withdraw("a")
-    assert places.leave() == "b"
+    slots = ConcurrencyLimit(1)
+    slots.acquire()
+    slots.enqueue("a")
+    slots.enqueue("b")
+    assert slots.dequeue("a")
+    assert not slots.dequeue("a")
+    assert slots.release() == "b"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bff.errors import BadReply, MemoryReached
 from bff.upstream.body import read_body
 from bff.upstream.memory import Lease, Memory
-from bff.upstream.workers import Workers
+from bff.upstream.thread_pool import ThreadPool
 
 KB = 1024
 
@@ -85,7 +85,7 @@ def cut_off():
 
 def test_an_idle_thread_holds_nothing_of_its_last_job():
     memory, done = Memory(), SimpleQueue()
-    workers = Workers(1, "test")
+    workers = ThreadPool(1, "test")
 
     def job(lease: Lease) -> None:
         lease.add(100)

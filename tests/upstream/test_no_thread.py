@@ -11,12 +11,12 @@ from bff.engine.background import Background
 from bff.errors import InternalError, Unreachable
 from bff.model.exchange import Deadline, Request
 from bff.observe.boundary import ErrorBoundary
-from bff.upstream.effects import Longer, PoolEffects
+from bff.upstream.attempt_handle import AttemptHandle
+from bff.upstream.batch_exchange import BatchExchange
+from bff.upstream.effects import PoolEffects, RemoteWork
 from bff.upstream.exchange import Credentials, SystemClock
 from bff.upstream.resolve import Resolver
-from bff.upstream.sharing import Sharing
-from bff.upstream.ticket import Ticket
-from bff.upstream.workers import Workers
+from bff.upstream.thread_pool import ThreadPool
 from tests.random_plans import NOBODY
 
 SOON = Deadline(SystemClock().now() + 1000)
@@ -43,8 +43,8 @@ def no_thread(monkeypatch):
     return refused
 
 
-def ticket():
-    return Ticket(Request("s", "GET", "/"), SOON, 0, SimpleQueue())
+def handle():
+    return AttemptHandle(Request("s", "GET", "/"), SOON, 0, SimpleQueue())
 
 
 def test_a_name_is_looked_up_again(no_thread):
@@ -52,8 +52,8 @@ def test_a_name_is_looked_up_again(no_thread):
     with no_thread("bff-resolver"):
         for _ in range(2):
             with pytest.raises(httpcore.ConnectError, match="can't start new thread"):
-                resolver.resolve("localhost", 80, ticket())
-    assert resolver.resolve("localhost", 80, ticket())
+                resolver.resolve("localhost", 80, handle())
+    assert resolver.resolve("localhost", 80, handle())
     assert not resolver._flights
     resolver.close()
 
@@ -62,7 +62,7 @@ def test_who_waits_no_longer_for_a_name_is_not_remembered():
     resolver = Resolver(1)
     resolver._workers.submit = lambda _: None  # the look-up never ends
     for _ in range(3):
-        late = Ticket(
+        late = AttemptHandle(
             Request("s", "GET", "/"), Deadline(SystemClock().now() + 0.01), 0, SimpleQueue()
         )
         with pytest.raises(httpcore.ConnectTimeout):
@@ -73,7 +73,7 @@ def test_who_waits_no_longer_for_a_name_is_not_remembered():
 
 @pytest.mark.parametrize("name", ["bff-effects-0", "bff-effects-longer"])
 def test_an_effect_is_tried_again(no_thread, name):
-    effects = PoolEffects({Credentials: lambda _: Longer(lambda: "token")}, 2)
+    effects = PoolEffects({Credentials: lambda _: RemoteWork(lambda: "token")}, 2)
     mailbox = SystemClock().mailbox()
     with no_thread(name):
         for attempt in range(2):
@@ -131,7 +131,7 @@ def test_what_a_refresh_raises_is_reported_and_the_next_one_runs():
 
 
 def test_a_job_that_raises_ends_no_thread():
-    workers, done = Workers(1, "test"), Event()
+    workers, done = ThreadPool(1, "test"), Event()
     for _ in range(3):
         workers.submit(lambda: 1 // 0)
     workers.submit(done.set)
@@ -145,7 +145,7 @@ def test_a_shared_request_that_cannot_be_started_fails_for_all_and_is_started_an
             raise KeyError("S3CRET")
 
     reported = []
-    sharing = Sharing(Broken(), None, ErrorBoundary(reported.append))
+    sharing = BatchExchange(Broken(), None, ErrorBoundary(reported.append))
     mailbox = SystemClock().mailbox()
     for attempt in range(2):
         sharing.start(Request("s", "GET", "/"), SOON, attempt, mailbox)

@@ -15,7 +15,7 @@ from bff.upstream.sockets.polled_mailbox import PolledMailbox
 
 
 def is_open(idle):
-    return idle.is_quiet() if isinstance(idle, Connection) else not idle.has_expired()
+    return idle.is_reusable() if isinstance(idle, Connection) else not idle.has_expired()
 
 
 @pytest.fixture

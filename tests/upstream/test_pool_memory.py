@@ -78,14 +78,14 @@ def test_what_an_attempt_took_is_given_back(serving, limited, how):
 
     exchange, memory = limited(serving(serve), 64 * MB)
     with without_collector():
-        ticket = exchange.start(seconds=0.3 if how == "late" else 20.0)
+        handle = exchange.start(seconds=0.3 if how == "late" else 20.0)
         while how in {"late", "cancelled"} and not memory.taken:
             exchange.turn()
         if how == "cancelled":
-            exchange.exchange.cancel(ticket)
+            exchange.exchange.cancel(handle)
         else:
             assert not isinstance(exchange.next().result, Reply)
-        del ticket
+        del handle
         given_back(memory)
 
 

@@ -16,8 +16,8 @@ from bff.errors import BffError
 from bff.model.exchange import Deadline, Reply, Request
 from bff.model.service import Service
 from bff.model.source import Place
+from bff.upstream.batch_exchange import BatchExchange
 from bff.upstream.exchange import DetachedMailbox
-from bff.upstream.sharing import Sharing
 from bff.upstream.sockets.exchange import SocketExchange
 from bff.upstream.sockets.polled_mailbox import PollingClock
 from bff.upstream.sockets.poller import poller_of_this_thread
@@ -120,7 +120,7 @@ class Asker:
         dice = self._dice
         mailbox = PollingClock().mailbox()  # numbers begin anew: what is late lands nowhere
         sink = DetachedMailbox(mailbox) if dice.random() < 0.2 else mailbox
-        exchange = Sharing(self._exchange) if dice.random() < 0.1 else self._exchange
+        exchange = BatchExchange(self._exchange) if dice.random() < 0.1 else self._exchange
         wanted, out = {}, {}
         number = dice.randrange(1, 6)
         for attempt in range(1, number + 1):
@@ -159,12 +159,12 @@ class Asker:
         wanted[attempt] = (nonce, size)
         out[attempt] = exchange.start(request, deadline, attempt, sink)
 
-    def _give_up(self, exchange, ticket):
+    def _give_up(self, exchange, handle):
         if exchange is self._exchange and self._dice.random() < 0.5:
-            exchange.withdraw(ticket)  # what is sent goes on, and its completion is ignored
-            exchange.cancel(ticket)
+            exchange.withdraw(handle)  # what is sent goes on, and its completion is ignored
+            exchange.cancel(handle)
         else:
-            exchange.cancel(ticket)
+            exchange.cancel(handle)
 
     def _check(self, completion, wanted):
         result = completion.result

@@ -9,14 +9,16 @@ import httpcore
 import pytest
 
 from bff.model.exchange import Deadline, Request
+from bff.upstream.attempt_handle import AttemptHandle
 from bff.upstream.resolve import Resolver
-from bff.upstream.ticket import Ticket
 
 HANGING = 20
 
 
-def ticket(seconds: float) -> Ticket:
-    return Ticket(Request("s", "GET", "/"), Deadline(monotonic() + seconds), 0, SimpleQueue())
+def handle(seconds: float) -> AttemptHandle:
+    return AttemptHandle(
+        Request("s", "GET", "/"), Deadline(monotonic() + seconds), 0, SimpleQueue()
+    )
 
 
 @pytest.mark.parametrize("asked", [1, 5])
@@ -35,7 +37,7 @@ def test_names_that_hang_hold_up_no_other(monkeypatch: pytest.MonkeyPatch, asked
 
     def ask(name: str) -> None:
         try:
-            resolver.resolve(name, 80, ticket(1.0))
+            resolver.resolve(name, 80, handle(1.0))
         except httpcore.ConnectTimeout as error:
             late.append(error)
 
@@ -45,7 +47,7 @@ def test_names_that_hang_hold_up_no_other(monkeypatch: pytest.MonkeyPatch, asked
         each.start()
     while hung[0] < HANGING:
         assert any(each.is_alive() for each in askers)
-    assert resolver.resolve("well.test", 80, ticket(5.0)) == [(socket.AF_INET, ("127.0.0.1", 80))]
+    assert resolver.resolve("well.test", 80, handle(5.0)) == [(socket.AF_INET, ("127.0.0.1", 80))]
     for each in askers:
         each.join(10)
     assert len(late) == HANGING * asked

@@ -129,9 +129,9 @@ def test_a_request_is_the_same_bytes_whichever_exchange_sends_it(
 def test_the_timings_have_the_same_steps(serving, asking):
     made = asking(s=serving(answering).url, traced=True)
     made.start("/first")
-    first = made.next().steps.timings(0, monotonic())
+    first = made.next().events.timings(0, monotonic())
     made.start("/second")
-    second = made.next().steps.timings(0, monotonic())
+    second = made.next().events.timings(0, monotonic())
     assert first.connect is not None
     assert second.connect is None
     assert first.tls is second.tls is None
@@ -166,8 +166,8 @@ def test_what_comes_late_and_unasked_is_not_the_next_reply(serving, asking, unti
 
 
 def has_come(connection):
-    if hasattr(connection, "is_quiet"):
-        return not connection.is_quiet()
+    if hasattr(connection, "is_reusable"):
+        return not connection.is_reusable()
     return connection.has_expired()
 
 
@@ -354,7 +354,7 @@ def test_the_loop_sends_nothing_while_it_is_withdrawn(serving, ends):
     start("/first", 1)
     second = start("/second", 2)  # it waits for the slot
     second._written = address.request_bytes(second.request)
-    second._lock = Hooked(lambda: second.step(lambda: second._use(connection, is_kept=True)))
+    second._lock = Hooked(lambda: second.step(lambda: second._use(connection, is_reused=True)))
     assert exchange.withdraw(second)
     ends.set()
     start("/third", 3)
@@ -382,8 +382,8 @@ def start(exchange, mailbox, sink=None):
 
 def test_the_thread_that_asks_reads_while_it_waits(exchange):
     mailbox = PollingClock().mailbox()
-    ticket = start(exchange, mailbox)
-    assert ticket.poller is mailbox.poller
+    handle = start(exchange, mailbox)
+    assert handle.poller is mailbox.poller
     assert mailbox.get(PATIENCE).result.body == b"/x"
     assert len(mailbox.poller) == 0
 

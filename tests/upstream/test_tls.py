@@ -283,7 +283,7 @@ def test_the_handshake_has_its_own_step(authority, server):
     timings = []
     for attempt in range(2):
         exchange.start(Request("s", "GET", "/"), Deadline(monotonic() + 10), attempt, mailbox)
-        timings.append(mailbox.get(20).steps.timings(0, monotonic()))
+        timings.append(mailbox.get(20).events.timings(0, monotonic()))
     exchange.close()
     assert 0 < timings[0].tls < timings[0].connect
     assert timings[1].tls is timings[1].connect is None

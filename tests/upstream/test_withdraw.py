@@ -1,4 +1,4 @@
-"""Withdrawing: what has not been sent never is, and what has been is not cut."""
+"""Withdrawing a request: what has not been sent never is, and what has been is not cut."""
 
 import socket
 import threading
@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from bff.model.exchange import Reply
-from bff.upstream.exchange import withdrawn
+from bff.upstream.exchange import withdraw_unsent
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_what_waits_for_a_thread_is_never_sent(serving, asking, until, heads, en
     made.start("/first")
     until(lambda: heads, "the first to be served")
     waiting = made.start("/second", method="POST")
-    assert withdrawn(made.exchange, waiting)
+    assert withdraw_unsent(made.exchange, waiting)
     ends.set()
     assert made.next().attempt == 1
     until(lambda: made.working == 0, "the thread to be free")
@@ -59,9 +59,9 @@ def test_what_waits_for_a_thread_is_never_sent(serving, asking, until, heads, en
 
 def test_what_waits_for_a_connection_is_never_sent(asking, until, silent):
     made = asking(s=silent)
-    ticket = made.start("/", method="POST")
-    until(lambda: made.is_blocked(ticket), "it to block")
-    assert withdrawn(made.exchange, ticket)
+    handle = made.start("/", method="POST")
+    until(lambda: made.is_blocked(handle), "it to block")
+    assert withdraw_unsent(made.exchange, handle)
     until(lambda: made.working == 0, "the thread to be free")
 
 
@@ -72,9 +72,9 @@ def test_what_has_been_sent_goes_on(serving, asking, until, heads, ends):
         wire.reply(b'"done"')
 
     made = asking(s=serving(serve).url)
-    ticket = made.start("/", method="POST", body=b"{}")
+    handle = made.start("/", method="POST", body=b"{}")
     until(lambda: heads, "it to be served")
-    assert not withdrawn(made.exchange, ticket)
+    assert not withdraw_unsent(made.exchange, handle)
     ends.set()
     assert made.next().result.body == b'"done"'
 
@@ -91,11 +91,11 @@ def test_what_was_withdrawn_just_as_it_was_sent_was_not(serving, asking, until):
     made = asking(s=serving(serve).url, size=8)
     withdrawn_ones, sent = set(), set()
     for number in range(400):
-        ticket = made.start(f"/{number}", method="POST")
+        handle = made.start(f"/{number}", method="POST")
         spin = monotonic() + (number % 40) * 0.00001
         while monotonic() < spin:
             pass
-        is_withdrawn = withdrawn(made.exchange, ticket)
+        is_withdrawn = withdraw_unsent(made.exchange, handle)
         (withdrawn_ones if is_withdrawn else sent).add(b"/%d" % number)
     until(lambda: made.working == 0, "the end of all")
     until(lambda: sent <= seen, "what was sent to be served")
@@ -115,9 +115,9 @@ def test_what_met_a_closing_connection_is_sent_no_second_time(
 
     made = asking(s=serving(serve).url)
     assert isinstance(made.ask("/"), Reply)
-    ticket = made.start("/w", method=method)
+    handle = made.start("/w", method=method)
     until(lambda: b"met" in heads, "it to be sent")
-    assert not withdrawn(made.exchange, ticket)
+    assert not withdraw_unsent(made.exchange, handle)
     ends.set()
     assert made.next().result.before == "reset"
     assert len(heads) == 2
@@ -129,5 +129,5 @@ def test_a_transport_that_is_handed_in_may_have_sent_it(asking_over):
             return httpx.Response(200, content=b"1", request=request)
 
     made = asking_over(lambda _: Transport(), s="http://s.test")
-    assert not withdrawn(made.exchange, made.start("/", method="POST"))
+    assert not withdraw_unsent(made.exchange, made.start("/", method="POST"))
     assert isinstance(made.next().result, Reply)

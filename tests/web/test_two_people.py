@@ -107,7 +107,7 @@ class Echo:
     def start(self, request: Request, _deadline, attempt, mailbox):
         self._pool.submit(lambda: mailbox.put(Completion(attempt, self._reply(request))))
 
-    def cancel(self, _ticket):
+    def cancel(self, _handle):
         """Nothing is held."""
 
     def unready(self):

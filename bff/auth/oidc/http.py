@@ -74,11 +74,11 @@ class Http:
         pool = self._pool(origin)
         deadline, mailbox = Deadline(monotonic() + timeout), SystemClock().mailbox()
         request = Request(origin, method, target, headers, body, _MAX_REPLY)
-        ticket = pool.start(request, deadline, 1, mailbox)
+        handle = pool.start(request, deadline, 1, mailbox)
         try:
             result = _await(mailbox, deadline, meanwhile)
         finally:
-            pool.cancel(ticket)  # no effect on one that has ended
+            pool.cancel(handle)  # no effect on one that has ended
         if isinstance(result, Reply):
             return result
         raise _no_reply(url, result)

@@ -11,7 +11,7 @@ from bff.auth.session.service_tokens import ServiceTokens, TokenRequest
 from bff.model.exchange import Headers
 from bff.model.principal import Principal
 from bff.model.service import Service
-from bff.upstream.effects import Longer
+from bff.upstream.effects import RemoteWork
 from bff.upstream.exchange import Credentials
 
 
@@ -29,11 +29,11 @@ class CredentialsProvider:
     ) -> None:
         self._services, self._refresher, self._tokens = services, refresher, tokens
 
-    def perform(self, effect: Credentials) -> Headers | Longer:
+    def perform(self, effect: Credentials) -> Headers | RemoteWork:
         """The headers for a call; empty for an anonymous caller.
 
         Returns:
-            The headers if a usable token is stored; else `Longer`, a function that asks the
+            The headers if a usable token is stored; else `RemoteWork`, a function that asks the
             provider and may block for the provider's time-out.
 
         Raises:
@@ -49,14 +49,18 @@ class CredentialsProvider:
         if service.credentials in {"client", "exchange"} or _is_for_us(service, principal):
             request = TokenRequest(service, principal, rejected)
             token = self._tokens.stored_token(request)
-            return _header(token) if token else Longer(lambda: _header(self._tokens.token(request)))
+            return (
+                _header(token)
+                if token
+                else RemoteWork(lambda: _header(self._tokens.token(request)))
+            )
         if principal.token:
             return _header(principal.token)  # there is no other, even if it was rejected
         key = principal.session
         token = self._refresher.stored_token(key, rejected)
         if token:
             return _header(token)
-        return Longer(lambda: _header(self._refresher.access_token(key, rejected)))
+        return RemoteWork(lambda: _header(self._refresher.access_token(key, rejected)))
 
 
 def _is_for_us(service: Service, principal: Principal) -> bool:

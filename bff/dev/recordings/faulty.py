@@ -57,9 +57,9 @@ class FaultyExchange:
             mailbox.put(Completion(attempt, result))
         return _nothing
 
-    def cancel(self, ticket: Callable[[], None]) -> None:
+    def cancel(self, handle: Callable[[], None]) -> None:
         """Cancel an attempt."""
-        ticket()
+        handle()
 
     def unready(self) -> str:
         """The status of the replay."""

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 from bff.dev.recorded_exchange import RecordedExchange
 from bff.dev.recordings import bodies
 from bff.model.exchange import Headers
-from bff.upstream.steps import Timings
+from bff.upstream.connection_events import Timings
 
 Json = dict[str, Any]
 

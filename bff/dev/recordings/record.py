@@ -19,14 +19,21 @@ from bff.dev.recordings.replay import ReplayExchange
 from bff.errors import Unreachable
 from bff.model.exchange import Deadline, Reply, Request
 from bff.model.service import Service
-from bff.upstream.exchange import Completion, Exchange, Sink, Streamed, StreamingExchange, withdrawn
-from bff.upstream.steps import Steps
+from bff.upstream.connection_events import ConnectionEvents
+from bff.upstream.exchange import (
+    Completion,
+    Exchange,
+    Sink,
+    StreamedReply,
+    StreamingExchange,
+    withdraw_unsent,
+)
 
 
 @dataclass(frozen=True, slots=True)
-class _Ticket:
+class _Handle:
     by: Exchange
-    ticket: Any
+    handle: Any
 
 
 class Recorder:
@@ -45,10 +52,10 @@ class Recorder:
             with self._lock:
                 self._failed.append(f"{request.method} {request.service}:{_path(request)}")
             return
-        steps = completion.steps or Steps()
+        events = completion.events or ConnectionEvents()
         begun = datetime.now(UTC) - timedelta(seconds=ended - started)
         base = request.url or self._services[request.service].url
-        self._add(RecordedExchange(request, reply, base, begun, steps.timings(started, ended)))
+        self._add(RecordedExchange(request, reply, base, begun, events.timings(started, ended)))
 
     def hit(self, request: Request, entry: CacheEntry) -> None:
         """Add a request that was answered from the cache."""
@@ -85,29 +92,29 @@ class RecordingExchange:
     ) -> None:
         self._live, self.replay, self._mode, self._recorder = live, replay, mode, recorder
 
-    def start(self, request: Request, deadline: Deadline, attempt: int, mailbox: Sink) -> _Ticket:
+    def start(self, request: Request, deadline: Deadline, attempt: int, mailbox: Sink) -> _Handle:
         """Send a request, or answer it from a recording."""
         if self._is_replayed(request):
-            return _Ticket(self.replay, self.replay.start(request, deadline, attempt, mailbox))
+            return _Handle(self.replay, self.replay.start(request, deadline, attempt, mailbox))
         started = monotonic()
 
         def on_completion(completion: Completion) -> None:
             self._recorder.note(request, completion, started)
             mailbox.put(completion)
 
-        return _Ticket(
+        return _Handle(
             self._live, self._live.start(request, deadline, attempt, _CompletionTap(on_completion))
         )
 
-    def cancel(self, ticket: _Ticket) -> None:
+    def cancel(self, handle: _Handle) -> None:
         """Cancel an attempt."""
-        ticket.by.cancel(ticket.ticket)
+        handle.by.cancel(handle.handle)
 
-    def withdraw(self, ticket: _Ticket) -> bool:
+    def withdraw(self, handle: _Handle) -> bool:
         """Cancel an attempt that was not sent yet, if the exchange can tell."""
-        return withdrawn(ticket.by, ticket.ticket)
+        return withdraw_unsent(handle.by, handle.handle)
 
-    def stream(self, request: Request, body: Iterable[bytes] | None, idle: float) -> Streamed:
+    def stream(self, request: Request, body: Iterable[bytes] | None, idle: float) -> StreamedReply:
         """Stream a relayed request; streams are not recorded."""
         if self._mode == "none" or not isinstance(self._live, StreamingExchange):
             raise Unreachable("relays are not recorded")

@@ -79,9 +79,9 @@ class ReplayExchange:
         completion = Completion(attempt, reply_of(entry, request))
         return self._after(self._latency(entry), partial(mailbox.put, completion))
 
-    def cancel(self, ticket: Callable[[], None]) -> None:
+    def cancel(self, handle: Callable[[], None]) -> None:
         """Cancel an attempt whose reply is no longer needed."""
-        ticket()
+        handle()
 
     def unready(self) -> str:
         """Always empty: a recording is always ready."""

@@ -7,7 +7,7 @@ import orjson
 from flask import Flask, Response, g, request
 
 from bff.dev.recordings.replay import ReplayExchange, UnmatchedRequest
-from bff.upstream.sharing import BEGUN
+from bff.upstream.batch_exchange import BATCH_STARTED
 
 _TITLE: Final = "A request of this view is not recorded"
 
@@ -20,7 +20,7 @@ def refuse_unmatched(app: Flask, replay: ReplayExchange) -> None:
     """
 
     def check(response: Response) -> Response:
-        if BEGUN in request.environ:
+        if BATCH_STARTED in request.environ:
             return response
         missed = replay.missed(g.get("request_id", ""))
         if not missed:

@@ -81,5 +81,5 @@ class InlineEffects:
         del deadline
         mailbox.put(Completion(attempt, self._perform(effect)))
 
-    def cancel(self, ticket: None) -> None:
+    def cancel(self, handle: None) -> None:
         """Nothing to cancel: it has run."""

@@ -1,1 +1,1 @@
-"""The exchange over non-blocking sockets: the asking thread sends, and reads the replies."""
+"""The exchange over non-blocking sockets: the requesting thread sends, and reads the replies."""

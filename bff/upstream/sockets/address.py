@@ -1,4 +1,4 @@
-"""One address of a service, as the socket exchange connects to it and writes to it."""
+"""One address of a service: connection parameters, idle connections, and request serialization."""
 
 import re
 import ssl
@@ -11,29 +11,29 @@ import httpx
 from bff.errors import BadReply
 from bff.model.exchange import Request
 from bff.model.service import Service
+from bff.upstream.httpx_mapping import request_headers
 from bff.upstream.sockets.idle import IdleConnections
-from bff.upstream.wire import sent_headers
 
-# What httpx leaves as it is in a target; anything else it is asked about, dot segments too.
+# Targets that httpx does not change; any other target, also with dot segments, is passed to httpx.
 _AS_IT_IS: Final = re.compile(r"/[\w\-.~!$&'()*+,;=:@/]*(\?[\w\-.~!$&'()*+,;=:@/?]*)?", re.ASCII)
 _DOTS: Final = "/."
-_LONGEST: Final = 60_000  # below httpx's own bound, which is on the whole URL
+_LONGEST: Final = 60_000  # below httpx's limit for a whole URL
 _TOKEN: Final = re.compile(rb"[-!#$%&'*+.^_`|~0-9a-zA-Z]+")
-_VALUE: Final = re.compile(rb"(?:[^\x00\s]+(?:[ \t]+[^\x00\s]+)*)?")  # as h11 takes it
+_VALUE: Final = re.compile(rb"(?:[^\x00\s]+(?:[ \t]+[^\x00\s]+)*)?")  # as h11 accepts it
 _SAYS_NO_BODY: Final = frozenset({"POST", "PUT", "PATCH"})  # RFC 9110, section 8.6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Address:
-    """Where connections go to, and those that are idle.
+    """The connection parameters of an address, and its idle connections.
 
     Args:
         url: as declared.
         host: without the brackets of an IPv6 address.
-        path: the declared path, below which targets are; without its last slash.
-        host_header: the whole line (RFC 9110, section 7.2).
+        path: the declared path, a prefix of all targets; without a trailing slash.
+        host_header: the Host header line (RFC 9110, section 7.2).
         tls: None for plain connections.
-        renew: seconds after which a connection serves no more.
+        renew: the maximum age of a connection, in seconds.
     """
 
     url: str
@@ -46,14 +46,14 @@ class Address:
     idle: IdleConnections = field(default_factory=IdleConnections)
 
     def request_bytes(self, request: Request) -> bytes:
-        """A request as it is sent (RFC 9112, section 3); the same bytes that httpx sends.
+        """Serialize a request (RFC 9112, section 3); the bytes are the same that httpx sends.
 
         Raises:
-            BadReply: it has a header or a target that no request can have.
+            BadReply: a header or the target is not valid in HTTP.
         """
         target, body, host = self._target(request.target), request.body, self.host_header
         lines, length = [], False
-        for name, value in sent_headers(request.headers + request.trace):
+        for name, value in request_headers(request.headers + request.trace):
             if not _is_token(name) or not _VALUE.fullmatch(value):
                 raise BadReply("LocalProtocolError")
             line = b"%b: %b" % (name, value)
@@ -80,10 +80,10 @@ class Address:
 
 
 def address_of(service: Service, url: str, context: ssl.SSLContext) -> Address:
-    """An address of a service.
+    """Create an address of a service.
 
     Args:
-        context: for https; of one that is plain it is not used.
+        context: used for https only.
     """
     parsed = httpx.URL(url.rstrip("/") + "/")
     secure = parsed.scheme == "https"
@@ -100,6 +100,6 @@ def address_of(service: Service, url: str, context: ssl.SSLContext) -> Address:
     )
 
 
-@lru_cache(1024)  # names are declared, or a client's that are declared to be passed on
+@lru_cache(1024)  # bounded: names are declared, or declared to be forwarded
 def _is_token(name: bytes) -> bool:
     return _TOKEN.fullmatch(name) is not None

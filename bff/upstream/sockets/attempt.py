@@ -1,7 +1,7 @@
-"""One request on its way over a non-blocking connection: a small state machine.
+"""One request over a non-blocking connection, as a state machine.
 
-In line, connecting, writing, reading, unpacking, over. Only the thread of its poller moves it;
-other threads may ask for its end.
+Its states are queued, connecting, writing, reading, decoding and ended. Only the thread of its
+poller changes the state; other threads may cancel it.
 """
 
 from collections.abc import Callable
@@ -14,57 +14,57 @@ from bff.errors import BffError, Cancelled, TimedOut, Unreachable
 from bff.model.exchange import Deadline, Request
 from bff.observe.boundary import without_frames
 from bff.observe.log import logger
+from bff.upstream.connection_events import ConnectionEvents
 from bff.upstream.exchange import Completion, Sink
 from bff.upstream.memory import Memory
 from bff.upstream.resolve import Resolver
 from bff.upstream.retry import IDEMPOTENT
 from bff.upstream.sockets.address import Address
 from bff.upstream.sockets.connection import Connection
+from bff.upstream.sockets.decode import content_coding, decode_reply
 from bff.upstream.sockets.dial import Dial
 from bff.upstream.sockets.poller import Poller
 from bff.upstream.sockets.reply_parser import ReplyParser
 from bff.upstream.sockets.slots import Slots
 from bff.upstream.sockets.transfer import ConnectionBroken, Transfer
-from bff.upstream.sockets.unpack import coding_of, unpacked
-from bff.upstream.steps import Steps
 
 
-class Means(Protocol):
-    """What the attempts of an exchange share."""
+class AttemptContext(Protocol):
+    """The state that all attempts of an exchange share."""
 
     memory: Memory
     resolver: Resolver
     slots: Slots
 
-    def returned(self, address: Address, connection: Connection) -> None:
-        """A connection is idle again."""
+    def return_connection(self, address: Address, connection: Connection) -> None:
+        """Return a connection for reuse."""
 
-    def unpack(self, poller: Poller, size: int, work: Callable[[], None], *, coded: bool) -> None:
-        """Have a whole body decoded and passed on, on a thread that may take long for it."""
+    def decode(self, poller: Poller, size: int, work: Callable[[], None], *, coded: bool) -> None:
+        """Run `work`, which decodes a complete body, on a thread that it may block."""
 
 
 class Attempt:
-    """A request, from when it is asked for until its one completion is put; the exchange's ticket.
+    """One request, from `SocketExchange.start` until its completion; also the exchange's handle.
 
     Args:
-        poller: whose thread moves it.
+        poller: the poller whose thread does the I/O.
 
     Attributes:
-        due: when `expire` has something to do.
-        has_slot: it counts as in flight.
+        due: when `expire` is to be called, on the monotonic clock.
+        has_slot: whether it counts as in flight.
     """
 
     __slots__ = (
         "_address",
         "_cancelled",
+        "_context",
         "_dial",
+        "_events",
         "_lock",
-        "_means",
-        "_once",
+        "_no_resend",
         "_over",
         "_sent",
         "_sink",
-        "_steps",
         "_transfer",
         "_written",
         "attempt",
@@ -77,21 +77,21 @@ class Attempt:
 
     def __init__(
         self,
-        means: Means,
+        context: AttemptContext,
         address: Address,
         poller: Poller,
         job: tuple[Request, Deadline, int, Sink],
-        steps: Steps | None,
+        events: ConnectionEvents | None,
     ) -> None:
-        self._means, self._address, self.poller = means, address, poller
+        self._context, self._address, self.poller = context, address, poller
         self.request, self.deadline, self.attempt, self._sink = job
-        self._steps = steps
+        self._events = events
         self.due = self.deadline.at
         self.has_slot = False
-        self._lock = Lock()  # held for `_cancelled`, `_once`, `_sent`
-        self._cancelled = False  # no completion is waited for any more
-        self._once = False  # it is not to be sent a second time
-        self._sent = False  # a part of the request may have been
+        self._lock = Lock()  # guards `_cancelled`, `_no_resend`, `_sent`
+        self._cancelled = False  # no completion is to be delivered
+        self._no_resend = False  # it must not be sent a second time
+        self._sent = False  # a part of the request may have been sent
         self._over = False
         self._dial: Dial | None = None
         self._transfer: Transfer | None = None
@@ -100,7 +100,7 @@ class Attempt:
     # -- for other threads ------------------------------------------------------------------------
 
     def cancel(self) -> None:
-        """Give up; what it holds is released soon."""
+        """Cancel; the poller's thread releases its resources."""
         with self._lock:
             self._cancelled = True
         if self.poller.is_mine():
@@ -109,27 +109,27 @@ class Attempt:
             self.poller.post(self._release)
 
     def withdraw(self) -> bool:
-        """Give up if nothing of the request has been sent; otherwise send it no second time.
+        """Cancel if nothing of the request has been sent; otherwise prevent a resend.
 
         Returns:
-            Whether it was given up.
+            Whether it was cancelled.
         """
         with self._lock:
-            self._once = True
+            self._no_resend = True
             withdrawn = not self._sent
             self._cancelled = self._cancelled or withdrawn
         if withdrawn:
             self.cancel()
         return withdrawn
 
-    def admitted(self) -> None:
-        """It has got a slot."""
+    def slot_granted(self) -> None:
+        """Start, now that a slot was granted; from any thread."""
         self.poller.post(self.begin)
 
     # -- for the thread of its poller -------------------------------------------------------------
 
     def wait(self) -> None:
-        """Stand in line for a slot, no longer than until the deadline."""
+        """Watch the deadline while it is queued for a slot."""
         if not self._over:
             self.poller.add(self)
 
@@ -139,7 +139,7 @@ class Attempt:
         self.step(self._begin)
 
     def ready(self) -> None:
-        """The connection is ready for what it waits for."""
+        """Continue: the connection is ready for reading or writing."""
         if self._over:
             return
         if self._dial is not None:
@@ -148,27 +148,27 @@ class Attempt:
             self.step(self._advance)
 
     def expire(self, now: float) -> None:
-        """Its time is over, or that of an address that does not answer."""
+        """Time out, or try the next address if only the connection attempt timed out."""
         if self._dial is not None and now < self.deadline.at:
             self.step(self._dial.expire)
         else:
             self._end(TimedOut("deadline exceeded"))
 
     def step(self, work: Callable[[], None]) -> None:
-        """Do a part of the work; what it raises is the end of it."""
+        """Run `work`; an exception ends the attempt with an error."""
         if self._over:
             return
         try:
             work()
         except BffError as error:
             self._end(error)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the completion is waited for
+        except Exception as error:  # noqa: BLE001 - the caller waits for a completion
             self._end(Unreachable(f"{type(error).__name__}: {error}"))
 
     def connected(self, connection: Connection) -> None:
-        """A connection has been opened for it."""
+        """Send the request over a new connection."""
         self._dial = None
-        self._use(connection, is_kept=False)
+        self._use(connection, is_reused=False)
 
     def _begin(self) -> None:
         if monotonic() >= self.deadline.at:
@@ -178,18 +178,19 @@ class Attempt:
         if connection is None:
             self._open()
         else:
-            self._use(connection, is_kept=True)
+            self._use(connection, is_reused=True)
 
     def _open(self) -> None:
-        means, until = self._means, self.deadline.at
-        self._dial = Dial(self, self._address, self.poller, means.resolver, until, self._steps)
+        context, until = self._context, self.deadline.at
+        self._dial = Dial(self, self._address, self.poller, context.resolver, until, self._events)
         self._dial.begin()
 
-    def _use(self, connection: Connection, *, is_kept: bool) -> None:
-        memory, request = self._means.memory, self.request
+    def _use(self, connection: Connection, *, is_reused: bool) -> None:
+        memory, request = self._context.memory, self.request
         parser = ReplyParser(request.method, request.max_reply, memory, memory.lease())
         self._transfer = Transfer(
-            *(self, self.poller, connection, self._written, parser, self._steps), is_kept=is_kept
+            *(self, self.poller, connection, self._written, parser, self._events),
+            is_reused=is_reused,
         )
         with self._lock:
             if self._cancelled:
@@ -210,12 +211,12 @@ class Attempt:
                 self._complete(transfer)
 
     def _broken(self, transfer: Transfer, error: ConnectionBroken) -> None:
-        """Handle a broken connection; the service may have closed a reused one meanwhile."""
+        """Resend on a new connection if the service closed a reused one, or fail."""
         self._drop_transfer()
         has_begun = transfer.parser.has_begun
-        may_be_met = transfer.is_kept and not has_begun and self.request.method in IDEMPOTENT
+        may_resend = transfer.is_reused and not has_begun and self.request.method in IDEMPOTENT
         with self._lock:
-            again = may_be_met and not (self._once or self._cancelled)
+            again = may_resend and not (self._no_resend or self._cancelled)
             if again:  # RFC 9112, section 9.3.1
                 self._sent = False
         if not again:
@@ -223,37 +224,37 @@ class Attempt:
         self._open()
 
     def _complete(self, transfer: Transfer) -> None:
-        """The reply is whole: the connection is another's, the body is decoded and passed on."""
+        """Handle a complete reply: release the connection, and have the body decoded."""
         connection, parser = transfer.release(), transfer.parser
         self._transfer, self._written = None, b""
         if parser.keeps_connection and monotonic() < connection.serves_until:
-            self._means.returned(self._address, connection)
+            self._context.return_connection(self._address, connection)
         else:
             connection.close()
         self._over = True
         self.poller.discard(self)
-        is_coded, work = bool(coding_of(parser)), partial(self._pass_on, parser)
-        self._means.unpack(self.poller, parser.size, work, coded=is_coded)
+        is_coded, work = bool(content_coding(parser)), partial(self._deliver, parser)
+        self._context.decode(self.poller, parser.size, work, coded=is_coded)
 
-    def _pass_on(self, parser: ReplyParser) -> None:
-        """Decode the body, and put the completion; on a thread that may take long for it."""
-        self._put(unpacked(parser, self.request.max_reply))
+    def _deliver(self, parser: ReplyParser) -> None:
+        """Decode the body and put the completion, on a thread that this may block."""
+        self._put(decode_reply(parser, self.request.max_reply))
 
-    # -- its end ----------------------------------------------------------------------------------
+    # -- the end of the attempt -------------------------------------------------------------------
 
     def _end(self, result: BffError) -> None:
-        """It has failed."""
+        """End with an error."""
         if not self._over:
-            self._let_go()
+            self._release_resources()
             self._put(result)
 
     def _release(self) -> None:
-        """It was given up: nothing is put."""
+        """End after a cancellation: no completion is put."""
         if not self._over:
-            self._let_go()
-            self._means.slots.leave(self)
+            self._release_resources()
+            self._context.slots.release(self)
 
-    def _let_go(self) -> None:
+    def _release_resources(self) -> None:
         self._over = True
         if self._dial is not None:
             self._dial.abandon()
@@ -262,12 +263,12 @@ class Attempt:
         self.poller.discard(self)
 
     def _put(self, result: Any) -> None:
-        self._means.slots.leave(self)
+        self._context.slots.release(self)
         if isinstance(result, BffError):
             result = without_frames(result)
         try:
-            self._sink.put(Completion(self.attempt, result, self._steps))
-        except Exception as error:  # noqa: BLE001 - the thread goes on for others
+            self._sink.put(Completion(self.attempt, result, self._events))
+        except Exception as error:  # noqa: BLE001 - the thread serves other attempts
             logger.error("unexpected %s", type(error).__name__, exc_info=error)
 
     def _drop_transfer(self) -> None:

@@ -1,4 +1,4 @@
-"""One non-blocking connection: plain or TLS, it is read and written alike."""
+"""One non-blocking connection, with the same interface for plain TCP and TLS."""
 
 import socket
 import ssl
@@ -14,10 +14,10 @@ class Connection:
     """A connected socket, in use by one attempt at a time, or idle.
 
     Attributes:
-        waits_for: the event that the last send or receive waits for, where it would have blocked.
-        ragged: TLS ended without close_notify, so what came may have been cut off.
-        serves_until: when it is too old to serve another request, on the monotonic clock.
-        idle_since: when it was returned to the idle connections.
+        waits_for: the poll event to wait for after a send or receive that would have blocked.
+        ragged: TLS ended without close_notify, so the data may be truncated.
+        serves_until: when it becomes too old for another request, on the monotonic clock.
+        idle_since: when it was return_connection to the idle connections.
     """
 
     __slots__ = ("_socket", "_tls", "idle_since", "ragged", "serves_until", "waits_for")
@@ -29,11 +29,11 @@ class Connection:
         self.ragged = False
 
     def fileno(self) -> int:
-        """The descriptor; -1 once it is closed."""
+        """The file descriptor; -1 after `close`."""
         return self._socket.fileno()
 
     def send(self, rest: memoryview) -> int:
-        """Send what can be sent at once: the number of bytes, 0 where it would block.
+        """Send without blocking; returns the number of bytes, 0 if it would block.
 
         Raises:
             OSError: the connection is broken.
@@ -48,7 +48,7 @@ class Connection:
             return 0
 
     def receive(self) -> bytes | None:
-        """What has come: None where it would block, nothing where the peer has ended.
+        """Receive without blocking; None if it would block, empty at the end of the stream.
 
         Raises:
             OSError: the connection is broken.
@@ -66,17 +66,18 @@ class Connection:
             return b""
 
     def may_hold_more(self, received: int) -> bool:
-        """Whether more may be there after a receive of so many bytes.
+        """Whether to receive again after a receive of `received` bytes.
 
-        A plain socket tells poll(2), so it need not be asked; TLS is asked until it would block.
+        poll(2) reports the rest on a plain socket. TLS may buffer decrypted bytes that poll(2) does
+        not report, so it is read until it would block.
         """
         return self._tls or received == CHUNK
 
-    def is_quiet(self) -> bool:
-        """Whether an idle connection is open, and nothing has come that was not asked for.
+    def is_reusable(self) -> bool:
+        """Whether an idle connection is open, and has received no unsolicited data.
 
-        Over TLS, what came may be a session ticket (RFC 8446, section 4.6.1): reading it gives
-        no bytes.
+        Over TLS the data may be a session ticket (RFC 8446, section 4.6.1), which is not
+        application data: a read returns no bytes.
         """
         try:
             socket.socket.recv(self._socket, 1, socket.MSG_PEEK)
@@ -91,5 +92,5 @@ class Connection:
         return False
 
     def close(self) -> None:
-        """Close it; it must be registered nowhere."""
+        """Close it; it must not be registered with a poller."""
         self._socket.close()

@@ -1,4 +1,4 @@
-"""Opens one connection without blocking: its name, its addresses in turn, and TLS."""
+"""Opens one connection without blocking: DNS lookup, connect to each address in turn, TLS."""
 
 import errno
 import os
@@ -9,32 +9,32 @@ from time import monotonic
 from typing import Final, Protocol
 
 from bff.errors import BffError, TimedOut, Unreachable
+from bff.upstream.connection_events import ConnectionEvents
 from bff.upstream.resolve import Addresses, Found, Resolver, addresses_in
 from bff.upstream.sockets.address import Address
 from bff.upstream.sockets.connection import Connection
 from bff.upstream.sockets.poller import READ, WRITE, Poller, Watched
-from bff.upstream.steps import Steps
 
 _UNDER_WAY: Final = frozenset({errno.EINPROGRESS, errno.EWOULDBLOCK})
 
 
 class Caller(Watched, Protocol):
-    """What a connection is opened for."""
+    """Receives the connection; an `Attempt`."""
 
     def step(self, work: "partial[None]") -> None:
-        """Do a part of the work; what it raises is the caller's end."""
+        """Run `work`; an exception ends the caller."""
 
     def connected(self, connection: Connection) -> None:
-        """The connection is there."""
+        """Receive the open connection."""
 
 
 class Dial:
-    """A connection on its way; used by the thread of its poller only, but for `put`.
+    """A connection being opened. Only `put` may be called on other threads than the poller's.
 
     Args:
-        until: when it has to be there, on the monotonic clock.
+        until: the deadline, on the monotonic clock.
 
-    Every method may raise an UpstreamError: there will be no connection.
+    Every method may raise an UpstreamError if the connection cannot be opened.
     """
 
     def __init__(
@@ -44,22 +44,22 @@ class Dial:
         poller: Poller,
         resolver: Resolver,
         until: float,
-        steps: Steps | None,
+        events: ConnectionEvents | None,
     ) -> None:
         self._caller, self._address, self._poller = caller, address, poller
-        self._resolver, self._until, self._steps = resolver, until, steps
+        self._resolver, self._until, self._events = resolver, until, events
         self._socket: socket.socket | None = None
         self._left: Addresses = []
         self._failure: BffError | None = None
         self._handshaking = False
 
     def begin(self) -> None:
-        """Look the name up; a literal address is there at once."""
+        """Start the DNS lookup; a literal IP address is resolved at once."""
         self._note("connection.connect_tcp.started")
         self._resolver.ask(self._address.host, self._address.port, self)
 
     def put(self, found: Found) -> None:
-        """What a look-up has come to, on any thread."""
+        """Receive the result of the DNS lookup, on any thread."""
         work = partial(self._resolved, found)
         if self._poller.is_mine():
             self._caller.step(work)
@@ -67,7 +67,7 @@ class Dial:
             self._poller.post(partial(self._caller.step, work))
 
     def ready(self) -> None:
-        """The socket has become ready."""
+        """Continue: the socket is ready."""
         if self._handshaking:
             self._handshake()
             return
@@ -80,14 +80,14 @@ class Dial:
             self._reached(self._socket)
 
     def expire(self) -> None:
-        """The moment of the caller has come: the address's share of the time, or all of it."""
+        """Try the next address if this one timed out; raise TimedOut at the deadline."""
         if self._socket is not None and not self._handshaking and monotonic() < self._until:
             self._failed(TimedOut("ConnectTimeout: timed out"))
         else:
             raise TimedOut("ConnectTimeout: deadline exceeded")
 
     def abandon(self) -> None:
-        """Release what it holds."""
+        """Cancel the lookup, and close the socket."""
         self._resolver.forget(self._address.host, self._address.port, self)
         self._left = []
         self._close()
@@ -100,14 +100,14 @@ class Dial:
         self._next()
 
     def _next(self) -> None:
-        """Connect to the next address, within a fair share of the time that is left."""
+        """Connect to the next address, within an equal share of the remaining time."""
         while self._left:
             family, address = self._left.pop(0)
             try:
                 sock = self._socket = socket.socket(family, socket.SOCK_STREAM)
                 sock.setblocking(False)  # noqa: FBT003 - it has no name in Python
                 number = sock.connect_ex(address)
-            except OSError as error:  # no descriptor, or no such family here
+            except OSError as error:  # no file descriptor, or an unsupported address family
                 self._failure = Unreachable(f"ConnectError: {error}", "connect")
                 self._close()
                 continue
@@ -129,7 +129,7 @@ class Dial:
         self._next()
 
     def _reached(self, sock: socket.socket) -> None:
-        """The other end has taken the connection."""
+        """Continue with TLS, if declared, after the TCP connection is established."""
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._caller.due = self._until
         self._note("connection.connect_tcp.complete")
@@ -178,5 +178,5 @@ class Dial:
             self._socket = None
 
     def _note(self, name: str) -> None:
-        if self._steps is not None:
-            self._steps.note(name, {})
+        if self._events is not None:
+            self._events.record(name, {})

@@ -1,4 +1,4 @@
-"""The one thread that reads for requests whose mailbox no asking thread waits in."""
+"""The thread that does the I/O of requests whose mailbox has no poller."""
 
 from collections.abc import Callable, Iterable
 from queue import SimpleQueue
@@ -9,21 +9,21 @@ from typing import Final
 from bff.observe.log import logger
 from bff.upstream.sockets.idle import IdleConnections
 from bff.upstream.sockets.poller import Poller, poller_of_this_thread
-from bff.upstream.workers import Workers
+from bff.upstream.thread_pool import ThreadPool
 
-_SWEEP: Final = 5.0  # seconds between two looks for connections that have been idle for too long
-_PAUSE: Final = 0.01  # seconds after what no code expects, so that it does not take the processor
-_UNPACKERS: Final = 4
-_SMALL: Final = 16 * 1024  # bytes of a body that the loop itself passes on
+_SWEEP: Final = 5.0  # seconds between two sweeps of idle connections
+_PAUSE: Final = 0.01  # seconds after an unexpected exception, to avoid a busy loop
+_DECODERS: Final = 4
+_SMALL: Final = 16 * 1024  # bytes; larger bodies are decoded on another thread
 
 
 class EventLoop:
-    """A poller on a thread of its own, which only moves bytes, and closes idle connections.
+    """A poller on a separate thread, which does I/O and closes expired idle connections.
 
     Args:
-        idle: the connections that are closed after a while.
+        idle: the idle connections to sweep.
 
-    The thread starts when it is needed, and does not refer to the exchange.
+    The thread is started on demand, and does not refer to the exchange.
     """
 
     def __init__(self, idle: Iterable[IdleConnections]) -> None:
@@ -31,13 +31,13 @@ class EventLoop:
         self._lock = Lock()
         self._poller: Poller | None = None
         self._over = False
-        self._unpackers = Workers(_UNPACKERS, "bff-upstream-unpack")
+        self._decoders = ThreadPool(_DECODERS, "bff-upstream-unpack")
 
     def poller(self) -> Poller:
-        """The thread's poller; the thread is started if it is not.
+        """The poller of the thread, which is started if it does not run yet.
 
         Raises:
-            RuntimeError: it cannot be started.
+            RuntimeError: the thread cannot be started.
         """
         if self._poller is None:
             with self._lock:
@@ -45,24 +45,24 @@ class EventLoop:
                     self._poller = self._start()
         return self._poller
 
-    def unpack(self, size: int, work: Callable[[], None], *, coded: bool) -> None:
-        """Have a body decoded and passed on: a large or coded one by another thread."""
+    def decode(self, size: int, work: Callable[[], None], *, coded: bool) -> None:
+        """Run `work`, which decodes a body; on another thread if the body is large or coded."""
         if size > _SMALL or coded:
             try:
-                self._unpackers.submit(work)
-            except RuntimeError:  # there is no other thread
+                self._decoders.submit(work)
+            except RuntimeError:  # no thread can be started
                 work()
         else:
             work()
 
     def close(self) -> None:
-        """Let the threads end after what they are doing; waits for none of them."""
+        """End the threads after their current work, without waiting for them."""
         self._over = True
         if self._poller is not None:
             self._poller.post(_nothing)
         else:
             self._close_idle()
-        self._unpackers.close()
+        self._decoders.close()
 
     def _start(self) -> Poller:
         made: SimpleQueue[Poller | OSError] = SimpleQueue()
@@ -82,8 +82,8 @@ class EventLoop:
         swept = monotonic()
         while not self._over or len(poller):
             try:
-                poller.turn(_SWEEP)
-            except Exception as error:  # noqa: BLE001 - others wait for what this thread reads
+                poller.run_once(_SWEEP)
+            except Exception as error:  # noqa: BLE001 - the thread serves other requests
                 logger.error("unexpected %s", type(error).__name__, exc_info=error)
                 sleep(_PAUSE)
             now = monotonic()
@@ -99,4 +99,4 @@ class EventLoop:
 
 
 def _nothing() -> None:
-    """Wakes the thread, which then sees that it is over."""
+    """A job without effect: it wakes the thread, which then ends."""

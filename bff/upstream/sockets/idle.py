@@ -1,4 +1,4 @@
-"""Idle connections to one address: the one used last is used next."""
+"""The idle connections of one address, in LIFO order."""
 
 from collections import deque
 from time import monotonic
@@ -12,35 +12,35 @@ KEEPALIVE: Final = 30.0  # seconds that a connection may be idle
 class IdleConnections:
     """A stack of connections that any thread takes from and returns to, without a lock.
 
-    Appending to a deque and taking from it are atomic.
+    `append` and `pop` of a deque are atomic.
     """
 
     def __init__(self) -> None:
         self._connections: deque[Connection] = deque()
 
     def __len__(self) -> int:
-        """How many there are."""
+        """The number of idle connections."""
         return len(self._connections)
 
     def take(self) -> Connection | None:
-        """The one used last that is still good; those that are not are closed on the way."""
+        """The most recently used connection that is reusable; closes the others it meets."""
         now = monotonic()
         while True:
             try:
                 found = self._connections.pop()
             except IndexError:
                 return None
-            if not _is_old(found, now) and found.is_quiet():
+            if not _is_old(found, now) and found.is_reusable():
                 return found
             found.close()
 
     def put(self, connection: Connection) -> None:
-        """Keep a connection whose reply was whole for the next request."""
+        """Add a connection whose reply was complete."""
         connection.idle_since = monotonic()
         self._connections.append(connection)
 
     def sweep(self, now: float) -> None:
-        """Close those that have been idle for too long, or are too old."""
+        """Close connections that have been idle for too long, or are too old."""
         for _ in range(len(self._connections)):
             try:
                 oldest = self._connections.popleft()
@@ -52,7 +52,7 @@ class IdleConnections:
             oldest.close()
 
     def close(self) -> None:
-        """Close all of them."""
+        """Close all connections."""
         while self._connections:
             try:
                 self._connections.pop().close()

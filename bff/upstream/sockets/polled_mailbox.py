@@ -1,7 +1,7 @@
-"""Mailboxes whose thread reads its own connections while it waits.
+"""Mailboxes whose thread reads connections while it waits.
 
-The poller is the thread's, the mailbox is the request's: what comes too late lands in a mailbox
-that nothing waits in any more.
+Each thread has one poller, each request of a client one mailbox. A late completion is put into the
+mailbox of a request that has ended, and has no effect.
 """
 
 from collections import deque
@@ -12,10 +12,10 @@ from bff.upstream.sockets.poller import poller_of_this_thread
 
 
 class PolledMailbox:
-    """Completions for one conductor, which waits for them in poll(2); made on its thread.
+    """The completions for one conductor, which waits in poll(2); created on its thread.
 
     Attributes:
-        poller: reads the connections of requests whose completions end here; see `reader_of`.
+        poller: reads the connections of the requests with this mailbox; see `poller_of`.
     """
 
     __slots__ = ("_arrived", "poller")
@@ -25,17 +25,17 @@ class PolledMailbox:
         self._arrived: deque[Completion] = deque()
 
     def put(self, completion: Completion) -> None:
-        """Leave a completion; any thread may."""
+        """Add a completion, from any thread."""
         self._arrived.append(completion)
         self.poller.wake()
 
     def get(self, timeout: float) -> Completion | None:
-        """The next completion, or None once `timeout` seconds have passed without one.
+        """The next completion, or None if there is none within `timeout` seconds.
 
-        What has come in time is found: the sockets are looked at once more after the time-out.
+        The sockets are polled once more after the timeout, so a reply that arrived in time is read.
 
         Raises:
-            RuntimeError: it is called on another thread than the one that made the mailbox.
+            RuntimeError: it is called on another thread than the one that created the mailbox.
         """
         arrived, poller = self._arrived, self.poller
         if arrived:
@@ -44,7 +44,7 @@ class PolledMailbox:
             raise RuntimeError("a mailbox is waited in by the thread that made it")
         left, until = timeout, monotonic() + timeout
         while True:
-            poller.turn(left, arrived)
+            poller.run_once(left, arrived)
             if arrived:
                 return arrived.popleft()
             if left <= 0.0:
@@ -53,14 +53,14 @@ class PolledMailbox:
 
 
 class PollingClock:
-    """Real time, with mailboxes whose waiting thread reads connections."""
+    """The system's monotonic clock, with mailboxes whose thread reads connections."""
 
     def now(self) -> float:
-        """Seconds of the system's monotonic clock."""
+        """Monotonic time in seconds."""
         return monotonic()
 
     def mailbox(self) -> Mailbox:
-        """A mailbox of the calling thread; one that the event loop reads for where that fails."""
+        """A mailbox of the calling thread; one without a poller if no descriptor is left."""
         try:
             return PolledMailbox()
         except OSError:

@@ -1,7 +1,7 @@
-"""The poller of one thread: its sockets, its timers, and what other threads hand to it.
+"""The poller of one thread: its sockets, its timers, and jobs posted by other threads.
 
-A socket belongs to one poller, and only that poller's thread registers, reads, unregisters and
-closes it: the number of a closed descriptor is at once another connection's.
+A socket belongs to one poller. Only that poller's thread registers, reads, unregisters and closes
+it, because the system reuses the number of a closed descriptor for the next connection.
 """
 
 import math
@@ -23,32 +23,32 @@ _NOTHING: Final = ()
 
 
 class Watched(Protocol):
-    """What a poller serves: it must not raise, and never blocks.
+    """A client of a poller. Its methods must neither raise nor block.
 
     Attributes:
-        due: when `expire` has something to do, in seconds on the monotonic clock.
+        due: when `expire` is to be called, in seconds on the monotonic clock.
     """
 
     due: float
 
     def ready(self) -> None:
-        """Its descriptor can be read or written, or has an error."""
+        """Handle a descriptor that can be read or written, or has an error."""
 
     def expire(self, now: float) -> None:
-        """Its moment has come."""
+        """Handle that `due` has passed."""
 
 
 class Poller:
-    """What one thread waits for; made on that thread.
+    """Waits in poll(2) for the sockets and timers of one thread; created on that thread.
 
     Attributes:
         asleep: whether the thread waits in poll(2), or is about to.
 
     Raises:
-        OSError: the process has no descriptor left.
+        OSError: no file descriptor is left.
     """
 
-    _wakeup: Wakeup | None = None  # where there was no descriptor for it
+    _wakeup: Wakeup | None = None  # for `__del__` after a failed `__init__`
 
     def __init__(self) -> None:
         self._wakeup = wakeup = open_wakeup()
@@ -60,65 +60,65 @@ class Poller:
         self._watched: set[Watched] = set()
         self._unfinished: deque[Watched] = deque()
         self._jobs: deque[Callable[[], None]] = deque()
-        self._due = math.inf  # no later than the first moment of what is watched
+        self._due = math.inf  # a lower bound of `due` of all that is watched
 
     def is_mine(self) -> bool:
-        """Whether the calling thread is the one that it belongs to."""
+        """Whether it belongs to the calling thread."""
         return self._thread == get_ident()
 
     def __len__(self) -> int:
-        """How much is watched."""
+        """The number of watched objects."""
         return len(self._watched)
 
     def post(self, job: Callable[[], None]) -> None:
-        """Have `job` run on the poller's thread, when it next waits; any thread may."""
+        """Run `job` on the poller's thread at its next `run_once`; from any thread."""
         self._jobs.append(job)
         self.wake()
 
     def wake(self) -> None:
-        """End the wait of the poller's thread, if it sleeps; any thread may."""
+        """Wake the poller's thread if it waits in poll(2); from any thread."""
         if self.asleep and self._wakeup is not None:
             self._wakeup.set()
 
     def add(self, watched: Watched) -> None:
-        """Watch the moment of something."""
+        """Watch the timer of an object."""
         self._watched.add(watched)
         self._due = min(self._due, watched.due)
 
     def discard(self, watched: Watched) -> None:
-        """Watch its moment no longer; its descriptor is to be unregistered before."""
+        """Stop watching a timer; unregister the descriptor before."""
         self._watched.discard(watched)
 
     def register(self, descriptor: int, watched: Watched, events: int) -> None:
-        """Watch a descriptor, for these events from now on."""
+        """Watch a descriptor for `events`, which replace earlier ones."""
         self._poll.register(descriptor, events)
         self._by_descriptor[descriptor] = watched
         self._due = min(self._due, watched.due)
 
     def unregister(self, descriptor: int) -> None:
-        """Watch a descriptor no longer; called before it is closed."""
+        """Stop watching a descriptor; to be called before it is closed."""
         if self._by_descriptor.pop(descriptor, None) is not None:
             self._poll.unregister(descriptor)
 
-    def again(self, watched: Watched) -> None:
-        """Serve it once more before sleeping: it stopped while there was more to read.
+    def requeue(self, watched: Watched) -> None:
+        """Call `ready` once more before the next wait, as there may be more to read.
 
-        TLS may hold decrypted bytes that poll(2) knows nothing of.
+        TLS may buffer decrypted bytes that poll(2) does not report.
         """
         self._unfinished.append(watched)
 
-    def turn(self, timeout: float, arrived: Sized = _NOTHING) -> None:
-        """Serve what is ready; where nothing is, sleep until something is, or is due.
+    def run_once(self, timeout: float, arrived: Sized = _NOTHING) -> None:
+        """Run one iteration: wait for events, and handle events, jobs and expired timers.
 
         Args:
-            timeout: seconds to sleep at most.
-            arrived: not slept for while there is something in it. Another thread that adds to it
-                calls `wake` afterwards.
+            timeout: the maximum wait in seconds.
+            arrived: if it is not empty, do not wait. A thread that adds to it must call `wake`
+                afterwards.
         """
         self._run_jobs()
         if self._watched:
             timeout = min(timeout, self._due - monotonic())
-        self.asleep = True  # what is added from now on wakes; what was added before is seen here
+        self.asleep = True  # later additions wake the thread; earlier ones are checked next
         if arrived or self._jobs or self._unfinished or timeout < 0.0:
             timeout = 0.0
         try:
@@ -134,7 +134,7 @@ class Poller:
             self._expire(now)
 
     def _serve(self, events: list[tuple[int, int]]) -> None:
-        """Serve what is ready: one may end another, whose descriptor may then be a third's."""
+        """Call `ready` for each event, unless an earlier call has changed its descriptor."""
         found = [(number, self._by_descriptor.get(number)) for number, _ in events]
         for number, watched in found:
             if watched is None:
@@ -145,7 +145,7 @@ class Poller:
     def _serve_own(self, number: int) -> None:
         if self._wakeup is not None and number == self._wakeup.fileno():
             self._wakeup.clear()
-        else:  # closed without being unregistered: it would be ready for ever
+        else:  # closed but not unregistered: it would be reported as ready forever
             self._poll.unregister(number)
 
     def _run_jobs(self) -> None:
@@ -153,7 +153,7 @@ class Poller:
             job = self._jobs.popleft()
             try:
                 job()
-            except Exception as error:  # noqa: BLE001 - it is another request's, or nobody's
+            except Exception as error:  # noqa: BLE001 - a job may belong to another request
                 logger.error("unexpected %s", type(error).__name__, exc_info=error)
 
     def _expire(self, now: float) -> None:
@@ -162,7 +162,7 @@ class Poller:
         self._due = min((each.due for each in self._watched), default=math.inf)
 
     def __del__(self) -> None:
-        """Close the descriptor: the thread has ended."""
+        """Close the descriptor when the thread has ended."""
         if self._wakeup is not None:
             self._wakeup.close()
 
@@ -171,10 +171,10 @@ _threads = local()
 
 
 def poller_of_this_thread() -> Poller:
-    """The poller of the calling thread; made with its first use.
+    """The poller of the calling thread, created at its first use.
 
     Raises:
-        OSError: the process has no descriptor left for one.
+        OSError: no file descriptor is left.
     """
     poller: Poller | None = getattr(_threads, "poller", None)
     if poller is None:
@@ -183,8 +183,8 @@ def poller_of_this_thread() -> Poller:
 
 
 def _forget() -> None:
-    """Leave the parent's poller to the parent: the descriptors of the two are one."""
-    global _threads  # noqa: PLW0603 - a child process has one thread, and no poller yet
+    """Drop the parent's poller after a fork, since both processes share its descriptors."""
+    global _threads  # noqa: PLW0603 - a child process starts with one thread and no poller
     _threads = local()
 
 

@@ -1,8 +1,8 @@
-"""A parser of one reply: llhttp (httptools), with the message framing that llhttp leaves open.
+"""A parser of one reply, with llhttp (httptools) and the message framing that llhttp lacks.
 
 llhttp does not know the request, parses bytes after the end of the reply, and does not see the end
-of the connection. So the parser decides where the reply ends (RFC 9112, section 6.3): after the
-headers (HEAD, 204, 304), after its length, after its last chunk, or with its connection.
+of the connection. So this parser decides where the reply ends (RFC 9112, section 6.3): after the
+headers (HEAD, 204, 304), after Content-Length bytes, after the last chunk, or with the connection.
 """
 
 import re
@@ -16,7 +16,7 @@ from bff.model.exchange import Headers
 from bff.model.untrusted import whole_number
 from bff.upstream.memory import Lease, Memory
 
-# Bytes that a head, trailers or the extensions of a chunk may have; as httpcore has h11 bound them.
+# The maximum bytes of a head, trailers or chunk extensions; the limit that httpcore sets for h11.
 MOST_HEAD: Final = 100 * 1024
 _FRAMING: Final = frozenset({b"content-length", b"transfer-encoding"})
 _FIRST: Final = b"H"
@@ -25,8 +25,8 @@ _BLANK: Final = b"\r\n\r\n"
 _REASON: Final = re.compile(rb"[\t -~\x80-\xff]*")
 _CONTINUE: Final = 100
 _OK: Final = 200
-_SWITCHING: Final = 101  # an upgrade, which is never asked for
-_WITHOUT_BODY: Final = frozenset({204, 304})  # whatever their length is said to be
+_SWITCHING: Final = 101  # an upgrade, which is never requested
+_WITHOUT_BODY: Final = frozenset({204, 304})  # whatever their Content-Length is
 _VERSIONS: Final = frozenset({"1.0", "1.1"})
 _LONGEST: Final = 2**62
 
@@ -34,20 +34,20 @@ Framing = Literal["head", "length", "chunks", "connection"]
 
 
 class ReplyParser:
-    """Takes in one reply; what it raises is the end of it.
+    """Parses one reply incrementally; it cannot be used after an exception.
 
     Args:
-        method: of the request: a reply to HEAD ends with its head.
-        limit: bytes that the body may have, as it is coded.
-        lease: takes the bytes of the body as they come.
+        method: the method of the request; a reply to HEAD has no body.
+        limit: the maximum bytes of the body, before decoding.
+        lease: accounts for the bytes of the body as they are received.
 
     Attributes:
-        complete: the reply is whole.
-        surplus: bytes came after it that were not asked for; its connection is to be closed.
-        has_begun: something of it has come.
-        has_head: the final head is there: `status` and `headers` are.
-        size: bytes of the body that have come.
-        lease: holds them.
+        complete: the reply is complete.
+        surplus: bytes were received after the reply; its connection must be closed.
+        has_begun: a part of the reply was received.
+        has_head: the final head was received; `status` and `headers` are set.
+        size: received bytes of the body.
+        lease: accounts for the body.
     """
 
     def __init__(self, method: str, limit: int, memory: Memory, lease: Lease) -> None:
@@ -62,20 +62,20 @@ class ReplyParser:
         self._raw: list[tuple[bytes, bytes]] = []
         self._body: bytes | BytesIO = b""
         self.size = self._leased = 0  # bytes of the body
-        self._overhead = 0  # bytes since the last of the body, or since the reply began
-        self._head = b""  # bytes of heads that are not whole
-        self._heads = 0  # that the last bytes have made whole, of 1xx too
+        self._overhead = 0  # bytes since the last of the body, or since the start
+        self._head = b""  # bytes of incomplete heads
+        self._heads = 0  # completed by the last `feed`, 1xx included
         self._after_head = 0  # bytes since the final head
         self._error: BffError | None = None
 
     @property
     def body(self) -> bytes:
-        """The body, as it is coded."""
+        """The body, before decoding."""
         return self._body if isinstance(self._body, bytes) else self._body.getvalue()
 
     @property
     def keeps_connection(self) -> bool:
-        """Whether another request may go out on the connection (RFC 9112, section 9.3)."""
+        """Whether the connection can be reused (RFC 9112, section 9.3)."""
         if not self.complete or self.surplus or self._framing == "connection":
             return False
         options = ",".join(value for name, value in self.headers if name == "connection")
@@ -84,15 +84,15 @@ class ReplyParser:
 
     @property
     def ends_with_connection(self) -> bool:
-        """Whether nothing but the end of the connection ends the reply."""
+        """Whether the reply is delimited by the end of the connection."""
         return self.has_head and self._framing == "connection"
 
     def feed(self, data: bytes) -> None:
-        """Take in bytes of the connection.
+        """Parse received bytes.
 
         Raises:
-            BadReply: they are no reply, or not as strictly as they have to be.
-            TooMany: the body is too long, or the process has no room for it.
+            BadReply: they are not a valid reply.
+            TooMany: the body exceeds its limit, or the memory budget of the process.
         """
         self.has_begun = True
         before, in_head = self.size, not self.has_head
@@ -121,10 +121,10 @@ class ReplyParser:
             raise BadReply("the reply's head, trailers or chunk extensions are too long")
 
     def _leave_heads(self) -> None:
-        """Let go of the bytes of heads that are whole; llhttp skips empty lines before them.
+        """Check where heads begin, since llhttp skips empty lines, and drop complete heads.
 
         Raises:
-            BadReply: something else than a status line is where a head begins.
+            BadReply: a head does not begin with a status line.
         """
         at = 0
         for _ in range(self._heads):
@@ -141,17 +141,17 @@ class ReplyParser:
         self._heads = 0
 
     def _has_rest(self, data: bytes) -> bool:
-        """Whether the last bytes of a connection go on after the reply.
+        """Whether the received bytes continue after the end of the reply.
 
-        llhttp skips empty lines after a reply without a word. After chunks, of which the end may
-        have come in pieces, there is a rest in doubt.
+        llhttp ignores empty lines after a reply. After a chunked body, whose end may have been
+        split over several reads, the answer is True if in doubt.
         """
         if self._framing == "chunks":
             return not data.endswith(_BLANK) or data.endswith(b"\r\n" + _BLANK)
         return self._after_head != self.size
 
     def close(self) -> None:
-        """Let go of llhttp, which refers to this: a circle would hold the body until collected."""
+        """Drop llhttp, whose reference cycle would keep the body until garbage collection."""
         self._parser = None
 
     @property
@@ -161,30 +161,30 @@ class ReplyParser:
         return self._parser
 
     def end(self) -> bool:
-        """The connection has ended; whether the reply is whole."""
+        """Handle the end of the connection; returns whether the reply is complete."""
         if self.ends_with_connection:
             self.complete = True
         return self.complete
 
-    # -- what llhttp calls: these must not raise --------------------------------------------------
+    # -- callbacks of llhttp, which must not raise ------------------------------------------------
 
     def on_message_begin(self) -> None:
-        """A message begins: the reply, what follows a 1xx, or surplus."""
+        """A message begins: the reply, a reply after a 1xx, or surplus."""
         if self.complete:
             self.surplus = True
 
     def on_status(self, reason: bytes) -> None:
-        """The reason phrase, of which llhttp takes anything (RFC 9112, section 4)."""
+        """Check the reason phrase, which llhttp does not (RFC 9112, section 4)."""
         if not _REASON.fullmatch(reason):
             self._error = self._error or BadReply("the reason phrase has control characters")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """A header of a head, or a trailer, which is dropped (RFC 9110, section 6.5.1)."""
+        """Store a header; a trailer is dropped (RFC 9110, section 6.5.1)."""
         if not self.has_head:
             self._raw.append((name, value))
 
     def on_headers_complete(self) -> None:
-        """The head is whole."""
+        """The head is complete."""
         if self.has_head:
             return
         self._heads += 1
@@ -222,7 +222,7 @@ class ReplyParser:
             self._append(data)
 
     def on_message_complete(self) -> None:
-        """A message is whole: the reply, a 1xx, or surplus."""
+        """A message is complete: the reply, a 1xx, or surplus."""
         if self._interim:
             self._interim = False
             self._overhead = 0
@@ -233,7 +233,7 @@ class ReplyParser:
     def _append(self, data: bytes) -> None:
         self.size += len(data)
         if not self._body:
-            self._body = data  # most replies come in one piece
+            self._body = data  # most bodies are received at once
             return
         if isinstance(self._body, bytes):
             first, self._body = self._body, BytesIO()
@@ -241,11 +241,11 @@ class ReplyParser:
         self._body.write(data)
 
     def _framed(self) -> Framing:
-        """Where the reply ends; its announced length is judged.
+        """What delimits the reply; its Content-Length is checked.
 
         Raises:
-            BadReply: that is not certain.
-            TooMany: it is longer than a reply may be, or than the process has room for.
+            BadReply: the framing is invalid or ambiguous.
+            TooMany: the length exceeds the limit, or the memory budget of the process.
         """
         if self.status < _OK:
             raise BadReply("the reply has a status that none can have here")

@@ -1,4 +1,4 @@
-"""The bound on requests in flight (`BFF_POOL`): first come, first served."""
+"""The limit of requests in flight (`BFF_POOL`), with a FIFO queue."""
 
 from collections import deque
 from threading import Lock
@@ -8,53 +8,53 @@ from bff.upstream.exchange import Usage
 
 
 class Queued(Protocol):
-    """A request that has a slot, or waits in line for one."""
+    """A request that has a slot, or is queued for one."""
 
     has_slot: bool
 
-    def admitted(self) -> None:
-        """It has got a slot, by any thread; never blocks."""
+    def slot_granted(self) -> None:
+        """Handle that a slot was granted; called on any thread, must not block."""
 
 
 class Slots:
-    """Slots of requests, and the line for them; thread-safe.
+    """The slots of requests in flight, and their queue. Thread-safe.
 
     Args:
-        size: requests that may be in flight at once.
+        size: the maximum of requests in flight.
     """
 
     def __init__(self, size: int) -> None:
         self._size, self._taken = size, 0
-        self._line: deque[Queued] = deque()
+        self._queue: deque[Queued] = deque()
         self._lock = Lock()
 
-    def enter(self, queued: Queued) -> bool:
-        """Take a slot, or stand in line; whether one was taken."""
+    def acquire(self, queued: Queued) -> bool:
+        """Take a slot, or join the queue; returns whether a slot was taken."""
         with self._lock:
             if self._taken < self._size:
                 self._taken += 1
                 queued.has_slot = True
             else:
-                self._line.append(queued)
+                self._queue.append(queued)
             return queued.has_slot
 
-    def leave(self, queued: Queued) -> None:
-        """Give a slot to the next in line, or leave the line."""
+    def release(self, queued: Queued) -> None:
+        """Pass the slot to the next request in the queue, or leave the queue."""
         with self._lock:
             if not queued.has_slot:
-                if queued in self._line:
-                    self._line.remove(queued)
+                if queued in self._queue:
+                    self._queue.remove(queued)
                 return
             queued.has_slot = False
-            following = self._line.popleft() if self._line else None
+            following = self._queue.popleft() if self._queue else None
             if following is None:
                 self._taken -= 1
             else:
                 following.has_slot = True
         if following is not None:
-            following.admitted()
+            following.slot_granted()
 
     def usage(self) -> Usage:
-        """How full it is."""
+        """The current utilization."""
         with self._lock:
-            return Usage(self._size, self._taken, len(self._line))
+            return Usage(self._size, self._taken, len(self._queue))

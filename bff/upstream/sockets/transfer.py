@@ -1,36 +1,36 @@
-"""One request over one connection: written, and its reply read, without blocking."""
+"""Writes one request to a connection and reads its reply, without blocking."""
 
 from typing import Final
 
 from bff.errors import Unreachable
 from bff.upstream.body import codings_in
+from bff.upstream.connection_events import ConnectionEvents
+from bff.upstream.httpx_mapping import truncation_error
 from bff.upstream.sockets.connection import Connection
+from bff.upstream.sockets.decode import content_coding
 from bff.upstream.sockets.poller import READ, Poller, Watched
 from bff.upstream.sockets.reply_parser import ReplyParser
-from bff.upstream.sockets.unpack import coding_of
-from bff.upstream.steps import Steps
-from bff.upstream.wire import ends_uncertainly
 
-_READS: Final = 4  # of 64 KB each, before others have their turn
+_READS: Final = 4  # of 64 KB each, before other connections are served
 
 
 class ConnectionBroken(Unreachable):
-    """The connection is broken, or has ended before the reply did."""
+    """The connection is broken, or ended before the reply was complete."""
 
 
 class Transfer:
-    """What is on its way over a connection; used by the thread of its poller only.
+    """A request and its reply on a connection; used by the thread of its poller only.
 
     Args:
-        attempt: what the poller serves when the connection is ready.
-        written: the request, as it is sent.
-        parser: takes in the reply.
+        attempt: the client of the poller for events of the connection.
+        written: the serialized request.
+        parser: parses the reply.
 
     Attributes:
-        is_kept: the connection had served others before.
+        is_reused: whether the connection has served other requests.
     """
 
-    __slots__ = ("_attempt", "_connection", "_poller", "_rest", "_steps", "is_kept", "parser")
+    __slots__ = ("_attempt", "_connection", "_events", "_poller", "_rest", "is_reused", "parser")
 
     def __init__(
         self,
@@ -39,21 +39,21 @@ class Transfer:
         connection: Connection,
         written: bytes,
         parser: ReplyParser,
-        steps: Steps | None,
+        events: ConnectionEvents | None,
         *,
-        is_kept: bool,
+        is_reused: bool,
     ) -> None:
         self._attempt, self._poller, self._connection = attempt, poller, connection
-        self._rest, self.parser, self._steps = memoryview(written), parser, steps
-        self.is_kept = is_kept
+        self._rest, self.parser, self._events = memoryview(written), parser, events
+        self.is_reused = is_reused
         self._note("send_request_headers.started")
 
     def advance(self) -> bool:
-        """Write or read what can be; whether the reply is whole.
+        """Write or read without blocking; returns whether the reply is complete.
 
         Raises:
-            ConnectionBroken: the rest of it will not come.
-            UpstreamError: what has come is not to be used.
+            ConnectionBroken: the connection ended before the reply was complete.
+            UpstreamError: the reply is invalid or too large.
         """
         if self._rest:
             self._write()
@@ -61,14 +61,14 @@ class Transfer:
         return self._read()
 
     def release(self) -> Connection:
-        """The connection, which this has registered with its poller no more."""
+        """Unregister the connection from the poller, and return it."""
         self._rest = memoryview(b"")
         self.parser.close()
         self._poller.unregister(self._connection.fileno())
         return self._connection
 
     def _write(self) -> None:
-        """Write what can be; a connection that breaks may still bring a reply (RFC 9112, 9.5)."""
+        """Write without blocking; a reply may follow a failed write (RFC 9112, section 9.5)."""
         connection = self._connection
         try:
             while self._rest:
@@ -102,8 +102,8 @@ class Transfer:
             if not connection.may_hold_more(len(data)):
                 return False
             if not parser.has_head:
-                break  # heads cost the most: many of them, as of 1xx, are not read at one go
-        self._poller.again(self._attempt)
+                break  # parsing heads is expensive: a series of 1xx must not block others
+        self._poller.requeue(self._attempt)
         return False
 
     def _take(self, data: bytes) -> None:
@@ -112,19 +112,19 @@ class Transfer:
         parser.feed(data)
         if parser.has_head and not had_head:
             self._note("receive_response_headers.complete")
-            codings_in(coding_of(parser))
+            codings_in(content_coding(parser))
 
     def _hung_up(self) -> bool:
-        """The service has ended the connection, and perhaps the reply with it."""
+        """Handle the end of the connection, which may be the end of the reply."""
         if not self.parser.end():
             raise ConnectionBroken("RemoteProtocolError")
         if self._connection.ragged:
-            raise ends_uncertainly()
+            raise truncation_error()
         return True
 
     def _register(self, events: int) -> None:
         self._poller.register(self._connection.fileno(), self._attempt, events)
 
     def _note(self, name: str) -> None:
-        if self._steps is not None:
-            self._steps.note(name, {})
+        if self._events is not None:
+            self._events.record(name, {})

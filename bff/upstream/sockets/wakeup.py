@@ -1,4 +1,4 @@
-"""Wakes a thread that sleeps in poll(2): an eventfd(2), or a socket pair where there is none."""
+"""Wakes a thread that waits in poll(2), by an eventfd(2) or, where it is missing, a socket pair."""
 
 import os
 import socket
@@ -16,7 +16,7 @@ class EventWakeup:
         return self._fd
 
     def set(self) -> None:
-        """Make the descriptor readable; any thread may."""
+        """Make the descriptor readable; from any thread."""
         with suppress(BlockingIOError):  # the counter is full: it is readable
             os.eventfd_write(self._fd, 1)
 
@@ -43,7 +43,7 @@ class PairWakeup:
         return self._reader.fileno()
 
     def set(self) -> None:
-        """Make the descriptor readable; any thread may."""
+        """Make the descriptor readable; from any thread."""
         with suppress(BlockingIOError):  # the buffer is full: it is readable
             self._writer.send(b"\0")
 
@@ -63,5 +63,5 @@ Wakeup = EventWakeup | PairWakeup
 
 
 def open_wakeup() -> Wakeup:
-    """The cheapest kind that this system has."""
+    """Open the cheapest kind that the system supports."""
     return EventWakeup() if hasattr(os, "eventfd") else PairWakeup()

@@ -32,7 +32,7 @@ from bff.observe.instruments import (
     address_of,
 )
 from bff.observe.worker_exits import EXPECTED
-from bff.upstream.exchange import Exchange, Measured
+from bff.upstream.exchange import Exchange, MeasuredExchange
 from bff.upstream.guard import Guards
 from bff.upstream.memory import Memory
 from bff.web.management.reading_threads import BODIES, HEADS
@@ -60,7 +60,7 @@ def gauge_values(
     yield MEMORY, (), memory.most
     yield MEMORY_TAKEN, (), memory.taken
     yield MEMORY_REFUSED, (), memory.refused
-    for service, seen in guards.seen().items():
+    for service, seen in guards.snapshot().items():
         yield PLACES, (service,), seen.places
         yield TAKEN, (service,), seen.in_flight
         yield WAITING, (service,), seen.waiting
@@ -70,7 +70,7 @@ def gauge_values(
             yield ADDRESS, (*where, "open"), address["state"] == "open"
             yield ADDRESS, (*where, "half_open"), address["state"] == "half_open"
             yield ADDRESS, (*where, "ejected"), address["ejected"]
-    if isinstance(exchange, Measured):
+    if isinstance(exchange, MeasuredExchange):
         usage = exchange.usage()
         yield POOL, (), usage.size
         yield POOL_BUSY, (), usage.busy

@@ -13,7 +13,7 @@ from bff.model.exchange import Headers, Origin, Reply, Request
 from bff.model.frontend import Frontend
 from bff.model.principal import NOBODY, Principal
 from bff.model.relay import Relay, called_by
-from bff.upstream.exchange import Streamed
+from bff.upstream.exchange import StreamedReply
 from bff.upstream.permit import Permit
 from bff.web.access.authenticate import AccessRule, vary_headers
 from bff.web.errors import error_response
@@ -153,7 +153,7 @@ class RelayHandler:
             return response.release_on_close(resources)
 
     def _start_response(
-        self, principal: Principal, permit: Permit, incoming: Streamed, resources: ExitStack
+        self, principal: Principal, permit: Permit, incoming: StreamedReply, resources: ExitStack
     ) -> StreamingResponse:
         """The response to a reply whose body has not been read."""
         relay, head = self._relay, Reply(incoming.status, incoming.headers, b"")
@@ -187,7 +187,7 @@ class RelayHandler:
         return error_response(error, self._admission, principal, relay=self._relay.name)
 
 
-def _settle_at_end(incoming: Streamed, permit: Permit, head: Reply) -> Iterator[bytes]:
+def _settle_at_end(incoming: StreamedReply, permit: Permit, head: Reply) -> Iterator[bytes]:
     """The body of a reply, at whose end the permit is settled, with the error if it breaks off."""
     try:
         yield from incoming

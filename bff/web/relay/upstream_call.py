@@ -10,7 +10,7 @@ from bff.errors import BffError, LimitReached, TimedOut
 from bff.model.exchange import Deadline, Headers, Request, Tried
 from bff.model.principal import Principal
 from bff.model.service import OF_THE_CALLER, Service
-from bff.upstream.exchange import Streamed
+from bff.upstream.exchange import StreamedReply
 from bff.upstream.permit import Permit
 from bff.web.runtime import WebRuntime
 
@@ -46,7 +46,9 @@ class StreamingCall:
         self._guard, self._service = web.runtime.guards[guard], service
         self._timeout = timeout
 
-    def fetch(self, outgoing: OutgoingRequest, resources: ExitStack) -> tuple[Permit, Streamed]:
+    def fetch(
+        self, outgoing: OutgoingRequest, resources: ExitStack
+    ) -> tuple[Permit, StreamedReply]:
         """The reply, as soon as its head has arrived, and the permit of its slot.
 
         Args:
@@ -60,7 +62,7 @@ class StreamingCall:
         resources.callback(incoming.close)
         return permit, incoming
 
-    def _open(self, outgoing: OutgoingRequest, permit: Permit) -> Streamed:
+    def _open(self, outgoing: OutgoingRequest, permit: Permit) -> StreamedReply:
         """Send a request; after a 401, one without a body is sent again with new credentials."""
         credentials = self._credentials(outgoing.principal, ())
         incoming = self._send(outgoing, permit, credentials)
@@ -77,10 +79,10 @@ class StreamingCall:
         permit: Permit,
         credentials: Headers,
         why: Tried = ("first", 0),
-    ) -> Streamed:
+    ) -> StreamedReply:
         request = replace(outgoing.make(self._service.secret + credentials), url=permit.url)
         body = outgoing.body() if outgoing.body else None
-        return self._exchange.stream(permit.sends(request, *why), body, self._timeout)
+        return self._exchange.stream(permit.record_request(request, *why), body, self._timeout)
 
     def _credentials(self, principal: Principal, rejected: Headers) -> Headers:
         """The headers with the credentials for the service.

@@ -20,8 +20,8 @@ from bff.errors import RequestRefused
 from bff.model.frontend import Frontend
 from bff.model.view import JSON, View
 from bff.plan.plan import Plan
-from bff.upstream.sharing import BEGUN, Sharing
-from bff.upstream.workers import Workers
+from bff.upstream.batch_exchange import BATCH_STARTED, BatchExchange
+from bff.upstream.thread_pool import ThreadPool
 from bff.web.access_events import TRACE
 from bff.web.errors import refused
 from bff.web.json_body import BodyReader
@@ -69,7 +69,7 @@ def batch_routes(
     threads: int,
 ) -> None:
     """Add the route of each frontend that declares `batch`."""
-    workers = Workers(threads, "bff-batch")
+    workers = ThreadPool(threads, "bff-batch")
     deadline_headers = {
         name: service.deadline for name, service in runtime.services.items() if service.deadline
     }
@@ -103,7 +103,7 @@ class BatchHandler:
         frontend: Frontend,
         views: Mapping[str, float],
         runtime: Runtime,
-        workers: Workers,
+        workers: ThreadPool,
         deadline_headers: Mapping[str, str],
         headers: tuple[str, ...],
     ) -> None:
@@ -120,8 +120,10 @@ class BatchHandler:
             wanted: Mapping[str, str] = self._body.read(request)["requests"]
         except RequestRefused as error:
             return refused(error)
-        sharing = Sharing(self._runtime.exchange, self._deadline_headers, self._runtime.boundary)
-        shared = {BEGUN: begun, TRACE: g.record.trace, EXCHANGE: sharing}
+        coalescing = BatchExchange(
+            self._runtime.exchange, self._deadline_headers, self._runtime.boundary
+        )
+        shared = {BATCH_STARTED: begun, TRACE: g.record.trace, EXCHANGE: coalescing}
         environs = {name: self._environ(path) | shared for name, path in wanted.items()}
         times = {name: self._timeout(environ) for name, environ in environs.items()}
         answers: SimpleQueue[tuple[str, Response]] = SimpleQueue()

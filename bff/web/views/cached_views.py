@@ -30,7 +30,7 @@ from bff.model.json_text import Unwritable
 from bff.observe.boundary import ErrorBoundary
 from bff.plan.cache_rule import CachePolicy
 from bff.plan.plan import Plan
-from bff.upstream.exchange import DROPPED, Completion, Mailbox
+from bff.upstream.exchange import NULL_MAILBOX, Completion, Mailbox
 from bff.web.views.representation import Representation, from_entry, to_entry
 from bff.web.views.response_body import CacheSlot, ViewResponses, may_be_stored
 
@@ -251,7 +251,7 @@ class CachedView:
         if lookup is None:
             return
         now, flight = self._clock.now(), flight_key(self._cache, key, lookup)
-        if self._flights.join(flight, DROPPED, now, now + self._timeout + _SLACK):
+        if self._flights.join(flight, NULL_MAILBOX, now, now + self._timeout + _SLACK):
             self._lead(flight, lookup.address, request, now)
 
 

@@ -19,7 +19,7 @@ from bff.model.source import Place
 from bff.observe.events import Refreshed
 from bff.store.lock import Lock
 from bff.store.seal import Seal
-from bff.upstream.effects import Longer
+from bff.upstream.effects import RemoteWork
 from bff.upstream.exchange import Credentials
 from tests.auth.scripted_provider import at_once
 
@@ -107,7 +107,7 @@ def site(store_url, opened):
     def have(service, principal, rejected=()):
         """What an effect comes to, on one thread or another."""
         result = keeper.perform(Credentials(service, principal, rejected))
-        return result.work() if isinstance(result, Longer) else result
+        return result.work() if isinstance(result, RemoteWork) else result
 
     return SimpleNamespace(
         wall=wall,

@@ -70,7 +70,7 @@ def test_a_job_that_is_posted_between_the_last_look_and_the_sleep_wakes(poller):
     done = []
     poller._poll = Interrupted(poller._poll, lambda: poller.post(lambda: done.append(1)))
     began = monotonic()
-    poller.turn(20)
+    poller.run_once(20)
     assert done == [1]
     assert monotonic() - began < 10
 
@@ -158,13 +158,13 @@ def test_an_event_of_a_closed_descriptor_never_reaches_who_has_its_number_now(po
         poller.register(sock.fileno(), each, READ)
     for _, writer in pairs:
         writer.send(b"x")
-    poller.turn(1)
+    poller.run_once(1)
     assert sorted(each.served for each in watched) == [0, 1], "one was closed before its turn"
     assert third.served == 0
-    poller.turn(0)
+    poller.run_once(0)
     assert third.served == 0
     opened[1].send(b"x")
-    poller.turn(1)
+    poller.run_once(1)
     assert third.served == 1
     for each in (*opened, *(sock for pair in pairs for sock in pair)):
         each.close()
@@ -184,7 +184,7 @@ def test_what_is_ready_is_served_before_what_is_due_is_over(poller):
     poller.add(watched)
     poller.register(left.fileno(), watched, READ)
     right.send(b"x")
-    poller.turn(5)
+    poller.run_once(5)
     assert order == ["read", "expired"]
     left.close()
     right.close()
@@ -195,7 +195,7 @@ def test_a_moment_is_kept_while_nothing_comes(poller):
     poller.add(watched)
     began = monotonic()
     while not watched.expired:
-        poller.turn(20)
+        poller.run_once(20)
     assert 0.04 < monotonic() - began < 5
 
 
@@ -203,7 +203,7 @@ def test_what_a_job_raises_ends_nothing(poller, caplog):
     done = []
     poller.post(lambda: 1 // 0)
     poller.post(lambda: done.append(1))
-    poller.turn(0)
+    poller.run_once(0)
     assert done == [1]
     assert "ZeroDivisionError" in caplog.text
 
@@ -221,9 +221,9 @@ def test_a_descriptor_that_nothing_watches_does_not_keep_it_awake(poller):
     left, right = socket.socketpair()
     poller._poll.register(left.fileno(), READ)
     right.send(b"x")
-    poller.turn(20)
+    poller.run_once(20)
     began = monotonic()
-    poller.turn(0.05)
+    poller.run_once(0.05)
     assert monotonic() - began > 0.04
     left.close()
     right.close()

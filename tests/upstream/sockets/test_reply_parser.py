@@ -306,8 +306,8 @@ def test_what_is_refused(raw, size):
     ],
 )
 def test_where_a_reply_ends(raw, method, kept):
-    status, headers, body, is_kept = parse([raw], method)
-    assert is_kept == kept
+    status, headers, body, is_reused = parse([raw], method)
+    assert is_reused == kept
     assert body == (b"hello" if status == 200 and method == "GET" else b"")
     assert "x" not in dict(headers), "trailers are dropped"
 

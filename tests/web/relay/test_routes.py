@@ -388,7 +388,7 @@ NO_ADDRESSES = ["http://[", "//[", "http://a:b/", "http://[\xe9", "http://[ x", 
 def held(shop):
     """What the relay holds of its service, and of the streams."""
     handler = shop.app.view_functions["web.relay.r0"]
-    return handler._web.runtime.guards["files"].seen().in_flight + handler._streams._open
+    return handler._web.runtime.guards["files"].snapshot().in_flight + handler._streams._open
 
 
 @pytest.mark.parametrize("more", ["", "respond: [Location, Content-Location]\n"])

@@ -219,7 +219,7 @@ def test_what_nobody_foresaw_in_a_stream_is_a_502_and_makes_room(site):
         assert (reply.status_code, reply.json["reason"]) == (502, "internal")
     handler._streaming_call._exchange = exchange
     assert shop.get("/web/orders/7/events").status_code == 200
-    assert handler._web.runtime.guards["orders"].seen().in_flight == 0
+    assert handler._web.runtime.guards["orders"].snapshot().in_flight == 0
 
 
 @pytest.mark.parametrize("location", ["http://[", "http://[\xe9"])

@@ -19,7 +19,7 @@ class _Shared:
     idle: int = 0
 
 
-class Workers:
+class ThreadPool:
     """At most `size` daemon threads, started on demand.
 
     They end when the pool is closed or garbage-collected: an app that `bff dev` replaces leaves no

@@ -7,8 +7,8 @@ import httpx
 
 from bff.errors import BadReply, BffError, TimedOut, Unreachable
 from bff.model.exchange import Headers
+from bff.upstream.attempt_handle import AttemptHandle
 from bff.upstream.body import ACCEPT_ENCODING
-from bff.upstream.ticket import Ticket
 
 _STATIC: Final = {b"user-agent": b"bff", b"accept-encoding": ACCEPT_ENCODING.encode()}
 _NOT_HTTP: Final = (
@@ -20,7 +20,7 @@ _NOT_HTTP: Final = (
 )
 
 
-def sent_headers(headers: Headers) -> list[tuple[bytes, bytes]]:
+def request_headers(headers: Headers) -> list[tuple[bytes, bytes]]:
     """The request headers for httpx, with defaults for those that are not given."""
     sent = dict(_STATIC)
     for name, value in headers:
@@ -28,7 +28,7 @@ def sent_headers(headers: Headers) -> list[tuple[bytes, bytes]]:
     return list(sent.items())
 
 
-def heard_headers(raw: Iterable[tuple[bytes, bytes]]) -> Headers:
+def reply_headers(raw: Iterable[tuple[bytes, bytes]]) -> Headers:
     """The headers of a reply, names in lower case."""
     return tuple((name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in raw)
 
@@ -45,7 +45,7 @@ def has_surplus(response: httpx.Response) -> bool:
     return found is not None and bool(found.trailing_data[0])
 
 
-def must_say_its_length(response: httpx.Response) -> None:
+def require_length(response: httpx.Response) -> None:
     """Refuse a TLS reply that is delimited by the end of the connection, without close_notify.
 
     That end is not authenticated: an attacker may have truncated it (RFC 9112, section 9.8).
@@ -55,22 +55,22 @@ def must_say_its_length(response: httpx.Response) -> None:
     """
     headers = response.headers
     if "content-length" not in headers and "transfer-encoding" not in headers:
-        raise ends_uncertainly()
+        raise truncation_error()
 
 
-def ends_uncertainly() -> BadReply:
+def truncation_error() -> BadReply:
     """The error of a reply that an attacker may have truncated (RFC 9112, section 9.8)."""
     return BadReply("the connection ended without close_notify, and the reply has no length")
 
 
-def mapped(error: BaseException, ticket: Ticket) -> BffError:
+def map_error(error: BaseException, handle: AttemptHandle) -> BffError:
     """The BffError of an exception of httpx; every exception has one."""
     kind = type(error).__name__
     text = f"{kind}: {error}"
     if isinstance(error, httpx.TimeoutException | TimeoutError):
         return TimedOut(text)
-    if isinstance(error, _NOT_HTTP) and not ticket.hung_up:
+    if isinstance(error, _NOT_HTTP) and not handle.hung_up:
         return BadReply(kind)  # without the text, which may quote the reply
     if isinstance(error, httpx.ConnectError):
         return Unreachable(text, "connect")
-    return Unreachable(text, "" if ticket.heard else "reset")
+    return Unreachable(text, "" if handle.received else "reset")

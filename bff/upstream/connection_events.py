@@ -31,7 +31,7 @@ class Timings:
         return self.blocked + (self.connect or 0.0) + self.send + self.wait + self.receive
 
 
-class Steps:
+class ConnectionEvents:
     """Records the events of httpcore's `trace` extension for one request."""
 
     __slots__ = ("_at",)
@@ -39,7 +39,7 @@ class Steps:
     def __init__(self) -> None:
         self._at: dict[str, float] = {}
 
-    def note(self, name: str, _info: dict[str, Any]) -> None:
+    def record(self, name: str, _info: dict[str, Any]) -> None:
         """Record an event, such as `http11.send_request_headers.started`."""
         self._at[name.removeprefix("http11.")] = monotonic()
 

@@ -9,23 +9,23 @@ from bff.model.exchange import Deadline, Request
 from bff.upstream.exchange import Sink
 
 
-class Ticket:
-    """An attempt, shared by the thread that performs its I/O and the one that may cancel it."""
+class AttemptHandle:
+    """An attempt with blocking I/O, shared by the thread that performs it and one that cancels."""
 
     __slots__ = (
         "_cancelled",
         "_lock",
-        "_once",
+        "_no_resend",
         "_sent",
         "_wake",
         "attempt",
         "deadline",
-        "heard",
         "hung_up",
-        "kept",
         "mailbox",
         "ragged",
+        "received",
         "request",
+        "reused",
     )
 
     def __init__(self, request: Request, deadline: Deadline, attempt: int, mailbox: Sink) -> None:
@@ -37,11 +37,11 @@ class Ticket:
         self._wake: Callable[[], None] | None = None
         self._cancelled = False
         self._sent = False  # a part of the request may have been sent
-        self._once = False  # it must not be sent a second time
+        self._no_resend = False  # it must not be sent a second time
         self.hung_up = False  # the service closed the connection during a read
-        self.kept: bool | None = None  # a reused connection; None if not known yet
+        self.reused: bool | None = None  # a reused connection; None if not known yet
         self.ragged = False  # a TLS connection ended without close_notify
-        self.heard = False  # a part of a reply was received
+        self.received = False  # a part of a reply was received
 
     @property
     def cancelled(self) -> bool:
@@ -85,29 +85,29 @@ class Ticket:
     def cancel(self) -> None:
         """Cancel, and wake the blocked thread."""
         with self._lock:
-            self._give_up()
+            self._cancel()
 
     def withdraw(self) -> bool:
-        """Cancel if nothing of the request has been sent; otherwise prevent that it is sent again.
+        """Cancel if nothing of the request has been sent; otherwise prevent a resend.
 
         Returns:
             Whether it was cancelled.
         """
         with self._lock:
-            self._once = True
+            self._no_resend = True
             if not self._sent:
-                self._give_up()
+                self._cancel()
             return not self._sent
 
-    def again(self) -> bool:
-        """Whether the request may be sent again, on another connection."""
+    def prepare_resend(self) -> bool:
+        """Prepare to send the request on another connection; False if it must not be sent again."""
         with self._lock:
-            if self._once or self._cancelled:
+            if self._no_resend or self._cancelled:
                 return False
             self._sent = False
             return True
 
-    def _give_up(self) -> None:
+    def _cancel(self) -> None:
         self._cancelled = True
         if self._wake is not None:
             self._wake()
