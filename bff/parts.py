@@ -35,7 +35,7 @@ from bff.upstream.effects import Performer, PoolEffects
 from bff.upstream.exchange import Credentials, Effects
 from bff.web.access.cookies import Cookies
 from bff.web.access.endpoint import AuthContext
-from bff.web.access.limits import RateLimits
+from bff.web.access.rate_limits import RateLimits
 
 if TYPE_CHECKING:
     from bff.observe.metrics import Metrics

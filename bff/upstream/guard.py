@@ -19,9 +19,9 @@ from bff.upstream.admission import OpenCircuits, admission_of
 from bff.upstream.balance import Outliers, choose
 from bff.upstream.breaker import Breaker
 from bff.upstream.budget import ExtraBudget
+from bff.upstream.concurrency_limit import ConcurrencyLimit
 from bff.upstream.exchange import Clock, Completion, Sink
 from bff.upstream.hedge import Latencies
-from bff.upstream.limit import ConcurrencyLimit
 from bff.upstream.permit import Permit
 
 _FIRST_ERROR: Final = 500

@@ -9,7 +9,7 @@ from bff.store.seal import Seal
 from bff.upstream.exchange import NoStreaming, StreamingExchange
 from bff.web.access.admission import Admission, Authenticate
 from bff.web.access.authenticate import AccessRule
-from bff.web.access.limits import RateLimits
+from bff.web.access.rate_limits import RateLimits
 from bff.web.event_streams import EventStreams
 
 

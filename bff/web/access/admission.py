@@ -11,7 +11,7 @@ from bff.model.principal import NOBODY, Principal
 from bff.observe.events import Audited, Observer
 from bff.web.access.address import client_address
 from bff.web.access.authenticate import AccessRule, authorize, vary_headers
-from bff.web.access.limits import RateLimits
+from bff.web.access.rate_limits import RateLimits
 from bff.web.access.refusal import refusal
 
 Authenticate = Callable[[Request, AccessRule], Principal]

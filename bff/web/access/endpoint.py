@@ -15,7 +15,7 @@ from bff.model.json_text import encode_json
 from bff.observe.events import Audited, Observer
 from bff.store.seal import Seal
 from bff.web.access.cookies import Cookies
-from bff.web.access.limits import RateLimits
+from bff.web.access.rate_limits import RateLimits
 from bff.web.access.refusal import refusal
 from bff.web.json_body import check_coding
 from bff.web.problem import problem

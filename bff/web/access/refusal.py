@@ -21,7 +21,7 @@ from bff.errors import (
 )
 from bff.web.access.authenticate import AccessRule, csrf_headers
 from bff.web.access.error_page import error_page
-from bff.web.access.limits import rate_limit_headers
+from bff.web.access.rate_limits import rate_limit_headers
 from bff.web.problem import problem
 
 RETRY_AFTER: Final = "2"  # seconds; a store usually restarts within them

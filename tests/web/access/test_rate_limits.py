@@ -14,7 +14,7 @@ from bff.declare.settings import Settings
 from bff.errors import RateLimited, StoreAway
 from bff.model.access import Limits as Rules
 from bff.store.sqlite import SqliteStore
-from bff.web.access.limits import RateLimits, rate_limit_headers
+from bff.web.access.rate_limits import RateLimits, rate_limit_headers
 
 ADDRESS = "203.0.113.7"
 

@@ -1,6 +1,6 @@
 """The concurrency limit of a service, and its queue."""
 
-from bff.upstream.limit import ConcurrencyLimit
+from bff.upstream.concurrency_limit import ConcurrencyLimit
 
 
 def test_whoever_comes_to_a_full_one_waits_in_the_order_of_coming():
