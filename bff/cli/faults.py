@@ -45,6 +45,7 @@ def read_faults(texts: tuple[str, ...], known: Container[str]) -> dict[str, Faul
         service, _, kind = text.partition("=")
         if service not in known or kind not in FAULTS:
             kinds = ", ".join(FAULTS)
-            raise ValueError(f"--fault {text}: not a recorded service with one of {kinds}")
+            message = f"a recorded service and one of {kinds} are expected: orders=slow"
+            raise ValueError(f"--fault {text}: {message}")
         found[service] = FAULTS[kind]
     return found

@@ -21,7 +21,7 @@ from typing import Any
 
 import pytest
 
-from bff.cli.local_app import Local
+from bff.cli.local_app import LocalSetup
 from bff.dev.provider.app import LocalProvider
 from bff.dev.provider.values import ACCOUNTS, Account, RegisteredClient
 from bff.dev.recordings.answerer import read_latency, replay_all
@@ -137,7 +137,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         logout_uris=(f"{SITE}/auth/logged-out",),
         backchannel_uri=f"http://127.0.0.1:{app}/auth/backchannel-logout",
     )
-    local = Local(app, {"shop": issuer}, {"shop": client.id}, client.secret)
+    local = LocalSetup(app, {"shop": issuer}, {"shop": client.id}, client.secret)
     answerers = replay_all(shop_recordings(), read_latency("0ms", Random(1)))
     key = certificate(folder)
     with ExitStack() as stack:

@@ -6,7 +6,8 @@ from time import monotonic
 
 import pytest
 
-from bff.cli.faults import WORDS, read_faults
+from bff.cli.faults import FAULTS as FAULT_WORDS
+from bff.cli.faults import read_faults
 from bff.dev.recordings.faulty import FAULTS, FaultyExchange
 from bff.dev.recordings.replay import ReplayExchange
 from bff.dev.recordings.replay_cursor import replay_cursors
@@ -40,7 +41,7 @@ def replay(tmp_path):
     return ReplayExchange(replay_cursors(tmp_path), {})
 
 
-@pytest.mark.parametrize("fault", WORDS.values())
+@pytest.mark.parametrize("fault", FAULT_WORDS.values())
 def test_a_fault_is_told_as_the_exchange_over_sockets_tells_it(fault):
     with StubServices({"orders": lambda _: StubReply.json([1, 2, 3])}) as stubs:
         stubs.set("orders", fault=fault)
@@ -60,7 +61,7 @@ def test_a_fault_is_told_as_the_exchange_over_sockets_tells_it(fault):
 
 def test_every_fault_of_the_stubs_is_known_inside_the_app():
     assert FAULTS.keys() == stub_fault.FAULTS.keys()
-    assert set(WORDS.values()) <= FAULTS.keys()
+    assert set(FAULT_WORDS.values()) <= FAULTS.keys()
 
 
 def test_a_broken_service_breaks_and_what_it_was_asked_counts_as_asked(replay):
@@ -75,5 +76,5 @@ def test_a_broken_service_breaks_and_what_it_was_asked_counts_as_asked(replay):
 
 @pytest.mark.parametrize("text", ["orders", "orders=slowly", "other=slow", "=slow"])
 def test_a_fault_that_is_none_is_refused(text):
-    with pytest.raises(ValueError, match=r"should name a service, and one of reset, empty"):
+    with pytest.raises(ValueError, match=r"a recorded service and one of reset, empty"):
         read_faults((text,), {"orders"})

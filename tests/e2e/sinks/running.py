@@ -17,7 +17,7 @@ from pathlib import Path
 from secrets import token_urlsafe
 from typing import Final
 
-from bff.cli.local_app import Local
+from bff.cli.local_app import LocalSetup
 from bff.dev.stubs.stub import StubServices
 from bff.store.protocol import Store
 from bff.store.redis import RedisStore
@@ -134,7 +134,7 @@ def chain(folder: Path) -> Iterator[Chain]:
             "PYTHONDONTWRITEBYTECODE": "1",
             "PLANTED": planted,
         }
-        local = Local(front, {"shop": issuer}, {"shop": "shop"}, client, "ada", TOKEN_SECONDS)
+        local = LocalSetup(front, {"shop": issuer}, {"shop": "shop"}, client, "ada", TOKEN_SECONDS)
         module = [sys.executable, "-m", "tests.e2e.sinks.processes"]
         made.start(
             "provider",
