@@ -1,7 +1,7 @@
 """The registry of stores: the scheme of an address chooses the class that opens it.
 
 A further store is one module with a class that implements `bff.store.protocol.Store`, and one line
-in `OPENERS`. The check of `session.store`, its hint, and the test of the documentation derive from
+in `OPENERS`. The check of `session.store` and the test of the documentation derive from
 that line.
 """
 
