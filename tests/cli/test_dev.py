@@ -161,8 +161,8 @@ def test_faults_are_played_inside_the_app_and_what_nobody_asked_for_is_listed(
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        (["--replay", "--fault", "order=slow"], "not a recorded service with one of reset"),
-        (["--stubs", "--fault", "order=slow"], "not a recorded service with one of reset"),
+        (["--replay", "--fault", "order=slow"], "a recorded service and one of reset"),
+        (["--stubs", "--fault", "order=slow"], "a recorded service and one of reset"),
         (["--fault", "orders=slow"], "needs services from recordings"),
     ],
 )

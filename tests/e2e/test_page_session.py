@@ -22,7 +22,7 @@ def test_before_sign_in_the_page_invites_and_views_answer_401(signed_out: Browse
     page = signed_out
     sees(page, "#who", "Not signed in")
     assert "cart, home, order, orders answer 401" in page.text("#who")
-    assert "product, search answer everybody" in page.text("#who")
+    assert "product, search answer everyone" in page.text("#who")
     for frame in (".browser", ".phone"):
         assert "Sign in to see your orders" in page.text(frame)
         assert page.run("return !!document.querySelector(arguments[0] + ' .shop-button')", frame)
@@ -86,7 +86,7 @@ def test_signing_out_ends_it_here_and_at_the_provider(demo: Demo, page: Browser)
     assert page.address == f"{demo.url}/"
     sees(page, ".browser", "Sign in to see your orders")
     page.open(f"{demo.url}/auth/login?prompt=none")  # the provider knows nobody any more
-    sees(page, "body", "Nobody is signed in at the provider")
+    sees(page, "body", "The user is not signed in at the provider")
 
 
 def test_other_devices_are_listed_and_signed_out(demo: Demo, page: Browser) -> None:

@@ -144,7 +144,9 @@ def test_a_service_that_stays_away_is_asked_a_few_times_and_not_a_hundred(shop, 
     gate.open.set()
     joined(threads)
     assert {each.status_code for each in answers} == {502}
-    assert gate.asked < 10, "who joins after the second has failed as well begins anew"
+    # A request that joins a second flight that fails starts one of its own: as many as end while
+    # the other threads still wake up.
+    assert gate.asked < 25
 
 
 def test_a_crowd_takes_one_place_of_a_service_that_has_one(shop, gate):
