@@ -150,6 +150,7 @@ def test_a_reload_that_gunicorn_cannot_finish_ends_nothing(
     folder.mkdir()
     service = start(GUNICORN_CMD_ARGS=f"--pid {folder}/pid")
     until("an answer", service.alive)
+    until("both workers", lambda: len(service.workers()) == 2)
     shutil.rmtree(folder)
     before = service.workers()
     service.process.send_signal(signal.SIGHUP)
