@@ -95,7 +95,7 @@ def lifetime(
     if rule.by_upstream:
         return _by_upstream(rule, directives, request, reply, shared, now)
     if _OK <= reply.status < _FIRST_FAILURE and reply.status != _PARTIAL:
-        assert rule.ttl is not None  # noqa: S101 - it is not by_upstream
+        assert rule.ttl is not None  # noqa: S101 - else the rule is by_upstream
         fresh = jittered(rule.ttl, chance)
         return Lifetime(
             fresh, rule.stale, rule.stale_if_error, _seconds_to_revalidate(reply.headers, fresh)

@@ -34,9 +34,9 @@ def constant_results(config: Config, view: View, plans: Plans) -> Iterator[Probl
         scope = scopes.of(expression)
         for what, hint in nevers(expression, scope | dict.fromkeys(bound, ANY)):
             message = f"`{_short(expression.source.shown)}`: {what}"
-            if scope["locale"] == NULL and ("locale",) in reads(expression).all:
-                hint = _NO_LOCALE  # noqa: PLW2901 - the hint that fits
-            yield Problem("expression-never", expression.source.place, message, hint)
+            no_locale = scope["locale"] == NULL and ("locale",) in reads(expression).all
+            better_hint = _NO_LOCALE if no_locale else hint
+            yield Problem("expression-never", expression.source.place, message, better_hint)
     yield from _unknown_claims(config, plans)
     yield from _too_many_calls(view, plans)
     yield from _repeats_without_list(plans, scopes)
