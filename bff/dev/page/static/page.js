@@ -78,7 +78,7 @@ class Home {
     for (const { name, answer, plan, article } of this.sides) {
       if (!answer) continue;
       if (isSignedOut(answer)) {
-        replace(article.querySelector(".side-calls"), el("p", { class: "none-asked" }, "No call was made: who asks comes first."));
+        replace(article.querySelector(".side-calls"), el("p", { class: "none-asked" }, "No call was made: authentication comes first."));
         continue;
       }
       replace(article.querySelector(".side-calls"),
